@@ -1,0 +1,19 @@
+//! The one public error type: an enum over the error enums of the domains.
+//!
+//! Every message names the value, the place and what to do about it. The
+//! domains define their own enums beside the code that raises them; this file
+//! only gathers them.
+
+use crate::runtime::HostError;
+
+/// The result of every fallible call in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong, by domain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The host refused something the harness needs: a thread, a process, a directory.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}

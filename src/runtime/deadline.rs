@@ -1,0 +1,146 @@
+//! Deadlines in a target's clock, usable from any thread and executor.
+//!
+//! The timer runs on the I/O thread. Where a target has a [`Clock`] of its own
+//! (an emulator that may be slower than the host's clock), a deadline that
+//! fires on the host is checked against it, and what the guest has not had yet
+//! is granted: a slow host is no failure.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+use crate::runtime::{HostError, handle};
+
+/// A deadline never waits longer than this many times its timeout on the host.
+const HOST_CAP: u32 = 20;
+
+/// A question for the clock that is being answered on the I/O thread; `None` when it cannot be.
+pub(crate) type Reading = Pin<Box<dyn Future<Output = Option<Duration>> + Send>>;
+
+/// A guest's own clock.
+pub(crate) trait Clock: Send + Sync {
+    /// Asks for the time the guest has run since it was powered on.
+    fn read(&self) -> Reading;
+}
+
+/// Fires once the timeout has passed in the target's clock.
+pub(crate) struct Deadline {
+    timeout: Duration,
+    clock: Option<Arc<dyn Clock>>,
+    armed: Option<Armed>,
+}
+
+struct Armed {
+    since: Instant,
+    sleep: Pin<Box<Sleep>>,
+    began: Answer,
+    now: Option<Reading>,
+}
+
+/// The guest's time when the deadline was armed.
+enum Answer {
+    Asked(Reading),
+    Is(Option<Duration>),
+}
+
+impl Deadline {
+    pub(crate) fn new(timeout: Duration, clock: Option<Arc<dyn Clock>>) -> Self {
+        Self {
+            timeout,
+            clock,
+            armed: None,
+        }
+    }
+
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Host time since the first poll.
+    pub(crate) fn waited(&self) -> Duration {
+        self.armed
+            .as_ref()
+            .map_or(Duration::ZERO, |armed| armed.since.elapsed())
+    }
+
+    /// Ready when the deadline has passed; armed by the first call.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), HostError>> {
+        let armed = match &mut self.armed {
+            Some(armed) => armed,
+            none => none.insert(arm(self.timeout, self.clock.as_deref())?),
+        };
+        armed.poll(cx, self.timeout, self.clock.as_deref()).map(Ok)
+    }
+}
+
+fn arm(timeout: Duration, clock: Option<&dyn Clock>) -> Result<Armed, HostError> {
+    let _on_io_thread = handle()?.enter();
+    let since = Instant::now();
+    Ok(Armed {
+        since,
+        sleep: Box::pin(tokio::time::sleep_until(after(since, timeout))),
+        began: clock.map_or(Answer::Is(None), |clock| Answer::Asked(clock.read())),
+        now: None,
+    })
+}
+
+impl Armed {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        timeout: Duration,
+        clock: Option<&dyn Clock>,
+    ) -> Poll<()> {
+        if let Answer::Asked(reading) = &mut self.began
+            && let Poll::Ready(time) = reading.as_mut().poll(cx)
+        {
+            self.began = Answer::Is(time);
+        }
+        loop {
+            if let Some(reading) = &mut self.now {
+                let Poll::Ready(now) = reading.as_mut().poll(cx) else {
+                    return Poll::Pending;
+                };
+                self.now = None;
+                let rest = self.rest(now, timeout);
+                if rest.is_zero() {
+                    return Poll::Ready(());
+                }
+                self.sleep.as_mut().reset(after(Instant::now(), rest));
+            }
+            if self.sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            match clock {
+                Some(clock) => self.now = Some(clock.read()),
+                None => return Poll::Ready(()),
+            }
+        }
+    }
+
+    /// How much of its time the guest has not had yet, as far as the cap allows.
+    fn rest(&self, now: Option<Duration>, timeout: Duration) -> Duration {
+        let (Answer::Is(Some(began)), Some(now)) = (&self.began, now) else {
+            return Duration::ZERO;
+        };
+        let owed = timeout.saturating_sub(now.saturating_sub(*began));
+        let allowed = timeout
+            .saturating_mul(HOST_CAP)
+            .saturating_sub(self.since.elapsed());
+        owed.min(allowed)
+    }
+}
+
+/// `instant + wait`, or far away where that would overflow.
+fn after(instant: Instant, wait: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(86400 * 365);
+    instant + wait.min(FAR)
+}

@@ -1,0 +1,58 @@
+//! The background I/O thread and what runs on it.
+//!
+//! One long-lived thread per test process runs a current-thread tokio runtime;
+//! all sockets, pipes and timers live there, so that handles work in any
+//! runtime and in none. This module knows nothing of UARTs, targets or
+//! emulators.
+
+mod deadline;
+mod operation;
+
+pub(crate) use deadline::{Clock, Deadline};
+pub use operation::Operation;
+pub(crate) use operation::Task;
+
+use std::future::Future;
+use std::sync::OnceLock;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+/// What the host refused.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// The background I/O thread could not be started.
+    #[error(
+        "cannot start the background I/O thread: {0}; raise the limit on threads or processes (ulimit -u)"
+    )]
+    IoThread(String),
+}
+
+/// The handle of the I/O runtime, started at the first call.
+pub(crate) fn handle() -> Result<&'static Handle, HostError> {
+    static HANDLE: OnceLock<Result<Handle, HostError>> = OnceLock::new();
+    HANDLE.get_or_init(start).as_ref().map_err(Clone::clone)
+}
+
+fn start() -> Result<Handle, HostError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| HostError::IoThread(e.to_string()))?;
+    let handle = runtime.handle().clone();
+    std::thread::Builder::new()
+        .name("virtual-target-io".into())
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))
+        .map_err(|e| HostError::IoThread(e.to_string()))?;
+    Ok(handle)
+}
+
+/// Runs `future` on the I/O thread.
+pub(crate) fn spawn<F>(future: F) -> Result<JoinHandle<F::Output>, HostError>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Ok(handle()?.spawn(future))
+}

@@ -1,0 +1,112 @@
+//! `Operation`: the one type that every call which takes time returns.
+//!
+//! It is lazy, a future for any executor, and can be waited for without one.
+//! What an operation does is a [`Task`]; this file knows nothing of what tasks
+//! there are.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use crate::error::Result;
+
+/// What an [`Operation`] drives. Dropping a task cancels it.
+pub(crate) trait Task: Send {
+    type Output;
+
+    /// Replaces the timeout. Called only before the first `poll`.
+    fn set_timeout(&mut self, timeout: Duration);
+
+    /// As `Future::poll`; runs in the thread of whoever waits.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Self::Output>>;
+}
+
+/// Something that takes time: await it in any runtime, or [`wait`](Self::wait) for it in none.
+///
+/// Operations are lazy: nothing happens before the first poll. Dropping one
+/// cancels it; what that means is said at the method that returns it.
+///
+/// ```
+/// # fn main() -> virtual_target::Result<()> {
+/// use virtual_target::uart::Uart;
+///
+/// let (ours, board) = std::os::unix::net::UnixStream::pair().unwrap();
+/// let uart = Uart::over_fd(ours)?;
+/// std::io::Write::write_all(&mut &board, b"ready\r\n").unwrap();
+/// uart.expect_line("ready").wait()?;          // plain test
+/// # let _ = async {
+/// uart.expect_line("ready").await?;           // async test, any runtime
+/// # virtual_target::Result::Ok(()) };
+/// # Ok(()) }
+/// ```
+#[must_use = "an operation does nothing until it is awaited or `.wait()` is called"]
+pub struct Operation<T> {
+    task: Box<dyn Task<Output = T>>,
+}
+
+impl<T> Operation<T> {
+    pub(crate) fn new(task: impl Task<Output = T> + 'static) -> Self {
+        Self {
+            task: Box::new(task),
+        }
+    }
+
+    /// Replaces the default timeout by `timeout`, counted from the first poll in
+    /// the target's clock.
+    pub fn within(mut self, timeout: Duration) -> Self {
+        self.task.set_timeout(timeout);
+        self
+    }
+
+    /// Waits in the calling thread, which sleeps until there is an answer.
+    ///
+    /// Works in a plain test, inside any runtime and inside `block_on`: all I/O
+    /// runs on the crate's own thread. Inside an async test prefer `.await`,
+    /// which lets the runtime's other tasks go on.
+    ///
+    /// # Errors
+    /// Those of the operation.
+    pub fn wait(self) -> Result<T> {
+        block_on(self)
+    }
+}
+
+impl<T> Future for Operation<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.task.poll(cx)
+    }
+}
+
+impl<T> fmt::Debug for Operation<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation").finish_non_exhaustive()
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Polls `future` in this thread, parked in between. Unlike the executors of
+/// the runtimes it may be nested in any of them.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            return output;
+        }
+        thread::park();
+    }
+}
