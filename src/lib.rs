@@ -2,6 +2,7 @@
 
 pub mod config;
 mod error;
+pub mod firmware;
 mod runtime;
 
 pub use error::{Error, Result};
