@@ -1,6 +1,7 @@
 //! Firmware integration tests as easy as unit tests.
 
 pub mod config;
+mod custody;
 mod error;
 pub mod firmware;
 mod runtime;

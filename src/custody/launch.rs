@@ -1,0 +1,91 @@
+//! How a supervised process is started: registered before it runs.
+//!
+//! A shell takes the process's place until the reaper knows it: it reads one
+//! line from its standard input, then becomes the program. Should this process
+//! die in between, the shell meets end-of-file and the program never runs.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use super::CustodyError;
+
+/// Standard input, output and error of the gate are `$0`'s own, unless moved aside.
+const GATE: &str = r#"read -r go && [ "$go" = go ] && exec "$0" "$@""#;
+
+/// As `GATE`, with standard input and output handed to the program as
+/// descriptors 3 and 4.
+const GATE_ASIDE: &str =
+    r#"read -r go && [ "$go" = go ] && exec "$0" "$@" 3<&0 4<&1 0</dev/null 1>&2"#;
+
+/// A program to start, and the descriptors it gets.
+///
+/// Its standard input is `stdin`; what is to be written to it is written to `gate`,
+/// the other end.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<OsString>,
+    /// The whole environment of the program.
+    pub(crate) env: Vec<(OsString, OsString)>,
+    pub(crate) stdin: OwnedFd,
+    pub(crate) stdout: OwnedFd,
+    pub(crate) stderr: OwnedFd,
+    /// The descriptor at whose other end `stdin` is.
+    pub(crate) gate: OwnedFd,
+    /// Hands `stdin` and `stdout` to the program as descriptors 3 and 4 instead.
+    pub(crate) aside: bool,
+}
+
+/// A process that waits at its gate, in a group of its own.
+pub(super) struct Gated {
+    pub(super) child: Child,
+    pub(super) gate: Gate,
+}
+
+/// The closed gate of a process; dropping it ends the process.
+pub(super) struct Gate {
+    program: PathBuf,
+    end: File,
+}
+
+impl Gated {
+    pub(super) fn spawn(launch: Launch) -> Result<Self, CustodyError> {
+        let script = if launch.aside { GATE_ASIDE } else { GATE };
+        let child = Command::new("/bin/sh")
+            .args(["-c", script])
+            .arg(&launch.program)
+            .args(&launch.args)
+            .env_clear()
+            .envs(launch.env)
+            .stdin(Stdio::from(launch.stdin))
+            .stdout(Stdio::from(launch.stdout))
+            .stderr(Stdio::from(launch.stderr))
+            .process_group(0)
+            .spawn();
+        let program = launch.program;
+        match child {
+            Ok(child) => Ok(Self {
+                child,
+                gate: Gate {
+                    program,
+                    end: launch.gate.into(),
+                },
+            }),
+            Err(source) => Err(CustodyError::Spawn { program, source }),
+        }
+    }
+}
+
+impl Gate {
+    /// The shell becomes the program.
+    pub(super) fn open(self) -> Result<(), CustodyError> {
+        let Self { program, mut end } = self;
+        end.write_all(b"go\n")
+            .map_err(|source| CustodyError::Spawn { program, source })
+    }
+}

@@ -1,0 +1,166 @@
+//! A supervised process: killed with its whole group, reaped at once when it ends.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::sync::watch;
+
+use super::launch::{Gated, Launch};
+use super::{CustodyError, reaper};
+
+/// How a process ended, as a person would say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Exit(Option<ExitStatus>);
+
+impl Exit {
+    /// The status; `None` when somebody else took it.
+    pub(crate) fn status(self) -> Option<ExitStatus> {
+        self.0
+    }
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Some(status) = self.0 else {
+            return f.write_str("ended (its status was taken by somebody else)");
+        };
+        match (status.code(), status.signal()) {
+            (Some(code), _) => write!(f, "exited with status {code}"),
+            (None, Some(signal)) => match Signal::try_from(signal) {
+                Ok(name) => write!(f, "was killed by {name}"),
+                Err(_) => write!(f, "was killed by signal {signal}"),
+            },
+            (None, None) => write!(f, "ended: {status}"),
+        }
+    }
+}
+
+/// A running or ended process of our own, in a process group of its own.
+#[derive(Debug)]
+pub(crate) struct Process {
+    group: Pid,
+    owner: u32,
+    /// Held while signalling and while reaping: the number cannot come to mean another process in between.
+    reaped: Arc<Mutex<bool>>,
+    exit: watch::Receiver<Option<Exit>>,
+    watcher: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl Process {
+    pub(super) fn spawn(launch: Launch) -> Result<Self, CustodyError> {
+        let Gated { child, gate } = Gated::spawn(launch)?;
+        let group = Pid::from_raw(child.id().cast_signed());
+        // Should anything below fail, the gate is dropped, which ends the shell.
+        reaper::register(reaper::Ward::Group(group.as_raw()))?;
+        let (ended, exit) = watch::channel(None);
+        let reaped = Arc::new(Mutex::new(false));
+        let watched = Arc::clone(&reaped);
+        let watcher = std::thread::Builder::new()
+            .name(format!("virtual-target-{group}"))
+            .spawn(move || {
+                let exit = watch(child, group, &watched);
+                ended.send_replace(Some(exit));
+            })
+            .map_err(CustodyError::Watcher)?;
+        gate.open()?;
+        Ok(Self {
+            group,
+            owner: std::process::id(),
+            reaped,
+            exit,
+            watcher: Mutex::new(Some(watcher)),
+        })
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.group.as_raw()
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn exit(&self) -> Option<Exit> {
+        *self.exit.borrow()
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn exited(&self) -> Exit {
+        let mut exit = self.exit.clone();
+        match exit.wait_for(Option::is_some).await {
+            Ok(exit) => exit.unwrap_or(Exit(None)),
+            Err(_) => Exit(None),
+        }
+    }
+
+    /// Kills it with its group; returns at once.
+    pub(crate) fn kill(&self) {
+        if std::process::id() == self.owner && !*lock(&self.reaped) {
+            kill_group(self.group);
+        }
+    }
+
+    /// Blocks until it has ended and is reaped. To be called after [`kill`](Self::kill).
+    pub(crate) fn wait_gone(&self) {
+        if std::process::id() != self.owner {
+            return;
+        }
+        if let Some(watcher) = lock(&self.watcher).take() {
+            let _ = watcher.join();
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Waits for the end of `child`, then of its group, and reaps it.
+fn watch(mut child: Child, group: Pid, reaped: &Mutex<bool>) -> Exit {
+    wait_unreaped(group);
+    let mut reaped = lock(reaped);
+    // A launcher may leave children behind; while its zombie stands, the group's number is ours.
+    kill_group(group);
+    reaper::forget(reaper::Ward::Group(group.as_raw()));
+    let status = child.wait().ok();
+    *reaped = true;
+    Exit(status)
+}
+
+/// Blocks until the process has ended, and leaves its zombie.
+#[cfg(target_os = "linux")]
+fn wait_unreaped(pid: Pid) {
+    use nix::errno::Errno;
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+    while waitid(Id::Pid(pid), flags) == Err(Errno::EINTR) {}
+}
+
+/// As on Linux; an error (`ESRCH`) means that it has ended already.
+#[cfg(not(target_os = "linux"))]
+fn wait_unreaped(pid: Pid) {
+    use nix::errno::Errno;
+    use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
+    let Ok(queue) = Kqueue::new() else { return };
+    let ended = KEvent::new(
+        pid.as_raw().cast_unsigned() as usize,
+        EventFilter::EVFILT_PROC,
+        EvFlags::EV_ADD | EvFlags::EV_ONESHOT,
+        FilterFlag::NOTE_EXIT,
+        0,
+        0,
+    );
+    let mut events = [ended];
+    while queue.kevent(&[ended], &mut events, None) == Err(Errno::EINTR) {}
+}
+
+fn kill_group(group: Pid) {
+    // ESRCH: already gone, which is what was wanted.
+    let _ = killpg(group, Signal::SIGKILL);
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
