@@ -5,6 +5,7 @@
 //! only gathers them.
 
 use crate::runtime::HostError;
+use crate::uart::{ExpectError, PatternError};
 
 /// The result of every fallible call in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -16,4 +17,20 @@ pub enum Error {
     /// The host refused something the harness needs: a thread, a process, a directory.
     #[error(transparent)]
     Host(#[from] HostError),
+
+    /// An operation on a UART failed.
+    #[error(transparent)]
+    Expect(Box<ExpectError>),
+}
+
+impl From<ExpectError> for Error {
+    fn from(error: ExpectError) -> Self {
+        Self::Expect(Box::new(error))
+    }
+}
+
+impl From<PatternError> for Error {
+    fn from(error: PatternError) -> Self {
+        ExpectError::from(error).into()
+    }
 }

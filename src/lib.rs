@@ -2,6 +2,7 @@
 
 mod error;
 mod runtime;
+pub mod uart;
 
 pub use error::{Error, Result};
 pub use runtime::Operation;
