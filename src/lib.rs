@@ -5,6 +5,7 @@ mod custody;
 mod error;
 pub mod firmware;
 mod runtime;
+pub mod uart;
 
 pub use error::{Error, Result};
 pub use runtime::Operation;
