@@ -4,9 +4,11 @@
 //! domains define their own enums beside the code that raises them; this file
 //! only gathers them.
 
+use crate::backend::EmulatorError;
 use crate::config::ConfigError;
 use crate::firmware::FirmwareError;
 use crate::runtime::HostError;
+use crate::target::PowerError;
 use crate::uart::{ExpectError, PatternError};
 
 /// The result of every fallible call in this crate.
@@ -25,6 +27,12 @@ pub enum Error {
     /// A firmware image is missing, broken, or not for this board.
     #[error(transparent)]
     Firmware(#[from] FirmwareError),
+    /// The emulator is missing, ended, or refused something.
+    #[error(transparent)]
+    Emulator(#[from] EmulatorError),
+    /// The board is not in the state that the operation needs.
+    #[error(transparent)]
+    Power(#[from] PowerError),
 
     /// An operation on a UART failed.
     #[error(transparent)]

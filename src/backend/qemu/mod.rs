@@ -1,0 +1,243 @@
+//! QEMU as the engine: one `qemu-system-…` process per power-on.
+//!
+//! QMP and the UART travel over two socket pairs that the process inherits, so
+//! there is no port, no path and nothing to race for. QEMU starts stopped and is
+//! let go once it listens. A new firmware means a new process, which costs some
+//! 30 ms.
+
+mod command_line;
+mod qmp;
+
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::unix::OwnedWriteHalf;
+
+use super::emulator::Emulator;
+use super::{
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, executable,
+};
+use crate::config::{ConfigError, LoadCommand, QemuConfig, TargetConfig};
+use crate::custody::{Custody, Launch};
+use crate::firmware::{Architecture, Firmware, Format};
+use crate::runtime::Clock;
+use crate::uart::Port;
+use qmp::{Qmp, QmpError, Reply};
+
+const KIND: EngineKind = EngineKind::Qemu;
+
+/// The emulator's program: what `VTARGET_QEMU` names, else `qemu-system-arm` in `PATH`.
+pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
+    executable::find("VTARGET_QEMU", "qemu-system-arm").map_err(|executable::NotThere(looked)| {
+        EmulatorError::NotFound {
+            kind: KIND,
+            looked,
+            advice: "install it (Debian, Ubuntu: apt-get install qemu-system-arm; macOS: brew install qemu)",
+        }
+    })
+}
+
+/// A board played by QEMU.
+pub(crate) struct Qemu {
+    program: PathBuf,
+    version: Option<String>,
+    config: QemuConfig,
+    load_command: Option<LoadCommand>,
+    load_address: Option<u64>,
+    custody: Arc<Custody>,
+    port: Port,
+    running: Option<Running>,
+}
+
+struct Running {
+    emulator: Emulator,
+    qmp: Qmp<OwnedWriteHalf>,
+    /// What lets the board run: nothing if it has no firmware, for its CPU would lock up at once.
+    run: Option<&'static str>,
+}
+
+impl Qemu {
+    pub(crate) fn new(
+        program: PathBuf,
+        config: &TargetConfig,
+        custody: Arc<Custody>,
+        port: Port,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            program,
+            version: None,
+            config: config.qemu()?.clone(),
+            load_command: config.load_command,
+            load_address: config.load_address,
+            custody,
+            port,
+            running: None,
+        })
+    }
+
+    async fn start(&mut self, firmware: Option<&Firmware>) -> Result<(), EmulatorError> {
+        const STEP: &str = "starting QEMU";
+        let io = |source| EmulatorError::Io { step: STEP, source };
+        let (qmp, qmp_theirs) = UnixStream::pair().map_err(io)?;
+        let (uart, uart_theirs) = UnixStream::pair().map_err(io)?;
+        let (stderr, stderr_theirs) = std::io::pipe().map_err(io)?;
+        let launch = Launch {
+            program: self.program.clone(),
+            args: command_line::arguments(&self.config, firmware, self.load_address),
+            env: std::env::vars_os().collect(),
+            gate: qmp.try_clone().map_err(io)?.into(),
+            stdin: qmp_theirs.into(),
+            stdout: uart_theirs.into(),
+            stderr: stderr_theirs.into(),
+            aside: true,
+        };
+        self.port.attach(uart).map_err(io)?;
+        let emulator = Emulator::start(
+            KIND,
+            &self.custody,
+            launch,
+            stderr.into(),
+            self.port.clone(),
+        )?;
+
+        qmp.set_nonblocking(true).map_err(io)?;
+        let (from_qemu, to_qemu) = tokio::net::UnixStream::from_std(qmp)
+            .map_err(io)?
+            .into_split();
+        let (qmp, greeting) = Qmp::new(from_qemu, to_qemu);
+        let run = firmware.map(|_| "cont");
+        self.running = Some(Running { emulator, qmp, run });
+        self.execute(STEP, "qmp_capabilities", run).await?;
+        self.version = greeting.await.ok();
+        Ok(())
+    }
+
+    /// Sends `command`, and `next` if there is one, in one go, and waits for the replies.
+    async fn execute(
+        &mut self,
+        step: &'static str,
+        command: &'static str,
+        next: Option<&'static str>,
+    ) -> Result<(), EmulatorError> {
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        let reply = running.qmp.send(command).await;
+        let next = match next {
+            Some(next) => Some((next, running.qmp.send(next).await)),
+            None => None,
+        };
+        self.settle(step, command, reply).await?;
+        if let Some((next, reply)) = next {
+            self.settle(step, next, reply).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the reply to `command`, or for the end of QEMU.
+    async fn settle(
+        &self,
+        step: &'static str,
+        command: &str,
+        reply: Reply,
+    ) -> Result<(), EmulatorError> {
+        let Some(running) = &self.running else {
+            return Ok(());
+        };
+        match reply.done().await {
+            Ok(()) => Ok(()),
+            Err(QmpError::Refused(reason)) => Err(EmulatorError::Refused {
+                kind: KIND,
+                command: command.to_owned(),
+                reason,
+            }),
+            Err(QmpError::Closed) => Err(running.emulator.death(step).await),
+            Err(QmpError::Garbage(got)) => Err(EmulatorError::Protocol {
+                kind: KIND,
+                step,
+                got,
+                program: self.program.clone(),
+            }),
+        }
+    }
+}
+
+impl Backend for Qemu {
+    fn engine(&self) -> Engine {
+        Engine {
+            kind: KIND,
+            program: self.program.clone(),
+            version: self.version.clone(),
+        }
+    }
+
+    fn accepts(&self, firmware: &Firmware) -> crate::Result<()> {
+        firmware.check_architecture(Architecture::Arm, &self.config.machine)?;
+        firmware.check_load_address(self.load_address)?;
+        let unsupported = |what, advice| EmulatorError::Unsupported {
+            kind: KIND,
+            what,
+            advice,
+        };
+        if firmware.format() == Format::SRecord {
+            return Err(unsupported(
+                format!("load the S-record file {:?}", firmware.path()),
+                "convert it (objcopy -I srec -O ihex) or flash the ELF file",
+            )
+            .into());
+        }
+        match self.load_command {
+            None => Ok(()),
+            Some(command) if command.format() == Some(firmware.format()) => Ok(()),
+            Some(command) => Err(unsupported(
+                format!(
+                    "load the {} file {:?} by `{}`",
+                    firmware.format(),
+                    firmware.path(),
+                    command.as_str()
+                ),
+                "leave `load_command` out: the file's own format decides then",
+            )
+            .into()),
+        }
+    }
+
+    fn power_on<'a>(&'a mut self, firmware: Option<&'a Firmware>) -> Outcome<'a> {
+        Box::pin(self.start(firmware))
+    }
+
+    fn power_off(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(running) = self.running.take() {
+                running.emulator.end().await;
+            }
+        })
+    }
+
+    fn reload<'a>(&'a mut self, firmware: &'a Firmware) -> Outcome<'a> {
+        Box::pin(async {
+            self.power_off().await;
+            self.start(Some(firmware)).await
+        })
+    }
+
+    fn reset(&mut self) -> Outcome<'_> {
+        const STEP: &str = "resetting the board";
+        Box::pin(async {
+            // It stands still in between, so that what it said before the reset is told from what it says after.
+            self.execute(STEP, "stop", None).await?;
+            self.port.restart();
+            let run = self.running.as_ref().and_then(|running| running.run);
+            self.execute(STEP, "system_reset", run).await
+        })
+    }
+
+    fn ended(&self) -> Option<Arc<EmulatorDeath>> {
+        self.running.as_ref()?.emulator.ended()
+    }
+
+    fn clock(&self) -> Option<Arc<dyn Clock>> {
+        None
+    }
+}
