@@ -5,7 +5,6 @@
 //! use virtual_target::{Result, VirtualTarget, secs};
 //!
 //! #[test]
-//! # fn hidden() {}
 //! fn answers_ping() -> Result<()> {
 //!     let board = VirtualTarget::from_yaml("fixtures/stm32f4.yaml")
 //!         .firmware("firmware-samples/prebuilt/stm32f4/shell.elf")
@@ -19,7 +18,6 @@
 //!     assert!(uptime.parse::<u64>(1)? < 2_000);
 //!     Ok(()) // dropping the board ends its emulator
 //! }
-//! # answers_ping().unwrap();
 //! ```
 //!
 //! * [`VirtualTarget`] is the board: power, flash, reset.
@@ -62,3 +60,8 @@ pub const fn secs(n: u64) -> Duration {
 pub const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
+
+/// The README's examples, compiled with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

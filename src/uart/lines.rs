@@ -33,7 +33,7 @@ fn item(line: Result<String>) -> Option<Result<String>> {
     let ended = matches!(
         &line,
         Err(Error::Expect(error))
-            if matches!(**error, ExpectError::Ended { ending: Ending::PoweredOff | Ending::Closed, .. })
+            if matches!(**error, ExpectError::Ended { ending: Ending::Stopped(_) | Ending::Closed, .. })
     );
     (!ended).then_some(line)
 }
