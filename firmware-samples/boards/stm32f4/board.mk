@@ -1,0 +1,4 @@
+# STM32F4: how to compile for it.
+ARCH := cortex-m
+CROSS := arm-none-eabi-
+CPU_FLAGS := -mcpu=cortex-m4 -mthumb -mfloat-abi=soft

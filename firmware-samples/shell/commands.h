@@ -1,0 +1,5 @@
+// The commands of the shell.
+#pragma once
+
+// Executes one line.
+void command_run(const char *line);

@@ -1,0 +1,99 @@
+//! A running emulator process, of either kind: its output, its end, and who is told of it.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::unix::pipe;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use super::{EmulatorDeath, EmulatorError, EngineKind, OutputTail};
+use crate::custody::{Custody, Launch, Process};
+use crate::uart::Port;
+
+/// How long the last words of a dead emulator may take. Its group is dead by then, so
+/// only a descendant in another session can still hold the pipe.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// An emulator process; dropping it kills it without any report.
+pub(super) struct Emulator {
+    process: Arc<Process>,
+    output: OutputTail,
+    death: watch::Receiver<Option<Arc<EmulatorDeath>>>,
+    reporter: AbortHandle,
+}
+
+impl Emulator {
+    /// Starts one. When it ends by itself, every wait on `port` fails at once.
+    pub(super) fn start(
+        kind: EngineKind,
+        custody: &Custody,
+        launch: Launch,
+        stderr: OwnedFd,
+        port: Port,
+    ) -> Result<Self, EmulatorError> {
+        let stderr = pipe::Receiver::from_owned_fd(stderr).map_err(|source| EmulatorError::Io {
+            step: "reading the emulator's standard error",
+            source,
+        })?;
+        let process = custody.spawn(launch)?;
+        let output = OutputTail::default();
+        let drained = tokio::spawn(output.clone().drain(stderr));
+        let (sender, death) = watch::channel(None);
+        let (watched, said) = (Arc::clone(&process), output.clone());
+        let reporter = tokio::spawn(async move {
+            let exit = watched.exited().await;
+            let _ = tokio::time::timeout(LAST_WORDS, drained).await;
+            let death = Arc::new(EmulatorDeath {
+                kind,
+                exit,
+                output: said.text(),
+            });
+            port.died(Arc::clone(&death));
+            sender.send_replace(Some(death));
+        })
+        .abort_handle();
+        Ok(Self {
+            process,
+            output,
+            death,
+            reporter,
+        })
+    }
+
+    /// The last it wrote; more may be added to it.
+    pub(super) fn output(&self) -> &OutputTail {
+        &self.output
+    }
+
+    /// How it ended, if it has ended by itself.
+    pub(super) fn ended(&self) -> Option<Arc<EmulatorDeath>> {
+        self.death.borrow().clone()
+    }
+
+    /// Waits for its end, as the error of `step`.
+    pub(super) async fn death(&self, step: &'static str) -> EmulatorError {
+        let mut death = self.death.clone();
+        // The sender lives as long as the reporter, which only `end` and `drop` abort.
+        let death = match death.wait_for(Option::is_some).await.map(|death| death.clone()) {
+            Ok(Some(death)) => death,
+            _ => std::future::pending().await,
+        };
+        EmulatorError::Died { step, death }
+    }
+
+    /// Kills it and waits until it is gone; nobody is told of a death.
+    pub(super) async fn end(self) {
+        self.reporter.abort();
+        self.process.kill();
+        self.process.exited().await;
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.reporter.abort();
+        self.process.kill();
+    }
+}

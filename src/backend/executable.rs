@@ -1,0 +1,36 @@
+//! Finding an emulator's program: an environment variable, else `PATH`.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Where a program was looked for, in vain.
+pub(super) struct NotThere(pub(super) String);
+
+/// The program that `variable` names, else the first `name` in `PATH`.
+pub(super) fn find(variable: &str, name: &str) -> Result<PathBuf, NotThere> {
+    if let Some(named) = std::env::var_os(variable).filter(|value| !value.is_empty()) {
+        let path = std::path::absolute(&named).unwrap_or_else(|_| PathBuf::from(&named));
+        return match complaint(&path) {
+            None => Ok(path),
+            Some(complaint) => Err(NotThere(format!("{variable} is {named:?}, which {complaint}"))),
+        };
+    }
+    in_path(name).ok_or_else(|| NotThere(format!("no {name} in PATH, and {variable} is not set")))
+}
+
+fn in_path(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|directory| directory.join(name))
+        .find(|candidate| complaint(candidate).is_none())
+        .and_then(|found| std::path::absolute(found).ok())
+}
+
+/// Why `path` cannot be run, if it cannot.
+fn complaint(path: &Path) -> Option<&'static str> {
+    match std::fs::metadata(path) {
+        Err(_) => Some("does not exist"),
+        Ok(meta) if !meta.is_file() => Some("is not a file"),
+        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => Some("is not executable (chmod +x it)"),
+        Ok(_) => None,
+    }
+}

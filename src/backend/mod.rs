@@ -1,0 +1,202 @@
+//! What an engine does for a target: start, stop, load, reset, connect the UART.
+//!
+//! A [`Backend`] plays one board. It is driven from the I/O thread by the
+//! target, one call at a time, and knows nothing of tests, expectations or
+//! handles.
+
+mod emulator;
+mod executable;
+mod output;
+pub(crate) mod qemu;
+
+pub(crate) use output::OutputTail;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::custody::{CustodyError, Exit};
+use crate::firmware::Firmware;
+use crate::runtime::Clock;
+
+/// A boxed future, as `dyn Backend` needs them.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The outcome of a backend's calls.
+pub(crate) type Outcome<'a> = BoxFuture<'a, Result<(), EmulatorError>>;
+
+/// One board, played by one engine.
+///
+/// A call that fails or is dropped midway leaves the board in an undefined
+/// state; the target then powers it off.
+pub(crate) trait Backend: Send {
+    /// Which engine plays the board, for notices and reports.
+    fn engine(&self) -> Engine;
+
+    /// Starts the emulator with `firmware` in the board's memory and lets the
+    /// board run; without firmware the board stands still.
+    fn power_on<'a>(&'a mut self, firmware: Option<&'a Firmware>) -> Outcome<'a>;
+
+    /// Ends the emulator at once; returns when it is gone. Does nothing when it is not there.
+    fn power_off(&mut self) -> BoxFuture<'_, ()>;
+
+    /// Replaces the firmware of a running board, which starts anew with it.
+    fn reload<'a>(&'a mut self, firmware: &'a Firmware) -> Outcome<'a>;
+
+    /// Resets a running board, as its reset pin does.
+    fn reset(&mut self) -> Outcome<'_>;
+
+    /// How the emulator ended, if it was started and has ended by itself.
+    fn ended(&self) -> Option<Arc<EmulatorDeath>>;
+
+    /// The guest's own clock, where it can run slower than the host's.
+    fn clock(&self) -> Option<Arc<dyn Clock>>;
+}
+
+/// The kind of emulator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EngineKind {
+    /// Antmicro Renode.
+    Renode,
+    /// QEMU's system emulation.
+    Qemu,
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Renode => "Renode",
+            Self::Qemu => "QEMU",
+        })
+    }
+}
+
+/// Which emulator runs a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Engine {
+    /// The kind of emulator.
+    pub kind: EngineKind,
+    /// Its program.
+    pub program: PathBuf,
+    /// Its version as it names itself, known once it has been started.
+    pub version: Option<String>,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.version {
+            Some(version) => write!(f, "{} {version}", self.kind),
+            None => write!(f, "{}", self.kind),
+        }
+    }
+}
+
+/// How an emulator ended that nobody had asked to.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct EmulatorDeath {
+    /// The kind of emulator.
+    pub kind: EngineKind,
+    pub(crate) exit: Exit,
+    /// The last it wrote to its standard error (and, for Renode, its console).
+    pub output: String,
+}
+
+impl fmt::Display for EmulatorDeath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.exit)?;
+        if self.output.trim().is_empty() {
+            return f.write_str("; it said nothing");
+        }
+        f.write_str("; its last words:")?;
+        for line in self.output.trim_end().lines() {
+            write!(f, "\n    {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for EmulatorDeath {}
+
+/// What can go wrong with an emulator.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmulatorError {
+    /// No such emulator on this machine.
+    #[error("cannot find {kind}: {looked}; {advice}")]
+    NotFound {
+        /// The kind of emulator.
+        kind: EngineKind,
+        /// Where it was looked for.
+        looked: String,
+        /// How to get it.
+        advice: &'static str,
+    },
+    /// A process or directory could not be set up.
+    #[error(transparent)]
+    Custody(#[from] CustodyError),
+    /// The host failed the harness.
+    #[error("{step}: {source}")]
+    Io {
+        /// What was being done.
+        step: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The emulator ended by itself.
+    #[error("while {step}: {death}")]
+    Died {
+        /// What was being done.
+        step: &'static str,
+        /// How it ended.
+        death: Arc<EmulatorDeath>,
+    },
+    /// The emulator did not do in time what it was asked to.
+    #[error("{kind} took longer than {limit:?} while {step}; raise `timeouts: {field}:` if this host is slow")]
+    TooSlow {
+        /// The kind of emulator.
+        kind: EngineKind,
+        /// What was being done.
+        step: &'static str,
+        /// The time it had.
+        limit: Duration,
+        /// The field of the configuration that sets the limit.
+        field: &'static str,
+    },
+    /// The emulator refused a command.
+    #[error("{kind} refused `{command}`: {reason}")]
+    Refused {
+        /// The kind of emulator.
+        kind: EngineKind,
+        /// The command as it was sent.
+        command: String,
+        /// What the emulator said.
+        reason: String,
+    },
+    /// The emulator does not speak its own protocol.
+    #[error("{kind} sent something unexpected while {step}: {got}; is {program:?} really {kind}?")]
+    Protocol {
+        /// The kind of emulator.
+        kind: EngineKind,
+        /// What was being done.
+        step: &'static str,
+        /// What came.
+        got: String,
+        /// The program that was started.
+        program: PathBuf,
+    },
+    /// The engine cannot do what the target's configuration asks for.
+    #[error("{kind} cannot {what}; {advice}")]
+    Unsupported {
+        /// The kind of emulator.
+        kind: EngineKind,
+        /// What was asked for.
+        what: String,
+        /// What to do instead.
+        advice: &'static str,
+    },
+}

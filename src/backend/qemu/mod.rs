@@ -1,0 +1,172 @@
+//! QEMU as the engine: one `qemu-system-…` process per power-on.
+//!
+//! QMP and the UART travel over two socket pairs that the process inherits, so
+//! there is no port, no path and nothing to race for. QEMU starts stopped and is
+//! let go once it listens. A new firmware means a new process, which costs some
+//! 30 ms.
+
+mod command_line;
+mod qmp;
+
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::unix::OwnedWriteHalf;
+
+use super::emulator::Emulator;
+use super::{Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, executable};
+use crate::config::QemuConfig;
+use crate::custody::{Custody, Launch};
+use crate::firmware::Firmware;
+use crate::runtime::Clock;
+use crate::uart::Port;
+use qmp::{Qmp, QmpError, Reply};
+
+const KIND: EngineKind = EngineKind::Qemu;
+
+/// The emulator's program: what `VTARGET_QEMU` names, else `qemu-system-arm` in `PATH`.
+pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
+    executable::find("VTARGET_QEMU", "qemu-system-arm").map_err(|executable::NotThere(looked)| {
+        EmulatorError::NotFound {
+            kind: KIND,
+            looked,
+            advice: "install it (Debian, Ubuntu: apt-get install qemu-system-arm; macOS: brew install qemu)",
+        }
+    })
+}
+
+/// A board played by QEMU.
+pub(crate) struct Qemu {
+    program: PathBuf,
+    version: Option<String>,
+    config: QemuConfig,
+    custody: Arc<Custody>,
+    port: Port,
+    running: Option<Running>,
+}
+
+struct Running {
+    emulator: Emulator,
+    qmp: Qmp<OwnedWriteHalf>,
+}
+
+impl Qemu {
+    pub(crate) fn new(program: PathBuf, config: QemuConfig, custody: Arc<Custody>, port: Port) -> Self {
+        Self {
+            program,
+            version: None,
+            config,
+            custody,
+            port,
+            running: None,
+        }
+    }
+
+    async fn start(&mut self, firmware: Option<&Firmware>) -> Result<(), EmulatorError> {
+        const STEP: &str = "starting QEMU";
+        let io = |source| EmulatorError::Io { step: STEP, source };
+        let (qmp, qmp_theirs) = UnixStream::pair().map_err(io)?;
+        let (uart, uart_theirs) = UnixStream::pair().map_err(io)?;
+        let (stderr, stderr_theirs) = std::io::pipe().map_err(io)?;
+        let launch = Launch {
+            program: self.program.clone(),
+            args: command_line::arguments(&self.config, firmware)?,
+            env: std::env::vars_os().collect(),
+            gate: qmp.try_clone().map_err(io)?.into(),
+            stdin: qmp_theirs.into(),
+            stdout: uart_theirs.into(),
+            stderr: stderr_theirs.into(),
+            aside: true,
+        };
+        self.port.attach(uart).map_err(io)?;
+        let emulator = Emulator::start(KIND, &self.custody, launch, stderr.into(), self.port.clone())?;
+
+        qmp.set_nonblocking(true).map_err(io)?;
+        let (from_qemu, to_qemu) = tokio::net::UnixStream::from_std(qmp).map_err(io)?.into_split();
+        let (qmp, greeting) = Qmp::new(from_qemu, to_qemu);
+        let running = self.running.insert(Running { emulator, qmp });
+        let mut commands = vec!["qmp_capabilities"];
+        // A board without firmware stands still: its CPU would lock up at once.
+        commands.extend(firmware.map(|_| "cont"));
+        let mut replies = Vec::new();
+        for command in commands {
+            replies.push((command, running.qmp.send(command).await));
+        }
+        for (command, reply) in replies {
+            self.settle(STEP, command, reply).await?;
+        }
+        self.version = greeting.await.ok();
+        Ok(())
+    }
+
+    /// Waits for the reply to `command`, or for the end of QEMU.
+    async fn settle(&self, step: &'static str, command: &str, reply: Reply) -> Result<(), EmulatorError> {
+        let Some(running) = &self.running else {
+            return Ok(());
+        };
+        match reply.done().await {
+            Ok(()) => Ok(()),
+            Err(QmpError::Refused(reason)) => Err(EmulatorError::Refused {
+                kind: KIND,
+                command: command.to_owned(),
+                reason,
+            }),
+            Err(QmpError::Closed) => Err(running.emulator.death(step).await),
+            Err(QmpError::Garbage(got)) => Err(EmulatorError::Protocol {
+                kind: KIND,
+                step,
+                got,
+                program: self.program.clone(),
+            }),
+        }
+    }
+}
+
+impl Backend for Qemu {
+    fn engine(&self) -> Engine {
+        Engine {
+            kind: KIND,
+            program: self.program.clone(),
+            version: self.version.clone(),
+        }
+    }
+
+    fn power_on<'a>(&'a mut self, firmware: Option<&'a Firmware>) -> Outcome<'a> {
+        Box::pin(self.start(firmware))
+    }
+
+    fn power_off(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(running) = self.running.take() {
+                running.emulator.end().await;
+            }
+        })
+    }
+
+    fn reload<'a>(&'a mut self, firmware: &'a Firmware) -> Outcome<'a> {
+        Box::pin(async {
+            self.power_off().await;
+            self.start(Some(firmware)).await
+        })
+    }
+
+    fn reset(&mut self) -> Outcome<'_> {
+        const COMMAND: &str = "system_reset";
+        Box::pin(async {
+            let Some(running) = &mut self.running else {
+                return Ok(());
+            };
+            let reply = running.qmp.send(COMMAND).await;
+            self.settle("resetting the board", COMMAND, reply).await
+        })
+    }
+
+    fn ended(&self) -> Option<Arc<EmulatorDeath>> {
+        self.running.as_ref()?.emulator.ended()
+    }
+
+    fn clock(&self) -> Option<Arc<dyn Clock>> {
+        None
+    }
+}

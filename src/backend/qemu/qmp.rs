@@ -1,0 +1,180 @@
+//! A client of QMP, QEMU's control protocol: JSON objects, one a line.
+//!
+//! Knows the framing, the greeting and how replies find their commands; nothing
+//! of boards. A reader task takes everything that comes, events too, so QEMU is
+//! never held up.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::sync::oneshot;
+
+/// Why there is no reply.
+#[derive(Debug)]
+pub(super) enum QmpError {
+    /// QEMU refused the command.
+    Refused(String),
+    /// The connection ended.
+    Closed,
+    /// Something came that is not QMP.
+    Garbage(String),
+}
+
+/// What QEMU says of itself in its greeting.
+pub(super) type Version = String;
+
+/// One connection to a QEMU.
+pub(super) struct Qmp<W> {
+    to_qemu: W,
+    next: u64,
+    inbox: Arc<Inbox>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    greeting: Option<oneshot::Sender<Version>>,
+    waiting: HashMap<u64, oneshot::Sender<Result<(), String>>>,
+    /// Set at the end: no reply can come any more.
+    over: Option<End>,
+}
+
+#[derive(Clone)]
+enum End {
+    Closed,
+    Garbage(String),
+}
+
+/// Everything that QEMU sends, in one shape.
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "QMP")]
+    greeting: Option<Greeting>,
+    id: Option<u64>,
+    error: Option<Complaint>,
+}
+
+#[derive(Deserialize)]
+struct Greeting {
+    version: GreetingVersion,
+}
+
+#[derive(Deserialize)]
+struct GreetingVersion {
+    qemu: Triple,
+}
+
+#[derive(Deserialize)]
+struct Triple {
+    major: u32,
+    minor: u32,
+    micro: u32,
+}
+
+#[derive(Deserialize)]
+struct Complaint {
+    desc: String,
+}
+
+/// A command on its way.
+pub(super) struct Reply {
+    receiver: oneshot::Receiver<Result<(), String>>,
+    inbox: Arc<Inbox>,
+}
+
+impl<W: AsyncWrite + Unpin> Qmp<W> {
+    /// A client and its greeting to come; must be called on the I/O thread.
+    pub(super) fn new(
+        from_qemu: impl AsyncRead + Unpin + Send + 'static,
+        to_qemu: W,
+    ) -> (Self, oneshot::Receiver<Version>) {
+        let (sender, greeting) = oneshot::channel();
+        let inbox = Arc::new(Inbox::default());
+        inbox.lock().greeting = Some(sender);
+        tokio::spawn(read(from_qemu, Arc::clone(&inbox)));
+        let client = Self {
+            to_qemu,
+            next: 0,
+            inbox,
+        };
+        (client, greeting)
+    }
+
+    /// Sends `command`; QEMU does commands in their order, so the reply need not be awaited first.
+    pub(super) async fn send(&mut self, command: &str) -> Reply {
+        self.next += 1;
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut state = self.inbox.lock();
+            if state.over.is_none() {
+                state.waiting.insert(self.next, sender);
+            }
+        }
+        let line = serde_json::json!({ "execute": command, "id": self.next }).to_string() + "\n";
+        // A failed write means a closed connection, which the reader reports.
+        let _ = self.to_qemu.write_all(line.as_bytes()).await;
+        Reply {
+            receiver,
+            inbox: Arc::clone(&self.inbox),
+        }
+    }
+}
+
+impl Reply {
+    /// Waits for QEMU's answer.
+    pub(super) async fn done(self) -> Result<(), QmpError> {
+        match self.receiver.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(reason)) => Err(QmpError::Refused(reason)),
+            Err(_) => Err(match self.inbox.lock().over.clone() {
+                Some(End::Garbage(line)) => QmpError::Garbage(line),
+                _ => QmpError::Closed,
+            }),
+        }
+    }
+}
+
+async fn read(from_qemu: impl AsyncRead + Unpin, inbox: Arc<Inbox>) {
+    let mut lines = BufReader::new(from_qemu).lines();
+    let end = loop {
+        let line = match lines.next_line().await {
+            Ok(Some(line)) => line,
+            _ => break End::Closed,
+        };
+        match serde_json::from_str::<Message>(&line) {
+            Ok(message) => inbox.take(message),
+            Err(_) => break End::Garbage(line),
+        }
+    };
+    let mut state = inbox.lock();
+    state.over = Some(end);
+    state.waiting.clear();
+    state.greeting = None;
+}
+
+impl Inbox {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, message: Message) {
+        let mut state = self.lock();
+        if let Some(greeting) = message.greeting
+            && let Some(sender) = state.greeting.take()
+        {
+            let Triple { major, minor, micro } = greeting.version.qemu;
+            let _ = sender.send(format!("{major}.{minor}.{micro}"));
+        }
+        if let Some(id) = message.id
+            && let Some(sender) = state.waiting.remove(&id)
+        {
+            let _ = sender.send(message.error.map_or(Ok(()), |complaint| Err(complaint.desc)));
+        }
+    }
+}
