@@ -4,6 +4,7 @@
 //! domains define their own enums beside the code that raises them; this file
 //! only gathers them.
 
+use crate::config::ConfigError;
 use crate::runtime::HostError;
 
 /// The result of every fallible call in this crate.
@@ -16,4 +17,7 @@ pub enum Error {
     /// The host refused something the harness needs: a thread, a process, a directory.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// A target's configuration cannot be read or is not valid.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }

@@ -1,5 +1,6 @@
 //! Firmware integration tests as easy as unit tests.
 
+pub mod config;
 mod custody;
 mod error;
 mod runtime;

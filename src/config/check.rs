@@ -1,0 +1,191 @@
+//! From the YAML's shape to a configuration whose every value is good.
+//!
+//! Knows which field is which and what goes with what; the grammar of single
+//! values is in `values`.
+
+use std::path::{Path, PathBuf};
+
+use super::error::Problem;
+use super::raw::{Raw, RawQemu, RawTimeouts};
+use super::{
+    BackendKind, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig, TargetConfig,
+    Timeouts, values,
+};
+
+const DEFAULT_MACHINE_NAME: &str = "machine-0";
+
+const BACKENDS: [(&str, BackendKind); 3] = [
+    ("renode", BackendKind::Renode),
+    ("qemu", BackendKind::Qemu),
+    ("auto", BackendKind::Auto),
+];
+
+const LOAD_COMMANDS: [(&str, LoadCommand); 5] = [
+    (LoadCommand::Elf.as_str(), LoadCommand::Elf),
+    (LoadCommand::Binary.as_str(), LoadCommand::Binary),
+    (LoadCommand::SymbolsFrom.as_str(), LoadCommand::SymbolsFrom),
+    (LoadCommand::Hex.as_str(), LoadCommand::Hex),
+    (LoadCommand::SRecord.as_str(), LoadCommand::SRecord),
+];
+
+const LINE_ENDINGS: [(&str, LineEnding); 3] = [
+    ("lf", LineEnding::Lf),
+    ("cr", LineEnding::Cr),
+    ("crlf", LineEnding::CrLf),
+];
+
+/// `source` is for messages; relative paths start at `base_dir`.
+pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetConfig, Problem> {
+    let backend = given("backend", &raw.backend, |word| {
+        values::choice(word, &BACKENDS)
+    })?
+    .unwrap_or(BackendKind::Renode);
+    let load_command = given("load_command", &raw.load_command, |word| {
+        values::choice(word, &LOAD_COMMANDS)
+    })?;
+    let load_address = given("load_address", &raw.load_address, values::address)?;
+    if load_command == Some(LoadCommand::Binary) && load_address.is_none() {
+        return Err(Problem::new(
+            "load_command",
+            "`sysbus LoadBinary` needs to know where: add `load_address`, such as 0x08000000",
+        ));
+    }
+    Ok(TargetConfig {
+        backend,
+        machine_name: given("machine_name", &raw.machine_name, |name| {
+            values::machine_name(name)
+        })?
+        .unwrap_or_else(|| DEFAULT_MACHINE_NAME.to_owned()),
+        extra_commands: extra_commands(raw.extra_commands.as_deref().unwrap_or_default())?,
+        allow_raw_monitor: raw.allow_raw_monitor.unwrap_or(false),
+        firmware: given("firmware", &raw.firmware, |path| firmware(path, base_dir))?,
+        load_command,
+        load_address,
+        timeouts: raw
+            .timeouts
+            .map_or(Ok(Timeouts::default()), |raw| timeouts(&raw))?,
+        line_ending: given("line_ending", &raw.line_ending, |word| {
+            values::choice(word, &LINE_ENDINGS)
+        })?
+        .unwrap_or(LineEnding::Lf),
+        prompt: given("prompt", &raw.prompt, |text| values::pattern(text))?,
+        strip_ansi: raw.strip_ansi.unwrap_or(true),
+        renode: renode(backend, &raw.platform, &raw.uart, base_dir)?,
+        qemu: qemu(backend, raw.qemu.as_ref())?,
+        source: source.to_path_buf(),
+    })
+}
+
+/// Checks a value if there is one, and says which field a bad one is in.
+fn given<V, T>(
+    field: &str,
+    value: &Option<V>,
+    check: impl FnOnce(&V) -> Result<T, String>,
+) -> Result<Option<T>, Problem> {
+    value
+        .as_ref()
+        .map(check)
+        .transpose()
+        .map_err(|message| Problem::new(field, message))
+}
+
+fn extra_commands(commands: &[String]) -> Result<Vec<String>, Problem> {
+    (0..)
+        .zip(commands)
+        .map(|(index, command)| {
+            values::monitor_command(command)
+                .map_err(|message| Problem::new(format!("extra_commands[{index}]"), message))
+        })
+        .collect()
+}
+
+fn firmware(path: &str, base_dir: &Path) -> Result<PathBuf, String> {
+    if path.is_empty() {
+        return Err("the path is empty: name a file or remove the field".to_owned());
+    }
+    Ok(base_dir.join(path))
+}
+
+fn timeouts(raw: &RawTimeouts) -> Result<Timeouts, Problem> {
+    let default = Timeouts::default();
+    Ok(Timeouts {
+        expect: given("timeouts.expect", &raw.expect, values::duration)?.unwrap_or(default.expect),
+        boot: given("timeouts.boot", &raw.boot, values::duration)?.unwrap_or(default.boot),
+        command: given("timeouts.command", &raw.command, values::duration)?
+            .unwrap_or(default.command),
+    })
+}
+
+fn renode(
+    backend: BackendKind,
+    platform_name: &Option<String>,
+    uart: &Option<String>,
+    base_dir: &Path,
+) -> Result<Option<RenodeConfig>, Problem> {
+    let platform = given("platform", platform_name, |name| platform(name, base_dir))?;
+    let uart = given("uart", uart, |path| values::uart(path))?;
+    match (platform, uart) {
+        (Some(platform), Some(uart)) => Ok(Some(RenodeConfig { platform, uart })),
+        (Some(_), None) => Err(Problem::new(
+            "platform",
+            "a platform needs `uart`, the UART to talk to, such as `sysbus.usart2`",
+        )),
+        (None, Some(_)) => Err(Problem::new(
+            "uart",
+            "a UART needs `platform`, the board it is on, \
+             such as `platforms/boards/stm32f4_discovery-kit.repl`",
+        )),
+        (None, None) if backend == BackendKind::Qemu => Ok(None),
+        (None, None) => Err(Problem::new(
+            "",
+            "`platform` and `uart` are missing: Renode needs both \
+             (a target for QEMU alone says `backend: qemu`)",
+        )),
+    }
+}
+
+fn platform(name: &str, base_dir: &Path) -> Result<Platform, String> {
+    let file = base_dir.join(name);
+    if file.is_file() {
+        return Ok(Platform::File(file));
+    }
+    if file.is_dir() {
+        return Err(format!("{name:?} is a directory: name a `.repl` file"));
+    }
+    let not_a_file = |why: String| format!("there is no file `{}`, and {why}", file.display());
+    if name.starts_with("platforms/") {
+        return values::built_in_platform(name)
+            .map(Platform::BuiltIn)
+            .map_err(not_a_file);
+    }
+    Err(not_a_file(format!(
+        "{name:?} does not begin with `platforms/` as the platforms that come with Renode do"
+    )))
+}
+
+fn qemu(backend: BackendKind, raw: Option<&RawQemu>) -> Result<Option<QemuConfig>, Problem> {
+    let Some(raw) = raw else {
+        if backend == BackendKind::Qemu {
+            return Err(Problem::new(
+                "backend",
+                "`qemu` needs to know the board: add `qemu: {machine: …}`",
+            ));
+        }
+        return Ok(None);
+    };
+    let machine = given("qemu.machine", &raw.machine, |name| values::qemu_name(name))?;
+    let machine = machine.ok_or_else(|| {
+        Problem::new(
+            "qemu",
+            "`machine` is missing: name one from `qemu-system-arm -machine help`",
+        )
+    })?;
+    Ok(Some(QemuConfig {
+        machine,
+        cpu: given("qemu.cpu", &raw.cpu, |name| values::qemu_name(name))?,
+        serial: given("qemu.serial", &raw.serial, |&index| {
+            values::serial_index(index)
+        })?
+        .unwrap_or(0),
+    }))
+}

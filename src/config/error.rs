@@ -1,0 +1,138 @@
+//! What can be wrong with a configuration, and how that is said.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::locate;
+
+/// A target's configuration cannot be read or is not valid.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// There is no such file.
+    #[error(
+        "there is no target file `{}`{}", path.display(), tried_in(path)
+    )]
+    NotFound {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+    /// The path names a directory.
+    #[error("`{}` is a directory: name the YAML file in it", path.display())]
+    Directory {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+    /// The file could not be read.
+    #[error("cannot read the target file `{}`: {source}", path.display())]
+    Read {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Something in the file is not valid.
+    #[error("{}:{line}:{column}: {}{message}", file.display(), prefix(field))]
+    Invalid {
+        /// The file, or `<yaml>` for text.
+        file: PathBuf,
+        /// The line of the field, counted from 1.
+        line: usize,
+        /// The column of the field, counted from 1.
+        column: usize,
+        /// The field's path, such as `qemu.serial`; empty for the whole file.
+        field: String,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// QEMU is to run a target that only Renode can run.
+    #[error(
+        "{}: only Renode can run this target, because it has no `qemu` section: \
+         install Renode, or add `qemu: {{machine: …}}`",
+        file.display()
+    )]
+    RenodeOnly {
+        /// The file, or `<yaml>` for text.
+        file: PathBuf,
+    },
+    /// Renode is to run a target that only QEMU can run.
+    #[error(
+        "{}: only QEMU can run this target, because it has no `platform` and `uart`: \
+         install QEMU, or add both",
+        file.display()
+    )]
+    QemuOnly {
+        /// The file, or `<yaml>` for text.
+        file: PathBuf,
+    },
+}
+
+impl ConfigError {
+    pub(super) fn unreadable(path: &Path, source: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::NotFound { path },
+            io::ErrorKind::IsADirectory => Self::Directory { path },
+            _ => Self::Read { path, source },
+        }
+    }
+
+    /// `valid_up_to`: how many of the `bytes` are good.
+    pub(super) fn not_utf8(path: &Path, bytes: &[u8], valid_up_to: usize) -> Self {
+        let good = bytes.get(..valid_up_to).unwrap_or_default();
+        let column = good.iter().rev().take_while(|&&b| b != b'\n').count() + 1;
+        Self::Invalid {
+            file: path.to_path_buf(),
+            line: good.iter().filter(|&&b| b == b'\n').count() + 1,
+            column,
+            field: String::new(),
+            message: "this is not UTF-8: save the file as UTF-8".to_owned(),
+        }
+    }
+}
+
+/// A value that is not valid, before it is known where in the file it stands.
+#[derive(Debug)]
+pub(super) struct Problem {
+    /// Such as `qemu.serial` or `extra_commands[2]`; empty for the whole file.
+    pub(super) field: String,
+    pub(super) message: String,
+    /// Line and column, where they are known already.
+    pub(super) place: Option<(usize, usize)>,
+}
+
+impl Problem {
+    pub(super) fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            message: message.into(),
+            place: None,
+        }
+    }
+
+    pub(super) fn locate(self, file: &Path, text: &str) -> ConfigError {
+        let place = self.place.or_else(|| locate::field(text, &self.field));
+        let (line, column) = place.unwrap_or((1, 1));
+        ConfigError::Invalid {
+            file: file.to_path_buf(),
+            line,
+            column,
+            field: self.field,
+            message: self.message,
+        }
+    }
+}
+
+fn prefix(field: &str) -> String {
+    if field.is_empty() {
+        return String::new();
+    }
+    format!("{field}: ")
+}
+
+fn tried_in(path: &Path) -> String {
+    match std::env::current_dir() {
+        Ok(dir) if path.is_relative() => format!(" in the current directory `{}`", dir.display()),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,261 @@
+//! What a target is, as read from YAML: parsed, defaulted, and every value
+//! checked before anything starts.
+//!
+//! This module knows the names of Renode's and QEMU's settings; it knows
+//! nothing of how either is started or spoken to.
+//!
+//! ```
+//! use virtual_target::config::{Platform, TargetConfig};
+//!
+//! let config = TargetConfig::from_yaml_str(
+//!     "platform: platforms/boards/stm32f4_discovery-kit.repl\n\
+//!      uart: sysbus.usart2\n",
+//!     ".",
+//! )?;
+//! assert_eq!(config.renode()?.uart, "sysbus.usart2");
+//! assert_eq!(config.machine_name, "machine-0");
+//! # Ok::<(), virtual_target::config::ConfigError>(())
+//! ```
+
+mod check;
+mod error;
+mod locate;
+mod raw;
+mod values;
+
+use std::fs;
+use std::io;
+use std::path::{self, Path, PathBuf};
+use std::time::Duration;
+
+pub use error::ConfigError;
+
+/// Everything that defines a virtual board; see the README's table for the YAML fields.
+///
+/// Every value has been checked: names are safe to put into a command, paths
+/// are absolute. Whether the firmware exists is found out at boot, because the
+/// test may name another one.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TargetConfig {
+    /// `backend`: which emulator runs the board. Default `renode`.
+    pub backend: BackendKind,
+    /// `machine_name`: the machine's name inside the emulator. Default `machine-0`.
+    pub machine_name: String,
+    /// `extra_commands`: Renode monitor commands, run after the UART is
+    /// connected and before the firmware is loaded. QEMU has none.
+    pub extra_commands: Vec<String>,
+    /// `allow_raw_monitor`: whether tests may send monitor commands of their
+    /// own; these can read and write files of the host. Default `false`.
+    pub allow_raw_monitor: bool,
+    /// `firmware`: the image to load. An absolute path.
+    pub firmware: Option<PathBuf>,
+    /// `load_command`: how Renode loads the firmware. Default: by the file's format.
+    pub load_command: Option<LoadCommand>,
+    /// `load_address`: where a raw binary goes in the board's memory.
+    pub load_address: Option<u64>,
+    /// `timeouts`: how long to wait for what.
+    pub timeouts: Timeouts,
+    /// `line_ending`: what ends a line that is sent. Default `lf`.
+    pub line_ending: LineEnding,
+    /// `prompt`: the pattern of the firmware's shell prompt (`re:` starts a regular expression).
+    pub prompt: Option<String>,
+    /// `strip_ansi`: whether colour codes are removed from received lines
+    /// before they are matched. Default `true`.
+    pub strip_ansi: bool,
+    renode: Option<RenodeConfig>,
+    qemu: Option<QemuConfig>,
+    source: PathBuf,
+}
+
+/// What Renode needs to know of a board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RenodeConfig {
+    /// `platform`: the board's description.
+    pub platform: Platform,
+    /// `uart`: the UART to talk to, such as `sysbus.usart2`.
+    pub uart: String,
+}
+
+/// Where a Renode platform description comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Platform {
+    /// A description that comes with Renode, such as
+    /// `platforms/boards/stm32f4_discovery-kit.repl`.
+    BuiltIn(String),
+    /// A file of the project. An absolute path.
+    File(PathBuf),
+}
+
+/// What QEMU needs to know of a board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QemuConfig {
+    /// `qemu.machine`: the board's name in `qemu-system-arm -machine help`.
+    pub machine: String,
+    /// `qemu.cpu`: the CPU's name in `-cpu help`. Default: the machine's own.
+    pub cpu: Option<String>,
+    /// `qemu.serial`: which of the machine's serial ports to talk to, counted from 0. Default 0.
+    pub serial: u8,
+}
+
+/// The emulator that a configuration asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackendKind {
+    /// Renode, and nothing else.
+    Renode,
+    /// QEMU, and nothing else.
+    Qemu,
+    /// Renode where it is installed, else QEMU.
+    Auto,
+}
+
+/// How Renode loads a firmware image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadCommand {
+    /// `sysbus LoadELF`
+    Elf,
+    /// `sysbus LoadBinary`
+    Binary,
+    /// `sysbus LoadSymbolsFrom`
+    SymbolsFrom,
+    /// `sysbus LoadHEX`
+    Hex,
+    /// `sysbus LoadSRecord`
+    SRecord,
+}
+
+impl LoadCommand {
+    /// The monitor command, as it is written in the YAML file.
+    ///
+    /// ```
+    /// use virtual_target::config::LoadCommand;
+    /// assert_eq!(LoadCommand::Elf.as_str(), "sysbus LoadELF");
+    /// ```
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Elf => "sysbus LoadELF",
+            Self::Binary => "sysbus LoadBinary",
+            Self::SymbolsFrom => "sysbus LoadSymbolsFrom",
+            Self::Hex => "sysbus LoadHEX",
+            Self::SRecord => "sysbus LoadSRecord",
+        }
+    }
+}
+
+/// What ends a line that is sent to the firmware.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineEnding {
+    /// `\n`
+    Lf,
+    /// `\r`
+    Cr,
+    /// `\r\n`
+    CrLf,
+}
+
+impl LineEnding {
+    /// The bytes to send.
+    ///
+    /// ```
+    /// use virtual_target::config::LineEnding;
+    /// assert_eq!(LineEnding::CrLf.as_str(), "\r\n");
+    /// ```
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lf => "\n",
+            Self::Cr => "\r",
+            Self::CrLf => "\r\n",
+        }
+    }
+}
+
+/// How long to wait before giving up.
+///
+/// In YAML a whole number and its unit, `ms`, `s` or `min`: `500ms`, `10s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// `timeouts.expect`: for output of the firmware, in the board's clock. Default 10 s.
+    pub expect: Duration,
+    /// `timeouts.boot`: for the emulator to start and load the board, in host time. Default 60 s.
+    pub boot: Duration,
+    /// `timeouts.command`: for one command to the emulator, in host time. Default 30 s.
+    pub command: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            expect: Duration::from_secs(10),
+            boot: Duration::from_secs(60),
+            command: Duration::from_secs(30),
+        }
+    }
+}
+
+impl TargetConfig {
+    /// Reads a target from a YAML file. Paths in it are relative to that file;
+    /// `path` itself to the current directory.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or something in it is not valid: the message
+    /// names file, line, column and field.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let bytes = fs::read(path).map_err(|error| ConfigError::unreadable(path, error))?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|error| ConfigError::not_utf8(path, &bytes, error.valid_up_to()))?;
+        let base_dir = path.parent().unwrap_or(Path::new(""));
+        Self::read(text, path, base_dir)
+    }
+
+    /// Reads a target from YAML text. Paths in it are relative to `base_dir`,
+    /// and that to the current directory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`from_file`](Self::from_file), with `<yaml>` in place of the file's name.
+    pub fn from_yaml_str(text: &str, base_dir: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        Self::read(text, Path::new("<yaml>"), base_dir.as_ref())
+    }
+
+    /// What Renode needs to know of the board.
+    ///
+    /// # Errors
+    ///
+    /// The configuration has no `platform` and `uart`: only QEMU can run it.
+    pub fn renode(&self) -> Result<&RenodeConfig, ConfigError> {
+        self.renode.as_ref().ok_or_else(|| ConfigError::QemuOnly {
+            file: self.source.clone(),
+        })
+    }
+
+    /// What QEMU needs to know of the board.
+    ///
+    /// # Errors
+    ///
+    /// The configuration has no `qemu` section: only Renode can run it.
+    pub fn qemu(&self) -> Result<&QemuConfig, ConfigError> {
+        self.qemu.as_ref().ok_or_else(|| ConfigError::RenodeOnly {
+            file: self.source.clone(),
+        })
+    }
+
+    fn read(text: &str, source: &Path, base_dir: &Path) -> Result<Self, ConfigError> {
+        let base_dir =
+            absolute_dir(base_dir).map_err(|error| ConfigError::unreadable(source, error))?;
+        raw::parse(text)
+            .and_then(|raw| check::check(raw, source, &base_dir))
+            .map_err(|problem| problem.locate(source, text))
+    }
+}
+
+fn absolute_dir(dir: &Path) -> io::Result<PathBuf> {
+    if dir.as_os_str().is_empty() {
+        return path::absolute(".");
+    }
+    path::absolute(dir)
+}

@@ -1,0 +1,129 @@
+//! The shape of the YAML file: which fields there are and of which type.
+//!
+//! Knows nothing of what the values mean.
+
+use serde::Deserialize;
+use serde_path_to_error::deserialize;
+use serde_yaml::{Deserializer, Value};
+
+use super::error::Problem;
+use super::{locate, values};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "fields (`name: value`)")]
+pub(super) struct Raw {
+    pub(super) backend: Option<String>,
+    pub(super) platform: Option<String>,
+    pub(super) uart: Option<String>,
+    pub(super) machine_name: Option<String>,
+    pub(super) extra_commands: Option<Vec<String>>,
+    pub(super) allow_raw_monitor: Option<bool>,
+    pub(super) firmware: Option<String>,
+    pub(super) load_command: Option<String>,
+    pub(super) load_address: Option<Value>,
+    pub(super) qemu: Option<RawQemu>,
+    pub(super) timeouts: Option<RawTimeouts>,
+    pub(super) line_ending: Option<String>,
+    pub(super) prompt: Option<String>,
+    pub(super) strip_ansi: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "fields (`name: value`)")]
+pub(super) struct RawQemu {
+    pub(super) machine: Option<String>,
+    pub(super) cpu: Option<String>,
+    pub(super) serial: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "fields (`name: value`)")]
+pub(super) struct RawTimeouts {
+    pub(super) expect: Option<Value>,
+    pub(super) boot: Option<Value>,
+    pub(super) command: Option<Value>,
+}
+
+/// First into YAML's own values, then into [`Raw`]: in one go, a number
+/// would be taken for text wherever text is expected.
+pub(super) fn parse(text: &str) -> Result<Raw, Problem> {
+    let value: Value =
+        deserialize(Deserializer::from_str(text)).map_err(|error| not_yaml(text, &error))?;
+    if value.is_null() {
+        return Err(Problem::new(
+            "",
+            "the file is empty: it needs at least `platform` and `uart`, or `backend: qemu` and `qemu`",
+        ));
+    }
+    deserialize(value).map_err(|error| {
+        let field = known_part(error.path());
+        let message = match error.inner().to_string() {
+            message if message.starts_with("unknown field") => unknown_field(&field, &message),
+            message => reword(message),
+        };
+        Problem::new(field, message)
+    })
+}
+
+type PathError = serde_path_to_error::Error<serde_yaml::Error>;
+
+fn not_yaml(text: &str, error: &PathError) -> Problem {
+    let field = known_part(error.path());
+    let mut message = error.inner().to_string();
+    let place = error.inner().location().map(|l| (l.line(), l.column()));
+    if let Some((line, column)) = place {
+        message = message.replacen(&format!(" at line {line} column {column}"), "", 1);
+    }
+    if let Some(rest) = message.strip_prefix(&format!("{field}: ")) {
+        message = rest.to_owned();
+    }
+    if let Some(key) = message.strip_prefix("duplicate entry with key ") {
+        return Problem {
+            message: format!("{key} is given twice: remove one of the two"),
+            place: locate::repeated_key(text, &field),
+            field,
+        };
+    }
+    if message.contains("more than one document") {
+        return Problem::new(field, "the file holds several documents (`---`): keep one");
+    }
+    Problem {
+        field,
+        message: format!("not valid YAML: {}", reword(message)),
+        place,
+    }
+}
+
+/// The path without what serde could not name: a key that is no text.
+fn known_part(path: &serde_path_to_error::Path) -> String {
+    let path = path.to_string();
+    path.trim_end_matches(['.', '?']).to_owned()
+}
+
+/// serde says: unknown field `x`, expected one of `a`, `b`.
+fn unknown_field(field: &str, message: &str) -> String {
+    let name = field.rsplit('.').next().unwrap_or_default();
+    let expected = message
+        .rsplit_once(", expected ")
+        .map_or("", |(_, list)| list);
+    let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    format!("unknown field{}", values::suggest(name, &known))
+}
+
+/// serde's names for types, in a user's words.
+fn reword(message: String) -> String {
+    [
+        ("expected a string", "expected text (put it in quotes)"),
+        ("expected a boolean", "expected `true` or `false`"),
+        ("expected a sequence", "expected a list (`- item`)"),
+        (
+            "found character that cannot start any token",
+            "found a character that cannot stand here (YAML indents with spaces, not tabs)",
+        ),
+        ("expected i64", "expected a whole number"),
+        ("expected any YAML value", "expected a smaller number"),
+        ("expected field identifier", "expected a field name"),
+    ]
+    .iter()
+    .fold(message, |message, (from, to)| message.replace(from, to))
+}

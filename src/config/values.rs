@@ -1,0 +1,214 @@
+//! The grammar of single values, each from text to what it means.
+//!
+//! Knows nothing of fields or files: an error is a message, and who asked adds
+//! the place. What ends up in an emulator's command is checked against the
+//! characters that are allowed there, not against those that are known to harm.
+
+use std::time::Duration;
+
+use serde_yaml::Value;
+
+const LONGEST_NAME: usize = 64;
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// One of a few words.
+pub(super) fn choice<T: Copy>(word: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    if let Some((_, value)) = choices.iter().find(|(known, _)| *known == word) {
+        return Ok(*value);
+    }
+    let known: Vec<&str> = choices.iter().map(|(known, _)| *known).collect();
+    Err(format!("unknown value {word:?}{}", suggest(word, &known)))
+}
+
+/// The end of a message on an unknown word: which ones are known.
+pub(super) fn suggest(word: &str, known: &[&str]) -> String {
+    let similarity =
+        |candidate: &str| strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase());
+    let nearest = known
+        .iter()
+        .map(|candidate| (similarity(candidate), candidate))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(similarity, _)| *similarity > 0.8);
+    let hint = nearest.map_or(String::new(), |(_, best)| {
+        format!("; did you mean `{best}`?")
+    });
+    format!("{hint} (known: {})", known.join(", "))
+}
+
+/// A machine's name appears in Renode's prompt and, in quotes, in its commands.
+pub(super) fn machine_name(name: &str) -> Result<String, String> {
+    only(name, "letters, digits, spaces, `_`, `-` and `.`", |c| {
+        c.is_ascii_alphanumeric() || " _-.".contains(c)
+    })?;
+    if name.trim() != name {
+        return Err(format!("{name:?} begins or ends with a space: remove it"));
+    }
+    Ok(name.to_owned())
+}
+
+/// A path to a peripheral, such as `sysbus.usart2`.
+pub(super) fn uart(path: &str) -> Result<String, String> {
+    only(path, "letters, digits, `_` and `.`", |c| {
+        c.is_ascii_alphanumeric() || "_.".contains(c)
+    })?;
+    let named = |part: &str| part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if !path.split('.').all(named) {
+        return Err(format!(
+            "{path:?} is not a peripheral's path: write names joined by dots, such as `sysbus.usart2`"
+        ));
+    }
+    Ok(path.to_owned())
+}
+
+/// The path of a platform description that comes with Renode.
+pub(super) fn built_in_platform(path: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.+/".contains(c);
+    if let Some(bad) = path.chars().find(|&c| !allowed(c)) {
+        return Err(format!(
+            "no platform that comes with Renode has {bad:?} in its path"
+        ));
+    }
+    if path
+        .split('/')
+        .any(|part| part.is_empty() || part.starts_with('.'))
+    {
+        return Err(format!(
+            "{path:?} is not the plain path of a platform that comes with Renode, \
+             such as `platforms/boards/stm32f4_discovery-kit.repl`"
+        ));
+    }
+    Ok(path.to_owned())
+}
+
+/// The name of a QEMU machine or CPU.
+pub(super) fn qemu_name(name: &str) -> Result<String, String> {
+    only(name, "letters, digits, `_`, `-` and `.`", |c| {
+        c.is_ascii_alphanumeric() || "_-.".contains(c)
+    })?;
+    if name.starts_with('-') {
+        return Err(format!(
+            "{name:?} begins with `-`: name a machine or a CPU, not an option"
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+/// The index of a serial port.
+pub(super) fn serial_index(index: i64) -> Result<u8, String> {
+    match u8::try_from(index) {
+        Ok(index) if index < 16 => Ok(index),
+        _ => Err(format!(
+            "{index} is out of range: serial ports are counted from 0 to 15"
+        )),
+    }
+}
+
+/// A line for Renode's monitor, which takes printable ASCII only.
+pub(super) fn monitor_command(command: &str) -> Result<String, String> {
+    if command.trim().is_empty() {
+        return Err("the command is empty: write one or remove the entry".to_owned());
+    }
+    if let Some((position, bad)) = find_char(command, |c| !(' '..='~').contains(&c)) {
+        let why = match bad {
+            '\n' | '\r' => "one command is one line: make two entries of it",
+            _ => "Renode's monitor takes printable ASCII only",
+        };
+        return Err(format!("character {position} is {bad:?}: {why}"));
+    }
+    Ok(command.to_owned())
+}
+
+/// An address, as a number or as text: `0x08000000`.
+pub(super) fn address(value: &Value) -> Result<u64, String> {
+    let parsed = match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+            Some(digits) => u64::from_str_radix(digits, 16).ok(),
+            None => None,
+        },
+        _ => None,
+    };
+    parsed.ok_or_else(|| {
+        format!(
+            "{} is not an address: write it like 0x08000000",
+            shown(value)
+        )
+    })
+}
+
+/// A whole number and its unit.
+pub(super) fn duration(value: &Value) -> Result<Duration, String> {
+    let hint = "write a whole number and its unit (ms, s or min), such as `500ms` or `10s`";
+    let Value::String(text) = value else {
+        return Err(format!("{} is not a duration: {hint}", shown(value)));
+    };
+    let wrong = || format!("{text:?} is not a duration: {hint}");
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?);
+    let millis_per_unit = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        _ => return Err(wrong()),
+    };
+    if digits.is_empty() {
+        return Err(wrong());
+    }
+    let millis = digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(millis_per_unit));
+    match millis.map(Duration::from_millis) {
+        Some(Duration::ZERO) => Err(format!(
+            "{text:?} leaves no time at all: write at least `1ms`"
+        )),
+        Some(duration) if duration <= LONGEST_TIMEOUT => Ok(duration),
+        _ => Err(format!("{text:?} is too long: write at most `1440min`")),
+    }
+}
+
+/// A pattern: literal text, or a regular expression after `re:`.
+pub(super) fn pattern(pattern: &str) -> Result<String, String> {
+    if pattern.is_empty() || pattern == "re:" {
+        return Err(
+            "an empty pattern matches everything: write a prompt or remove the field".to_owned(),
+        );
+    }
+    if let Some(expression) = pattern.strip_prefix("re:") {
+        regex::Regex::new(expression).map_err(|error| error.to_string())?;
+    }
+    Ok(pattern.to_owned())
+}
+
+fn only(name: &str, allowed: &str, is_allowed: impl Fn(char) -> bool) -> Result<(), String> {
+    if name.is_empty() {
+        return Err("the name is empty: write one or remove the field".to_owned());
+    }
+    if let Some((position, bad)) = find_char(name, |c| !is_allowed(c)) {
+        return Err(format!(
+            "character {position} of {name:?} is {bad:?}: only {allowed} are allowed"
+        ));
+    }
+    if name.len() > LONGEST_NAME {
+        return Err(format!(
+            "{name:?} has {} characters: at most {LONGEST_NAME} are allowed",
+            name.len()
+        ));
+    }
+    Ok(())
+}
+
+/// The first such character and its position, counted from 1.
+fn find_char(text: &str, is_it: impl Fn(char) -> bool) -> Option<(usize, char)> {
+    (1..).zip(text.chars()).find(|&(_, c)| is_it(c))
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Number(number) => format!("`{number}`"),
+        Value::String(text) => format!("{text:?}"),
+        Value::Bool(flag) => format!("`{flag}`"),
+        Value::Null => "nothing".to_owned(),
+        Value::Sequence(_) => "a list".to_owned(),
+        Value::Mapping(_) | Value::Tagged(_) => "a mapping".to_owned(),
+    }
+}

@@ -1,0 +1,515 @@
+//! Targets from YAML: what is accepted, and every way in which it is not.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use virtual_target::config::{
+    BackendKind, LineEnding, LoadCommand, Platform, TargetConfig, Timeouts,
+};
+
+const LEAST: &str = "platform: platforms/boards/b.repl\nuart: sysbus.uart0\n";
+
+fn parse(text: &str) -> TargetConfig {
+    TargetConfig::from_yaml_str(text, ".").unwrap()
+}
+
+/// What is wrong with `text` after the fields that every target needs.
+fn complaint(text: &str) -> String {
+    TargetConfig::from_yaml_str(text, "/nowhere")
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn the_least_that_renode_needs() {
+    let config = parse(LEAST);
+    assert_eq!(config.backend, BackendKind::Renode);
+    let renode = config.renode().unwrap();
+    assert_eq!(
+        renode.platform,
+        Platform::BuiltIn("platforms/boards/b.repl".into())
+    );
+    assert_eq!(renode.uart, "sysbus.uart0");
+    assert_eq!(config.machine_name, "machine-0");
+    assert!(config.extra_commands.is_empty());
+    assert!(!config.allow_raw_monitor);
+    assert_eq!(config.firmware, None);
+    assert_eq!(config.load_command, None);
+    assert_eq!(config.load_address, None);
+    assert_eq!(config.timeouts, Timeouts::default());
+    assert_eq!(config.line_ending, LineEnding::Lf);
+    assert_eq!(config.prompt, None);
+    assert!(config.strip_ansi);
+}
+
+#[test]
+fn everything_at_once() {
+    let config = parse(
+        r#"
+backend: auto
+platform: platforms/cpus/s32k388.repl
+uart: sysbus.lpuart0
+machine_name: "S32K388 board no. 2"
+extra_commands:
+  - sysbus WriteDoubleWord 0x40090030 0x0301
+  - 'echo "a; b"'
+allow_raw_monitor: true
+firmware: build/Zürich; "fw" $x.elf
+load_command: sysbus LoadBinary
+load_address: 0x08000000
+qemu: {machine: netduinoplus2, cpu: cortex-m4, serial: 1}
+timeouts: {expect: 500ms, boot: 2min, command: 7s}
+line_ending: crlf
+prompt: 're:\w+> '
+strip_ansi: false
+"#,
+    );
+    assert_eq!(config.backend, BackendKind::Auto);
+    assert_eq!(config.machine_name, "S32K388 board no. 2");
+    assert_eq!(
+        config.extra_commands,
+        ["sysbus WriteDoubleWord 0x40090030 0x0301", r#"echo "a; b""#]
+    );
+    assert!(config.allow_raw_monitor);
+    assert!(
+        config
+            .firmware
+            .unwrap()
+            .ends_with(r#"build/Zürich; "fw" $x.elf"#)
+    );
+    assert_eq!(config.load_command, Some(LoadCommand::Binary));
+    assert_eq!(config.load_address, Some(0x0800_0000));
+    assert_eq!(config.timeouts.expect, Duration::from_millis(500));
+    assert_eq!(config.timeouts.boot, Duration::from_secs(120));
+    assert_eq!(config.timeouts.command, Duration::from_secs(7));
+    assert_eq!(config.line_ending, LineEnding::CrLf);
+    assert_eq!(config.prompt.as_deref(), Some(r"re:\w+> "));
+    assert!(!config.strip_ansi);
+}
+
+#[test]
+fn an_address_may_be_text() {
+    let config = parse(&format!("{LEAST}load_address: '0x0800FFFF'"));
+    assert_eq!(config.load_address, Some(0x0800_FFFF));
+}
+
+#[test]
+fn qemu_alone_needs_no_platform() {
+    let config = parse("backend: qemu\nqemu: {machine: netduinoplus2}");
+    assert_eq!(config.qemu().unwrap().machine, "netduinoplus2");
+    assert_eq!(config.qemu().unwrap().serial, 0);
+    assert_eq!(
+        config.renode().unwrap_err().to_string(),
+        "<yaml>: only QEMU can run this target, because it has no `platform` and `uart`: \
+         install QEMU, or add both"
+    );
+}
+
+#[test]
+fn auto_without_a_qemu_section_is_for_renode_alone() {
+    let config = parse(&format!("{LEAST}backend: auto"));
+    assert_eq!(
+        config.qemu().unwrap_err().to_string(),
+        "<yaml>: only Renode can run this target, because it has no `qemu` section: \
+         install Renode, or add `qemu: {machine: …}`"
+    );
+}
+
+#[test]
+fn the_fixture_is_valid() {
+    let config = TargetConfig::from_file("fixtures/stm32f4.yaml").unwrap();
+    assert_eq!(config.backend, BackendKind::Auto);
+    assert_eq!(config.renode().unwrap().uart, "sysbus.usart2");
+    assert_eq!(config.qemu().unwrap().serial, 1);
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let boards = dir.path().join("boards; é\"$");
+    fs::create_dir_all(boards.join("platforms")).unwrap();
+    fs::write(boards.join("platforms/own.repl"), "").unwrap();
+    let file = boards.join("own.yaml");
+    fs::write(
+        &file,
+        "platform: platforms/own.repl\nuart: sysbus.uart0\nfirmware: ../fw.elf\n",
+    )
+    .unwrap();
+
+    let config = TargetConfig::from_file(&file).unwrap();
+
+    let own = boards.join("platforms/own.repl");
+    assert_eq!(config.renode().unwrap().platform, Platform::File(own));
+    assert_eq!(config.firmware, Some(boards.join("../fw.elf")));
+}
+
+#[test]
+fn relative_paths_become_absolute_at_the_time_of_the_call() {
+    let config = TargetConfig::from_yaml_str(&format!("{LEAST}firmware: a.elf"), "fixtures");
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(config.unwrap().firmware, Some(here.join("fixtures/a.elf")));
+}
+
+/// Whole documents.
+const BAD_DOCUMENTS: &[(&str, &str)] = &[
+    (
+        "",
+        "<yaml>:1:1: the file is empty: it needs at least `platform` and `uart`, or `backend: qemu` and `qemu`",
+    ),
+    (
+        "# nothing\n",
+        "<yaml>:2:1: the file is empty: it needs at least `platform` and `uart`, or `backend: qemu` and `qemu`",
+    ),
+    (
+        "- a\n",
+        "<yaml>:1:1: invalid type: sequence, expected fields (`name: value`)",
+    ),
+    (
+        "# c\n\n  hello\n",
+        r#"<yaml>:3:3: invalid type: string "hello", expected fields (`name: value`)"#,
+    ),
+    (
+        "uart: [\n",
+        "<yaml>:2:1: uart: not valid YAML: did not find expected node content, while parsing a flow node",
+    ),
+    (
+        "uart: a: b\n",
+        "<yaml>:1:8: not valid YAML: mapping values are not allowed in this context",
+    ),
+    (
+        "qemu:\n\tserial: 5\n",
+        "<yaml>:2:1: qemu: not valid YAML: found a character that cannot stand here (YAML indents with spaces, not tabs), while scanning for the next token",
+    ),
+    (
+        "uart: *x\n",
+        "<yaml>:1:7: uart: not valid YAML: unknown anchor",
+    ),
+    (
+        "a: 1\n---\nb: 1\n",
+        "<yaml>:1:1: the file holds several documents (`---`): keep one",
+    ),
+    (
+        "qemu: {1: x}\n",
+        "<yaml>:1:1: qemu: invalid type: integer `1`, expected a field name",
+    ),
+    (
+        "uart: a\n# c\nuart: b\n",
+        r#"<yaml>:3:1: "uart" is given twice: remove one of the two"#,
+    ),
+    (
+        "uart: a\nqemu:\n  serial: 1\n  serial: 2\n",
+        r#"<yaml>:4:3: qemu: "serial" is given twice: remove one of the two"#,
+    ),
+    (
+        "platfrom: a\n",
+        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart, machine_name, extra_commands, allow_raw_monitor, firmware, load_command, load_address, qemu, timeouts, line_ending, prompt, strip_ansi)",
+    ),
+    (
+        "uart: a\nqemu:\n  machine: b\n  serail: 1\n",
+        "<yaml>:4:3: qemu.serail: unknown field; did you mean `serial`? (known: machine, cpu, serial)",
+    ),
+    (
+        "qemu: {zzz: a}\n",
+        "<yaml>:1:8: qemu.zzz: unknown field (known: machine, cpu, serial)",
+    ),
+    (
+        "machine_name: a\n",
+        "<yaml>:1:1: `platform` and `uart` are missing: Renode needs both (a target for QEMU alone says `backend: qemu`)",
+    ),
+];
+
+/// Lines after the fields that every target needs.
+const BAD_VALUES: &[(&str, &str)] = &[
+    (
+        "machine_name: 5",
+        "<yaml>:3:1: machine_name: invalid type: integer `5`, expected text (put it in quotes)",
+    ),
+    (
+        "strip_ansi: yes",
+        r#"<yaml>:3:1: strip_ansi: invalid type: string "yes", expected `true` or `false`"#,
+    ),
+    (
+        "extra_commands: version",
+        r#"<yaml>:3:1: extra_commands: invalid type: string "version", expected a list (`- item`)"#,
+    ),
+    (
+        "extra_commands:\n  - version\n  - 5",
+        "<yaml>:5:5: extra_commands[1]: invalid type: integer `5`, expected text (put it in quotes)",
+    ),
+    (
+        "qemu: {machine: b, serial: two}",
+        r#"<yaml>:3:20: qemu.serial: invalid type: string "two", expected a whole number"#,
+    ),
+    (
+        "qemu: netduinoplus2",
+        r#"<yaml>:3:1: qemu: invalid type: string "netduinoplus2", expected fields (`name: value`)"#,
+    ),
+    (
+        "backend: renod",
+        r#"<yaml>:3:1: backend: unknown value "renod"; did you mean `renode`? (known: renode, qemu, auto)"#,
+    ),
+    (
+        r#"machine_name: a"b"#,
+        r#"<yaml>:3:1: machine_name: character 2 of "a\"b" is '"': only letters, digits, spaces, `_`, `-` and `.` are allowed"#,
+    ),
+    (
+        r#"machine_name: "a\nb""#,
+        r#"<yaml>:3:1: machine_name: character 2 of "a\nb" is '\n': only letters, digits, spaces, `_`, `-` and `.` are allowed"#,
+    ),
+    (
+        r#"machine_name: "a\eb""#,
+        r#"<yaml>:3:1: machine_name: character 2 of "a\u{1b}b" is '\u{1b}': only letters, digits, spaces, `_`, `-` and `.` are allowed"#,
+    ),
+    (
+        "machine_name: café",
+        r#"<yaml>:3:1: machine_name: character 4 of "café" is 'é': only letters, digits, spaces, `_`, `-` and `.` are allowed"#,
+    ),
+    (
+        "machine_name: stm32 (rev B)",
+        r#"<yaml>:3:1: machine_name: character 7 of "stm32 (rev B)" is '(': only letters, digits, spaces, `_`, `-` and `.` are allowed"#,
+    ),
+    (
+        "machine_name: $x",
+        r#"<yaml>:3:1: machine_name: character 1 of "$x" is '$': only letters, digits, spaces, `_`, `-` and `.` are allowed"#,
+    ),
+    (
+        "machine_name: ''",
+        "<yaml>:3:1: machine_name: the name is empty: write one or remove the field",
+    ),
+    (
+        "machine_name: 'a '",
+        r#"<yaml>:3:1: machine_name: "a " begins or ends with a space: remove it"#,
+    ),
+    (
+        "machine_name: a23456789b23456789c23456789d23456789e23456789f23456789g23456789xy",
+        r#"<yaml>:3:1: machine_name: "a23456789b23456789c23456789d23456789e23456789f23456789g23456789xy" has 65 characters: at most 64 are allowed"#,
+    ),
+    (
+        "extra_commands: [' ']",
+        "<yaml>:3:18: extra_commands[0]: the command is empty: write one or remove the entry",
+    ),
+    (
+        r#"extra_commands: ["a\ninclude @x"]"#,
+        "<yaml>:3:18: extra_commands[0]: character 2 is '\\n': one command is one line: make two entries of it",
+    ),
+    (
+        "extra_commands:\n  - version\n  - echo é",
+        "<yaml>:5:5: extra_commands[1]: character 6 is 'é': Renode's monitor takes printable ASCII only",
+    ),
+    (
+        r#"extra_commands: ["a\tb"]"#,
+        "<yaml>:3:18: extra_commands[0]: character 2 is '\\t': Renode's monitor takes printable ASCII only",
+    ),
+    (
+        "firmware: ''",
+        "<yaml>:3:1: firmware: the path is empty: name a file or remove the field",
+    ),
+    (
+        "load_command: sysbus LoadElf",
+        r#"<yaml>:3:1: load_command: unknown value "sysbus LoadElf"; did you mean `sysbus LoadELF`? (known: sysbus LoadELF, sysbus LoadBinary, sysbus LoadSymbolsFrom, sysbus LoadHEX, sysbus LoadSRecord)"#,
+    ),
+    (
+        "load_command: 'sysbus LoadELF @x; include @y'",
+        r#"<yaml>:3:1: load_command: unknown value "sysbus LoadELF @x; include @y"; did you mean `sysbus LoadELF`? (known: sysbus LoadELF, sysbus LoadBinary, sysbus LoadSymbolsFrom, sysbus LoadHEX, sysbus LoadSRecord)"#,
+    ),
+    (
+        "load_command: sysbus LoadBinary",
+        "<yaml>:3:1: load_command: `sysbus LoadBinary` needs to know where: add `load_address`, such as 0x08000000",
+    ),
+    (
+        "load_address: -1",
+        "<yaml>:3:1: load_address: `-1` is not an address: write it like 0x08000000",
+    ),
+    (
+        "load_address: '08000000'",
+        r#"<yaml>:3:1: load_address: "08000000" is not an address: write it like 0x08000000"#,
+    ),
+    (
+        "load_address: '0x80g'",
+        r#"<yaml>:3:1: load_address: "0x80g" is not an address: write it like 0x08000000"#,
+    ),
+    (
+        "load_address: 0x10000000000000000",
+        "<yaml>:3:15: load_address: not valid YAML: invalid type: integer `18446744073709551616` as u128, expected a smaller number",
+    ),
+    (
+        "timeouts: {expect: 10}",
+        "<yaml>:3:12: timeouts.expect: `10` is not a duration: write a whole number and its unit (ms, s or min), such as `500ms` or `10s`",
+    ),
+    (
+        "timeouts: {boot: 1.5s}",
+        r#"<yaml>:3:12: timeouts.boot: "1.5s" is not a duration: write a whole number and its unit (ms, s or min), such as `500ms` or `10s`"#,
+    ),
+    (
+        "timeouts: {boot: 1h}",
+        r#"<yaml>:3:12: timeouts.boot: "1h" is not a duration: write a whole number and its unit (ms, s or min), such as `500ms` or `10s`"#,
+    ),
+    (
+        "timeouts: {boot: s}",
+        r#"<yaml>:3:12: timeouts.boot: "s" is not a duration: write a whole number and its unit (ms, s or min), such as `500ms` or `10s`"#,
+    ),
+    (
+        "timeouts: {boot: 0s}",
+        r#"<yaml>:3:12: timeouts.boot: "0s" leaves no time at all: write at least `1ms`"#,
+    ),
+    (
+        "timeouts: {boot: 99999999999999999999s}",
+        r#"<yaml>:3:12: timeouts.boot: "99999999999999999999s" is too long: write at most `1440min`"#,
+    ),
+    (
+        "timeouts: {exepct: 1s}",
+        "<yaml>:3:12: timeouts.exepct: unknown field; did you mean `expect`? (known: expect, boot, command)",
+    ),
+    (
+        r#"line_ending: "\r\n""#,
+        r#"<yaml>:3:1: line_ending: unknown value "\r\n" (known: lf, cr, crlf)"#,
+    ),
+    (
+        "prompt: ''",
+        "<yaml>:3:1: prompt: an empty pattern matches everything: write a prompt or remove the field",
+    ),
+    (
+        "prompt: 're:a(b'",
+        "<yaml>:3:1: prompt: regex parse error:\n    a(b\n     ^\nerror: unclosed group",
+    ),
+    (
+        "backend: qemu",
+        "<yaml>:3:1: backend: `qemu` needs to know the board: add `qemu: {machine: …}`",
+    ),
+    (
+        "qemu:\n  serial: 1",
+        "<yaml>:3:1: qemu: `machine` is missing: name one from `qemu-system-arm -machine help`",
+    ),
+    (
+        "qemu: {machine: 'virt,dumpdtb=x'}",
+        r#"<yaml>:3:8: qemu.machine: character 5 of "virt,dumpdtb=x" is ',': only letters, digits, `_`, `-` and `.` are allowed"#,
+    ),
+    (
+        "qemu: {machine: b, cpu: -nographic}",
+        r#"<yaml>:3:20: qemu.cpu: "-nographic" begins with `-`: name a machine or a CPU, not an option"#,
+    ),
+    (
+        "qemu: {machine: b, serial: -3}",
+        "<yaml>:3:20: qemu.serial: -3 is out of range: serial ports are counted from 0 to 15",
+    ),
+    (
+        "qemu: {machine: b, serial: 16}",
+        "<yaml>:3:20: qemu.serial: 16 is out of range: serial ports are counted from 0 to 15",
+    ),
+];
+
+/// Documents whose board is wrong.
+const BAD_BOARDS: &[(&str, &str)] = &[
+    (
+        "uart: sysbus.uart0",
+        "<yaml>:1:1: uart: a UART needs `platform`, the board it is on, such as `platforms/boards/stm32f4_discovery-kit.repl`",
+    ),
+    (
+        "# c\nplatform: platforms/boards/b.repl",
+        "<yaml>:2:1: platform: a platform needs `uart`, the UART to talk to, such as `sysbus.usart2`",
+    ),
+    (
+        "platform: platforms/b.repl\nuart: sysbus.uart0;include @x",
+        r#"<yaml>:2:1: uart: character 13 of "sysbus.uart0;include @x" is ';': only letters, digits, `_` and `.` are allowed"#,
+    ),
+    (
+        "platform: platforms/b.repl\nuart: sysbus..uart0",
+        r#"<yaml>:2:1: uart: "sysbus..uart0" is not a peripheral's path: write names joined by dots, such as `sysbus.usart2`"#,
+    ),
+    (
+        "platform: boards/b.repl\nuart: a",
+        r#"<yaml>:1:1: platform: there is no file `/nowhere/boards/b.repl`, and "boards/b.repl" does not begin with `platforms/` as the platforms that come with Renode do"#,
+    ),
+    (
+        "platform: platforms/b.repl;quit\nuart: a",
+        "<yaml>:1:1: platform: there is no file `/nowhere/platforms/b.repl;quit`, and no platform that comes with Renode has ';' in its path",
+    ),
+    (
+        "platform: platforms/../b.repl\nuart: a",
+        r#"<yaml>:1:1: platform: there is no file `/nowhere/platforms/../b.repl`, and "platforms/../b.repl" is not the plain path of a platform that comes with Renode, such as `platforms/boards/stm32f4_discovery-kit.repl`"#,
+    ),
+];
+
+#[test]
+fn bad_documents() {
+    for (text, expected) in BAD_DOCUMENTS.iter().chain(BAD_BOARDS) {
+        assert_eq!(complaint(text), *expected);
+    }
+}
+
+#[test]
+fn bad_values() {
+    for (line, expected) in BAD_VALUES {
+        assert_eq!(complaint(&format!("{LEAST}{line}\n")), *expected);
+    }
+}
+
+#[test]
+fn bad_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let complaint = |path: &Path| TargetConfig::from_file(path).unwrap_err().to_string();
+
+    let missing = dir.path().join("none.yaml");
+    assert_eq!(
+        complaint(&missing),
+        format!("there is no target file `{}`", missing.display())
+    );
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(
+        complaint(Path::new("none.yaml")),
+        format!(
+            "there is no target file `none.yaml` in the current directory `{}`",
+            here.display()
+        )
+    );
+    assert_eq!(
+        complaint(dir.path()),
+        format!(
+            "`{}` is a directory: name the YAML file in it",
+            dir.path().display()
+        )
+    );
+    let latin1 = dir.path().join("latin1.yaml");
+    fs::write(&latin1, b"uart: a\nmachine_name: caf\xe9\n").unwrap();
+    assert_eq!(
+        complaint(&latin1),
+        format!(
+            "{}:2:18: this is not UTF-8: save the file as UTF-8",
+            latin1.display()
+        )
+    );
+    let bad = dir.path().join("bad.yaml");
+    fs::write(&bad, "# a board\n\nplatfrom: b\n").unwrap();
+    assert!(complaint(&bad).starts_with(&format!(
+        "{}:3:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart,",
+        bad.display()
+    )));
+}
+
+/// What a document may be pieced together from.
+#[rustfmt::skip]
+const PIECES: &[&str] = &[
+    "platform", "uart", "qemu", "machine", "serial", "timeouts", "expect", "extra_commands",
+    "load_address", "machine_name", "backend", "auto", ":", ": ", "- ", "\n", "\n  ", "[", "]",
+    "{", "}", ", ", "'", "\"", "*", "&a ", "<<", "!t ", "?", "|\n", "---\n", "#", "0x8", "-1",
+    "10s", "~", "é", "platforms/b.repl", "sysbus.uart0", "\t", "\u{feff}", ".", "\0",
+];
+
+/// Text that looks enough like a target to get past the parser now and then.
+fn yaml_like() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(PIECES);
+    prop_oneof![
+        prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat()),
+        any::<String>(),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in yaml_like()) {
+        let _ = TargetConfig::from_yaml_str(&text, ".");
+        let _ = TargetConfig::from_yaml_str(&format!("{LEAST}{text}"), ".");
+    }
+}
