@@ -5,6 +5,7 @@
 //! only gathers them.
 
 use crate::config::ConfigError;
+use crate::firmware::FirmwareError;
 use crate::runtime::HostError;
 
 /// The result of every fallible call in this crate.
@@ -20,4 +21,7 @@ pub enum Error {
     /// A target's configuration cannot be read or is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A firmware image is missing, broken, or not for this board.
+    #[error(transparent)]
+    Firmware(#[from] FirmwareError),
 }

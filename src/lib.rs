@@ -3,6 +3,7 @@
 pub mod config;
 mod custody;
 mod error;
+pub mod firmware;
 mod runtime;
 
 pub use error::{Error, Result};

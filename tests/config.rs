@@ -1,5 +1,7 @@
 //! Targets from YAML: what is accepted, and every way in which it is not.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;

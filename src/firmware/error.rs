@@ -1,0 +1,127 @@
+//! What can be wrong with a firmware image, and how that is said.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Architecture, Format};
+
+/// A firmware image is missing, broken, or not for this board.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FirmwareError {
+    /// There is no such file.
+    #[error("there is no firmware `{}`: build it, or correct the path", path.display())]
+    NotFound {
+        /// The image's absolute path.
+        path: PathBuf,
+    },
+    /// The path names a directory.
+    #[error("firmware `{}` is a directory: name the image in it", path.display())]
+    Directory {
+        /// The image's absolute path.
+        path: PathBuf,
+    },
+    /// The path names a pipe, a device or the like.
+    #[error("firmware `{}` is not a regular file: copy it into one", path.display())]
+    NotAFile {
+        /// The image's absolute path.
+        path: PathBuf,
+    },
+    /// The file has no content.
+    #[error("firmware `{}` is empty: build it again", path.display())]
+    Empty {
+        /// The image's absolute path.
+        path: PathBuf,
+    },
+    /// The file could not be read.
+    #[error("cannot read the firmware `{}`: {source}", path.display())]
+    Read {
+        /// The image's path.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The content is not a whole image of its format.
+    #[error("firmware `{}` is not a usable {format} file: {problem}", path.display())]
+    Invalid {
+        /// The image's absolute path.
+        path: PathBuf,
+        /// What it should be.
+        format: Format,
+        /// What is wrong, where, and what to do.
+        problem: String,
+    },
+    /// The image is built for another processor than the board has.
+    #[error(
+        "firmware `{}` is built for {found}, but {board} is {expected}{}",
+        path.display(), advice(*expected)
+    )]
+    WrongArchitecture {
+        /// The image's absolute path.
+        path: PathBuf,
+        /// What it is built for.
+        found: Architecture,
+        /// What the board's processor is.
+        expected: Architecture,
+        /// The board's name.
+        board: String,
+    },
+    /// It is not known where in memory the image belongs.
+    #[error(
+        "firmware `{}` is a raw binary, which does not say where it belongs: \
+         set `load_address`, such as 0x08000000, or use the ELF file",
+        path.display()
+    )]
+    NoLoadAddress {
+        /// The image's absolute path.
+        path: PathBuf,
+    },
+}
+
+impl FirmwareError {
+    pub(super) fn unreadable(path: &Path, source: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::NotFound { path },
+            _ => Self::Read { path, source },
+        }
+    }
+}
+
+fn advice(expected: Architecture) -> String {
+    expected.example_target().map_or(String::new(), |target| {
+        format!(": build it for {target} or the like")
+    })
+}
+
+/// Why an image's content could not be accepted, before its path is known.
+#[derive(Debug)]
+pub(super) enum Flaw {
+    Io(io::Error),
+    Content(String),
+}
+
+impl Flaw {
+    pub(super) fn of(self, path: &Path, format: Format) -> FirmwareError {
+        match self {
+            Self::Io(source) => FirmwareError::unreadable(path, source),
+            Self::Content(problem) => FirmwareError::Invalid {
+                path: path.to_path_buf(),
+                format,
+                problem,
+            },
+        }
+    }
+}
+
+impl From<io::Error> for Flaw {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<String> for Flaw {
+    fn from(problem: String) -> Self {
+        Self::Content(problem)
+    }
+}
