@@ -1,10 +1,12 @@
 //! Firmware integration tests as easy as unit tests.
 
 pub mod config;
+mod backend;
 mod custody;
 mod error;
 pub mod firmware;
 mod runtime;
+mod uart;
 
 pub use error::{Error, Result};
 pub use runtime::Operation;

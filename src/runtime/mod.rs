@@ -8,7 +8,7 @@
 mod deadline;
 mod operation;
 
-pub(crate) use deadline::{Clock, Deadline};
+pub(crate) use deadline::{Clock, Deadline, Reading};
 pub use operation::Operation;
 pub(crate) use operation::Task;
 

@@ -10,7 +10,11 @@ use crate::config::QemuConfig;
 use crate::firmware::{Firmware, Format};
 
 /// The arguments; QMP is on descriptor 3, the UART on descriptor 4.
-pub(super) fn arguments(config: &QemuConfig, firmware: Option<&Firmware>) -> Result<Vec<OsString>, EmulatorError> {
+pub(super) fn arguments(
+    config: &QemuConfig,
+    load_address: Option<u64>,
+    firmware: Option<&Firmware>,
+) -> Result<Vec<OsString>, EmulatorError> {
     let mut args: Vec<OsString> = vec!["-M".into(), config.machine.clone().into()];
     if let Some(cpu) = &config.cpu {
         args.extend(["-cpu".into(), cpu.clone().into()]);
@@ -36,19 +40,19 @@ pub(super) fn arguments(config: &QemuConfig, firmware: Option<&Firmware>) -> Res
     }
     args.extend(["-serial".into(), "chardev:uart".into()]);
     if let Some(firmware) = firmware {
-        args.extend(load(firmware)?);
+        args.extend(load(firmware, load_address)?);
     }
     Ok(args)
 }
 
 /// The arguments that put `firmware` into the board's memory, also at every reset.
-fn load(firmware: &Firmware) -> Result<[OsString; 2], EmulatorError> {
+fn load(firmware: &Firmware, load_address: Option<u64>) -> Result<[OsString; 2], EmulatorError> {
     let file = firmware.path();
     match firmware.format() {
-        Format::Elf(_) => Ok(["-kernel".into(), file.into()]),
+        Format::Elf => Ok(["-kernel".into(), file.into()]),
         Format::IntelHex => Ok(["-device".into(), device(file, "")]),
         Format::Binary => {
-            let address = firmware.load_address().unwrap_or_default();
+            let address = load_address.unwrap_or_default();
             Ok(["-device".into(), device(file, &format!(",addr={address:#x},force-raw=on"))])
         }
         Format::SRecord => Err(EmulatorError::Unsupported {

@@ -41,6 +41,7 @@ pub(crate) struct Qemu {
     program: PathBuf,
     version: Option<String>,
     config: QemuConfig,
+    load_address: Option<u64>,
     custody: Arc<Custody>,
     port: Port,
     running: Option<Running>,
@@ -52,11 +53,18 @@ struct Running {
 }
 
 impl Qemu {
-    pub(crate) fn new(program: PathBuf, config: QemuConfig, custody: Arc<Custody>, port: Port) -> Self {
+    pub(crate) fn new(
+        program: PathBuf,
+        config: QemuConfig,
+        load_address: Option<u64>,
+        custody: Arc<Custody>,
+        port: Port,
+    ) -> Self {
         Self {
             program,
             version: None,
             config,
+            load_address,
             custody,
             port,
             running: None,
@@ -71,7 +79,7 @@ impl Qemu {
         let (stderr, stderr_theirs) = std::io::pipe().map_err(io)?;
         let launch = Launch {
             program: self.program.clone(),
-            args: command_line::arguments(&self.config, firmware)?,
+            args: command_line::arguments(&self.config, self.load_address, firmware)?,
             env: std::env::vars_os().collect(),
             gate: qmp.try_clone().map_err(io)?.into(),
             stdin: qmp_theirs.into(),

@@ -17,6 +17,8 @@ mod monitor;
 mod platform;
 mod program;
 mod pty;
+#[cfg(test)]
+mod scratch;
 mod screen;
 mod session;
 
