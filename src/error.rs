@@ -7,6 +7,7 @@
 use crate::config::ConfigError;
 use crate::firmware::FirmwareError;
 use crate::runtime::HostError;
+use crate::uart::{ExpectError, PatternError};
 
 /// The result of every fallible call in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -18,10 +19,29 @@ pub enum Error {
     /// The host refused something the harness needs: a thread, a process, a directory.
     #[error(transparent)]
     Host(#[from] HostError),
+<<<<<<< HEAD
     /// A target's configuration cannot be read or is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A firmware image is missing, broken, or not for this board.
     #[error(transparent)]
     Firmware(#[from] FirmwareError),
+=======
+
+    /// An operation on a UART failed.
+    #[error(transparent)]
+    Expect(Box<ExpectError>),
+}
+
+impl From<ExpectError> for Error {
+    fn from(error: ExpectError) -> Self {
+        Self::Expect(Box::new(error))
+    }
+}
+
+impl From<PatternError> for Error {
+    fn from(error: PatternError) -> Self {
+        ExpectError::from(error).into()
+    }
+>>>>>>> uart
 }

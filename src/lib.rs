@@ -6,7 +6,7 @@ mod custody;
 mod error;
 pub mod firmware;
 mod runtime;
-mod uart;
+pub mod uart;
 
 pub use error::{Error, Result};
 pub use runtime::Operation;

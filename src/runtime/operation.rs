@@ -40,7 +40,7 @@ pub(crate) trait Task: Send {
 /// uart.expect_line("ready").wait()?;          // plain test
 /// # let _ = async {
 /// uart.expect_line("ready").await?;           // async test, any runtime
-/// # virtual_target::Result::Ok(()) };
+/// # Ok::<(), virtual_target::Error>(()) };
 /// # Ok(()) }
 /// ```
 #[must_use = "an operation does nothing until it is awaited or `.wait()` is called"]

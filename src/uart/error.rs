@@ -1,0 +1,215 @@
+//! What can go wrong with a UART, and the text that explains it.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::chunk::View;
+use super::guard::Alarm;
+use super::pattern::PatternError;
+use super::port::Shared;
+use super::search::Stretch;
+use super::transcript::{Ending, Transcript, Unavailable};
+
+/// How much of the output an error shows.
+const SHOWN_LINES: usize = 10;
+const SHOWN_BYTES: usize = 1024;
+
+/// Why an operation on a UART failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExpectError {
+    /// It did not happen in time.
+    #[error("UART {uart}: {wanted} timed out after {waited:?}; {seen}")]
+    Timeout {
+        /// The UART's name.
+        uart: String,
+        /// The operation.
+        wanted: String,
+        /// How long it was waited for.
+        waited: Duration,
+        /// What arrived instead.
+        seen: String,
+    },
+    /// It cannot happen any more.
+    #[error("UART {uart}: {wanted} cannot succeed: {ending}; {seen}")]
+    Ended {
+        /// The UART's name.
+        uart: String,
+        /// The operation.
+        wanted: String,
+        /// Why nothing more comes.
+        ending: Ending,
+        /// What arrived instead.
+        seen: String,
+    },
+    /// A standing guard found what must not appear.
+    #[error("UART {uart}: the forbidden pattern {pattern:?} appeared, noticed by {wanted}; {seen}")]
+    Forbidden {
+        /// The UART's name.
+        uart: String,
+        /// The operation that failed of it.
+        wanted: String,
+        /// The guard's pattern.
+        pattern: String,
+        /// What arrived up to there.
+        seen: String,
+    },
+    /// The pattern cannot be used, or not there.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// Output that was needed is gone.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The match does not fit in memory.
+    #[error(
+        "the match of {pattern:?} is {length} bytes long, over the limit of {limit}; make the pattern narrower, \
+         for example [^\\n] where it says (?s)."
+    )]
+    MatchTooLong {
+        /// The pattern.
+        pattern: String,
+        /// Its match's length.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A line does not fit in memory.
+    #[error(
+        "UART {uart}: {wanted} came upon a line of more than {limit} bytes, from byte {start} of the output on; \
+         use expect, which needs no lines"
+    )]
+    LineTooLong {
+        /// The UART's name.
+        uart: String,
+        /// The operation.
+        wanted: String,
+        /// Where the line starts.
+        start: u64,
+        /// The limit.
+        limit: usize,
+    },
+    /// The match has no such group.
+    #[error("the match of {pattern:?} has no group {group}: {reason}")]
+    NoGroup {
+        /// The pattern.
+        pattern: String,
+        /// The group asked for.
+        group: String,
+        /// Whether it does not exist or took no part.
+        reason: &'static str,
+    },
+    /// A group's text is not of the type asked for.
+    #[error("group {group} of {pattern:?} is {text:?}, which is no {wanted}: {reason}")]
+    Parse {
+        /// The pattern.
+        pattern: String,
+        /// The group.
+        group: String,
+        /// Its text.
+        text: String,
+        /// The type asked for.
+        wanted: &'static str,
+        /// What the type says.
+        reason: String,
+    },
+    /// Bytes could not be written.
+    #[error("UART {uart}: {wanted} failed: {reason}")]
+    NotSent {
+        /// The UART's name.
+        uart: String,
+        /// The operation.
+        wanted: String,
+        /// Why.
+        reason: String,
+    },
+    /// The stream under a UART cannot be used.
+    #[error("UART {uart}: {reason}; it takes a socket, a pipe or a terminal")]
+    Stream {
+        /// The UART's name.
+        uart: String,
+        /// What the host says.
+        reason: String,
+    },
+}
+
+impl ExpectError {
+    /// A guard's alarm made `wanted` fail.
+    pub(super) fn forbidden(uart: &Shared, alarm: &Alarm, wanted: &str) -> Self {
+        Self::Forbidden {
+            uart: uart.name.clone(),
+            wanted: wanted.to_owned(),
+            pattern: alarm.pattern.to_string(),
+            seen: up_to(&uart.transcript, alarm.end),
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotStarted => f.write_str("the target is off; power it on or boot it first"),
+            Self::PoweredOff => f.write_str("the target was powered off"),
+            Self::Died(reason) => f.write_str(reason),
+            Self::Closed => f.write_str("the other end closed the stream"),
+        }
+    }
+}
+
+/// Describes what has arrived from `from` on.
+pub(super) fn seen(transcript: &Transcript, from: u64) -> String {
+    let end = transcript.end_position().offset;
+    let total = end - from;
+    if total == 0 {
+        return match end {
+            0 => "nothing has arrived at all".to_owned(),
+            _ => format!(
+                "nothing has arrived since, before that:{}",
+                tail(transcript, 0..end)
+            ),
+        };
+    }
+    let arrived = match total {
+        1 => "1 byte has".to_owned(),
+        _ => format!("{total} bytes have"),
+    };
+    format!("{arrived} arrived since:{}", tail(transcript, from..end))
+}
+
+/// Shows the output up to `end`.
+fn up_to(transcript: &Transcript, end: u64) -> String {
+    format!("the output up to there:{}", tail(transcript, 0..end))
+}
+
+fn tail(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
+    let stretch = Stretch {
+        transcript,
+        range,
+        view: View::Text,
+    };
+    let bytes = match stretch.last(SHOWN_BYTES) {
+        Ok(bytes) => bytes,
+        Err(e) => return format!(" ({e})"),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let cut = lines.len().saturating_sub(SHOWN_LINES);
+    let mut shown = String::new();
+    if cut > 0 || bytes.len() == SHOWN_BYTES {
+        shown.push_str("\n  …");
+    }
+    for line in &lines[cut..] {
+        shown.push_str("\n  | ");
+        shown.extend(line.chars().flat_map(escape));
+    }
+    shown
+}
+
+/// Control characters so that they can be seen.
+fn escape(c: char) -> impl Iterator<Item = char> {
+    let (escaped, plain) = if c.is_control() {
+        (Some(c.escape_debug()), None)
+    } else {
+        (None, Some(c))
+    };
+    escaped.into_iter().flatten().chain(plain)
+}

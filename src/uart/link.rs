@@ -1,0 +1,259 @@
+//! The I/O side of a UART: what carries bytes between a stream and the transcript.
+//!
+//! It reads as fast as bytes come, whether anybody looks at them or not, and
+//! writes what is sent in order. A link is one attachment; a power cycle makes
+//! a new one. Knows nothing of what the bytes mean.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+use super::lock;
+use super::transcript::{Ending, Transcript};
+use crate::runtime;
+
+/// The most that is read at once.
+const READ: usize = 64 << 10;
+/// More than any kernel holds back for us: where draining a stream stops even if its other end goes on.
+const MOST_PENDING: usize = 8 << 20;
+
+/// The answer to a job: written, or not.
+pub(super) type Written = oneshot::Receiver<io::Result<()>>;
+
+/// Bytes to write, and who wants to know.
+struct Job {
+    bytes: Vec<u8>,
+    written: oneshot::Sender<io::Result<()>>,
+}
+
+/// One attachment of a stream; dropping it lets go of the stream.
+pub(super) struct Link {
+    jobs: mpsc::UnboundedSender<Job>,
+    tasks: [AbortHandle; 2],
+    source: Option<Arc<Source>>,
+}
+
+/// A descriptor that is read.
+struct Source {
+    fd: AsyncFd<File>,
+    transcript: Arc<Transcript>,
+    /// Locked while bytes are on their way from the descriptor to the transcript.
+    intake: Mutex<Intake>,
+}
+
+struct Intake {
+    buffer: Vec<u8>,
+    open: bool,
+}
+
+/// What reading once came to.
+enum Got {
+    Bytes(usize),
+    Nothing,
+    End(Ending),
+}
+
+impl Link {
+    /// Attaches descriptors, which become non-blocking.
+    ///
+    /// A backend has `grace` to say why its stream ended before it counts as closed.
+    pub(super) fn over_fds(
+        read: OwnedFd,
+        write: OwnedFd,
+        transcript: &Arc<Transcript>,
+        grace: Duration,
+    ) -> io::Result<Self> {
+        let io_thread = runtime::handle().map_err(io::Error::other)?;
+        let _entered = io_thread.enter();
+        let source = Arc::new(Source {
+            fd: register(read)?,
+            transcript: Arc::clone(transcript),
+            intake: Mutex::new(Intake {
+                buffer: vec![0; READ],
+                open: true,
+            }),
+        });
+        let sink = register(write)?;
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let reader = io_thread.spawn(read_fd(Arc::clone(&source), grace));
+        let writer = io_thread.spawn(write_all(queue, Sink(sink)));
+        Ok(Self {
+            jobs,
+            tasks: [reader.abort_handle(), writer.abort_handle()],
+            source: Some(source),
+        })
+    }
+
+    /// Attaches any stream.
+    pub(super) fn over_stream<S>(stream: S, transcript: &Arc<Transcript>) -> io::Result<Self>
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let io_thread = runtime::handle().map_err(io::Error::other)?;
+        let (read, write) = tokio::io::split(stream);
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let reader = io_thread.spawn(read_stream(read, Arc::clone(transcript)));
+        let writer = io_thread.spawn(write_all(queue, write));
+        Ok(Self {
+            jobs,
+            tasks: [reader.abort_handle(), writer.abort_handle()],
+            source: None,
+        })
+    }
+
+    /// Hands over bytes to be written.
+    pub(super) fn write(&self, bytes: Vec<u8>) -> Written {
+        let (written, answer) = oneshot::channel();
+        // A writer that has gone drops the job, which is an answer too.
+        drop(self.jobs.send(Job { bytes, written }));
+        answer
+    }
+
+    /// Takes what the kernel still holds; nothing is read afterwards.
+    pub(super) fn drain(&self) {
+        if let Some(source) = &self.source {
+            let mut intake = lock(&source.intake);
+            let mut left = MOST_PENDING;
+            while left > 0 && intake.open {
+                match source.read(&mut intake) {
+                    Got::Bytes(n) => left = left.saturating_sub(n),
+                    Got::Nothing | Got::End(_) => break,
+                }
+            }
+            intake.open = false;
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Makes a descriptor non-blocking and known to the I/O thread.
+fn register(fd: OwnedFd) -> io::Result<AsyncFd<File>> {
+    let flags = OFlag::from_bits_truncate(fcntl(&fd, FcntlArg::F_GETFL)?);
+    fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    #[allow(
+        deprecated,
+        reason = "unsound only for types that do not own their descriptor, which a File does; \
+                  the replacement is an unsafe function"
+    )]
+    AsyncFd::new(File::from(fd))
+}
+
+impl Source {
+    fn read(&self, intake: &mut Intake) -> Got {
+        if !intake.open {
+            return Got::End(Ending::Closed);
+        }
+        loop {
+            match self.fd.get_ref().read(&mut intake.buffer) {
+                Ok(0) => return Got::End(Ending::Closed),
+                Ok(n) => {
+                    self.transcript.append(&mut intake.buffer, n);
+                    return Got::Bytes(n);
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Got::Nothing,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Got::End(ending(&e)),
+            }
+        }
+    }
+}
+
+/// The ending that a failed read is.
+fn ending(error: &io::Error) -> Ending {
+    // A terminal of which the other side was closed, and a socket that was reset.
+    let closed = [Errno::EIO as i32, Errno::ECONNRESET as i32];
+    if error
+        .raw_os_error()
+        .is_some_and(|code| closed.contains(&code))
+    {
+        Ending::Closed
+    } else {
+        Ending::Died(format!("reading the UART's stream failed: {error}").into())
+    }
+}
+
+async fn read_fd(source: Arc<Source>, grace: Duration) {
+    let ending = loop {
+        let mut ready = match source.fd.readable().await {
+            Ok(ready) => ready,
+            Err(e) => break ending(&e),
+        };
+        let got = source.read(&mut lock(&source.intake));
+        match got {
+            Got::Bytes(_) => {}
+            Got::Nothing => ready.clear_ready(),
+            Got::End(ending) => break ending,
+        }
+    };
+    if !grace.is_zero() {
+        tokio::time::sleep(grace).await;
+    }
+    source.transcript.end(ending);
+}
+
+async fn read_stream(mut stream: impl AsyncRead + Unpin, transcript: Arc<Transcript>) {
+    let mut buffer = vec![0; READ];
+    loop {
+        match stream.read(&mut buffer).await {
+            Ok(0) => return transcript.end(Ending::Closed),
+            Ok(n) => transcript.append(&mut buffer, n),
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return transcript.end(ending(&e)),
+        }
+    }
+}
+
+async fn write_all(mut jobs: mpsc::UnboundedReceiver<Job>, mut sink: impl AsyncWrite + Unpin) {
+    while let Some(job) = jobs.recv().await {
+        let written = match sink.write_all(&job.bytes).await {
+            Ok(()) => sink.flush().await,
+            Err(e) => Err(e),
+        };
+        // Whoever sent it may have gone; it is written all the same.
+        drop(job.written.send(written));
+    }
+}
+
+/// A descriptor that is written.
+struct Sink(AsyncFd<File>);
+
+impl AsyncWrite for Sink {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let mut ready = ready!(self.0.poll_write_ready(cx))?;
+            if let Ok(written) = ready.try_io(|fd| fd.get_ref().write(bytes)) {
+                return Poll::Ready(written);
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

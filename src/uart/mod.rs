@@ -1,0 +1,41 @@
+//! UARTs: what a board says, and what is said to it.
+//!
+//! A [`Uart`] is a cursor over an append-only transcript of everything the
+//! board has put out. Operations look for [patterns](IntoPattern) from the
+//! cursor on and move it behind what they found; they never lose a byte, and
+//! their results never depend on how the bytes arrived. This module knows
+//! nothing of emulators and targets: they attach file descriptors to a `Port`.
+
+mod ansi;
+mod chunk;
+mod dialect;
+mod error;
+mod guard;
+mod handle;
+mod line;
+mod link;
+mod marks;
+mod matched;
+mod operations;
+mod pattern;
+mod port;
+mod search;
+mod send;
+mod spill;
+mod text;
+mod transcript;
+mod wait;
+
+pub use error::ExpectError;
+pub use handle::Uart;
+pub use matched::{Group, Match};
+pub use pattern::{IntoPattern, Pattern, PatternError};
+pub(crate) use port::{Port, Settings};
+pub use transcript::{Ending, Unavailable};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks `mutex`; what it guards is sound even if a holder panicked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

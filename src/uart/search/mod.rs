@@ -1,0 +1,182 @@
+//! Finding patterns on a stream, in bits as they arrive.
+//!
+//! An [`Engine`] is fed the stream slice by slice and tells the earliest byte at
+//! which its pattern has matched; how the stream was cut never matters. Where
+//! that match starts, and its groups, are looked up afterwards, backwards.
+
+mod automaton;
+mod literal;
+mod window;
+
+use std::ops::{ControlFlow, Range};
+
+use super::chunk::{Piece, View};
+use super::error::ExpectError;
+use super::pattern::{Groups, Kind, Pattern, PatternError};
+use super::transcript::{Transcript, Unavailable};
+
+/// A match longer than this is given up: it would have to be held in memory.
+const LONGEST_MATCH: usize = 8 << 20;
+
+/// One pattern on one stream.
+pub(super) enum Engine {
+    Literal(literal::Literal),
+    Automaton(Box<automaton::Automaton>),
+    Window(window::Window),
+}
+
+/// A match that was looked up.
+pub(super) struct Located {
+    /// The text that the groups lie in; it ends where the engine stopped.
+    pub(super) text: Vec<u8>,
+    pub(super) groups: Groups,
+}
+
+impl Engine {
+    /// Checks that `pattern` makes sense on a stream.
+    pub(super) fn new(pattern: &Pattern) -> Result<Self, PatternError> {
+        match pattern.kind() {
+            Kind::Literal(finder) => literal::Literal::new(pattern, finder).map(Self::Literal),
+            Kind::Dialect(dialect) => {
+                let automaton = automaton::Automaton::new(pattern, dialect.automata()?);
+                Ok(Self::Automaton(Box::new(automaton)))
+            }
+            Kind::Text(_) | Kind::Bytes(_) | Kind::Needle(_) | Kind::Closure(_) => {
+                window::Window::new(pattern).map(Self::Window)
+            }
+        }
+    }
+
+    /// As [`new`](Self::new), for where no foreign code may run.
+    pub(super) fn guard(pattern: &Pattern) -> Result<Self, PatternError> {
+        match Self::new(pattern)? {
+            Self::Window(_) => Err(PatternError::NoGuard {
+                pattern: pattern.to_string(),
+            }),
+            engine => Ok(engine),
+        }
+    }
+
+    /// Forgets what it was fed.
+    pub(super) fn restart(&mut self) {
+        match self {
+            Self::Literal(engine) => engine.restart(),
+            Self::Automaton(engine) => engine.restart(),
+            Self::Window(engine) => engine.restart(),
+        }
+    }
+
+    /// Feeds it the next bytes; the end in `bytes` of the earliest match.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<usize>, PatternError> {
+        match self {
+            Self::Literal(engine) => Ok(engine.feed(bytes)),
+            Self::Automaton(engine) => engine.feed(bytes),
+            Self::Window(engine) => engine.feed(bytes),
+        }
+    }
+
+    /// Whether the end of the stream is a match.
+    pub(super) fn finish(&mut self) -> Result<bool, PatternError> {
+        match self {
+            Self::Literal(_) | Self::Automaton(_) => Ok(false),
+            Self::Window(engine) => engine.finish(),
+        }
+    }
+
+    /// Looks up the match that was found at the end of `stream`.
+    ///
+    /// `eof` tells that it was [`finish`](Self::finish) that found it.
+    pub(super) fn locate(
+        &mut self,
+        stream: &Stretch<'_>,
+        eof: bool,
+    ) -> Result<Located, ExpectError> {
+        match self {
+            Self::Literal(engine) => Ok(engine.locate()),
+            Self::Automaton(engine) => engine.locate(stream),
+            Self::Window(engine) => Ok(engine.locate(eof)?),
+        }
+    }
+}
+
+/// A stretch of the transcript, as a reader sees it.
+#[derive(Clone)]
+pub(super) struct Stretch<'a> {
+    pub(super) transcript: &'a Transcript,
+    pub(super) range: Range<u64>,
+    pub(super) view: View,
+}
+
+impl Stretch<'_> {
+    /// Visits its pieces in order until `visit` breaks.
+    pub(super) fn forwards<B>(
+        &self,
+        mut visit: impl FnMut(Piece<'_>) -> ControlFlow<B>,
+    ) -> Result<Option<B>, Unavailable> {
+        let mut at = self.range.start;
+        while at < self.range.end {
+            let chunk = self.transcript.chunk(at)?;
+            for piece in chunk.pieces(at..self.range.end, self.view) {
+                if let ControlFlow::Break(value) = visit(piece) {
+                    return Ok(Some(value));
+                }
+            }
+            at = chunk.end();
+        }
+        Ok(None)
+    }
+
+    /// Visits its pieces in reverse order until `visit` breaks.
+    pub(super) fn backwards<B>(
+        &self,
+        mut visit: impl FnMut(Piece<'_>) -> ControlFlow<B>,
+    ) -> Result<Option<B>, Unavailable> {
+        let mut end = self.range.end;
+        while end > self.range.start {
+            let chunk = self.transcript.chunk(end - 1)?;
+            for piece in chunk.pieces(self.range.start..end, self.view).rev() {
+                if let ControlFlow::Break(value) = visit(piece) {
+                    return Ok(Some(value));
+                }
+            }
+            end = chunk.start;
+        }
+        Ok(None)
+    }
+
+    /// The offset of the byte that is the `n`th from the end; for 0 that of the end.
+    pub(super) fn offset_back(&self, n: usize) -> Result<u64, Unavailable> {
+        let mut left = n;
+        if left == 0 {
+            return Ok(self.range.end);
+        }
+        let found = self.backwards(|piece| {
+            if piece.bytes.len() >= left {
+                return ControlFlow::Break(piece.end() - left as u64);
+            }
+            left -= piece.bytes.len();
+            ControlFlow::Continue(())
+        })?;
+        Ok(found.unwrap_or(self.range.start))
+    }
+
+    /// All its bytes.
+    pub(super) fn bytes(&self) -> Result<Vec<u8>, Unavailable> {
+        let mut bytes = Vec::new();
+        self.forwards(|piece| {
+            bytes.extend_from_slice(piece.bytes);
+            ControlFlow::<()>::Continue(())
+        })?;
+        Ok(bytes)
+    }
+
+    /// Its last `n` bytes.
+    pub(super) fn last(&self, n: usize) -> Result<Vec<u8>, Unavailable> {
+        let start = self.offset_back(n)?;
+        Stretch {
+            range: start..self.range.end,
+            ..self.clone()
+        }
+        .bytes()
+    }
+}

@@ -1,0 +1,487 @@
+//! Everything a UART has put out, in the order in which it arrived.
+//!
+//! One side appends and never waits; any number of readers look at it from
+//! their own threads, at their own pace. The newest bytes are in memory, older
+//! ones in a file without a name from which they are read back unnoticed. A
+//! power cycle starts a new segment. Knows nothing of patterns, except that the
+//! standing guards look at the bytes on their way in.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use super::ansi::Stripper;
+use super::chunk::{Chunk, Piece};
+use super::guard::{Alarm, Guards};
+use super::lock;
+use super::marks::Marks;
+use super::spill::Spill;
+
+/// A chunk is closed when it has this many bytes.
+const CHUNK: usize = 64 << 10;
+/// Reads of at least this size become a chunk without being copied.
+const HAND_OVER: usize = 32 << 10;
+/// An open chunk of at most this size is copied for a reader; a larger one is closed.
+const COPIED: usize = 4 << 10;
+
+/// How much of the output is kept where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Bytes in memory.
+    pub(super) memory: usize,
+    /// Bytes in the file.
+    pub(super) disk: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 24 << 20,
+            disk: 8 << 30,
+        }
+    }
+}
+
+/// Why no more output comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The target has not been powered on yet.
+    NotStarted,
+    /// The target was powered off.
+    PoweredOff,
+    /// What fed the UART ended by itself, for this reason.
+    Died(Arc<str>),
+    /// The stream under the UART was closed by its other end.
+    Closed,
+}
+
+/// Output that was asked for and is no longer there.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the output from byte {from} to byte {to} is no longer available: {why}")]
+pub struct Unavailable {
+    from: u64,
+    to: u64,
+    why: Arc<str>,
+}
+
+/// Where a reader is. Offsets alone would not tell the end of a segment from
+/// the start of the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Position {
+    pub(super) segment: usize,
+    pub(super) offset: u64,
+}
+
+/// What there is for a reader.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Bytes to look at.
+    Bytes(Range<u64>),
+    /// The segment has been read; the next starts here.
+    Segment(Position),
+    /// The segment has been read, and there will be nothing more.
+    Ended(Ending),
+    /// A standing guard found something here.
+    Alarm(Alarm),
+    /// Nothing yet.
+    Nothing,
+}
+
+/// See the module.
+pub(super) struct Transcript {
+    intake: Mutex<Intake>,
+    state: Mutex<State>,
+    spill: Spill,
+    limits: Limits,
+    strip: bool,
+    began: Instant,
+}
+
+/// What only the appending side needs; locked before `state`.
+struct Intake {
+    text: Vec<Range<u32>>,
+    guards: Guards,
+}
+
+struct State {
+    /// Closed chunks in memory.
+    chunks: VecDeque<Arc<Chunk>>,
+    /// What they cost.
+    held: usize,
+    /// The open chunk.
+    tail: Chunk,
+    /// The stripper's state at its end.
+    stripper: Stripper,
+    segments: Vec<Segment>,
+    marks: Marks,
+    readers: Vec<(u64, Waker)>,
+    alarm: Option<Alarm>,
+    /// An operation has failed because of it.
+    noticed: bool,
+    /// Starts of blocks in the file, with the stripper's state there.
+    spilled: VecDeque<(u64, Stripper)>,
+    /// Why what is before the first of them is gone.
+    lost: Option<Arc<str>>,
+    /// The block that was read back last.
+    read_back: Option<Arc<Chunk>>,
+}
+
+struct Segment {
+    start: u64,
+    ending: Option<Ending>,
+}
+
+impl Transcript {
+    pub(super) fn new(strip: bool, limits: Limits, ending: Option<Ending>) -> Self {
+        Self {
+            intake: Mutex::new(Intake {
+                text: Vec::new(),
+                guards: Guards::default(),
+            }),
+            state: Mutex::new(State {
+                chunks: VecDeque::new(),
+                held: 0,
+                tail: Chunk::empty(0, Stripper::default()),
+                stripper: Stripper::default(),
+                segments: vec![Segment { start: 0, ending }],
+                marks: Marks::default(),
+                readers: Vec::new(),
+                alarm: None,
+                noticed: false,
+                spilled: VecDeque::new(),
+                lost: None,
+                read_back: None,
+            }),
+            spill: Spill::new(limits.disk.max(2 * CHUNK as u64)),
+            limits,
+            strip,
+            began: Instant::now(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Appends the first `n` bytes of `buffer`, which may be replaced by another of its size.
+    pub(super) fn append(&self, buffer: &mut Vec<u8>, n: usize) {
+        if n == 0 {
+            return;
+        }
+        let mut intake = lock(&self.intake);
+        let Intake { text, guards } = &mut *intake;
+        let (start, mut stripper) = {
+            let state = self.state();
+            (state.tail.end(), state.stripper)
+        };
+        text.clear();
+        if self.strip {
+            stripper.strip(&buffer[..n], 0, text);
+        } else {
+            text.push(0..n as u32);
+        }
+        let alarm = guards.look(text.iter().map(|span| Piece {
+            offset: start + u64::from(span.start),
+            bytes: &buffer[span.start as usize..span.end as usize],
+        }));
+        let whole = (n >= HAND_OVER).then(|| {
+            let fresh = vec![0; buffer.len()];
+            let mut bytes = std::mem::replace(buffer, fresh);
+            bytes.truncate(n);
+            bytes
+        });
+        let mut state = self.state();
+        state.marks.note(start, self.began.elapsed());
+        if state.tail.bytes.len() + n > CHUNK {
+            state.close_tail();
+        }
+        state.stripper = stripper;
+        match whole {
+            Some(bytes) => state.tail.extend(bytes, text),
+            None => state.tail.extend_from(&buffer[..n], text),
+        }
+        state.alarm = state.alarm.take().or(alarm);
+        let readers = std::mem::take(&mut state.readers);
+        let over = state.held > self.limits.memory;
+        drop(state);
+        for (_, reader) in readers {
+            reader.wake();
+        }
+        if over {
+            self.evict();
+        }
+    }
+
+    /// Moves the oldest chunks to the file. Only the appending side does, one at a time.
+    fn evict(&self) {
+        loop {
+            let oldest = {
+                let mut state = self.state();
+                if state.held <= self.limits.memory {
+                    return;
+                }
+                let Some(oldest) = state.chunks.front().map(Arc::clone) else {
+                    return;
+                };
+                state.forget(
+                    self.spill.oldest_kept(oldest.end()),
+                    "it exceeds the limit on disk space for one UART's output",
+                );
+                oldest
+            };
+            let written = self.spill.write(oldest.start, &oldest.bytes);
+            let mut state = self.state();
+            state.chunks.pop_front();
+            state.held -= oldest.cost();
+            match written {
+                Ok(()) => state.note_spilled(&oldest),
+                Err(e) => state.forget(
+                    oldest.end(),
+                    &format!(
+                        "it could not be written to a temporary file: {e}; make room in TMPDIR"
+                    ),
+                ),
+            }
+        }
+    }
+
+    /// Starts a new segment, as a power cycle does. What is open ends with `ending`.
+    pub(super) fn begin_segment(&self, ending: Ending) {
+        let mut intake = lock(&self.intake);
+        intake.guards.restart();
+        let mut state = self.state();
+        state.end(ending);
+        state.stripper = Stripper::default();
+        state.close_tail();
+        let start = state.tail.end();
+        state.segments.push(Segment {
+            start,
+            ending: None,
+        });
+        let readers = std::mem::take(&mut state.readers);
+        drop(state);
+        for (_, reader) in readers {
+            reader.wake();
+        }
+    }
+
+    /// Ends the present segment; the first ending counts.
+    pub(super) fn end(&self, ending: Ending) {
+        let mut state = self.state();
+        state.end(ending);
+        let readers = std::mem::take(&mut state.readers);
+        drop(state);
+        for (_, reader) in readers {
+            reader.wake();
+        }
+    }
+
+    /// Whether the present segment has ended, and how.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        let state = self.state();
+        state.segments.last().and_then(|last| last.ending.clone())
+    }
+
+    /// The end of what has arrived.
+    pub(super) fn end_position(&self) -> Position {
+        let state = self.state();
+        Position {
+            segment: state.segments.len() - 1,
+            offset: state.tail.end(),
+        }
+    }
+
+    /// When the byte at `offset` arrived, counted from the transcript's beginning.
+    pub(super) fn time(&self, offset: u64) -> Duration {
+        self.state().marks.time(offset)
+    }
+
+    /// What there is at `at` for a reader that must not go beyond segment `last`.
+    ///
+    /// When there is nothing yet, `reader` is woken by the next change.
+    pub(super) fn next(&self, at: Position, last: usize, reader: Option<(u64, &Waker)>) -> Next {
+        let mut state = self.state();
+        let segment_end = match state.segments.get(at.segment + 1) {
+            Some(next) => next.start,
+            None => state.tail.end(),
+        };
+        if let Some(alarm) = &state.alarm
+            && alarm.end <= at.offset + 1
+        {
+            return Next::Alarm(alarm.clone());
+        }
+        // A match that ends where the guard's does, or later, comes too late.
+        let end = state
+            .alarm
+            .as_ref()
+            .map_or(segment_end, |alarm| segment_end.min(alarm.end - 1));
+        if at.offset < end {
+            return Next::Bytes(at.offset..end);
+        }
+        if at.segment < last {
+            return Next::Segment(Position {
+                segment: at.segment + 1,
+                offset: segment_end,
+            });
+        }
+        if let Some(ending) = &state.segments[at.segment].ending {
+            return Next::Ended(ending.clone());
+        }
+        if let Some((id, waker)) = reader {
+            match state.readers.iter_mut().find(|(known, _)| *known == id) {
+                Some((_, known)) => known.clone_from(waker),
+                None => state.readers.push((id, waker.clone())),
+            }
+        }
+        Next::Nothing
+    }
+
+    /// Notes that an operation failed because of the alarm.
+    pub(super) fn notice(&self) {
+        self.state().noticed = true;
+    }
+
+    /// The alarm, if there is one.
+    pub(super) fn alarm(&self) -> Option<Alarm> {
+        self.state().alarm.clone()
+    }
+
+    /// The alarm, if no operation has failed because of it.
+    pub(super) fn unnoticed_alarm(&self) -> Option<Alarm> {
+        let state = self.state();
+        state.alarm.clone().filter(|_| !state.noticed)
+    }
+
+    /// Whether anybody waits.
+    #[cfg(test)]
+    pub(super) fn has_readers(&self) -> bool {
+        !self.state().readers.is_empty()
+    }
+
+    /// Forgets the waker of a reader.
+    pub(super) fn leave(&self, id: u64) {
+        self.state().readers.retain(|(known, _)| *known != id);
+    }
+
+    /// The chunk that holds the byte at `offset`, which must have arrived.
+    pub(super) fn chunk(&self, offset: u64) -> Result<Arc<Chunk>, Unavailable> {
+        let (start, end, stripper) = {
+            let mut state = self.state();
+            if offset >= state.tail.start {
+                if state.tail.bytes.len() <= COPIED {
+                    return Ok(Arc::new(state.tail.clone()));
+                }
+                state.close_tail();
+            }
+            if let Some(chunk) = state.in_memory(offset) {
+                return Ok(chunk);
+            }
+            state.block(offset)?
+        };
+        let mut bytes = vec![0; (end - start) as usize];
+        let read = self.spill.read(start, &mut bytes);
+        let mut state = self.state();
+        state.block(offset)?;
+        read.map_err(|e| Unavailable {
+            from: start,
+            to: end,
+            why: format!("it cannot be read back from the temporary file: {e}").into(),
+        })?;
+        let mut text = Vec::new();
+        if self.strip {
+            stripper.clone().strip(&bytes, 0, &mut text);
+        } else {
+            text.push(0..bytes.len() as u32);
+        }
+        let mut chunk = Chunk::empty(start, stripper);
+        chunk.extend(bytes, &text);
+        let chunk = Arc::new(chunk);
+        state.read_back = Some(Arc::clone(&chunk));
+        Ok(chunk)
+    }
+}
+
+impl State {
+    /// Closes the open chunk and opens one behind it.
+    fn close_tail(&mut self) {
+        let fresh = Chunk::empty(self.tail.end(), self.stripper);
+        let tail = std::mem::replace(&mut self.tail, fresh);
+        if !tail.bytes.is_empty() {
+            self.held += tail.cost();
+            self.chunks.push_back(Arc::new(tail));
+        }
+    }
+
+    fn end(&mut self, ending: Ending) {
+        if let Some(last) = self.segments.last_mut() {
+            last.ending.get_or_insert(ending);
+        }
+    }
+
+    fn in_memory(&self, offset: u64) -> Option<Arc<Chunk>> {
+        let after = self.chunks.partition_point(|chunk| chunk.start <= offset);
+        let chunk = after
+            .checked_sub(1)
+            .and_then(|index| self.chunks.get(index));
+        chunk
+            .or(self.read_back.as_ref())
+            .filter(|chunk| chunk.contains(offset))
+            .map(Arc::clone)
+    }
+
+    /// The block of the file that holds `offset`, and the stripper's state at its start.
+    fn block(&self, offset: u64) -> Result<(u64, u64, Stripper), Unavailable> {
+        let after = self.spilled.partition_point(|(start, _)| *start <= offset);
+        let in_file_to = self
+            .chunks
+            .front()
+            .map_or(self.tail.start, |first| first.start);
+        let end = self
+            .spilled
+            .get(after)
+            .map_or(in_file_to, |(next, _)| *next);
+        let block = after
+            .checked_sub(1)
+            .and_then(|index| self.spilled.get(index));
+        match block {
+            Some((start, stripper)) => Ok((*start, end, *stripper)),
+            None => Err(Unavailable {
+                from: offset,
+                to: end,
+                why: self.lost.clone().unwrap_or_else(|| "it was dropped".into()),
+            }),
+        }
+    }
+
+    /// Notes that `chunk` is in the file. Small neighbours make one block, but
+    /// never across segments, where the stripper starts afresh.
+    fn note_spilled(&mut self, chunk: &Chunk) {
+        let far = |(last, _): &(u64, Stripper)| chunk.end() - last > CHUNK as u64;
+        let starts_segment = self
+            .segments
+            .binary_search_by_key(&chunk.start, |segment| segment.start)
+            .is_ok();
+        if starts_segment || self.spilled.back().is_none_or(far) {
+            self.spilled.push_back((chunk.start, chunk.stripper));
+        }
+    }
+
+    /// Gives up what is before `offset`.
+    fn forget(&mut self, offset: u64, why: &str) {
+        let mut forgot = false;
+        while self
+            .spilled
+            .front()
+            .is_some_and(|(start, _)| *start < offset)
+        {
+            self.spilled.pop_front();
+            forgot = true;
+        }
+        if forgot || offset > 0 {
+            self.lost = Some(why.into());
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Waiting for something to appear: the task behind every operation that reads.
+//!
+//! It looks at what is there in the thread of whoever waits, and sleeps until
+//! there is more. What it looks for is a [`Search`].
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::chunk::{Piece, View};
+use super::error::{ExpectError, seen};
+use super::handle::Local;
+use super::lock;
+use super::pattern::PatternError;
+use super::port::Shared;
+use super::transcript::{Next, Position};
+use crate::error::Result;
+use crate::runtime::{Deadline, Task};
+
+/// After this many bytes the deadline is looked at, even if there is more.
+const BREATH: u64 = 4 << 20;
+
+/// Where a handle is in the transcript.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cursor {
+    pub(super) at: Position,
+    /// The last line ended at a `\r`: the `\r*\n?` that may follow belongs to it.
+    pub(super) after_cr: bool,
+}
+
+/// What an operation looks for.
+pub(super) trait Search: Send {
+    type Output;
+
+    /// Which bytes it wants to see.
+    fn view(&self) -> View {
+        View::Text
+    }
+
+    /// Begins, or begins again after a power cycle.
+    fn restart(&mut self, at: u64);
+
+    /// Looks at the next bytes.
+    fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        uart: &Shared,
+    ) -> Result<Option<Done<Self::Output>>, ExpectError>;
+
+    /// Whether the end of the output, at `end`, is what it looks for.
+    fn finish(
+        &mut self,
+        _end: u64,
+        _uart: &Shared,
+    ) -> Result<Option<Done<Self::Output>>, ExpectError> {
+        Ok(None)
+    }
+
+    /// The output if the time passing is what it waits for.
+    fn timed_out(&mut self) -> Option<Self::Output> {
+        None
+    }
+
+    /// The operation, as in a message.
+    fn describe(&self) -> String;
+}
+
+/// Something was found.
+pub(super) struct Done<T> {
+    pub(super) output: T,
+    /// Where the cursor goes.
+    pub(super) end: u64,
+    pub(super) after_cr: bool,
+}
+
+/// A search under way.
+pub(super) struct Wait<S> {
+    uart: Arc<Shared>,
+    local: Arc<Mutex<Local>>,
+    search: Result<S, PatternError>,
+    deadline: Deadline,
+    scan: Option<Scan>,
+    id: u64,
+    registered: bool,
+}
+
+/// How far a search is.
+struct Scan {
+    /// Where it began.
+    from: u64,
+    at: Position,
+    /// The segment that was the last when it began; that one's end is its end.
+    last: usize,
+    /// An end-of-line may have to be skipped first.
+    after_cr: bool,
+    /// The time is up: what has arrived before this is still looked at.
+    until: Option<u64>,
+}
+
+impl<S: Search> Wait<S> {
+    pub(super) fn new(
+        uart: &Arc<Shared>,
+        local: &Arc<Mutex<Local>>,
+        timeout: Duration,
+        search: Result<S, PatternError>,
+    ) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            uart: Arc::clone(uart),
+            local: Arc::clone(local),
+            search,
+            deadline: Deadline::new(timeout, uart.clock()),
+            scan: None,
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            registered: false,
+        }
+    }
+
+    fn look(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Output>> {
+        let search = match &mut self.search {
+            Ok(search) => search,
+            Err(e) => return Poll::Ready(Err(ExpectError::from(e.clone()).into())),
+        };
+        let uart = &*self.uart;
+        let transcript = &uart.transcript;
+        let scan = self
+            .scan
+            .get_or_insert_with(|| Scan::begin(lock(&self.local).cursor, uart, search));
+        let mut breath = BREATH;
+        loop {
+            let reader = Some((self.id, cx.waker()));
+            match transcript.next(scan.at, scan.last, reader) {
+                Next::Bytes(range) => {
+                    let chunk = transcript.chunk(range.start).map_err(ExpectError::from)?;
+                    let end = chunk.end().min(range.end);
+                    for piece in chunk.pieces(range.clone(), search.view()) {
+                        let piece = scan.skip_end_of_line(piece, search);
+                        if piece.bytes.is_empty() {
+                            continue;
+                        }
+                        if let Some(done) = search.feed(piece, uart)? {
+                            return Poll::Ready(Ok(self.complete(done)));
+                        }
+                    }
+                    scan.at.offset = end;
+                    breath = breath.saturating_sub(end - range.start);
+                }
+                Next::Segment(next) => {
+                    scan.at = next;
+                    scan.from = next.offset;
+                    scan.after_cr = false;
+                    search.restart(next.offset);
+                }
+                Next::Ended(ending) => {
+                    if let Some(done) = search.finish(scan.at.offset, uart)? {
+                        return Poll::Ready(Ok(self.complete(done)));
+                    }
+                    return Poll::Ready(Err(ExpectError::Ended {
+                        uart: uart.name.clone(),
+                        wanted: search.describe(),
+                        ending,
+                        seen: seen(transcript, scan.from),
+                    }
+                    .into()));
+                }
+                Next::Alarm(alarm) => {
+                    transcript.notice();
+                    let error = ExpectError::forbidden(uart, &alarm, &search.describe());
+                    return Poll::Ready(Err(error.into()));
+                }
+                Next::Nothing => {
+                    self.registered = true;
+                    let waited = match ready!(self.deadline.poll(cx)) {
+                        Ok(()) => self.deadline.timeout().max(self.deadline.waited()),
+                        Err(e) => return Poll::Ready(Err(e.into())),
+                    };
+                    return Poll::Ready(timed_out(search, scan, uart, waited));
+                }
+            }
+            if scan.until.is_some_and(|until| scan.at.offset >= until) {
+                return Poll::Ready(timed_out(search, scan, uart, self.deadline.waited()));
+            }
+            if breath == 0 {
+                breath = BREATH;
+                if scan.until.is_none() && self.deadline.poll(cx).is_ready() {
+                    scan.until = Some(transcript.end_position().offset);
+                }
+            }
+        }
+    }
+
+    /// Moves the cursor, unless another operation has moved it further.
+    fn complete(&self, done: Done<S::Output>) -> S::Output {
+        if let Some(scan) = &self.scan {
+            let at = Position {
+                offset: done.end,
+                ..scan.at
+            };
+            let cursor = &mut lock(&self.local).cursor;
+            if at >= cursor.at {
+                *cursor = Cursor {
+                    at,
+                    after_cr: done.after_cr,
+                };
+            }
+        }
+        done.output
+    }
+}
+
+fn timed_out<S: Search>(
+    search: &mut S,
+    scan: &Scan,
+    uart: &Shared,
+    waited: Duration,
+) -> Result<S::Output> {
+    search.timed_out().ok_or_else(|| {
+        ExpectError::Timeout {
+            uart: uart.name.clone(),
+            wanted: search.describe(),
+            waited,
+            seen: seen(&uart.transcript, scan.from),
+        }
+        .into()
+    })
+}
+
+impl Scan {
+    fn begin(cursor: Cursor, uart: &Shared, search: &mut impl Search) -> Self {
+        search.restart(cursor.at.offset);
+        Self {
+            from: cursor.at.offset,
+            at: cursor.at,
+            last: uart.transcript.end_position().segment,
+            after_cr: cursor.after_cr,
+            until: None,
+        }
+    }
+
+    /// Takes off `piece` what still belongs to the line before.
+    fn skip_end_of_line<'a>(&mut self, piece: Piece<'a>, search: &mut impl Search) -> Piece<'a> {
+        if !self.after_cr {
+            return piece;
+        }
+        let returns = piece.bytes.iter().take_while(|b| **b == b'\r').count();
+        let newline = usize::from(piece.bytes.get(returns) == Some(&b'\n'));
+        let skipped = returns + newline;
+        self.after_cr = skipped == piece.bytes.len() && newline == 0;
+        let piece = piece.skip(skipped);
+        self.from = piece.offset;
+        search.restart(piece.offset);
+        piece
+    }
+}
+
+impl<S: Search> Task for Wait<S> {
+    type Output = S::Output;
+
+    fn set_timeout(&mut self, timeout: Duration) {
+        self.deadline.set_timeout(timeout);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Output>> {
+        self.look(cx)
+    }
+}
+
+impl<S> Drop for Wait<S> {
+    fn drop(&mut self) {
+        if self.registered {
+            self.uart.transcript.leave(self.id);
+        }
+    }
+}

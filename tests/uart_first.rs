@@ -1,0 +1,129 @@
+//! A UART over a socket pair: expecting, reading lines, sending, timing out.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use virtual_target::uart::{ExpectError, Uart};
+use virtual_target::{Error, millis};
+
+fn uart() -> (Uart, UnixStream) {
+    let (ours, board) = UnixStream::pair().unwrap();
+    (Uart::over_fd(ours).unwrap(), board)
+}
+
+fn expect_error(error: Error) -> ExpectError {
+    match error {
+        Error::Expect(error) => *error,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_literal_is_found_and_the_cursor_goes_behind_it() {
+    let (uart, mut board) = uart();
+    board.write_all(b"one two three").unwrap();
+    assert_eq!(uart.expect("one").wait().unwrap().range(), 0..3);
+    let m = uart.expect("three").wait().unwrap();
+    assert_eq!(m.before().unwrap(), " two ");
+    assert_eq!(m.range(), 8..13);
+}
+
+#[test]
+fn groups_are_those_of_the_shortest_prefix() {
+    let (uart, mut board) = uart();
+    board.write_all(b"up 1234 ms").unwrap();
+    let m = uart.expect(r"re:up (\d+)").wait().unwrap();
+    assert_eq!(m.parse::<u32>(1).unwrap(), 1);
+    let m = uart.expect(r"re:(?<n>\d+) ms").wait().unwrap();
+    assert_eq!(m.parse::<u32>("n").unwrap(), 234);
+}
+
+#[test]
+fn a_line_is_matched_greedily_and_as_a_whole() {
+    let (uart, mut board) = uart();
+    board
+        .write_all(b"boot\r\n\x1b[32mup 1234 ms\x1b[0m\r\nrest\n")
+        .unwrap();
+    let m = uart.expect_line(r"re:up (\d+)").wait().unwrap();
+    assert_eq!(m.line(), "up 1234 ms");
+    assert_eq!(m.parse::<u32>(1).unwrap(), 1234);
+    assert_eq!(m.range(), 11..18);
+    assert_eq!(uart.read_line().wait().unwrap(), "rest");
+}
+
+#[test]
+fn any_kind_of_pattern_will_do() {
+    let (uart, mut board) = uart();
+    board
+        .write_all("text bytes Größe 12 needle! fn\n".as_bytes())
+        .unwrap();
+    uart.expect(String::from("text")).wait().unwrap();
+    uart.expect(b"bytes").wait().unwrap();
+    let m = uart
+        .expect(regex::Regex::new(r"(\w+) (\d+) ").unwrap())
+        .wait()
+        .unwrap();
+    assert_eq!(m.get(1).unwrap(), "Größe");
+    uart.expect(expectrl::Any(["neddle", "needle"]))
+        .wait()
+        .unwrap();
+    uart.expect('!').wait().unwrap();
+    uart.expect(|text: &[u8]| {
+        text.windows(2)
+            .position(|w| w == b"fn")
+            .map(|at| at..at + 2)
+    })
+    .wait()
+    .unwrap();
+}
+
+#[test]
+fn what_is_sent_arrives() {
+    let (uart, mut board) = uart();
+    uart.send("abc").wait().unwrap();
+    uart.send_line("ping").wait().unwrap();
+    let mut bytes = [0; 8];
+    board.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"abcping\n");
+}
+
+#[test]
+fn a_timeout_says_what_arrived_instead() {
+    let (uart, mut board) = uart();
+    board.write_all(b"hello\r\nwor").unwrap();
+    uart.expect("hello").wait().unwrap();
+    uart.expect("wor").wait().unwrap();
+    let error = uart.expect("bye").within(millis(1)).wait().unwrap_err();
+    assert!(
+        matches!(expect_error(error), ExpectError::Timeout { waited, .. } if waited >= Duration::from_millis(1))
+    );
+    board.write_all(b"ld\r\n").unwrap();
+    let error = uart
+        .expect_line("bye")
+        .within(millis(200))
+        .wait()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with(r#"UART uart: expect_line("bye") timed out after 200"#),
+        "{error}"
+    );
+    assert!(
+        error.ends_with("; 4 bytes have arrived since:\n  | ld\\r\\n"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_stream_that_ends_fails_the_wait_at_once_with_its_own_error() {
+    let (uart, mut board) = uart();
+    board.write_all(b"last words\n").unwrap();
+    drop(board);
+    uart.expect("words").wait().unwrap();
+    let error = uart.expect("more").wait().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "UART uart: expect(\"more\") cannot succeed: the other end closed the stream; 1 byte has arrived since:\n  | \\n"
+    );
+}
