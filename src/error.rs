@@ -4,9 +4,11 @@
 //! domains define their own enums beside the code that raises them; this file
 //! only gathers them.
 
+use crate::backend::EmulatorError;
 use crate::config::ConfigError;
 use crate::firmware::FirmwareError;
 use crate::runtime::HostError;
+use crate::target::PowerError;
 use crate::uart::{ExpectError, PatternError};
 
 /// The result of every fallible call in this crate.
@@ -19,14 +21,18 @@ pub enum Error {
     /// The host refused something the harness needs: a thread, a process, a directory.
     #[error(transparent)]
     Host(#[from] HostError),
-<<<<<<< HEAD
     /// A target's configuration cannot be read or is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A firmware image is missing, broken, or not for this board.
     #[error(transparent)]
     Firmware(#[from] FirmwareError),
-=======
+    /// The emulator is missing, ended, or refused something.
+    #[error(transparent)]
+    Emulator(#[from] EmulatorError),
+    /// The board is not in the state that the operation needs.
+    #[error(transparent)]
+    Power(#[from] PowerError),
 
     /// An operation on a UART failed.
     #[error(transparent)]
@@ -43,5 +49,4 @@ impl From<PatternError> for Error {
     fn from(error: PatternError) -> Self {
         ExpectError::from(error).into()
     }
->>>>>>> uart
 }

@@ -44,7 +44,7 @@ impl Emulator {
                 exit,
                 output: output.text(),
             });
-            port.died(Arc::clone(&death));
+            port.died(&death.to_string());
             sender.send_replace(Some(death));
         })
         .abort_handle();
@@ -69,7 +69,11 @@ impl Emulator {
     pub(super) async fn death(&self, step: &'static str) -> EmulatorError {
         let mut death = self.death.clone();
         // The sender lives as long as the reporter, which only `end` and `drop` abort.
-        let death = match death.wait_for(Option::is_some).await.map(|death| death.clone()) {
+        let death = match death
+            .wait_for(Option::is_some)
+            .await
+            .map(|death| death.clone())
+        {
             Ok(Some(death)) => death,
             _ => std::future::pending().await,
         };

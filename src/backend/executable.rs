@@ -17,7 +17,9 @@ pub(super) fn find(
         let path = std::path::absolute(&named).unwrap_or_else(|_| PathBuf::from(&named));
         return match complaint(&path) {
             None => Ok(path),
-            Some(complaint) => Err(NotThere(format!("{variable} is {named:?}, which {complaint}"))),
+            Some(complaint) => Err(NotThere(format!(
+                "{variable} is {named:?}, which {complaint}"
+            ))),
         };
     }
     if let Some(found) = in_path(name) {
@@ -45,7 +47,9 @@ fn complaint(path: &Path) -> Option<&'static str> {
     match std::fs::metadata(path) {
         Err(_) => Some("does not exist"),
         Ok(meta) if !meta.is_file() => Some("is not a file"),
-        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => Some("is not executable (chmod +x it)"),
+        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => {
+            Some("is not executable (chmod +x it)")
+        }
         Ok(_) => None,
     }
 }

@@ -36,6 +36,9 @@ pub(crate) trait Backend: Send {
     /// Which engine plays the board, for notices and reports.
     fn engine(&self) -> Engine;
 
+    /// Whether the board can run `firmware`; asked before anything is started.
+    fn accepts(&self, firmware: &Firmware) -> crate::Result<()>;
+
     /// Starts the emulator with `firmware` in the board's memory and lets the
     /// board run; without firmware the board stands still.
     fn power_on<'a>(&'a mut self, firmware: Option<&'a Firmware>) -> Outcome<'a>;
@@ -157,7 +160,9 @@ pub enum EmulatorError {
         death: Arc<EmulatorDeath>,
     },
     /// The emulator did not do in time what it was asked to.
-    #[error("{kind} took longer than {limit:?} while {step}; raise `timeouts: {field}:` if this host is slow")]
+    #[error(
+        "{kind} took longer than {limit:?} while {step}; raise `timeouts: {field}:` if this host is slow"
+    )]
     TooSlow {
         /// The kind of emulator.
         kind: EngineKind,

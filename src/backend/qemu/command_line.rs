@@ -4,17 +4,15 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use super::KIND;
-use crate::backend::EmulatorError;
 use crate::config::QemuConfig;
 use crate::firmware::{Firmware, Format};
 
 /// The arguments; QMP is on descriptor 3, the UART on descriptor 4.
 pub(super) fn arguments(
     config: &QemuConfig,
-    load_address: Option<u64>,
     firmware: Option<&Firmware>,
-) -> Result<Vec<OsString>, EmulatorError> {
+    load_address: Option<u64>,
+) -> Vec<OsString> {
     let mut args: Vec<OsString> = vec!["-M".into(), config.machine.clone().into()];
     if let Some(cpu) = &config.cpu {
         args.extend(["-cpu".into(), cpu.clone().into()]);
@@ -40,26 +38,22 @@ pub(super) fn arguments(
     }
     args.extend(["-serial".into(), "chardev:uart".into()]);
     if let Some(firmware) = firmware {
-        args.extend(load(firmware, load_address)?);
+        args.extend(load(firmware, load_address));
     }
-    Ok(args)
+    args
 }
 
 /// The arguments that put `firmware` into the board's memory, also at every reset.
-fn load(firmware: &Firmware, load_address: Option<u64>) -> Result<[OsString; 2], EmulatorError> {
+fn load(firmware: &Firmware, load_address: Option<u64>) -> [OsString; 2] {
     let file = firmware.path();
-    match firmware.format() {
-        Format::Elf => Ok(["-kernel".into(), file.into()]),
-        Format::IntelHex => Ok(["-device".into(), device(file, "")]),
-        Format::Binary => {
-            let address = load_address.unwrap_or_default();
-            Ok(["-device".into(), device(file, &format!(",addr={address:#x},force-raw=on"))])
-        }
-        Format::SRecord => Err(EmulatorError::Unsupported {
-            kind: KIND,
-            what: format!("load the S-record file {file:?}"),
-            advice: "convert it (objcopy -I srec -O ihex) or flash the ELF file",
-        }),
+    match (firmware.format(), load_address) {
+        (Format::Elf, _) => ["-kernel".into(), file.into()],
+        (Format::Binary, Some(address)) => [
+            "-device".into(),
+            device(file, &format!(",addr={address:#x},force-raw=on")),
+        ],
+        // QEMU knows Intel HEX by its content.
+        _ => ["-device".into(), device(file, "")],
     }
 }
 

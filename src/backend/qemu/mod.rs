@@ -12,13 +12,15 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::net::unix::{OwnedWriteHalf, pipe};
+use tokio::net::unix::OwnedWriteHalf;
 
 use super::emulator::Emulator;
-use super::{Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, OutputTail, executable};
-use crate::config::QemuConfig;
+use super::{
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, executable,
+};
+use crate::config::{ConfigError, LoadCommand, QemuConfig, TargetConfig};
 use crate::custody::{Custody, Launch};
-use crate::firmware::Firmware;
+use crate::firmware::{Architecture, Firmware, Format};
 use crate::runtime::Clock;
 use crate::uart::Port;
 use qmp::{Qmp, QmpError, Reply};
@@ -27,7 +29,7 @@ const KIND: EngineKind = EngineKind::Qemu;
 
 /// The emulator's program: what `VTARGET_QEMU` names, else `qemu-system-arm` in `PATH`.
 pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
-    executable::find("VTARGET_QEMU", "qemu-system-arm", None).map_err(|executable::NotThere(looked)| {
+    executable::find("VTARGET_QEMU", "qemu-system-arm").map_err(|executable::NotThere(looked)| {
         EmulatorError::NotFound {
             kind: KIND,
             looked,
@@ -41,6 +43,7 @@ pub(crate) struct Qemu {
     program: PathBuf,
     version: Option<String>,
     config: QemuConfig,
+    load_command: Option<LoadCommand>,
     load_address: Option<u64>,
     custody: Arc<Custody>,
     port: Port,
@@ -55,20 +58,20 @@ struct Running {
 impl Qemu {
     pub(crate) fn new(
         program: PathBuf,
-        config: QemuConfig,
-        load_address: Option<u64>,
+        config: &TargetConfig,
         custody: Arc<Custody>,
         port: Port,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
             program,
             version: None,
-            config,
-            load_address,
+            config: config.qemu()?.clone(),
+            load_command: config.load_command,
+            load_address: config.load_address,
             custody,
             port,
             running: None,
-        }
+        })
     }
 
     async fn start(&mut self, firmware: Option<&Firmware>) -> Result<(), EmulatorError> {
@@ -79,7 +82,7 @@ impl Qemu {
         let (stderr, stderr_theirs) = std::io::pipe().map_err(io)?;
         let launch = Launch {
             program: self.program.clone(),
-            args: command_line::arguments(&self.config, self.load_address, firmware)?,
+            args: command_line::arguments(&self.config, firmware, self.load_address),
             env: std::env::vars_os().collect(),
             gate: qmp.try_clone().map_err(io)?.into(),
             stdin: qmp_theirs.into(),
@@ -88,32 +91,55 @@ impl Qemu {
             aside: true,
         };
         self.port.attach(uart).map_err(io)?;
-        let stderr = pipe::Receiver::from_owned_fd(stderr.into()).map_err(io)?;
-        let output = OutputTail::default();
-        let drained = output.clone().drain(stderr);
-        let port = self.port.clone();
-        let emulator = Emulator::start(KIND, &self.custody, launch, output, drained, port)?;
+        let emulator = Emulator::start(
+            KIND,
+            &self.custody,
+            launch,
+            stderr.into(),
+            self.port.clone(),
+        )?;
 
         qmp.set_nonblocking(true).map_err(io)?;
-        let (from_qemu, to_qemu) = tokio::net::UnixStream::from_std(qmp).map_err(io)?.into_split();
+        let (from_qemu, to_qemu) = tokio::net::UnixStream::from_std(qmp)
+            .map_err(io)?
+            .into_split();
         let (qmp, greeting) = Qmp::new(from_qemu, to_qemu);
-        let running = self.running.insert(Running { emulator, qmp });
-        let mut commands = vec!["qmp_capabilities"];
+        self.running = Some(Running { emulator, qmp });
+        self.execute(STEP, &["qmp_capabilities"]).await?;
         // A board without firmware stands still: its CPU would lock up at once.
-        commands.extend(firmware.map(|_| "cont"));
-        let mut replies = Vec::new();
-        for command in commands {
-            replies.push((command, running.qmp.send(command).await));
-        }
-        for (command, reply) in replies {
-            self.settle(STEP, command, reply).await?;
+        if firmware.is_some() {
+            self.execute(STEP, &["cont"]).await?;
         }
         self.version = greeting.await.ok();
         Ok(())
     }
 
+    /// Sends `commands` in one go and waits for all replies.
+    async fn execute(
+        &mut self,
+        step: &'static str,
+        commands: &[&str],
+    ) -> Result<(), EmulatorError> {
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        let mut replies = Vec::new();
+        for command in commands {
+            replies.push(running.qmp.send(command).await);
+        }
+        for (command, reply) in commands.iter().zip(replies) {
+            self.settle(step, command, reply).await?;
+        }
+        Ok(())
+    }
+
     /// Waits for the reply to `command`, or for the end of QEMU.
-    async fn settle(&self, step: &'static str, command: &str, reply: Reply) -> Result<(), EmulatorError> {
+    async fn settle(
+        &self,
+        step: &'static str,
+        command: &str,
+        reply: Reply,
+    ) -> Result<(), EmulatorError> {
         let Some(running) = &self.running else {
             return Ok(());
         };
@@ -144,6 +170,37 @@ impl Backend for Qemu {
         }
     }
 
+    fn accepts(&self, firmware: &Firmware) -> crate::Result<()> {
+        firmware.check_architecture(Architecture::Arm, &self.config.machine)?;
+        firmware.check_load_address(self.load_address)?;
+        let unsupported = |what, advice| EmulatorError::Unsupported {
+            kind: KIND,
+            what,
+            advice,
+        };
+        if firmware.format() == Format::SRecord {
+            return Err(unsupported(
+                format!("load the S-record file {:?}", firmware.path()),
+                "convert it (objcopy -I srec -O ihex) or flash the ELF file",
+            )
+            .into());
+        }
+        match self.load_command {
+            None => Ok(()),
+            Some(command) if command.format() == Some(firmware.format()) => Ok(()),
+            Some(command) => Err(unsupported(
+                format!(
+                    "load the {} file {:?} by `{}`",
+                    firmware.format(),
+                    firmware.path(),
+                    command.as_str()
+                ),
+                "leave `load_command` out: the file's own format decides then",
+            )
+            .into()),
+        }
+    }
+
     fn power_on<'a>(&'a mut self, firmware: Option<&'a Firmware>) -> Outcome<'a> {
         Box::pin(self.start(firmware))
     }
@@ -164,13 +221,12 @@ impl Backend for Qemu {
     }
 
     fn reset(&mut self) -> Outcome<'_> {
-        const COMMAND: &str = "system_reset";
+        const STEP: &str = "resetting the board";
         Box::pin(async {
-            let Some(running) = &mut self.running else {
-                return Ok(());
-            };
-            let reply = running.qmp.send(COMMAND).await;
-            self.settle("resetting the board", COMMAND, reply).await
+            // It stands still in between, so that what it said before the reset is told from what it says after.
+            self.execute(STEP, &["stop"]).await?;
+            self.port.restart();
+            self.execute(STEP, &["system_reset", "cont"]).await
         })
     }
 

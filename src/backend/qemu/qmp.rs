@@ -168,13 +168,21 @@ impl Inbox {
         if let Some(greeting) = message.greeting
             && let Some(sender) = state.greeting.take()
         {
-            let Triple { major, minor, micro } = greeting.version.qemu;
+            let Triple {
+                major,
+                minor,
+                micro,
+            } = greeting.version.qemu;
             let _ = sender.send(format!("{major}.{minor}.{micro}"));
         }
         if let Some(id) = message.id
             && let Some(sender) = state.waiting.remove(&id)
         {
-            let _ = sender.send(message.error.map_or(Ok(()), |complaint| Err(complaint.desc)));
+            let _ = sender.send(
+                message
+                    .error
+                    .map_or(Ok(()), |complaint| Err(complaint.desc)),
+            );
         }
     }
 }
