@@ -1,15 +1,47 @@
-//! Firmware integration tests as easy as unit tests.
+//! Firmware integration tests as easy as unit tests: boot a virtual board in an
+//! emulator, flash it, talk to its UART, and let go of it.
+//!
+//! ```no_run
+//! use virtual_target::{Result, VirtualTarget, secs};
+//!
+//! #[test]
+//! # fn hidden() {}
+//! fn answers_ping() -> Result<()> {
+//!     let board = VirtualTarget::from_yaml("fixtures/stm32f4.yaml")
+//!         .firmware("firmware-samples/prebuilt/stm32f4/shell.elf")
+//!         .boot()
+//!         .wait()?;
+//!     let uart = board.uart();
+//!     uart.expect_line("Hello from").within(secs(2)).wait()?;
+//!     uart.expect("> ").wait()?;
+//!     uart.send_line("uptime").wait()?;
+//!     let uptime = uart.expect_line(r"re:up (\d+) ms").wait()?;
+//!     assert!(uptime.parse::<u64>(1)? < 2_000);
+//!     Ok(()) // dropping the board ends its emulator
+//! }
+//! # answers_ping().unwrap();
+//! ```
+//!
+//! * [`VirtualTarget`] is the board: power, flash, reset.
+//! * [`Uart`](uart::Uart) is what it says and hears: expect, send.
+//! * [`Operation`] is what both return: await it in any runtime, or
+//!   [`wait`](Operation::wait) for it in none.
+//! * [`config`] is how a YAML file describes a board.
 
-pub mod config;
 mod backend;
+pub mod config;
 mod custody;
 mod error;
 pub mod firmware;
 mod runtime;
+mod target;
 pub mod uart;
 
+pub use backend::{EmulatorDeath, EmulatorError, Engine, EngineKind};
+pub use custody::CustodyError;
 pub use error::{Error, Result};
-pub use runtime::Operation;
+pub use runtime::{HostError, Operation};
+pub use target::{PowerError, TargetBuilder, VirtualTarget};
 
 use std::time::Duration;
 

@@ -45,6 +45,16 @@ pub enum ConfigError {
         /// What is wrong and what would be right.
         message: String,
     },
+    /// An environment variable that overrides the file has a value that means nothing.
+    #[error("{variable} is `{value}`; it must be {allowed}, or not set")]
+    Environment {
+        /// The variable's name.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        allowed: &'static str,
+    },
     /// QEMU is to run a target that only Renode can run.
     #[error(
         "{}: only Renode can run this target, because it has no `qemu` section: \

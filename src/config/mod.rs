@@ -30,6 +30,8 @@ use std::time::Duration;
 
 pub use error::ConfigError;
 
+use crate::firmware::Format;
+
 /// Everything that defines a virtual board; see the README's table for the YAML fields.
 ///
 /// Every value has been checked: names are safe to put into a command, paths
@@ -140,6 +142,17 @@ impl LoadCommand {
             Self::SymbolsFrom => "sysbus LoadSymbolsFrom",
             Self::Hex => "sysbus LoadHEX",
             Self::SRecord => "sysbus LoadSRecord",
+        }
+    }
+
+    /// The format of the images that it loads; `LoadSymbolsFrom` loads none.
+    pub(crate) const fn format(self) -> Option<Format> {
+        match self {
+            Self::Elf => Some(Format::Elf),
+            Self::Binary => Some(Format::Binary),
+            Self::Hex => Some(Format::IntelHex),
+            Self::SRecord => Some(Format::SRecord),
+            Self::SymbolsFrom => None,
         }
     }
 }

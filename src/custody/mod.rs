@@ -9,6 +9,8 @@ mod launch;
 mod private_dir;
 mod process;
 mod reaper;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use launch::Launch;
 pub(crate) use private_dir::PrivateDir;
@@ -125,6 +127,13 @@ impl Custody {
         }
         for directory in &directories {
             directory.remove();
+        }
+    }
+
+    /// Kills the processes, without waiting for their end; new ones may be started.
+    pub(crate) fn kill_processes(&self) {
+        for process in &self.lock().processes {
+            process.kill();
         }
     }
 

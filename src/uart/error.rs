@@ -148,7 +148,7 @@ impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotStarted => f.write_str("the target is off; power it on or boot it first"),
-            Self::PoweredOff => f.write_str("the target was powered off"),
+            Self::Stopped(why) => f.write_str(why),
             Self::Died(reason) => f.write_str(reason),
             Self::Closed => f.write_str("the other end closed the stream"),
         }

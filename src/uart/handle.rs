@@ -141,6 +141,18 @@ impl Uart {
         Self::at_start(&self.shared)
     }
 
+    /// Moves the cursor to where the board was last started, if it is not there yet.
+    pub(crate) fn skip_to_last_start(&self) {
+        let start = self.shared.transcript.last_start();
+        let cursor = &mut lock(&self.local).cursor;
+        if cursor.at < start {
+            *cursor = Cursor {
+                at: start,
+                after_cr: false,
+            };
+        }
+    }
+
     /// Sets how long operations of this handle wait by default; 10 s at first.
     pub fn set_timeout(&self, timeout: Duration) {
         lock(&self.local).timeout = timeout;

@@ -120,17 +120,18 @@ impl Link {
         answer
     }
 
+    /// Takes what the kernel holds.
+    pub(super) fn take_pending(&self) {
+        if let Some(source) = &self.source {
+            source.take_pending(&mut lock(&source.intake));
+        }
+    }
+
     /// Takes what the kernel still holds; nothing is read afterwards.
     pub(super) fn drain(&self) {
         if let Some(source) = &self.source {
             let mut intake = lock(&source.intake);
-            let mut left = MOST_PENDING;
-            while left > 0 && intake.open {
-                match source.read(&mut intake) {
-                    Got::Bytes(n) => left = left.saturating_sub(n),
-                    Got::Nothing | Got::End(_) => break,
-                }
-            }
+            source.take_pending(&mut intake);
             intake.open = false;
         }
     }
@@ -157,6 +158,16 @@ fn register(fd: OwnedFd) -> io::Result<AsyncFd<File>> {
 }
 
 impl Source {
+    fn take_pending(&self, intake: &mut Intake) {
+        let mut left = MOST_PENDING;
+        while left > 0 && intake.open {
+            match self.read(intake) {
+                Got::Bytes(n) => left = left.saturating_sub(n),
+                Got::Nothing | Got::End(_) => break,
+            }
+        }
+    }
+
     fn read(&self, intake: &mut Intake) -> Got {
         if !intake.open {
             return Got::End(Ending::Closed);

@@ -3,9 +3,8 @@
 //! A backend makes one [`Port`] per UART of its board, for the board's whole
 //! life, and tells it what happens:
 //!
-//! * [`Port::attach`] when the emulator's end of the UART is there: the segment
-//!   of a new power cycle begins;
-//! * [`Port::begin_segment`] when the board starts anew on the same stream;
+//! * [`Port::attach`] when the emulator's end of the UART is there: a new segment begins;
+//! * [`Port::restart`] when the board is reset on the same stream;
 //! * [`Port::power_off`] or [`Port::died`] when it ends: what the kernel still
 //!   holds is taken first, then every wait fails with that reason.
 //!
@@ -28,6 +27,9 @@ use crate::runtime::Clock;
 /// How long a backend has to say why its stream ended.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// What a wait fails with that was under way when the board was reset, flashed or turned on again.
+const STARTED_ANEW: &str = "the target was started anew meanwhile (reset, flash or power cycle)";
+
 /// What a target's configuration says about a UART.
 pub(crate) struct Settings {
     /// Whether matching passes over ANSI escape sequences.
@@ -38,8 +40,6 @@ pub(crate) struct Settings {
     pub(crate) line_ending: String,
     /// What ends the output of a command.
     pub(crate) prompt: Option<Pattern>,
-    /// The clock that timeouts are in; the host's if there is none.
-    pub(crate) clock: Option<Arc<dyn Clock>>,
 }
 
 impl Default for Settings {
@@ -49,7 +49,6 @@ impl Default for Settings {
             timeout: Duration::from_secs(10),
             line_ending: "\n".to_owned(),
             prompt: None,
-            clock: None,
         }
     }
 }
@@ -60,6 +59,7 @@ pub(super) struct Shared {
     pub(super) name: String,
     pub(super) transcript: Arc<Transcript>,
     pub(super) link: Mutex<Option<Link>>,
+    clock: Mutex<Option<Arc<dyn Clock>>>,
     pub(super) settings: Settings,
 }
 
@@ -70,6 +70,7 @@ impl Shared {
             name: name.to_owned(),
             transcript: Arc::new(transcript),
             link: Mutex::default(),
+            clock: Mutex::default(),
             settings,
         }
     }
@@ -85,11 +86,12 @@ impl Shared {
     }
 
     pub(super) fn clock(&self) -> Option<Arc<dyn Clock>> {
-        self.settings.clock.clone()
+        lock(&self.clock).clone()
     }
 }
 
-/// A UART of a board, as its backend sees it.
+/// A UART of a board, as its backend sees it; clones are the same UART.
+#[derive(Clone)]
 pub(crate) struct Port {
     shared: Arc<Shared>,
 }
@@ -108,24 +110,39 @@ impl Port {
         Uart::at_start(&self.shared)
     }
 
-    /// Begins a power cycle on this stream: `read` brings what the board puts
-    /// out, `write` takes what is sent to it.
-    pub(crate) fn attach(&self, read: OwnedFd, write: OwnedFd) -> io::Result<()> {
-        self.detach(Ending::PoweredOff);
-        self.begin_segment();
+    /// The board starts anew on this stream, which both brings what it puts
+    /// out and takes what is sent to it.
+    pub(crate) fn attach(&self, stream: impl Into<OwnedFd>) -> io::Result<()> {
+        let read = stream.into();
+        let write = read.try_clone()?;
+        self.detach(Ending::Stopped(STARTED_ANEW));
+        self.shared
+            .transcript
+            .begin_segment(Ending::Stopped(STARTED_ANEW));
         let link = Link::over_fds(read, write, &self.shared.transcript, GRACE)?;
         *lock(&self.shared.link) = Some(link);
         Ok(())
     }
 
-    /// The board starts anew, on the stream that is attached.
-    pub(crate) fn begin_segment(&self) {
-        self.shared.transcript.begin_segment(Ending::PoweredOff);
+    /// The board, which stands still, is about to start anew on the stream that is attached.
+    pub(crate) fn restart(&self) {
+        if let Some(link) = &*lock(&self.shared.link) {
+            link.take_pending();
+        }
+        self.shared
+            .transcript
+            .begin_segment(Ending::Stopped(STARTED_ANEW));
     }
 
-    /// The board was powered off.
-    pub(crate) fn power_off(&self) {
-        self.detach(Ending::PoweredOff);
+    /// Timeouts are in `clock`'s time from now on; in the host's if there is none.
+    pub(crate) fn set_clock(&self, clock: Option<Arc<dyn Clock>>) {
+        *lock(&self.shared.clock) = clock;
+    }
+
+    /// The board was powered off; `why` is the reason that waits fail with.
+    pub(crate) fn power_off(&self, why: &'static str) {
+        self.set_clock(None);
+        self.detach(Ending::Stopped(why));
     }
 
     /// The board went by itself, for this reason.
@@ -166,8 +183,7 @@ mod tests {
 
     fn attach(port: &Port) -> UnixStream {
         let (ours, board) = UnixStream::pair().unwrap();
-        port.attach(ours.try_clone().unwrap().into(), ours.into())
-            .unwrap();
+        port.attach(ours).unwrap();
         board
     }
 
@@ -182,10 +198,10 @@ mod tests {
         );
         let mut board = attach(&port);
         board.write_all(b"first ab").unwrap();
-        port.power_off();
+        port.power_off("the target is off: power_off() was called");
         let error = uart.expect("never").wait().unwrap_err().to_string();
         assert!(
-            error.contains("cannot succeed: the target was powered off; 8 bytes"),
+            error.contains("cannot succeed: the target is off: power_off() was called; 8 bytes"),
             "{error}"
         );
         let mut board = attach(&port);
@@ -209,10 +225,13 @@ mod tests {
         while !port.shared.transcript.has_readers() {
             std::thread::yield_now();
         }
-        port.power_off();
+        port.power_off("the target is off: power_off() was called");
         let _board = attach(&port);
         let error = waiting.join().unwrap().unwrap_err().to_string();
-        assert!(error.contains("the target was powered off"), "{error}");
+        assert!(
+            error.contains("the target is off: power_off() was called"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -50,8 +50,8 @@ impl Default for Limits {
 pub enum Ending {
     /// The target has not been powered on yet.
     NotStarted,
-    /// The target was powered off.
-    PoweredOff,
+    /// The test itself ended it, by this: power-off, reset, flash.
+    Stopped(&'static str),
     /// What fed the UART ended by itself, for this reason.
     Died(Arc<str>),
     /// The stream under the UART was closed by its other end.
@@ -291,6 +291,15 @@ impl Transcript {
         Position {
             segment: state.segments.len() - 1,
             offset: state.tail.end(),
+        }
+    }
+
+    /// Where the present segment begins.
+    pub(super) fn last_start(&self) -> Position {
+        let state = self.state();
+        Position {
+            segment: state.segments.len() - 1,
+            offset: state.segments.last().map_or(0, |last| last.start),
         }
     }
 

@@ -1,0 +1,37 @@
+# What a user or a contributor runs; every goal sets up what it needs.
+
+CARGO ?= cargo
+
+.PHONY: demo test lint firmware soak figures evidence
+
+## Boots the shell sample and talks to it, on Renode if it is there, else on QEMU.
+demo:
+	@scripts/setup engine
+	@$(CARGO) run --quiet --example quickstart
+
+## The whole suite, on every engine that is there, and the documentation's examples.
+test:
+	@scripts/setup qemu nextest
+	$(CARGO) nextest run --workspace
+	$(CARGO) test --workspace --doc --quiet
+
+## What CI demands beyond the tests.
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features
+
+## Rebuilds the sample firmware and fails if it differs from what is committed.
+firmware:
+	@scripts/setup arm-gcc
+	$(MAKE) -C firmware-samples check
+
+## The long runs; CI has a slice of them.
+soak:
+	@scripts/setup qemu nextest
+	VTARGET_SOAK=1 $(CARGO) nextest run --workspace --release --run-ignored all --no-fail-fast -E 'test(soak)'
+
+## Measures and writes target/figures.json.
+figures:
+	@scripts/setup qemu
+	@$(CARGO) run --quiet --release -p engine-tests --bin figures

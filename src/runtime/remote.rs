@@ -1,0 +1,74 @@
+//! Operations that run on the I/O thread: a future there, its result here.
+//!
+//! Dropping one aborts the future, which must then leave its subject in a
+//! defined state by means of its own guards.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::{Task, spawn};
+use crate::error::Result;
+
+type Start<T> = Box<dyn FnOnce(Duration) -> Pin<Box<dyn Future<Output = Result<T>> + Send>> + Send>;
+
+/// A future that is made with its time limit and started at the first poll.
+pub(crate) struct Remote<T> {
+    limit: Duration,
+    start: Option<Start<T>>,
+    running: Option<JoinHandle<Result<T>>>,
+}
+
+impl<T> Remote<T> {
+    /// `start` receives the time limit, by default `limit`, which is for it to keep.
+    pub(crate) fn new<F>(
+        limit: Duration,
+        start: impl FnOnce(Duration) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        Self {
+            limit,
+            start: Some(Box::new(move |limit| Box::pin(start(limit)))),
+            running: None,
+        }
+    }
+}
+
+impl<T: Send + 'static> Task for Remote<T> {
+    type Output = T;
+
+    fn set_timeout(&mut self, timeout: Duration) {
+        self.limit = timeout;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        if let Some(start) = self.start.take() {
+            self.running = Some(spawn(start(self.limit))?);
+        }
+        let Some(running) = &mut self.running else {
+            return Poll::Pending; // polled after it was ready
+        };
+        let outcome = ready!(Pin::new(running).poll(cx));
+        self.running = None;
+        Poll::Ready(match outcome {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => return Poll::Pending, // aborted: only `drop` does that
+            },
+        })
+    }
+}
+
+impl<T> Drop for Remote<T> {
+    fn drop(&mut self) {
+        if let Some(running) = &self.running {
+            running.abort();
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A board's power and firmware, and what happens when an operation on them is
+//! dropped midway. Runs on the I/O thread.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::PowerError;
+use crate::backend::{Backend, EmulatorError, Engine, Outcome};
+use crate::custody::Custody;
+use crate::error::{Error, Result};
+use crate::firmware::Firmware;
+use crate::uart::Port;
+
+/// The state behind the lock that orders a target's operations.
+pub(super) struct Board {
+    pub(super) backend: Box<dyn Backend>,
+    pub(super) port: Port,
+    pub(super) custody: Arc<Custody>,
+    pub(super) machine: String,
+    firmware: Option<Firmware>,
+    power: Power,
+}
+
+enum Power {
+    On,
+    /// Off, and why, where the user did not ask for it.
+    Off(Option<&'static str>),
+}
+
+/// What errors call a change of the board.
+struct Change {
+    step: &'static str,
+    dropped: &'static str,
+}
+
+const POWER_ON: Change = Change {
+    step: "booting the board",
+    dropped: "the target is off: power_on() was dropped before it was done",
+};
+const FLASH: Change = Change {
+    step: "flashing the board",
+    dropped: "the target is off: flash() was dropped before it was done",
+};
+const RESET: Change = Change {
+    step: "resetting the board",
+    dropped: "the target is off: reset() was dropped before it was done",
+};
+
+impl Board {
+    pub(super) fn new(
+        backend: Box<dyn Backend>,
+        port: Port,
+        custody: Arc<Custody>,
+        machine: String,
+        firmware: Option<Firmware>,
+    ) -> Self {
+        Self {
+            backend,
+            port,
+            custody,
+            machine,
+            firmware,
+            power: Power::Off(None),
+        }
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        self.backend.engine()
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        matches!(self.power, Power::On) && self.backend.ended().is_none()
+    }
+
+    pub(super) async fn power_on(&mut self, limit: Duration) -> Result<()> {
+        if self.is_on() {
+            return Ok(());
+        }
+        self.backend.power_off().await; // what is left of one that died
+        self.change(POWER_ON, limit, |backend, firmware| {
+            backend.power_on(firmware)
+        })
+        .await
+    }
+
+    pub(super) async fn power_off(&mut self, why: &'static str) {
+        self.port.power_off(why);
+        self.backend.power_off().await;
+        self.power = Power::Off(None);
+    }
+
+    pub(super) async fn flash(&mut self, firmware: Firmware, limit: Duration) -> Result<()> {
+        self.backend.accepts(&firmware)?;
+        self.firmware = Some(firmware);
+        if !self.is_on() {
+            return Ok(());
+        }
+        self.change(FLASH, limit, |backend, firmware| match firmware {
+            Some(firmware) => backend.reload(firmware),
+            None => Box::pin(async { Ok(()) }),
+        })
+        .await
+    }
+
+    pub(super) async fn reset(&mut self, limit: Duration) -> Result<()> {
+        const OPERATION: &str = "reset";
+        if let Some(death) = self.backend.ended() {
+            return Err(Error::Power(PowerError::Dead {
+                operation: OPERATION,
+                machine: self.machine.clone(),
+                death,
+            }));
+        }
+        if let Power::Off(why) = &self.power {
+            return Err(Error::Power(PowerError::Off {
+                operation: OPERATION,
+                machine: self.machine.clone(),
+                why: why.unwrap_or("the target is off"),
+            }));
+        }
+        self.change(RESET, limit, |backend, _| backend.reset())
+            .await
+    }
+
+    /// Does what `act` does within `limit`. Should it fail or be dropped midway, the board is off.
+    async fn change(
+        &mut self,
+        change: Change,
+        limit: Duration,
+        act: impl for<'a> FnOnce(&'a mut dyn Backend, Option<&'a Firmware>) -> Outcome<'a>,
+    ) -> Result<()> {
+        self.power = Power::Off(Some(change.dropped));
+        let mut attempt = Attempt {
+            port: &self.port,
+            custody: &self.custody,
+            why: change.dropped,
+            done: false,
+        };
+        let act = act(self.backend.as_mut(), self.firmware.as_ref());
+        let outcome = match tokio::time::timeout(limit, act).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(EmulatorError::TooSlow {
+                kind: self.backend.engine().kind,
+                step: change.step,
+                limit,
+                field: "boot",
+            }),
+        };
+        match outcome {
+            Ok(()) => {
+                attempt.done = true;
+                self.port.set_clock(self.backend.clock());
+                self.power = Power::On;
+                Ok(())
+            }
+            Err(error) => {
+                attempt.why = "the target is off: the last operation on it failed";
+                self.power = Power::Off(Some(attempt.why));
+                drop(attempt);
+                self.backend.power_off().await;
+                Err(error.into())
+            }
+        }
+    }
+}
+
+/// Turns the board off when it is dropped before it is done.
+struct Attempt<'a> {
+    port: &'a Port,
+    custody: &'a Custody,
+    why: &'static str,
+    done: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.port.power_off(self.why);
+            self.custody.kill_processes();
+        }
+    }
+}

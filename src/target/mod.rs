@@ -1,0 +1,272 @@
+//! `VirtualTarget`: the board that a test holds.
+//!
+//! Power and firmware are kept here, in the terms of a bench: on, off, cycle,
+//! flash, reset. What they mean to an emulator is the backend's business.
+
+mod board;
+mod builder;
+mod engine;
+
+pub use builder::TargetBuilder;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::{EmulatorDeath, Engine};
+use crate::config::TargetConfig;
+use crate::custody::Custody;
+use crate::firmware::Firmware;
+use crate::runtime::{Operation, Remote};
+use crate::uart::{Port, Uart};
+use board::Board;
+
+/// What a target in its present state cannot do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PowerError {
+    /// The board is off.
+    #[error("cannot {operation} `{machine}`: {why}; call power_on() first")]
+    Off {
+        /// What was asked for.
+        operation: &'static str,
+        /// The machine's name.
+        machine: String,
+        /// That it is off, and why where that is not plain.
+        why: &'static str,
+    },
+    /// The board's emulator ended by itself.
+    #[error("cannot {operation} `{machine}`: its emulator is gone: {death}")]
+    Dead {
+        /// What was asked for.
+        operation: &'static str,
+        /// The machine's name.
+        machine: String,
+        /// How the emulator ended.
+        death: Arc<EmulatorDeath>,
+    },
+}
+
+/// A virtual board: an emulator of its own, its firmware and its UART.
+///
+/// Made by [`VirtualTarget::from_yaml`]. Dropping it ends the emulator at once,
+/// wherever that happens: in any runtime or none, in a panic, in the middle of
+/// an operation. Should the test process be killed, a helper process does the
+/// same.
+///
+/// ```no_run
+/// use virtual_target::{Result, VirtualTarget, secs};
+///
+/// # fn main() -> Result<()> {
+/// let board = VirtualTarget::from_yaml("fixtures/stm32f4.yaml")
+///     .firmware("firmware-samples/prebuilt/stm32f4/shell.elf")
+///     .boot()
+///     .wait()?;
+/// board.uart().expect_line("Hello from").within(secs(2)).wait()?;
+/// board.uart().send_line("ping").wait()?;
+/// board.uart().expect_line("pong").wait()?;
+/// # Ok(()) }
+/// ```
+pub struct VirtualTarget {
+    shared: Arc<Shared>,
+}
+
+/// What a target and its operations in flight hold together.
+struct Shared {
+    config: TargetConfig,
+    custody: Arc<Custody>,
+    port: Port,
+    uart: Uart,
+    board: tokio::sync::Mutex<Board>,
+    owner: u32,
+}
+
+impl VirtualTarget {
+    /// A target that the YAML file at `path` describes; `path` is relative to the current directory.
+    ///
+    /// The file is read at once; a mistake in it is the error of [`boot`](TargetBuilder::boot).
+    pub fn from_yaml(path: impl AsRef<Path>) -> TargetBuilder {
+        TargetBuilder::new(TargetConfig::from_file(path))
+    }
+
+    /// A target that `config` describes.
+    pub fn from_config(config: TargetConfig) -> TargetBuilder {
+        TargetBuilder::new(Ok(config))
+    }
+
+    /// The board's UART. All calls share one cursor; a clone has its own.
+    ///
+    /// When the target turns the board on, resets or flashes it, this cursor goes to
+    /// the new start: what an earlier run left unread cannot be taken for an answer
+    /// of this one. Clones still see it all.
+    pub fn uart(&self) -> &Uart {
+        &self.shared.uart
+    }
+
+    /// A UART handle of its own, whose cursor stands before the very first byte.
+    pub fn uart_from_start(&self) -> Uart {
+        self.shared.port.uart()
+    }
+
+    /// The name of the machine inside the emulator.
+    pub fn machine_name(&self) -> &str {
+        &self.shared.config.machine_name
+    }
+
+    /// What the target was made from.
+    pub fn config(&self) -> &TargetConfig {
+        &self.shared.config
+    }
+
+    /// Which emulator runs the board.
+    pub fn engine(&self) -> Operation<Engine> {
+        self.operation(|shared, _| async move { Ok(shared.board.lock().await.engine()) })
+    }
+
+    /// Turns the board on, with the firmware last flashed; does nothing when it is on.
+    ///
+    /// Limited by `timeouts.boot`. Dropped midway, it leaves the board off.
+    ///
+    /// # Errors
+    /// [`EmulatorError`](crate::EmulatorError): the emulator is missing, ends at once, or refuses something.
+    pub fn power_on(&self) -> Operation<()> {
+        self.operation(|shared, limit| async move {
+            shared.board.lock().await.power_on(limit).await?;
+            shared.uart.skip_to_last_start();
+            Ok(())
+        })
+    }
+
+    /// Turns the board off: the emulator ends, and a wait in progress fails. Does nothing when it is off.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn power_off(&self) -> Operation<()> {
+        self.operation(|shared, _| async move {
+            shared
+                .board
+                .lock()
+                .await
+                .power_off("the target is off: power_off() was called")
+                .await;
+            Ok(())
+        })
+    }
+
+    /// Turns the board off, if it is on, and on again.
+    ///
+    /// # Errors
+    /// Those of [`power_on`](Self::power_on).
+    pub fn power_cycle(&self) -> Operation<()> {
+        self.operation(|shared, limit| async move {
+            let mut board = shared.board.lock().await;
+            board
+                .power_off("the target is off: power_cycle() is under way")
+                .await;
+            board.power_on(limit).await?;
+            shared.uart.skip_to_last_start();
+            Ok(())
+        })
+    }
+
+    /// Gives the board new firmware: at the next power-on if it is off; at once,
+    /// with a reset, if it is on.
+    ///
+    /// `path` is relative to the current directory. Dropped midway, it leaves the board off.
+    ///
+    /// # Errors
+    /// [`FirmwareError`](crate::firmware::FirmwareError): the file is missing, empty, damaged or built for
+    /// another architecture; the board is then as it was.
+    /// [`EmulatorError`](crate::EmulatorError) otherwise.
+    pub fn flash(&self, path: impl AsRef<Path>) -> Operation<()> {
+        let firmware = Firmware::open(path);
+        self.operation(|shared, limit| async move {
+            shared.board.lock().await.flash(firmware?, limit).await?;
+            shared.uart.skip_to_last_start();
+            Ok(())
+        })
+    }
+
+    /// Resets the board, as its reset pin does: the firmware starts anew.
+    ///
+    /// # Errors
+    /// [`PowerError`] when the board is off.
+    pub fn reset(&self) -> Operation<()> {
+        self.operation(|shared, limit| async move {
+            shared.board.lock().await.reset(limit).await?;
+            shared.uart.skip_to_last_start();
+            Ok(())
+        })
+    }
+
+    /// Whether the board is on and its emulator runs.
+    pub fn is_on(&self) -> Operation<bool> {
+        self.operation(|shared, _| async move { Ok(shared.board.lock().await.is_on()) })
+    }
+
+    /// Ends the target and waits until nothing of it is left.
+    ///
+    /// Dropping the target does the same, but can report a guard that found
+    /// something only by a panic.
+    ///
+    /// # Errors
+    /// A pattern that was [forbidden](Uart::forbid) has appeared and no operation has failed of it.
+    pub fn shutdown(self) -> Operation<()> {
+        let limit = self.shared.config.timeouts.boot;
+        Operation::new(Remote::new(limit, move |_| async move {
+            let mut board = self.shared.board.lock().await;
+            board
+                .power_off("the target is off: shutdown() was called")
+                .await;
+            drop(board);
+            match self.shared.port.unnoticed_alarm() {
+                Some(alarm) => Err(alarm.into()),
+                None => Ok(()),
+            }
+        }))
+    }
+
+    fn operation<T, F>(
+        &self,
+        run: impl FnOnce(Arc<Shared>, Duration) -> F + Send + 'static,
+    ) -> Operation<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = crate::Result<T>> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        let limit = shared.config.timeouts.boot;
+        Operation::new(Remote::new(limit, move |limit| run(shared, limit)))
+    }
+}
+
+impl Drop for VirtualTarget {
+    /// # Panics
+    /// If a [forbidden](Uart::forbid) pattern has appeared and no operation has
+    /// failed of it, unless the thread panics already: a test must not pass then.
+    #[allow(clippy::panic)]
+    fn drop(&mut self) {
+        // A forked child has a copy of the handle, but the board is its parent's.
+        if std::process::id() != self.shared.owner {
+            return;
+        }
+        self.shared
+            .port
+            .power_off("the target is off: it was dropped");
+        self.shared.custody.release();
+        if let Some(alarm) = self.shared.port.unnoticed_alarm()
+            && !std::thread::panicking()
+        {
+            panic!("{alarm}");
+        }
+    }
+}
+
+impl fmt::Debug for VirtualTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VirtualTarget")
+            .field("machine_name", &self.shared.config.machine_name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,70 @@
+//! Finds the emulators at build time, so that a test which needs a missing one
+//! is ignored, with the reason, instead of passing without having run.
+//!
+//! `VTARGET_REQUIRE=renode,qemu` makes a missing one an error.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+fn main() {
+    println!("cargo::rustc-check-cfg=cfg(renode, qemu)");
+    for variable in [
+        "PATH",
+        "VTARGET_RENODE",
+        "VTARGET_QEMU",
+        "VTARGET_REQUIRE",
+        "XDG_CACHE_HOME",
+    ] {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
+    let required = env::var("VTARGET_REQUIRE").unwrap_or_default();
+    for required in required.split(',').filter(|name| !name.is_empty()) {
+        if !["renode", "qemu"].contains(&required) {
+            println!(
+                "cargo::error=VTARGET_REQUIRE names {required:?}; it takes renode and qemu, with a comma between them"
+            );
+        }
+    }
+    let engines = [
+        ("renode", "VTARGET_RENODE", "renode", renode_in_cache()),
+        ("qemu", "VTARGET_QEMU", "qemu-system-arm", None),
+    ];
+    for (cfg, variable, program, elsewhere) in engines {
+        if find(variable, program, elsewhere) {
+            println!("cargo::rustc-cfg={cfg}");
+        } else if required.split(',').any(|name| name == cfg) {
+            println!(
+                "cargo::error=VTARGET_REQUIRE asks for {cfg}, but {variable} names no program and there is no {program} in PATH"
+            );
+        }
+    }
+}
+
+/// Whether the program is there; asks cargo to look again when that may have changed.
+fn find(variable: &str, program: &str, elsewhere: Option<PathBuf>) -> bool {
+    if let Some(named) = env::var_os(variable).filter(|named| !named.is_empty()) {
+        println!("cargo::rerun-if-changed={}", Path::new(&named).display());
+        return Path::new(&named).is_file();
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut found = false;
+    for directory in env::split_paths(&path) {
+        if directory.is_dir() {
+            println!("cargo::rerun-if-changed={}", directory.display());
+            found |= directory.join(program).is_file();
+        }
+    }
+    found || elsewhere.is_some_and(|program| program.is_file())
+}
+
+/// Where `scripts/install-renode` puts Renode.
+fn renode_in_cache() -> Option<PathBuf> {
+    let cache = match env::var_os("XDG_CACHE_HOME").filter(|cache| !cache.is_empty()) {
+        Some(cache) => PathBuf::from(cache),
+        None if cfg!(target_os = "macos") => {
+            Path::new(&env::var_os("HOME")?).join("Library/Caches")
+        }
+        None => Path::new(&env::var_os("HOME")?).join(".cache"),
+    };
+    Some(cache.join("virtual-target/renode-1.16.1/renode"))
+}

@@ -1,0 +1,149 @@
+//! Measures and writes `target/figures.json`: one flat object, to which other
+//! measurements add. A figure whose engine is missing is `null`, with the
+//! reason under `<key>.why`.
+//!
+//! Boot times are from spawn to the first complete UART line, ours and that of
+//! the leanest script there is, alternating, so that both see the same host.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use engine_tests::{root, sample, shell_on};
+use serde_json::{Map, Value, json};
+use virtual_target::config::BackendKind;
+use virtual_target::secs;
+
+type Failed = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failed> {
+    let file = root().join("target/figures.json");
+    let mut figures: Map<String, Value> = match fs::read(&file) {
+        Ok(bytes) => serde_json::from_slice(&bytes)?,
+        Err(_) => Map::new(),
+    };
+    boot(&mut figures, "qemu", BackendKind::Qemu, 21, bare_qemu)?;
+    boot(&mut figures, "renode", BackendKind::Renode, 7, bare_renode)?;
+    fs::create_dir_all(root().join("target"))?;
+    let text = serde_json::to_string_pretty(&figures)?;
+    println!("{text}");
+    fs::write(&file, text + "\n")?;
+    Ok(())
+}
+
+fn boot(
+    figures: &mut Map<String, Value>,
+    name: &str,
+    engine: BackendKind,
+    runs: usize,
+    bare: fn() -> Result<Duration, Failed>,
+) -> Result<(), Failed> {
+    let keys = [format!("boot.{name}.ours_s"), format!("boot.{name}.bare_s")];
+    if let Err(missing) = shell_on(engine).build() {
+        for key in keys {
+            figures.insert(format!("{key}.why"), json!(missing.to_string()));
+            figures.insert(key, Value::Null);
+        }
+        return Ok(());
+    }
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        ours.push(harness(engine)?);
+        theirs.push(bare()?);
+    }
+    for (key, times) in keys.into_iter().zip([ours, theirs]) {
+        figures.insert(key, json!(median(times)));
+    }
+    Ok(())
+}
+
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_secs_f64()
+}
+
+fn harness(engine: BackendKind) -> Result<Duration, Failed> {
+    let builder = shell_on(engine);
+    let since = Instant::now();
+    let board = builder.boot().wait()?;
+    board
+        .uart()
+        .expect_line("Hello from")
+        .within(secs(10))
+        .wait()?;
+    Ok(since.elapsed())
+}
+
+fn bare_qemu() -> Result<Duration, Failed> {
+    let since = Instant::now();
+    let mut child = Command::new(program("VTARGET_QEMU", "qemu-system-arm"))
+        .args([
+            "-M",
+            "netduinoplus2",
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+        ])
+        .args(["-serial", "null", "-serial", "stdio", "-kernel"])
+        .arg(sample("shell.elf"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut line = Vec::new();
+    BufReader::new(child.stdout.take().ok_or("no stdout")?).read_until(b'\n', &mut line)?;
+    let took = since.elapsed();
+    child.kill()?;
+    child.wait()?;
+    Ok(took)
+}
+
+fn bare_renode() -> Result<Duration, Failed> {
+    let dir = tempfile::tempdir()?;
+    let link = dir.path().join("uart");
+    let script = format!(
+        "mach create; machine LoadPlatformDescription @platforms/boards/stm32f4_discovery-kit.repl; \
+         emulation CreateUartPtyTerminal \"term\" \"{}\"; connector Connect sysbus.usart2 term; \
+         sysbus LoadELF @{}; echo \"vt\"; start\n",
+        link.display(),
+        sample("shell.elf").canonicalize()?.display(),
+    );
+    let since = Instant::now();
+    let mut child = Command::new(program("VTARGET_RENODE", "renode"))
+        .args(["--disable-xwt", "--console", "--hide-log"])
+        .env("XDG_CONFIG_HOME", dir.path())
+        .env("TMPDIR", dir.path())
+        .env("RENODE_CI_MODE", "YES")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut stdin = child.stdin.take().ok_or("no stdin")?;
+    stdin.write_all(script.as_bytes())?;
+    let mut console = BufReader::new(child.stdout.take().ok_or("no stdout")?);
+    let mut line = Vec::new();
+    while !line.starts_with(b"vt") {
+        line.clear();
+        if console.read_until(b'\n', &mut line)? == 0 {
+            return Err("Renode ended".into());
+        }
+    }
+    let drain = std::thread::spawn(move || console.read_to_end(&mut Vec::new()));
+    first_line(&link)?;
+    let took = since.elapsed();
+    drop(stdin);
+    child.wait()?;
+    drain.join().map_err(|_| "the drain panicked")??;
+    Ok(took)
+}
+
+fn first_line(pty: &Path) -> Result<(), Failed> {
+    let mut line = Vec::new();
+    BufReader::new(fs::File::open(pty)?).read_until(b'\n', &mut line)?;
+    Ok(())
+}
+
+fn program(variable: &str, name: &str) -> std::ffi::OsString {
+    std::env::var_os(variable).unwrap_or_else(|| name.into())
+}

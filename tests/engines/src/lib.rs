@@ -1,0 +1,55 @@
+//! What the engine tests share: the samples, the boards, and a look at what is left behind.
+
+pub mod leftovers;
+
+use std::path::{Path, PathBuf};
+
+use virtual_target::config::BackendKind;
+use virtual_target::{TargetBuilder, VirtualTarget};
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// A prebuilt firmware sample for the STM32F4, such as `shell.elf`.
+pub fn sample(name: &str) -> PathBuf {
+    root().join("firmware-samples/prebuilt/stm32f4").join(name)
+}
+
+/// An STM32F4 on the given engine, with the shell sample.
+pub fn shell_on(engine: BackendKind) -> TargetBuilder {
+    bare_on(engine).firmware(sample("shell.elf"))
+}
+
+/// An STM32F4 on the given engine, without firmware.
+pub fn bare_on(engine: BackendKind) -> TargetBuilder {
+    VirtualTarget::from_yaml(root().join("fixtures/stm32f4.yaml")).backend(engine)
+}
+
+/// The same test on each engine, as `name::qemu` and `name::renode`; a missing
+/// engine's is reported as ignored.
+#[macro_export]
+macro_rules! on_each_engine {
+    ($($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {$(
+        mod $name {
+            use super::*;
+
+            fn on($engine: virtual_target::config::BackendKind) -> virtual_target::Result<()> $body
+
+            $(#[$meta])*
+            #[test]
+            #[cfg_attr(not(qemu), ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none")]
+            fn qemu() -> virtual_target::Result<()> {
+                on(virtual_target::config::BackendKind::Qemu)
+            }
+
+            $(#[$meta])*
+            #[test]
+            #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
+            fn renode() -> virtual_target::Result<()> {
+                on(virtual_target::config::BackendKind::Renode)
+            }
+        }
+    )+};
+}

@@ -1,0 +1,83 @@
+//! Bad input gets its own clear error and nothing is started; odd but good input works.
+
+use std::fs;
+use std::path::Path;
+
+use engine_tests::leftovers::emulators;
+use engine_tests::{bare_on, on_each_engine, root, sample};
+use virtual_target::config::BackendKind;
+use virtual_target::{Error, VirtualTarget};
+
+fn refused(engine: BackendKind, firmware: &Path) -> Error {
+    let outcome = bare_on(engine).firmware(firmware).boot().wait();
+    assert_eq!(emulators(), Default::default(), "something was started");
+    outcome.expect_err("bad firmware was accepted")
+}
+
+on_each_engine! {
+    fn bad_firmware(engine) {
+        let dir = tempfile::tempdir().unwrap();
+        let empty = dir.path().join("empty.elf");
+        fs::write(&empty, "").unwrap();
+        let truncated = dir.path().join("truncated.elf");
+        fs::write(&truncated, &fs::read(sample("hello.elf")).unwrap()[..40]).unwrap();
+        let cases: [(&Path, &str); 5] = [
+            (Path::new("nowhere/to.elf"), "nowhere/to.elf"),
+            (dir.path(), "directory"),
+            (&empty, "empty"),
+            (&truncated, "truncated.elf"),
+            (&std::env::current_exe().unwrap(), "built for"),
+        ];
+        for (firmware, part) in cases {
+            let error = refused(engine, firmware);
+            assert!(matches!(error, Error::Firmware(_)), "{error:?}");
+            assert!(error.to_string().contains(part), "no {part:?} in: {error}");
+        }
+        Ok(())
+    }
+
+    fn bad_firmware_leaves_a_running_board_as_it_is(engine) {
+        let board = bare_on(engine).firmware(sample("shell.elf")).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        board.flash("nowhere/to.elf").wait().unwrap_err();
+        board.uart().send_line("ping").wait()?;
+        board.uart().expect_line("pong").wait()?;
+        Ok(())
+    }
+
+    fn odd_firmware_paths_work(engine) {
+        let dir = tempfile::tempdir().unwrap();
+        let long = "n".repeat(200);
+        let names = ["with space.elf", "semi;colon.elf", "quo\"te'.elf", "dol$HOME.elf", "ümläut-固件.elf",
+            "comma,comma.elf", "`id`.elf", "back\\slash.elf", "-dash.elf", &long];
+        for name in names {
+            let firmware = dir.path().join(name);
+            fs::copy(sample("hello.elf"), &firmware).unwrap();
+            let board = bare_on(engine).firmware(&firmware).boot().wait()?;
+            board.uart().expect_line("Hello from hello").wait()?;
+        }
+        Ok(())
+    }
+
+    fn bad_yaml_starts_nothing(engine) {
+        let dir = tempfile::tempdir().unwrap();
+        let good = fs::read_to_string(root().join("fixtures/stm32f4.yaml")).unwrap();
+        let cases = [
+            (good.clone() + "platfrom: x\n", "did you mean"),
+            (good.clone() + "extra_commands: 7\n", "extra_commands"),
+            (good.replace("machine_name: stm32f4", "machine_name: 'st\"m'"), "machine_name"),
+            (good.replace("machine_name: stm32f4", "machine_name: \"st\\nm\""), "machine_name"),
+        ];
+        for (text, part) in cases {
+            let file = dir.path().join("board.yaml");
+            fs::write(&file, text).unwrap();
+            let error = VirtualTarget::from_yaml(&file).backend(engine).boot().wait().unwrap_err();
+            assert!(matches!(error, Error::Config(_)), "{error:?}");
+            for part in [part, "board.yaml:"] {
+                assert!(error.to_string().contains(part), "no {part:?} in: {error}");
+            }
+        }
+        assert_eq!(emulators(), Default::default(), "something was started");
+        Ok(())
+    }
+}

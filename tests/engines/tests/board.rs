@@ -1,0 +1,162 @@
+//! A board's life on each engine: boot, talk, flash, reset, power.
+
+use engine_tests::{bare_on, on_each_engine, sample, shell_on};
+use virtual_target::uart::Uart;
+use virtual_target::{Error, PowerError, Result, secs};
+
+/// Sends a command to the shell and returns the line it answers with.
+fn ask(uart: &Uart, command: &str) -> Result<String> {
+    uart.expect("> ").wait()?;
+    uart.send_line(command).wait()?;
+    uart.expect_line(command).wait()?; // the echo
+    uart.read_line().wait()
+}
+
+on_each_engine! {
+    fn greets_and_answers(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        let uart = board.uart();
+        uart.expect_line("Hello from").within(secs(2)).wait()?;
+        assert_eq!(ask(uart, "ping")?, "pong");
+        assert_eq!(ask(uart, "echo one two")?, "one two");
+        uart.expect("> ").wait()?;
+        uart.send_line("uptime").wait()?;
+        let uptime = uart.expect_line(r"re:up (\d+) ms").wait()?;
+        assert!(uptime.parse::<u64>(1)? < 2_000, "{uptime:?}");
+        board.shutdown().wait()
+    }
+
+    fn the_guest_may_reset_itself(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        board.uart().expect_line("Hello from").wait()?;
+        for _ in 0..3 {
+            board.uart().expect("> ").wait()?;
+            board.uart().send_line("reset").wait()?;
+            board.uart().expect_line("Hello from").wait()?;
+        }
+        assert_eq!(ask(board.uart(), "ping")?, "pong");
+        Ok(())
+    }
+
+    fn reset_starts_the_firmware_anew(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        board.uart().expect_line("Hello from").wait()?;
+        board.reset().wait()?;
+        board.uart().expect_line("Hello from").wait()?;
+        assert_eq!(ask(board.uart(), "ping")?, "pong");
+        Ok(())
+    }
+
+    fn flash_before_power_on_is_kept_for_it(engine) {
+        let board = bare_on(engine).build()?;
+        assert!(!board.is_on().wait()?);
+        board.flash(sample("hello.elf")).wait()?;
+        assert!(!board.is_on().wait()?);
+        board.power_on().wait()?;
+        board.uart().expect_line("Hello from hello").wait()?;
+        Ok(())
+    }
+
+    fn flash_while_running_reloads(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        let uart = board.uart();
+        uart.expect_line("Hello from shell").wait()?;
+        for _ in 0..3 {
+            board.flash(sample("hello.elf")).wait()?;
+            uart.expect_line("Hello from hello").wait()?;
+            board.flash(sample("shell.elf")).wait()?;
+            uart.expect_line("Hello from shell").wait()?;
+        }
+        assert_eq!(ask(uart, "ping")?, "pong");
+        Ok(())
+    }
+
+    fn power_is_idempotent(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        board.power_on().wait()?;
+        board.uart().expect_line("Hello from").wait()?;
+        board.power_off().wait()?;
+        board.power_off().wait()?;
+        assert!(!board.is_on().wait()?);
+        board.power_on().wait()?;
+        board.uart().expect_line("Hello from").wait()?;
+        assert!(board.is_on().wait()?);
+        Ok(())
+    }
+
+    fn power_cycles_keep_the_handle(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        let clone = board.uart().clone();
+        for _ in 0..3 {
+            board.uart().expect_line("Hello from").wait()?;
+            board.power_cycle().wait()?;
+        }
+        assert_eq!(ask(board.uart(), "ping")?, "pong");
+        // A clone has a cursor of its own and has seen none of it yet.
+        for _ in 0..4 {
+            clone.expect_line("Hello from").wait()?;
+        }
+        Ok(())
+    }
+
+    fn a_match_never_spans_a_power_cycle(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        board.power_cycle().wait()?;
+        let from_start = board.uart_from_start();
+        board.uart().expect("> ").wait()?;
+        let across = from_start.expect(r"re:> \r*\n*Hello").within(secs(1)).wait();
+        assert!(across.is_err(), "{across:?}");
+        Ok(())
+    }
+
+    fn power_off_during_a_wait_is_its_error(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        let uart = board.uart().clone();
+        let waiting = std::thread::spawn(move || uart.expect("never").within(secs(60)).wait());
+        board.uart().expect("> ").wait()?;
+        board.power_off().wait()?;
+        let error = waiting.join().unwrap().unwrap_err().to_string();
+        assert!(error.contains("power_off() was called"), "{error}");
+        Ok(())
+    }
+
+    fn reset_of_a_board_that_is_off_says_so(engine) {
+        let board = shell_on(engine).build()?;
+        let error = board.reset().wait().unwrap_err();
+        assert!(matches!(error, Error::Power(PowerError::Off { .. })), "{error}");
+        assert!(error.to_string().contains("call power_on() first"), "{error}");
+        Ok(())
+    }
+
+    fn without_firmware_the_board_stands_still(engine) {
+        let board = bare_on(engine).boot().wait()?;
+        assert!(board.is_on().wait()?);
+        board.flash(sample("hello.elf")).wait()?;
+        board.uart().expect_line("Hello from hello").wait()?;
+        Ok(())
+    }
+
+    fn many_firmware_formats(engine) {
+        let mut formats = vec!["shell.elf", "shell.hex"];
+        if engine == virtual_target::config::BackendKind::Renode {
+            formats.push("shell.srec");
+        }
+        let board = bare_on(engine).build()?;
+        for format in formats {
+            board.flash(sample(format)).wait()?;
+            board.power_cycle().wait()?;
+            board.uart().expect_line("Hello from shell").wait()?;
+        }
+        Ok(())
+    }
+
+    fn a_fault_is_seen_on_the_uart(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        board.uart().send_line("panic").wait()?;
+        board.uart().expect_line("panic: requested by the shell").wait()?;
+        board.uart().expect_line(r"re:HardFault at 0x[0-9a-f]{8}").wait()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! One API, two ways to wait: the same test in a plain thread, in each tokio
+//! flavour, under another executor; and what cancelling an operation means.
+
+use std::time::{Duration, Instant};
+
+use engine_tests::{on_each_engine, shell_on};
+use virtual_target::config::BackendKind;
+use virtual_target::{Result, VirtualTarget, millis, secs};
+
+async fn dialogue(engine: BackendKind) -> Result<()> {
+    let board = shell_on(engine).boot().await?;
+    let uart = board.uart();
+    uart.expect_line("Hello from").within(secs(2)).await?;
+    uart.expect("> ").await?;
+    uart.send_line("ping").await?;
+    uart.expect_line("pong").await?;
+    Ok(())
+}
+
+fn plain_dialogue(engine: BackendKind) -> Result<()> {
+    let board = shell_on(engine).boot().wait()?;
+    let uart = board.uart();
+    uart.expect_line("Hello from").within(secs(2)).wait()?;
+    uart.expect("> ").wait()?;
+    uart.send_line("ping").wait()?;
+    uart.expect_line("pong").wait()?;
+    Ok(())
+}
+
+fn current_thread() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+fn multi_thread() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+async fn booted(engine: BackendKind) -> Result<VirtualTarget> {
+    let board = shell_on(engine).boot().await?;
+    board.uart().expect("> ").await?;
+    Ok(board)
+}
+
+on_each_engine! {
+    fn plain(engine) { plain_dialogue(engine) }
+
+    fn tokio_current_thread(engine) { current_thread().block_on(dialogue(engine)) }
+
+    fn tokio_multi_thread(engine) {
+        let runtime = multi_thread();
+        runtime.block_on(dialogue(engine))?;
+        runtime.block_on(runtime.spawn(dialogue(engine))).unwrap()
+    }
+
+    fn futures_block_on(engine) { futures::executor::block_on(dialogue(engine)) }
+
+    fn wait_inside_tokio_current_thread(engine) { current_thread().block_on(async { plain_dialogue(engine) }) }
+
+    fn wait_inside_tokio_multi_thread(engine) {
+        let runtime = multi_thread();
+        runtime.block_on(runtime.spawn(async move { plain_dialogue(engine) })).unwrap()
+    }
+
+    fn wait_inside_futures_block_on(engine) { futures::executor::block_on(async { plain_dialogue(engine) }) }
+
+    fn select_and_timeout_leave_the_cursor(engine) {
+        current_thread().block_on(async {
+            let board = booted(engine).await?;
+            let uart = board.uart();
+            tokio::select! {
+                _ = uart.expect_line("never") => panic!("matched what the firmware never says"),
+                () = tokio::time::sleep(millis(50)) => {}
+            }
+            let timed_out = tokio::time::timeout(millis(50), uart.expect("never")).await;
+            assert!(timed_out.is_err());
+            uart.send_line("ping").await?;
+            uart.expect_line("pong").await?;
+            Ok(())
+        })
+    }
+
+    fn a_timeout_tells_what_did_arrive(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        board.uart().send_line("echo something else").wait()?;
+        let since = Instant::now();
+        let error = board.uart().expect_line("the answer").within(millis(300)).wait().unwrap_err().to_string();
+        assert!(since.elapsed() >= millis(300));
+        for part in ["the answer", "30", "something else"] {
+            assert!(error.contains(part), "no {part:?} in: {error}");
+        }
+        Ok(())
+    }
+
+    fn a_dropped_send_is_all_or_nothing(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        let uart = board.uart();
+        uart.expect("> ").wait()?;
+        drop(uart.send_line("never polled"));
+        uart.send_line("echo polled").wait()?;
+        let answer = uart.expect_line("polled").wait()?;
+        assert!(!answer.before()?.contains("never"), "{answer:?}");
+        Ok(())
+    }
+
+    fn a_dropped_boot_ends_the_emulator(engine) {
+        let runtime = current_thread();
+        runtime.block_on(async {
+            for pause in [0, 1, 5, 20, 100, 400] {
+                let boot = shell_on(engine).boot();
+                let cut = tokio::time::timeout(Duration::from_millis(pause), boot).await;
+                drop(cut);
+                assert_eq!(engine_tests::leftovers::emulators(), Default::default(), "after {pause} ms");
+            }
+        });
+        Ok(())
+    }
+
+    fn a_dropped_power_on_leaves_the_board_off_and_says_so(engine) {
+        let board = shell_on(engine).build()?;
+        current_thread().block_on(async {
+            let cut = tokio::time::timeout(millis(2), board.power_on()).await;
+            assert!(cut.is_err(), "this host boots a board in 2 ms");
+        });
+        assert!(!board.is_on().wait()?);
+        let error = board.uart().expect("> ").wait().unwrap_err().to_string();
+        assert!(error.contains("power_on() was dropped"), "{error}");
+        let error = board.reset().wait().unwrap_err().to_string();
+        assert!(error.contains("power_on() was dropped"), "{error}");
+        board.power_on().wait()?;
+        board.uart().expect_line("Hello from").wait()?;
+        Ok(())
+    }
+
+    fn output_is_complete_before_anybody_reads(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        board.uart().send_line("flood 1000").wait()?;
+        board.uart().clone().expect_line("flood done").wait()?;
+        for n in 1..=1000 {
+            let line = board.uart().expect_line(r"re:^line (\d+)$").wait()?;
+            assert_eq!(line.parse::<u32>(1)?, n);
+        }
+        Ok(())
+    }
+}
