@@ -7,10 +7,12 @@
 
 mod deadline;
 mod operation;
+mod remote;
 
 pub(crate) use deadline::{Clock, Deadline, Reading};
 pub use operation::Operation;
 pub(crate) use operation::Task;
+pub(crate) use remote::Remote;
 
 use std::future::Future;
 use std::sync::OnceLock;

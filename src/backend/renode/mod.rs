@@ -17,8 +17,6 @@ mod monitor;
 mod platform;
 mod program;
 mod pty;
-#[cfg(test)]
-mod scratch;
 mod screen;
 mod session;
 
@@ -26,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome};
-use crate::config::{LoadCommand, Platform, RenodeConfig, TargetConfig};
+use crate::config::{ConfigError, LoadCommand, Platform, RenodeConfig, TargetConfig};
 use crate::custody::Custody;
 use crate::firmware::{self, Firmware, Format};
 use crate::runtime::Clock;
@@ -57,24 +55,22 @@ pub(crate) struct Renode {
 }
 
 impl Renode {
-    /// `board` is the part of `config` that is Renode's.
     pub(crate) fn new(
         program: PathBuf,
-        config: TargetConfig,
-        board: RenodeConfig,
+        config: &TargetConfig,
         custody: Arc<Custody>,
         port: Port,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
             program,
             version: None,
-            config,
-            board,
+            config: config.clone(),
+            board: config.renode()?.clone(),
             custody,
             port,
             session: None,
             runs: false,
-        }
+        })
     }
 
     async fn start(&mut self, firmware: Option<&Firmware>) -> Result<(), EmulatorError> {
@@ -208,6 +204,13 @@ impl Backend for Renode {
             program: self.program.clone(),
             version: self.version.clone(),
         }
+    }
+
+    fn accepts(&self, firmware: &Firmware) -> crate::Result<()> {
+        if self.config.load_command.is_none() {
+            firmware.check_load_address(self.config.load_address)?;
+        }
+        Ok(())
     }
 
     fn power_on<'a>(&'a mut self, firmware: Option<&'a Firmware>) -> Outcome<'a> {

@@ -1,0 +1,84 @@
+//! Which emulator plays a target's board: what the code says, else
+//! `VTARGET_BACKEND`, else the description.
+
+use std::sync::Arc;
+
+use crate::backend::{Backend, qemu, renode};
+use crate::config::{BackendKind, ConfigError, TargetConfig};
+use crate::custody::Custody;
+use crate::error::Result;
+use crate::uart::{Pattern, Port, Settings};
+
+const VARIABLE: &str = "VTARGET_BACKEND";
+
+/// The backend for `config`; `wanted` is what the code says.
+pub(super) fn choose(
+    config: &TargetConfig,
+    wanted: Option<BackendKind>,
+    custody: &Arc<Custody>,
+    port: &Port,
+) -> Result<Box<dyn Backend>> {
+    let wanted = match wanted {
+        Some(wanted) => wanted,
+        None => from_environment()?.unwrap_or(config.backend),
+    };
+    let on_qemu = || -> Result<Box<dyn Backend>> {
+        Ok(Box::new(qemu::Qemu::new(
+            qemu::find()?,
+            config,
+            Arc::clone(custody),
+            port.clone(),
+        )?))
+    };
+    let on_renode = || -> Result<Box<dyn Backend>> {
+        Ok(Box::new(renode::Renode::new(
+            renode::find()?,
+            config,
+            Arc::clone(custody),
+            port.clone(),
+        )?))
+    };
+    match wanted {
+        BackendKind::Qemu | BackendKind::Auto => on_qemu(),
+        BackendKind::Renode => on_renode(),
+    }
+}
+
+/// The board's UART, off.
+pub(super) fn port(config: &TargetConfig) -> Result<Port> {
+    let name = match (config.renode(), config.qemu()) {
+        (Ok(renode), _) => renode.uart.clone(),
+        (_, Ok(qemu)) => format!("serial {}", qemu.serial),
+        (Err(neither), Err(_)) => return Err(neither.into()),
+    };
+    let settings = Settings {
+        strip_ansi: config.strip_ansi,
+        timeout: config.timeouts.expect,
+        line_ending: config.line_ending.as_str().to_owned(),
+        prompt: config.prompt.as_deref().map(Pattern::new).transpose()?,
+    };
+    Ok(Port::new(&name, settings))
+}
+
+/// Says which engine `auto` came to mean; the same test may pass on one and fail on the other.
+fn notice(config: &TargetConfig, engine: &str, why: &str) {
+    eprintln!(
+        "virtual-target: {} runs on {engine} (backend auto: {why})",
+        config.machine_name
+    );
+}
+
+fn from_environment() -> Result<Option<BackendKind>, ConfigError> {
+    let value = std::env::var_os(VARIABLE).unwrap_or_default();
+    match value.to_str() {
+        Some("") => Ok(None),
+        Some("renode") => Ok(Some(BackendKind::Renode)),
+        Some("qemu") => Ok(Some(BackendKind::Qemu)),
+        Some("auto") => Ok(Some(BackendKind::Auto)),
+        _ => Err(ConfigError::Environment {
+            variable: VARIABLE,
+            value: value.to_string_lossy().into_owned(),
+            allowed: "renode, qemu or auto",
+        }),
+    }
+}
