@@ -54,6 +54,18 @@ pub enum ExpectError {
         /// What arrived up to there.
         seen: String,
     },
+    /// Something appeared that was not to.
+    #[error("UART {uart}: {wanted} failed: {found:?} appeared; {seen}")]
+    Unexpected {
+        /// The UART's name.
+        uart: String,
+        /// The operation.
+        wanted: String,
+        /// What appeared.
+        found: String,
+        /// The output up to there.
+        seen: String,
+    },
     /// The pattern cannot be used, or not there.
     #[error(transparent)]
     Pattern(#[from] PatternError),
@@ -140,6 +152,16 @@ impl ExpectError {
             wanted: wanted.to_owned(),
             pattern: alarm.pattern.to_string(),
             seen: up_to(&uart.transcript, alarm.end),
+        }
+    }
+
+    /// `found` appeared, which `wanted` excludes, and ended at `end`.
+    pub(super) fn unexpected(uart: &Shared, wanted: String, found: &[u8], end: u64) -> Self {
+        Self::Unexpected {
+            uart: uart.name.clone(),
+            wanted,
+            found: String::from_utf8_lossy(found).into_owned(),
+            seen: up_to(&uart.transcript, end),
         }
     }
 }

@@ -40,24 +40,27 @@ impl Guards {
         &mut self,
         pieces: impl Iterator<Item = Piece<'a>> + Clone,
     ) -> Option<Alarm> {
-        let mut first: Option<Alarm> = None;
-        for (pattern, engine) in &mut self.guards {
-            let end = pieces
-                .clone()
-                .find_map(|piece| match engine.feed(piece.bytes) {
-                    Ok(Some(end)) => Some(piece.offset + end as u64),
-                    // Guards have engines that never give up.
-                    Ok(None) | Err(_) => None,
-                });
-            if let Some(end) = end
-                && first.as_ref().is_none_or(|alarm| end < alarm.end)
-            {
-                first = Some(Alarm {
-                    pattern: Arc::clone(pattern),
-                    end,
-                });
-            }
-        }
-        first
+        let alarms = self
+            .guards
+            .iter_mut()
+            .filter_map(|(pattern, engine)| look(pattern, engine, pieces.clone()));
+        alarms.min_by_key(|alarm| alarm.end)
     }
+}
+
+/// Lets one guard look at what arrived.
+pub(super) fn look<'a>(
+    pattern: &Arc<str>,
+    engine: &mut Engine,
+    mut pieces: impl Iterator<Item = Piece<'a>>,
+) -> Option<Alarm> {
+    let end = pieces.find_map(|piece| match engine.feed(piece.bytes) {
+        Ok(found) => Some(piece.offset + found? as u64),
+        // The engines of guards run no foreign code, which alone can fail.
+        Err(_) => None,
+    })?;
+    Some(Alarm {
+        pattern: Arc::clone(pattern),
+        end,
+    })
 }

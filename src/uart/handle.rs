@@ -9,14 +9,19 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::chunk::View;
 use super::error::ExpectError;
+use super::lines::Lines;
 use super::link::Link;
 use super::lock;
 use super::matched::Match;
-use super::operations::{Expect, ExpectLine, ReadLine};
+use super::operations::{
+    Echo, Expect, ExpectAll, ExpectAny, ExpectLine, ExpectNone, ExpectSilence, Output, ReadExact,
+    ReadLine, ReadSome,
+};
 use super::pattern::{IntoPattern, Pattern, PatternError};
 use super::port::Shared;
-use super::search::Stretch;
-use super::send::Send as Sending;
+use super::search::{Engine, Stretch};
+use super::send::{Ask, Paced, Send as Sending};
+use super::session::UartStream;
 use super::wait::{Cursor, Search, Wait};
 use crate::error::Result;
 use crate::runtime::Operation;
@@ -211,6 +216,83 @@ impl Uart {
         self.wait_for(ExpectLine::new(pattern))
     }
 
+    /// Waits for the first of several patterns to match and tells which, counted from 0.
+    ///
+    /// It is the one whose match ends first; of those that end at the same byte
+    /// the one that is first in the list. Otherwise as [`expect`](Self::expect).
+    ///
+    /// # Errors
+    /// Those of [`expect`](Self::expect); [`ExpectError::Pattern`] also if there is no pattern.
+    ///
+    /// ```
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let (ours, mut board) = std::os::unix::net::UnixStream::pair().unwrap();
+    /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+    /// # std::io::Write::write_all(&mut board, b"result: FAIL").unwrap();
+    /// let (which, _) = uart.expect_any(["PASS", "FAIL"]).wait()?;
+    /// assert_eq!(which, 1);
+    /// # Ok(()) }
+    /// ```
+    pub fn expect_any<P: IntoPattern>(
+        &self,
+        patterns: impl IntoIterator<Item = P>,
+    ) -> Operation<(usize, Match)> {
+        self.wait_for(ExpectAny::new(patterns))
+    }
+
+    /// Waits until every pattern has matched, in any order; the matches in the order of the list.
+    ///
+    /// Each is looked for from the cursor on, so that matches may overlap; the
+    /// cursor goes behind the furthest.
+    ///
+    /// # Errors
+    /// Those of [`expect`](Self::expect).
+    ///
+    /// ```
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let (ours, mut board) = std::os::unix::net::UnixStream::pair().unwrap();
+    /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+    /// # std::io::Write::write_all(&mut board, b"task B ready, task A ready").unwrap();
+    /// uart.expect_all(["task A", "task B"]).wait()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn expect_all<P: IntoPattern>(
+        &self,
+        patterns: impl IntoIterator<Item = P>,
+    ) -> Operation<Vec<Match>> {
+        self.wait_for(ExpectAll::new(patterns))
+    }
+
+    /// Waits for exactly these bytes; escape sequences are bytes like any other.
+    ///
+    /// # Errors
+    /// Those of [`expect`](Self::expect).
+    pub fn expect_bytes(&self, bytes: impl AsRef<[u8]>) -> Operation<Match> {
+        self.wait_for(Expect::bytes(bytes.as_ref()))
+    }
+
+    /// Checks that nothing comes for `duration`.
+    ///
+    /// What is already there behind the cursor counts as well: look at it or
+    /// [`clear`](Self::clear) it before. The cursor stays.
+    ///
+    /// # Errors
+    /// [`ExpectError::Unexpected`] as soon as something comes,
+    /// [`ExpectError::Ended`] if the board goes off.
+    pub fn expect_silence(&self, duration: Duration) -> Operation<()> {
+        self.wait_at_most(duration, Ok(ExpectSilence(duration)))
+    }
+
+    /// Checks that `pattern` does not match within `duration`, from the cursor on.
+    /// The cursor stays.
+    ///
+    /// # Errors
+    /// [`ExpectError::Unexpected`] as soon as it matches, [`ExpectError::Ended`]
+    /// if the board goes off, [`ExpectError::Pattern`] as for [`expect`](Self::expect).
+    pub fn expect_none(&self, pattern: impl IntoPattern, duration: Duration) -> Operation<()> {
+        self.wait_at_most(duration, ExpectNone::new(pattern, duration))
+    }
+
     /// Waits for the next line and returns it without its end-of-line.
     ///
     /// Lines are those of [`expect_line`](Self::expect_line); what is not UTF-8
@@ -221,6 +303,43 @@ impl Uart {
     /// [`ExpectError::LineTooLong`].
     pub fn read_line(&self) -> Operation<String> {
         self.wait_for(Ok(ReadLine::default()))
+    }
+
+    /// The lines to come, one after the other; they move this handle's cursor.
+    ///
+    /// ```
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let (ours, mut board) = std::os::unix::net::UnixStream::pair().unwrap();
+    /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+    /// # std::io::Write::write_all(&mut board, b"one\ntwo\n").unwrap();
+    /// # drop(board);
+    /// let lines = uart.lines().collect::<virtual_target::Result<Vec<_>>>()?;
+    /// assert_eq!(lines, ["one", "two"]);
+    /// # Ok(()) }
+    /// ```
+    pub fn lines(&self) -> Lines {
+        Lines::new(Self {
+            shared: Arc::clone(&self.shared),
+            local: Arc::clone(&self.local),
+        })
+    }
+
+    /// Waits for exactly `count` bytes, escape sequences included.
+    ///
+    /// # Errors
+    /// [`ExpectError::Timeout`], [`ExpectError::Ended`], [`ExpectError::Forbidden`].
+    pub fn read_exact(&self, count: usize) -> Operation<Vec<u8>> {
+        self.wait_for(Ok(ReadExact::new(count)))
+    }
+
+    /// Waits, as long as it takes, for some bytes; none at the end.
+    pub(super) fn read_some(&self, most: usize) -> Operation<Vec<u8>> {
+        self.wait_at_most(Duration::MAX, Ok(ReadSome(most)))
+    }
+
+    /// As [`read_some`](Self::read_some), without waiting.
+    pub(super) fn read_now(&self, most: usize) -> Option<Result<Vec<u8>>> {
+        Wait::new(&self.shared, &self.local, Duration::MAX, Ok(ReadSome(most))).now()
     }
 
     /// Sends bytes; done when all have been written.
@@ -240,8 +359,149 @@ impl Uart {
     /// # Errors
     /// Those of [`send`](Self::send).
     pub fn send_line(&self, line: impl AsRef<[u8]>) -> Operation<()> {
-        let ending = Arc::clone(&lock(&self.local).line_ending);
-        self.sending("send_line", [line.as_ref(), ending.as_bytes()].concat())
+        self.sending("send_line", self.with_ending(line.as_ref()))
+    }
+
+    /// Sends bytes one by one, with `delay` in the target's clock after each: real
+    /// UARTs overrun.
+    ///
+    /// Times out after the default timeout and the delays. An operation that is
+    /// dropped has sent what it had sent by then.
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send).
+    pub fn send_paced(&self, bytes: impl AsRef<[u8]>, delay: Duration) -> Operation<()> {
+        let timeout = lock(&self.local).timeout;
+        let bytes = bytes.as_ref().to_vec();
+        Operation::new(Paced::new(&self.shared, bytes, delay, timeout))
+    }
+
+    /// Sends a line and waits for its echo: the first line from then on that ends
+    /// with it. The cursor goes behind the echo.
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send); [`ExpectError::Timeout`] if the line does not
+    /// come back as it was sent.
+    pub fn send_line_echoed(&self, line: impl AsRef<[u8]>) -> Operation<()> {
+        self.ask(
+            "send_line_echoed",
+            line.as_ref(),
+            Ok(Echo::new(line.as_ref())),
+        )
+    }
+
+    /// Sends a line and returns what comes up to the next prompt, without the
+    /// line's echo and the end of the last line. The cursor goes behind the prompt.
+    ///
+    /// What had arrived before is passed over. The prompt is the one of
+    /// [`set_prompt`](Self::set_prompt) or of the target's YAML. The board should
+    /// be at its prompt: wait for it once after boot.
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send) and [`expect`](Self::expect);
+    /// [`ExpectError::Pattern`] also if no prompt is set.
+    ///
+    /// ```
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # use std::io::{Read, Write};
+    /// # let (ours, mut board) = std::os::unix::net::UnixStream::pair().unwrap();
+    /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+    /// # board.write_all(b"> ").unwrap();
+    /// # let shell = std::thread::spawn(move || {
+    /// #     board.read_exact(&mut [0; 5]).unwrap();
+    /// #     board.write_all(b"ping\r\npong\r\n> ").unwrap();
+    /// #     board
+    /// # });
+    /// uart.set_prompt("> ")?;
+    /// uart.expect("> ").wait()?;
+    /// assert_eq!(uart.run("ping").wait()?, "pong");
+    /// # Ok(()) }
+    /// ```
+    pub fn run(&self, command: impl AsRef<[u8]>) -> Operation<String> {
+        let prompt = lock(&self.local).prompt.clone();
+        self.ask(
+            "run",
+            command.as_ref(),
+            Output::new(command.as_ref(), prompt),
+        )
+    }
+
+    /// Sets what [`run`](Self::run) of this handle takes for the prompt.
+    ///
+    /// # Errors
+    /// [`ExpectError::Pattern`] if it is no pattern for a stream.
+    pub fn set_prompt(&self, prompt: impl IntoPattern) -> Result<()> {
+        let prompt = prompt.into_pattern()?;
+        Engine::new(&prompt)?;
+        lock(&self.local).prompt = Some(prompt);
+        Ok(())
+    }
+
+    /// Moves the cursor behind everything that has arrived.
+    pub fn clear(&self) {
+        lock(&self.local).cursor = Cursor {
+            at: self.shared.transcript.end_position(),
+            after_cr: false,
+        };
+    }
+
+    /// Sets a standing guard: from this handle's cursor on, `pattern` must never
+    /// appear on the UART.
+    ///
+    /// Once it has, every operation fails that has not found what it looks for
+    /// before it, and so does the test at its end, if no operation has. Guards
+    /// are literals or `re:` patterns; they cannot be taken back.
+    ///
+    /// # Errors
+    /// [`ExpectError::Pattern`] for anything else, [`ExpectError::Unavailable`] if
+    /// output from the cursor on is not there any more.
+    ///
+    /// ```
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let (ours, mut board) = std::os::unix::net::UnixStream::pair().unwrap();
+    /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+    /// uart.forbid("HardFault")?;
+    /// # std::io::Write::write_all(&mut board, b"ok\nHardFault at 0\nready\n").unwrap();
+    /// uart.expect_line("ok").wait()?;
+    /// assert!(uart.expect_line("ready").wait().is_err());
+    /// # Ok(()) }
+    /// ```
+    pub fn forbid(&self, pattern: impl IntoPattern) -> Result<()> {
+        let pattern = pattern.into_pattern()?;
+        let engine = Engine::guard(&pattern)?;
+        let from = lock(&self.local).cursor.at;
+        let transcript = &self.shared.transcript;
+        transcript
+            .guard(pattern.source(), engine, from)
+            .map_err(ExpectError::from)?;
+        Ok(())
+    }
+
+    /// Everything the board has put out so far as text, without escape sequences.
+    ///
+    /// # Errors
+    /// [`ExpectError::Unavailable`] if it is more than what is kept (8 GiB).
+    pub fn transcript_text(&self) -> Result<String> {
+        let text = self.everything(View::Text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// The UART as a blocking byte stream, such as an `expectrl::Session` needs.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use expectrl::{Expect, Session};
+    ///
+    /// # let (ours, mut board) = std::os::unix::net::UnixStream::pair()?;
+    /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+    /// # std::io::Write::write_all(&mut board, b"login: ")?;
+    /// let mut session = Session::new((), uart.into_stream())?;
+    /// session.expect("login: ")?;
+    /// session.send_line("root")?;
+    /// # Ok(()) }
+    /// ```
+    pub fn into_stream(self) -> UartStream {
+        UartStream::new(self)
     }
 
     /// Everything the board has put out so far, escape sequences included.
@@ -267,12 +527,38 @@ impl Uart {
         search: Result<S, PatternError>,
     ) -> Operation<S::Output> {
         let timeout = lock(&self.local).timeout;
+        self.wait_at_most(timeout, search)
+    }
+
+    fn wait_at_most<S: Search + 'static>(
+        &self,
+        timeout: Duration,
+        search: Result<S, PatternError>,
+    ) -> Operation<S::Output> {
         Operation::new(Wait::new(&self.shared, &self.local, timeout, search))
     }
 
     fn sending(&self, name: &'static str, bytes: Vec<u8>) -> Operation<()> {
         let timeout = lock(&self.local).timeout;
         Operation::new(Sending::new(&self.shared, name, bytes, timeout))
+    }
+
+    /// Sends a line and waits for an answer that comes after.
+    fn ask<S: Search + 'static>(
+        &self,
+        name: &'static str,
+        line: &[u8],
+        answer: Result<S, PatternError>,
+    ) -> Operation<S::Output> {
+        let timeout = lock(&self.local).timeout;
+        let send = Sending::new(&self.shared, name, self.with_ending(line), timeout);
+        let wait = Wait::new(&self.shared, &self.local, timeout, answer);
+        Operation::new(Ask::new(send, wait, timeout))
+    }
+
+    fn with_ending(&self, line: &[u8]) -> Vec<u8> {
+        let ending = Arc::clone(&lock(&self.local).line_ending);
+        [line, ending.as_bytes()].concat()
     }
 }
 

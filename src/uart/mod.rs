@@ -12,25 +12,31 @@ mod dialect;
 mod error;
 mod guard;
 mod handle;
-mod line;
+mod lines;
 mod link;
 mod marks;
 mod matched;
+#[cfg(test)]
+mod model;
 mod operations;
 mod pattern;
 mod port;
 mod search;
 mod send;
+mod session;
 mod spill;
+mod split;
 mod text;
 mod transcript;
 mod wait;
 
 pub use error::ExpectError;
 pub use handle::Uart;
+pub use lines::Lines;
 pub use matched::{Group, Match};
 pub use pattern::{IntoPattern, Pattern, PatternError};
 pub(crate) use port::{Port, Settings};
+pub use session::UartStream;
 pub use transcript::{Ending, Unavailable};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

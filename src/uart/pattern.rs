@@ -119,6 +119,14 @@ pub enum PatternError {
         /// Length of the text.
         length: usize,
     },
+    /// A list of patterns without any.
+    #[error("expect_any was given no pattern, so that nothing can match; give it at least one")]
+    NoPatterns,
+    /// `run` cannot tell where a command's output ends.
+    #[error(
+        "run needs to know what the prompt looks like; call set_prompt, or set the prompt in the target's YAML"
+    )]
+    NoPrompt,
     /// A guard that would run foreign code on the I/O thread.
     #[error(
         "{pattern} cannot stand guard: guards run where the output arrives and are literals or \"re:\" patterns only"

@@ -64,7 +64,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    fn new(name: &str, settings: Settings, ending: Option<Ending>) -> Self {
+    pub(super) fn new(name: &str, settings: Settings, ending: Option<Ending>) -> Self {
         let transcript = Transcript::new(settings.strip_ansi, Limits::default(), ending);
         Self {
             name: name.to_owned(),

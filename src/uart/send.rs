@@ -10,6 +10,7 @@ use super::error::ExpectError;
 use super::link::Written;
 use super::lock;
 use super::port::Shared;
+use super::wait::{Search, Wait};
 use crate::error::Result;
 use crate::runtime::{Deadline, Task};
 
@@ -74,6 +75,11 @@ impl Task for Send {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if let State::Unsent(bytes) = &mut self.state {
+            if let Some(alarm) = self.uart.transcript.alarm() {
+                self.uart.transcript.notice();
+                let error = ExpectError::forbidden(&self.uart, &alarm, &self.describe());
+                return Poll::Ready(Err(error.into()));
+            }
             let bytes = std::mem::take(bytes);
             let written = lock(&self.uart.link).as_ref().map(|link| link.write(bytes));
             match written {
@@ -98,5 +104,131 @@ impl Task for Send {
             seen: "its other end does not read".to_owned(),
         }
         .into()))
+    }
+}
+
+/// Sends something, then waits for the answer: `send_line_echoed`, `run`.
+pub(super) struct Ask<S> {
+    send: Send,
+    wait: Wait<S>,
+    timeout: Duration,
+    sent: bool,
+}
+
+impl<S: Search> Ask<S> {
+    pub(super) fn new(send: Send, wait: Wait<S>, timeout: Duration) -> Self {
+        Self {
+            send,
+            wait,
+            timeout,
+            sent: false,
+        }
+    }
+}
+
+impl<S: Search> Task for Ask<S> {
+    type Output = S::Output;
+
+    fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+        self.send.set_timeout(timeout);
+        self.wait.set_timeout(timeout);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Output>> {
+        if !self.sent {
+            if matches!(self.send.state, State::Unsent(_)) {
+                // What came before the question is no answer.
+                self.wait.begin_at_end()?;
+            }
+            ready!(self.send.poll(cx))?;
+            self.sent = true;
+            let left = self.timeout.saturating_sub(self.send.deadline.waited());
+            self.wait.set_timeout(left);
+        }
+        self.wait.poll(cx)
+    }
+}
+
+/// `send_paced`
+pub(super) struct Paced {
+    uart: Arc<Shared>,
+    bytes: Vec<u8>,
+    delay: Duration,
+    /// How many have been written.
+    done: usize,
+    step: Step,
+    deadline: Deadline,
+}
+
+enum Step {
+    Next,
+    Writing(Send),
+    Resting(Deadline),
+}
+
+impl Paced {
+    /// The bytes are given their own time on top of `timeout`.
+    pub(super) fn new(
+        uart: &Arc<Shared>,
+        bytes: Vec<u8>,
+        delay: Duration,
+        timeout: Duration,
+    ) -> Self {
+        let count = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let timeout = timeout.saturating_add(delay.saturating_mul(count));
+        Self {
+            uart: Arc::clone(uart),
+            bytes,
+            delay,
+            done: 0,
+            step: Step::Next,
+            deadline: Deadline::new(timeout, uart.clock()),
+        }
+    }
+}
+
+impl Task for Paced {
+    type Output = ();
+
+    fn set_timeout(&mut self, timeout: Duration) {
+        self.deadline.set_timeout(timeout);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        loop {
+            let stepped = match &mut self.step {
+                Step::Next => Poll::Ready(Ok(())),
+                Step::Writing(send) => send.poll(cx),
+                Step::Resting(rest) => rest.poll(cx).map_err(Into::into),
+            };
+            let Poll::Ready(stepped) = stepped else {
+                break;
+            };
+            stepped?;
+            self.step = match self.step {
+                Step::Writing(_) => {
+                    self.done += 1;
+                    Step::Resting(Deadline::new(self.delay, self.uart.clock()))
+                }
+                Step::Next | Step::Resting(_) => match self.bytes.get(self.done) {
+                    Some(byte) => Step::Writing(Send::new(
+                        &self.uart,
+                        "send_paced",
+                        vec![*byte],
+                        self.deadline.timeout(),
+                    )),
+                    None => return Poll::Ready(Ok(())),
+                },
+            };
+        }
+        ready!(self.deadline.poll(cx))?;
+        let error = ExpectError::Timeout {
+            uart: self.uart.name.clone(),
+            wanted: format!("send_paced of {} bytes", self.bytes.len()),
+            waited: self.deadline.waited(),
+            seen: format!("{} bytes have been sent", self.done),
+        };
+        Poll::Ready(Err(error.into()))
     }
 }

@@ -13,10 +13,11 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::ansi::Stripper;
-use super::chunk::{Chunk, Piece};
-use super::guard::{Alarm, Guards};
+use super::chunk::{Chunk, Piece, View};
+use super::guard::{self, Alarm, Guards};
 use super::lock;
 use super::marks::Marks;
+use super::search::Engine;
 use super::spill::Spill;
 
 /// A chunk is closed when it has this many bytes.
@@ -204,12 +205,8 @@ impl Transcript {
             None => state.tail.extend_from(&buffer[..n], text),
         }
         state.alarm = state.alarm.take().or(alarm);
-        let readers = std::mem::take(&mut state.readers);
         let over = state.held > self.limits.memory;
-        drop(state);
-        for (_, reader) in readers {
-            reader.wake();
-        }
+        wake(state);
         if over {
             self.evict();
         }
@@ -248,6 +245,60 @@ impl Transcript {
         }
     }
 
+    /// Sets a guard that looks at everything from `from` on.
+    pub(super) fn guard(
+        &self,
+        pattern: &Arc<str>,
+        mut engine: Engine,
+        mut from: Position,
+    ) -> Result<(), Unavailable> {
+        // Most of what is there is looked at before the intake is held up.
+        self.patrol(pattern, &mut engine, &mut from)?;
+        let mut intake = lock(&self.intake);
+        self.patrol(pattern, &mut engine, &mut from)?;
+        intake.guards.add(Arc::clone(pattern), engine);
+        Ok(())
+    }
+
+    /// Lets a guard look at what is there from `at` on.
+    fn patrol(
+        &self,
+        pattern: &Arc<str>,
+        engine: &mut Engine,
+        at: &mut Position,
+    ) -> Result<(), Unavailable> {
+        let last = self.end_position().segment;
+        loop {
+            match self.next(*at, last, None) {
+                Next::Bytes(range) => {
+                    let chunk = self.chunk(range.start)?;
+                    let pieces = || chunk.pieces(range.clone(), View::Text);
+                    if let Some(alarm) = guard::look(pattern, engine, pieces()) {
+                        self.raise(alarm);
+                    }
+                    at.offset = chunk.end().min(range.end);
+                }
+                Next::Segment(next) => {
+                    *at = next;
+                    engine.restart();
+                }
+                Next::Ended(_) | Next::Alarm(_) | Next::Nothing => return Ok(()),
+            }
+        }
+    }
+
+    fn raise(&self, alarm: Alarm) {
+        let mut state = self.state();
+        if state
+            .alarm
+            .as_ref()
+            .is_none_or(|known| alarm.end < known.end)
+        {
+            state.alarm = Some(alarm);
+        }
+        wake(state);
+    }
+
     /// Starts a new segment, as a power cycle does. What is open ends with `ending`.
     pub(super) fn begin_segment(&self, ending: Ending) {
         let mut intake = lock(&self.intake);
@@ -261,22 +312,14 @@ impl Transcript {
             start,
             ending: None,
         });
-        let readers = std::mem::take(&mut state.readers);
-        drop(state);
-        for (_, reader) in readers {
-            reader.wake();
-        }
+        wake(state);
     }
 
     /// Ends the present segment; the first ending counts.
     pub(super) fn end(&self, ending: Ending) {
         let mut state = self.state();
         state.end(ending);
-        let readers = std::mem::take(&mut state.readers);
-        drop(state);
-        for (_, reader) in readers {
-            reader.wake();
-        }
+        wake(state);
     }
 
     /// Whether the present segment has ended, and how.
@@ -410,6 +453,15 @@ impl Transcript {
         let chunk = Arc::new(chunk);
         state.read_back = Some(Arc::clone(&chunk));
         Ok(chunk)
+    }
+}
+
+/// Wakes all readers, once the lock is released.
+fn wake(mut state: MutexGuard<'_, State>) {
+    let readers = std::mem::take(&mut state.readers);
+    drop(state);
+    for (_, reader) in readers {
+        reader.wake();
     }
 }
 

@@ -41,6 +41,11 @@ pub(super) trait Search: Send {
     /// Begins, or begins again after a power cycle.
     fn restart(&mut self, at: u64);
 
+    /// What it has found before it has looked at anything.
+    fn at_once(&mut self) -> Option<Self::Output> {
+        None
+    }
+
     /// Looks at the next bytes.
     fn feed(
         &mut self,
@@ -117,7 +122,27 @@ impl<S: Search> Wait<S> {
         }
     }
 
-    fn look(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Output>> {
+    /// Begins at the end of what has arrived, wherever the cursor is.
+    pub(super) fn begin_at_end(&mut self) -> Result<(), ExpectError> {
+        let search = self.search.as_mut().map_err(|e| e.clone())?;
+        let cursor = Cursor {
+            at: self.uart.transcript.end_position(),
+            after_cr: false,
+        };
+        self.scan = Some(Scan::begin(cursor, &self.uart, search));
+        Ok(())
+    }
+
+    /// What it finds without waiting.
+    pub(super) fn now(&mut self) -> Option<Result<S::Output>> {
+        match self.look(None) {
+            Poll::Ready(found) => Some(found),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Looks at what is there; without a context it neither waits nor times out.
+    fn look(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Result<S::Output>> {
         let search = match &mut self.search {
             Ok(search) => search,
             Err(e) => return Poll::Ready(Err(ExpectError::from(e.clone()).into())),
@@ -127,9 +152,12 @@ impl<S: Search> Wait<S> {
         let scan = self
             .scan
             .get_or_insert_with(|| Scan::begin(lock(&self.local).cursor, uart, search));
+        if let Some(output) = search.at_once() {
+            return Poll::Ready(Ok(output));
+        }
         let mut breath = BREATH;
         loop {
-            let reader = Some((self.id, cx.waker()));
+            let reader = cx.as_ref().map(|cx| (self.id, cx.waker()));
             match transcript.next(scan.at, scan.last, reader) {
                 Next::Bytes(range) => {
                     let chunk = transcript.chunk(range.start).map_err(ExpectError::from)?;
@@ -170,6 +198,9 @@ impl<S: Search> Wait<S> {
                     return Poll::Ready(Err(error.into()));
                 }
                 Next::Nothing => {
+                    let Some(cx) = &mut cx else {
+                        return Poll::Pending;
+                    };
                     self.registered = true;
                     let waited = match ready!(self.deadline.poll(cx)) {
                         Ok(()) => self.deadline.timeout().max(self.deadline.waited()),
@@ -183,7 +214,10 @@ impl<S: Search> Wait<S> {
             }
             if breath == 0 {
                 breath = BREATH;
-                if scan.until.is_none() && self.deadline.poll(cx).is_ready() {
+                if let Some(cx) = &mut cx
+                    && scan.until.is_none()
+                    && self.deadline.poll(cx).is_ready()
+                {
                     scan.until = Some(transcript.end_position().offset);
                 }
             }
@@ -219,7 +253,7 @@ fn timed_out<S: Search>(
         ExpectError::Timeout {
             uart: uart.name.clone(),
             wanted: search.describe(),
-            waited,
+            waited: Duration::from_millis(waited.as_millis() as u64),
             seen: seen(&uart.transcript, scan.from),
         }
         .into()
@@ -262,7 +296,7 @@ impl<S: Search> Task for Wait<S> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Output>> {
-        self.look(cx)
+        self.look(Some(cx))
     }
 }
 

@@ -16,7 +16,8 @@ use tokio::net::unix::{OwnedWriteHalf, pipe};
 
 use super::emulator::Emulator;
 use super::{
-    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, OutputTail, executable,
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, OutputTail,
+    executable,
 };
 use crate::config::{ConfigError, LoadCommand, QemuConfig, TargetConfig};
 use crate::custody::{Custody, Launch};
@@ -53,6 +54,8 @@ pub(crate) struct Qemu {
 struct Running {
     emulator: Emulator,
     qmp: Qmp<OwnedWriteHalf>,
+    /// What lets the board run: nothing if it has no firmware, for its CPU would lock up at once.
+    run: Option<&'static str>,
 }
 
 impl Qemu {
@@ -102,31 +105,31 @@ impl Qemu {
             .map_err(io)?
             .into_split();
         let (qmp, greeting) = Qmp::new(from_qemu, to_qemu);
-        self.running = Some(Running { emulator, qmp });
-        self.execute(STEP, &["qmp_capabilities"]).await?;
-        // A board without firmware stands still: its CPU would lock up at once.
-        if firmware.is_some() {
-            self.execute(STEP, &["cont"]).await?;
-        }
+        let run = firmware.map(|_| "cont");
+        self.running = Some(Running { emulator, qmp, run });
+        self.execute(STEP, "qmp_capabilities", run).await?;
         self.version = greeting.await.ok();
         Ok(())
     }
 
-    /// Sends `commands` in one go and waits for all replies.
+    /// Sends `command`, and `next` if there is one, in one go, and waits for the replies.
     async fn execute(
         &mut self,
         step: &'static str,
-        commands: &[&str],
+        command: &'static str,
+        next: Option<&'static str>,
     ) -> Result<(), EmulatorError> {
         let Some(running) = &mut self.running else {
             return Ok(());
         };
-        let mut replies = Vec::new();
-        for command in commands {
-            replies.push(running.qmp.send(command).await);
-        }
-        for (command, reply) in commands.iter().zip(replies) {
-            self.settle(step, command, reply).await?;
+        let reply = running.qmp.send(command).await;
+        let next = match next {
+            Some(next) => Some((next, running.qmp.send(next).await)),
+            None => None,
+        };
+        self.settle(step, command, reply).await?;
+        if let Some((next, reply)) = next {
+            self.settle(step, next, reply).await?;
         }
         Ok(())
     }
@@ -222,9 +225,10 @@ impl Backend for Qemu {
         const STEP: &str = "resetting the board";
         Box::pin(async {
             // It stands still in between, so that what it said before the reset is told from what it says after.
-            self.execute(STEP, &["stop"]).await?;
+            self.execute(STEP, "stop", None).await?;
             self.port.restart();
-            self.execute(STEP, &["system_reset", "cont"]).await
+            let run = self.running.as_ref().and_then(|running| running.run);
+            self.execute(STEP, "system_reset", run).await
         })
     }
 

@@ -154,7 +154,9 @@ impl Command {
     /// Creates a pseudo-terminal; `link` must not be there yet.
     pub(super) fn create_pty(link: &PlainPath) -> Self {
         let link = &link.0;
-        Self(format!("emulation CreateUartPtyTerminal \"{TERMINAL}\" \"{link}\""))
+        Self(format!(
+            "emulation CreateUartPtyTerminal \"{TERMINAL}\" \"{link}\""
+        ))
     }
 
     /// Connects `uart` to the pseudo-terminal.

@@ -25,6 +25,9 @@ mod tests {
                       ?       Slot: 0\n  ├── cpu1 (CortexM)\n  ├── nvic (NVIC)";
         let names = ["sysbus.cpu0", "sysbus.cpu1"].map(|name| Name::peripheral(name).unwrap());
         assert_eq!(processors(listed).unwrap(), names);
-        assert_eq!(processors("  sysbus (SystemBus)\n  cpu (RiscV32)").unwrap(), []);
+        assert_eq!(
+            processors("  sysbus (SystemBus)\n  cpu (RiscV32)").unwrap(),
+            []
+        );
     }
 }

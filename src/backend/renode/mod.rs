@@ -150,7 +150,10 @@ impl Renode {
         let load = Load {
             command,
             file: plain(&file)?,
-            address: self.config.load_address.filter(|_| command == LoadCommand::Binary),
+            address: self
+                .config
+                .load_address
+                .filter(|_| command == LoadCommand::Binary),
             vectors: self.vectors(session).await?,
         };
         let on_reset = Command::on_reset(&load);
@@ -159,7 +162,9 @@ impl Renode {
             let reset = session.run_strictly(RESETTING, &Command::reset()).await;
             return reset.map_err(|error| at(place(), error));
         }
-        let loaded = session.run_all(LOADING, &[on_reset, Command::load(&load)]).await;
+        let loaded = session
+            .run_all(LOADING, &[on_reset, Command::load(&load)])
+            .await;
         loaded.map_err(|error| at(place(), error))?;
         // The guest runs before this command is done, which takes another 100 ms.
         session.run_ahead(&Command::start());
@@ -247,6 +252,9 @@ impl Backend for Renode {
     fn clock(&self) -> Option<Arc<dyn Clock>> {
         let session = self.session.as_ref()?;
         let monitor = session.monitor().clone();
-        Some(Arc::new(GuestClock::new(monitor, self.config.timeouts.command)))
+        Some(Arc::new(GuestClock::new(
+            monitor,
+            self.config.timeouts.command,
+        )))
     }
 }

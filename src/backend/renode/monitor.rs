@@ -140,10 +140,7 @@ impl Shared {
     }
 }
 
-async fn write(
-    mut to_renode: impl AsyncWrite + Unpin,
-    mut lines: mpsc::UnboundedReceiver<String>,
-) {
+async fn write(mut to_renode: impl AsyncWrite + Unpin, mut lines: mpsc::UnboundedReceiver<String>) {
     while let Some(line) = lines.recv().await {
         if to_renode.write_all(line.as_bytes()).await.is_err() {
             break;

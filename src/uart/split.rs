@@ -1,4 +1,4 @@
-//! Lines of a stream, whatever their end-of-line.
+//! Splitter of a stream, whatever their end-of-line.
 //!
 //! A line ends at `\n` or `\r`. After a `\r`, any further `\r` and one `\n`
 //! belong to the same end; a `\r` at the start of a line is ignored. Hence
@@ -12,7 +12,7 @@ pub(super) const LONGEST_LINE: usize = 8 << 20;
 
 /// Puts lines together.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct Splitter {
     /// The beginning of the line that has not ended yet.
     carry: Vec<u8>,
     /// Where that is in the transcript.
@@ -32,7 +32,7 @@ pub(super) struct Line<'a> {
     pub(super) after_cr: bool,
 }
 
-impl Lines {
+impl Splitter {
     pub(super) fn restart(&mut self) {
         *self = Self::default();
     }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn lines(input: &[u8], size: usize) -> Vec<String> {
-        let mut lines = Lines::default();
+        let mut lines = Splitter::default();
         let mut found = Vec::new();
         let mut offset = 0;
         for bytes in input.chunks(size) {

@@ -1,0 +1,64 @@
+//! A UART as a blocking byte stream, for code that wants one: `expectrl::Session`.
+
+use std::io::{self, ErrorKind, Read, Write};
+
+use expectrl::process::NonBlocking;
+
+use super::handle::Uart;
+
+/// A [`Uart`] as a byte stream; made by [`Uart::into_stream`].
+///
+/// Reading starts at the cursor, sees escape sequences, waits as long as it
+/// takes, and is at its end when the board is off. In non-blocking mode it
+/// returns [`WouldBlock`](ErrorKind::WouldBlock) where it would wait.
+#[derive(Debug)]
+pub struct UartStream {
+    uart: Uart,
+    blocking: bool,
+}
+
+impl UartStream {
+    pub(super) fn new(uart: Uart) -> Self {
+        Self {
+            uart,
+            blocking: true,
+        }
+    }
+
+    /// The UART, with its cursor behind what was read.
+    pub fn into_uart(self) -> Uart {
+        self.uart
+    }
+}
+
+impl Read for UartStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = if self.blocking {
+            self.uart.read_some(buffer.len()).wait()
+        } else {
+            let now = self.uart.read_now(buffer.len());
+            now.ok_or(ErrorKind::WouldBlock)?
+        };
+        let bytes = bytes.map_err(io::Error::other)?;
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+}
+
+impl Write for UartStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.uart.send(bytes).wait().map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl NonBlocking for UartStream {
+    fn set_blocking(&mut self, on: bool) -> io::Result<()> {
+        self.blocking = on;
+        Ok(())
+    }
+}
