@@ -1,10 +1,8 @@
 //! A running emulator process, of either kind: its output, its end, and who is told of it.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::unix::pipe;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -19,36 +17,32 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// An emulator process; dropping it kills it without any report.
 pub(super) struct Emulator {
     process: Arc<Process>,
-    output: OutputTail,
     death: watch::Receiver<Option<Arc<EmulatorDeath>>>,
     reporter: AbortHandle,
 }
 
 impl Emulator {
-    /// Starts one. When it ends by itself, every wait on `port` fails at once.
+    /// Starts one. When it ends by itself, every wait on `port` fails at once,
+    /// with the `output` that `drained` has collected.
     pub(super) fn start(
         kind: EngineKind,
         custody: &Custody,
         launch: Launch,
-        stderr: OwnedFd,
+        output: OutputTail,
+        drained: impl Future<Output = ()> + Send + 'static,
         port: Port,
     ) -> Result<Self, EmulatorError> {
-        let stderr = pipe::Receiver::from_owned_fd(stderr).map_err(|source| EmulatorError::Io {
-            step: "reading the emulator's standard error",
-            source,
-        })?;
         let process = custody.spawn(launch)?;
-        let output = OutputTail::default();
-        let drained = tokio::spawn(output.clone().drain(stderr));
+        let drained = tokio::spawn(drained);
         let (sender, death) = watch::channel(None);
-        let (watched, said) = (Arc::clone(&process), output.clone());
+        let watched = Arc::clone(&process);
         let reporter = tokio::spawn(async move {
             let exit = watched.exited().await;
             let _ = tokio::time::timeout(LAST_WORDS, drained).await;
             let death = Arc::new(EmulatorDeath {
                 kind,
                 exit,
-                output: said.text(),
+                output: output.text(),
             });
             port.died(&death.to_string());
             sender.send_replace(Some(death));
@@ -56,15 +50,14 @@ impl Emulator {
         .abort_handle();
         Ok(Self {
             process,
-            output,
             death,
             reporter,
         })
     }
 
-    /// The last it wrote; more may be added to it.
-    pub(super) fn output(&self) -> &OutputTail {
-        &self.output
+    /// The process, for whoever has to end it.
+    pub(super) fn process(&self) -> Arc<Process> {
+        Arc::clone(&self.process)
     }
 
     /// How it ended, if it has ended by itself.

@@ -1,4 +1,5 @@
-//! Finding an emulator's program: an environment variable, else `PATH`.
+//! Finding an emulator's program: an environment variable, else `PATH`, else
+//! where an installation of our own would be.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -6,8 +7,12 @@ use std::path::{Path, PathBuf};
 /// Where a program was looked for, in vain.
 pub(super) struct NotThere(pub(super) String);
 
-/// The program that `variable` names, else the first `name` in `PATH`.
-pub(super) fn find(variable: &str, name: &str) -> Result<PathBuf, NotThere> {
+/// The program that `variable` names, else the first `name` in `PATH`, else `installed`.
+pub(super) fn find(
+    variable: &str,
+    name: &str,
+    installed: Option<PathBuf>,
+) -> Result<PathBuf, NotThere> {
     if let Some(named) = std::env::var_os(variable).filter(|value| !value.is_empty()) {
         let path = std::path::absolute(&named).unwrap_or_else(|_| PathBuf::from(&named));
         return match complaint(&path) {
@@ -17,7 +22,17 @@ pub(super) fn find(variable: &str, name: &str) -> Result<PathBuf, NotThere> {
             ))),
         };
     }
-    in_path(name).ok_or_else(|| NotThere(format!("no {name} in PATH, and {variable} is not set")))
+    if let Some(found) = in_path(name) {
+        return Ok(found);
+    }
+    let looked = format!("no {name} in PATH, and {variable} is not set");
+    match installed {
+        Some(installed) => match complaint(&installed) {
+            None => Ok(installed),
+            Some(complaint) => Err(NotThere(format!("{looked}, and {installed:?} {complaint}"))),
+        },
+        None => Err(NotThere(looked)),
+    }
 }
 
 fn in_path(name: &str) -> Option<PathBuf> {

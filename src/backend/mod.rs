@@ -8,6 +8,7 @@ mod emulator;
 mod executable;
 mod output;
 pub(crate) mod qemu;
+pub(crate) mod renode;
 
 pub(crate) use output::OutputTail;
 
@@ -172,6 +173,41 @@ pub enum EmulatorError {
         /// The field of the configuration that sets the limit.
         field: &'static str,
     },
+    /// The emulator has not answered a command.
+    #[error(
+        "{kind} has not done `{command}` after {limit:?}{}; raise `timeouts: command:` if it needs longer",
+        still_busy(busy_with.as_deref())
+    )]
+    Unanswered {
+        /// The kind of emulator.
+        kind: EngineKind,
+        /// The command as it was sent.
+        command: String,
+        /// The earlier command that the emulator is still busy with.
+        busy_with: Option<String>,
+        /// The time it had.
+        limit: Duration,
+    },
+    /// This version of the emulator cannot be used.
+    #[error("{program:?} is {kind} {version}, which is too old; {advice}")]
+    TooOld {
+        /// The kind of emulator.
+        kind: EngineKind,
+        /// Its version.
+        version: String,
+        /// The program that was started.
+        program: PathBuf,
+        /// How to get a newer one.
+        advice: &'static str,
+    },
+    /// An error that something in the configuration has led to.
+    #[error("{place}: {source}")]
+    At {
+        /// What has led to it, such as `extra_commands[2]`.
+        place: String,
+        /// The error.
+        source: Box<EmulatorError>,
+    },
     /// The emulator refused a command.
     #[error("{kind} refused `{command}`: {reason}")]
     Refused {
@@ -204,4 +240,10 @@ pub enum EmulatorError {
         /// What to do instead.
         advice: &'static str,
     },
+}
+
+fn still_busy(command: Option<&str>) -> String {
+    command.map_or(String::new(), |command| {
+        format!(" because it is still busy with `{command}`")
+    })
 }

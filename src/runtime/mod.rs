@@ -9,7 +9,7 @@ mod deadline;
 mod operation;
 mod remote;
 
-pub(crate) use deadline::{Clock, Deadline};
+pub(crate) use deadline::{Clock, Deadline, Reading};
 pub use operation::Operation;
 pub(crate) use operation::Task;
 pub(crate) use remote::Remote;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::backend::{Backend, qemu};
+use crate::backend::{Backend, qemu, renode};
 use crate::config::{BackendKind, ConfigError, TargetConfig};
 use crate::custody::Custody;
 use crate::error::Result;
@@ -30,12 +30,17 @@ pub(super) fn choose(
             port.clone(),
         )?))
     };
+    let on_renode = || -> Result<Box<dyn Backend>> {
+        Ok(Box::new(renode::Renode::new(
+            renode::find()?,
+            config,
+            Arc::clone(custody),
+            port.clone(),
+        )?))
+    };
     match wanted {
         BackendKind::Qemu | BackendKind::Auto => on_qemu(),
-        BackendKind::Renode => Err(ConfigError::QemuOnly {
-            file: "renode is not merged yet".into(),
-        }
-        .into()),
+        BackendKind::Renode => on_renode(),
     }
 }
 

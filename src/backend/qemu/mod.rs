@@ -12,11 +12,12 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::unix::{OwnedWriteHalf, pipe};
 
 use super::emulator::Emulator;
 use super::{
-    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, executable,
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, OutputTail,
+    executable,
 };
 use crate::config::{ConfigError, LoadCommand, QemuConfig, TargetConfig};
 use crate::custody::{Custody, Launch};
@@ -29,7 +30,7 @@ const KIND: EngineKind = EngineKind::Qemu;
 
 /// The emulator's program: what `VTARGET_QEMU` names, else `qemu-system-arm` in `PATH`.
 pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
-    executable::find("VTARGET_QEMU", "qemu-system-arm").map_err(|executable::NotThere(looked)| {
+    executable::find("VTARGET_QEMU", "qemu-system-arm", None).map_err(|executable::NotThere(looked)| {
         EmulatorError::NotFound {
             kind: KIND,
             looked,
@@ -93,13 +94,11 @@ impl Qemu {
             aside: true,
         };
         self.port.attach(uart).map_err(io)?;
-        let emulator = Emulator::start(
-            KIND,
-            &self.custody,
-            launch,
-            stderr.into(),
-            self.port.clone(),
-        )?;
+        let stderr = pipe::Receiver::from_owned_fd(stderr.into()).map_err(io)?;
+        let output = OutputTail::default();
+        let drained = output.clone().drain(stderr);
+        let port = self.port.clone();
+        let emulator = Emulator::start(KIND, &self.custody, launch, output, drained, port)?;
 
         qmp.set_nonblocking(true).map_err(io)?;
         let (from_qemu, to_qemu) = tokio::net::UnixStream::from_std(qmp)

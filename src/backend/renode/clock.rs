@@ -1,0 +1,60 @@
+//! The guest's clock, read over the monitor.
+
+use std::time::Duration;
+
+use super::command::Command;
+use super::monitor::Monitor;
+use crate::runtime::{self, Clock, Reading};
+
+/// The virtual time of a machine; at most as fast as the host's clock.
+#[derive(Debug)]
+pub(super) struct GuestClock {
+    monitor: Monitor,
+    limit: Duration,
+}
+
+impl GuestClock {
+    /// A clock whose every reading takes at most `limit`.
+    pub(super) fn new(monitor: Monitor, limit: Duration) -> Self {
+        Self { monitor, limit }
+    }
+}
+
+impl Clock for GuestClock {
+    /// While the monitor is busy the question waits its turn.
+    fn read(&self) -> Reading {
+        let reply = self.monitor.send(&Command::elapsed_time());
+        let answer = runtime::spawn(reply.within(self.limit));
+        Box::pin(async move { time_elapsed(&answer.ok()?.await.ok()?.ok()?.text) })
+    }
+}
+
+/// The time in `… TimeElapsed = 00:00:10.002000000]`.
+fn time_elapsed(text: &str) -> Option<Duration> {
+    let (_, rest) = text.rsplit_once("TimeElapsed = ")?;
+    let (time, _) = rest.split_once(']')?;
+    let (clock, fraction) = time.split_once('.')?;
+    let mut seconds = 0u64;
+    for part in clock.split(':') {
+        seconds = seconds.checked_mul(60)?.checked_add(part.parse().ok()?)?;
+    }
+    let nanos = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
+    Some(Duration::new(seconds, nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_is_read_from_what_renode_prints() {
+        let printed = "[Domain = Elapsed Virtual Time: 00:00:00.114600000\n\
+                       Quantum: 00:00:00.000100000, TimeElapsed = 01:02:10.002000000]";
+        let expected = Duration::from_secs(3600 + 120 + 10) + Duration::from_millis(2);
+        assert_eq!(time_elapsed(printed), Some(expected));
+        let short = "TimeElapsed = 00:00:01.5]";
+        assert_eq!(time_elapsed(short), Some(Duration::from_millis(1500)));
+        assert_eq!(time_elapsed("0x0"), None);
+        assert_eq!(time_elapsed("TimeElapsed = soon.]"), None);
+    }
+}

@@ -1,0 +1,269 @@
+//! The monitor's commands, and the only place where their text is made.
+//!
+//! Whatever comes from outside goes through a type that lets nothing pass which
+//! Renode could take for more than it is: not by escaping what is known to
+//! harm, but by allowing what is known to be plain. Text written by the user as
+//! a command is taken as it is, if it is one line of printable ASCII.
+//!
+//! Knows quoting; knows nothing of connections or of when a command is due.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::config::LoadCommand;
+
+/// One line for the monitor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Command(String);
+
+/// A value that cannot be part of a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("take {value:?} as {role}, because {why}")]
+pub(super) struct NotPlain {
+    pub(super) value: String,
+    pub(super) role: &'static str,
+    pub(super) why: String,
+}
+
+/// An absolute path for `@…` and `"…"`: of printable ASCII without what ends or
+/// changes either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PlainPath(String);
+
+/// The name of a machine or the path of a peripheral, without what could end it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name(String);
+
+impl PlainPath {
+    pub(super) fn new(path: &Path) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+,=~ ".contains(c);
+        let role = "a path";
+        let Some(text) = path.to_str() else {
+            let value = path.to_string_lossy().into_owned();
+            let why = "it is not UTF-8".to_owned();
+            return Err(NotPlain { value, role, why });
+        };
+        allow(text, role, plain)?;
+        if !text.starts_with('/') {
+            let value = text.to_owned();
+            let why = "it is not absolute".to_owned();
+            return Err(NotPlain { value, role, why });
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// As a path token: quotes do not work behind `@`, a space needs a backslash.
+    fn token(&self) -> String {
+        format!("@{}", self.0.replace(' ', "\\ "))
+    }
+}
+
+impl Name {
+    /// A machine's name, which stands in quotes.
+    pub(super) fn machine(name: &str) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || " _-.".contains(c);
+        allow(name, "a machine's name", plain)?;
+        Ok(Self(name.to_owned()))
+    }
+
+    /// A peripheral's path, which stands bare.
+    pub(super) fn peripheral(path: &str) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
+        allow(path, "a peripheral's name", plain)?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn allow(value: &str, role: &'static str, plain: impl Fn(char) -> bool) -> Result<(), NotPlain> {
+    let why = match value.chars().find(|&c| !plain(c)) {
+        Some(bad) => format!("it contains {bad:?}"),
+        None if value.is_empty() => "it is empty".to_owned(),
+        None => return Ok(()),
+    };
+    let value = value.to_owned();
+    Err(NotPlain { value, role, why })
+}
+
+/// How firmware gets into a board's memory. Done at every reset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Load {
+    pub(super) command: LoadCommand,
+    pub(super) file: PlainPath,
+    /// Where a raw binary goes.
+    pub(super) address: Option<u64>,
+    /// A Cortex-M processor, and where it finds its vectors.
+    pub(super) vectors: Option<(Name, u64)>,
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.command.as_str(), self.file.token())?;
+        if let Some(address) = self.address {
+            write!(f, " {address:#x}")?;
+        }
+        if let Some((cpu, table)) = &self.vectors {
+            write!(f, "; {cpu} VectorTableOffset {table:#x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Command {
+    /// As it goes over the line, without the line's end.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A command of the user's own.
+    pub(super) fn users(text: &str) -> Result<Self, NotPlain> {
+        allow(text, "a command", |c| (' '..='~').contains(&c))?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Writes Renode's log to `file`, each line at once.
+    pub(super) fn log_to(file: &PlainPath) -> Self {
+        Self(format!("logFile {} true", file.token()))
+    }
+
+    pub(super) fn create_machine(name: &Name) -> Self {
+        Self(format!("mach create \"{name}\""))
+    }
+
+    /// Makes the machine the one that later commands are for.
+    pub(super) fn select_machine(name: &Name) -> Self {
+        Self(format!("mach set \"{name}\""))
+    }
+
+    pub(super) fn load_platform(file: &PlainPath) -> Self {
+        Self(format!("machine LoadPlatformDescription {}", file.token()))
+    }
+
+    /// As [`load_platform`](Self::load_platform), for one that comes with Renode.
+    pub(super) fn load_built_in_platform(name: &str) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+".contains(c);
+        allow(name, "a platform's name", plain)?;
+        Ok(Self(format!("machine LoadPlatformDescription @{name}")))
+    }
+
+    /// Creates a pseudo-terminal; `link` must not be there yet.
+    pub(super) fn create_pty(link: &PlainPath) -> Self {
+        let link = &link.0;
+        Self(format!(
+            "emulation CreateUartPtyTerminal \"{TERMINAL}\" \"{link}\""
+        ))
+    }
+
+    /// Connects `uart` to the pseudo-terminal.
+    pub(super) fn connect(uart: &Name) -> Self {
+        Self(format!("connector Connect {uart} {TERMINAL}"))
+    }
+
+    /// What the board's reset does to its memory, whoever asks for the reset.
+    pub(super) fn on_reset(load: &Load) -> Self {
+        Self(format!("macro reset \"{load}\""))
+    }
+
+    pub(super) fn load(load: &Load) -> Self {
+        Self(load.to_string())
+    }
+
+    pub(super) fn start() -> Self {
+        Self("start".to_owned())
+    }
+
+    /// Resets a running board; the `reset` macro then loads its firmware.
+    pub(super) fn reset() -> Self {
+        Self("machine Reset".to_owned())
+    }
+
+    pub(super) fn elapsed_time() -> Self {
+        Self("machine ElapsedVirtualTime".to_owned())
+    }
+
+    pub(super) fn peripherals() -> Self {
+        Self("peripherals".to_owned())
+    }
+}
+
+/// What the UART's other end is called in Renode.
+const TERMINAL: &str = "virtual-target-uart";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NASTY: [&str; 22] = [
+        "",
+        "a\nquit",
+        "a\rquit",
+        "a\0",
+        "a\tb",
+        "a\x1b[A",
+        "a\x15quit",
+        "a;quit",
+        "a; include @/tmp/x.py",
+        "`quit`",
+        "$HOME",
+        "a\"; quit; \"",
+        "a'b",
+        "a\\",
+        "a#b",
+        ":a@b",
+        "@/etc/passwd",
+        "<0 1>",
+        "[a]",
+        "{a}",
+        "a=b;",
+        "é",
+    ];
+
+    #[test]
+    fn nothing_nasty_becomes_part_of_a_command() {
+        for nasty in NASTY {
+            assert!(Name::machine(nasty).is_err(), "{nasty:?}");
+            assert!(Name::peripheral(nasty).is_err(), "{nasty:?}");
+            assert!(Command::load_built_in_platform(nasty).is_err(), "{nasty:?}");
+            let path = Path::new("/tmp").join(nasty).join("x");
+            if !nasty.is_empty() && nasty != "@/etc/passwd" {
+                assert!(PlainPath::new(&path).is_err(), "{nasty:?}");
+            }
+            assert!(PlainPath::new(Path::new(nasty)).is_err(), "{nasty:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_of_the_users_is_one_line_of_printable_ascii() {
+        let ok = "sysbus WriteDoubleWord 0x40090030 0x0301; echo \"#$`'\"";
+        assert_eq!(Command::users(ok).unwrap().as_str(), ok);
+        for bad in ["", "a\nb", "a\r", "\t", "é", "a\x7f", "\x15"] {
+            assert!(Command::users(bad).is_err(), "{bad:?}");
+        }
+        let error = Command::users("pau\u{17f}e").unwrap_err().to_string();
+        assert!(error.contains("'\u{17f}'"), "{error}");
+    }
+
+    #[test]
+    fn spaces_are_written_as_renode_reads_them() {
+        let path = PlainPath::new(Path::new("/tmp/a b/c.elf")).unwrap();
+        let load = Load {
+            command: LoadCommand::Binary,
+            file: path.clone(),
+            address: Some(0x0800_0000),
+            vectors: Some((Name::peripheral("sysbus.cpu0").unwrap(), 0x0800_0000)),
+        };
+        assert_eq!(
+            Command::on_reset(&load).as_str(),
+            r#"macro reset "sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; sysbus.cpu0 VectorTableOffset 0x8000000""#
+        );
+        assert_eq!(
+            Command::create_pty(&path).as_str(),
+            r#"emulation CreateUartPtyTerminal "virtual-target-uart" "/tmp/a b/c.elf""#
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! Which of what the console shows answers which command.
+//!
+//! A command is sent as `COMMAND; echo "NONCE"`. Renode stops a chain at its
+//! first failure, so the nonce is printed if and only if the command did not
+//! fail; complaints are red, whether the command failed or not. Renode echoes a
+//! line only when it comes to it, and answers in the order of the lines: lines
+//! may be sent ahead.
+//!
+//! Knows nothing of where the bytes come from, who waits, or what the commands
+//! mean.
+
+use std::collections::VecDeque;
+
+use super::screen::{Event, Line, Screen};
+
+/// What a command printed, and what Renode said against it, if it went on all the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) text: String,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Why a command has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Renode refused it, for this reason.
+    Refused(String),
+    /// Renode neither did it nor complained: it took it for a comment, or for part of a longer text.
+    Ignored,
+    /// Renode read something else than was sent.
+    Garbled(String),
+}
+
+pub(super) type Verdict = Result<Answer, Refusal>;
+
+/// What comes out of the dialogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Renode is there; what it said of itself.
+    Ready(String),
+    /// The outcome of the command that was sent longest ago.
+    Settled(Verdict),
+    /// A line that answers nothing.
+    Stray(Line),
+}
+
+/// The two sides of the console, since the start of the process.
+#[derive(Debug, Default)]
+pub(super) struct Dialogue {
+    screen: Screen,
+    state: State,
+    sent: u64,
+    /// The commands without an answer yet.
+    open: VecDeque<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    line: String,
+    nonce: String,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Before the first prompt.
+    Starting { banner: String },
+    /// Behind a prompt; the last line that was not the expected echo.
+    Idle { stray: Option<String> },
+    /// Behind a command's echo.
+    Running(Vec<Line>),
+}
+
+impl Default for State {
+    fn default() -> Self {
+        let banner = String::new();
+        Self::Starting { banner }
+    }
+}
+
+impl Dialogue {
+    /// Takes down that `command` is to be sent; the line to write, with its end.
+    pub(super) fn send(&mut self, command: &str) -> String {
+        self.sent += 1;
+        let nonce = format!("vt-{:06}", self.sent);
+        let line = format!("{command}; echo \"{nonce}\"");
+        let bytes = format!("{line}\n");
+        self.open.push_back(Open { line, nonce });
+        bytes
+    }
+
+    /// How many commands have been sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Takes the next byte of the console.
+    pub(super) fn push(&mut self, byte: u8) -> Option<Turn> {
+        match self.screen.push(byte)? {
+            Event::Line(line) => self.line(line),
+            Event::Prompt(before) => self.prompt(before),
+        }
+    }
+
+    fn line(&mut self, line: Line) -> Option<Turn> {
+        match &mut self.state {
+            State::Starting { banner } => {
+                banner.push_str(&line.text);
+                banner.push('\n');
+                None
+            }
+            State::Running(output) => {
+                output.push(line);
+                None
+            }
+            State::Idle { stray } => {
+                // A message from elsewhere may stand before the echo, without an end of its own.
+                if let Some(open) = self.open.front()
+                    && line.text.ends_with(&open.line)
+                {
+                    self.state = State::Running(Vec::new());
+                    return None;
+                }
+                if line.text.is_empty() {
+                    return None;
+                }
+                *stray = Some(line.text.clone());
+                Some(Turn::Stray(line))
+            }
+        }
+    }
+
+    fn prompt(&mut self, before: Line) -> Option<Turn> {
+        let idle = State::Idle { stray: None };
+        match std::mem::replace(&mut self.state, idle) {
+            State::Starting { banner } => Some(Turn::Ready(banner)),
+            State::Running(mut output) => {
+                output.push(before);
+                let open = self.open.pop_front()?;
+                Some(Turn::Settled(verdict(output, &open.nonce)))
+            }
+            State::Idle { stray } => {
+                let echoed = stray?;
+                self.open.pop_front()?;
+                Some(Turn::Settled(Err(Refusal::Garbled(echoed))))
+            }
+        }
+    }
+}
+
+/// The meaning of everything between a command's echo and the next prompt.
+fn verdict(output: Vec<Line>, nonce: &str) -> Verdict {
+    let (red, plain): (Vec<Line>, Vec<Line>) = output
+        .into_iter()
+        .filter(|line| !line.text.is_empty())
+        .partition(|line| line.red);
+    let complaints: Vec<String> = red.into_iter().map(|line| line.text).collect();
+    let mut text: Vec<String> = plain.into_iter().map(|line| line.text).collect();
+    // The command may have printed something without ending the line.
+    let printed = text.last().and_then(|last| last.strip_suffix(nonce));
+    match printed.map(str::to_owned) {
+        Some(before) => {
+            text.pop();
+            text.extend((!before.is_empty()).then_some(before));
+            Ok(Answer {
+                text: text.join("\n"),
+                warnings: complaints,
+            })
+        }
+        None if complaints.is_empty() => Err(Refusal::Ignored),
+        None => Err(Refusal::Refused(reason(complaints))),
+    }
+}
+
+/// The complaints without the line that only repeats the command.
+fn reason(mut complaints: Vec<String>) -> String {
+    let repeats = |line: &String| line.starts_with("There was an error executing command '");
+    if complaints.len() > 1 && complaints.first().is_some_and(repeats) {
+        complaints.remove(0);
+    }
+    complaints.join("\n")
+}

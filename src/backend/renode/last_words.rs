@@ -1,0 +1,77 @@
+//! The end of what Renode said, fit for an error message.
+//!
+//! Without colours, and without the frames of .NET's stack traces, which would
+//! push out what they are about. Knows nothing of commands.
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::screen::{Event, Screen};
+use crate::backend::OutputTail;
+
+/// Takes one stream of Renode's and keeps what matters of it in `output`.
+#[derive(Debug)]
+pub(super) struct LastWords {
+    output: OutputTail,
+    screen: Screen,
+}
+
+impl LastWords {
+    pub(super) fn new(output: OutputTail) -> Self {
+        let screen = Screen::default();
+        Self { output, screen }
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            if let Some(Event::Line(line)) = self.screen.push(byte) {
+                self.keep(&line.text);
+            }
+        }
+    }
+
+    /// Reads `from` to its end.
+    pub(super) async fn drain(mut self, mut from: impl AsyncRead + Unpin) {
+        let mut buffer = [0; 4096];
+        // An error is an end as well: nothing more can come.
+        while let Ok(n @ 1..) = from.read(&mut buffer).await {
+            self.push(&buffer[..n]);
+        }
+    }
+
+    fn keep(&self, line: &str) {
+        let frame = line.starts_with("  at ") || line.starts_with("   at ");
+        if !frame && !line.trim().is_empty() {
+            self.output.push(line.as_bytes());
+            self.output.push(b"\n");
+        }
+    }
+}
+
+impl Drop for LastWords {
+    /// The stream has ended; its last line may lack an end.
+    fn drop(&mut self) {
+        let line = self.screen.take_line();
+        self.keep(&line.text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_trace_does_not_push_out_its_cause() {
+        let output = OutputTail::default();
+        let mut words = LastWords::new(output.clone());
+        words.push(b"\x1b[;031mFatal error:\r\n\x1b[0mNo such directory\n");
+        for _ in 0..1000 {
+            words.push(b"  at System.IO.FileStream..ctor (System.String path)\n");
+        }
+        words.push(b"half a line");
+        drop(words);
+        assert_eq!(
+            output.text(),
+            "Fatal error:\nNo such directory\nhalf a line\n"
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! Renode as the engine: one process per power-on, driven over its console.
+//!
+//! The monitor travels over the process's standard input and output: there is no
+//! port to race for, nothing listens, and Renode ends when its input does. The
+//! UART is a pseudo-terminal whose other end is taken before the board runs.
+//!
+//! Loading, reset, hot flash and a reset that the guest asks for are one thing:
+//! Renode's `reset` macro, which puts the firmware back into memory.
+
+mod clock;
+mod command;
+mod command_line;
+mod cortex_m;
+mod dialogue;
+mod last_words;
+mod monitor;
+mod platform;
+mod program;
+mod pty;
+mod screen;
+mod session;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome};
+use crate::config::{ConfigError, LoadCommand, Platform, RenodeConfig, TargetConfig};
+use crate::custody::Custody;
+use crate::firmware::{self, Firmware, Format};
+use crate::runtime::Clock;
+use crate::uart::Port;
+use clock::GuestClock;
+use command::{Command, Load, Name};
+use session::{Session, plain};
+
+pub(crate) use program::find;
+
+const KIND: EngineKind = EngineKind::Renode;
+
+const SETTING_UP: &str = "setting up the board";
+const LOADING: &str = "loading the firmware";
+const RESETTING: &str = "resetting the board";
+
+/// A board played by Renode.
+pub(crate) struct Renode {
+    program: PathBuf,
+    version: Option<String>,
+    config: TargetConfig,
+    board: RenodeConfig,
+    custody: Arc<Custody>,
+    port: Port,
+    session: Option<Session>,
+    /// Whether the board has been let go since power-on.
+    runs: bool,
+}
+
+impl Renode {
+    pub(crate) fn new(
+        program: PathBuf,
+        config: &TargetConfig,
+        custody: Arc<Custody>,
+        port: Port,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            program,
+            version: None,
+            config: config.clone(),
+            board: config.renode()?.clone(),
+            custody,
+            port,
+            session: None,
+            runs: false,
+        })
+    }
+
+    async fn start(&mut self, firmware: Option<&Firmware>) -> Result<(), EmulatorError> {
+        let timeouts = self.config.timeouts;
+        let port = self.port.clone();
+        let (session, greeting) =
+            Session::start(&self.program, &self.custody, port, timeouts.command)?;
+        self.runs = false;
+        let session = self.session.insert(session);
+        self.version = Some(session.greeted(greeting, timeouts.boot).await?);
+        self.set_up().await?;
+        self.extra_commands().await?;
+        match firmware {
+            Some(firmware) => self.load(firmware).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The board and its UART, up to where the user's own commands come.
+    async fn set_up(&self) -> Result<(), EmulatorError> {
+        let Some(session) = &self.session else {
+            return Ok(());
+        };
+        let directory = session.directory();
+        let link = directory.join("uart");
+        let commands = [
+            Command::log_to(&plain(&directory.join("renode.log"))?),
+            Command::create_machine(&Name::machine(&self.config.machine_name)?),
+            load_platform(&self.board.platform, directory)?,
+            Command::create_pty(&plain(&link)?),
+            Command::connect(&Name::peripheral(&self.board.uart)?),
+        ];
+        session.run_all(SETTING_UP, &commands).await?;
+        let io = |source| EmulatorError::Io {
+            step: "opening the UART's pseudo-terminal",
+            source,
+        };
+        // Before any other command: one of the user's may let the board run.
+        self.port.attach(pty::open(&link).map_err(io)?).map_err(io)
+    }
+
+    async fn extra_commands(&self) -> Result<(), EmulatorError> {
+        let Some(session) = &self.session else {
+            return Ok(());
+        };
+        for (index, text) in self.config.extra_commands.iter().enumerate() {
+            let command = Command::users(text)?;
+            let done = session.run_leniently(SETTING_UP, &command).await;
+            done.map_err(|error| at(format!("extra_commands[{index}]"), error))?;
+        }
+        if self.config.extra_commands.is_empty() {
+            return Ok(());
+        }
+        // One of them may have gone to another machine.
+        let select = Command::select_machine(&Name::machine(&self.config.machine_name)?);
+        session.run_strictly(SETTING_UP, &select).await
+    }
+
+    /// Puts `firmware` into the board's memory, now and at every reset, and lets
+    /// the board run it from the start.
+    async fn load(&mut self, firmware: &Firmware) -> Result<(), EmulatorError> {
+        let Some(session) = &self.session else {
+            return Ok(());
+        };
+        let place = || format!("firmware {:?}", firmware.path());
+        let staged = firmware::stage(firmware.path(), session.directory(), "firmware");
+        let file = staged.map_err(|source| EmulatorError::Io {
+            step: "copying the firmware to the private directory",
+            source,
+        })?;
+        let command = self.config.load_command.unwrap_or(match firmware.format() {
+            Format::Elf => LoadCommand::Elf,
+            Format::IntelHex => LoadCommand::Hex,
+            Format::SRecord => LoadCommand::SRecord,
+            Format::Binary => LoadCommand::Binary,
+        });
+        let load = Load {
+            command,
+            file: plain(&file)?,
+            address: self
+                .config
+                .load_address
+                .filter(|_| command == LoadCommand::Binary),
+            vectors: self.vectors(session).await?,
+        };
+        let on_reset = Command::on_reset(&load);
+        if self.runs {
+            session.run(LOADING, &on_reset).await?;
+            let reset = session.run_strictly(RESETTING, &Command::reset()).await;
+            return reset.map_err(|error| at(place(), error));
+        }
+        let loaded = session
+            .run_all(LOADING, &[on_reset, Command::load(&load)])
+            .await;
+        loaded.map_err(|error| at(place(), error))?;
+        // The guest runs before this command is done, which takes another 100 ms.
+        session.run_ahead(&Command::start());
+        self.runs = true;
+        Ok(())
+    }
+
+    /// Where the first Cortex-M finds its vectors, if it has to be told.
+    async fn vectors(&self, session: &Session) -> Result<Option<(Name, u64)>, EmulatorError> {
+        let Some(table) = self.config.load_address else {
+            return Ok(None);
+        };
+        let peripherals = session.run(LOADING, &Command::peripherals()).await?;
+        let processors = cortex_m::processors(&peripherals.text)?;
+        Ok(processors.into_iter().next().map(|cpu| (cpu, table)))
+    }
+}
+
+/// The command that makes the board out of its description.
+fn load_platform(platform: &Platform, directory: &Path) -> Result<Command, EmulatorError> {
+    match platform {
+        Platform::BuiltIn(name) => Ok(Command::load_built_in_platform(name)?),
+        Platform::File(file) => {
+            let staged = platform::stage(file, directory).map_err(|source| EmulatorError::Io {
+                step: "handing the platform to Renode",
+                source,
+            })?;
+            Ok(Command::load_platform(&plain(&staged)?))
+        }
+    }
+}
+
+fn at(place: String, error: EmulatorError) -> EmulatorError {
+    let source = Box::new(error);
+    EmulatorError::At { place, source }
+}
+
+impl Backend for Renode {
+    fn engine(&self) -> Engine {
+        Engine {
+            kind: KIND,
+            program: self.program.clone(),
+            version: self.version.clone(),
+        }
+    }
+
+    fn accepts(&self, firmware: &Firmware) -> crate::Result<()> {
+        if self.config.load_command.is_none() {
+            firmware.check_load_address(self.config.load_address)?;
+        }
+        Ok(())
+    }
+
+    fn power_on<'a>(&'a mut self, firmware: Option<&'a Firmware>) -> Outcome<'a> {
+        Box::pin(self.start(firmware))
+    }
+
+    fn power_off(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(session) = self.session.take() {
+                session.end().await;
+            }
+        })
+    }
+
+    fn reload<'a>(&'a mut self, firmware: &'a Firmware) -> Outcome<'a> {
+        Box::pin(self.load(firmware))
+    }
+
+    fn reset(&mut self) -> Outcome<'_> {
+        Box::pin(async {
+            match &self.session {
+                Some(session) if self.runs => {
+                    session.run_strictly(RESETTING, &Command::reset()).await
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn ended(&self) -> Option<Arc<EmulatorDeath>> {
+        self.session.as_ref()?.ended()
+    }
+
+    fn clock(&self) -> Option<Arc<dyn Clock>> {
+        let session = self.session.as_ref()?;
+        let monitor = session.monitor().clone();
+        Some(Arc::new(GuestClock::new(
+            monitor,
+            self.config.timeouts.command,
+        )))
+    }
+}

@@ -1,0 +1,181 @@
+//! From the bytes of Renode's console to lines and prompts.
+//!
+//! Incremental: any cut of the bytes gives the same events. Knows colours and
+//! line ends; knows nothing of commands, echoes or errors.
+
+/// What the console shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A line that has ended.
+    Line(Line),
+    /// The prompt, with whatever stood before it in its line.
+    Prompt(Line),
+}
+
+/// A line without its end and without colours.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) text: String,
+    /// Whether any of it is in the colour of errors.
+    pub(super) red: bool,
+}
+
+/// The colour that Renode gives to all its error messages, and to nothing else.
+const ERROR: &[u8] = b";031";
+
+/// The colours of the prompt: without and with a machine.
+const PROMPT: [&[u8]; 2] = [b"31;1", b"33;1"];
+
+/// Reads the console's bytes one by one.
+#[derive(Debug, Default)]
+pub(super) struct Screen {
+    line: Vec<u8>,
+    red: bool,
+    ink: Ink,
+    escape: Escape,
+}
+
+/// The colour of what comes next.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Ink {
+    #[default]
+    Plain,
+    Red,
+    /// The prompt's; what has come in it so far.
+    Prompt(Vec<u8>),
+}
+
+/// How far into an escape sequence we are.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Escape {
+    #[default]
+    Outside,
+    Begun,
+    /// Behind `ESC [`, with the parameters so far.
+    Parameters(Vec<u8>),
+}
+
+impl Screen {
+    /// Takes the next byte.
+    pub(super) fn push(&mut self, byte: u8) -> Option<Event> {
+        match (std::mem::take(&mut self.escape), byte) {
+            (Escape::Outside, 0x1b) => self.escape = Escape::Begun,
+            (Escape::Outside, _) => return self.show(byte),
+            (Escape::Begun, b'[') => self.escape = Escape::Parameters(Vec::new()),
+            // A sequence of two bytes; Renode has none that matters.
+            (Escape::Begun, _) => {}
+            (Escape::Parameters(parameters), b'm') => self.dip(&parameters),
+            // The end of a sequence that moves the cursor.
+            (Escape::Parameters(_), 0x40..=0x7e) => {}
+            (Escape::Parameters(mut parameters), _) => {
+                parameters.push(byte);
+                self.escape = Escape::Parameters(parameters);
+            }
+        }
+        None
+    }
+
+    /// A change of colour. Text in the prompt's colour that is no prompt was text.
+    fn dip(&mut self, parameters: &[u8]) {
+        let ink = match parameters {
+            ERROR => Ink::Red,
+            colour if PROMPT.contains(&colour) => Ink::Prompt(Vec::new()),
+            _ => Ink::Plain,
+        };
+        if let Ink::Prompt(text) = std::mem::replace(&mut self.ink, ink) {
+            self.line.extend(text);
+        }
+    }
+
+    fn show(&mut self, byte: u8) -> Option<Event> {
+        match byte {
+            b'\r' => return None,
+            b'\n' => {
+                if let Ink::Prompt(text) = &mut self.ink {
+                    self.line.append(text);
+                }
+                return Some(Event::Line(self.take_line()));
+            }
+            _ => {}
+        }
+        match &mut self.ink {
+            Ink::Plain => self.line.push(byte),
+            Ink::Red => {
+                self.red = true;
+                self.line.push(byte);
+            }
+            Ink::Prompt(text) => {
+                text.push(byte);
+                if text.starts_with(b"(") && text.ends_with(b") ") {
+                    self.ink = Ink::Plain;
+                    return Some(Event::Prompt(self.take_line()));
+                }
+            }
+        }
+        None
+    }
+
+    /// What has come of the line that has not ended yet.
+    pub(super) fn take_line(&mut self) -> Line {
+        Line {
+            text: String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned(),
+            red: std::mem::take(&mut self.red),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(bytes: &[u8]) -> Vec<Event> {
+        let mut screen = Screen::default();
+        bytes.iter().filter_map(|&byte| screen.push(byte)).collect()
+    }
+
+    fn line(text: &str, red: bool) -> Line {
+        let text = text.to_owned();
+        Line { text, red }
+    }
+
+    #[test]
+    fn every_kind_of_line_end_ends_one_line() {
+        let shown = events(b"a\n\rb\r\nc\r\r\n");
+        let expected = ["a", "b", "c"].map(|text| Event::Line(line(text, false)));
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn red_is_an_error_and_no_other_colour_is() {
+        let shown = events(b"\x1b[;031mbad\r\n\x1b[0m\x1b[;032mgood\x1b[0m\n\x1b[31;1mF\x1b[0m\n");
+        let expected = [("bad", true), ("good", false), ("F", false)];
+        assert_eq!(
+            shown,
+            expected.map(|(text, red)| Event::Line(line(text, red)))
+        );
+    }
+
+    #[test]
+    fn a_prompt_is_known_by_its_colour_and_not_by_its_text() {
+        let prompt = Event::Prompt(Line::default());
+        assert_eq!(events(b"\x1b[31;1m(monitor) "), [prompt.clone()]);
+        assert_eq!(events(b"\x1b[33;1m(a b) \x1b[0m"), [prompt]);
+        assert_eq!(events(b"(monitor) \x1b[;032m(monitor) \x1b[0m"), []);
+        let text = events(b"\x1b[33;1m(monitor)\x1b[0m \n");
+        assert_eq!(text, [Event::Line(line("(monitor) ", false))]);
+    }
+
+    #[test]
+    fn what_stands_before_a_prompt_is_kept() {
+        let shown = events(b"x\x1b[33;1m(m) ");
+        assert_eq!(shown, [Event::Prompt(line("x", false))]);
+    }
+
+    #[test]
+    fn cursor_movements_are_not_text() {
+        assert_eq!(
+            events(b"a\x1b[6n\x1b[1Bb\x1b7c\n"),
+            [Event::Line(line("abc", false))]
+        );
+    }
+}
