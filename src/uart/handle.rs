@@ -141,11 +141,6 @@ impl Uart {
         }
     }
 
-    /// A second handle with its own cursor at the beginning of the transcript.
-    pub(crate) fn from_start(&self) -> Self {
-        Self::at_start(&self.shared)
-    }
-
     /// Moves the cursor to where the board was last started, if it is not there yet.
     pub(crate) fn skip_to_last_start(&self) {
         let start = self.shared.transcript.last_start();

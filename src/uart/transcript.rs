@@ -478,7 +478,10 @@ impl State {
 
     fn end(&mut self, ending: Ending) {
         if let Some(last) = self.segments.last_mut() {
-            last.ending.get_or_insert(ending);
+            match &last.ending {
+                None | Some(Ending::NotStarted) => last.ending = Some(ending),
+                Some(_) => {}
+            }
         }
     }
 

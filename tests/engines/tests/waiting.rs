@@ -141,6 +141,7 @@ on_each_engine! {
 
     fn output_is_complete_before_anybody_reads(engine) {
         let board = shell_on(engine).boot().wait()?;
+        board.uart().clone().expect("> ").wait()?;
         board.uart().send_line("flood 1000").wait()?;
         board.uart().clone().expect_line("flood done").wait()?;
         for n in 1..=1000 {
