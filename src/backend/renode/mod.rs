@@ -30,7 +30,7 @@ use crate::firmware::{self, Firmware, Format};
 use crate::runtime::Clock;
 use crate::uart::Port;
 use clock::GuestClock;
-use command::{Command, Load, Name};
+use command::{Command, Load, Name, Table};
 use session::{Session, plain};
 
 pub(crate) use program::find;
@@ -154,7 +154,7 @@ impl Renode {
                 .config
                 .load_address
                 .filter(|_| command == LoadCommand::Binary),
-            vectors: self.vectors(session).await?,
+            vectors: self.vectors(session, command).await?,
         };
         let on_reset = Command::on_reset(&load);
         if self.runs {
@@ -172,10 +172,18 @@ impl Renode {
         Ok(())
     }
 
-    /// Where the first Cortex-M finds its vectors, if it has to be told.
-    async fn vectors(&self, session: &Session) -> Result<Option<(Name, u64)>, EmulatorError> {
-        let Some(table) = self.config.load_address else {
-            return Ok(None);
+    /// Where the first Cortex-M finds its vectors, if it has to be told: Renode
+    /// looks for them by itself only in an ELF file. Other processors of a board
+    /// are started by the first one.
+    async fn vectors(
+        &self,
+        session: &Session,
+        command: LoadCommand,
+    ) -> Result<Option<(Name, Table)>, EmulatorError> {
+        let table = match (self.config.load_address, command) {
+            (Some(address), _) => Table::At(address),
+            (None, LoadCommand::Elf | LoadCommand::SymbolsFrom) => return Ok(None),
+            (None, _) => Table::Lowest,
         };
         let peripherals = session.run(LOADING, &Command::peripherals()).await?;
         let processors = cortex_m::processors(&peripherals.text)?;
