@@ -308,8 +308,9 @@ impl Uart {
     /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
     /// # std::io::Write::write_all(&mut board, b"one\ntwo\n").unwrap();
     /// # drop(board);
-    /// let lines = uart.lines().collect::<virtual_target::Result<Vec<_>>>()?;
-    /// assert_eq!(lines, ["one", "two"]);
+    /// for (line, expected) in uart.lines().into_iter().zip(["one", "two"]) {
+    ///     assert_eq!(line?, expected);
+    /// }
     /// # Ok(()) }
     /// ```
     pub fn lines(&self) -> Lines {
