@@ -23,7 +23,7 @@ mod session;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome};
+use super::{Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, qemu};
 use crate::config::{ConfigError, LoadCommand, Platform, RenodeConfig, TargetConfig};
 use crate::custody::Custody;
 use crate::firmware::{self, Firmware, Format};
@@ -220,6 +220,10 @@ impl Backend for Renode {
     }
 
     fn accepts(&self, firmware: &Firmware) -> crate::Result<()> {
+        // QEMU's board, where the description has one too, tells what the processor is.
+        if self.config.qemu().is_ok() {
+            firmware.check_architecture(qemu::ARCHITECTURE, &self.config.machine_name)?;
+        }
         if self.config.load_command.is_none() {
             firmware.check_load_address(self.config.load_address)?;
         }
