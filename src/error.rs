@@ -4,6 +4,8 @@
 //! domains define their own enums beside the code that raises them; this file
 //! only gathers them.
 
+use std::fmt;
+
 use crate::backend::EmulatorError;
 use crate::config::ConfigError;
 use crate::firmware::FirmwareError;
@@ -15,7 +17,10 @@ use crate::uart::{ExpectError, PatternError};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that can go wrong, by domain.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` is its message too: that is what `unwrap` and a test that returns a
+/// `Result` show.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The host refused something the harness needs: a thread, a process, a directory.
@@ -37,6 +42,21 @@ pub enum Error {
     /// An operation on a UART failed.
     #[error(transparent)]
     Expect(Box<ExpectError>),
+}
+
+impl Error {
+    /// Adds to the message where the artifacts are, if it is a message on a board's doings.
+    pub(crate) fn add_note(&mut self, note: &str) {
+        if let Self::Expect(error) = self {
+            error.add_note(note);
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl From<ExpectError> for Error {

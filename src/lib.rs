@@ -31,6 +31,7 @@ pub mod config;
 mod custody;
 mod error;
 pub mod firmware;
+mod report;
 mod runtime;
 mod target;
 pub mod uart;
