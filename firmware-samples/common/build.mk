@@ -4,7 +4,7 @@
 include boards/$(BOARD)/board.mk
 
 CFLAGS := $(CPU_FLAGS) -std=gnu11 -O2 -ffreestanding -fno-tree-loop-distribute-patterns \
-	-ffunction-sections -fdata-sections -fno-common -fno-ident '-ffile-prefix-map=$(CURDIR)=.' \
+	-ffunction-sections -fdata-sections -fno-common -fno-ident "-ffile-prefix-map=$$PWD=." \
 	-Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wshadow -Wconversion -Werror
 CPPFLAGS := -Icommon -Icommon/$(ARCH) -Iboards/$(BOARD) -MMD -MP
 LDFLAGS := $(CPU_FLAGS) -nostdlib -static -Wl,--gc-sections -Wl,--build-id=none -Wl,--strip-debug -Wl,--fatal-warnings \

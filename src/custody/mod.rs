@@ -95,10 +95,11 @@ impl Custody {
         Ok(process)
     }
 
-    /// Makes a directory that is removed with this custody at the latest.
+    /// Makes a directory with a plain name that is removed with this custody at the latest.
     pub(crate) fn private_dir(&self) -> Result<Arc<PrivateDir>, CustodyError> {
         let mut held = self.open()?;
         let directory = Arc::new(PrivateDir::create()?);
+        held.directories.retain(|directory| !directory.is_removed());
         held.directories.push(Arc::clone(&directory));
         Ok(directory)
     }

@@ -1,55 +1,55 @@
 //! A directory of our own (mode 0700) that disappears with its owner, or with
 //! this process, however it ends.
+//!
+//! Emulators' command languages cannot write every name. Where TMPDIR has such a
+//! one, the directory gets a second, plain name: a link in `/tmp`.
 
 use std::fs::DirBuilder;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{CustodyError, reaper};
 
+/// Where the links of directories without a plain name are.
+const PLAIN: &str = "/tmp";
+
 /// A private directory below the system's temporary directory.
 #[derive(Debug)]
 pub(crate) struct PrivateDir {
-    path: PathBuf,
+    directory: PathBuf,
+    /// Its plain name, where that is not its own.
+    link: Option<PathBuf>,
     owner: u32,
     removed: AtomicBool,
 }
 
 impl PrivateDir {
     pub(super) fn create() -> Result<Self, CustodyError> {
-        loop {
-            let path = std::env::temp_dir().join(fresh_name());
-            if path.as_os_str().as_encoded_bytes().contains(&b'\n') {
-                return Err(CustodyError::DirectoryName { path });
-            }
-            let path = std::path::absolute(&path)
-                .map_err(|source| CustodyError::Directory { path, source })?;
-            // Registered first: a kill in between leaves a name too many, not a directory.
-            reaper::register(reaper::Ward::Directory(path.clone()))?;
-            match DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => {
-                    return Ok(Self {
-                        path,
-                        owner: std::process::id(),
-                        removed: AtomicBool::new(false),
-                    });
-                }
-                Err(source) => {
-                    let taken = source.kind() == io::ErrorKind::AlreadyExists;
-                    reaper::forget(reaper::Ward::Directory(path.clone()));
-                    if !taken {
-                        return Err(CustodyError::Directory { path, source });
-                    }
-                }
-            }
+        let parent = std::env::temp_dir();
+        let parent = std::path::absolute(&parent).map_err(|source| CustodyError::Directory {
+            path: parent,
+            source,
+        })?;
+        let directory = make(&parent, |path| DirBuilder::new().mode(0o700).create(path))?;
+        let mut private = Self {
+            directory,
+            link: None,
+            owner: std::process::id(),
+            removed: AtomicBool::new(false),
+        };
+        if !is_plain(&parent) {
+            let link = make(Path::new(PLAIN), |link| symlink(&private.directory, link))?;
+            private.link = Some(link);
         }
+        Ok(private)
     }
 
+    /// Its path: ASCII letters, digits, and `/ . _ -` only.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.link.as_deref().unwrap_or(&self.directory)
     }
 
     /// Removes the directory with all that is in it; a no-op the second time.
@@ -57,14 +57,54 @@ impl PrivateDir {
         if std::process::id() != self.owner || self.removed.swap(true, Ordering::SeqCst) {
             return;
         }
-        match std::fs::remove_dir_all(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                // Still registered: the reaper tries again when this process ends.
-                tracing::warn!(path = %self.path.display(), %error, "cannot remove the private directory");
+        if let Some(link) = &self.link {
+            gone(link, std::fs::remove_file(link));
+        }
+        gone(&self.directory, std::fs::remove_dir_all(&self.directory));
+    }
+
+    pub(super) fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::SeqCst)
+    }
+}
+
+/// Makes something new in `parent` that the reaper removes should this process die.
+fn make(parent: &Path, create: impl Fn(&Path) -> io::Result<()>) -> Result<PathBuf, CustodyError> {
+    loop {
+        let path = parent.join(fresh_name());
+        if path.as_os_str().as_encoded_bytes().contains(&b'\n') {
+            return Err(CustodyError::DirectoryName { path });
+        }
+        // Registered first: a kill in between leaves a name too many, not a file.
+        reaper::register(reaper::Ward::Path(path.clone()))?;
+        match create(&path) {
+            Ok(()) => return Ok(path),
+            Err(source) => {
+                let taken = source.kind() == io::ErrorKind::AlreadyExists;
+                reaper::forget(reaper::Ward::Path(path.clone()));
+                if !taken {
+                    return Err(CustodyError::Directory { path, source });
+                }
             }
-            _ => reaper::forget(reaper::Ward::Directory(self.path.clone())),
         }
     }
+}
+
+/// What could not be removed stays registered: the reaper tries again when this process ends.
+fn gone(path: &Path, removed: io::Result<()>) {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(path = %path.display(), %error, "cannot remove a private directory");
+        }
+        _ => reaper::forget(reaper::Ward::Path(path.to_owned())),
+    }
+}
+
+fn is_plain(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    bytes
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(byte))
 }
 
 impl Drop for PrivateDir {

@@ -13,14 +13,9 @@ use super::{CustodyError, reaper};
 
 /// How a process ended, as a person would say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Exit(Option<ExitStatus>);
-
-impl Exit {
-    /// The status; `None` when somebody else took it.
-    pub(crate) fn status(self) -> Option<ExitStatus> {
-        self.0
-    }
-}
+pub(crate) struct Exit(
+    /* `None`: somebody else took the status */ Option<ExitStatus>,
+);
 
 impl std::fmt::Display for Exit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -75,7 +70,8 @@ impl Process {
         })
     }
 
-    pub(crate) fn pid(&self) -> i32 {
+    #[cfg(test)]
+    pub(super) fn pid(&self) -> i32 {
         self.group.as_raw()
     }
 

@@ -23,8 +23,8 @@ use super::CustodyError;
 pub(super) enum Ward {
     /// A process group, by its number.
     Group(i32),
-    /// A directory, by its absolute path without a newline.
-    Directory(PathBuf),
+    /// A directory or link, by its absolute path without a newline.
+    Path(PathBuf),
 }
 
 const SCRIPT: &str = r#"
@@ -35,8 +35,8 @@ while IFS= read -r line; do
     case ${line%% *} in
     +group) groups="$groups$value " ;;
     -group) groups="${groups%% "$value" *} ${groups#* "$value" }" ;;
-    +dir) set -- "$@" "$value" ;;
-    -dir)
+    +path) set -- "$@" "$value" ;;
+    -path)
         left=$#
         while [ "$left" -gt 0 ]; do
             [ "$1" = "$value" ] || set -- "$@" "$1"
@@ -46,9 +46,9 @@ while IFS= read -r line; do
     esac
 done
 for group in $groups; do kill -KILL "-$group"; done
-for dir; do
+for path; do
     tries=50
-    until rm -rf "$dir" || [ "$tries" -eq 0 ]; do
+    until rm -rf "$path" || [ "$tries" -eq 0 ]; do
         sleep 0.1
         tries=$((tries - 1))
     done
@@ -164,7 +164,7 @@ fn replace_when_dead(mut child: Child) {
 fn message(sign: char, ward: &Ward) -> Vec<u8> {
     let (kind, value) = match ward {
         Ward::Group(group) => ("group", group.to_string().into_bytes()),
-        Ward::Directory(path) => ("dir", path.as_os_str().as_bytes().to_vec()),
+        Ward::Path(path) => ("path", path.as_os_str().as_bytes().to_vec()),
     };
     let mut line = format!("{sign}{kind} ").into_bytes();
     line.extend(value);

@@ -121,18 +121,18 @@ impl Board {
 
     pub(super) async fn reset(&mut self, limit: Duration) -> Result<()> {
         const OPERATION: &str = "reset";
-        if let Some(death) = self.backend.ended() {
-            return Err(Error::Power(PowerError::Dead {
-                operation: OPERATION,
-                machine: self.machine.clone(),
-                death,
-            }));
-        }
         if let Power::Off(why) = &self.power {
             return Err(Error::Power(PowerError::Off {
                 operation: OPERATION,
                 machine: self.machine.clone(),
                 why: why.unwrap_or("the target is off"),
+            }));
+        }
+        if let Some(death) = self.backend.ended() {
+            return Err(Error::Power(PowerError::Dead {
+                operation: OPERATION,
+                machine: self.machine.clone(),
+                death,
             }));
         }
         self.change(RESET, limit, |backend, _| backend.reset())

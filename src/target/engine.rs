@@ -1,6 +1,7 @@
 //! Which emulator plays a target's board: what the code says, else
 //! `VTARGET_BACKEND`, else the description.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use crate::backend::{Backend, qemu, renode};
@@ -24,24 +25,29 @@ pub(super) fn choose(
         None => from_environment()?.unwrap_or(config.backend),
     };
     let on_qemu = || -> Result<Box<dyn Backend>> {
-        Ok(Box::new(qemu::Qemu::new(
-            qemu::find()?,
-            config,
-            Arc::clone(custody),
-            port.clone(),
-        )?))
+        let program = qemu::find()?;
+        let (custody, port) = (Arc::clone(custody), port.clone());
+        Ok(Box::new(qemu::Qemu::new(program, config, custody, port)?))
     };
-    let on_renode = || -> Result<Box<dyn Backend>> {
+    let on_renode = |program| -> Result<Box<dyn Backend>> {
+        let (custody, port) = (Arc::clone(custody), port.clone());
         Ok(Box::new(renode::Renode::new(
-            renode::find()?,
-            config,
-            Arc::clone(custody),
-            port.clone(),
+            program, config, custody, port,
         )?))
     };
     match wanted {
-        BackendKind::Qemu | BackendKind::Auto => on_qemu(),
-        BackendKind::Renode => on_renode(),
+        BackendKind::Qemu => on_qemu(),
+        BackendKind::Renode => on_renode(renode::find()?),
+        BackendKind::Auto => match renode::find() {
+            Ok(program) => {
+                notice(config, "Renode", program.display());
+                on_renode(program)
+            }
+            Err(missing) => {
+                notice(config, "QEMU", &missing);
+                on_qemu()
+            }
+        },
     }
 }
 
@@ -63,11 +69,9 @@ pub(super) fn port(config: &TargetConfig, report: Option<Arc<Report>>) -> Result
 }
 
 /// Says which engine `auto` came to mean; the same test may pass on one and fail on the other.
-fn notice(config: &TargetConfig, engine: &str, why: &str) {
-    eprintln!(
-        "virtual-target: {} runs on {engine} (backend auto: {why})",
-        config.machine_name
-    );
+fn notice(config: &TargetConfig, engine: &str, why: impl Display) {
+    let machine = &config.machine_name;
+    eprintln!("virtual-target: {machine} runs on {engine} (backend auto: {why})");
 }
 
 fn from_environment() -> Result<Option<BackendKind>, ConfigError> {

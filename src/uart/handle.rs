@@ -142,11 +142,6 @@ impl Uart {
         }
     }
 
-    /// A second handle with its own cursor at the beginning of the transcript.
-    pub(crate) fn from_start(&self) -> Self {
-        Self::at_start(&self.shared)
-    }
-
     /// Moves the cursor to where the board was last started, if it is not there yet.
     pub(crate) fn skip_to_last_start(&self) {
         let start = self.shared.transcript.last_start();
@@ -314,8 +309,9 @@ impl Uart {
     /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
     /// # std::io::Write::write_all(&mut board, b"one\ntwo\n").unwrap();
     /// # drop(board);
-    /// let lines = uart.lines().collect::<virtual_target::Result<Vec<_>>>()?;
-    /// assert_eq!(lines, ["one", "two"]);
+    /// for (line, expected) in uart.lines().into_iter().zip(["one", "two"]) {
+    ///     assert_eq!(line?, expected);
+    /// }
     /// # Ok(()) }
     /// ```
     pub fn lines(&self) -> Lines {

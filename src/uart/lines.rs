@@ -14,9 +14,9 @@ use crate::runtime::Operation;
 
 /// The lines that a board puts out; made by [`Uart::lines`].
 ///
-/// An [`Iterator`] that waits in the calling thread and a [`Stream`] for async
-/// code. It ends when the board goes off or its stream is closed; every other
-/// error, such as a timeout, is an item, after which it can go on.
+/// A `for` loop over it waits in the calling thread; async code has it as a
+/// [`Stream`]. It ends when the board goes off or its stream is closed. Every
+/// other error, such as a timeout, is an item, after which it can go on.
 #[derive(Debug)]
 pub struct Lines {
     uart: Uart,
@@ -27,23 +27,9 @@ impl Lines {
     pub(super) fn new(uart: Uart) -> Self {
         Self { uart, next: None }
     }
-}
 
-fn item(line: Result<String>) -> Option<Result<String>> {
-    let ended = matches!(
-        &line,
-        Err(Error::Expect(error))
-            if matches!(**error, ExpectError::Ended { ending: Ending::Stopped(_) | Ending::Closed, .. })
-    );
-    (!ended).then_some(line)
-}
-
-impl Iterator for Lines {
-    type Item = Result<String>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let next = self.next.take();
-        item(next.unwrap_or_else(|| self.uart.read_line()).wait())
+    fn next(&mut self) -> Operation<String> {
+        self.next.take().unwrap_or_else(|| self.uart.read_line())
     }
 }
 
@@ -51,7 +37,7 @@ impl Stream for Lines {
     type Item = Result<String>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut next = self.next.take().unwrap_or_else(|| self.uart.read_line());
+        let mut next = self.next();
         match Pin::new(&mut next).poll(cx) {
             Poll::Ready(line) => Poll::Ready(item(line)),
             Poll::Pending => {
@@ -60,4 +46,35 @@ impl Stream for Lines {
             }
         }
     }
+}
+
+impl IntoIterator for Lines {
+    type Item = Result<String>;
+    type IntoIter = BlockingLines;
+
+    fn into_iter(self) -> BlockingLines {
+        BlockingLines(self)
+    }
+}
+
+/// [`Lines`] as an iterator that waits in the calling thread.
+#[derive(Debug)]
+pub struct BlockingLines(Lines);
+
+impl Iterator for BlockingLines {
+    type Item = Result<String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        item(self.0.next().wait())
+    }
+}
+
+/// The item that the result of a `read_line` is; none at the end of the output.
+fn item(line: Result<String>) -> Option<Result<String>> {
+    let ended = matches!(
+        &line,
+        Err(Error::Expect(error))
+            if matches!(**error, ExpectError::Ended { ending: Ending::Stopped(_) | Ending::Closed, .. })
+    );
+    (!ended).then_some(line)
 }

@@ -25,6 +25,8 @@ use crate::runtime;
 
 /// The most that is read at once.
 const READ: usize = 64 << 10;
+/// How much is read before those who wait are told, if there is so much.
+const AT_ONCE: usize = 256 << 10;
 /// More than any kernel holds back for us: where draining a stream stops even if its other end goes on.
 const MOST_PENDING: usize = 8 << 20;
 
@@ -57,9 +59,9 @@ struct Intake {
     open: bool,
 }
 
-/// What reading once came to.
+/// What reading came to.
 enum Got {
-    Bytes(usize),
+    Bytes,
     Nothing,
     End(Ending),
 }
@@ -123,16 +125,15 @@ impl Link {
     /// Takes what the kernel holds.
     pub(super) fn take_pending(&self) {
         if let Some(source) = &self.source {
-            source.take_pending(&mut lock(&source.intake));
+            source.read(MOST_PENDING);
         }
     }
 
     /// Takes what the kernel still holds; nothing is read afterwards.
     pub(super) fn drain(&self) {
         if let Some(source) = &self.source {
-            let mut intake = lock(&source.intake);
-            source.take_pending(&mut intake);
-            intake.open = false;
+            source.read(MOST_PENDING);
+            lock(&source.intake).open = false;
         }
     }
 }
@@ -158,32 +159,33 @@ fn register(fd: OwnedFd) -> io::Result<AsyncFd<File>> {
 }
 
 impl Source {
-    fn take_pending(&self, intake: &mut Intake) {
-        let mut left = MOST_PENDING;
-        while left > 0 && intake.open {
-            match self.read(intake) {
-                Got::Bytes(n) => left = left.saturating_sub(n),
-                Got::Nothing | Got::End(_) => break,
+    /// Reads until there is nothing more for now, but no more than `most` bytes
+    /// and some; then those who wait are told.
+    fn read(&self, most: usize) -> Got {
+        let mut intake = lock(&self.intake);
+        let mut left = most;
+        let got = loop {
+            if !intake.open {
+                break Got::Nothing;
             }
-        }
-    }
-
-    fn read(&self, intake: &mut Intake) -> Got {
-        if !intake.open {
-            return Got::End(Ending::Closed);
-        }
-        loop {
+            if left == 0 {
+                break Got::Bytes;
+            }
             match self.fd.get_ref().read(&mut intake.buffer) {
-                Ok(0) => return Got::End(Ending::Closed),
+                Ok(0) => break Got::End(Ending::Closed),
                 Ok(n) => {
                     self.transcript.append(&mut intake.buffer, n);
-                    return Got::Bytes(n);
+                    left = left.saturating_sub(n);
                 }
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return Got::Nothing,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => break Got::Nothing,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => return Got::End(ending(&e)),
+                Err(e) => break Got::End(ending(&e)),
             }
+        };
+        if left < most {
+            self.transcript.announce();
         }
+        got
     }
 }
 
@@ -207,9 +209,8 @@ async fn read_fd(source: Arc<Source>, grace: Duration) {
             Ok(ready) => ready,
             Err(e) => break ending(&e),
         };
-        let got = source.read(&mut lock(&source.intake));
-        match got {
-            Got::Bytes(_) => {}
+        match source.read(AT_ONCE) {
+            Got::Bytes => {}
             Got::Nothing => ready.clear_ready(),
             Got::End(ending) => break ending,
         }
@@ -225,7 +226,10 @@ async fn read_stream(mut stream: impl AsyncRead + Unpin, transcript: Arc<Transcr
     loop {
         match stream.read(&mut buffer).await {
             Ok(0) => return transcript.end(Ending::Closed),
-            Ok(n) => transcript.append(&mut buffer, n),
+            Ok(n) => {
+                transcript.append(&mut buffer, n);
+                transcript.announce();
+            }
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) => return transcript.end(ending(&e)),
         }

@@ -33,7 +33,7 @@ mod wait;
 
 pub use error::ExpectError;
 pub use handle::Uart;
-pub use lines::Lines;
+pub use lines::{BlockingLines, Lines};
 pub use matched::{Group, Match};
 pub use pattern::{IntoPattern, Pattern, PatternError};
 pub(crate) use port::{Port, Settings};

@@ -338,6 +338,7 @@ fn run<T>(
         let mut read = reads.pop_front()?;
         let count = read.len();
         shared.transcript.append(&mut read, count);
+        shared.transcript.announce();
     }
 }
 
@@ -415,7 +416,7 @@ fn cases(slice: u32) -> u32 {
 fn operations_find_what_the_reference_finds() {
     const OUTPUTS: u32 = 8;
     let config = Config {
-        cases: cases(8000) / OUTPUTS,
+        cases: cases(4000).div_ceil(OUTPUTS),
         failure_persistence: None,
         max_global_rejects: u32::MAX,
         ..Config::default()

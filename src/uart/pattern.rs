@@ -3,6 +3,7 @@
 //! A [`Pattern`] knows how to be found in one piece of text; finding it on a
 //! stream, in bits as they arrive, is the business of `search`.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -345,16 +346,30 @@ impl IntoPattern for &Pattern {
 impl IntoPattern for &str {
     fn into_pattern(self) -> Result<Pattern, PatternError> {
         match self.strip_prefix(REGEX_PREFIX) {
-            Some(regex) => Ok(Pattern::make(
-                self,
-                Kind::Dialect(Dialect::new(self, regex)?),
-            )),
+            Some(regex) => dialect(self, regex),
             None => Ok(Pattern::make(
                 self,
                 Kind::Literal(Finder::new(self).into_owned()),
             )),
         }
     }
+}
+
+/// Compiles `regex`, written as `source`, or finds it among those that were
+/// compiled of late: in a test's loop it is always the same few.
+fn dialect(source: &str, regex: &str) -> Result<Pattern, PatternError> {
+    static RECENT: Mutex<VecDeque<Pattern>> = Mutex::new(VecDeque::new());
+    const KEPT: usize = 16;
+
+    let known = |pattern: &&Pattern| **pattern.source() == *source;
+    if let Some(pattern) = lock(&RECENT).iter().find(known) {
+        return Ok(pattern.clone());
+    }
+    let pattern = Pattern::make(source, Kind::Dialect(Dialect::new(source, regex)?));
+    let mut recent = lock(&RECENT);
+    recent.truncate(KEPT - 1);
+    recent.push_front(pattern.clone());
+    Ok(pattern)
 }
 
 impl IntoPattern for String {

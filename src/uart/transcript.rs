@@ -190,6 +190,8 @@ impl Transcript {
     }
 
     /// Appends the first `n` bytes of `buffer`, which may be replaced by another of its size.
+    ///
+    /// Readers are told by [`announce`](Self::announce), once for several appends.
     pub(super) fn append(&self, buffer: &mut Vec<u8>, n: usize) {
         if n == 0 {
             return;
@@ -228,10 +230,15 @@ impl Transcript {
         }
         state.alarm = state.alarm.take().or(alarm);
         let over = state.held > self.limits.memory;
-        wake(state);
+        drop(state);
         if over {
             self.evict();
         }
+    }
+
+    /// Wakes those who wait for what was appended.
+    pub(super) fn announce(&self) {
+        wake(self.state());
     }
 
     /// Moves the oldest chunks to the file. Only the appending side does, one at a time.
@@ -504,7 +511,10 @@ impl State {
 
     fn end(&mut self, ending: Ending) {
         if let Some(last) = self.segments.last_mut() {
-            last.ending.get_or_insert(ending);
+            match &last.ending {
+                None | Some(Ending::NotStarted) => last.ending = Some(ending),
+                Some(_) => {}
+            }
         }
     }
 
@@ -570,5 +580,107 @@ impl State {
         if forgot || offset > 0 {
             self.lost = Some(why.into());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::uart::search::Stretch;
+
+    const SMALL: Limits = Limits {
+        memory: 256 << 10,
+        disk: 1 << 20,
+    };
+
+    fn append(transcript: &Transcript, bytes: &[u8]) {
+        let mut buffer = bytes.to_vec();
+        transcript.append(&mut buffer, bytes.len());
+    }
+
+    fn bytes(
+        transcript: &Transcript,
+        range: Range<u64>,
+        view: View,
+    ) -> Result<Vec<u8>, Unavailable> {
+        Stretch {
+            transcript,
+            range,
+            view,
+        }
+        .bytes()
+    }
+
+    /// Numbered lines with a colour around each number, and the same without.
+    fn output(lines: usize) -> (Vec<u8>, Vec<u8>) {
+        let line = |n: usize, on: &str, off: &str| format!("line {on}{n}{off}\n").into_bytes();
+        let coloured = (0..lines).flat_map(|n| line(n, "\x1b[31m", "\x1b[0m"));
+        let plain = (0..lines).flat_map(|n| line(n, "", ""));
+        (coloured.collect(), plain.collect())
+    }
+
+    #[test]
+    fn what_does_not_fit_in_memory_is_read_back_unnoticed() {
+        let (raw, text) = output(50_000);
+        for size in [999, 40_000, 64 << 10] {
+            let transcript = Transcript::new(true, SMALL, None);
+            raw.chunks(size).for_each(|read| append(&transcript, read));
+            let state = transcript.state();
+            assert!(state.held <= SMALL.memory + 2 * CHUNK, "{}", state.held);
+            drop(state);
+            let all = 0..raw.len() as u64;
+            assert_eq!(bytes(&transcript, all.clone(), View::Raw).unwrap(), raw);
+            assert_eq!(bytes(&transcript, all, View::Text).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn beyond_the_limit_on_disk_the_oldest_is_gone_and_said_to_be() {
+        let (raw, _) = output(200_000);
+        let transcript = Transcript::new(true, SMALL, None);
+        raw.chunks(10_000)
+            .for_each(|read| append(&transcript, read));
+        let end = raw.len() as u64;
+        let kept = end - SMALL.disk - 64;
+        assert_eq!(
+            bytes(&transcript, kept..end, View::Raw).unwrap(),
+            raw[kept as usize..]
+        );
+        let error = bytes(&transcript, 0..end, View::Raw)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("the output from byte 0 to byte "),
+            "{error}"
+        );
+        assert!(
+            error.ends_with("the limit on disk space for one UART's output"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_segment_starts_without_the_unfinished_sequence_of_the_last_even_on_disk() {
+        let transcript = Transcript::new(true, SMALL, None);
+        append(&transcript, b"cut short \x1b]0;title");
+        transcript.begin_segment(Ending::Stopped("off"));
+        append(&transcript, b"booting");
+        for _ in 0..10 {
+            append(&transcript, &[b'x'; CHUNK]);
+        }
+        assert_eq!(
+            bytes(&transcript, 0..23, View::Text).unwrap(),
+            b"cut short boot"
+        );
+    }
+
+    #[test]
+    fn bytes_that_trickle_in_share_chunks_although_a_reader_looks_each_time() {
+        let transcript = Transcript::new(true, Limits::default(), None);
+        for at in 0..100_000 {
+            append(&transcript, b"x");
+            assert!(transcript.chunk(at).unwrap().contains(at));
+        }
+        assert!(transcript.state().chunks.len() <= 100_000 / COPIED + 1);
     }
 }

@@ -1,6 +1,6 @@
 // Cortex-M: the exception handlers that the vector table names.
 #pragma once
 
-_Noreturn void reset_handler(void);
+void reset_handler(void);
 void fault_handler(void);
 void systick_handler(void);

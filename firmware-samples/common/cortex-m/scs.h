@@ -21,5 +21,6 @@
 #define ICSR  SCS_REG(0xe000ed04)
 #define ICSR_PENDSTSET (1u << 26) // SysTick is pending
 #define ICSR_PENDSTCLR (1u << 25)
+#define VTOR  SCS_REG(0xe000ed08) // address of the vector table
 #define AIRCR SCS_REG(0xe000ed0c)
 #define AIRCR_SYSRESETREQ 0x05fa0004u // with the key that a write needs

@@ -28,6 +28,9 @@ use qmp::{Qmp, QmpError, Reply};
 
 const KIND: EngineKind = EngineKind::Qemu;
 
+/// What `qemu-system-arm`'s boards run.
+pub(crate) const ARCHITECTURE: Architecture = Architecture::Arm;
+
 /// The emulator's program: what `VTARGET_QEMU` names, else `qemu-system-arm` in `PATH`.
 pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
     executable::find("VTARGET_QEMU", "qemu-system-arm", None).map_err(|executable::NotThere(looked)| {
@@ -179,7 +182,7 @@ impl Backend for Qemu {
     }
 
     fn accepts(&self, firmware: &Firmware) -> crate::Result<()> {
-        firmware.check_architecture(Architecture::Arm, &self.config.machine)?;
+        firmware.check_architecture(ARCHITECTURE, &self.config.machine)?;
         firmware.check_load_address(self.load_address)?;
         let unsupported = |what, advice| EmulatorError::Unsupported {
             kind: KIND,

@@ -98,7 +98,15 @@ pub(super) struct Load {
     /// Where a raw binary goes.
     pub(super) address: Option<u64>,
     /// A Cortex-M processor, and where it finds its vectors.
-    pub(super) vectors: Option<(Name, u64)>,
+    pub(super) vectors: Option<(Name, Table)>,
+}
+
+/// Where a vector table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Table {
+    At(u64),
+    /// At the lowest address of all that has been loaded.
+    Lowest,
 }
 
 impl fmt::Display for Load {
@@ -107,8 +115,18 @@ impl fmt::Display for Load {
         if let Some(address) = self.address {
             write!(f, " {address:#x}")?;
         }
-        if let Some((cpu, table)) = &self.vectors {
-            write!(f, "; {cpu} VectorTableOffset {table:#x}")?;
+        let Some((cpu, table)) = &self.vectors else {
+            return Ok(());
+        };
+        match table {
+            Table::At(address) => write!(f, "; $table={address:#x}")?,
+            Table::Lowest => f.write_str("; $table=`sysbus LowestLoadedAddress`")?,
+        }
+        write!(f, "; {cpu} VectorTableOffset $table")?;
+        if self.command == LoadCommand::SRecord {
+            // The record of the start address sets the program counter, after
+            // which Renode takes the stack pointer for set as well.
+            write!(f, "; {cpu} SP `sysbus ReadDoubleWord $table`")?;
         }
         Ok(())
     }
@@ -255,11 +273,14 @@ mod tests {
             command: LoadCommand::Binary,
             file: path.clone(),
             address: Some(0x0800_0000),
-            vectors: Some((Name::peripheral("sysbus.cpu0").unwrap(), 0x0800_0000)),
+            vectors: Some((
+                Name::peripheral("sysbus.cpu0").unwrap(),
+                Table::At(0x0800_0000),
+            )),
         };
         assert_eq!(
             Command::on_reset(&load).as_str(),
-            r#"macro reset "sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; sysbus.cpu0 VectorTableOffset 0x8000000""#
+            r#"macro reset "sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; $table=0x8000000; sysbus.cpu0 VectorTableOffset $table""#
         );
         assert_eq!(
             Command::create_pty(&path).as_str(),

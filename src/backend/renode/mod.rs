@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, OutputTail,
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, OutputTail, qemu,
 };
 use crate::config::{ConfigError, LoadCommand, Platform, RenodeConfig, TargetConfig};
 use crate::custody::Custody;
@@ -32,7 +32,7 @@ use crate::firmware::{self, Firmware, Format};
 use crate::runtime::Clock;
 use crate::uart::Port;
 use clock::GuestClock;
-use command::{Command, Load, Name};
+use command::{Command, Load, Name, Table};
 use session::{Logs, Session, plain};
 
 pub(crate) use program::find;
@@ -163,7 +163,7 @@ impl Renode {
                 .config
                 .load_address
                 .filter(|_| command == LoadCommand::Binary),
-            vectors: self.vectors(session).await?,
+            vectors: self.vectors(session, command).await?,
         };
         let on_reset = Command::on_reset(&load);
         if self.runs {
@@ -181,10 +181,18 @@ impl Renode {
         Ok(())
     }
 
-    /// Where the first Cortex-M finds its vectors, if it has to be told.
-    async fn vectors(&self, session: &Session) -> Result<Option<(Name, u64)>, EmulatorError> {
-        let Some(table) = self.config.load_address else {
-            return Ok(None);
+    /// Where the first Cortex-M finds its vectors, if it has to be told: Renode
+    /// looks for them by itself only in an ELF file. Other processors of a board
+    /// are started by the first one.
+    async fn vectors(
+        &self,
+        session: &Session,
+        command: LoadCommand,
+    ) -> Result<Option<(Name, Table)>, EmulatorError> {
+        let table = match (self.config.load_address, command) {
+            (Some(address), _) => Table::At(address),
+            (None, LoadCommand::Elf | LoadCommand::SymbolsFrom) => return Ok(None),
+            (None, _) => Table::Lowest,
         };
         let peripherals = session.run(LOADING, &Command::peripherals()).await?;
         let processors = cortex_m::processors(&peripherals.text)?;
@@ -228,6 +236,10 @@ impl Backend for Renode {
     }
 
     fn accepts(&self, firmware: &Firmware) -> crate::Result<()> {
+        // QEMU's board, where the description has one too, tells what the processor is.
+        if self.config.qemu().is_ok() {
+            firmware.check_architecture(qemu::ARCHITECTURE, &self.config.machine_name)?;
+        }
         if self.config.load_command.is_none() {
             firmware.check_load_address(self.config.load_address)?;
         }

@@ -158,7 +158,10 @@ mod tests {
     #[test]
     fn a_prompt_is_known_by_its_colour_and_not_by_its_text() {
         let prompt = Event::Prompt(Line::default());
-        assert_eq!(events(b"\x1b[31;1m(monitor) "), [prompt.clone()]);
+        assert_eq!(
+            events(b"\x1b[31;1m(monitor) "),
+            std::slice::from_ref(&prompt)
+        );
         assert_eq!(events(b"\x1b[33;1m(a b) \x1b[0m"), [prompt]);
         assert_eq!(events(b"(monitor) \x1b[;032m(monitor) \x1b[0m"), []);
         let text = events(b"\x1b[33;1m(monitor)\x1b[0m \n");

@@ -20,7 +20,7 @@ const LONGEST_MATCH: usize = 8 << 20;
 
 /// One pattern on one stream.
 pub(super) enum Engine {
-    Literal(literal::Literal),
+    Literal(Box<literal::Literal>),
     Automaton(Box<automaton::Automaton>),
     Window(window::Window),
 }
@@ -36,7 +36,10 @@ impl Engine {
     /// Checks that `pattern` makes sense on a stream.
     pub(super) fn new(pattern: &Pattern) -> Result<Self, PatternError> {
         match pattern.kind() {
-            Kind::Literal(finder) => literal::Literal::new(pattern, finder).map(Self::Literal),
+            Kind::Literal(finder) => {
+                let literal = literal::Literal::new(pattern, finder)?;
+                Ok(Self::Literal(Box::new(literal)))
+            }
             Kind::Dialect(dialect) => {
                 let automaton = automaton::Automaton::new(pattern, dialect.automata()?);
                 Ok(Self::Automaton(Box::new(automaton)))

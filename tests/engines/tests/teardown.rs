@@ -37,7 +37,7 @@ impl Victim {
         };
         let mut command = Command::new(env!("CARGO_BIN_EXE_victim"));
         command.args([engine, ending]).env("TMPDIR", tmp.path());
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stdout(Stdio::piped());
         adapt(&mut command, tmp.path());
         let child = command.spawn().unwrap();
         Self { child, tmp }

@@ -93,7 +93,7 @@ on_each_engine! {
         let since = Instant::now();
         let error = board.uart().expect_line("the answer").within(millis(300)).wait().unwrap_err().to_string();
         assert!(since.elapsed() >= millis(300));
-        for part in ["the answer", "30", "something else"] {
+        for part in ["the answer", "timed out", "something else"] {
             assert!(error.contains(part), "no {part:?} in: {error}");
         }
         Ok(())
@@ -141,6 +141,7 @@ on_each_engine! {
 
     fn output_is_complete_before_anybody_reads(engine) {
         let board = shell_on(engine).boot().wait()?;
+        board.uart().clone().expect("> ").wait()?;
         board.uart().send_line("flood 1000").wait()?;
         board.uart().clone().expect_line("flood done").wait()?;
         for n in 1..=1000 {

@@ -94,6 +94,7 @@ fn end(engine: BackendKind, ending: &str) -> Result<()> {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             let inside = runtime.block_on(async { shell_on(engine).boot().await })?;
             runtime.shutdown_background();
+            inside.uart().expect("> ").wait()?;
             talk(&inside)?;
             ready();
         }

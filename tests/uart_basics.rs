@@ -1,23 +1,20 @@
 //! A UART over a socket pair: expecting, reading lines, sending, timing out.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that fails fails its test"
+)]
+
+mod common;
+
 use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use virtual_target::uart::{ExpectError, Uart};
-use virtual_target::{Error, millis};
+use virtual_target::millis;
+use virtual_target::uart::ExpectError;
 
-fn uart() -> (Uart, UnixStream) {
-    let (ours, board) = UnixStream::pair().unwrap();
-    (Uart::over_fd(ours).unwrap(), board)
-}
-
-fn expect_error(error: Error) -> ExpectError {
-    match error {
-        Error::Expect(error) => *error,
-        other => panic!("{other}"),
-    }
-}
+use common::{expect_error, uart};
 
 #[test]
 fn a_literal_is_found_and_the_cursor_goes_behind_it() {

@@ -1,0 +1,18 @@
+//! What the UART tests share: a UART on one end of a socket pair, the board on the other.
+
+use std::os::unix::net::UnixStream;
+
+use virtual_target::Error;
+use virtual_target::uart::{ExpectError, Uart};
+
+pub fn uart() -> (Uart, UnixStream) {
+    let (ours, board) = UnixStream::pair().unwrap();
+    (Uart::over_fd(ours).unwrap(), board)
+}
+
+pub fn expect_error(error: Error) -> ExpectError {
+    match error {
+        Error::Expect(error) => *error,
+        other => panic!("{other}"),
+    }
+}

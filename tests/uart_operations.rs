@@ -1,0 +1,318 @@
+//! The operations beyond `expect` and lines, and the guards.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that fails fails its test"
+)]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+
+use common::{expect_error, uart};
+use virtual_target::uart::{ExpectError, Pattern, PatternError, Uart};
+use virtual_target::{millis, secs};
+
+#[test]
+fn the_first_of_several_to_end_is_the_one() {
+    let (uart, mut board) = uart();
+    board.write_all(b"abcdef").unwrap();
+    let (which, found) = uart
+        .expect_any(["re:a.*e", "bcd", "re:c?d"])
+        .wait()
+        .unwrap();
+    assert_eq!((which, found.text().as_ref()), (1, "bcd"));
+    let mixed = [Pattern::new('z').unwrap(), Pattern::new(b"f").unwrap()];
+    assert_eq!(uart.expect_any(mixed).wait().unwrap().0, 1);
+    let none: [&str; 0] = [];
+    let error = expect_error(uart.expect_any(none).wait().unwrap_err());
+    assert!(matches!(
+        error,
+        ExpectError::Pattern(PatternError::NoPatterns)
+    ));
+}
+
+#[test]
+fn all_of_several_are_waited_for_in_any_order() {
+    let (uart, mut board) = uart();
+    board.write_all(b"b ready, a ready, rest").unwrap();
+    let found = uart.expect_all(["re:a ready", "b ready"]).wait().unwrap();
+    assert_eq!((found[0].range(), found[1].range()), (9..16, 0..7));
+    assert_eq!(uart.expect("rest").wait().unwrap().before().unwrap(), ", ");
+    board.write_all(b"a ready").unwrap();
+    let error = uart
+        .expect_all(["a ready", "b ready"])
+        .within(millis(50))
+        .wait()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains(r#"expect_all("a ready", "b ready"), still without"#),
+        "{error}"
+    );
+}
+
+#[test]
+fn bytes_are_exact_and_escape_sequences_are_not_passed_over() {
+    let (uart, mut board) = uart();
+    board.write_all(b"\x1b[1mA\x1b[0mB\x00\xff").unwrap();
+    assert_eq!(uart.clone().expect("AB").wait().unwrap().range(), 4..10);
+    assert_eq!(uart.expect_bytes(b"\x1b[0m").wait().unwrap().range(), 5..9);
+    assert_eq!(uart.read_exact(3).wait().unwrap(), b"B\x00\xff");
+    assert_eq!(uart.transcript().unwrap(), b"\x1b[1mA\x1b[0mB\x00\xff");
+    assert_eq!(uart.transcript_text().unwrap(), "AB\0\u{fffd}");
+}
+
+#[test]
+fn silence_is_broken_by_anything_and_a_pattern_only_by_itself() {
+    let (uart, mut board) = uart();
+    uart.expect_silence(millis(5)).wait().unwrap();
+    board.write_all(b"noise").unwrap();
+    let error = uart
+        .expect_silence(secs(60))
+        .wait()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("UART uart: expect_silence(60s) failed: "),
+        "{error}"
+    );
+    uart.expect_none("panic", millis(5)).wait().unwrap();
+    board.write_all(b" panic").unwrap();
+    let error = uart
+        .expect_none("panic", secs(60))
+        .wait()
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        error,
+        "UART uart: expect_none(\"panic\", 60s) failed: \"panic\" appeared; the output up to there:\n  | noise panic"
+    );
+    assert_eq!(uart.expect("noise").wait().unwrap().range(), 0..5);
+    uart.clear();
+    uart.expect_silence(millis(5)).wait().unwrap();
+}
+
+#[test]
+fn the_end_of_a_line_that_comes_late_is_no_line_and_no_noise() {
+    let (uart, mut board) = uart();
+    board.write_all(b"one\r").unwrap();
+    assert_eq!(uart.read_line().wait().unwrap(), "one");
+    board.write_all(b"\ntwo\r").unwrap();
+    assert_eq!(uart.read_line().wait().unwrap(), "two");
+    board.write_all(b"\n").unwrap();
+    uart.expect_silence(millis(20)).wait().unwrap();
+    board.write_all(b"three").unwrap();
+    assert_eq!(uart.expect("three").wait().unwrap().before().unwrap(), "");
+}
+
+#[test]
+fn a_guard_fails_every_operation_that_comes_to_it() {
+    let (uart, mut board) = uart();
+    uart.forbid("re:Hard[A-Z]ault").unwrap();
+    board.write_all(b"fine\nHardF").unwrap();
+    uart.expect_line("fine").wait().unwrap();
+    let waiting = uart.expect("never").within(secs(60));
+    board.write_all(b"ault at 0x8000\nready\n").unwrap();
+    assert!(matches!(
+        expect_error(waiting.wait().unwrap_err()),
+        ExpectError::Forbidden { .. }
+    ));
+    let error = uart.expect("ready").wait().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "UART uart: the forbidden pattern \"re:Hard[A-Z]ault\" appeared, noticed by expect(\"ready\"); \
+         the output up to there:\n  | fine\\n\n  | HardFault"
+    );
+    assert!(matches!(
+        expect_error(uart.send("x").wait().unwrap_err()),
+        ExpectError::Forbidden { .. }
+    ));
+    // What came before it is still there, however late it is looked at.
+    let late = uart.clone();
+    late.expect("Hard").wait().unwrap();
+}
+
+#[test]
+fn a_guard_sees_what_had_come_before_it_was_set() {
+    let (uart, mut board) = uart();
+    board.write_all(b"panic!\n").unwrap();
+    uart.clone().expect("!").wait().unwrap();
+    uart.forbid("panic").unwrap();
+    assert!(uart.expect("!").wait().is_err());
+    let error = uart.forbid(|_: &[u8]| None).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("a closure cannot stand guard"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_command_returns_what_it_puts_out() {
+    let (uart, mut board) = uart();
+    let error = expect_error(uart.run("x").wait().unwrap_err());
+    assert!(matches!(
+        error,
+        ExpectError::Pattern(PatternError::NoPrompt)
+    ));
+    uart.set_prompt("re:(?m)^[$] ").unwrap();
+    let shell = std::thread::spawn(move || {
+        board.write_all(b"old\r\n$ ").unwrap();
+        for answer in [
+            "ls\r\n\x1b[1ma\x1b[0m\r\nb\r\n$ ",
+            "$ ",
+            "echo hi\r\nhi\r\n",
+        ] {
+            let mut byte = [0];
+            while byte != *b"\n" {
+                board.read_exact(&mut byte).unwrap();
+            }
+            board.write_all(answer.as_bytes()).unwrap();
+        }
+        board
+    });
+    uart.expect("$ ").wait().unwrap();
+    assert_eq!(uart.run("ls").wait().unwrap(), "a\r\nb");
+    assert_eq!(uart.run("true").wait().unwrap(), "");
+    uart.send_line_echoed("echo hi").wait().unwrap();
+    assert_eq!(uart.read_line().wait().unwrap(), "hi");
+    drop(shell.join().unwrap());
+}
+
+#[test]
+fn paced_bytes_arrive_one_by_one() {
+    let (uart, mut board) = uart();
+    let sending = std::thread::spawn(move || uart.send_paced("abc", millis(2)).wait());
+    for expected in b"abc" {
+        let mut byte = [0; 8];
+        assert_eq!(board.read(&mut byte).unwrap(), 1);
+        assert_eq!(byte[0], *expected);
+    }
+    sending.join().unwrap().unwrap();
+}
+
+#[test]
+fn groups_and_their_values() {
+    let (uart, mut board) = uart();
+    board.write_all(b"temp=21.5 unit=\n").unwrap();
+    let found = uart
+        .expect_line(r"re:temp=(?<t>[0-9.]+) unit=(?<u>\w+)?")
+        .wait()
+        .unwrap();
+    assert_eq!(found.parse::<f32>("t").unwrap(), 21.5);
+    assert_eq!(
+        found.parse::<u8>("t").unwrap_err().to_string(),
+        r#"group "t" of "re:temp=(?<t>[0-9.]+) unit=(?<u>\\w+)?" is "21.5", which is no u8: invalid digit found in string"#
+    );
+    let error = found.parse::<u8>("u").unwrap_err().to_string();
+    assert!(
+        error.ends_with(r#"has no group "u": it took no part in the match"#),
+        "{error}"
+    );
+    let error = found.parse::<u8>(3).unwrap_err().to_string();
+    assert!(
+        error.ends_with("has no group 3: the pattern does not define it"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_terminal_is_a_stream_like_any_other_and_ends_when_it_is_closed() {
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let mut raw = nix::sys::termios::tcgetattr(&pty.slave).unwrap();
+    nix::sys::termios::cfmakeraw(&mut raw);
+    nix::sys::termios::tcsetattr(&pty.slave, nix::sys::termios::SetArg::TCSANOW, &raw).unwrap();
+    let uart = Uart::over_fd(pty.master).unwrap();
+    let mut board = std::fs::File::from(pty.slave);
+    uart.send("in").wait().unwrap();
+    let mut bytes = [0; 2];
+    board.read_exact(&mut bytes).unwrap();
+    board.write_all(b"out").unwrap();
+    drop(board);
+    uart.expect("out").wait().unwrap();
+    let error = expect_error(uart.expect("more").wait().unwrap_err());
+    assert!(matches!(error, ExpectError::Ended { .. }));
+}
+
+#[test]
+fn a_regular_file_is_no_stream() {
+    let file: OwnedFd = std::fs::File::open("Cargo.toml").unwrap().into();
+    let error = Uart::over_fd(file).unwrap_err().to_string();
+    assert!(
+        error.ends_with("; it takes a socket, a pipe or a terminal"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn any_async_stream_will_do() {
+    let (ours, board) = tokio::io::duplex(64);
+    let uart = Uart::over(ours).unwrap();
+    let (mut read, mut write) = tokio::io::split(board);
+    tokio::io::AsyncWriteExt::write_all(&mut write, b"hello\n")
+        .await
+        .unwrap();
+    uart.expect_line("hello").await.unwrap();
+    uart.send("x").await.unwrap();
+    assert_eq!(
+        tokio::io::AsyncReadExt::read_u8(&mut read).await.unwrap(),
+        b'x'
+    );
+}
+
+#[test]
+fn an_expectrl_session_runs_on_it() {
+    use expectrl::{Expect, Regex, Session};
+
+    let (uart, mut board) = uart();
+    board.write_all(b"boot\r\nlogin: ").unwrap();
+    uart.expect_line("boot").wait().unwrap();
+    let mut session = Session::new((), uart.into_stream()).unwrap();
+    session.expect(Regex("log[a-z]+: ")).unwrap();
+    session.send_line("root").unwrap();
+    let mut bytes = [0; 5];
+    board.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"root\n");
+    drop(board);
+    assert!(matches!(session.expect("more"), Err(expectrl::Error::Eof)));
+}
+
+#[test]
+fn a_needle_may_wait_for_the_end() {
+    let (uart, mut board) = uart();
+    board.write_all(b"all there is").unwrap();
+    drop(board);
+    assert_eq!(
+        uart.expect(expectrl::Eof).wait().unwrap().text(),
+        "all there is"
+    );
+}
+
+#[test]
+fn a_match_across_a_slid_window_is_found_where_it_is() {
+    let (uart, mut board) = uart();
+    let writer = std::thread::spawn(move || {
+        let mut output = vec![b'.'; (64 << 10) * 3 - 3];
+        output.extend_from_slice(b"needle x");
+        board.write_all(&output).unwrap();
+        board
+    });
+    let from = (64 << 10) * 3 - 3;
+    for pattern in [
+        Pattern::new(regex::Regex::new("need(le)").unwrap()),
+        Pattern::new(regex::bytes::Regex::new("need(le)").unwrap()),
+        Pattern::new(expectrl::Any(["needle"])),
+    ] {
+        let found = uart.clone().expect(pattern.unwrap()).wait().unwrap();
+        assert_eq!(found.range(), from..from + 6);
+    }
+    let anchored = uart
+        .expect(regex::Regex::new("^needle|^[.]x").unwrap())
+        .within(millis(50));
+    assert!(anchored.wait().is_err());
+    drop(writer.join().unwrap());
+}

@@ -1,0 +1,163 @@
+//! Waiting: in every runtime and in none, cancelled, several at once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that fails fails its test"
+)]
+
+mod common;
+
+use std::future::Future;
+use std::io::{Read, Write};
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use common::{expect_error, uart};
+use futures::StreamExt;
+use virtual_target::uart::{ExpectError, Uart};
+use virtual_target::{Result, millis, secs};
+
+/// Echoes what it is sent, in another thread.
+fn echoing() -> Uart {
+    let (uart, mut board) = uart();
+    std::thread::spawn(move || {
+        let mut bytes = [0; 64];
+        while let Ok(count @ 1..) = board.read(&mut bytes) {
+            board.write_all(&bytes[..count]).unwrap();
+        }
+    });
+    uart
+}
+
+async fn dialogue(uart: &Uart) -> Result<()> {
+    uart.send_line("ping").await?;
+    assert_eq!(uart.expect_line("ping").await?.line(), "ping");
+    uart.send_line("pong").wait()?;
+    uart.expect("pong").wait()?;
+    let late = uart.expect("never").within(millis(5)).await;
+    assert!(matches!(
+        expect_error(late.unwrap_err()),
+        ExpectError::Timeout { .. }
+    ));
+    Ok(())
+}
+
+#[test]
+fn in_a_plain_test() {
+    let uart = echoing();
+    uart.send_line("ping").wait().unwrap();
+    uart.expect_line("ping").wait().unwrap();
+}
+
+#[test]
+fn under_block_on() {
+    futures::executor::block_on(dialogue(&echoing())).unwrap();
+}
+
+#[tokio::test]
+async fn in_a_current_thread_runtime() {
+    dialogue(&echoing()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_multi_thread_runtime() {
+    dialogue(&echoing()).await.unwrap();
+}
+
+#[tokio::test]
+async fn select_takes_the_first_and_the_other_leaves_the_cursor() {
+    let (uart, mut board) = uart();
+    board.write_all(b"ERROR 5\n").unwrap();
+    let won = tokio::select! {
+        found = uart.expect("OK") => found.map(|_| "OK"),
+        found = uart.expect("ERROR") => found.map(|_| "ERROR"),
+    };
+    assert_eq!(won.unwrap(), "ERROR");
+    assert_eq!(uart.read_line().await.unwrap(), " 5");
+}
+
+#[tokio::test]
+async fn a_wait_that_is_dropped_leaves_the_cursor_where_it_was() {
+    let (uart, mut board) = uart();
+    board.write_all(b"one two").unwrap();
+    let waiting = tokio::time::timeout(millis(20), uart.expect("three").within(secs(60)));
+    assert!(waiting.await.is_err());
+    assert_eq!(uart.expect("one").await.unwrap().range(), 0..3);
+}
+
+#[test]
+fn several_at_once_each_look_from_the_same_place() {
+    let (uart, mut board) = uart();
+    let (mut second, mut first) = (uart.expect("second"), uart.expect("first"));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(pin!(&mut second).poll(&mut cx).is_pending());
+    assert!(pin!(&mut first).poll(&mut cx).is_pending());
+    board.write_all(b"first second third").unwrap();
+    second.wait().unwrap();
+    first.wait().unwrap();
+    assert_eq!(uart.expect("third").wait().unwrap().before().unwrap(), " ");
+}
+
+#[test]
+fn a_clone_has_a_cursor_of_its_own() {
+    let (uart, mut board) = uart();
+    board.write_all(b"one two ").unwrap();
+    uart.expect("one").wait().unwrap();
+    let other = uart.clone();
+    other.expect("two").wait().unwrap();
+    uart.expect("two").wait().unwrap();
+}
+
+#[test]
+fn a_send_that_is_polled_once_and_dropped_sends_everything() {
+    let (uart, mut board) = uart();
+    let mut cx = Context::from_waker(Waker::noop());
+    drop(uart.send("never polled"));
+    let _ = pin!(uart.send("polled")).poll(&mut cx);
+    uart.send("!").wait().unwrap();
+    let mut bytes = [0; 7];
+    board.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"polled!");
+}
+
+#[test]
+fn a_mebibyte_of_every_byte_goes_both_ways() {
+    let uart = echoing();
+    let bytes: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
+    uart.send(&bytes).within(secs(60)).wait().unwrap();
+    let back = uart
+        .read_exact(bytes.len())
+        .within(secs(60))
+        .wait()
+        .unwrap();
+    assert!(back == bytes);
+}
+
+#[test]
+fn a_send_that_nobody_takes_times_out() {
+    let (uart, _board) = uart();
+    let error = uart
+        .send(vec![0; 8 << 20])
+        .within(millis(20))
+        .wait()
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(expect_error(error), ExpectError::Timeout { .. }));
+    assert!(text.contains("send of 8388608 bytes timed out"), "{text}");
+}
+
+#[tokio::test]
+async fn lines_are_a_stream_and_an_iterator() {
+    let (uart, mut board) = uart();
+    board
+        .write_all(b"one\r\ntwo\r\nthree\r\nunfinished")
+        .unwrap();
+    drop(board);
+    let mut lines = uart.lines();
+    assert_eq!(lines.next().await.unwrap().unwrap(), "one");
+    assert_eq!(lines.next().await.unwrap().unwrap(), "two");
+    let rest: Result<Vec<_>> = lines.into_iter().collect();
+    assert_eq!(rest.unwrap(), ["three"]);
+    assert_eq!(uart.read_exact(10).await.unwrap(), b"unfinished");
+}
