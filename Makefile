@@ -13,6 +13,7 @@ demo:
 test:
 	@scripts/setup qemu nextest
 	$(CARGO) nextest run --workspace
+	@scripts/check-failing-run
 	$(CARGO) test -p engine-tests --test fixtures --quiet -- --test-threads=8
 	$(CARGO) test --workspace --doc --quiet
 

@@ -255,4 +255,20 @@ mod tests {
         port.died("it crashed");
         port.uart().expect("panic").wait().unwrap();
     }
+
+    #[test]
+    fn an_alarm_that_no_operation_has_failed_of_is_told_once() {
+        let port = Port::new("u", Settings::default());
+        port.uart().forbid("HardFault").unwrap();
+        let mut board = attach(&port);
+        board.write_all(b"ok HardFault").unwrap();
+        port.power_off("the target is off: power_off() was called");
+        port.uart().expect("ok").wait().unwrap();
+        assert_eq!(
+            port.unnoticed_alarm().unwrap().to_string(),
+            "UART u: the forbidden pattern \"HardFault\" appeared, noticed by the end of the test; \
+             the output up to there:\n  | ok HardFault"
+        );
+        assert!(port.unnoticed_alarm().is_none());
+    }
 }

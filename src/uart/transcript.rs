@@ -41,7 +41,7 @@ pub(super) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            memory: 24 << 20,
+            memory: 40 << 20,
             disk: 8 << 30,
         }
     }
@@ -114,6 +114,8 @@ pub(super) struct Transcript {
 struct Intake {
     text: Vec<Range<u32>>,
     guards: Guards,
+    /// A buffer that is free again.
+    spare: Vec<u8>,
 }
 
 struct State {
@@ -152,6 +154,7 @@ impl Transcript {
             intake: Mutex::new(Intake {
                 text: Vec::new(),
                 guards: Guards::default(),
+                spare: Vec::new(),
             }),
             state: Mutex::new(State {
                 chunks: VecDeque::new(),
@@ -197,7 +200,11 @@ impl Transcript {
             return;
         }
         let mut intake = lock(&self.intake);
-        let Intake { text, guards } = &mut *intake;
+        let Intake {
+            text,
+            guards,
+            spare,
+        } = &mut *intake;
         let (start, mut stripper) = {
             let state = self.state();
             (state.tail.end(), state.stripper)
@@ -213,7 +220,8 @@ impl Transcript {
             bytes: &buffer[span.start as usize..span.end as usize],
         }));
         let whole = (n >= HAND_OVER).then(|| {
-            let fresh = vec![0; buffer.len()];
+            let mut fresh = std::mem::take(spare);
+            fresh.resize(buffer.len(), 0);
             let mut bytes = std::mem::replace(buffer, fresh);
             bytes.truncate(n);
             bytes
@@ -232,7 +240,7 @@ impl Transcript {
         let over = state.held > self.limits.memory;
         drop(state);
         if over {
-            self.evict();
+            self.evict(spare);
         }
     }
 
@@ -242,7 +250,9 @@ impl Transcript {
     }
 
     /// Moves the oldest chunks to the file. Only the appending side does, one at a time.
-    fn evict(&self) {
+    ///
+    /// Leaves one of their buffers in `spare`.
+    fn evict(&self, spare: &mut Vec<u8>) {
         loop {
             let oldest = {
                 let mut state = self.state();
@@ -270,6 +280,10 @@ impl Transcript {
                         "it could not be written to a temporary file: {e}; make room in TMPDIR"
                     ),
                 ),
+            }
+            drop(state);
+            if let Some(chunk) = Arc::into_inner(oldest) {
+                *spare = chunk.bytes;
             }
         }
     }

@@ -159,18 +159,20 @@ impl Dialogue {
 }
 
 /// The meaning of everything between a command's echo and the next prompt.
-fn verdict(output: Vec<Line>, nonce: &str) -> Verdict {
-    let (red, plain): (Vec<Line>, Vec<Line>) = output
-        .into_iter()
-        .filter(|line| !line.text.is_empty())
-        .partition(|line| line.red);
-    let complaints: Vec<String> = red.into_iter().map(|line| line.text).collect();
-    let mut text: Vec<String> = plain.into_iter().map(|line| line.text).collect();
+fn verdict(mut output: Vec<Line>, nonce: &str) -> Verdict {
+    output.retain(|line| !line.text.is_empty());
     // The command may have printed something without ending the line.
-    let printed = text.last().and_then(|last| last.strip_suffix(nonce));
-    match printed.map(str::to_owned) {
+    let last = output.last().filter(|last| !last.red);
+    let before = last.and_then(|last| last.text.strip_suffix(nonce));
+    let before = before.map(str::to_owned);
+    if before.is_some() {
+        output.pop();
+    }
+    let (red, plain): (Vec<Line>, Vec<Line>) = output.into_iter().partition(|line| line.red);
+    let complaints: Vec<String> = red.into_iter().map(|line| line.text).collect();
+    match before {
         Some(before) => {
-            text.pop();
+            let mut text: Vec<String> = plain.into_iter().map(|line| line.text).collect();
             text.extend((!before.is_empty()).then_some(before));
             Ok(Answer {
                 text: text.join("\n"),

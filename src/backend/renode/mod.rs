@@ -78,18 +78,13 @@ impl Renode {
     }
 
     async fn start(&mut self, firmware: Option<&Firmware>) -> Result<(), EmulatorError> {
-        let timeouts = self.config.timeouts;
+        let limit = self.config.timeouts.command;
         let port = self.port.clone();
-        let (session, greeting) = Session::start(
-            &self.program,
-            &self.custody,
-            port,
-            &self.logs,
-            timeouts.command,
-        )?;
+        let (session, greeting) =
+            Session::start(&self.program, &self.custody, port, &self.logs, limit)?;
         self.runs = false;
         let session = self.session.insert(session);
-        self.version = Some(session.greeted(greeting, timeouts.boot).await?);
+        self.version = Some(session.greeted(greeting).await?);
         self.set_up().await?;
         self.extra_commands().await?;
         match firmware {

@@ -219,3 +219,117 @@ fn settle(waiting: Waiting, verdict: Verdict) {
         tracing::debug!("the answer to `{command}` came too late or was not waited for");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream, ReadHalf, WriteHalf};
+
+    use super::*;
+    use crate::backend::OutputTail;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    /// A Renode played by the test.
+    struct Played {
+        heard: BufReader<ReadHalf<DuplexStream>>,
+        says: WriteHalf<DuplexStream>,
+    }
+
+    impl Played {
+        async fn says(&mut self, text: &str) {
+            self.says.write_all(text.as_bytes()).await.unwrap();
+        }
+
+        /// The next line that was sent, with its end as the console echoes it.
+        async fn hears(&mut self) -> String {
+            let mut line = String::new();
+            self.heard.read_line(&mut line).await.unwrap();
+            line + "\r"
+        }
+    }
+
+    fn played() -> (Monitor, Greeting, Played) {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let (from_renode, to_renode) = tokio::io::split(ours);
+        let words = LastWords::new(OutputTail::default());
+        let (monitor, greeting, reading) =
+            Monitor::new(from_renode, to_renode, words, OutputTail::default());
+        tokio::spawn(reading);
+        let (heard, says) = tokio::io::split(theirs);
+        let heard = BufReader::new(heard);
+        (monitor, greeting, Played { heard, says })
+    }
+
+    fn command(text: &str) -> Command {
+        Command::users(text).unwrap()
+    }
+
+    const PROMPT: &str = "\x1b[33;1m(m) \x1b[0m";
+
+    #[tokio::test]
+    async fn a_late_answer_is_never_taken_for_the_next_commands() {
+        let (monitor, greeting, mut renode) = played();
+        renode.says(&format!("Renode, version 1\n\r{PROMPT}")).await;
+        assert_eq!(greeting.await.unwrap(), "Renode, version 1\n");
+
+        let slow = monitor.send(&command("slow"));
+        assert_eq!(
+            slow.within(Duration::ZERO).await,
+            Err(MonitorError::Late { busy_with: None })
+        );
+        let blocked = monitor.send(&command("blocked"));
+        assert_eq!(
+            blocked.within(Duration::ZERO).await,
+            Err(MonitorError::Late {
+                busy_with: Some("slow".into())
+            })
+        );
+        let last = monitor.send(&command("last"));
+        for text in ["one", "two", "three"] {
+            let echo = renode.hears().await;
+            let nonce = echo.split('"').nth(1).unwrap().to_owned();
+            renode
+                .says(&format!("{echo}{text}\r\n{nonce}\r\r\n{PROMPT}"))
+                .await;
+        }
+        assert_eq!(last.within(LIMIT).await.unwrap().text, "three");
+    }
+
+    #[tokio::test]
+    async fn an_echo_of_something_else_is_not_an_answer() {
+        let (monitor, _greeting, mut renode) = played();
+        renode.says(PROMPT).await;
+        let reply = monitor.send(&command("echo \"x\""));
+        renode.hears().await;
+        renode.says("echo \"\"\n\rvt-000001\r\n").await;
+        renode.says(PROMPT).await;
+        let garbled = Refusal::Garbled("vt-000001".into());
+        assert_eq!(
+            reply.within(LIMIT).await,
+            Err(MonitorError::Refused(garbled))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_message_from_elsewhere_is_no_answer() {
+        let (monitor, _greeting, mut renode) = played();
+        renode
+            .says(&format!("{PROMPT}\x1b[;031mreset failed\r\n\x1b[0m half"))
+            .await;
+        let reply = monitor.send(&command("a"));
+        let echo = renode.hears().await;
+        renode.says(&format!("{echo}vt-000001\r\r\n{PROMPT}")).await;
+        assert_eq!(reply.within(LIMIT).await, Ok(Answer::default()));
+    }
+
+    #[tokio::test]
+    async fn the_end_of_renode_is_an_answer_to_all() {
+        let (monitor, greeting, renode) = played();
+        let reply = monitor.send(&command("a"));
+        drop(renode);
+        assert_eq!(reply.within(LIMIT).await, Err(MonitorError::Closed));
+        assert!(greeting.await.is_err());
+        let later = monitor.send(&command("b"));
+        assert_eq!(later.within(LIMIT).await, Err(MonitorError::Closed));
+    }
+}

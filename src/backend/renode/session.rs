@@ -37,7 +37,7 @@ pub(super) struct Session {
     monitor: Monitor,
     private: Arc<PrivateDir>,
     output: OutputTail,
-    /// The time each command has.
+    /// The time each command has, and Renode to become ready.
     limit: Duration,
 }
 
@@ -96,12 +96,8 @@ impl Session {
     }
 
     /// Waits until Renode is ready; its version.
-    pub(super) async fn greeted(
-        &self,
-        greeting: Greeting,
-        limit: Duration,
-    ) -> Result<String, EmulatorError> {
-        let greeting = self.unless_dead(STARTING, tokio::time::timeout(limit, greeting));
+    pub(super) async fn greeted(&self, greeting: Greeting) -> Result<String, EmulatorError> {
+        let greeting = self.unless_dead(STARTING, tokio::time::timeout(self.limit, greeting));
         let banner = match greeting.await? {
             Ok(Ok(banner)) => banner,
             Ok(Err(_)) => return Err(self.hung_up(STARTING).await),
@@ -109,8 +105,8 @@ impl Session {
                 return Err(EmulatorError::TooSlow {
                     kind: KIND,
                     step: STARTING,
-                    limit,
-                    field: "boot",
+                    limit: self.limit,
+                    field: "command",
                 });
             }
             Err(_) => self.output.text(),

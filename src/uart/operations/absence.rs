@@ -1,0 +1,83 @@
+//! What must not come: `expect_none`, `expect_silence`.
+
+use std::time::Duration;
+
+use super::set::Set;
+use crate::uart::chunk::{Piece, View};
+use crate::uart::error::ExpectError;
+use crate::uart::pattern::{IntoPattern, PatternError};
+use crate::uart::port::Shared;
+use crate::uart::wait::{Done, Search};
+
+/// `expect_none`
+pub(in crate::uart) struct ExpectNone {
+    set: Set,
+    within: Duration,
+}
+
+impl ExpectNone {
+    pub(in crate::uart) fn new(
+        pattern: impl IntoPattern,
+        within: Duration,
+    ) -> Result<Self, PatternError> {
+        Ok(Self {
+            set: Set::new(vec![pattern.into_pattern()?], View::Text)?,
+            within,
+        })
+    }
+}
+
+impl Search for ExpectNone {
+    type Output = ();
+
+    fn restart(&mut self, at: u64) {
+        self.set.restart(at);
+    }
+
+    fn feed(&mut self, piece: Piece<'_>, uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
+        match self.set.feed(piece, uart)? {
+            None => Ok(None),
+            Some((_, found)) => Err(ExpectError::unexpected(
+                uart,
+                self.describe(),
+                found.output.as_bytes(),
+                found.end,
+            )),
+        }
+    }
+
+    fn timed_out(&mut self) -> Option<()> {
+        Some(())
+    }
+
+    fn describe(&self) -> String {
+        format!("expect_none({}, {:?})", self.set.sources(), self.within)
+    }
+}
+
+/// `expect_silence`
+pub(in crate::uart) struct ExpectSilence(pub(in crate::uart) Duration);
+
+impl Search for ExpectSilence {
+    type Output = ();
+
+    fn restart(&mut self, _at: u64) {}
+
+    fn feed(&mut self, piece: Piece<'_>, uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
+        let shown = piece.bytes.len().min(80);
+        Err(ExpectError::unexpected(
+            uart,
+            self.describe(),
+            &piece.bytes[..shown],
+            piece.end(),
+        ))
+    }
+
+    fn timed_out(&mut self) -> Option<()> {
+        Some(())
+    }
+
+    fn describe(&self) -> String {
+        format!("expect_silence({:?})", self.0)
+    }
+}

@@ -1,0 +1,142 @@
+//! Complete lines: `expect_line`, `read_line`.
+
+use std::sync::Arc;
+
+use super::set::quoted;
+use crate::uart::chunk::{Piece, View};
+use crate::uart::error::ExpectError;
+use crate::uart::matched::Match;
+use crate::uart::pattern::{Groups, IntoPattern, Pattern, PatternError};
+use crate::uart::port::Shared;
+use crate::uart::search::Stretch;
+use crate::uart::split::{LONGEST_LINE, Line, Splitter};
+use crate::uart::wait::{Done, Search};
+
+/// `expect_line`
+pub(in crate::uart) struct ExpectLine {
+    pattern: Pattern,
+    lines: Splitter,
+    from: u64,
+}
+
+impl ExpectLine {
+    pub(in crate::uart) fn new(pattern: impl IntoPattern) -> Result<Self, PatternError> {
+        Ok(Self {
+            pattern: pattern.into_pattern()?,
+            lines: Splitter::default(),
+            from: 0,
+        })
+    }
+}
+
+impl Search for ExpectLine {
+    type Output = Match;
+
+    fn restart(&mut self, at: u64) {
+        self.from = at;
+        self.lines.restart();
+    }
+
+    fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        uart: &Shared,
+    ) -> Result<Option<Done<Match>>, ExpectError> {
+        let Self {
+            pattern,
+            lines,
+            from,
+        } = self;
+        let found = lines.feed(piece, |line| match pattern.find(line.bytes) {
+            Ok(None) => None,
+            Ok(Some(groups)) => Some(matched(pattern, &line, groups, *from, uart)),
+            Err(e) => Some(Err(e.into())),
+        });
+        match (found, lines.too_long()) {
+            (None, Some(start)) => Err(too_long(uart, self.describe(), start)),
+            (found, _) => found.transpose(),
+        }
+    }
+
+    fn describe(&self) -> String {
+        format!("expect_line({})", quoted(&self.pattern))
+    }
+}
+
+fn matched(
+    pattern: &Pattern,
+    line: &Line<'_>,
+    groups: Groups,
+    from: u64,
+    uart: &Shared,
+) -> Result<Done<Match>, ExpectError> {
+    let whole = groups.first().cloned().flatten().unwrap_or(0..0);
+    let stretch = Stretch {
+        transcript: &uart.transcript,
+        range: line.start..line.end,
+        view: View::Text,
+    };
+    let plain = line.end - line.start == line.bytes.len() as u64;
+    let offset = |at: usize| match plain {
+        true => Ok(line.start + at as u64),
+        false => stretch.offset_back(line.bytes.len() - at),
+    };
+    Ok(Done {
+        output: Match {
+            transcript: Arc::clone(&uart.transcript),
+            pattern: pattern.clone(),
+            text: line.bytes.to_vec(),
+            range: offset(whole.start)?..offset(whole.end)?,
+            groups,
+            from,
+            is_line: true,
+        },
+        end: line.end + 1,
+        after_cr: line.after_cr,
+    })
+}
+
+pub(super) fn too_long(uart: &Shared, wanted: String, start: u64) -> ExpectError {
+    ExpectError::LineTooLong {
+        uart: uart.name.clone(),
+        wanted,
+        start,
+        limit: LONGEST_LINE,
+    }
+}
+
+/// `read_line`
+#[derive(Default)]
+pub(in crate::uart) struct ReadLine {
+    lines: Splitter,
+}
+
+impl Search for ReadLine {
+    type Output = String;
+
+    fn restart(&mut self, _at: u64) {
+        self.lines.restart();
+    }
+
+    fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        uart: &Shared,
+    ) -> Result<Option<Done<String>>, ExpectError> {
+        let found = self.lines.feed(piece, |line| {
+            Some(Done {
+                output: String::from_utf8_lossy(line.bytes).into_owned(),
+                end: line.end + 1,
+                after_cr: line.after_cr,
+            })
+        });
+        match (&found, self.lines.too_long()) {
+            (None, Some(start)) => Err(too_long(uart, self.describe(), start)),
+            _ => Ok(found),
+        }
+    }
+
+    fn describe(&self) -> String {
+        "read_line()".to_owned()
+    }
+}

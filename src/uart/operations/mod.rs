@@ -1,0 +1,14 @@
+//! What the reading operations look for: one [`Search`](super::wait::Search) each.
+
+mod absence;
+mod answer;
+mod bytes;
+mod expect;
+mod line;
+mod set;
+
+pub(super) use absence::{ExpectNone, ExpectSilence};
+pub(super) use answer::{Echo, Output};
+pub(super) use bytes::{ReadExact, ReadSome};
+pub(super) use expect::{Expect, ExpectAll, ExpectAny};
+pub(super) use line::{ExpectLine, ReadLine};

@@ -1,0 +1,139 @@
+//! Several patterns on one stream, looked for at once.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::uart::chunk::{Piece, View};
+use crate::uart::error::ExpectError;
+use crate::uart::matched::Match;
+use crate::uart::pattern::{Groups, Pattern, PatternError};
+use crate::uart::port::Shared;
+use crate::uart::search::{Engine, Located, Stretch};
+use crate::uart::wait::Done;
+
+/// Several patterns on one stream, looked for at once.
+pub(super) struct Set {
+    patterns: Vec<(Pattern, Engine)>,
+    pub(super) view: View,
+    from: u64,
+}
+
+impl Set {
+    pub(super) fn new(patterns: Vec<Pattern>, view: View) -> Result<Self, PatternError> {
+        let with_engine = |pattern: Pattern| {
+            let engine = Engine::new(&pattern)?;
+            Ok((pattern, engine))
+        };
+        Ok(Self {
+            patterns: patterns
+                .into_iter()
+                .map(with_engine)
+                .collect::<Result<_, _>>()?,
+            view,
+            from: 0,
+        })
+    }
+
+    pub(super) fn restart(&mut self, at: u64) {
+        self.from = at;
+        for (_, engine) in &mut self.patterns {
+            engine.restart();
+        }
+    }
+
+    /// The earliest match of any; of those with the same end that of the first pattern.
+    pub(super) fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        uart: &Shared,
+    ) -> Result<Option<(usize, Done<Match>)>, ExpectError> {
+        let mut first = None;
+        let mut bytes = piece.bytes;
+        for (index, (_, engine)) in self.patterns.iter_mut().enumerate() {
+            if let Some(end) = engine.feed(bytes)? {
+                first = Some((index, end));
+                bytes = &bytes[..end - 1];
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        let Some((index, end)) = first else {
+            return Ok(None);
+        };
+        let found = self.locate(index, piece.offset + end as u64, uart, false)?;
+        Ok(Some((index, found)))
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        end: u64,
+        uart: &Shared,
+    ) -> Result<Option<(usize, Done<Match>)>, ExpectError> {
+        for index in 0..self.patterns.len() {
+            if self.patterns[index].1.finish()? {
+                return Ok(Some((index, self.locate(index, end, uart, true)?)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn locate(
+        &mut self,
+        index: usize,
+        end: u64,
+        uart: &Shared,
+        eof: bool,
+    ) -> Result<Done<Match>, ExpectError> {
+        let (pattern, engine) = &mut self.patterns[index];
+        let stretch = Stretch {
+            transcript: &uart.transcript,
+            range: self.from..end,
+            view: self.view,
+        };
+        let Located { text, groups } = engine.locate(&stretch, eof)?;
+        let back = |offset: usize| stretch.offset_back(text.len() - offset);
+        let whole = groups
+            .first()
+            .cloned()
+            .flatten()
+            .unwrap_or(text.len()..text.len());
+        let hull = hull(&groups).unwrap_or(whole.clone());
+        let range = back(whole.start)?..back(whole.end)?;
+        let end = back(hull.end)?;
+        let groups = groups
+            .into_iter()
+            .map(|group| group.map(|g| g.start - hull.start..g.end - hull.start))
+            .collect();
+        Ok(Done {
+            output: Match {
+                transcript: Arc::clone(&uart.transcript),
+                pattern: pattern.clone(),
+                text: text[hull].to_vec(),
+                groups,
+                range,
+                from: self.from,
+                is_line: false,
+            },
+            end,
+            after_cr: false,
+        })
+    }
+
+    pub(super) fn sources(&self) -> String {
+        let quoted = self.patterns.iter().map(|(pattern, _)| quoted(pattern));
+        quoted.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The least range that holds all groups.
+fn hull(groups: &Groups) -> Option<Range<usize>> {
+    let ranges = || groups.iter().flatten();
+    let start = ranges().map(|range| range.start).min()?;
+    let end = ranges().map(|range| range.end).max()?;
+    Some(start..end)
+}
+
+pub(super) fn quoted(pattern: &Pattern) -> String {
+    format!("{:?}", pattern.to_string())
+}

@@ -1,0 +1,301 @@
+//! A stand-in for Renode that speaks its console as recorded, and misbehaves on
+//! cue: `FAKE_RENODE=KIND` or `FAKE_RENODE=KIND:N`, N being a command's number.
+//!
+//! | kind | what it does |
+//! |---|---|
+//! | `silent` | says nothing |
+//! | `exit` | ends at once, with a reason on standard error |
+//! | `old` | says that it is version 1.13 |
+//! | `garbage` | says something that is not Renode's, and nothing else |
+//! | `drip` | writes byte by byte |
+//! | `die:N` | ends in command N as Renode does when it crashes |
+//! | `hang:N` | never comes back from command N |
+//! | `cut:N` | closes its output in the middle of the answer to command N, and lives on |
+//! | `garble:N` | loses a character of command N |
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufRead, Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+use std::time::Instant;
+
+const RED: &str = "\x1b[;031m";
+const OFF: &str = "\x1b[0m";
+
+struct Renode {
+    cue: String,
+    machines: HashSet<String>,
+    machine: Option<String>,
+    uart: Option<File>,
+    started: Option<Instant>,
+}
+
+/// How a command ended.
+enum Done {
+    Well,
+    Badly,
+    Never,
+    Fatally,
+}
+
+fn main() -> ExitCode {
+    let cue = std::env::var("FAKE_RENODE").unwrap_or_default();
+    match cue.as_str() {
+        "exit" => {
+            eprintln!("cannot open assembly 'Renode.exe': no such file");
+            return ExitCode::from(2);
+        }
+        "garbage" => print!("login: \x1b[31mwho\x1b[0m are (you) \n"),
+        "silent" => {}
+        _ => return Renode::new(cue).talk(),
+    }
+    let _ = std::io::stdout().flush();
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    ExitCode::SUCCESS
+}
+
+impl Renode {
+    fn new(cue: String) -> Self {
+        Self {
+            cue,
+            machines: HashSet::new(),
+            machine: None,
+            uart: None,
+            started: None,
+        }
+    }
+
+    fn talk(mut self) -> ExitCode {
+        let version = if self.cue == "old" {
+            "1.13.0"
+        } else {
+            "1.16.1"
+        };
+        self.say(&format!("{OFF}Renode, version {version} (fake)\n\r\n\r"));
+        self.prompt();
+        for (number, line) in (1..).zip(std::io::stdin().lock().lines()) {
+            let Ok(line) = line else { break };
+            if line.is_empty() {
+                continue;
+            }
+            let is_cue = |kind: &str| self.cue == format!("{kind}:{number}");
+            if is_cue("garble") {
+                self.say(&format!("{}\n\r", &line[1..]));
+            } else {
+                self.say(&format!("{line}\n\r"));
+            }
+            if is_cue("hang") {
+                break;
+            }
+            if is_cue("die") {
+                return self.crash("it was told to");
+            }
+            if is_cue("cut") {
+                let half = &line[..line.len() / 2];
+                self.say(half);
+                let nothing: OwnedFd = File::open("/dev/null").expect("/dev/null").into();
+                nix::unistd::dup2_stdout(nothing).expect("dup2");
+                break;
+            }
+            match self.run(&line) {
+                Done::Well | Done::Badly => self.prompt(),
+                Done::Never => break,
+                Done::Fatally => return self.crash("Could not find a part of the path"),
+            }
+        }
+        // Until the input ends, as Renode does.
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        ExitCode::SUCCESS
+    }
+
+    fn crash(&self, why: &str) -> ExitCode {
+        eprintln!("Fatal error:\n{why}");
+        for _ in 0..200 {
+            eprintln!("  at System.IO.FileStream..ctor (System.String path) [0x001ac] in <0>:0 ");
+        }
+        ExitCode::FAILURE
+    }
+
+    fn say(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let step = if self.cue == "drip" {
+            1
+        } else {
+            text.len().max(1)
+        };
+        for piece in text.as_bytes().chunks(step) {
+            let _ = out.write_all(piece).and_then(|()| out.flush());
+        }
+    }
+
+    fn prompt(&self) {
+        match &self.machine {
+            None => self.say(&format!("\x1b[31;1m(monitor) {OFF}")),
+            Some(name) => self.say(&format!("\x1b[33;1m({name}) {OFF}")),
+        }
+    }
+
+    fn complain(&self, text: &str) {
+        self.say(&format!("{RED}{text}\r\n{OFF}"));
+    }
+
+    fn fail(&self, command: &str, reason: &str) -> Done {
+        self.complain(&format!("There was an error executing command '{command}'"));
+        self.complain(reason);
+        Done::Badly
+    }
+
+    /// A line: its commands one by one, up to the first that fails.
+    fn run(&mut self, line: &str) -> Done {
+        let Some(commands) = split(line) else {
+            self.complain("Could not tokenize here:");
+            self.complain(line);
+            self.complain("  ^");
+            return Done::Badly;
+        };
+        for command in commands {
+            match self.command(command.trim()) {
+                Done::Well => {}
+                other => return other,
+            }
+        }
+        Done::Well
+    }
+
+    fn command(&mut self, command: &str) -> Done {
+        let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
+        let quoted = rest.split('"').nth(1).unwrap_or_default().to_owned();
+        match (word, rest) {
+            ("", _) => {}
+            ("echo", _) => self.say(&format!("{quoted}\r\r\n")),
+            ("mach", rest) if rest.starts_with("create ") => {
+                if !self.machines.insert(quoted.clone()) {
+                    let reason = "Given machine is already added or name is already taken.";
+                    return self.fail(command, reason);
+                }
+                self.machine = Some(quoted);
+            }
+            ("mach", rest) if rest.starts_with("set ") => {
+                if self.machines.contains(&quoted) {
+                    self.machine = Some(quoted);
+                } else {
+                    self.complain(&format!("Machine {quoted} not found."));
+                }
+            }
+            ("help", what) => self.complain(&format!("No such command: {what}.")),
+            ("logLevel", "99") => {
+                self.complain("Bad parameters for command logLevel 99");
+                self.say("logLevel\r\r\nsets logging level for backends.\r\n\r\r\n\r");
+                return Done::Badly;
+            }
+            ("logFile" | "logLevel" | "macro" | "connector", _) => {}
+            ("Save", path) if path.starts_with("@/no/") => return Done::Fatally,
+            ("machine" | "sysbus", _) if self.machine.is_none() => {
+                self.complain(&format!("No such command or device: {word}"));
+                return Done::Badly;
+            }
+            ("machine", rest) if rest.starts_with("LoadPlatformDescription @") => {
+                let path = &rest[25..];
+                if path == "nope.repl" {
+                    return self.fail(command, "Could not find file 'nope.repl'.");
+                }
+                let svd = "https://dl.antmicro.com/projects/renode/svd/STM32F40x.svd.gz";
+                self.complain(&format!("Failed to download {svd}, see log for details."));
+            }
+            ("machine", "Reset") => self.greet(),
+            ("machine", "ElapsedVirtualTime") => {
+                let time = self.started.map(|at| at.elapsed()).unwrap_or_default();
+                let (seconds, nanos) = (time.as_secs(), time.subsec_nanos());
+                self.say(&format!(
+                    "[Domain = Elapsed Virtual Time: 00:00:00.0\r\nQuantum: 00:00:00.000100000, \
+                     TimeElapsed = 00:00:{seconds:02}.{nanos:09}]\r\r\n"
+                ));
+            }
+            ("emulation", rest) if rest.starts_with("CreateUartPtyTerminal ") => {
+                let link = rest.split('"').nth(3).unwrap_or_default().to_owned();
+                match open_pty(&link) {
+                    Ok(uart) => self.uart = Some(uart),
+                    Err(error) => return self.fail(command, &error.to_string()),
+                }
+            }
+            ("start", "") => {
+                self.say("Starting emulation...\r\n\r");
+                self.started = Some(Instant::now());
+                self.greet();
+                self.listen();
+            }
+            ("sysbus", "Nope") | ("sysbus.usart2", _) => {
+                let reason = format!("{word} does not provide a field, method or property Nope.");
+                return self.fail(command, &reason);
+            }
+            ("sysbus", _) => {}
+            ("sleep", "forever") => return Done::Never,
+            (word, _) if word.starts_with('#') => {}
+            (word, _) => {
+                self.complain(&format!("No such command or device: {word}"));
+                return Done::Badly;
+            }
+        }
+        Done::Well
+    }
+
+    fn greet(&mut self) {
+        if let Some(uart) = &mut self.uart {
+            let _ = uart.write_all(b"Hello from shell on stm32f4\r\n> ");
+        }
+    }
+
+    /// The guest: echoes each line, and knows `ping`.
+    fn listen(&self) {
+        let Some(Ok(mut uart)) = self.uart.as_ref().map(File::try_clone) else {
+            return;
+        };
+        std::thread::spawn(move || {
+            let mut line = Vec::new();
+            let mut byte = [0];
+            while let Ok(1) = uart.read(&mut byte) {
+                if byte != *b"\r" && byte != *b"\n" {
+                    line.push(byte[0]);
+                    continue;
+                }
+                let mut answer = std::mem::take(&mut line);
+                if answer == b"ping" {
+                    answer.extend(b"\r\npong");
+                }
+                answer.extend(b"\r\n> ");
+                let _ = uart.write_all(&answer);
+            }
+        });
+    }
+}
+
+/// The commands of a line; `None` when a quote is left open. A `#` at the
+/// beginning of a command makes a comment of the rest.
+fn split(line: &str) -> Option<Vec<&str>> {
+    let mut commands = Vec::new();
+    let (mut begin, mut open) = (0, false);
+    for (at, c) in line.char_indices() {
+        match c {
+            '"' => open = !open,
+            ';' if !open => {
+                commands.push(&line[begin..at]);
+                begin = at + 1;
+            }
+            '#' if !open && line[begin..at].trim().is_empty() => return Some(commands),
+            _ => {}
+        }
+    }
+    commands.push(&line[begin..]);
+    (!open).then_some(commands)
+}
+
+/// Our end of a new pseudo-terminal, whose other end is at `link`. It stays open
+/// here too, as in Renode.
+fn open_pty(link: &str) -> std::io::Result<File> {
+    let pty = nix::pty::openpty(None, None)?;
+    let name = nix::unistd::ttyname(&pty.slave)?;
+    std::os::unix::fs::symlink(name, link)?;
+    std::mem::forget(pty.slave);
+    Ok(pty.master.into())
+}

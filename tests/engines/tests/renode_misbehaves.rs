@@ -1,0 +1,177 @@
+//! What a test is told when Renode does not do what it should; played by the
+//! stand-in, behind launchers of several kinds.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use engine_tests::sample;
+
+const FAKE: &str = env!("CARGO_BIN_EXE_fake-renode");
+
+/// A launcher in `directory` that runs the stand-in as `how` says.
+fn launcher(directory: &Path, how: &str) -> PathBuf {
+    fs::create_dir_all(directory).unwrap();
+    let program = directory.join("renode");
+    fs::write(&program, format!("#!/bin/sh\n{how}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    program
+}
+
+fn target(directory: &Path, more: &str) -> PathBuf {
+    let target = directory.join("target.yaml");
+    let text = format!(
+        "backend: renode\nplatform: platforms/boards/stm32f4_discovery-kit.repl\n\
+         uart: sysbus.usart2\nmachine_name: stm32f4\nfirmware: {:?}\n{more}",
+        sample("shell.elf")
+    );
+    fs::write(&target, text).unwrap();
+    target
+}
+
+/// Boots a target on a launcher; the error, or nothing. What a launcher leaves
+/// in the temporary directory is an error as well.
+fn boot(how: &str, more: &str) -> Result<String, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let program = launcher(&directory.path().join("with space"), how);
+    let temporary = directory.path().join("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let done = Command::new(env!("CARGO_BIN_EXE_booter"))
+        .arg(target(directory.path(), more))
+        .env("VTARGET_RENODE", program)
+        .env("TMPDIR", &temporary)
+        .env_remove("HOME")
+        .env("LANG", "C")
+        .output()
+        .unwrap();
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "left behind");
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    match done.status.success() {
+        true => Ok(text(done.stdout)),
+        false => Err(text(done.stderr)),
+    }
+}
+
+fn cue(cue: &str) -> String {
+    format!("FAKE_RENODE={cue} exec '{FAKE}' \"$@\"")
+}
+
+#[test]
+fn launchers_of_all_kinds_work() {
+    for how in [
+        cue(""),
+        cue("drip"),
+        format!("'{FAKE}' \"$@\""),
+        format!("trap '' TERM; '{FAKE}' \"$@\""),
+        format!("sleep 600 & '{FAKE}' \"$@\""),
+    ] {
+        let said = boot(&how, "").unwrap_or_else(|error| panic!("{how}: {error}"));
+        assert_eq!(said, "Renode 1.16.1 is fine\n", "{how}");
+    }
+}
+
+#[test]
+fn misbehaviour_is_named() {
+    // Commands: 1 logFile, 2 mach, 3 platform, 4 pty, 5 connector, 6 macro, 7 load, 8 start, then the clock's and reset.
+    let quick = "timeouts: {command: 500ms}";
+    let cases: [(&str, &str, &[&str]); 12] = [
+        (
+            "exit",
+            "",
+            &[
+                "while starting Renode",
+                "exited with status 2",
+                "cannot open assembly",
+            ],
+        ),
+        ("old", "", &["is Renode 1.13.0, which is too old", "1.14"]),
+        (
+            "silent",
+            quick,
+            &[
+                "Renode took longer than 500ms while starting Renode",
+                "timeouts: command:",
+            ],
+        ),
+        ("garbage", quick, &["unexpected", "login:"]),
+        (
+            "die:1",
+            "",
+            &[
+                "while setting up the board",
+                "exited with status 1",
+                "Fatal error:",
+                "it was told to",
+            ],
+        ),
+        ("die:3", "", &["while setting up the board", "Fatal error:"]),
+        ("die:6", "", &["while loading the firmware", "Fatal error:"]),
+        ("die:8", "", &["exited with status 1", "it was told to"]),
+        (
+            "hang:2",
+            quick,
+            &["has not done `mach create \"stm32f4\"` after 500ms"],
+        ),
+        (
+            "hang:7",
+            quick,
+            &["has not done `sysbus LoadELF @", "after 500ms"],
+        ),
+        (
+            "cut:4",
+            quick,
+            &["unexpected", "the end of its output, though it runs"],
+        ),
+        ("garble:2", "", &["unexpected", "vt-000002"]),
+    ];
+    for (kind, more, expected) in cases {
+        let error = boot(&cue(kind), more).expect_err(kind);
+        for part in expected {
+            assert!(error.contains(part), "{kind}: no {part:?} in: {error}");
+        }
+        assert!(!error.contains("  at System"), "{kind}: {error}");
+    }
+}
+
+#[test]
+fn extra_commands_are_named_by_their_index() {
+    let cases = [
+        (
+            "nosuchcommand",
+            "extra_commands[1]: Renode refused `nosuchcommand`: No such command or device",
+        ),
+        ("mach create \\\"unclosed", "Could not tokenize here:"),
+        (
+            "Save @/no/such/dir/x",
+            "extra_commands[1]: while setting up the board: Renode exited with status 1",
+        ),
+    ];
+    for (command, expected) in cases {
+        let more = format!("extra_commands: ['mach set \"nope\"', \"{command}\"]");
+        let error = boot(&cue(""), &more).expect_err(command);
+        assert!(error.contains(expected), "{command}: {error}");
+    }
+    let slow = "extra_commands: [\"sleep forever\"]\ntimeouts: {command: 500ms}";
+    let error = boot(&cue(""), slow).unwrap_err();
+    let expected = "extra_commands[0]: Renode has not done `sleep forever` after 500ms";
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let done = Command::new(env!("CARGO_BIN_EXE_booter"))
+        .arg(target(directory.path(), ""))
+        .env("VTARGET_RENODE", directory.path().join("renode"))
+        .output()
+        .unwrap();
+    let error = String::from_utf8(done.stderr).unwrap();
+    for part in [
+        "cannot find Renode: VTARGET_RENODE is",
+        "does not exist",
+        "install-renode",
+    ] {
+        assert!(error.contains(part), "no {part:?} in: {error}");
+    }
+}
