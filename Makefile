@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test lint firmware soak figures evidence
+.PHONY: demo test examples lint firmware soak figures evidence
 
 ## Boots the shell sample and talks to it, on Renode if it is there, else on QEMU.
 demo:
@@ -16,6 +16,15 @@ test:
 	@scripts/check-failing-run
 	$(CARGO) test -p engine-tests --test fixtures --quiet -- --test-threads=8
 	$(CARGO) test --workspace --doc --quiet
+	@$(MAKE) --no-print-directory examples
+
+## The guide's examples, on QEMU.
+examples:
+	@scripts/setup qemu
+	@for chapter in quickstart patterns power_and_flash several_at_once debugging; do \
+		echo "-- $$chapter"; \
+		VTARGET_BACKEND=qemu $(CARGO) run --quiet --example $$chapter || exit 1; \
+	done
 
 ## What CI demands beyond the tests.
 lint:
