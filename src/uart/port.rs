@@ -262,7 +262,7 @@ mod tests {
         port.uart().forbid("HardFault").unwrap();
         let mut board = attach(&port);
         board.write_all(b"ok HardFault").unwrap();
-        port.power_off("the target is off: power_off() was called");
+        port.power_off("off");
         port.uart().expect("ok").wait().unwrap();
         assert_eq!(
             port.unnoticed_alarm().unwrap().to_string(),

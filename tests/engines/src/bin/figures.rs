@@ -7,7 +7,6 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -106,7 +105,7 @@ fn bare_renode() -> Result<Duration, Failed> {
     let script = format!(
         "mach create; machine LoadPlatformDescription @platforms/boards/stm32f4_discovery-kit.repl; \
          emulation CreateUartPtyTerminal \"term\" \"{}\"; connector Connect sysbus.usart2 term; \
-         sysbus LoadELF @{}; echo \"vt\"; start\n",
+         sysbus LoadELF @{}; echo \"vt\"\n",
         link.display(),
         sample("shell.elf").canonicalize()?.display(),
     );
@@ -130,18 +129,14 @@ fn bare_renode() -> Result<Duration, Failed> {
         }
     }
     let drain = std::thread::spawn(move || console.read_to_end(&mut Vec::new()));
-    first_line(&link)?;
+    let mut uart = BufReader::new(fs::File::open(&link)?);
+    stdin.write_all(b"start\n")?;
+    uart.read_until(b'\n', &mut Vec::new())?;
     let took = since.elapsed();
     drop(stdin);
     child.wait()?;
     drain.join().map_err(|_| "the drain panicked")??;
     Ok(took)
-}
-
-fn first_line(pty: &Path) -> Result<(), Failed> {
-    let mut line = Vec::new();
-    BufReader::new(fs::File::open(pty)?).read_until(b'\n', &mut line)?;
-    Ok(())
 }
 
 fn program(variable: &str, name: &str) -> std::ffi::OsString {
