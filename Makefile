@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test examples lint firmware soak figures evidence
+.PHONY: demo test examples lint api package firmware soak figures evidence
 
 ## Boots the shell sample and talks to it, on Renode if it is there, else on QEMU.
 demo:
@@ -31,6 +31,14 @@ lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features
+
+## Writes down the public API, which the tests compare with.
+api:
+	VTARGET_WRITE_API=1 $(CARGO) test --quiet --test api
+
+## What would be published, built from the package alone.
+package:
+	$(CARGO) package --package virtual-target --allow-dirty
 
 ## Rebuilds the sample firmware and fails if it differs from what is committed.
 firmware:

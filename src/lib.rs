@@ -29,6 +29,8 @@
 //! The [`guide`] teaches them in order: a first test, patterns, power and flash,
 //! several boards, debugging a failure, CI.
 
+#![warn(unreachable_pub)]
+
 mod backend;
 pub mod config;
 mod custody;
