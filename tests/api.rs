@@ -4,6 +4,8 @@
 //! documentation. Nothing else is, in code that is not public: `unreachable_pub`
 //! sees to that. `make api` writes it anew.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};

@@ -1,6 +1,8 @@
 //! The Rust version that the crate states is enough for everything it depends on.
 //! That it is enough for the crate itself, clippy's `incompatible_msrv` says.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 

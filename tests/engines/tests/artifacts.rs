@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use engine_tests::on_each_engine;
@@ -50,6 +50,16 @@ mod on_purpose {
     #[ignore = "run by the tests below"]
     fn passes() {
         let _board = greeted().unwrap();
+    }
+
+    /// Passes when its artifacts have been written.
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn passes_later() {
+        let _board = greeted().unwrap();
+        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap();
+        let directory = super::directory(target.as_ref(), "passes_later");
+        super::until(|| directory.join("uart.log").is_file());
     }
 
     #[test]
@@ -137,6 +147,28 @@ fn read(directory: &Path, name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
+/// A process that does not outlive its handle.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits for what is bound to happen.
+fn until(it_has_happened: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !it_has_happened() {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "it never happens"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// What was done and how it ended.
 fn timeline(directory: &Path) -> Vec<(String, String)> {
     let timeline: serde_json::Value =
@@ -202,6 +234,9 @@ fn a_panic_is_a_failure() {
 )]
 fn a_success_leaves_nothing() {
     assert!(!Run::of(QEMU, "passes", |_, _| {}).left());
+    let later = Run::of(QEMU, "passes_later", |_, _| {});
+    assert!(later.text.contains("1 passed"), "{}", later.text);
+    assert!(!later.left());
     let always = |command: &mut Command, _: &Path| {
         command.env("VTARGET_ARTIFACTS", "always");
     };
@@ -294,21 +329,12 @@ fn an_unwritable_directory_fails_nothing() {
 fn a_killed_test_leaves_what_there_was() {
     let target = tempfile::tempdir().unwrap();
     let mut command = command(QEMU, "hangs", target.path());
-    let mut child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let child = Killed(child.unwrap());
     let directory = directory(target.path(), "hangs");
     let log = directory.join("uart.log");
-    let began = Instant::now();
-    let said = || fs::read_to_string(&log).is_ok_and(|text| text.contains("Hello from"));
-    while !said() && began.elapsed() < Duration::from_secs(60) {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(said(), "nothing was written while the test waited");
+    until(|| fs::read_to_string(&log).is_ok_and(|text| text.contains("Hello from")));
+    drop(child); // by kill -9
     let last = timeline(&directory).pop().unwrap();
     assert_eq!(
         last,
