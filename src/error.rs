@@ -54,6 +54,15 @@ pub enum Error {
     Expect(Box<ExpectError>),
 }
 
+impl Error {
+    /// Adds to the message where the artifacts are, if it is a message on a board's doings.
+    pub(crate) fn add_note(&mut self, note: &str) {
+        if let Self::Expect(error) = self {
+            error.add_note(note);
+        }
+    }
+}
+
 impl From<ExpectError> for Error {
     fn from(error: ExpectError) -> Self {
         Self::Expect(Box::new(error))
