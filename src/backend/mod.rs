@@ -130,7 +130,7 @@ impl fmt::Display for EmulatorDeath {
 impl std::error::Error for EmulatorDeath {}
 
 /// What can go wrong with an emulator.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EmulatorError {
     /// No such emulator on this machine.

@@ -25,7 +25,7 @@ use crate::uart::{Port, Uart};
 use board::Board;
 
 /// What a target in its present state cannot do.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum PowerError {
     /// The board is off.

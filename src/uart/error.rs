@@ -15,7 +15,7 @@ const SHOWN_LINES: usize = 10;
 const SHOWN_BYTES: usize = 1024;
 
 /// Why an operation on a UART failed.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExpectError {
     /// It did not happen in time.

@@ -62,7 +62,7 @@ pub enum Ending {
 }
 
 /// Output that was asked for and is no longer there.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[error("the output from byte {from} to byte {to} is no longer available: {why}")]
 pub struct Unavailable {
     from: u64,
