@@ -246,7 +246,7 @@ impl Renode {
         }
     }
 
-    /// The guest: echoes each line, and knows `ping`.
+    /// The guest: echoes each line, and knows `ping` and `flood`.
     fn listen(&self) {
         let Some(Ok(mut uart)) = self.uart.as_ref().map(File::try_clone) else {
             return;
@@ -260,6 +260,9 @@ impl Renode {
                     continue;
                 }
                 let mut answer = std::mem::take(&mut line);
+                if answer.starts_with(b"flood") {
+                    while uart.write_all(b"line\r\n").is_ok() {}
+                }
                 if answer == b"ping" {
                     answer.extend(b"\r\npong");
                 }
