@@ -54,3 +54,8 @@ soak:
 figures:
 	@scripts/setup qemu
 	@$(CARGO) run --quiet --release -p engine-tests --bin figures
+
+## The tests and figures on the real Renode, for docs/evidence; commit what it writes.
+evidence:
+	@scripts/setup nextest
+	@scripts/evidence
