@@ -98,7 +98,7 @@ impl Qemu {
             stderr: stderr_theirs.into(),
             aside: true,
         };
-        self.port.attach(uart).map_err(io)?;
+        self.port.attach(uart, None).map_err(io)?;
         let stderr = pipe::Receiver::from_owned_fd(stderr.into()).map_err(io)?;
         self.output.clear();
         let output = self.output.clone();
