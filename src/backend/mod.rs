@@ -36,6 +36,9 @@ pub(crate) trait Backend: Send {
     /// Which engine plays the board, for notices and reports.
     fn engine(&self) -> Engine;
 
+    /// What it writes down of its emulator from each power-on on, by the names of files.
+    fn logs(&self) -> Vec<(&'static str, OutputTail)>;
+
     /// Whether the board can run `firmware`; asked before anything is started.
     fn accepts(&self, firmware: &Firmware) -> crate::Result<()>;
 
@@ -51,6 +54,9 @@ pub(crate) trait Backend: Send {
 
     /// Resets a running board, as its reset pin does.
     fn reset(&mut self) -> Outcome<'_>;
+
+    /// Has the emulator do a command of the user's own; what it said.
+    fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>>;
 
     /// How the emulator ended, if it was started and has ended by itself.
     fn ended(&self) -> Option<Arc<EmulatorDeath>>;
@@ -127,7 +133,7 @@ impl fmt::Display for EmulatorDeath {
 impl std::error::Error for EmulatorDeath {}
 
 /// What can go wrong with an emulator.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EmulatorError {
     /// No such emulator on this machine.

@@ -4,10 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::PowerError;
+use super::slots::Slot;
 use crate::backend::{Backend, EmulatorError, Engine, Outcome};
 use crate::custody::Custody;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::firmware::Firmware;
 use crate::uart::Port;
 
@@ -19,6 +22,9 @@ pub(super) struct Board {
     pub(super) machine: String,
     firmware: Option<Firmware>,
     power: Power,
+    slots: Arc<Semaphore>,
+    /// Held while there is an emulator.
+    slot: Option<Slot>,
 }
 
 enum Power {
@@ -53,6 +59,7 @@ impl Board {
         custody: Arc<Custody>,
         machine: String,
         firmware: Option<Firmware>,
+        slots: Arc<Semaphore>,
     ) -> Self {
         Self {
             backend,
@@ -61,6 +68,8 @@ impl Board {
             machine,
             firmware,
             power: Power::Off(None),
+            slots,
+            slot: None,
         }
     }
 
@@ -77,15 +86,23 @@ impl Board {
             return Ok(());
         }
         self.backend.power_off().await; // what is left of one that died
+        let slot = match self.slot.take() {
+            Some(slot) => Some(slot),
+            // Nobody closes the slots, so there is no error.
+            None => Arc::clone(&self.slots).acquire_owned().await.ok(),
+        };
         self.change(POWER_ON, limit, |backend, firmware| {
             backend.power_on(firmware)
         })
-        .await
+        .await?;
+        self.slot = slot;
+        Ok(())
     }
 
     pub(super) async fn power_off(&mut self, why: &'static str) {
         self.port.power_off(why);
         self.backend.power_off().await;
+        self.slot = None;
         self.power = Power::Off(None);
     }
 
@@ -103,23 +120,34 @@ impl Board {
     }
 
     pub(super) async fn reset(&mut self, limit: Duration) -> Result<()> {
-        const OPERATION: &str = "reset";
-        if let Power::Off(why) = &self.power {
-            return Err(Error::Power(PowerError::Off {
-                operation: OPERATION,
-                machine: self.machine.clone(),
-                why: why.unwrap_or("the target is off"),
-            }));
-        }
-        if let Some(death) = self.backend.ended() {
-            return Err(Error::Power(PowerError::Dead {
-                operation: OPERATION,
-                machine: self.machine.clone(),
-                death,
-            }));
-        }
+        self.must_run("reset")?;
         self.change(RESET, limit, |backend, _| backend.reset())
             .await
+    }
+
+    pub(super) async fn monitor(&mut self, command: &str) -> Result<String> {
+        self.must_run("send a monitor command to")?;
+        Ok(self.backend.monitor(command).await?)
+    }
+
+    /// Checks that the board is on and its emulator runs, as `operation` needs it.
+    fn must_run(&self, operation: &'static str) -> Result<(), PowerError> {
+        let machine = || self.machine.clone();
+        if let Power::Off(why) = &self.power {
+            return Err(PowerError::Off {
+                operation,
+                machine: machine(),
+                why: why.unwrap_or("the target is off"),
+            });
+        }
+        match self.backend.ended() {
+            Some(death) => Err(PowerError::Dead {
+                operation,
+                machine: machine(),
+                death,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Does what `act` does within `limit`. Should it fail or be dropped midway, the board is off.
@@ -158,6 +186,7 @@ impl Board {
                 self.power = Power::Off(Some(attempt.why));
                 drop(attempt);
                 self.backend.power_off().await;
+                self.slot = None;
                 Err(error.into())
             }
         }

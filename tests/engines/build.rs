@@ -36,6 +36,10 @@ fn main() {
             println!(
                 "cargo::error=VTARGET_REQUIRE asks for {cfg}, but {variable} names no program and there is no {program} in PATH"
             );
+        } else {
+            println!(
+                "cargo::warning=no {cfg}: its tests are ignored ({variable} names no program and there is no {program} in PATH)"
+            );
         }
     }
 }

@@ -51,6 +51,7 @@ pub(crate) struct Qemu {
     load_address: Option<u64>,
     custody: Arc<Custody>,
     port: Port,
+    output: OutputTail,
     running: Option<Running>,
 }
 
@@ -76,6 +77,7 @@ impl Qemu {
             load_address: config.load_address,
             custody,
             port,
+            output: OutputTail::default(),
             running: None,
         })
     }
@@ -98,7 +100,8 @@ impl Qemu {
         };
         self.port.attach(uart).map_err(io)?;
         let stderr = pipe::Receiver::from_owned_fd(stderr.into()).map_err(io)?;
-        let output = OutputTail::default();
+        self.output.clear();
+        let output = self.output.clone();
         let drained = output.clone().drain(stderr);
         let port = self.port.clone();
         let emulator = Emulator::start(KIND, &self.custody, launch, output, drained, port)?;
@@ -174,6 +177,10 @@ impl Backend for Qemu {
         }
     }
 
+    fn logs(&self) -> Vec<(&'static str, OutputTail)> {
+        vec![("emulator.log", self.output.clone())]
+    }
+
     fn accepts(&self, firmware: &Firmware) -> crate::Result<()> {
         firmware.check_architecture(ARCHITECTURE, &self.config.machine)?;
         firmware.check_load_address(self.load_address)?;
@@ -232,6 +239,16 @@ impl Backend for Qemu {
             self.port.restart();
             let run = self.running.as_ref().and_then(|running| running.run);
             self.execute(STEP, "system_reset", run).await
+        })
+    }
+
+    fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {
+        Box::pin(async move {
+            Err(EmulatorError::Unsupported {
+                kind: KIND,
+                what: format!("do the monitor command `{command}`"),
+                advice: "it has no such monitor; run the target on Renode (VTARGET_BACKEND=renode)",
+            })
         })
     }
 
