@@ -183,3 +183,29 @@ fn every_fault_at_every_step_is_named_and_leaves_nothing() {
         failed.join("\n\n")
     );
 }
+
+#[test]
+#[cfg_attr(
+    not(mounts),
+    ignore = "this user may not mount a file system to fill (unshare -m, mount)"
+)]
+fn a_full_disk_is_named() {
+    let script = format!("exec '{}' \"$@\"", program("fake-renode").display());
+    let error = refused(BackendKind::Renode, &script, |command| {
+        let mut wrapped = Command::new("unshare");
+        let mount = "mount -t tmpfs -o size=4k none \"$TMPDIR\" && exec \"$@\"";
+        wrapped
+            .args(["-m", "sh", "-c", mount, "sh"])
+            .arg(command.get_program())
+            .args(command.get_args());
+        for (name, value) in command.get_envs() {
+            wrapped.env(name, value.unwrap_or_default());
+        }
+        *command = wrapped;
+    });
+    assert!(
+        error.contains("copying the firmware to the private directory"),
+        "{error}"
+    );
+    assert!(error.contains("No space left on device"), "{error}");
+}
