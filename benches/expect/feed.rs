@@ -53,22 +53,14 @@ impl Feed {
     pub fn play(self) -> io::Result<()> {
         let mut out = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
         let mut stdin = io::stdin();
-        let block = log_lines(1 << 20);
-        let lines = match self {
+        let prepared = match self {
+            Self::Log(size) => [log_lines(size).as_slice(), LAST].concat(),
             Self::Lines(count) => numbered_lines(count),
             _ => Vec::new(),
         };
         stdin.read_exact(&mut [0])?;
         match self {
-            Self::Log(mut left) => {
-                while left > 0 {
-                    let part = &block[..left.min(block.len())];
-                    out.write_all(part)?;
-                    left -= part.len();
-                }
-                out.write_all(LAST)?;
-            }
-            Self::Lines(_) => out.write_all(&lines)?,
+            Self::Log(_) | Self::Lines(_) => out.write_all(&prepared)?,
             Self::Bytewise(count) => {
                 for at in 0..count {
                     out.write_all(if at % 64 == 63 { b"\n" } else { b"x" })?;
@@ -88,25 +80,20 @@ impl Feed {
 }
 
 fn log_lines(size: usize) -> Vec<u8> {
-    let mut block = Vec::with_capacity(size + 100);
-    let line = |n: usize| {
-        format!(
-            "[{:8}.{:03}] info sensor {}: temperature {} pressure {} state ok\r\n",
-            n / 1000,
-            n % 1000,
-            n % 7,
-            n % 91,
-            n % 1031
+    let mut lines = Vec::with_capacity(size + 100);
+    for n in 0.. {
+        if lines.len() >= size {
+            break;
+        }
+        let (s, ms, sensor, celsius, hpa) = (n / 1000, n % 1000, n % 7, n % 91, n % 1031);
+        write!(
+            lines,
+            "[{s:8}.{ms:03}] info sensor {sensor}: temperature {celsius} pressure {hpa} state ok\r\n"
         )
-    };
-    (0..)
-        .map(line)
-        .take_while(|line| {
-            block.extend_from_slice(line.as_bytes());
-            block.len() < size
-        })
-        .for_each(drop);
-    block
+        .expect("a vector takes everything");
+    }
+    lines.truncate(size);
+    lines
 }
 
 fn numbered_lines(count: usize) -> Vec<u8> {
