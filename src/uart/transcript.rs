@@ -37,9 +37,11 @@ pub(super) struct Limits {
 }
 
 impl Default for Limits {
+    /// Little in memory is faster than much: the buffers are used again while
+    /// they are in the processor's caches, instead of new ones being mapped.
     fn default() -> Self {
         Self {
-            memory: 40 << 20,
+            memory: 4 << 20,
             disk: 8 << 30,
         }
     }
@@ -212,7 +214,14 @@ impl Transcript {
         state.stripper = stripper;
         match whole {
             Some(bytes) => state.tail.extend(bytes, text),
-            None => state.tail.extend_from(&buffer[..n], text),
+            None => {
+                if state.tail.bytes.is_empty() && n > COPIED {
+                    state.tail.bytes = std::mem::take(spare);
+                    state.tail.bytes.clear();
+                    state.tail.bytes.reserve(CHUNK);
+                }
+                state.tail.extend_from(&buffer[..n], text);
+            }
         }
         state.alarm = state.alarm.take().or(alarm);
         let over = state.held > self.limits.memory;
