@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test lint firmware soak figures evidence
+.PHONY: demo test examples lint api package firmware soak figures evidence
 
 ## Boots the shell sample and talks to it, on Renode if it is there, else on QEMU.
 demo:
@@ -13,13 +13,32 @@ demo:
 test:
 	@scripts/setup qemu nextest
 	$(CARGO) nextest run --workspace
+	@scripts/check-failing-run
+	$(CARGO) test -p engine-tests --test fixtures --quiet -- --test-threads=8
 	$(CARGO) test --workspace --doc --quiet
+	@$(MAKE) --no-print-directory examples
+
+## The guide's examples, on QEMU.
+examples:
+	@scripts/setup qemu
+	@for chapter in quickstart patterns power_and_flash several_at_once debugging; do \
+		echo "-- $$chapter"; \
+		VTARGET_BACKEND=qemu $(CARGO) run --quiet --example $$chapter || exit 1; \
+	done
 
 ## What CI demands beyond the tests.
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features
+
+## Writes down the public API, which the tests compare with.
+api:
+	VTARGET_WRITE_API=1 $(CARGO) test --quiet --test api
+
+## What would be published, built from the package alone.
+package:
+	$(CARGO) package --package virtual-target --allow-dirty
 
 ## Rebuilds the sample firmware and fails if it differs from what is committed.
 firmware:

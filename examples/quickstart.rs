@@ -1,4 +1,4 @@
-//! Boots the shell sample on a virtual STM32F4 and talks to it: `make demo`.
+//! Boots the shell sample on a virtual STM32F4 and talks to it: `make demo`, chapter 1 of the guide.
 
 use std::path::Path;
 

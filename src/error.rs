@@ -3,19 +3,34 @@
 //! Every message names the value, the place and what to do about it. The
 //! domains define their own enums beside the code that raises them; this file
 //! only gathers them.
+//!
+//! `Debug` shows the message, not the fields: it is what a test prints that
+//! returns an error or unwraps one, and the message alone is to be enough.
+
+use std::fmt;
 
 use crate::backend::EmulatorError;
 use crate::config::ConfigError;
+use crate::custody::CustodyError;
 use crate::firmware::FirmwareError;
 use crate::runtime::HostError;
 use crate::target::PowerError;
-use crate::uart::{ExpectError, PatternError};
+use crate::uart::{ExpectError, PatternError, Unavailable};
 
 /// The result of every fallible call in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that can go wrong, by domain.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` form is its message, because that is what a failed test shows:
+///
+/// ```
+/// use virtual_target::VirtualTarget;
+///
+/// let error = VirtualTarget::from_yaml("no/such.yaml").boot().wait().unwrap_err();
+/// assert_eq!(format!("{error:?}"), error.to_string());
+/// ```
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The host refused something the harness needs: a thread, a process, a directory.
@@ -39,6 +54,15 @@ pub enum Error {
     Expect(Box<ExpectError>),
 }
 
+impl Error {
+    /// Adds to the message where the artifacts are, if it is a message on a board's doings.
+    pub(crate) fn add_note(&mut self, note: &str) {
+        if let Self::Expect(error) = self {
+            error.add_note(note);
+        }
+    }
+}
+
 impl From<ExpectError> for Error {
     fn from(error: ExpectError) -> Self {
         Self::Expect(Box::new(error))
@@ -50,3 +74,26 @@ impl From<PatternError> for Error {
         ExpectError::from(error).into()
     }
 }
+
+macro_rules! debug_is_the_message {
+    ($($error:ty),+) => {$(
+        impl fmt::Debug for $error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )+};
+}
+
+debug_is_the_message!(
+    Error,
+    ConfigError,
+    CustodyError,
+    EmulatorError,
+    ExpectError,
+    FirmwareError,
+    HostError,
+    PatternError,
+    PowerError,
+    Unavailable
+);

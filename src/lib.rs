@@ -25,12 +25,20 @@
 //! * [`Operation`] is what both return: await it in any runtime, or
 //!   [`wait`](Operation::wait) for it in none.
 //! * [`config`] is how a YAML file describes a board.
+//!
+//! The [`guide`] teaches them in order: a first test, patterns, power and flash,
+//! several boards, debugging a failure, CI.
+
+#![warn(unreachable_pub)]
 
 mod backend;
 pub mod config;
 mod custody;
 mod error;
 pub mod firmware;
+#[cfg(any(doc, doctest))]
+pub mod guide;
+mod report;
 mod runtime;
 mod target;
 pub mod uart;
@@ -61,7 +69,15 @@ pub const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// The README's examples, compiled with the documentation tests.
+/// What the pages outside of this file show, compiled with the documentation's tests.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/migrating-from-robot.md")]
+    struct FromRobot;
+    #[doc = include_str!("../docs/migrating-from-pexpect-jumpstarter.md")]
+    struct FromPexpectAndJumpstarter;
+    #[doc = include_str!("../docs/migrating-from-pytest-embedded.md")]
+    struct FromPytestEmbedded;
+}

@@ -1,5 +1,7 @@
 //! `scripts/install-renode`, with a small file in place of Renode and a server of our own.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it panics")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -57,7 +59,7 @@ impl Setting {
         command
     }
 
-    fn from_archive(&self) -> Command {
+    fn install_archive(&self) -> Command {
         self.command("", &format!("--from '{}'", self.archive.display()))
     }
 
@@ -147,7 +149,7 @@ fn serve(file: &Path, limits: Vec<usize>) -> String {
 #[test]
 fn a_file_from_elsewhere_is_installed_once() {
     let setting = Setting::new();
-    setting.assert_installed(&setting.from_archive().output().unwrap());
+    setting.assert_installed(&setting.install_archive().output().unwrap());
     let again = setting.command("", "").output().unwrap();
     assert!(
         String::from_utf8_lossy(&again.stdout).contains("is already in"),
@@ -183,7 +185,7 @@ fn a_cut_download_is_continued() {
 fn a_wrong_checksum_installs_nothing() {
     let setting = Setting::new();
     let wrong = "0".repeat(64);
-    let mut command = setting.from_archive();
+    let mut command = setting.install_archive();
     let outcome = command
         .env("VTARGET_RENODE_SHA256", &wrong)
         .output()

@@ -36,6 +36,9 @@ pub(crate) trait Backend: Send {
     /// Which engine plays the board, for notices and reports.
     fn engine(&self) -> Engine;
 
+    /// What it writes down of its emulator from each power-on on, by the names of files.
+    fn logs(&self) -> Vec<(&'static str, OutputTail)>;
+
     /// Whether the board can run `firmware`; asked before anything is started.
     fn accepts(&self, firmware: &Firmware) -> crate::Result<()>;
 
@@ -127,7 +130,7 @@ impl fmt::Display for EmulatorDeath {
 impl std::error::Error for EmulatorDeath {}
 
 /// What can go wrong with an emulator.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EmulatorError {
     /// No such emulator on this machine.

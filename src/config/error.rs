@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::locate;
 
 /// A target's configuration cannot be read or is not valid.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// There is no such file.

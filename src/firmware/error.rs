@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Architecture, Format};
 
 /// A firmware image is missing, broken, or not for this board.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum FirmwareError {
     /// There is no such file.

@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::PowerError;
+use super::slots::Slot;
 use crate::backend::{Backend, EmulatorError, Engine, Outcome};
 use crate::custody::Custody;
 use crate::error::{Error, Result};
@@ -19,6 +22,9 @@ pub(super) struct Board {
     pub(super) machine: String,
     firmware: Option<Firmware>,
     power: Power,
+    slots: Arc<Semaphore>,
+    /// Held while there is an emulator.
+    slot: Option<Slot>,
 }
 
 enum Power {
@@ -53,6 +59,7 @@ impl Board {
         custody: Arc<Custody>,
         machine: String,
         firmware: Option<Firmware>,
+        slots: Arc<Semaphore>,
     ) -> Self {
         Self {
             backend,
@@ -61,6 +68,8 @@ impl Board {
             machine,
             firmware,
             power: Power::Off(None),
+            slots,
+            slot: None,
         }
     }
 
@@ -77,15 +86,23 @@ impl Board {
             return Ok(());
         }
         self.backend.power_off().await; // what is left of one that died
+        let slot = match self.slot.take() {
+            Some(slot) => Some(slot),
+            // Nobody closes the slots, so there is no error.
+            None => Arc::clone(&self.slots).acquire_owned().await.ok(),
+        };
         self.change(POWER_ON, limit, |backend, firmware| {
             backend.power_on(firmware)
         })
-        .await
+        .await?;
+        self.slot = slot;
+        Ok(())
     }
 
     pub(super) async fn power_off(&mut self, why: &'static str) {
         self.port.power_off(why);
         self.backend.power_off().await;
+        self.slot = None;
         self.power = Power::Off(None);
     }
 
@@ -158,6 +175,7 @@ impl Board {
                 self.power = Power::Off(Some(attempt.why));
                 drop(attempt);
                 self.backend.power_off().await;
+                self.slot = None;
                 Err(error.into())
             }
         }

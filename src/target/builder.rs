@@ -1,17 +1,22 @@
 //! From a description to a board: everything is checked here, before anything starts.
 
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::board::Board;
+use super::slots::slots;
 use super::{Shared, VirtualTarget, engine};
+use crate::backend::Backend;
 use crate::config::{BackendKind, ConfigError, TargetConfig};
 use crate::custody::Custody;
 use crate::error::Result;
 use crate::firmware::Firmware;
+use crate::report::{Log, Recorded, Report, Subject, TestName};
 use crate::runtime::{Operation, Remote, Task};
+use crate::uart::Port;
 
 /// A target that has not been started; see [`VirtualTarget::from_yaml`].
 #[derive(Debug)]
@@ -51,7 +56,10 @@ impl TargetBuilder {
     /// # Errors
     /// [`ConfigError`] and [`FirmwareError`](crate::firmware::FirmwareError) before anything is
     /// started; then those of [`VirtualTarget::power_on`].
+    #[track_caller]
     pub fn boot(self) -> Operation<VirtualTarget> {
+        let report = Report::new(&TestName::current(Location::caller()));
+        let known = report.as_ref().map_or(None, Option::clone);
         let custody = Arc::new(Custody::new());
         let limit = match &self.config {
             Ok(config) => config.timeouts.boot,
@@ -59,12 +67,13 @@ impl TargetBuilder {
         };
         let held = Arc::clone(&custody);
         let boot = Remote::new(limit, move |limit| async move {
-            let target = self.assemble(held)?;
+            let target = self.assemble(held, report?)?;
             target.shared.board.lock().await.power_on(limit).await?;
             Ok(target)
         });
         Operation::new(Boot {
-            boot,
+            boot: Recorded::new(boot, known.as_ref(), |_| "boot".to_owned()),
+            report: known,
             custody: Some(custody),
         })
     }
@@ -73,18 +82,23 @@ impl TargetBuilder {
     ///
     /// # Errors
     /// [`ConfigError`], [`FirmwareError`](crate::firmware::FirmwareError), or that the emulator is missing.
+    #[track_caller]
     pub fn build(self) -> Result<VirtualTarget> {
-        self.assemble(Arc::new(Custody::new()))
+        let report = Report::new(&TestName::current(Location::caller()))?;
+        self.assemble(Arc::new(Custody::new()), report)
     }
 
-    fn assemble(self, custody: Arc<Custody>) -> Result<VirtualTarget> {
+    fn assemble(self, custody: Arc<Custody>, report: Option<Arc<Report>>) -> Result<VirtualTarget> {
         let config = self.config?;
         let firmware = match self.firmware.or_else(|| config.firmware.clone()) {
             Some(path) => Some(Firmware::open(path)?),
             None => None,
         };
-        let port = engine::port(&config)?;
+        let port = engine::port(&config, report.clone())?;
         let backend = engine::choose(&config, self.backend, &custody, &port)?;
+        if let Some(report) = &report {
+            report.begin(subject(&config, firmware.as_ref(), &*backend, &port));
+        }
         if let Some(firmware) = &firmware {
             backend.accepts(firmware)?;
         }
@@ -94,6 +108,7 @@ impl TargetBuilder {
             Arc::clone(&custody),
             config.machine_name.clone(),
             firmware,
+            slots()?,
         );
         let uart = port.uart();
         Ok(VirtualTarget {
@@ -103,15 +118,43 @@ impl TargetBuilder {
                 port,
                 uart,
                 board: tokio::sync::Mutex::new(board),
+                report,
                 owner: std::process::id(),
             }),
         })
     }
 }
 
+/// What the report on a target is made of.
+fn subject(
+    config: &TargetConfig,
+    firmware: Option<&Firmware>,
+    backend: &dyn Backend,
+    port: &Port,
+) -> Subject {
+    let engine = backend.engine();
+    let firmware = firmware.map_or("none yet".to_owned(), |firmware| {
+        firmware.path().display().to_string()
+    });
+    let logs = backend.logs().into_iter();
+    Subject {
+        machine: config.machine_name.clone(),
+        configuration: format!(
+            "engine: {} ({})\nfirmware: {firmware}\n{config:#?}\n",
+            engine.kind,
+            engine.program.display()
+        ),
+        console: port.console(),
+        logs: logs
+            .map(|(name, log)| -> Log { (name, Box::new(move || log.text())) })
+            .collect(),
+    }
+}
+
 /// A boot under way: dropped before it is done, it ends what it started in the dropping thread.
 struct Boot {
-    boot: Remote<VirtualTarget>,
+    boot: Recorded<Remote<VirtualTarget>>,
+    report: Option<Arc<Report>>,
     custody: Option<Arc<Custody>>,
 }
 
@@ -127,6 +170,9 @@ impl Task for Boot {
         if outcome.is_ready() {
             self.custody = None; // a target has its own hold, a failure has let go
         }
+        if let (Poll::Ready(Err(_)), Some(report)) = (&outcome, &self.report) {
+            report.finish(true);
+        }
         outcome
     }
 }
@@ -135,6 +181,9 @@ impl Drop for Boot {
     fn drop(&mut self) {
         if let Some(custody) = self.custody.take() {
             custody.release();
+            if let Some(report) = &self.report {
+                report.finish(std::thread::panicking());
+            }
         }
     }
 }

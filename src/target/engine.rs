@@ -8,6 +8,7 @@ use crate::backend::{Backend, qemu, renode};
 use crate::config::{BackendKind, ConfigError, TargetConfig};
 use crate::custody::Custody;
 use crate::error::Result;
+use crate::report::Report;
 use crate::uart::{Pattern, Port, Settings};
 
 const VARIABLE: &str = "VTARGET_BACKEND";
@@ -51,7 +52,7 @@ pub(super) fn choose(
 }
 
 /// The board's UART, off.
-pub(super) fn port(config: &TargetConfig) -> Result<Port> {
+pub(super) fn port(config: &TargetConfig, report: Option<Arc<Report>>) -> Result<Port> {
     let name = match (config.renode(), config.qemu()) {
         (Ok(renode), _) => renode.uart.clone(),
         (_, Ok(qemu)) => format!("serial {}", qemu.serial),
@@ -62,6 +63,7 @@ pub(super) fn port(config: &TargetConfig) -> Result<Port> {
         timeout: config.timeouts.expect,
         line_ending: config.line_ending.as_str().to_owned(),
         prompt: config.prompt.as_deref().map(Pattern::new).transpose()?,
+        report,
     };
     Ok(Port::new(&name, settings))
 }

@@ -6,6 +6,7 @@
 mod board;
 mod builder;
 mod engine;
+mod slots;
 
 pub use builder::TargetBuilder;
 
@@ -18,12 +19,13 @@ use crate::backend::{EmulatorDeath, Engine};
 use crate::config::TargetConfig;
 use crate::custody::Custody;
 use crate::firmware::Firmware;
+use crate::report::{Recorded, Report};
 use crate::runtime::{Operation, Remote};
 use crate::uart::{Port, Uart};
 use board::Board;
 
 /// What a target in its present state cannot do.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum PowerError {
     /// The board is off.
@@ -79,6 +81,7 @@ struct Shared {
     port: Port,
     uart: Uart,
     board: tokio::sync::Mutex<Board>,
+    report: Option<Arc<Report>>,
     owner: u32,
 }
 
@@ -131,7 +134,7 @@ impl VirtualTarget {
     /// # Errors
     /// [`EmulatorError`](crate::EmulatorError): the emulator is missing, ends at once, or refuses something.
     pub fn power_on(&self) -> Operation<()> {
-        self.operation(|shared, limit| async move {
+        self.recorded("power_on".to_owned(), |shared, limit| async move {
             shared.board.lock().await.power_on(limit).await?;
             shared.uart.skip_to_last_start();
             Ok(())
@@ -143,7 +146,7 @@ impl VirtualTarget {
     /// # Errors
     /// None at present.
     pub fn power_off(&self) -> Operation<()> {
-        self.operation(|shared, _| async move {
+        self.recorded("power_off".to_owned(), |shared, _| async move {
             shared
                 .board
                 .lock()
@@ -159,7 +162,7 @@ impl VirtualTarget {
     /// # Errors
     /// Those of [`power_on`](Self::power_on).
     pub fn power_cycle(&self) -> Operation<()> {
-        self.operation(|shared, limit| async move {
+        self.recorded("power_cycle".to_owned(), |shared, limit| async move {
             let mut board = shared.board.lock().await;
             board
                 .power_off("the target is off: power_cycle() is under way")
@@ -180,8 +183,9 @@ impl VirtualTarget {
     /// another architecture; the board is then as it was.
     /// [`EmulatorError`](crate::EmulatorError) otherwise.
     pub fn flash(&self, path: impl AsRef<Path>) -> Operation<()> {
+        let what = format!("flash({:?})", path.as_ref());
         let firmware = Firmware::open(path);
-        self.operation(|shared, limit| async move {
+        self.recorded(what, |shared, limit| async move {
             shared.board.lock().await.flash(firmware?, limit).await?;
             shared.uart.skip_to_last_start();
             Ok(())
@@ -193,7 +197,7 @@ impl VirtualTarget {
     /// # Errors
     /// [`PowerError`] when the board is off.
     pub fn reset(&self) -> Operation<()> {
-        self.operation(|shared, limit| async move {
+        self.recorded("reset".to_owned(), |shared, limit| async move {
             shared.board.lock().await.reset(limit).await?;
             shared.uart.skip_to_last_start();
             Ok(())
@@ -227,6 +231,20 @@ impl VirtualTarget {
         }))
     }
 
+    /// An operation that changes the board: the report takes notes of it.
+    fn recorded<F>(
+        &self,
+        what: String,
+        run: impl FnOnce(Arc<Shared>, Duration) -> F + Send + 'static,
+    ) -> Operation<()>
+    where
+        F: Future<Output = crate::Result<()>> + Send + 'static,
+    {
+        let report = self.shared.report.as_ref();
+        Operation::new(Recorded::new(self.remote(run), report, |_| what))
+    }
+
+    /// An operation that asks something of the board.
     fn operation<T, F>(
         &self,
         run: impl FnOnce(Arc<Shared>, Duration) -> F + Send + 'static,
@@ -235,9 +253,20 @@ impl VirtualTarget {
         T: Send + 'static,
         F: Future<Output = crate::Result<T>> + Send + 'static,
     {
+        Operation::new(self.remote(run))
+    }
+
+    fn remote<T, F>(
+        &self,
+        run: impl FnOnce(Arc<Shared>, Duration) -> F + Send + 'static,
+    ) -> Remote<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = crate::Result<T>> + Send + 'static,
+    {
         let shared = Arc::clone(&self.shared);
         let limit = shared.config.timeouts.boot;
-        Operation::new(Remote::new(limit, move |limit| run(shared, limit)))
+        Remote::new(limit, move |limit| run(shared, limit))
     }
 }
 
@@ -255,8 +284,13 @@ impl Drop for VirtualTarget {
             .port
             .power_off("the target is off: it was dropped");
         self.shared.custody.release();
-        if let Some(alarm) = self.shared.port.unnoticed_alarm()
-            && !std::thread::panicking()
+        let alarm = self.shared.port.unnoticed_alarm();
+        let panicking = std::thread::panicking();
+        if let Some(report) = &self.shared.report {
+            report.finish(panicking || alarm.is_some());
+        }
+        if let Some(alarm) = alarm
+            && !panicking
         {
             panic!("{alarm}");
         }

@@ -15,7 +15,7 @@ const SHOWN_LINES: usize = 10;
 const SHOWN_BYTES: usize = 1024;
 
 /// Why an operation on a UART failed.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExpectError {
     /// It did not happen in time.
@@ -145,6 +145,19 @@ pub enum ExpectError {
 }
 
 impl ExpectError {
+    /// Adds to what the message shows of the board.
+    pub(crate) fn add_note(&mut self, note: &str) {
+        match self {
+            Self::Timeout { seen, .. }
+            | Self::Ended { seen, .. }
+            | Self::Forbidden { seen, .. } => {
+                seen.push_str(note);
+            }
+            Self::NotSent { reason, .. } => reason.push_str(note),
+            _ => {}
+        }
+    }
+
     /// A guard's alarm made `wanted` fail.
     pub(super) fn forbidden(uart: &Shared, alarm: &Alarm, wanted: &str) -> Self {
         Self::Forbidden {

@@ -24,7 +24,8 @@ use super::send::{Ask, Paced, Send as Sending};
 use super::session::UartStream;
 use super::wait::{Cursor, Search, Wait};
 use crate::error::Result;
-use crate::runtime::Operation;
+use crate::report::Recorded;
+use crate::runtime::{Operation, Task};
 
 /// A UART: a cursor over everything the board has put out, and a way to send to it.
 ///
@@ -369,7 +370,8 @@ impl Uart {
     pub fn send_paced(&self, bytes: impl AsRef<[u8]>, delay: Duration) -> Operation<()> {
         let timeout = lock(&self.local).timeout;
         let bytes = bytes.as_ref().to_vec();
-        Operation::new(Paced::new(&self.shared, bytes, delay, timeout))
+        let paced = Paced::new(&self.shared, bytes, delay, timeout);
+        self.recorded(paced, |_| format!("send_paced({delay:?})"))
     }
 
     /// Sends a line and waits for its echo: the first line from then on that ends
@@ -531,12 +533,14 @@ impl Uart {
         timeout: Duration,
         search: Result<S, PatternError>,
     ) -> Operation<S::Output> {
-        Operation::new(Wait::new(&self.shared, &self.local, timeout, search))
+        let wait = Wait::new(&self.shared, &self.local, timeout, search);
+        self.recorded(wait, Wait::describe)
     }
 
     fn sending(&self, name: &'static str, bytes: Vec<u8>) -> Operation<()> {
         let timeout = lock(&self.local).timeout;
-        Operation::new(Sending::new(&self.shared, name, bytes, timeout))
+        let send = Sending::new(&self.shared, name, bytes, timeout);
+        self.recorded(send, Sending::preview)
     }
 
     /// Sends a line and waits for an answer that comes after.
@@ -549,7 +553,17 @@ impl Uart {
         let timeout = lock(&self.local).timeout;
         let send = Sending::new(&self.shared, name, self.with_ending(line), timeout);
         let wait = Wait::new(&self.shared, &self.local, timeout, answer);
-        Operation::new(Ask::new(send, wait, timeout))
+        self.recorded(Ask::new(send, wait, timeout), Ask::describe)
+    }
+
+    /// An operation that the target's report takes notes of, if there is one.
+    fn recorded<T: Task + 'static>(
+        &self,
+        task: T,
+        what: impl FnOnce(&T) -> String,
+    ) -> Operation<T::Output> {
+        let report = self.shared.settings.report.as_ref();
+        Operation::new(Recorded::new(task, report, what))
     }
 
     fn with_ending(&self, line: &[u8]) -> Vec<u8> {

@@ -8,6 +8,7 @@
 
 mod ansi;
 mod chunk;
+mod console;
 mod dialect;
 mod error;
 mod guard;

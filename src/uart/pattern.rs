@@ -56,7 +56,7 @@ type Closure = Box<dyn Fn(&[u8]) -> Option<Range<usize>> + Send + Sync>;
 pub(super) type Groups = Vec<Option<Range<usize>>>;
 
 /// A pattern that cannot be used, or not there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternError {
     /// The text after `re:` is no regular expression.

@@ -22,6 +22,7 @@ use super::link::Link;
 use super::lock;
 use super::pattern::Pattern;
 use super::transcript::{Ending, Limits, Transcript};
+use crate::report::{Console, Report};
 use crate::runtime::Clock;
 
 /// How long a backend has to say why its stream ended.
@@ -40,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) line_ending: String,
     /// What ends the output of a command.
     pub(crate) prompt: Option<Pattern>,
+    /// Who takes notes of operations on it.
+    pub(crate) report: Option<Arc<Report>>,
 }
 
 impl Default for Settings {
@@ -49,6 +52,7 @@ impl Default for Settings {
             timeout: Duration::from_secs(10),
             line_ending: "\n".to_owned(),
             prompt: None,
+            report: None,
         }
     }
 }
@@ -66,6 +70,9 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(name: &str, settings: Settings, ending: Option<Ending>) -> Self {
         let transcript = Transcript::new(settings.strip_ansi, Limits::default(), ending);
+        if let Some(report) = &settings.report {
+            transcript.tell(report.changed());
+        }
         Self {
             name: name.to_owned(),
             transcript: Arc::new(transcript),
@@ -108,6 +115,11 @@ impl Port {
     /// A handle of its own at the beginning of the transcript.
     pub(crate) fn uart(&self) -> Uart {
         Uart::at_start(&self.shared)
+    }
+
+    /// What the report copies.
+    pub(crate) fn console(&self) -> Arc<dyn Console> {
+        Arc::clone(&self.shared.transcript) as Arc<dyn Console>
     }
 
     /// The board starts anew on this stream, which both brings what it puts

@@ -61,6 +61,17 @@ impl Send {
         self.not_sent(reason)
     }
 
+    /// The operation with what it is about to send, as far as a line can show it.
+    pub(super) fn preview(&self) -> String {
+        const SHOWN: usize = 80;
+        let State::Unsent(bytes) = &self.state else {
+            return self.describe();
+        };
+        let more = if bytes.len() > SHOWN { "…" } else { "" };
+        let bytes = bytes[..bytes.len().min(SHOWN)].escape_ascii();
+        format!("{}(\"{bytes}{more}\")", self.name)
+    }
+
     fn describe(&self) -> String {
         format!("{} of {} bytes", self.name, self.length)
     }
@@ -123,6 +134,11 @@ impl<S: Search> Ask<S> {
             timeout,
             sent: false,
         }
+    }
+
+    /// The operation, as in a message.
+    pub(super) fn describe(&self) -> String {
+        self.wait.describe()
     }
 }
 

@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+
 use super::ansi::Stripper;
 use super::chunk::{Chunk, Piece, View};
 use super::guard::{self, Alarm, Guards};
@@ -62,12 +64,19 @@ pub enum Ending {
 }
 
 /// Output that was asked for and is no longer there.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[error("the output from byte {from} to byte {to} is no longer available: {why}")]
 pub struct Unavailable {
     from: u64,
     to: u64,
     why: Arc<str>,
+}
+
+impl Unavailable {
+    /// Where it is available again.
+    pub(super) fn until(&self) -> u64 {
+        self.to
+    }
 }
 
 /// Where a reader is. Offsets alone would not tell the end of a segment from
@@ -123,6 +132,8 @@ struct State {
     segments: Vec<Segment>,
     marks: Marks,
     readers: Vec<(u64, Waker)>,
+    /// Told of every change; unlike a reader it stays.
+    follower: Option<Arc<Notify>>,
     alarm: Option<Alarm>,
     /// An operation has failed because of it.
     noticed: bool,
@@ -155,6 +166,7 @@ impl Transcript {
                 segments: vec![Segment { start: 0, ending }],
                 marks: Marks::default(),
                 readers: Vec::new(),
+                follower: None,
                 alarm: None,
                 noticed: false,
                 spilled: VecDeque::new(),
@@ -166,6 +178,16 @@ impl Transcript {
             strip,
             began: Instant::now(),
         }
+    }
+
+    /// Tells `follower` of every change from now on.
+    pub(super) fn tell(&self, follower: Arc<Notify>) {
+        self.state().follower = Some(follower);
+    }
+
+    /// When it began.
+    pub(super) fn began(&self) -> Instant {
+        self.began
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -489,7 +511,11 @@ impl Transcript {
 /// Wakes all readers, once the lock is released.
 fn wake(mut state: MutexGuard<'_, State>) {
     let readers = std::mem::take(&mut state.readers);
+    let follower = state.follower.clone();
     drop(state);
+    if let Some(follower) = follower {
+        follower.notify_one();
+    }
     for (_, reader) in readers {
         reader.wake();
     }

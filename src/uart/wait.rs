@@ -133,6 +133,14 @@ impl<S: Search> Wait<S> {
         Ok(())
     }
 
+    /// The operation, as in a message.
+    pub(super) fn describe(&self) -> String {
+        match &self.search {
+            Ok(search) => search.describe(),
+            Err(e) => e.to_string(),
+        }
+    }
+
     /// What it finds without waiting.
     pub(super) fn now(&mut self) -> Option<Result<S::Output>> {
         match self.look(None) {

@@ -51,6 +51,7 @@ pub(crate) struct Qemu {
     load_address: Option<u64>,
     custody: Arc<Custody>,
     port: Port,
+    output: OutputTail,
     running: Option<Running>,
 }
 
@@ -76,6 +77,7 @@ impl Qemu {
             load_address: config.load_address,
             custody,
             port,
+            output: OutputTail::default(),
             running: None,
         })
     }
@@ -98,7 +100,8 @@ impl Qemu {
         };
         self.port.attach(uart).map_err(io)?;
         let stderr = pipe::Receiver::from_owned_fd(stderr.into()).map_err(io)?;
-        let output = OutputTail::default();
+        self.output.clear();
+        let output = self.output.clone();
         let drained = output.clone().drain(stderr);
         let port = self.port.clone();
         let emulator = Emulator::start(KIND, &self.custody, launch, output, drained, port)?;
@@ -172,6 +175,10 @@ impl Backend for Qemu {
             program: self.program.clone(),
             version: self.version.clone(),
         }
+    }
+
+    fn logs(&self) -> Vec<(&'static str, OutputTail)> {
+        vec![("emulator.log", self.output.clone())]
     }
 
     fn accepts(&self, firmware: &Firmware) -> crate::Result<()> {

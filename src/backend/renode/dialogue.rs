@@ -10,6 +10,7 @@
 //! mean.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use super::screen::{Event, Line, Screen};
 
@@ -18,6 +19,16 @@ use super::screen::{Event, Line, Screen};
 pub(super) struct Answer {
     pub(super) text: String,
     pub(super) warnings: Vec<String>,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        for warning in &self.warnings {
+            write!(f, "\n    ! {warning}")?;
+        }
+        Ok(())
+    }
 }
 
 /// Why a command has no answer.

@@ -23,7 +23,9 @@ mod session;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, qemu};
+use super::{
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, OutputTail, qemu,
+};
 use crate::config::{ConfigError, LoadCommand, Platform, RenodeConfig, TargetConfig};
 use crate::custody::Custody;
 use crate::firmware::{self, Firmware, Format};
@@ -31,7 +33,7 @@ use crate::runtime::Clock;
 use crate::uart::Port;
 use clock::GuestClock;
 use command::{Command, Load, Name, Table};
-use session::{Session, plain};
+use session::{Logs, Session, plain};
 
 pub(crate) use program::find;
 
@@ -49,6 +51,7 @@ pub(crate) struct Renode {
     board: RenodeConfig,
     custody: Arc<Custody>,
     port: Port,
+    logs: Logs,
     session: Option<Session>,
     /// Whether the board has been let go since power-on.
     runs: bool,
@@ -68,6 +71,7 @@ impl Renode {
             board: config.renode()?.clone(),
             custody,
             port,
+            logs: Logs::default(),
             session: None,
             runs: false,
         })
@@ -76,7 +80,8 @@ impl Renode {
     async fn start(&mut self, firmware: Option<&Firmware>) -> Result<(), EmulatorError> {
         let limit = self.config.timeouts.command;
         let port = self.port.clone();
-        let (session, greeting) = Session::start(&self.program, &self.custody, port, limit)?;
+        let (session, greeting) =
+            Session::start(&self.program, &self.custody, port, &self.logs, limit)?;
         self.runs = false;
         let session = self.session.insert(session);
         self.version = Some(session.greeted(greeting).await?);
@@ -216,6 +221,13 @@ impl Backend for Renode {
             program: self.program.clone(),
             version: self.version.clone(),
         }
+    }
+
+    fn logs(&self) -> Vec<(&'static str, OutputTail)> {
+        vec![
+            ("emulator.log", self.logs.output.clone()),
+            ("monitor.log", self.logs.dialogue.clone()),
+        ]
     }
 
     fn accepts(&self, firmware: &Firmware) -> crate::Result<()> {

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::command::Command;
 use super::dialogue::{Answer, Dialogue, Refusal, Turn, Verdict};
 use super::last_words::LastWords;
+use crate::backend::OutputTail;
 
 /// Why there is no answer to a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +43,12 @@ pub(super) struct Monitor {
     to_renode: mpsc::UnboundedSender<String>,
 }
 
-#[derive(Debug, Default)]
-struct Shared(Mutex<State>);
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Commands and answers, for the report.
+    written_down: OutputTail,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -80,8 +85,12 @@ impl Monitor {
         from_renode: impl AsyncRead + Unpin + Send + 'static,
         to_renode: impl AsyncWrite + Unpin + Send + 'static,
         last_words: LastWords,
+        written_down: OutputTail,
     ) -> (Self, Greeting, impl Future<Output = ()> + Send + 'static) {
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            written_down,
+        });
         let (greeted, greeting) = oneshot::channel();
         let (sender, lines) = mpsc::unbounded_channel();
         tokio::spawn(write(to_renode, lines));
@@ -99,6 +108,7 @@ impl Monitor {
         let mut state = self.shared.lock();
         let line = state.dialogue.send(command.as_str());
         let number = state.dialogue.sent();
+        self.shared.write_down(number, "<", command.as_str());
         if !state.closed {
             state.waiting.push_back(Waiting {
                 number,
@@ -135,8 +145,14 @@ impl Reply {
 }
 
 impl Shared {
+    /// Notes a command or its answer, by the command's number: answers may come much later.
+    fn write_down(&self, number: u64, direction: &str, text: &str) {
+        let entry = format!("{number:3} {direction} {}\n", text.trim_end());
+        self.written_down.push(entry.as_bytes());
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -170,10 +186,18 @@ async fn read(
                 }
                 Some(Turn::Settled(verdict)) => {
                     if let Some(waiting) = state.waiting.pop_front() {
+                        let answer = match &verdict {
+                            Ok(answer) => answer.to_string(),
+                            Err(refusal) => format!("{refusal:?}"),
+                        };
+                        shared.write_down(waiting.number, ">", &answer);
                         settle(waiting, verdict);
                     }
                 }
                 Some(Turn::Stray(line)) => {
+                    shared
+                        .written_down
+                        .push(format!("   - {}\n", line.text).as_bytes());
                     tracing::warn!("Renode says: {}", line.text);
                 }
             }
@@ -228,7 +252,8 @@ mod tests {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let (from_renode, to_renode) = tokio::io::split(ours);
         let words = LastWords::new(OutputTail::default());
-        let (monitor, greeting, reading) = Monitor::new(from_renode, to_renode, words);
+        let (monitor, greeting, reading) =
+            Monitor::new(from_renode, to_renode, words, OutputTail::default());
         tokio::spawn(reading);
         let (heard, says) = tokio::io::split(theirs);
         let heard = BufReader::new(heard);

@@ -21,6 +21,15 @@ use crate::uart::Port;
 
 const STARTING: &str = "starting Renode";
 
+/// What is written down of one Renode after the other.
+#[derive(Debug, Default)]
+pub(super) struct Logs {
+    /// What it said.
+    pub(super) output: OutputTail,
+    /// Its monitor's commands and answers.
+    pub(super) dialogue: OutputTail,
+}
+
 /// A Renode process and the way to it.
 pub(super) struct Session {
     program: PathBuf,
@@ -38,6 +47,7 @@ impl Session {
         program: &Path,
         custody: &Custody,
         port: Port,
+        logs: &Logs,
         limit: Duration,
     ) -> Result<(Self, Greeting), EmulatorError> {
         let io = |source| EmulatorError::Io {
@@ -62,11 +72,14 @@ impl Session {
         let from_renode = pipe::Receiver::from_owned_fd(from_renode.into()).map_err(io)?;
         let errors = pipe::Receiver::from_owned_fd(errors.into()).map_err(io)?;
 
-        let output = OutputTail::default();
+        let output = logs.output.clone();
+        output.clear();
+        logs.dialogue.clear();
         let errors = LastWords::new(output.clone()).drain(errors);
         // Nothing is written before the process has passed its gate.
         let words = LastWords::new(output.clone());
-        let (monitor, greeting, reading) = Monitor::new(from_renode, to_renode, words);
+        let (monitor, greeting, reading) =
+            Monitor::new(from_renode, to_renode, words, logs.dialogue.clone());
         let drained = async {
             tokio::join!(reading, errors);
         };

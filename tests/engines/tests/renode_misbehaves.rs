@@ -175,3 +175,16 @@ fn a_program_that_is_not_there_is_named() {
         assert!(error.contains(part), "no {part:?} in: {error}");
     }
 }
+
+/// In a directory with a space, without `HOME`, under `LANG=C`.
+#[test]
+#[cfg_attr(
+    not(renode),
+    ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
+)]
+fn a_real_renode_behind_a_launcher_works() {
+    let named = std::env::var("VTARGET_RENODE").unwrap_or_default();
+    let renode = if named.is_empty() { "renode" } else { &named };
+    let said = boot(&format!("'{renode}' \"$@\""), "").unwrap();
+    assert!(said.ends_with(" is fine\n"), "{said}");
+}

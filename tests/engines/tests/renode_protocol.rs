@@ -3,7 +3,7 @@
 
 #![allow(dead_code, reason = "the library's own parser, without its client")]
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -218,7 +218,7 @@ fn converse(program: &Path, cue: &str) -> Vec<Verdict> {
     let mut to_renode = renode.stdin.take().unwrap();
     to_renode.write_all(lines.as_bytes()).unwrap();
     let mut verdicts = Vec::new();
-    for byte in renode.stdout.take().unwrap().bytes() {
+    for byte in BufReader::new(renode.stdout.take().unwrap()).bytes() {
         if let Some(Turn::Settled(verdict)) = dialogue.push(byte.unwrap()) {
             verdicts.push(verdict);
         }

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
             eprintln!("cannot open assembly 'Renode.exe': no such file");
             return ExitCode::from(2);
         }
-        "garbage" => print!("login: \x1b[31mwho\x1b[0m are (you) \n"),
+        "garbage" => println!("login: \x1b[31mwho\x1b[0m are (you) "),
         "silent" => {}
         _ => return Renode::new(cue).talk(),
     }

@@ -122,7 +122,7 @@ fn bare_renode() -> Result<Duration, Failed> {
     stdin.write_all(script.as_bytes())?;
     let mut console = BufReader::new(child.stdout.take().ok_or("no stdout")?);
     let mut line = Vec::new();
-    while !line.starts_with(b"vt") {
+    while !line.trim_ascii_end().ends_with(b"vt") {
         line.clear();
         if console.read_until(b'\n', &mut line)? == 0 {
             return Err("Renode ended".into());

@@ -1,0 +1,24 @@
+//! The guide, chapter by chapter. There is nothing here but text.
+//!
+//! 1. [A first test](first_test)
+//! 2. [Patterns](patterns)
+//! 3. [Power and flash](power_and_flash)
+//! 4. [Several at once](several_at_once)
+//! 5. [When a test fails](debugging)
+//! 6. [In CI](ci)
+//!
+//! The repository has a runnable example of each, and a project to copy:
+//! `examples/firmware-suite`.
+
+#[doc = include_str!("../docs/guide/1-first-test.md")]
+pub mod first_test {}
+#[doc = include_str!("../docs/guide/2-patterns.md")]
+pub mod patterns {}
+#[doc = include_str!("../docs/guide/3-power-and-flash.md")]
+pub mod power_and_flash {}
+#[doc = include_str!("../docs/guide/4-several-at-once.md")]
+pub mod several_at_once {}
+#[doc = include_str!("../docs/guide/5-debugging.md")]
+pub mod debugging {}
+#[doc = include_str!("../docs/guide/6-ci.md")]
+pub mod ci {}

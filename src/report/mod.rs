@@ -1,0 +1,256 @@
+//! Artifacts: what a failed test leaves behind so that it can be understood.
+//!
+//! A [`Report`] belongs to one target. It notes what is done to the board and
+//! how it ends, and copies that, the UART's output and the emulator's logs into a
+//! directory of the test's own under `target/virtual-target`. A second after
+//! something has happened the directory is brought up to date, so that a test
+//! which is killed leaves what there was; when the target ends, a directory that
+//! is not to be kept is removed. Knows nothing of boards, UARTs or emulators:
+//! they say what to copy.
+
+mod copy;
+mod place;
+mod policy;
+mod recorded;
+mod test_name;
+mod timeline;
+
+pub(crate) use copy::{Console, Lost};
+pub(crate) use recorded::Recorded;
+pub(crate) use test_name::TestName;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use crate::config::ConfigError;
+use crate::runtime;
+use copy::Copy;
+use place::Place;
+use policy::Policy;
+use timeline::Timeline;
+
+/// How far the directory may be behind what has happened: what a killed test loses.
+const BEHIND: Duration = Duration::from_secs(1);
+
+/// A log to copy: the file's name, and what gives its present content.
+pub(crate) type Log = (&'static str, Box<dyn Fn() -> String + Send>);
+
+/// What a target's directory is made of.
+pub(crate) struct Subject {
+    /// The machine's name.
+    pub(crate) machine: String,
+    /// The effective configuration, as text.
+    pub(crate) configuration: String,
+    /// The UART.
+    pub(crate) console: Arc<dyn Console>,
+    /// What else there is to copy.
+    pub(crate) logs: Vec<Log>,
+}
+
+/// What happened to one target, and where it is written down.
+pub(crate) struct Report {
+    policy: Policy,
+    began: Instant,
+    timeline: Mutex<Timeline>,
+    failed: AtomicBool,
+    changed: Arc<Notify>,
+    files: Mutex<Files>,
+    live: Mutex<Option<AbortHandle>>,
+}
+
+struct Files {
+    place: Place,
+    subject: Option<Subject>,
+    uart: Copy,
+    /// The target has ended: only a failure is still written.
+    finished: bool,
+}
+
+impl Report {
+    /// The report on a target of `test`; none if the user wants none.
+    ///
+    /// What an earlier run of the test has left is removed.
+    pub(crate) fn new(test: &TestName) -> Result<Option<Arc<Self>>, ConfigError> {
+        let policy = Policy::from_environment()?;
+        if policy == Policy::Never {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(Self::at(policy, Place::claim(test)))))
+    }
+
+    fn at(policy: Policy, place: Place) -> Self {
+        Self {
+            policy,
+            began: Instant::now(),
+            timeline: Mutex::default(),
+            failed: AtomicBool::new(false),
+            changed: Arc::default(),
+            files: Mutex::new(Files {
+                place,
+                subject: None,
+                uart: Copy::default(),
+                finished: false,
+            }),
+            live: Mutex::default(),
+        }
+    }
+
+    /// What is to be told of every change that the report does not note itself.
+    pub(crate) fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
+    /// There is something to copy from now on.
+    pub(crate) fn begin(self: &Arc<Self>, subject: Subject) {
+        lock(&self.files).subject = Some(subject);
+        let (report, changed) = (Arc::downgrade(self), self.changed());
+        // Without an I/O thread there is no board to report on either.
+        if let Ok(live) = runtime::spawn(keep_up(report, changed)) {
+            *lock(&self.live) = Some(live.abort_handle());
+        }
+    }
+
+    /// Notes that something begins; the event's number.
+    fn event(&self, what: &str) -> u64 {
+        let number = lock(&self.timeline).begin(self.began.elapsed(), what);
+        self.changed.notify_one();
+        number
+    }
+
+    /// Notes how an event ended.
+    fn ended(&self, event: u64, outcome: &str) {
+        lock(&self.timeline).end(event, self.began.elapsed(), outcome);
+        self.changed.notify_one();
+    }
+
+    /// Notes that an event failed; what the error's message should say of the artifacts.
+    fn failed(&self, event: u64, error: &crate::Error) -> Option<String> {
+        self.ended(event, &error.to_string());
+        self.failed.store(true, Ordering::Relaxed);
+        let mut files = lock(&self.files);
+        files.subject.as_ref()?;
+        Some(match self.write(&mut files) {
+            Ok(()) => format!("\n  artifacts: {}", files.place.path().display()),
+            Err(e) => format!("\n  no artifacts: {}", cannot_write(files.place.path(), &e)),
+        })
+    }
+
+    /// The target has ended, or could not be started: keeps the directory or removes it.
+    pub(crate) fn finish(&self, test_fails: bool) {
+        if let Some(live) = lock(&self.live).take() {
+            live.abort();
+        }
+        let fails = test_fails || self.failed.load(Ordering::Relaxed);
+        let mut files = lock(&self.files);
+        files.finished = true;
+        let Some(subject) = &files.subject else {
+            return;
+        };
+        let machine = subject.machine.clone();
+        if !fails && self.policy == Policy::Failure {
+            files.place.remove();
+            return;
+        }
+        let written = self.write(&mut files);
+        files.place.keep();
+        let path = files.place.path();
+        match written {
+            Ok(()) if fails => {
+                eprintln!("virtual-target: artifacts of {machine}: {}", path.display());
+            }
+            Ok(()) => {}
+            Err(e) => eprintln!(
+                "virtual-target: no artifacts of {machine}: {}",
+                cannot_write(path, &e)
+            ),
+        }
+    }
+
+    /// Brings the directory up to date.
+    fn write(&self, files: &mut Files) -> io::Result<()> {
+        let Some(subject) = &files.subject else {
+            return Ok(());
+        };
+        let directory = files.place.make()?;
+        replace(
+            &directory.join("configuration.txt"),
+            subject.configuration.as_bytes(),
+        )?;
+        let timeline = lock(&self.timeline).to_json()?;
+        replace(&directory.join("timeline.json"), &timeline)?;
+        for (name, content) in &subject.logs {
+            replace(&directory.join(name), content().as_bytes())?;
+        }
+        files
+            .uart
+            .advance(directory, subject.console.as_ref(), self.began)
+    }
+
+    fn write_live(&self) {
+        let mut files = lock(&self.files);
+        if !files.finished
+            && let Err(e) = self.write(&mut files)
+        {
+            tracing::debug!("{}", cannot_write(files.place.path(), &e));
+        }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if let Some(live) = lock(&self.live).take() {
+            live.abort();
+        }
+    }
+}
+
+/// Brings the directory up to date a moment after something has happened, away from the I/O thread.
+async fn keep_up(report: Weak<Report>, changed: Arc<Notify>) {
+    loop {
+        changed.notified().await;
+        // Most tests are over by then and never write at all.
+        tokio::time::sleep(BEHIND).await;
+        let Some(report) = report.upgrade() else {
+            return;
+        };
+        let written = tokio::task::spawn_blocking(move || report.write_live());
+        if written.await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Writes a file so that a reader, or what is left by a kill, has the old or the new content.
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    fs::write(&new, content)?;
+    fs::rename(&new, path)
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> String {
+    format!(
+        "cannot write to {}: {error}; set CARGO_TARGET_DIR to a directory that this user can write to, \
+         or VTARGET_ARTIFACTS=never",
+        path.display()
+    )
+}
+
+/// The beginning of `text`, of at most so many bytes.
+fn beginning(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,28 @@
+//! Whether artifacts are kept: `VTARGET_ARTIFACTS`.
+
+use crate::config::ConfigError;
+
+const VARIABLE: &str = "VTARGET_ARTIFACTS";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Policy {
+    Always,
+    Failure,
+    Never,
+}
+
+impl Policy {
+    pub(super) fn from_environment() -> Result<Self, ConfigError> {
+        let value = std::env::var_os(VARIABLE).unwrap_or_default();
+        match value.to_str() {
+            Some("always") => Ok(Self::Always),
+            Some("" | "failure") => Ok(Self::Failure),
+            Some("never") => Ok(Self::Never),
+            _ => Err(ConfigError::Environment {
+                variable: VARIABLE,
+                value: value.to_string_lossy().into_owned(),
+                allowed: "always, failure or never",
+            }),
+        }
+    }
+}

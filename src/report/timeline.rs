@@ -1,0 +1,84 @@
+//! What was done to a target, when, and how it ended. Bounded: the oldest events go first.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::beginning;
+
+const MOST_EVENTS: usize = 1000;
+/// A longer outcome, an error's message as a rule, is cut.
+const LONGEST_OUTCOME: usize = 2000;
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Timeline {
+    /// How many events before the first one here are left out.
+    left_out: u64,
+    events: VecDeque<Event>,
+}
+
+#[derive(Debug, Serialize)]
+struct Event {
+    /// Seconds since the target was made.
+    at_s: f64,
+    /// How long it took; nothing while it is under way.
+    took_s: Option<f64>,
+    what: String,
+    outcome: String,
+}
+
+impl Timeline {
+    /// Notes what begins at `now`; the event's number.
+    pub(super) fn begin(&mut self, now: Duration, what: &str) -> u64 {
+        if self.events.len() == MOST_EVENTS {
+            self.events.pop_front();
+            self.left_out += 1;
+        }
+        self.events.push_back(Event {
+            at_s: now.as_secs_f64(),
+            took_s: None,
+            what: what.to_owned(),
+            outcome: "under way".to_owned(),
+        });
+        self.left_out + self.events.len() as u64 - 1
+    }
+
+    /// Notes how an event ended, unless it is left out by now.
+    pub(super) fn end(&mut self, number: u64, now: Duration, outcome: &str) {
+        let index = number.checked_sub(self.left_out);
+        let event = index.and_then(|index| self.events.get_mut(usize::try_from(index).ok()?));
+        if let Some(event) = event {
+            event.took_s = Some(now.as_secs_f64() - event.at_s);
+            event.outcome = beginning(outcome, LONGEST_OUTCOME).to_owned();
+        }
+    }
+
+    pub(super) fn to_json(&self) -> io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec_pretty(self)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_events_go_and_the_others_keep_their_outcome() {
+        let mut timeline = Timeline::default();
+        let first = timeline.begin(Duration::ZERO, "first");
+        let mut last = first;
+        for n in 1..=MOST_EVENTS as u64 {
+            last = timeline.begin(Duration::from_secs(n), "next");
+        }
+        timeline.end(first, Duration::from_secs(1), "lost");
+        timeline.end(last, Duration::from_secs(2000), "ok");
+        assert_eq!(timeline.events.len(), MOST_EVENTS);
+        assert_eq!(timeline.left_out, 1);
+        assert!(timeline.events.iter().all(|event| event.outcome != "lost"));
+        let newest = timeline.events.back().unwrap();
+        assert_eq!(newest.outcome, "ok");
+        assert_eq!(newest.took_s, Some(1000.0));
+    }
+}

@@ -1,0 +1,43 @@
+//! How many emulators this process may run at once: `VTARGET_MAX_PARALLEL`.
+//!
+//! A board takes a slot before it is turned on, and gives it back when its
+//! emulator is gone. Waiting for one is no part of the time a boot has.
+
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::config::ConfigError;
+
+const VARIABLE: &str = "VTARGET_MAX_PARALLEL";
+
+/// The right to run one emulator.
+pub(super) type Slot = OwnedSemaphorePermit;
+
+/// The process's slots, as many as the variable said when they were first asked for.
+pub(super) fn slots() -> Result<Arc<Semaphore>, ConfigError> {
+    static SLOTS: OnceLock<Arc<Semaphore>> = OnceLock::new();
+    if let Some(slots) = SLOTS.get() {
+        return Ok(Arc::clone(slots));
+    }
+    let count = from_environment()?;
+    Ok(Arc::clone(
+        SLOTS.get_or_init(|| Arc::new(Semaphore::new(count))),
+    ))
+}
+
+fn from_environment() -> Result<usize, ConfigError> {
+    let value = std::env::var_os(VARIABLE).unwrap_or_default();
+    if value.is_empty() {
+        return Ok(Semaphore::MAX_PERMITS);
+    }
+    let count = value.to_str().and_then(|text| text.parse().ok());
+    match count {
+        Some(count @ 1..=Semaphore::MAX_PERMITS) => Ok(count),
+        _ => Err(ConfigError::Environment {
+            variable: VARIABLE,
+            value: value.to_string_lossy().into_owned(),
+            allowed: "a whole number from 1 on: how many emulators may run at once",
+        }),
+    }
+}

@@ -1,0 +1,24 @@
+//! The transcript as the report sees it: bytes to copy, and when they arrived.
+
+use std::time::Instant;
+
+use super::transcript::{Transcript, Unavailable};
+use crate::report::{Console, Lost};
+
+impl Console for Transcript {
+    fn end(&self) -> u64 {
+        self.end_position().offset
+    }
+
+    fn bytes(&self, from: u64) -> Result<Vec<u8>, Lost> {
+        let chunk = self.chunk(from).map_err(|lost: Unavailable| Lost {
+            until: lost.until(),
+            why: lost.to_string(),
+        })?;
+        Ok(chunk.bytes[(from - chunk.start) as usize..].to_vec())
+    }
+
+    fn arrived(&self, offset: u64) -> Instant {
+        self.began() + self.time(offset)
+    }
+}

@@ -1,0 +1,343 @@
+//! What a failed test leaves behind, as its user sees it: each test here runs one
+//! of [`on_purpose`] as a program of its own, with a target directory of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use engine_tests::on_each_engine;
+use virtual_target::config::BackendKind;
+
+/// Tests that fail, pass or hang on purpose.
+mod on_purpose {
+    use engine_tests::shell_on;
+    use virtual_target::config::BackendKind;
+    use virtual_target::{Result, VirtualTarget, millis, secs};
+
+    /// The engine that the test which runs this one wants.
+    fn engine() -> BackendKind {
+        match std::env::var("VTARGET_BACKEND").as_deref() {
+            Ok("renode") => BackendKind::Renode,
+            _ => BackendKind::Qemu,
+        }
+    }
+
+    fn greeted() -> Result<VirtualTarget> {
+        let board = shell_on(engine()).boot().wait()?;
+        board.uart().expect_line("Hello from").wait()?;
+        Ok(board)
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn fails() -> Result<()> {
+        let board = greeted()?;
+        board.uart().send_line("ping").wait()?;
+        let never = board.uart().expect("never said");
+        never.within(millis(100)).wait()?;
+        Ok(())
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn panics() {
+        let _board = greeted().unwrap();
+        panic!("on purpose");
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn passes() {
+        let _board = greeted().unwrap();
+    }
+
+    /// Passes when its artifacts have been written.
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn passes_later() {
+        let _board = greeted().unwrap();
+        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap();
+        let directory = super::directory(target.as_ref(), "passes_later");
+        super::until(|| directory.join("uart.log").is_file());
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn two_boards() {
+        let _boards = (greeted().unwrap(), greeted().unwrap());
+        panic!("on purpose");
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn does_not_boot() {
+        shell_on(engine()).boot().within(millis(1)).wait().unwrap();
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn hangs() {
+        let board = greeted().unwrap();
+        let never = board.uart().expect("never said");
+        let _ = never.within(secs(600)).wait();
+    }
+}
+
+/// What does not depend on the engine is tried on this one.
+const QEMU: BackendKind = BackendKind::Qemu;
+
+/// A run of one of the tests above.
+struct Run {
+    text: String,
+    target: tempfile::TempDir,
+}
+
+fn command(engine: BackendKind, test: &str, target: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("NEXTEST") {
+            command.env_remove(name);
+        }
+    }
+    let engine = match engine {
+        BackendKind::Renode => "renode",
+        _ => "qemu",
+    };
+    command
+        .args(["--ignored", "--exact", "--test-threads=2"])
+        .arg(format!("on_purpose::{test}"))
+        .env("VTARGET_BACKEND", engine)
+        .env("CARGO_TARGET_DIR", target)
+        .env_remove("VTARGET_ARTIFACTS");
+    command
+}
+
+impl Run {
+    fn of(engine: BackendKind, test: &str, adapt: impl FnOnce(&mut Command, &Path)) -> Self {
+        let target = tempfile::tempdir().unwrap();
+        let mut command = command(engine, test, target.path());
+        adapt(&mut command, target.path());
+        let output = command.output().unwrap();
+        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains("running 1 test"), "{text}");
+        Self { text, target }
+    }
+
+    /// The directory of the test.
+    fn directory(&self, test: &str) -> PathBuf {
+        directory(self.target.path(), test)
+    }
+
+    /// Whether anything was left at all.
+    fn left(&self) -> bool {
+        let root = self.target.path().join("virtual-target");
+        fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some())
+    }
+}
+
+fn directory(target: &Path, test: &str) -> PathBuf {
+    let name = format!("engine-tests.artifacts.on_purpose.{test}");
+    target.join("virtual-target").join(name)
+}
+
+fn read(directory: &Path, name: &str) -> String {
+    let path = directory.join(name);
+    fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// A process that does not outlive its handle.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits for what is bound to happen.
+fn until(it_has_happened: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !it_has_happened() {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "it never happens"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// What was done and how it ended.
+fn timeline(directory: &Path) -> Vec<(String, String)> {
+    let timeline: serde_json::Value =
+        serde_json::from_str(&read(directory, "timeline.json")).unwrap();
+    let field = |event: &serde_json::Value, name: &str| event[name].as_str().unwrap().to_owned();
+    let events = timeline["events"].as_array().unwrap().iter();
+    events
+        .map(|event| (field(event, "what"), field(event, "outcome")))
+        .collect()
+}
+
+on_each_engine! {
+    fn a_failure_leaves_everything_and_says_where(engine) {
+        let run = Run::of(engine, "fails", |_, _| {});
+        let directory = run.directory("fails");
+        let path = directory.display();
+        assert!(run.text.contains(&format!("\n  artifacts: {path}\n")), "{}", run.text);
+        assert!(run.text.contains("\n  | "), "the message is not shown as it is:\n{}", run.text);
+        assert!(run.text.contains(&format!("artifacts of stm32f4: {path}\n")), "{}", run.text);
+        assert!(read(&directory, "uart.log").contains("Hello from"));
+        let text = read(&directory, "uart.txt");
+        let greeting = text.lines().find(|line| line.contains("Hello from")).unwrap();
+        let time: f64 = greeting.split_whitespace().next().unwrap().parse().unwrap();
+        assert!(time > 0.0, "{greeting}");
+        assert!(read(&directory, "configuration.txt").contains("shell.elf"));
+        read(&directory, "emulator.log");
+        if engine == BackendKind::Renode {
+            let dialogue = read(&directory, "monitor.log");
+            assert!(dialogue.contains("mach create"), "{dialogue}");
+        }
+        let events = timeline(&directory);
+        let what: Vec<&str> = events.iter().map(|(what, _)| what.as_str()).collect();
+        assert_eq!(
+            what,
+            ["boot", "expect_line(\"Hello from\")", "send_line(\"ping\\n\")", "expect(\"never said\")"]
+        );
+        assert!(events[..3].iter().all(|(_, outcome)| outcome == "ok"), "{events:?}");
+        assert!(events[3].1.contains("timed out after"), "{events:?}");
+        Ok(())
+    }
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn a_panic_is_a_failure() {
+    let run = Run::of(QEMU, "panics", |_, _| {});
+    let directory = run.directory("panics");
+    assert!(read(&directory, "uart.log").contains("Hello from"));
+    assert!(
+        run.text.contains(&directory.display().to_string()),
+        "{}",
+        run.text
+    );
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn a_success_leaves_nothing() {
+    assert!(!Run::of(QEMU, "passes", |_, _| {}).left());
+    let later = Run::of(QEMU, "passes_later", |_, _| {});
+    assert!(later.text.contains("1 passed"), "{}", later.text);
+    assert!(!later.left());
+    let always = |command: &mut Command, _: &Path| {
+        command.env("VTARGET_ARTIFACTS", "always");
+    };
+    assert!(Run::of(QEMU, "passes", always).left());
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn never_is_never() {
+    let never = |command: &mut Command, _: &Path| {
+        command.env("VTARGET_ARTIFACTS", "never");
+    };
+    let run = Run::of(QEMU, "fails", never);
+    assert!(!run.left());
+    assert!(!run.text.contains("artifacts:"), "{}", run.text);
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn a_bad_policy_is_an_error() {
+    let bad = |command: &mut Command, _: &Path| {
+        command.env("VTARGET_ARTIFACTS", "yes");
+    };
+    let run = Run::of(QEMU, "passes", bad);
+    let message = "VTARGET_ARTIFACTS is `yes`; it must be always, failure or never";
+    assert!(run.text.contains(message), "{}", run.text);
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn boards_of_one_test_do_not_share() {
+    let run = Run::of(QEMU, "two_boards", |_, _| {});
+    let directory = run.directory("two_boards");
+    for directory in [directory.clone(), directory.join("target-2")] {
+        assert!(read(&directory, "uart.log").contains("Hello from"));
+    }
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn a_boot_that_fails_is_reported() {
+    let run = Run::of(QEMU, "does_not_boot", |_, _| {});
+    let directory = run.directory("does_not_boot");
+    assert!(
+        run.text.contains(&directory.display().to_string()),
+        "{}",
+        run.text
+    );
+    let events = timeline(&directory);
+    assert!(events[0].1.contains("took longer than 1ms"), "{events:?}");
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn an_unwritable_directory_fails_nothing() {
+    let file = |_: &mut Command, target: &Path| {
+        fs::write(target.join("virtual-target"), "in the way").unwrap();
+    };
+    let run = Run::of(QEMU, "fails", file);
+    assert!(run.text.contains("timed out after"), "{}", run.text);
+    assert!(
+        run.text.contains("no artifacts: cannot write to"),
+        "{}",
+        run.text
+    );
+    let passes = Run::of(QEMU, "passes", file);
+    assert!(passes.text.contains("1 passed"), "{}", passes.text);
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn a_killed_test_leaves_what_there_was() {
+    let target = tempfile::tempdir().unwrap();
+    let mut command = command(QEMU, "hangs", target.path());
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let child = Killed(child.unwrap());
+    let directory = directory(target.path(), "hangs");
+    let log = directory.join("uart.log");
+    until(|| fs::read_to_string(&log).is_ok_and(|text| text.contains("Hello from")));
+    drop(child); // by kill -9
+    let last = timeline(&directory).pop().unwrap();
+    assert_eq!(
+        last,
+        ("expect(\"never said\")".to_owned(), "under way".to_owned())
+    );
+}
