@@ -609,6 +609,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::uart::pattern::Pattern;
     use crate::uart::search::Stretch;
 
     const SMALL: Limits = Limits {
@@ -695,6 +696,21 @@ mod tests {
             bytes(&transcript, 0..23, View::Text).unwrap(),
             b"cut short boot"
         );
+    }
+
+    #[test]
+    fn a_guard_that_has_found_something_in_pieces_takes_what_follows() {
+        for pattern in ["HardFault", "re:Hard ?Fault"] {
+            let transcript = Transcript::new(true, SMALL, None);
+            let engine = Engine::guard(&Pattern::new(pattern).unwrap()).unwrap();
+            transcript
+                .guard(&pattern.into(), engine, Position::default())
+                .unwrap();
+            for read in ["boot Hard", "Fault", " at 0x", "08001234", "\nHardFault\n"] {
+                append(&transcript, read.as_bytes());
+            }
+            assert_eq!(transcript.alarm().unwrap().end, 14, "{pattern}");
+        }
     }
 
     #[test]
