@@ -54,3 +54,4 @@ soak:
 figures:
 	@scripts/setup qemu
 	@$(CARGO) run --quiet --release -p engine-tests --bin figures
+	@$(CARGO) bench --quiet --bench expect
