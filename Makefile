@@ -55,6 +55,7 @@ figures:
 	@scripts/setup qemu
 	@$(CARGO) build --quiet --release -p engine-tests --bins
 	@$(CARGO) run --quiet --release -p engine-tests --bin figures
+	@$(CARGO) bench --quiet --bench expect
 
 ## Every way to end and every fault, on every engine that is there, as a table.
 lifecycle:

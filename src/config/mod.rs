@@ -62,6 +62,8 @@ pub struct TargetConfig {
     pub line_ending: LineEnding,
     /// `prompt`: the pattern of the firmware's shell prompt (`re:` starts a regular expression).
     pub prompt: Option<String>,
+    /// `forbid`: patterns that must never appear; a test in which one does fails.
+    pub forbid: Vec<String>,
     /// `strip_ansi`: whether colour codes are removed from received lines
     /// before they are matched. Default `true`.
     pub strip_ansi: bool,
