@@ -43,6 +43,7 @@ fn the_least_that_renode_needs() {
     assert_eq!(config.timeouts, Timeouts::default());
     assert_eq!(config.line_ending, LineEnding::Lf);
     assert_eq!(config.prompt, None);
+    assert!(config.forbid.is_empty());
     assert!(config.strip_ansi);
 }
 
@@ -65,6 +66,7 @@ qemu: {machine: netduinoplus2, cpu: cortex-m4, serial: 1}
 timeouts: {expect: 500ms, boot: 2min, command: 7s}
 line_ending: crlf
 prompt: 're:\w+> '
+forbid: [HardFault, 're:panic(ked)?']
 strip_ansi: false
 "#,
     );
@@ -88,6 +90,7 @@ strip_ansi: false
     assert_eq!(config.timeouts.command, Duration::from_secs(7));
     assert_eq!(config.line_ending, LineEnding::CrLf);
     assert_eq!(config.prompt.as_deref(), Some(r"re:\w+> "));
+    assert_eq!(config.forbid, ["HardFault", "re:panic(ked)?"]);
     assert!(!config.strip_ansi);
 }
 
@@ -206,7 +209,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "platfrom: a\n",
-        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart, machine_name, extra_commands, allow_raw_monitor, firmware, load_command, load_address, qemu, timeouts, line_ending, prompt, strip_ansi)",
+        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart, machine_name, extra_commands, allow_raw_monitor, firmware, load_command, load_address, qemu, timeouts, line_ending, prompt, forbid, strip_ansi)",
     ),
     (
         "uart: a\nqemu:\n  machine: b\n  serail: 1\n",
@@ -370,7 +373,15 @@ const BAD_VALUES: &[(&str, &str)] = &[
     ),
     (
         "prompt: ''",
-        "<yaml>:3:1: prompt: an empty pattern matches everything: write a prompt or remove the field",
+        "<yaml>:3:1: prompt: an empty pattern matches everything: write one or remove it",
+    ),
+    (
+        "forbid: [HardFault, '']",
+        "<yaml>:3:21: forbid[1]: an empty pattern matches everything: write one or remove it",
+    ),
+    (
+        "forbid: HardFault",
+        "<yaml>:3:1: forbid: invalid type: string \"HardFault\", expected a list (`- item`)",
     ),
     (
         "prompt: 're:a(b'",

@@ -124,3 +124,35 @@ fn a_stream_that_ends_fails_the_wait_at_once_with_its_own_error() {
         "UART uart: expect(\"more\") cannot succeed: the other end closed the stream; 1 byte has arrived since:\n  | \\n"
     );
 }
+
+/// The text of an `expect` or `expect_line` of `pattern` that times out.
+fn timeout(board_says: &str, after: &str, pattern: &str, line: bool) -> String {
+    let (uart, mut board) = common::uart();
+    board.write_all(board_says.as_bytes()).unwrap();
+    uart.expect(after).wait().unwrap();
+    let operation = match line {
+        true => uart.expect_line(pattern),
+        false => uart.expect(pattern),
+    };
+    operation.within(millis(5)).wait().unwrap_err().to_string()
+}
+
+#[test]
+fn a_timeout_says_what_may_be_wrong() {
+    let consumed = "; it had appeared before, in what was read already: each operation goes on where the last one stopped; ";
+    let unfinished = "; it is in the last line, which is not finished: no end-of-line yet; ";
+    let case = r#"; there is "READY", which differs only in case; "#;
+    for (says, after, pattern, line, hint) in [
+        ("boot ready done ", "done", "ready", false, consumed),
+        ("boot 12 done ", "done", r"re:\d+", false, consumed),
+        ("boot\nready> ", "boot", "ready", true, unfinished),
+        ("boot\nup 12 ms", "boot", r"re:up (\d+)", true, unfinished),
+        ("boot READY ", "boot", "ready", false, case),
+        ("boot\nREADY\n", "boot", "ready", true, case),
+    ] {
+        let error = timeout(says, after, pattern, line);
+        assert!(error.contains(hint), "{pattern}: {error}");
+    }
+    let error = timeout("boot steady ", "boot", "ready", false);
+    assert!(error.contains("ms; 8 bytes have arrived since:"), "{error}");
+}

@@ -56,7 +56,11 @@ pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetCo
             values::machine_name(name)
         })?
         .unwrap_or_else(|| DEFAULT_MACHINE_NAME.to_owned()),
-        extra_commands: extra_commands(raw.extra_commands.as_deref().unwrap_or_default())?,
+        extra_commands: each(
+            "extra_commands",
+            raw.extra_commands.as_deref(),
+            values::monitor_command,
+        )?,
         allow_raw_monitor: raw.allow_raw_monitor.unwrap_or(false),
         firmware: given("firmware", &raw.firmware, |path| firmware(path, base_dir))?,
         load_command,
@@ -69,6 +73,7 @@ pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetCo
         })?
         .unwrap_or(LineEnding::Lf),
         prompt: given("prompt", &raw.prompt, |text| values::pattern(text))?,
+        forbid: each("forbid", raw.forbid.as_deref(), values::pattern)?,
         strip_ansi: raw.strip_ansi.unwrap_or(true),
         renode: renode(backend, &raw.platform, &raw.uart, base_dir)?,
         qemu: qemu(backend, raw.qemu.as_ref())?,
@@ -89,12 +94,16 @@ fn given<V, T>(
         .map_err(|message| Problem::new(field, message))
 }
 
-fn extra_commands(commands: &[String]) -> Result<Vec<String>, Problem> {
+/// Checks the values of a list, and says which one is bad.
+fn each(
+    field: &str,
+    values: Option<&[String]>,
+    check: fn(&str) -> Result<String, String>,
+) -> Result<Vec<String>, Problem> {
     (0..)
-        .zip(commands)
-        .map(|(index, command)| {
-            values::monitor_command(command)
-                .map_err(|message| Problem::new(format!("extra_commands[{index}]"), message))
+        .zip(values.unwrap_or_default())
+        .map(|(index, value)| {
+            check(value).map_err(|message| Problem::new(format!("{field}[{index}]"), message))
         })
         .collect()
 }

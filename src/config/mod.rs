@@ -62,6 +62,8 @@ pub struct TargetConfig {
     pub line_ending: LineEnding,
     /// `prompt`: the pattern of the firmware's shell prompt (`re:` starts a regular expression).
     pub prompt: Option<String>,
+    /// `forbid`: patterns that must never appear; a test in which one does fails.
+    pub forbid: Vec<String>,
     /// `strip_ansi`: whether colour codes are removed from received lines
     /// before they are matched. Default `true`.
     pub strip_ansi: bool,
@@ -254,6 +256,17 @@ impl TargetConfig {
     pub fn qemu(&self) -> Result<&QemuConfig, ConfigError> {
         self.qemu.as_ref().ok_or_else(|| ConfigError::RenodeOnly {
             file: self.source.clone(),
+        })
+    }
+
+    /// Checks that tests may send monitor commands such as `command`.
+    pub(crate) fn raw_monitor(&self, command: &str) -> Result<(), ConfigError> {
+        if self.allow_raw_monitor {
+            return Ok(());
+        }
+        Err(ConfigError::RawMonitor {
+            file: self.source.clone(),
+            command: command.to_owned(),
         })
     }
 

@@ -25,6 +25,7 @@ pub(super) struct Raw {
     pub(super) timeouts: Option<RawTimeouts>,
     pub(super) line_ending: Option<String>,
     pub(super) prompt: Option<String>,
+    pub(super) forbid: Option<Vec<String>>,
     pub(super) strip_ansi: Option<bool>,
 }
 

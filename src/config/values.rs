@@ -169,9 +169,7 @@ pub(super) fn duration(value: &Value) -> Result<Duration, String> {
 /// A pattern: literal text, or a regular expression after `re:`.
 pub(super) fn pattern(pattern: &str) -> Result<String, String> {
     if pattern.is_empty() || pattern == "re:" {
-        return Err(
-            "an empty pattern matches everything: write a prompt or remove the field".to_owned(),
-        );
+        return Err("an empty pattern matches everything: write one or remove it".to_owned());
     }
     if let Some(expression) = pattern.strip_prefix("re:") {
         regex::Regex::new(expression).map_err(|error| error.to_string())?;

@@ -41,7 +41,7 @@ exec /bin/sh -c "$1" "$0"
 
 /// `$1` is the parent, if its death is signalled. The mark `end` goes through the
 /// pipe, behind whatever the parent has written.
-const SCRIPT: &str = r#"
+pub(super) const SCRIPT: &str = r#"
 trap '' HUP INT QUIT TERM PIPE
 orphaned() { signalled=1; echo end >/proc/self/fd/0; }
 trap orphaned URG

@@ -51,7 +51,7 @@ pub(super) fn choose(
     }
 }
 
-/// The board's UART, off.
+/// The board's UART, off, with its standing guards.
 pub(super) fn port(config: &TargetConfig, report: Option<Arc<Report>>) -> Result<Port> {
     let name = match (config.renode(), config.qemu()) {
         (Ok(renode), _) => renode.uart.clone(),
@@ -65,7 +65,11 @@ pub(super) fn port(config: &TargetConfig, report: Option<Arc<Report>>) -> Result
         prompt: config.prompt.as_deref().map(Pattern::new).transpose()?,
         report,
     };
-    Ok(Port::new(&name, settings))
+    let port = Port::new(&name, settings);
+    for pattern in &config.forbid {
+        port.uart().forbid(pattern.as_str())?;
+    }
+    Ok(port)
 }
 
 /// Says which engine `auto` came to mean; the same test may pass on one and fail on the other.

@@ -27,7 +27,7 @@ pub enum ExpectError {
         wanted: String,
         /// How long it was waited for.
         waited: Duration,
-        /// What arrived instead.
+        /// What may be wrong, if that can be guessed, and what arrived instead.
         seen: String,
     },
     /// It cannot happen any more.

@@ -59,6 +59,8 @@ pub(super) fn look<'a>(
         // The engines of guards run no foreign code, which alone can fail.
         Err(_) => None,
     })?;
+    // An engine that has found something is not fed on as if it had not.
+    engine.restart();
     Some(Alarm {
         pattern: Arc::clone(pattern),
         end,

@@ -13,6 +13,7 @@ mod dialect;
 mod error;
 mod guard;
 mod handle;
+mod hint;
 mod lines;
 mod link;
 mod marks;

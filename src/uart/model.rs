@@ -1,8 +1,8 @@
 //! The engine against a reference so simple that it is plainly right.
 //!
 //! Random patterns, output and cuts: what operations find must be what the
-//! reference finds in all the output at once. `VTARGET_SOAK_CASES` sets how many
-//! cases there are; without it there is a small slice, the same every time.
+//! reference finds in all the output at once. A small slice of the cases, the same
+//! every time, is always run; `make soak` runs ten million, or `VTARGET_SOAK_CASES`.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -479,18 +479,22 @@ fn check(steps: &[Prepared<'_>], output: &Output) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn cases(slice: u32) -> u32 {
-    std::env::var("VTARGET_SOAK_CASES")
-        .ok()
-        .and_then(|cases| cases.parse().ok())
-        .unwrap_or(slice)
+#[test]
+fn operations_find_what_the_reference_finds() {
+    run_cases(4000);
 }
 
 #[test]
-fn operations_find_what_the_reference_finds() {
+#[ignore = "takes an hour: make soak"]
+fn soak_operations_find_what_the_reference_finds() {
+    let cases = std::env::var("VTARGET_SOAK_CASES").ok();
+    run_cases(cases.map_or(10_000_000, |cases| cases.parse().unwrap()));
+}
+
+fn run_cases(cases: u32) {
     const OUTPUTS: u32 = 8;
     let config = Config {
-        cases: cases(4000).div_ceil(OUTPUTS),
+        cases: cases.div_ceil(OUTPUTS),
         failure_persistence: None,
         max_global_rejects: u32::MAX,
         ..Config::default()

@@ -39,9 +39,11 @@ pub(super) struct Limits {
 }
 
 impl Default for Limits {
+    /// Little in memory is faster than much: the buffers are used again while
+    /// they are in the processor's caches, instead of new ones being mapped.
     fn default() -> Self {
         Self {
-            memory: 40 << 20,
+            memory: 4 << 20,
             disk: 8 << 30,
         }
     }
@@ -234,7 +236,14 @@ impl Transcript {
         state.stripper = stripper;
         match whole {
             Some(bytes) => state.tail.extend(bytes, text),
-            None => state.tail.extend_from(&buffer[..n], text),
+            None => {
+                if state.tail.bytes.is_empty() && n > COPIED {
+                    state.tail.bytes = std::mem::take(spare);
+                    state.tail.bytes.clear();
+                    state.tail.bytes.reserve(CHUNK);
+                }
+                state.tail.extend_from(&buffer[..n], text);
+            }
         }
         state.alarm = state.alarm.take().or(alarm);
         let over = state.held > self.limits.memory;
@@ -600,6 +609,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::uart::pattern::Pattern;
     use crate::uart::search::Stretch;
 
     const SMALL: Limits = Limits {
@@ -686,6 +696,21 @@ mod tests {
             bytes(&transcript, 0..23, View::Text).unwrap(),
             b"cut short boot"
         );
+    }
+
+    #[test]
+    fn a_guard_that_has_found_something_in_pieces_takes_what_follows() {
+        for pattern in ["HardFault", "re:Hard ?Fault"] {
+            let transcript = Transcript::new(true, SMALL, None);
+            let engine = Engine::guard(&Pattern::new(pattern).unwrap()).unwrap();
+            transcript
+                .guard(&pattern.into(), engine, Position::default())
+                .unwrap();
+            for read in ["boot Hard", "Fault", " at 0x", "08001234", "\nHardFault\n"] {
+                append(&transcript, read.as_bytes());
+            }
+            assert_eq!(transcript.alarm().unwrap().end, 14, "{pattern}");
+        }
     }
 
     #[test]

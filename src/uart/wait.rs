@@ -67,6 +67,11 @@ pub(super) trait Search: Send {
         None
     }
 
+    /// Why it may not have found what it looked for from `from` on, if that can be guessed.
+    fn hint(&self, _uart: &Shared, _from: u64) -> Option<String> {
+        None
+    }
+
     /// The operation, as in a message.
     fn describe(&self) -> String;
 }
@@ -262,7 +267,10 @@ fn timed_out<S: Search>(
             uart: uart.name.clone(),
             wanted: search.describe(),
             waited: Duration::from_millis(waited.as_millis() as u64),
-            seen: seen(&uart.transcript, scan.from),
+            seen: match search.hint(uart, scan.from) {
+                Some(hint) => format!("{hint}; {}", seen(&uart.transcript, scan.from)),
+                None => seen(&uart.transcript, scan.from),
+            },
         }
         .into()
     })

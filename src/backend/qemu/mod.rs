@@ -242,6 +242,16 @@ impl Backend for Qemu {
         })
     }
 
+    fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {
+        Box::pin(async move {
+            Err(EmulatorError::Unsupported {
+                kind: KIND,
+                what: format!("do the monitor command `{command}`"),
+                advice: "it has no such monitor; run the target on Renode (VTARGET_BACKEND=renode)",
+            })
+        })
+    }
+
     fn ended(&self) -> Option<Arc<EmulatorDeath>> {
         self.running.as_ref()?.emulator.ended()
     }

@@ -313,6 +313,19 @@ impl Backend for Renode {
         })
     }
 
+    fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {
+        Box::pin(async move {
+            let command = Command::users(command)?;
+            let Some(session) = &self.session else {
+                return Ok(String::new());
+            };
+            let answer = session.run("doing a monitor command", &command).await?;
+            let complaints = answer.warnings.iter().map(String::as_str);
+            let said: Vec<&str> = [answer.text.trim()].into_iter().chain(complaints).collect();
+            Ok(said.join("\n").trim().to_owned())
+        })
+    }
+
     fn ended(&self) -> Option<Arc<EmulatorDeath>> {
         self.session.as_ref()?.ended()
     }

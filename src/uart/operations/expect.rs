@@ -53,6 +53,10 @@ impl Search for Expect {
         Ok(self.set.finish(end, uart)?.map(|(_, found)| found))
     }
 
+    fn hint(&self, uart: &Shared, from: u64) -> Option<String> {
+        self.set.hint(uart, from)
+    }
+
     fn describe(&self) -> String {
         format!("{}({})", self.name, self.set.sources())
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::set::quoted;
 use crate::uart::chunk::{Piece, View};
 use crate::uart::error::ExpectError;
+use crate::uart::hint::hint;
 use crate::uart::matched::Match;
 use crate::uart::pattern::{Groups, IntoPattern, Pattern, PatternError};
 use crate::uart::port::Shared;
@@ -56,6 +57,10 @@ impl Search for ExpectLine {
             (None, Some(start)) => Err(too_long(uart, self.describe(), start)),
             (found, _) => found.transpose(),
         }
+    }
+
+    fn hint(&self, uart: &Shared, from: u64) -> Option<String> {
+        hint(&uart.transcript, &self.pattern, true, from)
     }
 
     fn describe(&self) -> String {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::uart::chunk::{Piece, View};
 use crate::uart::error::ExpectError;
+use crate::uart::hint::hint;
 use crate::uart::matched::Match;
 use crate::uart::pattern::{Groups, Pattern, PatternError};
 use crate::uart::port::Shared;
@@ -118,6 +119,14 @@ impl Set {
             end,
             after_cr: false,
         })
+    }
+
+    /// A hint for a single pattern; of several it would have to say which.
+    pub(super) fn hint(&self, uart: &Shared, from: u64) -> Option<String> {
+        match self.patterns.as_slice() {
+            [(pattern, _)] => hint(&uart.transcript, pattern, false, from),
+            _ => None,
+        }
     }
 
     pub(super) fn sources(&self) -> String {

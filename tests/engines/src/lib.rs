@@ -3,6 +3,8 @@
 pub mod endings;
 pub mod faults;
 pub mod leftovers;
+pub mod lifecycle;
+pub mod load;
 pub mod player;
 
 use std::path::{Path, PathBuf};

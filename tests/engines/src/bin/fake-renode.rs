@@ -98,10 +98,10 @@ impl Renode {
         } else {
             "1.16.1"
         };
-        if let Some(fault) = self.cue.strip_suffix("@banner").map(str::to_owned) {
-            if let Some(ended) = self.misbehave(&fault, 50) {
-                return ended;
-            }
+        if let Some(fault) = self.cue.strip_suffix("@banner")
+            && let Some(ended) = self.misbehave(fault, 50)
+        {
+            return ended;
         }
         self.say(&format!("{OFF}Renode, version {version} (fake)\n\r\n\r"));
         self.prompt();

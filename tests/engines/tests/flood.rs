@@ -1,0 +1,82 @@
+//! Numbered lines, as fast as the firmware can: none is lost, none is out of
+//! order, however the test reads.
+
+use std::thread::sleep;
+
+use engine_tests::{on_each_engine, shell_on};
+use virtual_target::config::BackendKind;
+use virtual_target::{Result, millis, secs};
+
+/// How a test reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Quickly,
+    /// With a pause now and then.
+    Slowly,
+    /// Not at all for five seconds.
+    Late,
+}
+
+fn flood(engine: BackendKind, lines: usize, reading: Reading) -> Result<()> {
+    let board = shell_on(engine).boot().wait()?;
+    let uart = board.uart();
+    uart.expect("> ").wait()?;
+    uart.send_line(format!("flood {lines}")).wait()?;
+    assert_eq!(
+        uart.read_line().wait()?,
+        format!("flood {lines}"),
+        "the echo"
+    );
+    if reading == Reading::Late {
+        sleep(secs(5));
+    }
+    for number in 1..=lines {
+        let line = uart.read_line().within(secs(60)).wait()?;
+        assert_eq!(line, format!("line {number:06}"));
+        if reading == Reading::Slowly && number % 200 == 0 {
+            sleep(millis(1));
+        }
+    }
+    assert_eq!(uart.read_line().wait()?, format!("flood done {lines}"));
+    board.shutdown().wait()
+}
+
+/// A slice for every day.
+fn some(engine: BackendKind) -> usize {
+    match engine {
+        BackendKind::Renode => 2_000,
+        _ => 50_000,
+    }
+}
+
+fn many(engine: BackendKind) -> usize {
+    match engine {
+        BackendKind::Renode => 20_000,
+        _ => 1_000_000,
+    }
+}
+
+on_each_engine! {
+    fn read_quickly(engine) {
+        flood(engine, some(engine), Reading::Quickly)
+    }
+
+    fn read_slowly(engine) {
+        flood(engine, some(engine), Reading::Slowly)
+    }
+
+    #[cfg_attr(any(qemu, renode), ignore = "takes minutes: make soak")]
+    fn soak_read_quickly(engine) {
+        flood(engine, many(engine), Reading::Quickly)
+    }
+
+    #[cfg_attr(any(qemu, renode), ignore = "takes minutes: make soak")]
+    fn soak_read_slowly(engine) {
+        flood(engine, many(engine), Reading::Slowly)
+    }
+
+    #[cfg_attr(any(qemu, renode), ignore = "takes minutes: make soak")]
+    fn soak_read_late(engine) {
+        flood(engine, many(engine), Reading::Late)
+    }
+}

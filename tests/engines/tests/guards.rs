@@ -1,0 +1,63 @@
+//! What a target's description forbids, on each engine.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use engine_tests::{on_each_engine, root, sample};
+use virtual_target::config::{BackendKind, TargetConfig};
+use virtual_target::uart::ExpectError;
+use virtual_target::{Error, Result, VirtualTarget, secs};
+
+/// A board on which `pattern` must never appear, at its prompt.
+fn guarded(engine: BackendKind, pattern: &str) -> Result<VirtualTarget> {
+    let mut config = TargetConfig::from_file(root().join("fixtures/stm32f4.yaml"))?;
+    config.forbid = vec![pattern.to_owned()];
+    let board = VirtualTarget::from_config(config)
+        .backend(engine)
+        .firmware(sample("shell.elf"))
+        .boot()
+        .wait()?;
+    board.uart().expect("> ").wait()?;
+    Ok(board)
+}
+
+/// Makes the firmware crash, and waits for that without an operation that could fail of it.
+fn crash(board: &VirtualTarget) -> Result<()> {
+    board.uart().send_line("panic").wait()?;
+    while !board.uart().transcript_text()?.contains("HardFault at") {
+        std::thread::yield_now();
+    }
+    Ok(())
+}
+
+on_each_engine! {
+    fn what_is_forbidden_fails_the_operation_under_way(engine) {
+        let board = guarded(engine, "re:HardFault at 0x[0-9a-f]+")?;
+        board.uart().send_line("ping").wait()?;
+        board.uart().expect_line("pong").wait()?;
+        board.uart().send_line("panic").wait()?;
+        let error = board.uart().expect_line("pong").within(secs(60)).wait().unwrap_err();
+        match error {
+            Error::Expect(error) => assert!(matches!(*error, ExpectError::Forbidden { .. }), "{error}"),
+            other => panic!("{other}"),
+        }
+        // It was noticed: the end is peaceful.
+        board.shutdown().wait()
+    }
+
+    fn what_nobody_noticed_fails_the_shutdown(engine) {
+        let board = guarded(engine, "HardFault")?;
+        crash(&board)?;
+        let error = board.shutdown().wait().unwrap_err().to_string();
+        assert!(error.contains(r#"the forbidden pattern "HardFault" appeared, noticed by the end of the test"#), "{error}");
+        Ok(())
+    }
+
+    fn what_nobody_noticed_fails_the_drop(engine) {
+        let board = guarded(engine, "HardFault")?;
+        crash(&board)?;
+        let panicked = catch_unwind(AssertUnwindSafe(|| drop(board))).unwrap_err();
+        let message = panicked.downcast_ref::<String>().map_or("", String::as_str);
+        assert!(message.contains(r#"the forbidden pattern "HardFault" appeared"#), "{message}");
+        Ok(())
+    }
+}
