@@ -261,6 +261,14 @@ impl Victim {
     }
 }
 
+impl Drop for Victim {
+    /// One that did not come as far as to end.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// How a victim ended, and how long it took then until nothing was left.
 #[derive(Debug)]
 pub struct Ended {
