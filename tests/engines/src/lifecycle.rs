@@ -35,7 +35,7 @@ impl Table {
         cells.filter(|cell| cell.is_err()).count()
     }
 
-    /// The longest that anything was left after a `kill -9`.
+    /// The longest that anything was left after a signal, `kill -9` first of all.
     pub fn killed(&self) -> Duration {
         let kills = self
             .rows
