@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test examples lint api package firmware soak figures evidence
+.PHONY: demo test examples lint api package firmware soak figures lifecycle evidence
 
 ## Boots the shell sample and talks to it, on Renode if it is there, else on QEMU.
 demo:
@@ -53,5 +53,17 @@ soak:
 ## Measures and writes target/figures.json.
 figures:
 	@scripts/setup qemu
+	@$(CARGO) build --quiet --release -p engine-tests --bins
 	@$(CARGO) run --quiet --release -p engine-tests --bin figures
 	@$(CARGO) bench --quiet --bench expect
+
+## Every way to end and every fault, on every engine that is there, as a table.
+lifecycle:
+	@scripts/setup qemu
+	@$(CARGO) build --quiet --release -p engine-tests --bins
+	@$(CARGO) run --quiet --release -p engine-tests --bin lifecycle
+
+## The tests and figures on the real Renode, for docs/evidence; commit what it writes.
+evidence:
+	@scripts/setup nextest
+	@scripts/evidence

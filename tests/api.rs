@@ -2,7 +2,8 @@
 //!
 //! The listing is made from the sources: whatever is plainly `pub`, without bodies and
 //! documentation. Nothing else is, in code that is not public: `unreachable_pub`
-//! sees to that. `make api` writes it anew.
+//! sees to that. What macros make, such as the errors' `Debug`, is not seen.
+//! `make api` writes it anew.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -149,7 +149,10 @@ fn serve(file: &Path, limits: Vec<usize>) -> String {
 #[test]
 fn a_file_from_elsewhere_is_installed_once() {
     let setting = Setting::new();
+    let is_there = || setting.command("", "--installed").status().unwrap();
+    assert!(!is_there().success());
     setting.assert_installed(&setting.install_archive().output().unwrap());
+    assert!(is_there().success());
     let again = setting.command("", "").output().unwrap();
     assert!(
         String::from_utf8_lossy(&again.stdout).contains("is already in"),

@@ -10,7 +10,7 @@
 
 volatile uint32_t uart_overruns;
 
-static uint8_t ring[RING_SIZE];
+static volatile uint8_t ring[RING_SIZE]; // volatile: a byte is read before it counts as taken
 static volatile uint32_t received; // counts bytes put in, by the interrupt handler only
 static volatile uint32_t taken;    // counts bytes taken out, by the program only
 static volatile bool stalled;      // the ring was full and the receive interrupt is off

@@ -55,6 +55,9 @@ pub(crate) trait Backend: Send {
     /// Resets a running board, as its reset pin does.
     fn reset(&mut self) -> Outcome<'_>;
 
+    /// Has the emulator do a command of the user's own; what it said.
+    fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>>;
+
     /// How the emulator ended, if it was started and has ended by itself.
     fn ended(&self) -> Option<Arc<EmulatorDeath>>;
 

@@ -45,6 +45,18 @@ pub enum ConfigError {
         /// What is wrong and what would be right.
         message: String,
     },
+    /// A test sends a monitor command and the target's description does not allow it.
+    #[error(
+        "{}: the monitor command `{command}` is not allowed, because such commands can read and write \
+         files of this host; add `allow_raw_monitor: true` if the test may do that",
+        file.display()
+    )]
+    RawMonitor {
+        /// The file, or `<yaml>` for text.
+        file: PathBuf,
+        /// The command.
+        command: String,
+    },
     /// An environment variable that overrides the file has a value that means nothing.
     #[error("{variable} is `{value}`; it must be {allowed}, or not set")]
     Environment {

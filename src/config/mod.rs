@@ -259,6 +259,17 @@ impl TargetConfig {
         })
     }
 
+    /// Checks that tests may send monitor commands such as `command`.
+    pub(crate) fn raw_monitor(&self, command: &str) -> Result<(), ConfigError> {
+        if self.allow_raw_monitor {
+            return Ok(());
+        }
+        Err(ConfigError::RawMonitor {
+            file: self.source.clone(),
+            command: command.to_owned(),
+        })
+    }
+
     fn read(text: &str, source: &Path, base_dir: &Path) -> Result<Self, ConfigError> {
         let base_dir =
             absolute_dir(base_dir).map_err(|error| ConfigError::unreadable(source, error))?;

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{CustodyError, reaper};
 
@@ -23,7 +23,8 @@ pub(crate) struct PrivateDir {
     /// Its plain name, where that is not its own.
     link: Option<PathBuf>,
     owner: u32,
-    removed: AtomicBool,
+    /// Held while it is removed: who comes second returns when it is gone.
+    removed: Mutex<bool>,
 }
 
 impl PrivateDir {
@@ -38,7 +39,7 @@ impl PrivateDir {
             directory,
             link: None,
             owner: std::process::id(),
-            removed: AtomicBool::new(false),
+            removed: Mutex::new(false),
         };
         if !is_plain(&parent) {
             let link = make(Path::new(PLAIN), |link| symlink(&private.directory, link))?;
@@ -54,17 +55,25 @@ impl PrivateDir {
 
     /// Removes the directory with all that is in it; a no-op the second time.
     pub(crate) fn remove(&self) {
-        if std::process::id() != self.owner || self.removed.swap(true, Ordering::SeqCst) {
+        if std::process::id() != self.owner {
+            return;
+        }
+        let mut removed = self.removed();
+        if std::mem::replace(&mut *removed, true) {
             return;
         }
         if let Some(link) = &self.link {
             gone(link, std::fs::remove_file(link));
         }
-        gone(&self.directory, std::fs::remove_dir_all(&self.directory));
+        gone(&self.directory, remove_all(&self.directory));
     }
 
     pub(super) fn is_removed(&self) -> bool {
-        self.removed.load(Ordering::SeqCst)
+        *self.removed()
+    }
+
+    fn removed(&self) -> MutexGuard<'_, bool> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -88,6 +97,19 @@ fn make(parent: &Path, create: impl Fn(&Path) -> io::Result<()>) -> Result<PathB
             }
         }
     }
+}
+
+/// Removes a directory to which a boot that has just been dropped may still be
+/// adding its last file, on the I/O thread.
+fn remove_all(directory: &Path) -> io::Result<()> {
+    const LATECOMERS: usize = 100;
+    for _ in 0..LATECOMERS {
+        match std::fs::remove_dir_all(directory) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            removed => return removed,
+        }
+    }
+    std::fs::remove_dir_all(directory)
 }
 
 /// What could not be removed stays registered: the reaper tries again when this process ends.

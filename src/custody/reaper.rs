@@ -6,6 +6,11 @@
 //! runs in a process group of its own, ignores the signals of terminals and
 //! test runners, and inherits no stdio, so that nobody waits for it.
 //!
+//! A child that other code has forked, without an `exec`, holds a copy of that
+//! pipe: end-of-file would have to wait for it. On Linux the system therefore
+//! also signals the reaper when its parent dies, by `setpriv` (util-linux) where
+//! that is installed.
+//!
 //! Should the reaper itself be killed, a new one is started at once and told
 //! everything again.
 
@@ -14,7 +19,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 
 use super::CustodyError;
 
@@ -27,12 +32,30 @@ pub(super) enum Ward {
     Path(PathBuf),
 }
 
-const SCRIPT: &str = r#"
+/// Has the script (`$1`) signalled when its parent (`$2`) dies, where the system can.
+/// URG does nothing to a program that does not ask for it, so it may come early.
+const START: &str = r#"
+setpriv --pdeathsig URG true && exec setpriv --pdeathsig URG /bin/sh -c "$1" "$0" "$2"
+exec /bin/sh -c "$1" "$0"
+"#;
+
+/// `$1` is the parent, if its death is signalled. The mark `end` goes through the
+/// pipe, behind whatever the parent has written.
+pub(super) const SCRIPT: &str = r#"
 trap '' HUP INT QUIT TERM PIPE
+orphaned() { signalled=1; echo end >/proc/self/fd/0; }
+trap orphaned URG
+if [ "$1" ]; then
+    read -r pid name state parent rest </proc/$$/stat
+    [ "$parent" = "$1" ] || orphaned
+    shift
+fi
 groups=' '
-while IFS= read -r line; do
+while IFS= read -r line || [ "$signalled" ]; do
+    signalled=
     value=${line#* }
     case ${line%% *} in
+    end) break ;;
     +group) groups="$groups$value " ;;
     -group) groups="${groups%% "$value" *} ${groups#* "$value" }" ;;
     +path) set -- "$@" "$value" ;;
@@ -111,28 +134,41 @@ impl Reaper {
 
     fn restart(&mut self) -> io::Result<()> {
         self.line = None;
-        let mut child = start()?;
-        let Some(mut stdin) = child.stdin.take() else {
-            return Err(io::Error::other("no pipe to it"));
-        };
-        for ward in &self.wards {
-            stdin.write_all(&message('+', ward))?;
-        }
-        self.line = Some(Line {
-            stdin,
-            reaper: child.id(),
-            owner: std::process::id(),
-        });
+        // The system takes the end of the starting thread for that of the parent:
+        // the reaper is started by the thread that outlives it.
+        let (sender, started) = mpsc::sync_channel(1);
         std::thread::Builder::new()
             .name("virtual-target-reaper".into())
-            .spawn(move || replace_when_dead(child))?;
+            .spawn(move || keep(&sender))?;
+        let gone = |_| Err(io::Error::other("the thread that starts it is gone"));
+        let mut line = started.recv().unwrap_or_else(gone)?;
+        for ward in &self.wards {
+            line.stdin.write_all(&message('+', ward))?;
+        }
+        self.line = Some(line);
         Ok(())
     }
 }
 
-fn start() -> io::Result<Child> {
-    Command::new("/bin/sh")
-        .args(["-c", SCRIPT, "virtual-target-reaper"])
+/// Starts a reaper, hands over the way to it, and waits for its end.
+fn keep(started: &mpsc::SyncSender<io::Result<Line>>) {
+    // Whoever has asked waits for the answer, so sending does not fail.
+    match start() {
+        Ok((child, line)) => {
+            let _ = started.send(Ok(line));
+            replace_when_dead(child);
+        }
+        Err(error) => {
+            let _ = started.send(Err(error));
+        }
+    }
+}
+
+fn start() -> io::Result<(Child, Line)> {
+    let owner = std::process::id();
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", START, "virtual-target-reaper", SCRIPT])
+        .arg(owner.to_string())
         .current_dir("/")
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
@@ -141,7 +177,19 @@ fn start() -> io::Result<Child> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0)
-        .spawn()
+        .spawn()?;
+    let Some(stdin) = child.stdin.take() else {
+        return Err(io::Error::other("no pipe to it"));
+    };
+    let reaper = child.id();
+    Ok((
+        child,
+        Line {
+            stdin,
+            reaper,
+            owner,
+        },
+    ))
 }
 
 /// Waits for the reaper's death, which nobody but an attacker or the OOM killer

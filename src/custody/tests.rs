@@ -96,3 +96,67 @@ fn a_released_custody_takes_nothing_more() {
     custody.release();
     assert!(matches!(custody.private_dir(), Err(CustodyError::Released)));
 }
+
+#[test]
+fn behind_a_gate_that_is_dropped_nothing_runs() {
+    let (stdin, gate) = std::io::pipe().unwrap();
+    let (mut stdout, theirs_out) = std::io::pipe().unwrap();
+    let gated = launch::Gated::spawn(Launch {
+        program: "/bin/sh".into(),
+        args: vec!["-c".into(), "echo it runs".into()],
+        env: std::env::vars_os().collect(),
+        gate: gate.into(),
+        stdin: stdin.into(),
+        stderr: theirs_out.try_clone().unwrap().into(),
+        stdout: theirs_out.into(),
+        aside: false,
+    });
+    let mut gated = gated.unwrap();
+    drop(gated.gate);
+    gated.child.wait().unwrap();
+    let mut said = String::new();
+    stdout.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "");
+}
+
+/// As it is where no signal tells the helper of its parent's end.
+#[test]
+fn at_end_of_file_the_helper_kills_and_removes_what_it_was_told() {
+    use std::os::unix::process::CommandExt;
+    use std::process::{Command, Stdio};
+
+    let directory = tempfile::tempdir().unwrap();
+    let [kept, gone] = ["kept", "gone"].map(|name| directory.path().join(name));
+    fs::create_dir(&kept).unwrap();
+    fs::create_dir(&gone).unwrap();
+    let sleeper = || {
+        Command::new("sleep")
+            .arg("600")
+            .process_group(0)
+            .spawn()
+            .unwrap()
+    };
+    let (mut spared, mut killed) = (sleeper(), sleeper());
+    let mut helper = Command::new("/bin/sh")
+        .args(["-c", reaper::SCRIPT, "virtual-target-reaper"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let told = format!(
+        "+group {0}\n+path {1}\n+group {2}\n+path {3}\n-group {0}\n-path {1}\n",
+        spared.id(),
+        kept.display(),
+        killed.id(),
+        gone.display()
+    );
+    let mut stdin = helper.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, told.as_bytes()).unwrap();
+    drop(stdin);
+    helper.wait().unwrap();
+    assert!(!killed.wait().unwrap().success());
+    assert!(!gone.exists());
+    assert!(kept.exists());
+    assert!(spared.try_wait().unwrap().is_none());
+    spared.kill().unwrap();
+    spared.wait().unwrap();
+}

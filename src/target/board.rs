@@ -10,7 +10,7 @@ use super::PowerError;
 use super::slots::Slot;
 use crate::backend::{Backend, EmulatorError, Engine, Outcome};
 use crate::custody::Custody;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::firmware::Firmware;
 use crate::uart::Port;
 
@@ -120,23 +120,34 @@ impl Board {
     }
 
     pub(super) async fn reset(&mut self, limit: Duration) -> Result<()> {
-        const OPERATION: &str = "reset";
-        if let Power::Off(why) = &self.power {
-            return Err(Error::Power(PowerError::Off {
-                operation: OPERATION,
-                machine: self.machine.clone(),
-                why: why.unwrap_or("the target is off"),
-            }));
-        }
-        if let Some(death) = self.backend.ended() {
-            return Err(Error::Power(PowerError::Dead {
-                operation: OPERATION,
-                machine: self.machine.clone(),
-                death,
-            }));
-        }
+        self.must_run("reset")?;
         self.change(RESET, limit, |backend, _| backend.reset())
             .await
+    }
+
+    pub(super) async fn monitor(&mut self, command: &str) -> Result<String> {
+        self.must_run("send a monitor command to")?;
+        Ok(self.backend.monitor(command).await?)
+    }
+
+    /// Checks that the board is on and its emulator runs, as `operation` needs it.
+    fn must_run(&self, operation: &'static str) -> Result<(), PowerError> {
+        let machine = || self.machine.clone();
+        if let Power::Off(why) = &self.power {
+            return Err(PowerError::Off {
+                operation,
+                machine: machine(),
+                why: why.unwrap_or("the target is off"),
+            });
+        }
+        match self.backend.ended() {
+            Some(death) => Err(PowerError::Dead {
+                operation,
+                machine: machine(),
+                death,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Does what `act` does within `limit`. Should it fail or be dropped midway, the board is off.

@@ -209,6 +209,33 @@ impl VirtualTarget {
         self.operation(|shared, _| async move { Ok(shared.board.lock().await.is_on()) })
     }
 
+    /// Has Renode do a monitor command, such as `sysbus.cpu PC`; what it printed.
+    ///
+    /// Monitor commands can read and write files of this host and run programs, so
+    /// the description has to say `allow_raw_monitor: true`. Limited by
+    /// `timeouts.command`, 30 s by default.
+    ///
+    /// # Errors
+    /// * [`ConfigError::RawMonitor`](crate::config::ConfigError::RawMonitor) without that permission.
+    /// * [`PowerError`] when the board is off.
+    /// * [`EmulatorError`](crate::EmulatorError): Renode refused it (with the reason), it is
+    ///   not plain ASCII on one line, or the engine is QEMU.
+    ///
+    /// ```no_run
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let board = virtual_target::VirtualTarget::from_yaml("board.yaml").boot().wait()?;
+    /// let pc = board.monitor("sysbus.cpu PC").wait()?;
+    /// assert!(pc.starts_with("0x8"), "the program counter is {pc}, outside the flash");
+    /// # Ok(()) }
+    /// ```
+    pub fn monitor(&self, command: impl Into<String>) -> Operation<String> {
+        let command = command.into();
+        self.operation(|shared, _| async move {
+            shared.config.raw_monitor(&command)?;
+            shared.board.lock().await.monitor(&command).await
+        })
+    }
+
     /// Ends the target and waits until nothing of it is left.
     ///
     /// Dropping the target does the same, but can report a guard that found

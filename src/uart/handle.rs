@@ -114,7 +114,9 @@ impl Uart {
     /// ```
     pub fn over_fd(fd: impl Into<OwnedFd>) -> Result<Self> {
         let fd = fd.into();
-        Self::attach(|transcript| Link::over_fds(fd.try_clone()?, fd, transcript, Duration::ZERO))
+        Self::attach(|transcript| {
+            Link::over_fds(fd.try_clone()?, fd, transcript, Duration::ZERO, None)
+        })
     }
 
     fn attach(

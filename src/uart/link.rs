@@ -15,11 +15,12 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::lock;
+use super::pace::{Pace, Paced};
 use super::transcript::{Ending, Transcript};
 use crate::runtime;
 
@@ -70,11 +71,13 @@ impl Link {
     /// Attaches descriptors, which become non-blocking.
     ///
     /// A backend has `grace` to say why its stream ended before it counts as closed.
+    /// Writing keeps to `pace`, if there is one.
     pub(super) fn over_fds(
         read: OwnedFd,
         write: OwnedFd,
         transcript: &Arc<Transcript>,
         grace: Duration,
+        pace: Option<Pace>,
     ) -> io::Result<Self> {
         let io_thread = runtime::handle().map_err(io::Error::other)?;
         let _entered = io_thread.enter();
@@ -89,7 +92,7 @@ impl Link {
         let sink = register(write)?;
         let (jobs, queue) = mpsc::unbounded_channel();
         let reader = io_thread.spawn(read_fd(Arc::clone(&source), grace));
-        let writer = io_thread.spawn(write_all(queue, Sink(sink)));
+        let writer = io_thread.spawn(write_all(queue, Paced::new(Sink(sink), pace)));
         Ok(Self {
             jobs,
             tasks: [reader.abort_handle(), writer.abort_handle()],
@@ -106,7 +109,7 @@ impl Link {
         let (read, write) = tokio::io::split(stream);
         let (jobs, queue) = mpsc::unbounded_channel();
         let reader = io_thread.spawn(read_stream(read, Arc::clone(transcript)));
-        let writer = io_thread.spawn(write_all(queue, write));
+        let writer = io_thread.spawn(write_all(queue, Paced::new(write, None)));
         Ok(Self {
             jobs,
             tasks: [reader.abort_handle(), writer.abort_handle()],
@@ -236,14 +239,16 @@ async fn read_stream(mut stream: impl AsyncRead + Unpin, transcript: Arc<Transcr
     }
 }
 
-async fn write_all(mut jobs: mpsc::UnboundedReceiver<Job>, mut sink: impl AsyncWrite + Unpin) {
+async fn write_all<S>(mut jobs: mpsc::UnboundedReceiver<Job>, mut sink: Paced<S>)
+where
+    S: AsyncWrite + Unpin,
+{
     while let Some(job) = jobs.recv().await {
-        let written = match sink.write_all(&job.bytes).await {
-            Ok(()) => sink.flush().await,
-            Err(e) => Err(e),
-        };
+        let written = sink.write_all(&job.bytes).await;
         // Whoever sent it may have gone; it is written all the same.
         drop(job.written.send(written));
+        // Nobody waits for this, so that what is sent next can go at once.
+        sink.catch_up().await;
     }
 }
 

@@ -21,6 +21,7 @@ mod matched;
 #[cfg(test)]
 mod model;
 mod operations;
+mod pace;
 mod pattern;
 mod port;
 mod search;
@@ -36,6 +37,7 @@ pub use error::ExpectError;
 pub use handle::Uart;
 pub use lines::{BlockingLines, Lines};
 pub use matched::{Group, Match};
+pub(crate) use pace::Pace;
 pub use pattern::{IntoPattern, Pattern, PatternError};
 pub(crate) use port::{Port, Settings};
 pub use session::UartStream;

@@ -20,6 +20,7 @@ use super::error::ExpectError;
 use super::handle::Uart;
 use super::link::Link;
 use super::lock;
+use super::pace::Pace;
 use super::pattern::Pattern;
 use super::transcript::{Ending, Limits, Transcript};
 use crate::report::{Console, Report};
@@ -123,15 +124,15 @@ impl Port {
     }
 
     /// The board starts anew on this stream, which both brings what it puts
-    /// out and takes what is sent to it.
-    pub(crate) fn attach(&self, stream: impl Into<OwnedFd>) -> io::Result<()> {
+    /// out and takes what is sent to it; no faster than `pace`, if there is one.
+    pub(crate) fn attach(&self, stream: impl Into<OwnedFd>, pace: Option<Pace>) -> io::Result<()> {
         let read = stream.into();
         let write = read.try_clone()?;
         self.detach(Ending::Stopped(STARTED_ANEW));
         self.shared
             .transcript
             .begin_segment(Ending::Stopped(STARTED_ANEW));
-        let link = Link::over_fds(read, write, &self.shared.transcript, GRACE)?;
+        let link = Link::over_fds(read, write, &self.shared.transcript, GRACE, pace)?;
         *lock(&self.shared.link) = Some(link);
         Ok(())
     }
@@ -195,7 +196,7 @@ mod tests {
 
     fn attach(port: &Port) -> UnixStream {
         let (ours, board) = UnixStream::pair().unwrap();
-        port.attach(ours).unwrap();
+        port.attach(ours, None).unwrap();
         board
     }
 

@@ -112,7 +112,7 @@ impl Task for Send {
             uart: self.uart.name.clone(),
             wanted: self.describe(),
             waited: self.deadline.waited(),
-            seen: "its other end does not read".to_owned(),
+            seen: "its other end does not take it, or not so fast (a serial line takes some 11 bytes in a millisecond)".to_owned(),
         }
         .into()))
     }

@@ -7,7 +7,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(renode, qemu)");
+    println!("cargo::rustc-check-cfg=cfg(mounts, renode, qemu)");
     for variable in [
         "PATH",
         "VTARGET_RENODE",
@@ -16,6 +16,9 @@ fn main() {
         "XDG_CACHE_HOME",
     ] {
         println!("cargo::rerun-if-env-changed={variable}");
+    }
+    if may_mount() {
+        println!("cargo::rustc-cfg=mounts");
     }
     let required = env::var("VTARGET_REQUIRE").unwrap_or_default();
     for required in required.split(',').filter(|name| !name.is_empty()) {
@@ -36,8 +39,19 @@ fn main() {
             println!(
                 "cargo::error=VTARGET_REQUIRE asks for {cfg}, but {variable} names no program and there is no {program} in PATH"
             );
+        } else {
+            println!(
+                "cargo::warning=no {cfg}: its tests are ignored ({variable} names no program and there is no {program} in PATH)"
+            );
         }
     }
+}
+
+/// Whether a test may mount a small file system of its own, to fill it.
+fn may_mount() -> bool {
+    let mount = ["-m", "mount", "-t", "tmpfs", "none", "/tmp"];
+    let tried = std::process::Command::new("unshare").args(mount).output();
+    tried.is_ok_and(|tried| tried.status.success())
 }
 
 /// Whether the program is there; asks cargo to look again when that may have changed.

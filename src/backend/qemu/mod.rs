@@ -98,7 +98,7 @@ impl Qemu {
             stderr: stderr_theirs.into(),
             aside: true,
         };
-        self.port.attach(uart).map_err(io)?;
+        self.port.attach(uart, None).map_err(io)?;
         let stderr = pipe::Receiver::from_owned_fd(stderr.into()).map_err(io)?;
         self.output.clear();
         let output = self.output.clone();
@@ -239,6 +239,16 @@ impl Backend for Qemu {
             self.port.restart();
             let run = self.running.as_ref().and_then(|running| running.run);
             self.execute(STEP, "system_reset", run).await
+        })
+    }
+
+    fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {
+        Box::pin(async move {
+            Err(EmulatorError::Unsupported {
+                kind: KIND,
+                what: format!("do the monitor command `{command}`"),
+                advice: "it has no such monitor; run the target on Renode (VTARGET_BACKEND=renode)",
+            })
         })
     }
 

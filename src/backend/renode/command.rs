@@ -97,8 +97,10 @@ pub(super) struct Load {
     pub(super) file: PlainPath,
     /// Where a raw binary goes.
     pub(super) address: Option<u64>,
-    /// A Cortex-M processor, and where it finds its vectors.
-    pub(super) vectors: Option<(Name, Table)>,
+    /// What runs the firmware.
+    pub(super) processor: Option<Name>,
+    /// Where it finds its vectors, if it has to be told.
+    pub(super) vectors: Option<Table>,
 }
 
 /// Where a vector table is.
@@ -115,19 +117,24 @@ impl fmt::Display for Load {
         if let Some(address) = self.address {
             write!(f, " {address:#x}")?;
         }
-        let Some((cpu, table)) = &self.vectors else {
+        let Some(cpu) = &self.processor else {
             return Ok(());
         };
-        match table {
-            Table::At(address) => write!(f, "; $table={address:#x}")?,
-            Table::Lowest => f.write_str("; $table=`sysbus LowestLoadedAddress`")?,
+        match &self.vectors {
+            None => {}
+            Some(Table::At(address)) => write!(f, "; $table={address:#x}")?,
+            Some(Table::Lowest) => f.write_str("; $table=`sysbus LowestLoadedAddress`")?,
         }
-        write!(f, "; {cpu} VectorTableOffset $table")?;
-        if self.command == LoadCommand::SRecord {
-            // The record of the start address sets the program counter, after
-            // which Renode takes the stack pointer for set as well.
-            write!(f, "; {cpu} SP `sysbus ReadDoubleWord $table`")?;
+        if self.vectors.is_some() {
+            write!(f, "; {cpu} VectorTableOffset $table")?;
+            if self.command == LoadCommand::SRecord {
+                // The record of the start address sets the program counter, after
+                // which Renode takes the stack pointer for set as well.
+                write!(f, "; {cpu} SP `sysbus ReadDoubleWord $table`")?;
+            }
         }
+        // Renode halts a processor that has nothing to run, and a reset does not wake it.
+        write!(f, "; {cpu} IsHalted false")?;
         Ok(())
     }
 }
@@ -273,14 +280,12 @@ mod tests {
             command: LoadCommand::Binary,
             file: path.clone(),
             address: Some(0x0800_0000),
-            vectors: Some((
-                Name::peripheral("sysbus.cpu0").unwrap(),
-                Table::At(0x0800_0000),
-            )),
+            processor: Some(Name::peripheral("sysbus.cpu0").unwrap()),
+            vectors: Some(Table::At(0x0800_0000)),
         };
         assert_eq!(
             Command::on_reset(&load).as_str(),
-            r#"macro reset "sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; $table=0x8000000; sysbus.cpu0 VectorTableOffset $table""#
+            r#"macro reset "sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; $table=0x8000000; sysbus.cpu0 VectorTableOffset $table; sysbus.cpu0 IsHalted false""#
         );
         assert_eq!(
             Command::create_pty(&path).as_str(),

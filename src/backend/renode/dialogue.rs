@@ -192,3 +192,51 @@ fn reason(mut complaints: Vec<String>) -> String {
     }
     complaints.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a console may show, and what it should not.
+    fn piece() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..8),
+            prop::sample::select(vec![
+                "\x1b[33;1m(m) \x1b[0m",
+                "\x1b[31;1m(monitor) ",
+                "\x1b[;031m",
+                "\x1b[",
+                "a; echo \"vt-000001\"\n\r",
+                "b; echo \"vt-000002\"\n\r",
+                "vt-000001\r\r\n",
+                "vt-000002\r\r\n",
+                "\r\n",
+            ])
+            .prop_map(|text| text.as_bytes().to_vec()),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_shown_makes_it_panic_or_answer_too_often(
+            pieces in prop::collection::vec(piece(), 0..40),
+        ) {
+            let mut dialogue = Dialogue::default();
+            dialogue.send("a");
+            dialogue.send("b");
+            let bytes = pieces.concat();
+            let turns = bytes.iter().filter_map(|&byte| dialogue.push(byte));
+            let (mut greeted, mut settled) = (0, 0);
+            for turn in turns {
+                match turn {
+                    Turn::Ready(_) => greeted += 1,
+                    Turn::Settled(_) => settled += 1,
+                    Turn::Stray(_) => {}
+                }
+            }
+            prop_assert!(greeted <= 1 && settled <= 2);
+        }
+    }
+}

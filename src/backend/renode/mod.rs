@@ -10,11 +10,11 @@
 mod clock;
 mod command;
 mod command_line;
-mod cortex_m;
 mod dialogue;
 mod last_words;
 mod monitor;
 mod platform;
+mod processor;
 mod program;
 mod pty;
 mod screen;
@@ -30,9 +30,10 @@ use crate::config::{ConfigError, LoadCommand, Platform, RenodeConfig, TargetConf
 use crate::custody::Custody;
 use crate::firmware::{self, Firmware, Format};
 use crate::runtime::Clock;
-use crate::uart::Port;
+use crate::uart::{Pace, Port};
 use clock::GuestClock;
 use command::{Command, Load, Name, Table};
+use processor::Processor;
 use session::{Logs, Session, plain};
 
 pub(crate) use program::find;
@@ -42,6 +43,14 @@ const KIND: EngineKind = EngineKind::Renode;
 const SETTING_UP: &str = "setting up the board";
 const LOADING: &str = "loading the firmware";
 const RESETTING: &str = "resetting the board";
+
+/// How fast bytes go to the guest, in its own time: as over the usual console
+/// line, 115200 baud. What Renode is given faster than the guest runs waits inside
+/// it, at a cost that grows with the square of what waits.
+const BYTES_PER_SECOND: u32 = 115_200 / 10;
+
+/// How many go at once: cheap to have waiting, and enough for every line that is typed.
+const BURST: usize = 256;
 
 /// A board played by Renode.
 pub(crate) struct Renode {
@@ -53,6 +62,8 @@ pub(crate) struct Renode {
     port: Port,
     logs: Logs,
     session: Option<Session>,
+    /// What runs the firmware, known once the board is set up.
+    processor: Option<Processor>,
     /// Whether the board has been let go since power-on.
     runs: bool,
 }
@@ -73,6 +84,7 @@ impl Renode {
             port,
             logs: Logs::default(),
             session: None,
+            processor: None,
             runs: false,
         })
     }
@@ -85,7 +97,7 @@ impl Renode {
         self.runs = false;
         let session = self.session.insert(session);
         self.version = Some(session.greeted(greeting).await?);
-        self.set_up().await?;
+        self.processor = self.set_up().await?;
         self.extra_commands().await?;
         match firmware {
             Some(firmware) => self.load(firmware).await,
@@ -94,26 +106,39 @@ impl Renode {
     }
 
     /// The board and its UART, up to where the user's own commands come.
-    async fn set_up(&self) -> Result<(), EmulatorError> {
+    async fn set_up(&self) -> Result<Option<Processor>, EmulatorError> {
         let Some(session) = &self.session else {
-            return Ok(());
+            return Ok(None);
         };
         let directory = session.directory();
         let link = directory.join("uart");
         let commands = [
-            Command::log_to(&plain(&directory.join("renode.log"))?),
+            Command::log_to(&plain(&session.log_file())?),
             Command::create_machine(&Name::machine(&self.config.machine_name)?),
             load_platform(&self.board.platform, directory)?,
             Command::create_pty(&plain(&link)?),
             Command::connect(&Name::peripheral(&self.board.uart)?),
         ];
         session.run_all(SETTING_UP, &commands).await?;
+        let peripherals = session.run(SETTING_UP, &Command::peripherals()).await?;
         let io = |source| EmulatorError::Io {
             step: "opening the UART's pseudo-terminal",
             source,
         };
         // Before any other command: one of the user's may let the board run.
-        self.port.attach(pty::open(&link).map_err(io)?).map_err(io)
+        let pace = Pace {
+            clock: self.guest_clock(session),
+            burst: BURST,
+            bytes_per_second: BYTES_PER_SECOND,
+        };
+        let stream = pty::open(&link).map_err(io)?;
+        self.port.attach(stream, Some(pace)).map_err(io)?;
+        Ok(processor::first(&peripherals.text)?)
+    }
+
+    fn guest_clock(&self, session: &Session) -> Arc<dyn Clock> {
+        let monitor = session.monitor().clone();
+        Arc::new(GuestClock::new(monitor, self.config.timeouts.command))
     }
 
     async fn extra_commands(&self) -> Result<(), EmulatorError> {
@@ -139,6 +164,7 @@ impl Renode {
         let Some(session) = &self.session else {
             return Ok(());
         };
+        self.fits(firmware)?;
         let place = || format!("firmware {:?}", firmware.path());
         let staged = firmware::stage(firmware.path(), session.directory(), "firmware");
         let file = staged.map_err(|source| EmulatorError::Io {
@@ -158,7 +184,8 @@ impl Renode {
                 .config
                 .load_address
                 .filter(|_| command == LoadCommand::Binary),
-            vectors: self.vectors(session, command).await?,
+            processor: self.processor.as_ref().map(|it| it.name.clone()),
+            vectors: self.vectors(command),
         };
         let on_reset = Command::on_reset(&load);
         if self.runs {
@@ -176,22 +203,40 @@ impl Renode {
         Ok(())
     }
 
-    /// Where the first Cortex-M finds its vectors, if it has to be told: Renode
-    /// looks for them by itself only in an ELF file. Other processors of a board
-    /// are started by the first one.
-    async fn vectors(
-        &self,
-        session: &Session,
-        command: LoadCommand,
-    ) -> Result<Option<(Name, Table)>, EmulatorError> {
-        let table = match (self.config.load_address, command) {
-            (Some(address), _) => Table::At(address),
-            (None, LoadCommand::Elf | LoadCommand::SymbolsFrom) => return Ok(None),
-            (None, _) => Table::Lowest,
+    /// Whether `firmware` is built for the board's processor, as far as both say what they are.
+    fn fits(&self, firmware: &Firmware) -> Result<(), EmulatorError> {
+        let Some(processor) = &self.processor else {
+            return Ok(());
         };
-        let peripherals = session.run(LOADING, &Command::peripherals()).await?;
-        let processors = cortex_m::processors(&peripherals.text)?;
-        Ok(processors.into_iter().next().map(|cpu| (cpu, table)))
+        match (firmware.architecture(), processor.architecture) {
+            (Some(built_for), Some(expected)) if built_for != expected => {
+                Err(EmulatorError::Unsupported {
+                    kind: KIND,
+                    what: format!(
+                        "run the firmware {:?} on {}: it is for {built_for}, and the board's {} is a {} ({expected})",
+                        firmware.path(),
+                        self.config.machine_name,
+                        processor.name,
+                        processor.kind,
+                    ),
+                    advice: "build it for the board, or correct `platform:`",
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where a Cortex-M finds its vectors, if it has to be told: Renode looks
+    /// for them by itself only in an ELF file.
+    fn vectors(&self, command: LoadCommand) -> Option<Table> {
+        if !self.processor.as_ref()?.is_cortex_m() {
+            return None;
+        }
+        match (self.config.load_address, command) {
+            (Some(address), _) => Some(Table::At(address)),
+            (None, LoadCommand::Elf | LoadCommand::SymbolsFrom) => None,
+            (None, _) => Some(Table::Lowest),
+        }
     }
 }
 
@@ -268,16 +313,25 @@ impl Backend for Renode {
         })
     }
 
+    fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {
+        Box::pin(async move {
+            let command = Command::users(command)?;
+            let Some(session) = &self.session else {
+                return Ok(String::new());
+            };
+            let answer = session.run("doing a monitor command", &command).await?;
+            let complaints = answer.warnings.iter().map(String::as_str);
+            let said: Vec<&str> = [answer.text.trim()].into_iter().chain(complaints).collect();
+            Ok(said.join("\n").trim().to_owned())
+        })
+    }
+
     fn ended(&self) -> Option<Arc<EmulatorDeath>> {
         self.session.as_ref()?.ended()
     }
 
     fn clock(&self) -> Option<Arc<dyn Clock>> {
         let session = self.session.as_ref()?;
-        let monitor = session.monitor().clone();
-        Some(Arc::new(GuestClock::new(
-            monitor,
-            self.config.timeouts.command,
-        )))
+        Some(self.guest_clock(session))
     }
 }

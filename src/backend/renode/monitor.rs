@@ -63,6 +63,8 @@ struct State {
 struct Waiting {
     number: u64,
     command: String,
+    /// Whether it belongs into the report.
+    noted: bool,
     answer: oneshot::Sender<Verdict>,
 }
 
@@ -108,11 +110,16 @@ impl Monitor {
         let mut state = self.shared.lock();
         let line = state.dialogue.send(command.as_str());
         let number = state.dialogue.sent();
-        self.shared.write_down(number, "<", command.as_str());
+        // The clock is read over and over; that would push out everything else.
+        let noted = *command != Command::elapsed_time();
+        if noted {
+            self.shared.write_down(number, "<", command.as_str());
+        }
         if !state.closed {
             state.waiting.push_back(Waiting {
                 number,
                 command: command.as_str().to_owned(),
+                noted,
                 answer: sender,
             });
             // Fails only when Renode's input is closed, of which the reader tells.
@@ -186,11 +193,13 @@ async fn read(
                 }
                 Some(Turn::Settled(verdict)) => {
                     if let Some(waiting) = state.waiting.pop_front() {
-                        let answer = match &verdict {
-                            Ok(answer) => answer.to_string(),
-                            Err(refusal) => format!("{refusal:?}"),
-                        };
-                        shared.write_down(waiting.number, ">", &answer);
+                        if waiting.noted {
+                            let answer = match &verdict {
+                                Ok(answer) => answer.to_string(),
+                                Err(refusal) => format!("{refusal:?}"),
+                            };
+                            shared.write_down(waiting.number, ">", &answer);
+                        }
                         settle(waiting, verdict);
                     }
                 }

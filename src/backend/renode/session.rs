@@ -3,6 +3,8 @@
 //! Sends commands and says what it means when one is not done. Knows nothing of
 //! which commands make a board.
 
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,8 +82,10 @@ impl Session {
         let words = LastWords::new(output.clone());
         let (monitor, greeting, reading) =
             Monitor::new(from_renode, to_renode, words, logs.dialogue.clone());
-        let drained = async {
+        let (log, written) = (log_file(private.path()), output.clone());
+        let drained = async move {
             tokio::join!(reading, errors);
+            append_log(&log, &written);
         };
         let emulator = Emulator::start(KIND, custody, launch, output.clone(), drained, port)?;
         let session = Self {
@@ -263,6 +267,11 @@ impl Session {
         self.private.path()
     }
 
+    /// Where Renode writes its log.
+    pub(super) fn log_file(&self) -> PathBuf {
+        log_file(self.directory())
+    }
+
     /// How Renode ended, if it has ended by itself.
     pub(super) fn ended(&self) -> Option<Arc<EmulatorDeath>> {
         self.emulator.ended()
@@ -273,6 +282,35 @@ impl Session {
         self.emulator.end().await;
         self.private.remove();
     }
+}
+
+fn log_file(private: &Path) -> PathBuf {
+    private.join("renode.log")
+}
+
+/// Adds the end of Renode's log to its last words.
+fn append_log(log: &Path, output: &OutputTail) {
+    const LINES: usize = 10;
+    // Without a log there is nothing to add: Renode may have ended before it made one.
+    let Ok(log) = tail(log) else {
+        return;
+    };
+    let log = String::from_utf8_lossy(&log);
+    let lines: Vec<&str> = log.trim_end().lines().collect();
+    let last = &lines[lines.len().saturating_sub(LINES)..];
+    if !last.is_empty() {
+        output.push(format!("the end of its log:\n{}\n", last.join("\n")).as_bytes());
+    }
+}
+
+/// The last 4 KiB of a file.
+fn tail(file: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(file)?;
+    let behind = file.metadata()?.len().saturating_sub(4 << 10);
+    file.seek(SeekFrom::Start(behind))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    Ok(tail)
 }
 
 fn refused(command: &Command, reason: String) -> EmulatorError {

@@ -1,8 +1,9 @@
-//! What a process leaves behind: its descendants, by number, and the files in its TMPDIR.
+//! What a process has and what it leaves behind: its descendants, by number, its
+//! descriptors and sockets, and the files in its TMPDIR.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A process as `/proc` shows it.
@@ -45,6 +46,21 @@ pub fn descendants(pid: u32) -> BTreeSet<i32> {
     }
 }
 
+/// The processes whose environment names `tmp`, as that of everything has that
+/// was started there.
+pub fn working_for(tmp: &Path) -> BTreeSet<i32> {
+    let mark = tmp.to_string_lossy();
+    let has_mark = |pid: &i32| {
+        fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(mark.as_ref()))
+    };
+    entries()
+        .into_iter()
+        .map(|entry| entry.pid)
+        .filter(has_mark)
+        .collect()
+}
+
 /// Those of `pids` that still run. An orphan's zombie is its new parent's business.
 pub fn running(pids: &BTreeSet<i32>) -> BTreeSet<i32> {
     let entries = entries().into_iter().filter(|entry| !entry.zombie);
@@ -54,17 +70,23 @@ pub fn running(pids: &BTreeSet<i32>) -> BTreeSet<i32> {
         .collect()
 }
 
-/// Waits up to `limit` until none of `pids` runs and `tmp` is empty; says what is left.
-pub fn gone_within(limit: Duration, pids: &BTreeSet<i32>, tmp: &Path) -> Result<Duration, String> {
+/// Waits up to `limit` until none of `pids` runs and no file of the process
+/// `owner`, whose TMPDIR is `tmp`, is there; says what is left.
+pub fn gone_within(
+    limit: Duration,
+    pids: &BTreeSet<i32>,
+    tmp: &Path,
+    owner: i32,
+) -> Result<Duration, String> {
     let since = Instant::now();
     loop {
         let processes = running(pids);
-        let files: Vec<_> = fs::read_dir(tmp)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .collect();
+        let mut files = paths(tmp, "");
+        // Where the name of TMPDIR is not plain, there is a link as well.
+        files.extend(paths(
+            Path::new("/tmp"),
+            &format!("virtual-target-{owner}-"),
+        ));
         if processes.is_empty() && files.is_empty() {
             return Ok(since.elapsed());
         }
@@ -73,8 +95,72 @@ pub fn gone_within(limit: Duration, pids: &BTreeSet<i32>, tmp: &Path) -> Result<
                 "left after {limit:?}: processes {processes:?}, files {files:?}"
             ));
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// What is in `directory` under a name that begins with `prefix`.
+pub fn paths(directory: &Path, prefix: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
+    named.map(|entry| entry.path()).collect()
+}
+
+/// How many sockets of `pids` wait for connections, from the network or on this machine.
+pub fn listening_sockets(pids: &BTreeSet<i32>) -> Result<usize, String> {
+    let mut listening = BTreeSet::new();
+    for (table, state, listens, inode) in [
+        ("tcp", 3, "0A", 9),
+        ("tcp6", 3, "0A", 9),
+        ("udp", 3, "07", 9),
+        ("udp6", 3, "07", 9),
+        ("unix", 3, "00010000", 6),
+    ] {
+        let path = format!("/proc/net/{table}");
+        // A kernel without IPv6 has no tables for it.
+        let Ok(text) = fs::read_to_string(&path) else {
+            continue;
+        };
+        for line in text.lines().skip(1) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            if fields.get(state) == Some(&listens) {
+                listening.extend(fields.get(inode).map(|inode| format!("socket:[{inode}]")));
+            }
+        }
+    }
+    let held = pids.iter().flat_map(|pid| open_files(*pid));
+    Ok(held
+        .filter(|file| listening.contains(file))
+        .collect::<BTreeSet<_>>()
+        .len())
+}
+
+/// What the descriptors of `pid` are, such as `pipe:[123]`.
+pub fn open_files(pid: i32) -> Vec<String> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let links = entries.filter_map(|entry| fs::read_link(entry.path()).ok());
+    links
+        .map(|link| link.to_string_lossy().into_owned())
+        .collect()
+}
+
+/// What this process holds: descriptors, threads, and resident memory in KiB.
+pub fn held() -> (usize, usize, u64) {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let number = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+            .unwrap_or(0)
+    };
+    let threads = number("Threads:");
+    (
+        open_files(std::process::id().cast_signed()).len(),
+        threads as usize,
+        number("VmRSS:"),
+    )
 }
 
 /// The children of this process that are an emulator: neither ended nor the cleanup helper.

@@ -1,6 +1,11 @@
 //! What the engine tests share: the samples, the boards, and a look at what is left behind.
 
+pub mod endings;
+pub mod faults;
 pub mod leftovers;
+pub mod lifecycle;
+pub mod load;
+pub mod player;
 
 use std::path::{Path, PathBuf};
 

@@ -50,10 +50,12 @@ on_each_engine! {
         let long = "n".repeat(200);
         let names = ["with space.elf", "semi;colon.elf", "quo\"te'.elf", "dol$HOME.elf", "ümläut-固件.elf",
             "comma,comma.elf", "`id`.elf", "back\\slash.elf", "-dash.elf", &long];
+        let board = bare_on(engine).build()?;
         for name in names {
             let firmware = dir.path().join(name);
             fs::copy(sample("hello.elf"), &firmware).unwrap();
-            let board = bare_on(engine).firmware(&firmware).boot().wait()?;
+            board.flash(&firmware).wait()?;
+            board.power_on().wait()?; // the first time; then the flash has restarted it
             board.uart().expect_line("Hello from hello").wait()?;
         }
         Ok(())

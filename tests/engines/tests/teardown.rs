@@ -1,172 +1,250 @@
 //! However a test process ends, nothing of it stays: no emulator, no helper, no file.
 //!
-//! Each test runs the `victim` with a TMPDIR of its own, notes its descendants,
-//! lets it end, and waits until all of them and all files are gone.
+//! The endings and how each is checked are in `engine_tests::endings`.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use engine_tests::leftovers::{descendants, gone_within};
-use engine_tests::on_each_engine;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use virtual_target::config::BackendKind;
+use engine_tests::endings::{self, ENDINGS, Ending, Victim, Way};
+use engine_tests::leftovers;
+use engine_tests::player::{self, FAKES, Player};
+use nix::sys::signal::Signal;
 
-/// What is promised after a kill -9.
-const KILLED: Duration = Duration::from_secs(5);
-
-struct Victim {
-    child: Child,
-    tmp: tempfile::TempDir,
-}
-
-impl Victim {
-    fn start(engine: BackendKind, ending: &str, adapt: impl FnOnce(&mut Command, &Path)) -> Self {
-        // A directory with everything in its name that a path may have.
-        let tmp = tempfile::Builder::new()
-            .prefix("tm p;$'\"ü-")
-            .tempdir()
-            .unwrap();
-        let engine = match engine {
-            BackendKind::Qemu => "qemu",
-            _ => "renode",
-        };
-        let mut command = Command::new(env!("CARGO_BIN_EXE_victim"));
-        command.args([engine, ending]).env("TMPDIR", tmp.path());
-        command.stdout(Stdio::piped());
-        adapt(&mut command, tmp.path());
-        let child = command.spawn().unwrap();
-        Self { child, tmp }
-    }
-
-    /// Waits for `ready`; the emulator and the helper are among the victim's descendants then.
-    fn ready(&mut self) {
-        let mut line = String::new();
-        let stdout = self.child.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n");
-    }
-
-    /// Ends it with `signal` if one is given, else lets it end; then nothing may be left after `limit`.
-    fn ends(mut self, signal: Option<Signal>, limit: Duration) -> ExitStatus {
-        let family = descendants(self.child.id());
-        if let Some(signal) = signal {
-            kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+/// Runs those of the endings that `chosen` picks; all that is wrong in one message.
+fn table(player: Player, chosen: impl Fn(&Ending) -> bool) {
+    let mut failed = Vec::new();
+    for ending in ENDINGS.into_iter().filter(chosen) {
+        if let Err(error) = endings::run(player, ending) {
+            failed.push(format!("{}: {error}", ending.name));
         }
-        let status = self.child.wait().unwrap();
-        if let Err(left) = gone_within(limit, &family, self.tmp.path()) {
-            panic!("{left}");
-        }
-        status
     }
-}
-
-fn killed_in(engine: BackendKind, state: &str) {
-    let mut victim = Victim::start(engine, state, |_, _| ());
-    victim.ready();
     assert!(
-        descendants(victim.child.id()).len() >= 2,
-        "no emulator and helper to be seen"
+        failed.is_empty(),
+        "{}:\n{}",
+        player.name(),
+        failed.join("\n")
     );
-    victim.ends(Some(Signal::SIGKILL), KILLED);
 }
 
-/// A launcher that does not `exec`, as the distributions' `renode` is.
-fn launcher(engine: BackendKind, tmp: &Path) -> (&'static str, PathBuf) {
-    let (variable, program) = match engine {
-        BackendKind::Qemu => ("VTARGET_QEMU", "qemu-system-arm"),
-        _ => ("VTARGET_RENODE", "renode"),
-    };
-    let real = match std::env::var_os(variable) {
-        Some(named) => PathBuf::from(named),
-        None => std::env::split_paths(&std::env::var_os("PATH").unwrap())
-            .map(|directory| directory.join(program))
-            .find(|path| path.is_file())
-            .unwrap(),
-    };
-    let script = tmp.with_file_name(format!(
-        "{}-launcher",
-        tmp.file_name().unwrap().to_string_lossy()
-    ));
-    fs::write(
-        &script,
-        format!("#!/bin/sh\n'{}' \"$@\"\nexit $?\n", real.display()),
-    )
-    .unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    (variable, script)
+/// The endings that differ most in what has to clean up.
+fn slice(ending: &Ending) -> bool {
+    let slice = ["return", "panic", "drop-boot", "busy", "fork-wait"];
+    slice.contains(&ending.state)
 }
 
-on_each_engine! {
-    fn kill_9_while_it_waits(engine) { killed_in(engine, "wait"); Ok(()) }
+/// As [`slice`], which it complements, so that the two together are the whole.
+fn rest(ending: &Ending) -> bool {
+    !slice(ending)
+}
 
-    fn kill_9_while_the_guest_is_busy(engine) { killed_in(engine, "busy"); Ok(()) }
+#[test]
+fn endings_with_the_stand_in() {
+    table(FAKES[0], |_| true);
+}
 
-    fn kill_9_while_a_command_runs(engine) { killed_in(engine, "command"); Ok(()) }
+#[test]
+fn endings_behind_a_launcher_that_does_not_exec() {
+    table(FAKES[1], slice);
+}
 
-    fn kill_9_behind_a_launcher_that_does_not_exec(engine) {
-        let mut script = PathBuf::new();
-        let mut victim = Victim::start(engine, "busy", |command, tmp| {
-            let (variable, path) = launcher(engine, tmp);
-            command.env(variable, &path);
-            script = path;
-        });
-        victim.ready();
-        victim.ends(Some(Signal::SIGKILL), KILLED);
-        fs::remove_file(script).unwrap();
-        Ok(())
+#[test]
+fn endings_behind_a_launcher_with_children() {
+    table(FAKES[2], slice);
+}
+
+#[test]
+fn endings_behind_a_launcher_that_ignores_sigterm() {
+    table(FAKES[3], slice);
+}
+
+#[test]
+#[ignore = "long: make soak"]
+fn soak_endings_behind_launchers() {
+    for player in &FAKES[1..] {
+        table(*player, rest);
+    }
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn endings_on_qemu() {
+    table(Player::Qemu, |_| true);
+}
+
+#[test]
+#[cfg_attr(
+    not(renode),
+    ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
+)]
+fn endings_on_renode() {
+    table(Player::Renode, |ending| {
+        ["busy", "return"].contains(&ending.state)
+    });
+}
+
+#[test]
+#[ignore = "long: make soak"]
+fn soak_endings_on_renode() {
+    if cfg!(renode) {
+        table(Player::Renode, |_| true);
+    }
+}
+
+/// `kill -9` of processes that boot boards, one after the other, at `moments`.
+fn killed_at(player: Player, moments: impl IntoIterator<Item = u64>) {
+    for moment in moments {
+        let mut victim = Victim::start(player, "boot");
+        victim.ready().unwrap();
+        std::thread::sleep(Duration::from_millis(moment));
+        let ended = victim.ends(Way::Signal(Signal::SIGKILL));
+        if let Err(error) = ended {
+            panic!("{}, killed after {moment} ms: {error}", player.name());
+        }
+    }
+}
+
+/// From before the helper to after the greeting.
+const MOMENTS: [u64; 12] = [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 500];
+
+/// Random enough, and the same again when one of them fails: its value is in the message.
+fn random_moments(count: usize, below: u64) -> impl Iterator<Item = u64> {
+    use std::hash::{BuildHasher, RandomState};
+    let random = RandomState::new();
+    (0..count).map(move |index| random.hash_one(index) % below)
+}
+
+#[test]
+fn kill_9_at_any_moment_with_the_stand_in() {
+    killed_at(FAKES[1], MOMENTS);
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn kill_9_at_any_moment_on_qemu() {
+    killed_at(Player::Qemu, MOMENTS);
+}
+
+#[test]
+#[ignore = "long: make soak"]
+fn soak_kill_9_at_random_moments() {
+    killed_at(FAKES[0], random_moments(100, 300));
+    if cfg!(qemu) {
+        killed_at(Player::Qemu, random_moments(100, 300));
+    }
+    if cfg!(renode) {
+        killed_at(Player::Renode, random_moments(100, 4000));
+    }
+}
+
+/// Runs tests of this file under libtest, as `cargo test` would.
+fn libtest(filter: &str) -> (std::process::Output, tempfile::TempDir, u32) {
+    let tmp = tempfile::tempdir().unwrap();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--test-threads", "4", filter])
+        .env("TMPDIR", tmp.path())
+        .env("VTARGET_RENODE", player::program("fake-renode"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = child.id();
+    (child.wait_with_output().unwrap(), tmp, pid)
+}
+
+/// As [`libtest`]; what it said, after nothing is left of it.
+fn libtest_leaves_nothing(filter: &str) -> String {
+    let (output, tmp, pid) = libtest(filter);
+    let family = leftovers::working_for(tmp.path());
+    leftovers::gone_within(endings::KILLED, &family, tmp.path(), pid.cast_signed()).unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn rstest_timeout_ends_a_test_and_leaves_nothing() {
+    let said = libtest_leaves_nothing("victims::hangs");
+    assert!(said.contains("2 failed"), "{said}");
+}
+
+#[test]
+fn libtest_in_parallel_leaves_nothing() {
+    let said = libtest_leaves_nothing("victims::parallel");
+    assert!(said.contains("2 passed; 2 failed"), "{said}");
+}
+
+/// Tests that are run by other tests of this file only.
+mod victims {
+    use std::time::Duration;
+
+    use engine_tests::shell_on;
+    use virtual_target::config::BackendKind;
+    use virtual_target::{Result, VirtualTarget, secs};
+
+    fn board() -> Result<VirtualTarget> {
+        let board = shell_on(BackendKind::Renode).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        Ok(board)
     }
 
-    fn kill_9_at_any_moment_of_a_boot(engine) {
-        // A slice of the soak run: from before the helper to after the greeting.
-        for pause in [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 500, 1500] {
-            let mut victim = Victim::start(engine, "boot", |_, _| ());
-            victim.ready();
-            std::thread::sleep(Duration::from_millis(pause));
-            victim.ends(Some(Signal::SIGKILL), KILLED);
-        }
-        Ok(())
+    #[rstest::rstest]
+    #[timeout(Duration::from_millis(500))]
+    #[ignore = "run by rstest_timeout_ends_a_test_and_leaves_nothing"]
+    fn hangs_plainly() {
+        let board = board().unwrap();
+        board
+            .uart()
+            .expect("never")
+            .within(secs(600))
+            .wait()
+            .unwrap();
     }
 
-    fn kill_9_of_the_helper_first(engine) {
-        let mut victim = Victim::start(engine, "wait", |_, _| ());
-        victim.ready();
-        let family = descendants(victim.child.id());
-        let helper = family.iter().find(|pid| {
-            fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("virtual-target-reaper"))
-        });
-        kill(Pid::from_raw(*helper.unwrap()), Signal::SIGKILL).unwrap();
-        // The next helper is there before the library has noticed anything else.
-        let new = || descendants(victim.child.id()).difference(&family).next().copied();
-        while new().is_none() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        std::thread::sleep(Duration::from_millis(100));
-        victim.ends(Some(Signal::SIGKILL), KILLED);
-        Ok(())
+    #[rstest::rstest]
+    #[timeout(Duration::from_millis(500))]
+    #[tokio::test]
+    #[ignore = "run by rstest_timeout_ends_a_test_and_leaves_nothing"]
+    async fn hangs_in_a_runtime() {
+        let board = board().unwrap();
+        board
+            .uart()
+            .expect("never")
+            .within(secs(600))
+            .await
+            .unwrap();
     }
 
-    fn terminated(engine) {
-        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
-            let mut victim = Victim::start(engine, "wait", |_, _| ());
-            victim.ready();
-            victim.ends(Some(signal), KILLED);
-        }
-        Ok(())
+    #[test]
+    #[ignore = "run by libtest_in_parallel_leaves_nothing"]
+    fn parallel_passes() {
+        board().unwrap();
     }
 
-    fn ended_by_itself(engine) {
-        for ending in ["return", "error", "panic", "panic-twice", "exit", "abort", "leak", "thread", "runtime-first"] {
-            let mut victim = Victim::start(engine, ending, |_, _| ());
-            victim.ready();
-            let status = victim.ends(None, KILLED);
-            let well = ["return", "leak", "thread", "runtime-first"].contains(&ending);
-            assert_eq!(status.success(), well, "{ending}: {status}");
-        }
-        Ok(())
+    #[test]
+    #[ignore = "run by libtest_in_parallel_leaves_nothing"]
+    fn parallel_panics() {
+        let _board = board().unwrap();
+        panic!("as asked");
+    }
+
+    #[test]
+    #[ignore = "run by libtest_in_parallel_leaves_nothing"]
+    fn parallel_returns_an_error() -> Result<()> {
+        board()?
+            .uart()
+            .expect("never")
+            .within(secs(0))
+            .wait()
+            .map(drop)
+    }
+
+    #[test]
+    #[ignore = "run by libtest_in_parallel_leaves_nothing"]
+    fn parallel_leaks() {
+        std::mem::forget(board().unwrap());
     }
 }

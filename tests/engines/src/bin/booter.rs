@@ -1,5 +1,5 @@
 //! Boots the target that a YAML file describes, on the Renode that
-//! `VTARGET_RENODE` names, and pings its shell: `booter TARGET.yaml`.
+//! `VTARGET_RENODE` names, pings its shell, resets and flashes it: `booter TARGET.yaml`.
 //! A process of its own, because the variable is one of the whole process.
 
 use std::process::ExitCode;
@@ -29,6 +29,12 @@ fn ping(target: &str) -> Result<()> {
     uart.expect_line("re:^pong$").wait()?;
     board.reset().wait()?;
     uart.expect_line("Hello from shell").wait()?;
+    if let Some(firmware) = board.config().firmware.clone() {
+        board.flash(firmware).wait()?;
+        uart.expect_line("Hello from shell").wait()?;
+    }
     println!("{} is fine", board.engine().wait()?);
+    uart.send_line("echo bye").wait()?;
+    uart.expect_line("bye").wait()?;
     board.shutdown().wait()
 }

@@ -1,5 +1,6 @@
 //! A stand-in for Renode that speaks its console as recorded, and misbehaves on
-//! cue: `FAKE_RENODE=KIND` or `FAKE_RENODE=KIND:N`, N being a command's number.
+//! cue: `FAKE_RENODE=KIND`, `KIND:N` (N being a command's number) or `KIND@STEP`
+//! (a command by what it is for, or what the guest is sent; see `STEPS`).
 //!
 //! | kind | what it does |
 //! |---|---|
@@ -12,6 +13,10 @@
 //! | `hang:N` | never comes back from command N |
 //! | `cut:N` | closes its output in the middle of the answer to command N, and lives on |
 //! | `garble:N` | loses a character of command N |
+//! | `exit@STEP`, `die@…`, `kill@…`, `stop@…`, `hang@…` | as their names say; `stop` by SIGSTOP |
+//! | `close@STEP` | closes its output, and lives on |
+//! | `garbage@STEP` | says something else than the answer |
+//! | `cutP@STEP` | says P per cent of the answer, closes its output, and lives on |
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -23,8 +28,27 @@ use std::time::Instant;
 const RED: &str = "\x1b[;031m";
 const OFF: &str = "\x1b[0m";
 
+/// Steps by name: how the command begins, and which of those it is.
+const STEPS: [(&str, &str, usize); 11] = [
+    ("log", "logFile", 1),
+    ("create", "mach create", 1),
+    ("platform", "machine LoadPlatform", 1),
+    ("pty", "emulation CreateUart", 1),
+    ("connect", "connector", 1),
+    ("macro", "macro", 1),
+    ("load", "sysbus Load", 1),
+    ("start", "start", 1),
+    ("clock", "machine ElapsedVirtualTime", 1),
+    ("reset", "machine Reset", 1),
+    ("reflash", "macro", 2),
+];
+
 struct Renode {
     cue: String,
+    /// How often the cue's command has come.
+    seen: usize,
+    /// What is left to say before the output is closed.
+    allowance: std::cell::Cell<Option<usize>>,
     machines: HashSet<String>,
     machine: Option<String>,
     uart: Option<File>,
@@ -59,6 +83,8 @@ impl Renode {
     fn new(cue: String) -> Self {
         Self {
             cue,
+            seen: 0,
+            allowance: std::cell::Cell::new(None),
             machines: HashSet::new(),
             machine: None,
             uart: None,
@@ -72,12 +98,22 @@ impl Renode {
         } else {
             "1.16.1"
         };
+        if let Some(fault) = self.cue.strip_suffix("@banner")
+            && let Some(ended) = self.misbehave(fault, 50)
+        {
+            return ended;
+        }
         self.say(&format!("{OFF}Renode, version {version} (fake)\n\r\n\r"));
         self.prompt();
         for (number, line) in (1..).zip(std::io::stdin().lock().lines()) {
             let Ok(line) = line else { break };
             if line.is_empty() {
                 continue;
+            }
+            if let Some(fault) = self.fault_in(&line)
+                && let Some(ended) = self.misbehave(&fault, line.len() + 30)
+            {
+                return ended;
             }
             let is_cue = |kind: &str| self.cue == format!("{kind}:{number}");
             if is_cue("garble") {
@@ -109,6 +145,41 @@ impl Renode {
         ExitCode::SUCCESS
     }
 
+    /// The fault that the cue has for this command.
+    fn fault_in(&mut self, line: &str) -> Option<String> {
+        let (fault, step) = self.cue.split_once('@')?;
+        let (_, begin, which) = STEPS.iter().find(|(name, ..)| *name == step)?;
+        if !line.starts_with(begin) {
+            return None;
+        }
+        self.seen += 1;
+        (self.seen == *which).then(|| fault.to_owned())
+    }
+
+    /// Does what `fault` says; comes back only if it goes on talking.
+    fn misbehave(&self, fault: &str, answer: usize) -> Option<ExitCode> {
+        match fault {
+            "close" => self.allowance.set(Some(0)),
+            "garbage" => self.say("login: \x1b[31mwho\x1b[0m are (you) \n\r"),
+            "hang" => {
+                let _ = std::io::stdin().read_to_end(&mut Vec::new());
+                return Some(ExitCode::SUCCESS);
+            }
+            "die" => return Some(self.crash("it was told to")),
+            "exit" | "kill" | "stop" => end(fault),
+            cut => {
+                let per_cent: usize = cut.trim_start_matches("cut").parse().expect("cutP");
+                self.allowance.set(Some(answer * per_cent / 100));
+            }
+        }
+        if fault == "garbage" {
+            // It has no answer to this, and goes on reading.
+            let _ = std::io::stdin().read_to_end(&mut Vec::new());
+            return Some(ExitCode::SUCCESS);
+        }
+        None
+    }
+
     fn crash(&self, why: &str) -> ExitCode {
         eprintln!("Fatal error:\n{why}");
         for _ in 0..200 {
@@ -118,6 +189,20 @@ impl Renode {
     }
 
     fn say(&self, text: &str) {
+        let mut text = text;
+        if let Some(left) = self.allowance.get() {
+            let ends = text.len() >= left;
+            text = &text[..text.floor_char_boundary(left.min(text.len()))];
+            self.allowance.set(Some(left - text.len()));
+            if ends {
+                let _ = std::io::stdout().write_all(text.as_bytes());
+                let _ = std::io::stdout().flush();
+                let nothing: OwnedFd = File::open("/dev/null").expect("/dev/null").into();
+                nix::unistd::dup2_stdout(nothing).expect("dup2");
+                self.allowance.set(None);
+                return;
+            }
+        }
         let mut out = std::io::stdout().lock();
         let step = if self.cue == "drip" {
             1
@@ -246,11 +331,12 @@ impl Renode {
         }
     }
 
-    /// The guest: echoes each line, and knows `ping`.
+    /// The guest: echoes each line, and knows `ping` and `flood`.
     fn listen(&self) {
         let Some(Ok(mut uart)) = self.uart.as_ref().map(File::try_clone) else {
             return;
         };
+        let cue = self.cue.clone();
         std::thread::spawn(move || {
             let mut line = Vec::new();
             let mut byte = [0];
@@ -260,6 +346,26 @@ impl Renode {
                     continue;
                 }
                 let mut answer = std::mem::take(&mut line);
+                if let Some((fault, step)) = cue.split_once('@') {
+                    let begin = match (step, answer.as_slice()) {
+                        ("send", b"ping") => Some("pi"),
+                        ("wait", b"ping") => Some("ping\r\npo"),
+                        ("shutdown", b"echo bye") => Some("echo bye\r\nbye\r\n"),
+                        _ => None,
+                    };
+                    if let Some(begin) = begin {
+                        let _ = uart.write_all(begin.as_bytes());
+                        end(fault);
+                        return;
+                    }
+                }
+                if let Some(word) = answer.strip_prefix(b"echo ").map(<[u8]>::to_vec) {
+                    answer.extend(b"\r\n");
+                    answer.extend(word);
+                }
+                if answer.starts_with(b"flood") {
+                    while uart.write_all(b"line\r\n").is_ok() {}
+                }
                 if answer == b"ping" {
                     answer.extend(b"\r\npong");
                 }
@@ -267,6 +373,24 @@ impl Renode {
                 let _ = uart.write_all(&answer);
             }
         });
+    }
+}
+
+/// Ends this process, or stops it; returns if it only says nothing more.
+fn end(fault: &str) {
+    use nix::sys::signal::{Signal, raise};
+    match fault {
+        "exit" => {
+            eprintln!("cannot open assembly 'Renode.exe': no such file");
+            std::process::exit(2);
+        }
+        "die" => {
+            eprintln!("Fatal error:\nit was told to");
+            std::process::exit(1);
+        }
+        "kill" => drop(raise(Signal::SIGKILL)),
+        "stop" => drop(raise(Signal::SIGSTOP)),
+        _ => {}
     }
 }
 

@@ -25,6 +25,7 @@ fn main() -> Result<(), Failed> {
     };
     boot(&mut figures, "qemu", BackendKind::Qemu, 21, bare_qemu)?;
     boot(&mut figures, "renode", BackendKind::Renode, 7, bare_renode)?;
+    engine_tests::lifecycle::measure(&mut figures);
     fs::create_dir_all(root().join("target"))?;
     let text = serde_json::to_string_pretty(&figures)?;
     println!("{text}");

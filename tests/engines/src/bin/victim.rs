@@ -1,10 +1,16 @@
 //! A test process to be killed, or to end badly by itself:
-//! `victim ENGINE ENDING [CLONE…]`. It says `ready` once it is where it is to end.
+//! `victim ENGINE STATE`. It says `ready` once it is where it is to end, and goes
+//! on when it is told a line, or its input has ended.
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
+use engine_tests::leftovers::{emulators, paths};
 use engine_tests::{bare_on, sample, shell_on};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{ForkResult, Pid};
 use virtual_target::config::BackendKind;
 use virtual_target::{Result, VirtualTarget, secs};
 
@@ -30,7 +36,7 @@ fn main() -> ExitCode {
 
 fn end(engine: BackendKind, ending: &str) -> Result<()> {
     if ending == "boot" {
-        ready();
+        say_ready();
         loop {
             let board = bare_on(engine)
                 .firmware(sample("hello.elf"))
@@ -43,17 +49,17 @@ fn end(engine: BackendKind, ending: &str) -> Result<()> {
     board.uart().expect("> ").wait()?;
     match ending {
         "wait" => {
-            ready();
+            say_ready();
             board.uart().expect("never").within(secs(600)).wait()?;
         }
         "busy" => {
             board.uart().send_line("flood 100000000").wait()?;
             board.uart().expect("line").wait()?;
-            ready();
+            say_ready();
             board.uart().expect("never").within(secs(600)).wait()?;
         }
         "command" => {
-            ready();
+            say_ready();
             loop {
                 board.reset().wait()?;
             }
@@ -84,9 +90,17 @@ fn end(engine: BackendKind, ending: &str) -> Result<()> {
             ready();
             std::mem::forget(board);
         }
-        "thread" => {
-            // The thread that booted the board ends; the board goes on.
-            let board = std::thread::spawn(move || board).join().expect("no panic");
+        "thread" | "thread-wait" => {
+            // The thread that boots the board ends; the board goes on.
+            drop(board);
+            let boot = move || shell_on(engine).boot().wait();
+            let board = std::thread::spawn(boot).join().expect("no panic")?;
+            board.uart().expect("> ").wait()?;
+            talk(&board)?;
+            if ending == "thread-wait" {
+                say_ready();
+                board.uart().expect("never").within(secs(600)).wait()?;
+            }
             ready();
             talk(&board)?;
         }
@@ -98,9 +112,143 @@ fn end(engine: BackendKind, ending: &str) -> Result<()> {
             talk(&inside)?;
             ready();
         }
+        "flood" => {
+            board.uart().send_line("flood 100000000").wait()?;
+            board.uart().expect("line").wait()?;
+            say_ready();
+            std::thread::sleep(secs(600));
+        }
+        "two" => {
+            let second = shell_on(engine).boot().wait()?;
+            second.uart().expect("> ").wait()?;
+            say_ready();
+            second.uart().expect("never").within(secs(600)).wait()?;
+        }
+        "shutdown" => {
+            ready();
+            board.shutdown().wait()?;
+            nothing_is_left();
+        }
+        "drop" => {
+            ready();
+            drop(board);
+            nothing_is_left();
+        }
+        "drop-stopped" => {
+            for emulator in emulators() {
+                // Only the leader's number is also its group's.
+                let _ = killpg(Pid::from_raw(emulator), Signal::SIGSTOP);
+            }
+            ready();
+            drop(board);
+            nothing_is_left();
+        }
+        "drop-boot" => {
+            ready();
+            drop(board);
+            for pause in [0, 1, 5, 20, 100] {
+                let mut boot = Box::pin(shell_on(engine).boot());
+                let mut context = Context::from_waker(Waker::noop());
+                // On a busy host the board may be there before the first poll is over.
+                if let Poll::Ready(booted) = boot.as_mut().poll(&mut context) {
+                    drop(booted?);
+                }
+                std::thread::sleep(Duration::from_millis(pause));
+                drop(boot);
+                nothing_is_left();
+            }
+        }
+        "drop-after-wait" => {
+            let mut wait = Box::pin(board.uart().expect("never"));
+            let _ = wait.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            drop(wait);
+            ready();
+            drop(board);
+            nothing_is_left();
+        }
+        "drop-current-thread" => {
+            ready();
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime
+                .expect("a runtime")
+                .block_on(async move { drop(board) });
+            nothing_is_left();
+        }
+        "drop-multi-thread" => {
+            ready();
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            let dropped = runtime.block_on(runtime.spawn(async move { drop(board) }));
+            dropped.expect("no panic");
+            nothing_is_left();
+        }
+        "drop-local-set" => {
+            ready();
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let local = tokio::task::LocalSet::new();
+            let dropped = local.spawn_local(async move { drop(board) });
+            runtime.expect("a runtime").block_on(local);
+            assert!(dropped.is_finished());
+            nothing_is_left();
+        }
+        "drop-blocking" => {
+            ready();
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            let dropped = runtime.block_on(runtime.spawn_blocking(move || drop(board)));
+            dropped.expect("no panic");
+            nothing_is_left();
+        }
+        "drop-aborted-task" => {
+            ready();
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            let task = runtime.spawn(async move { board.uart().expect("never").await.map(drop) });
+            task.abort();
+            assert!(runtime.block_on(task).is_err(), "it was not aborted");
+            nothing_is_left();
+        }
+        "fork-drop" => {
+            if forked() {
+                drop(board);
+                std::process::exit(0);
+            }
+            nix::sys::wait::wait().expect("the child's end");
+            talk(&board)?;
+            ready();
+            drop(board);
+            nothing_is_left();
+        }
+        "fork-return" | "fork-wait" => {
+            if forked() {
+                nix::unistd::pause();
+            }
+            if ending == "fork-wait" {
+                say_ready();
+                board.uart().expect("never").within(secs(600)).wait()?;
+            }
+            ready();
+        }
         other => panic!("no ending {other:?}"),
     }
     Ok(())
+}
+
+/// Forks, as other code in a test process may; true in the child.
+fn forked() -> bool {
+    // SAFETY: the child only waits, or drops a board, which is promised to do nothing there.
+    let fork = unsafe { nix::unistd::fork() };
+    matches!(fork.expect("fork"), ForkResult::Child)
+}
+
+/// A drop returns when everything is gone.
+fn nothing_is_left() {
+    let emulators = emulators();
+    assert!(emulators.is_empty(), "processes {emulators:?}");
+    let files = paths(&std::env::temp_dir(), "");
+    assert!(files.is_empty(), "files {files:?}");
+    let links = paths(
+        "/tmp".as_ref(),
+        &format!("virtual-target-{}-", std::process::id()),
+    );
+    assert!(links.is_empty(), "links {links:?}");
 }
 
 fn talk(board: &VirtualTarget) -> Result<()> {
@@ -110,6 +258,13 @@ fn talk(board: &VirtualTarget) -> Result<()> {
 }
 
 fn ready() {
+    say_ready();
+    std::io::stdin()
+        .read_line(&mut String::new())
+        .expect("stdin");
+}
+
+fn say_ready() {
     println!("ready");
     std::io::stdout().flush().expect("stdout");
 }

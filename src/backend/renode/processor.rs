@@ -1,0 +1,84 @@
+//! A board's first processor, as Renode lists it.
+//!
+//! It is the one that runs the firmware; a board's other processors are started
+//! by it. Knows nothing of how firmware is loaded.
+
+use super::command::{Name, NotPlain};
+use crate::firmware::Architecture;
+
+/// A processor and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Processor {
+    pub(super) name: Name,
+    /// Renode's word for it, such as `CortexM`.
+    pub(super) kind: String,
+    pub(super) architecture: Option<Architecture>,
+}
+
+impl Processor {
+    /// Whether Renode looks for its vectors by itself only in an ELF file.
+    pub(super) fn is_cortex_m(&self) -> bool {
+        self.kind == "CortexM"
+    }
+}
+
+/// Renode's words for processors. An ARMv8-A or ARMv8-R may run 32-bit code as well.
+const KINDS: [(&str, Option<Architecture>); 19] = [
+    ("CortexM", Some(Architecture::Arm)),
+    ("ARMv7A", Some(Architecture::Arm)),
+    ("ARMv7R", Some(Architecture::Arm)),
+    ("ARMv8A", None),
+    ("ARMv8R", None),
+    ("RiscV32", Some(Architecture::RiscV32)),
+    ("CV32E40P", Some(Architecture::RiscV32)),
+    ("IbexRiscV32", Some(Architecture::RiscV32)),
+    ("Minerva", Some(Architecture::RiscV32)),
+    ("PicoRV32", Some(Architecture::RiscV32)),
+    ("Ri5cy", Some(Architecture::RiscV32)),
+    ("VeeR_EL2", Some(Architecture::RiscV32)),
+    ("VexRiscv", Some(Architecture::RiscV32)),
+    ("RiscV64", Some(Architecture::RiscV64)),
+    ("PowerPc", None),
+    ("Sparc", None),
+    ("X86", Some(Architecture::X86)),
+    ("X86_64", Some(Architecture::X86_64)),
+    ("Xtensa", Some(Architecture::Xtensa)),
+];
+
+/// The first processor in the answer to `peripherals`, a tree with a line for each:
+/// `├── cpu0 (CortexM)`, whose branches a terminal without UTF-8 shows as `???`.
+pub(super) fn first(peripherals: &str) -> Result<Option<Processor>, NotPlain> {
+    let processor = peripherals.lines().find_map(|line| {
+        let (name, kind) = line.trim_end().strip_suffix(')')?.rsplit_once(" (")?;
+        let &(kind, architecture) = KINDS.iter().find(|(known, _)| *known == kind)?;
+        Some((name.rsplit(' ').next()?, kind, architecture))
+    });
+    let Some((name, kind, architecture)) = processor else {
+        return Ok(None);
+    };
+    Ok(Some(Processor {
+        name: Name::peripheral(&format!("sysbus.{name}"))?,
+        kind: kind.to_owned(),
+        architecture,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_processor_is_found_with_and_without_utf_8() {
+        let listed = "Available peripherals:\n  sysbus (SystemBus)\n  ??? cpu0 (CortexM)\n  \
+                      ?       Slot: 0\n  ├── cpu1 (CortexM)\n  ├── nvic (NVIC)";
+        let found = first(listed).unwrap().unwrap();
+        assert_eq!(found.name, Name::peripheral("sysbus.cpu0").unwrap());
+        assert!(found.is_cortex_m());
+        assert_eq!(found.architecture, Some(Architecture::Arm));
+        let found = first("  sysbus (SystemBus)\n  ├── cpu (VexRiscv)");
+        let found = found.unwrap().unwrap();
+        assert_eq!(found.architecture, Some(Architecture::RiscV32));
+        assert!(!found.is_cortex_m());
+        assert_eq!(first("  sysbus (SystemBus)\n  ├── x (Nope)"), Ok(None));
+    }
+}

@@ -1,0 +1,63 @@
+//! Goes through all ways to end and all faults, on every engine that is there,
+//! and prints what was left: nothing, or this fails.
+
+use std::process::ExitCode;
+
+use engine_tests::lifecycle::{Table, real_players};
+use engine_tests::player::FAKES;
+use engine_tests::{faults, load};
+use virtual_target::config::BackendKind;
+
+fn main() -> ExitCode {
+    let mut players = real_players();
+    players.extend(FAKES);
+    println!("Milliseconds from the end of the test process until nothing of it is left:\n");
+    for (number, player) in players.iter().enumerate() {
+        println!("  {} = {}", number + 1, player.name());
+    }
+    print!("\n{:38}", "ending");
+    (1..=players.len()).for_each(|number| print!("{number:>8}"));
+    println!();
+    let mut errors = Vec::new();
+    let table = Table::of(&players, |ending, cells| {
+        print!("{:38}", ending.name);
+        for cell in cells {
+            match cell {
+                Ok(after) => print!("{:>8}", after.as_millis()),
+                Err(_) => print!("{:>8}", "FAILED"),
+            }
+        }
+        println!();
+    });
+    for (ending, cells) in &table.rows {
+        let wrong = cells
+            .iter()
+            .zip(&players)
+            .filter_map(|(cell, player)| Some((cell.as_ref().err()?, player)));
+        errors.extend(
+            wrong.map(|(error, player)| format!("{}, {}: {error}", ending.name, player.name())),
+        );
+    }
+    let cells = faults::cells();
+    let failed = faults::failed(&cells);
+    println!("\nfaults: {} cells, {} failed", cells.len(), failed.len());
+    errors.extend(failed);
+    match load::cycles(BackendKind::Qemu, 100) {
+        Ok(cycles) => println!(
+            "QEMU: {} boots and drops left {} processes, {} descriptors, {} threads, {} paths; \
+             {} listening sockets; a drop takes {:?}",
+            cycles.count,
+            cycles.processes,
+            cycles.descriptors,
+            cycles.threads,
+            cycles.paths,
+            cycles.listening,
+            cycles.drops[cycles.count / 2],
+        ),
+        Err(error) => println!("no boots and drops: {error}"),
+    }
+    for error in &errors {
+        println!("\nFAILED {error}");
+    }
+    ExitCode::from(u8::from(!errors.is_empty()))
+}

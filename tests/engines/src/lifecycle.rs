@@ -1,0 +1,105 @@
+//! The figures on what is left behind, and the table that they come from.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use virtual_target::config::BackendKind;
+
+use crate::endings::{self, ENDINGS, Ending, Way};
+use crate::player::Player;
+use crate::{faults, load, shell_on};
+
+/// The table of endings for some players, as it was seen.
+pub struct Table {
+    /// Each ending, and how long it took with each player, or what was wrong.
+    pub rows: Vec<(Ending, Vec<Result<Duration, String>>)>,
+}
+
+impl Table {
+    /// Goes through all endings, and tells `seen` of each row.
+    pub fn of(players: &[Player], seen: impl Fn(&Ending, &[Result<Duration, String>])) -> Self {
+        let row = |ending: Ending| {
+            let cells = players.iter().map(|player| endings::run(*player, ending));
+            let cells: Vec<_> = cells.collect();
+            seen(&ending, &cells);
+            (ending, cells)
+        };
+        Self {
+            rows: ENDINGS.into_iter().map(row).collect(),
+        }
+    }
+
+    /// How many cells are not as they should be.
+    pub fn failed(&self) -> usize {
+        let cells = self.rows.iter().flat_map(|(_, cells)| cells);
+        cells.filter(|cell| cell.is_err()).count()
+    }
+
+    /// The longest that anything was left after a `kill -9`.
+    pub fn killed(&self) -> Duration {
+        let kills = self
+            .rows
+            .iter()
+            .filter(|(ending, _)| !matches!(ending.way, Way::Itself(_)));
+        let times = kills.flat_map(|(_, cells)| cells).flatten();
+        times.copied().max().unwrap_or_default()
+    }
+}
+
+/// The engines that are there.
+pub fn real_players() -> Vec<Player> {
+    let engines = [
+        (Player::Qemu, BackendKind::Qemu),
+        (Player::Renode, BackendKind::Renode),
+    ];
+    let there = engines
+        .into_iter()
+        .filter(|(_, kind)| shell_on(*kind).build().is_ok());
+    there.map(|(player, _)| player).collect()
+}
+
+/// Takes what was seen down as figures; where QEMU is missing, those it is needed for are `null`.
+pub fn figures(figures: &mut Map<String, Value>, table: &Table, cells: usize, failed: usize) {
+    let mut put = |key: &str, value: Value| figures.insert(format!("lifecycle.{key}"), value);
+    put("kill9_gone_ms_max", json!(table.killed().as_millis()));
+    put("endings_failed", json!(table.failed()));
+    put("fault_cells", json!(cells));
+    put("fault_cells_failed", json!(failed));
+    match load::cycles(BackendKind::Qemu, 100) {
+        Ok(cycles) => {
+            put("cycles", json!(cycles.count));
+            put("leaked_processes", json!(cycles.processes));
+            put("leaked_fds", json!(cycles.descriptors));
+            put("leaked_paths", json!(cycles.paths));
+            put(
+                "drop_ms_p50",
+                json!(cycles.drops[cycles.count / 2].as_secs_f64() * 1e3),
+            );
+            put("listening_sockets", json!(cycles.listening));
+        }
+        Err(error) => {
+            let keys = [
+                "cycles",
+                "leaked_processes",
+                "leaked_fds",
+                "leaked_paths",
+                "drop_ms_p50",
+                "listening_sockets",
+            ];
+            for key in keys {
+                put(key, Value::Null);
+                put(&format!("{key}.why"), json!(error.to_string()));
+            }
+        }
+    }
+}
+
+/// The figures without the table: QEMU where it is there, and the stand-in.
+pub fn measure(into: &mut Map<String, Value>) {
+    let mut players = real_players();
+    players.retain(|player| *player != Player::Renode);
+    players.push(crate::player::FAKES[0]);
+    let table = Table::of(&players, |_, _| ());
+    let cells = faults::cells();
+    figures(into, &table, cells.len(), faults::failed(&cells).len());
+}

@@ -1,0 +1,98 @@
+//! Many boards in one process, one after the other and at once.
+
+use std::time::{Duration, Instant};
+
+use virtual_target::Result;
+use virtual_target::config::BackendKind;
+
+use crate::leftovers::{descendants, emulators, held, listening_sockets, paths};
+use crate::shell_on;
+
+/// What many boots and drops have come to.
+#[derive(Debug, Default)]
+pub struct Cycles {
+    pub count: usize,
+    /// How long each drop took.
+    pub drops: Vec<Duration>,
+    /// What was left after a drop, all drops together.
+    pub processes: usize,
+    pub paths: usize,
+    /// How many more there were at the end than after the first few.
+    pub descriptors: usize,
+    pub threads: usize,
+    /// By how much memory grew meanwhile, in KiB.
+    pub memory: u64,
+    /// Sockets that anything of this process listened on while a board ran.
+    pub listening: usize,
+}
+
+/// Boots a board and drops it, `count` times.
+pub fn cycles(engine: BackendKind, count: usize) -> Result<Cycles> {
+    // The first boards bring what stays: threads, the helper, the allocator's pools.
+    for _ in 0..3 {
+        greeted(engine)?;
+    }
+    let before = held();
+    let mut cycles = Cycles {
+        count,
+        ..Cycles::default()
+    };
+    for _ in 0..count {
+        let board = greeted(engine)?;
+        let mut family = descendants(std::process::id());
+        family.insert(std::process::id().cast_signed());
+        cycles.listening += listening_sockets(&family).unwrap_or(usize::MAX);
+        let since = Instant::now();
+        drop(board);
+        cycles.drops.push(since.elapsed());
+        cycles.processes += emulators().len();
+        cycles.paths += private_paths();
+    }
+    // What the I/O thread closes, it closes in its own time.
+    let since = Instant::now();
+    while held().0 > before.0 && since.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let after = held();
+    cycles.descriptors = after.0.saturating_sub(before.0);
+    cycles.threads = after.1.saturating_sub(before.1);
+    cycles.memory = after.2.saturating_sub(before.2);
+    cycles.drops.sort();
+    Ok(cycles)
+}
+
+/// Directories and links of this process.
+pub fn private_paths() -> usize {
+    let prefix = format!("virtual-target-{}-", std::process::id());
+    paths(&std::env::temp_dir(), &prefix).len() + paths("/tmp".as_ref(), &prefix).len()
+}
+
+fn greeted(engine: BackendKind) -> Result<virtual_target::VirtualTarget> {
+    let board = shell_on(engine).boot().wait()?;
+    board.uart().expect("> ").wait()?;
+    Ok(board)
+}
+
+/// Boots `count` boards at once and talks to each.
+pub fn at_once(engine: BackendKind, count: usize) -> Result<()> {
+    let talk = move |number: usize| -> Result<()> {
+        let board = greeted(engine)?;
+        board
+            .uart()
+            .send_line(format!("echo board {number}"))
+            .wait()?;
+        board
+            .uart()
+            .expect_line(format!("re:^board {number}$"))
+            .wait()?;
+        board.shutdown().wait()
+    };
+    std::thread::scope(|scope| {
+        let boards: Vec<_> = (0..count)
+            .map(|number| scope.spawn(move || talk(number)))
+            .collect();
+        boards
+            .into_iter()
+            .try_for_each(|board| board.join().expect("no panic"))
+    })
+}

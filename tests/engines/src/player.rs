@@ -1,0 +1,74 @@
+//! Who plays the emulator for a victim: a real one, or the stand-in for Renode
+//! behind launchers of the kinds that there are.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// An emulator, real or played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Player {
+    Qemu,
+    Renode,
+    /// The stand-in, started by this script; `$FAKE` is its program.
+    Fake(&'static str),
+}
+
+/// The stand-in behind a launcher that execs, one that does not, one with
+/// children of its own, and one that ignores SIGTERM.
+pub const FAKES: [Player; 4] = [
+    Player::Fake("exec \"$FAKE\" \"$@\""),
+    Player::Fake("\"$FAKE\" \"$@\"; exit $?"),
+    Player::Fake("sleep 600 & sh -c 'sleep 600 & wait' & exec \"$FAKE\" \"$@\""),
+    Player::Fake("trap '' TERM; \"$FAKE\" \"$@\"; exit $?"),
+];
+
+impl Player {
+    /// The engine that it is taken for.
+    pub fn engine(self) -> &'static str {
+        match self {
+            Self::Qemu => "qemu",
+            Self::Renode | Self::Fake(_) => "renode",
+        }
+    }
+
+    /// What tables call it.
+    pub fn name(self) -> String {
+        match self {
+            Self::Qemu => "QEMU".to_owned(),
+            Self::Renode => "Renode".to_owned(),
+            Self::Fake(launcher) => format!("fake: {launcher}"),
+        }
+    }
+
+    /// Makes `command` use it; `directory` is for its launcher.
+    pub fn enlist(self, command: &mut Command, directory: &Path) {
+        if let Self::Fake(launcher) = self {
+            let script = format!("FAKE='{}'\n{launcher}", program("fake-renode").display());
+            command.env("VTARGET_RENODE", write_launcher(directory, &script));
+        }
+    }
+}
+
+/// An executable script in `directory`.
+pub fn write_launcher(directory: &Path, script: &str) -> PathBuf {
+    let path = directory.join("launcher");
+    let made = fs::write(&path, format!("#!/bin/sh\n{script}\n"))
+        .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)));
+    made.unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
+    path
+}
+
+/// A program of this crate, which is beside the one that runs, or one directory up.
+pub fn program(name: &str) -> PathBuf {
+    let ours = std::env::current_exe().expect("the name of this program");
+    let places = ours.ancestors().skip(1).take(2);
+    let mut candidates = places.map(|directory| directory.join(name));
+    candidates.find(|path| path.is_file()).unwrap_or_else(|| {
+        panic!(
+            "no {name} beside {}: cargo build -p engine-tests",
+            ours.display()
+        )
+    })
+}

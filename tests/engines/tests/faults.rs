@@ -1,0 +1,211 @@
+//! What a test is told when an emulator fails: in every cell of the table of
+//! steps and faults with the stand-in, and with real ones that come to harm.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use engine_tests::leftovers::{emulators, gone_within, working_for};
+use engine_tests::player::{program, write_launcher};
+use engine_tests::{faults, on_each_engine, sample, shell_on};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use virtual_target::config::BackendKind;
+use virtual_target::{VirtualTarget, secs};
+
+/// Long before a wait of ten minutes would be over, on any host.
+const AT_ONCE: Duration = Duration::from_secs(30);
+
+/// Signals the groups of this process's emulators.
+fn signal(signal: Signal) {
+    for pid in emulators() {
+        // Of those in a group only the leader has its number.
+        let _ = killpg(Pid::from_raw(pid), signal);
+    }
+}
+
+on_each_engine! {
+    fn an_emulator_killed_in_a_wait_is_told_at_once(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        let killer = std::thread::spawn(|| {
+            std::thread::sleep(Duration::from_millis(200));
+            signal(Signal::SIGKILL);
+        });
+        let since = Instant::now();
+        let error = board.uart().expect("never").within(secs(600)).wait().unwrap_err();
+        assert!(since.elapsed() < AT_ONCE, "after {:?}: {error}", since.elapsed());
+        assert!(error.to_string().contains("was killed by SIGKILL"), "{error}");
+        killer.join().unwrap();
+        let error = board.reset().wait().unwrap_err().to_string();
+        assert!(error.contains("its emulator is gone"), "{error}");
+        // And it can be turned on again.
+        board.power_on().wait()?;
+        board.uart().expect("> ").wait().map(drop)
+    }
+
+    fn a_stopped_emulator_ends_an_operation_in_its_time(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        signal(Signal::SIGSTOP);
+        let error = board.reset().within(secs(1)).wait().unwrap_err().to_string();
+        assert!(error.contains("took longer than 1s while resetting the board"), "{error}");
+        let error = board.reset().wait().unwrap_err().to_string();
+        assert!(error.contains("the target is off"), "{error}");
+        assert!(emulators().is_empty());
+        Ok(())
+    }
+}
+
+/// QEMU gives up when its CPU does, and says why.
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn a_cpu_that_locks_up_is_told_at_once_on_qemu() {
+    let directory = tempfile::tempdir().unwrap();
+    let zeros = directory.path().join("zeros.bin");
+    std::fs::write(&zeros, [0; 64]).unwrap();
+    let description = directory.path().join("target.yaml");
+    let text =
+        "backend: qemu\nqemu: {machine: netduinoplus2, serial: 1}\nload_address: 0x08000000\n";
+    std::fs::write(&description, text).unwrap();
+    let since = Instant::now();
+    let board = VirtualTarget::from_yaml(&description)
+        .firmware(&zeros)
+        .boot()
+        .wait();
+    let error = match board {
+        Ok(board) => board
+            .uart()
+            .expect("never")
+            .within(secs(600))
+            .wait()
+            .unwrap_err(),
+        Err(error) => error,
+    };
+    assert!(
+        since.elapsed() < AT_ONCE,
+        "after {:?}: {error}",
+        since.elapsed()
+    );
+    assert!(error.to_string().contains("Lockup"), "{error}");
+}
+
+/// Boots on an emulator that `script` plays; the error. Nothing may be left.
+fn refused(engine: BackendKind, script: &str, adapt: impl FnOnce(&mut Command)) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let tmp = directory.path().join("tmp");
+    std::fs::create_dir(&tmp).unwrap();
+    let launcher = write_launcher(directory.path(), script);
+    let (name, variable) = match engine {
+        BackendKind::Qemu => ("qemu", "VTARGET_QEMU"),
+        _ => ("renode", "VTARGET_RENODE"),
+    };
+    let mut command = Command::new(program("booter"));
+    command
+        .arg(description(directory.path(), name))
+        .env(variable, launcher)
+        .env("TMPDIR", &tmp);
+    adapt(&mut command);
+    let since = Instant::now();
+    let output = command.output().unwrap();
+    assert!(since.elapsed() < AT_ONCE, "it took {:?}", since.elapsed());
+    assert!(!output.status.success(), "{script}: it went well");
+    gone_within(Duration::from_secs(5), &working_for(&tmp), &tmp, -1).unwrap();
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn description(directory: &Path, engine: &str) -> std::path::PathBuf {
+    let description = directory.join("target.yaml");
+    let text = format!(
+        "backend: {engine}\nplatform: platforms/boards/stm32f4_discovery-kit.repl\n\
+         uart: sysbus.usart2\nqemu: {{machine: netduinoplus2, serial: 1}}\n\
+         firmware: {:?}\ntimeouts: {{command: 2s, boot: 2s, expect: 4s}}\n",
+        sample("shell.elf")
+    );
+    std::fs::write(&description, text).unwrap();
+    description
+}
+
+#[test]
+fn a_qemu_that_fails_is_named() {
+    let late = "QEMU took longer than 2s while booting the board";
+    for (script, expected) in [
+        (
+            "echo 'no such machine' >&2; exit 3",
+            "while starting QEMU: QEMU exited with status 3; its last words:\n    no such machine",
+        ),
+        (
+            "kill -9 $$",
+            "while starting QEMU: QEMU was killed by SIGKILL",
+        ),
+        (
+            "echo 'who are you' >&3; exec sleep 600",
+            "QEMU sent something unexpected while starting QEMU: who are you",
+        ),
+        ("exec sleep 600", late),
+        ("kill -STOP $$", late),
+        ("exec 3>&- 3<&- 4>&- 4<&-; exec sleep 600", late),
+        ("sleep 600 & sleep 600 & wait", late),
+    ] {
+        let error = refused(BackendKind::Qemu, script, |_| ());
+        assert!(error.contains(expected), "{script}: {error}");
+    }
+}
+
+#[test]
+fn a_temporary_directory_that_takes_nothing_is_named() {
+    let error = refused(BackendKind::Renode, "exec sleep 600", |command| {
+        command.env("TMPDIR", "/proc");
+    });
+    assert!(
+        error.contains("cannot make the private directory \"/proc/virtual-target-"),
+        "{error}"
+    );
+    assert!(
+        error.contains("set TMPDIR to a directory that this user can write to"),
+        "{error}"
+    );
+}
+
+#[test]
+fn every_fault_at_every_step_is_named_and_leaves_nothing() {
+    let cells = faults::cells();
+    assert!(cells.len() > 150, "the table has shrunk to {}", cells.len());
+    let failed = faults::failed(&cells);
+    assert!(
+        failed.is_empty(),
+        "{} of {}:\n{}",
+        failed.len(),
+        cells.len(),
+        failed.join("\n\n")
+    );
+}
+
+#[test]
+#[cfg_attr(
+    not(mounts),
+    ignore = "this user may not mount a file system to fill (unshare -m, mount)"
+)]
+fn a_full_disk_is_named() {
+    let script = format!("exec '{}' \"$@\"", program("fake-renode").display());
+    let error = refused(BackendKind::Renode, &script, |command| {
+        let mut wrapped = Command::new("unshare");
+        let mount = "mount -t tmpfs -o size=4k none \"$TMPDIR\" && exec \"$@\"";
+        wrapped
+            .args(["-m", "sh", "-c", mount, "sh"])
+            .arg(command.get_program())
+            .args(command.get_args());
+        for (name, value) in command.get_envs() {
+            wrapped.env(name, value.unwrap_or_default());
+        }
+        *command = wrapped;
+    });
+    assert!(
+        error.contains("copying the firmware to the private directory"),
+        "{error}"
+    );
+    assert!(error.contains("No space left on device"), "{error}");
+}

@@ -1,0 +1,56 @@
+//! Many boards: descriptors, threads and memory stay what they are, boards do
+//! not get in each other's way, and nothing listens.
+
+use engine_tests::{load, on_each_engine};
+use virtual_target::config::BackendKind;
+
+/// Boots and drops; an allocator's pools may grow by some MiB in hundreds of them.
+fn cycles(engine: BackendKind, count: usize) -> virtual_target::Result<()> {
+    let cycles = load::cycles(engine, count)?;
+    assert_eq!(cycles.processes, 0, "{cycles:?}");
+    assert_eq!(cycles.paths, 0, "{cycles:?}");
+    assert_eq!(cycles.descriptors, 0, "{cycles:?}");
+    assert_eq!(cycles.threads, 0, "{cycles:?}");
+    assert_eq!(cycles.listening, 0, "{cycles:?}");
+    assert!(cycles.memory < 16 << 10, "{cycles:?}");
+    Ok(())
+}
+
+fn slice(engine: BackendKind, on_qemu: usize, on_renode: usize) -> usize {
+    match engine {
+        BackendKind::Qemu => on_qemu,
+        _ => on_renode,
+    }
+}
+
+on_each_engine! {
+    fn boots_and_drops_leave_nothing_and_listen_nowhere(engine) {
+        cycles(engine, slice(engine, 25, 1))
+    }
+
+    fn boards_at_once_do_not_clash(engine) {
+        load::at_once(engine, slice(engine, 8, 2))
+    }
+}
+
+#[test]
+#[ignore = "long: make soak"]
+fn soak_boots_and_drops() {
+    if cfg!(qemu) {
+        cycles(BackendKind::Qemu, 500).unwrap();
+    }
+    if cfg!(renode) {
+        cycles(BackendKind::Renode, 50).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "long: make soak"]
+fn soak_boards_at_once() {
+    if cfg!(qemu) {
+        load::at_once(BackendKind::Qemu, 16).unwrap();
+    }
+    if cfg!(renode) {
+        load::at_once(BackendKind::Renode, 4).unwrap();
+    }
+}

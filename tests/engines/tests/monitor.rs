@@ -1,0 +1,49 @@
+//! Monitor commands of the test's own: only where the description allows them, only on Renode.
+
+use std::fs;
+
+use engine_tests::{on_each_engine, root, sample};
+use virtual_target::config::{BackendKind, ConfigError, TargetConfig};
+use virtual_target::{EmulatorError, Error, TargetBuilder, VirtualTarget};
+
+fn board(engine: BackendKind, allow_raw_monitor: bool) -> TargetBuilder {
+    let yaml = fs::read_to_string(root().join("fixtures/stm32f4.yaml")).unwrap();
+    let yaml = format!("{yaml}\nallow_raw_monitor: {allow_raw_monitor}\n");
+    let config = TargetConfig::from_yaml_str(&yaml, root()).unwrap();
+    VirtualTarget::from_config(config)
+        .backend(engine)
+        .firmware(sample("shell.elf"))
+}
+
+on_each_engine! {
+    fn refused_by_default(engine) {
+        let board = board(engine, false).boot().wait()?;
+        let error = board.monitor("sysbus.cpu PC").wait().unwrap_err();
+        assert!(matches!(error, Error::Config(ConfigError::RawMonitor { .. })), "{error}");
+        assert!(error.to_string().contains("allow_raw_monitor: true"), "{error}");
+        Ok(())
+    }
+
+    fn done_where_allowed(engine) {
+        let board = board(engine, true).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        let answer = board.monitor("sysbus.cpu PC").wait();
+        if engine == BackendKind::Qemu {
+            let error = answer.unwrap_err();
+            assert!(matches!(error, Error::Emulator(EmulatorError::Unsupported { .. })), "{error}");
+            return Ok(());
+        }
+        let pc = answer?;
+        assert!(pc.starts_with("0x8"), "{pc}");
+        assert_eq!(board.monitor("echo \"Error: x\"").wait()?, "Error: x");
+        let refused = board.monitor("sysbus Nope").wait().unwrap_err().to_string();
+        assert!(refused.contains("does not provide a field, method or property Nope"), "{refused}");
+        for bad in ["echo \"1\"\necho \"2\"", "echo \"\u{e9}\"", ""] {
+            board.monitor(bad).wait().unwrap_err();
+        }
+        board.power_off().wait()?;
+        let off = board.monitor("sysbus.cpu PC").wait().unwrap_err();
+        assert!(matches!(off, Error::Power(_)), "{off}");
+        Ok(())
+    }
+}
