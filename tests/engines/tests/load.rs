@@ -33,24 +33,30 @@ on_each_engine! {
     }
 }
 
+#[cfg(qemu)]
 #[test]
 #[ignore = "long: make soak"]
-fn soak_boots_and_drops() {
-    if cfg!(qemu) {
-        cycles(BackendKind::Qemu, 500).unwrap();
-    }
-    if cfg!(renode) {
-        cycles(BackendKind::Renode, 50).unwrap();
-    }
+fn soak_boots_and_drops_on_qemu() {
+    cycles(BackendKind::Qemu, 500).unwrap();
 }
 
+#[cfg(renode)]
 #[test]
 #[ignore = "long: make soak"]
-fn soak_boards_at_once() {
-    if cfg!(qemu) {
-        load::at_once(BackendKind::Qemu, 16).unwrap();
-    }
-    if cfg!(renode) {
-        load::at_once(BackendKind::Renode, 4).unwrap();
-    }
+fn soak_boots_and_drops_on_renode() {
+    cycles(BackendKind::Renode, 50).unwrap();
+}
+
+#[cfg(qemu)]
+#[test]
+#[ignore = "long: make soak"]
+fn soak_boards_at_once_on_qemu() {
+    load::at_once(BackendKind::Qemu, 16).unwrap();
+}
+
+#[cfg(renode)]
+#[test]
+#[ignore = "long: make soak"]
+fn soak_boards_at_once_on_renode() {
+    load::at_once(BackendKind::Renode, 4).unwrap();
 }

@@ -85,12 +85,11 @@ fn endings_on_renode() {
     });
 }
 
+#[cfg(renode)]
 #[test]
 #[ignore = "long: make soak"]
 fn soak_endings_on_renode() {
-    if cfg!(renode) {
-        table(Player::Renode, |_| true);
-    }
+    table(Player::Renode, |_| true);
 }
 
 /// `kill -9` of processes that boot boards, one after the other, at `moments`.
@@ -132,14 +131,22 @@ fn kill_9_at_any_moment_on_qemu() {
 
 #[test]
 #[ignore = "long: make soak"]
-fn soak_kill_9_at_random_moments() {
+fn soak_kill_9_at_random_moments_with_the_stand_in() {
     killed_at(FAKES[0], random_moments(100, 300));
-    if cfg!(qemu) {
-        killed_at(Player::Qemu, random_moments(100, 300));
-    }
-    if cfg!(renode) {
-        killed_at(Player::Renode, random_moments(100, 4000));
-    }
+}
+
+#[cfg(qemu)]
+#[test]
+#[ignore = "long: make soak"]
+fn soak_kill_9_at_random_moments_on_qemu() {
+    killed_at(Player::Qemu, random_moments(100, 300));
+}
+
+#[cfg(renode)]
+#[test]
+#[ignore = "long: make soak"]
+fn soak_kill_9_at_random_moments_on_renode() {
+    killed_at(Player::Renode, random_moments(100, 4000));
 }
 
 /// Runs tests of this file under libtest, as `cargo test` would.
