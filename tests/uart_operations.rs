@@ -316,3 +316,19 @@ fn a_match_across_a_slid_window_is_found_where_it_is() {
     assert!(anchored.wait().is_err());
     drop(writer.join().unwrap());
 }
+
+#[test]
+fn a_prompt_in_the_echo_of_a_command_is_not_its_end() {
+    let (uart, mut board) = uart();
+    uart.set_prompt("> ").unwrap();
+    board.write_all(b"> ").unwrap();
+    let shell = std::thread::spawn(move || {
+        board.read_exact(&mut [0; 10]).unwrap();
+        for part in ["say a ", "> b\r", "\nok\r\n> "] {
+            board.write_all(part.as_bytes()).unwrap();
+        }
+        board
+    });
+    assert_eq!(uart.run("say a > b").wait().unwrap(), "ok");
+    shell.join().unwrap();
+}

@@ -15,10 +15,11 @@ use super::lock;
 use super::matched::Match;
 use super::operations::{
     Echo, Expect, ExpectAll, ExpectAny, ExpectLine, ExpectNone, ExpectSilence, Output, ReadExact,
-    ReadLine, ReadSome,
+    ReadLine, ReadSome, occurs,
 };
 use super::pattern::{IntoPattern, Pattern, PatternError};
 use super::port::Shared;
+use super::run::Run;
 use super::search::{Engine, Stretch};
 use super::send::{Ask, Paced, Send as Sending};
 use super::session::UartStream;
@@ -394,8 +395,11 @@ impl Uart {
     /// line's echo and the end of the last line. The cursor goes behind the prompt.
     ///
     /// What had arrived before is passed over. The prompt is the one of
-    /// [`set_prompt`](Self::set_prompt) or of the target's YAML. The board should
-    /// be at its prompt: wait for it once after boot.
+    /// [`set_prompt`](Self::set_prompt) or of the target's YAML. Since the board was
+    /// started a prompt must have been seen: if none has, `run` waits for it before
+    /// it sends. A prompt inside the command's own echo is not taken for one; one
+    /// inside the answer is, so choose a pattern that answers do not have.
+    /// Lines of the answer end as the board ends them, most often in `\r\n`.
     ///
     /// # Errors
     /// Those of [`send`](Self::send) and [`expect`](Self::expect);
@@ -418,12 +422,34 @@ impl Uart {
     /// # Ok(()) }
     /// ```
     pub fn run(&self, command: impl AsRef<[u8]>) -> Operation<String> {
-        let prompt = lock(&self.local).prompt.clone();
-        self.ask(
-            "run",
-            command.as_ref(),
-            Output::new(command.as_ref(), prompt),
-        )
+        let (prompt, timeout) = {
+            let local = lock(&self.local);
+            (local.prompt.clone(), local.timeout)
+        };
+        let output = Output::new(command.as_ref(), prompt.clone());
+        let answer = self.ask("run", command.as_ref(), output);
+        match prompt {
+            Some(prompt) => Operation::new(Run::new(self.alias(), prompt, timeout, answer)),
+            None => answer, // which is the error that says so
+        }
+    }
+
+    /// The same handle: it shares the cursor and the settings.
+    fn alias(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            local: Arc::clone(&self.local),
+        }
+    }
+
+    /// Whether `pattern` has matched before the cursor since the board was started.
+    pub(super) fn has_passed(&self, pattern: &Pattern) -> Result<bool> {
+        let at = lock(&self.local).cursor.at;
+        let start = self.shared.transcript.last_start();
+        if at.segment < start.segment {
+            return Ok(false);
+        }
+        Ok(occurs(pattern, start.offset..at.offset, &self.shared)?)
     }
 
     /// Sets what [`run`](Self::run) of this handle takes for the prompt.

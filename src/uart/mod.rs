@@ -24,6 +24,7 @@ mod operations;
 mod pace;
 mod pattern;
 mod port;
+mod run;
 mod search;
 mod send;
 mod session;

@@ -202,7 +202,12 @@ impl Command {
         Self("start".to_owned())
     }
 
-    /// Resets a running board; the `reset` macro then loads its firmware.
+    /// Has a running board stand still.
+    pub(super) fn pause() -> Self {
+        Self("pause".to_owned())
+    }
+
+    /// Resets a board; the `reset` macro then loads its firmware.
     pub(super) fn reset() -> Self {
         Self("machine Reset".to_owned())
     }

@@ -190,8 +190,8 @@ impl Renode {
         let on_reset = Command::on_reset(&load);
         if self.runs {
             session.run(LOADING, &on_reset).await?;
-            let reset = session.run_strictly(RESETTING, &Command::reset()).await;
-            return reset.map_err(|error| at(place(), error));
+            let restarted = self.restart(session).await;
+            return restarted.map_err(|error| at(place(), error));
         }
         let loaded = session
             .run_all(LOADING, &[on_reset, Command::load(&load)])
@@ -237,6 +237,18 @@ impl Renode {
             (None, LoadCommand::Elf | LoadCommand::SymbolsFrom) => None,
             (None, _) => Some(Table::Lowest),
         }
+    }
+}
+
+impl Renode {
+    /// Resets a running board. It stands still in between, so that what it said
+    /// before is told from what it says after.
+    async fn restart(&self, session: &Session) -> Result<(), EmulatorError> {
+        session.run_strictly(RESETTING, &Command::pause()).await?;
+        self.port.restart();
+        session.run_strictly(RESETTING, &Command::reset()).await?;
+        session.run_ahead(&Command::start());
+        Ok(())
     }
 }
 
@@ -305,9 +317,7 @@ impl Backend for Renode {
     fn reset(&mut self) -> Outcome<'_> {
         Box::pin(async {
             match &self.session {
-                Some(session) if self.runs => {
-                    session.run_strictly(RESETTING, &Command::reset()).await
-                }
+                Some(session) if self.runs => self.restart(session).await,
                 _ => Ok(()),
             }
         })

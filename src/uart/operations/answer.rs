@@ -1,5 +1,7 @@
 //! What is waited for after something was sent: its echo, or a command's output.
 
+use std::ops::{ControlFlow, Range};
+
 use super::line::too_long;
 use super::set::Set;
 use crate::uart::chunk::{Piece, View};
@@ -55,10 +57,36 @@ impl Search for Echo {
     }
 }
 
-/// What a command puts out, up to the next prompt.
+/// What a command puts out, up to the next prompt that is not part of its echo.
 pub(in crate::uart) struct Output {
     command: Vec<u8>,
     prompt: Set,
+    from: u64,
+    echo: EchoSoFar,
+}
+
+/// How much of a command has come back before anything else.
+#[derive(Default)]
+struct EchoSoFar {
+    bytes: usize,
+    end: u64,
+    over: bool,
+}
+
+impl EchoSoFar {
+    fn follow(&mut self, command: &[u8], piece: Piece<'_>) {
+        if self.over {
+            return;
+        }
+        let expected = command[self.bytes..].iter();
+        let same = expected
+            .zip(piece.bytes)
+            .take_while(|(a, b)| a == b)
+            .count();
+        self.bytes += same;
+        self.end = piece.offset + same as u64;
+        self.over = same < piece.bytes.len();
+    }
 }
 
 impl Output {
@@ -70,6 +98,8 @@ impl Output {
         Ok(Self {
             command: command.to_vec(),
             prompt: Set::new(vec![prompt], View::Text)?,
+            from: 0,
+            echo: EchoSoFar::default(),
         })
     }
 
@@ -95,26 +125,33 @@ impl Search for Output {
 
     fn restart(&mut self, at: u64) {
         self.prompt.restart(at);
+        self.from = at;
+        self.echo = EchoSoFar::default();
     }
 
     fn feed(
         &mut self,
-        piece: Piece<'_>,
+        mut piece: Piece<'_>,
         uart: &Shared,
     ) -> Result<Option<Done<String>>, ExpectError> {
-        let Some((_, found)) = self.prompt.feed(piece, uart)? else {
-            return Ok(None);
-        };
-        let before = Stretch {
-            transcript: &uart.transcript,
-            range: found.output.from..found.output.range.start,
-            view: View::Text,
-        };
-        Ok(Some(Done {
-            output: self.trimmed(&before.bytes()?),
-            end: found.end,
-            after_cr: false,
-        }))
+        self.echo.follow(&self.command, piece);
+        while let Some((_, found)) = self.prompt.feed(piece, uart)? {
+            if found.end > self.echo.end {
+                let before = Stretch {
+                    transcript: &uart.transcript,
+                    range: self.from..found.output.range.start,
+                    view: View::Text,
+                };
+                return Ok(Some(Done {
+                    output: self.trimmed(&before.bytes()?),
+                    end: found.end,
+                    after_cr: false,
+                }));
+            }
+            piece = piece.skip((found.end - piece.offset) as usize);
+            self.prompt.restart(found.end);
+        }
+        Ok(None)
     }
 
     fn describe(&self) -> String {
@@ -124,4 +161,24 @@ impl Search for Output {
             self.prompt.sources()
         )
     }
+}
+
+/// Whether `pattern` matches in what stands in `range`.
+pub(in crate::uart) fn occurs(
+    pattern: &Pattern,
+    range: Range<u64>,
+    uart: &Shared,
+) -> Result<bool, ExpectError> {
+    let mut set = Set::new(vec![pattern.clone()], View::Text)?;
+    set.restart(range.start);
+    let stretch = Stretch {
+        transcript: &uart.transcript,
+        range,
+        view: View::Text,
+    };
+    let found = stretch.forwards(|piece| match set.feed(piece, uart) {
+        Ok(None) => ControlFlow::Continue(()),
+        found => ControlFlow::Break(found),
+    })?;
+    Ok(found.transpose()?.is_some())
 }

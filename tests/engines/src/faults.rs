@@ -34,7 +34,7 @@ pub struct Cell {
 type Step = (&'static str, &'static [&'static str]);
 
 /// Steps that are one of the console's commands.
-const COMMANDS: [Step; 11] = [
+const COMMANDS: [Step; 12] = [
     ("banner", &["while starting Renode"]),
     ("log", &["setting up the board", "logFile"]),
     ("create", &["setting up the board", "mach create"]),
@@ -44,6 +44,7 @@ const COMMANDS: [Step; 11] = [
     ),
     ("pty", &["setting up the board", "CreateUartPtyTerminal"]),
     ("connect", &["setting up the board", "connector Connect"]),
+    ("peripherals", &["setting up the board", "peripherals"]),
     ("macro", &["loading the firmware", "macro reset"]),
     ("load", &["loading the firmware", "sysbus LoadELF"]),
     (

@@ -163,16 +163,14 @@ pub fn held() -> (usize, usize, u64) {
     )
 }
 
-/// The children of this process that are an emulator: neither ended nor the cleanup helper.
+/// The children of this process that are an emulator: neither ended nor the cleanup
+/// helper or what it is started by.
 pub fn emulators() -> BTreeSet<i32> {
-    let children = descendants(std::process::id());
-    children
-        .into_iter()
-        .filter(|pid| {
-            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            !command
-                .windows(21)
-                .any(|window| window == b"virtual-target-reaper")
-        })
-        .collect()
+    let children = running(&descendants(std::process::id()));
+    let is_emulator = |pid: &i32| {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command);
+        !command.contains("virtual-target-reaper") && !command.starts_with("setpriv")
+    };
+    children.into_iter().filter(is_emulator).collect()
 }

@@ -159,4 +159,15 @@ on_each_engine! {
         board.uart().expect_line(r"re:HardFault at 0x[0-9a-f]{8}").wait()?;
         Ok(())
     }
+
+    fn run_does_not_send_before_the_first_prompt(engine) {
+        let board = shell_on(engine).build()?;
+        board.uart().set_prompt("> ")?;
+        board.power_on().wait()?;
+        assert_eq!(board.uart().run("ping").wait()?, "pong");
+        assert_eq!(board.uart().run("echo two").wait()?, "two");
+        board.reset().wait()?;
+        assert_eq!(board.uart().run("ping").wait()?, "pong");
+        Ok(())
+    }
 }

@@ -106,15 +106,15 @@ fn misbehaviour_is_named() {
             ],
         ),
         ("die:3", "", &["while setting up the board", "Fatal error:"]),
-        ("die:6", "", &["while loading the firmware", "Fatal error:"]),
-        ("die:8", "", &["exited with status 1", "it was told to"]),
+        ("die:7", "", &["while loading the firmware", "Fatal error:"]),
+        ("die:9", "", &["exited with status 1", "it was told to"]),
         (
             "hang:2",
             quick,
             &["has not done `mach create \"stm32f4\"` after 500ms"],
         ),
         (
-            "hang:7",
+            "hang:8",
             quick,
             &["has not done `sysbus LoadELF @", "after 500ms"],
         ),

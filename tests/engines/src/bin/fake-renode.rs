@@ -29,12 +29,13 @@ const RED: &str = "\x1b[;031m";
 const OFF: &str = "\x1b[0m";
 
 /// Steps by name: how the command begins, and which of those it is.
-const STEPS: [(&str, &str, usize); 11] = [
+const STEPS: [(&str, &str, usize); 12] = [
     ("log", "logFile", 1),
     ("create", "mach create", 1),
     ("platform", "machine LoadPlatform", 1),
     ("pty", "emulation CreateUart", 1),
     ("connect", "connector", 1),
+    ("peripherals", "peripherals", 1),
     ("macro", "macro", 1),
     ("load", "sysbus Load", 1),
     ("start", "start", 1),
@@ -288,6 +289,9 @@ impl Renode {
                 let svd = "https://dl.antmicro.com/projects/renode/svd/STM32F40x.svd.gz";
                 self.complain(&format!("Failed to download {svd}, see log for details."));
             }
+            ("peripherals", "") if self.machine.is_some() => self.say(
+                "Available peripherals:\r\n\r  sysbus (SystemBus)\r\n\r  ??? cpu (CortexM)\r\n\r",
+            ),
             ("machine", "Reset") => self.greet(),
             ("machine", "ElapsedVirtualTime") => {
                 let time = self.started.map(|at| at.elapsed()).unwrap_or_default();
@@ -304,17 +308,20 @@ impl Renode {
                     Err(error) => return self.fail(command, &error.to_string()),
                 }
             }
+            ("pause", "") => self.say("Pausing emulation...\r\n\r"),
             ("start", "") => {
                 self.say("Starting emulation...\r\n\r");
-                self.started = Some(Instant::now());
-                self.greet();
-                self.listen();
+                if self.started.is_none() {
+                    self.started = Some(Instant::now());
+                    self.greet();
+                    self.listen();
+                }
             }
             ("sysbus", "Nope") | ("sysbus.usart2", _) => {
                 let reason = format!("{word} does not provide a field, method or property Nope.");
                 return self.fail(command, &reason);
             }
-            ("sysbus", _) => {}
+            ("sysbus" | "sysbus.cpu", _) => {}
             ("sleep", "forever") => return Done::Never,
             (word, _) if word.starts_with('#') => {}
             (word, _) => {
