@@ -161,11 +161,11 @@ fn relative_paths_become_absolute_at_the_time_of_the_call() {
 const BAD_DOCUMENTS: &[(&str, &str)] = &[
     (
         "",
-        "<yaml>:1:1: the file is empty: it needs at least `platform` and `uart`, or `backend: qemu` and `qemu`",
+        "<yaml>:1:1: it is empty: a target needs at least `platform` and `uart`, or `backend: qemu` and `qemu`",
     ),
     (
         "# nothing\n",
-        "<yaml>:2:1: the file is empty: it needs at least `platform` and `uart`, or `backend: qemu` and `qemu`",
+        "<yaml>:2:1: it is empty: a target needs at least `platform` and `uart`, or `backend: qemu` and `qemu`",
     ),
     (
         "- a\n",

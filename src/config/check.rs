@@ -78,6 +78,7 @@ pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetCo
         renode: renode(backend, &raw.platform, &raw.uart, base_dir)?,
         qemu: qemu(backend, raw.qemu.as_ref())?,
         source: source.to_path_buf(),
+        skipped: Vec::new(),
     })
 }
 

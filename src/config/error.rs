@@ -132,6 +132,15 @@ impl Problem {
         }
     }
 
+    /// The same, of a target whose fields stand at `path` in the file.
+    pub(super) fn under(mut self, path: &str) -> Self {
+        self.field = match self.field.as_str() {
+            "" => path.to_owned(),
+            field => format!("{path}.{field}"),
+        };
+        self
+    }
+
     pub(super) fn locate(self, file: &Path, text: &str) -> ConfigError {
         let place = self.place.or_else(|| locate::field(text, &self.field));
         let (line, column) = place.unwrap_or((1, 1));

@@ -19,6 +19,7 @@
 
 mod check;
 mod error;
+mod exporter;
 mod locate;
 mod raw;
 mod values;
@@ -28,9 +29,12 @@ use std::io;
 use std::path::{self, Path, PathBuf};
 use std::time::Duration;
 
+use serde_yaml::Value;
+
 pub use error::ConfigError;
 
 use crate::firmware::Format;
+use error::Problem;
 
 /// Everything that defines a virtual board; see the README's table for the YAML fields.
 ///
@@ -70,6 +74,7 @@ pub struct TargetConfig {
     renode: Option<RenodeConfig>,
     qemu: Option<QemuConfig>,
     source: PathBuf,
+    skipped: Vec<String>,
 }
 
 /// What Renode needs to know of a board.
@@ -214,17 +219,36 @@ impl TargetConfig {
     /// Reads a target from a YAML file. Paths in it are relative to that file;
     /// `path` itself to the current directory.
     ///
+    /// The configuration file of a Jumpstarter exporter will do as well, if one of its
+    /// drivers is Renode's: that entry's `config` is the target.
+    ///
     /// # Errors
     ///
     /// The file cannot be read, or something in it is not valid: the message
     /// names file, line, column and field.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|error| ConfigError::unreadable(path, error))?;
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|error| ConfigError::not_utf8(path, &bytes, error.valid_up_to()))?;
-        let base_dir = path.parent().unwrap_or(Path::new(""));
-        Self::read(text, path, base_dir)
+        Self::read_file(path.as_ref(), None)
+    }
+
+    /// Reads one target of several from the configuration file of a Jumpstarter exporter.
+    ///
+    /// `entry` is its name below `export:`; a nested driver's has its parents' before it:
+    /// `bench.ecu`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`from_file`](Self::from_file), or there is no such entry.
+    ///
+    /// ```no_run
+    /// use virtual_target::{VirtualTarget, config::TargetConfig};
+    ///
+    /// # fn main() -> virtual_target::Result<()> {
+    /// let config = TargetConfig::from_exporter("exporter.yaml", "ecu")?;
+    /// let board = VirtualTarget::from_config(config).boot().wait()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn from_exporter(path: impl AsRef<Path>, entry: &str) -> Result<Self, ConfigError> {
+        Self::read_file(path.as_ref(), Some(entry))
     }
 
     /// Reads a target from YAML text. Paths in it are relative to `base_dir`,
@@ -234,7 +258,14 @@ impl TargetConfig {
     ///
     /// As for [`from_file`](Self::from_file), with `<yaml>` in place of the file's name.
     pub fn from_yaml_str(text: &str, base_dir: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        Self::read(text, Path::new("<yaml>"), base_dir.as_ref())
+        Self::read(text, Path::new("<yaml>"), base_dir.as_ref(), None)
+    }
+
+    /// The entries of an exporter's file that are of other drivers, by name and driver.
+    ///
+    /// They play no part here; the boot says so in a notice. Empty for any other file.
+    pub fn skipped_entries(&self) -> &[String] {
+        &self.skipped
     }
 
     /// What Renode needs to know of the board.
@@ -270,13 +301,56 @@ impl TargetConfig {
         })
     }
 
-    fn read(text: &str, source: &Path, base_dir: &Path) -> Result<Self, ConfigError> {
+    fn read_file(path: &Path, entry: Option<&str>) -> Result<Self, ConfigError> {
+        let bytes = fs::read(path).map_err(|error| ConfigError::unreadable(path, error))?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|error| ConfigError::not_utf8(path, &bytes, error.valid_up_to()))?;
+        let base_dir = path.parent().unwrap_or(Path::new(""));
+        Self::read(text, path, base_dir, entry)
+    }
+
+    fn read(
+        text: &str,
+        source: &Path,
+        base_dir: &Path,
+        entry: Option<&str>,
+    ) -> Result<Self, ConfigError> {
         let base_dir =
             absolute_dir(base_dir).map_err(|error| ConfigError::unreadable(source, error))?;
-        raw::parse(text)
-            .and_then(|raw| check::check(raw, source, &base_dir))
+        raw::document(text)
+            .and_then(|document| target(document, entry, source, &base_dir))
             .map_err(|problem| problem.locate(source, text))
     }
+}
+
+/// The target that `document` is, or that is its `entry`.
+fn target(
+    document: Value,
+    entry: Option<&str>,
+    source: &Path,
+    base_dir: &Path,
+) -> Result<TargetConfig, Problem> {
+    let Some(mut entries) = exporter::entries(&document)? else {
+        return match entry {
+            None => check::check(raw::fields(document)?, source, base_dir),
+            Some(entry) => Err(Problem::new(
+                "",
+                format!("there is no `export:` in which to look for `{entry}`"),
+            )),
+        };
+    };
+    let entry = entries.choose(entry)?;
+    raw::fields(entry.settings)
+        .and_then(|mut raw| {
+            raw.uart
+                .get_or_insert_with(|| exporter::DEFAULT_UART.to_owned());
+            check::check(raw, source, base_dir)
+        })
+        .map(|config| TargetConfig {
+            skipped: entries.others,
+            ..config
+        })
+        .map_err(|problem| problem.under(&entry.path))
 }
 
 fn absolute_dir(dir: &Path) -> io::Result<PathBuf> {

@@ -45,15 +45,18 @@ pub(super) struct RawTimeouts {
     pub(super) command: Option<Value>,
 }
 
-/// First into YAML's own values, then into [`Raw`]: in one go, a number
+/// Text into YAML's own values. These then become [`Raw`]: in one go, a number
 /// would be taken for text wherever text is expected.
-pub(super) fn parse(text: &str) -> Result<Raw, Problem> {
-    let value: Value =
-        deserialize(Deserializer::from_str(text)).map_err(|error| not_yaml(text, &error))?;
+pub(super) fn document(text: &str) -> Result<Value, Problem> {
+    deserialize(Deserializer::from_str(text)).map_err(|error| not_yaml(text, &error))
+}
+
+/// The fields of a target.
+pub(super) fn fields(value: Value) -> Result<Raw, Problem> {
     if value.is_null() {
         return Err(Problem::new(
             "",
-            "the file is empty: it needs at least `platform` and `uart`, or `backend: qemu` and `qemu`",
+            "it is empty: a target needs at least `platform` and `uart`, or `backend: qemu` and `qemu`",
         ));
     }
     deserialize(value).map_err(|error| {

@@ -90,6 +90,12 @@ impl TargetBuilder {
 
     fn assemble(self, custody: Arc<Custody>, report: Option<Arc<Report>>) -> Result<VirtualTarget> {
         let config = self.config?;
+        for entry in config.skipped_entries() {
+            let machine = &config.machine_name;
+            eprintln!(
+                "virtual-target: {machine}: the exporter's {entry} is skipped: it is not a Renode target"
+            );
+        }
         let firmware = match self.firmware.or_else(|| config.firmware.clone()) {
             Some(path) => Some(Firmware::open(path)?),
             None => None,
