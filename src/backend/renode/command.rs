@@ -117,24 +117,19 @@ impl fmt::Display for Load {
         if let Some(address) = self.address {
             write!(f, " {address:#x}")?;
         }
-        let Some(cpu) = &self.processor else {
+        let (Some(cpu), Some(table)) = (&self.processor, &self.vectors) else {
             return Ok(());
         };
-        match &self.vectors {
-            None => {}
-            Some(Table::At(address)) => write!(f, "; $table={address:#x}")?,
-            Some(Table::Lowest) => f.write_str("; $table=`sysbus LowestLoadedAddress`")?,
+        match table {
+            Table::At(address) => write!(f, "; $table={address:#x}")?,
+            Table::Lowest => f.write_str("; $table=`sysbus LowestLoadedAddress`")?,
         }
-        if self.vectors.is_some() {
-            write!(f, "; {cpu} VectorTableOffset $table")?;
-            if self.command == LoadCommand::SRecord {
-                // The record of the start address sets the program counter, after
-                // which Renode takes the stack pointer for set as well.
-                write!(f, "; {cpu} SP `sysbus ReadDoubleWord $table`")?;
-            }
+        write!(f, "; {cpu} VectorTableOffset $table")?;
+        if self.command == LoadCommand::SRecord {
+            // The record of the start address sets the program counter, after
+            // which Renode takes the stack pointer for set as well.
+            write!(f, "; {cpu} SP `sysbus ReadDoubleWord $table`")?;
         }
-        // Renode halts a processor that has nothing to run, and a reset does not wake it.
-        write!(f, "; {cpu} IsHalted false")?;
         Ok(())
     }
 }
@@ -190,10 +185,18 @@ impl Command {
     }
 
     /// What the board's reset does to its memory, whoever asks for the reset.
+    ///
+    /// It wakes the processor as well: Renode halts one that has nothing to run, and
+    /// a reset alone does not wake it.
     pub(super) fn on_reset(load: &Load) -> Self {
-        Self(format!("macro reset \"{load}\""))
+        Self(match &load.processor {
+            Some(cpu) => format!("macro reset \"{load}; {cpu} IsHalted false\""),
+            None => format!("macro reset \"{load}\""),
+        })
     }
 
+    /// Loads firmware into a board that has not run, whose processor needs no waking:
+    /// the first word to a processor takes Renode some 0.3 s.
     pub(super) fn load(load: &Load) -> Self {
         Self(load.to_string())
     }
@@ -291,6 +294,10 @@ mod tests {
         assert_eq!(
             Command::on_reset(&load).as_str(),
             r#"macro reset "sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; $table=0x8000000; sysbus.cpu0 VectorTableOffset $table; sysbus.cpu0 IsHalted false""#
+        );
+        assert_eq!(
+            Command::load(&load).as_str(),
+            r"sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; $table=0x8000000; sysbus.cpu0 VectorTableOffset $table"
         );
         assert_eq!(
             Command::create_pty(&path).as_str(),

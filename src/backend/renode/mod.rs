@@ -118,9 +118,9 @@ impl Renode {
             load_platform(&self.board.platform, directory)?,
             Command::create_pty(&plain(&link)?),
             Command::connect(&Name::peripheral(&self.board.uart)?),
+            Command::peripherals(),
         ];
-        session.run_all(SETTING_UP, &commands).await?;
-        let peripherals = session.run(SETTING_UP, &Command::peripherals()).await?;
+        let peripherals = session.run_all(SETTING_UP, &commands).await?;
         let io = |source| EmulatorError::Io {
             step: "opening the UART's pseudo-terminal",
             source,
@@ -203,6 +203,16 @@ impl Renode {
         Ok(())
     }
 
+    /// Resets a running board. It stands still in between, so that what it said
+    /// before is told from what it says after.
+    async fn restart(&self, session: &Session) -> Result<(), EmulatorError> {
+        session.run_strictly(RESETTING, &Command::pause()).await?;
+        self.port.restart();
+        session.run_strictly(RESETTING, &Command::reset()).await?;
+        session.run_ahead(&Command::start());
+        Ok(())
+    }
+
     /// Whether `firmware` is built for the board's processor, as far as both say what they are.
     fn fits(&self, firmware: &Firmware) -> Result<(), EmulatorError> {
         let Some(processor) = &self.processor else {
@@ -237,18 +247,6 @@ impl Renode {
             (None, LoadCommand::Elf | LoadCommand::SymbolsFrom) => None,
             (None, _) => Some(Table::Lowest),
         }
-    }
-}
-
-impl Renode {
-    /// Resets a running board. It stands still in between, so that what it said
-    /// before is told from what it says after.
-    async fn restart(&self, session: &Session) -> Result<(), EmulatorError> {
-        session.run_strictly(RESETTING, &Command::pause()).await?;
-        self.port.restart();
-        session.run_strictly(RESETTING, &Command::reset()).await?;
-        session.run_ahead(&Command::start());
-        Ok(())
     }
 }
 

@@ -138,17 +138,18 @@ impl Session {
         self.settle(step, command, self.monitor.send(command)).await
     }
 
-    /// Has all `commands` done, sent at once; the first failure counts.
+    /// Has all `commands` done, sent at once; the first failure counts, else the last answer.
     pub(super) async fn run_all(
         &self,
         step: &'static str,
         commands: &[Command],
-    ) -> Result<(), EmulatorError> {
+    ) -> Result<Answer, EmulatorError> {
         let replies: Vec<Reply> = commands.iter().map(|it| self.monitor.send(it)).collect();
+        let mut last = Answer::default();
         for (command, reply) in commands.iter().zip(replies) {
-            self.settle(step, command, reply).await?;
+            last = self.settle(step, command, reply).await?;
         }
-        Ok(())
+        Ok(last)
     }
 
     /// As [`run`](Self::run), for a command whose complaints mean that it was not done.
