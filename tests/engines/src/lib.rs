@@ -8,6 +8,7 @@ pub mod load;
 pub mod player;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use virtual_target::config::BackendKind;
 use virtual_target::{TargetBuilder, VirtualTarget};
@@ -55,6 +56,26 @@ macro_rules! on_each_engine {
             fn renode() -> virtual_target::Result<()> {
                 on(virtual_target::config::BackendKind::Renode)
             }
+        }
+    )+};
+}
+
+/// Held by a test that looks for its emulator among all that this process has started.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tests on Renode, each [`alone`]; reported as ignored where there is none.
+#[macro_export]
+macro_rules! on_renode {
+    ($($(#[$meta:meta])* fn $name:ident() -> Result<()> $body:block)+) => {$(
+        $(#[$meta])*
+        #[test]
+        #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
+        fn $name() -> Result<()> {
+            let _alone = $crate::alone();
+            $body
         }
     )+};
 }

@@ -4,11 +4,10 @@
 #![cfg_attr(not(renode), allow(unused, reason = "all tests are ignored"))]
 
 use std::fs;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use engine_tests::leftovers::{descendants, emulators};
-use engine_tests::{sample, shell_on};
+use engine_tests::{on_renode, sample, shell_on};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use virtual_target::config::{BackendKind, TargetConfig};
@@ -35,9 +34,6 @@ fn with_extra_commands(commands: &[&str]) -> Result<VirtualTarget> {
     )
 }
 
-/// Some tests look for their Renode among all that this process has started.
-static ALONE: Mutex<()> = Mutex::new(());
-
 /// The processes of the one Renode that runs: its launcher, and itself at the end.
 fn renode_processes() -> Vec<Pid> {
     let mut all = emulators();
@@ -45,18 +41,6 @@ fn renode_processes() -> Vec<Pid> {
         all.extend(descendants(launcher.cast_unsigned()));
     }
     all.into_iter().map(Pid::from_raw).collect()
-}
-
-macro_rules! on_renode {
-    ($($(#[$meta:meta])* fn $name:ident() -> Result<()> $body:block)+) => {$(
-        $(#[$meta])*
-        #[test]
-        #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
-        fn $name() -> Result<()> {
-            let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-            $body
-        }
-    )+};
 }
 
 on_renode! {

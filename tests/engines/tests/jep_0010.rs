@@ -1,0 +1,397 @@
+//! The test plan of JEP-0010, item by item, under its own names; `docs/jep-0010.md` maps one to the other.
+//!
+//! What concerns the driver's commands runs on the stand-in, whose launcher writes
+//! down all it is sent; what concerns boards runs on a real Renode.
+
+#![cfg_attr(not(renode), allow(unused, reason = "some tests are ignored"))]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use engine_tests::leftovers::emulators;
+use engine_tests::{alone, bare_on, on_renode, root, sample, shell_on};
+use virtual_target::config::{BackendKind, ConfigError, LoadCommand, Platform, TargetConfig};
+use virtual_target::{EmulatorError, Error, PowerError, Result, TargetBuilder, VirtualTarget};
+
+const STM32F4: &str =
+    "platform: platforms/boards/stm32f4_discovery-kit.repl\nuart: sysbus.usart2\n";
+
+fn config(more: &str) -> std::result::Result<TargetConfig, ConfigError> {
+    TargetConfig::from_yaml_str(&format!("{STM32F4}{more}"), root())
+}
+
+/// A board without firmware, on Renode whatever `VTARGET_BACKEND` says.
+fn board(more: &str) -> Result<TargetBuilder> {
+    Ok(VirtualTarget::from_config(config(more)?).backend(BackendKind::Renode))
+}
+
+/// What the stand-in is sent and says in the life of a board; `launch` precedes it in its launcher.
+struct Conversation {
+    commands: Vec<String>,
+    outcome: std::result::Result<String, String>,
+}
+
+fn converse(launch: &str, more: &str) -> Conversation {
+    let _alone = alone();
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let fake = env!("CARGO_BIN_EXE_fake-renode");
+    let heard = path("heard");
+    let script = format!(
+        "#!/bin/sh\n{launch}\ntee '{}' | '{fake}' \"$@\"\n",
+        heard.display()
+    );
+    fs::write(path("renode"), script).unwrap();
+    fs::set_permissions(path("renode"), fs::Permissions::from_mode(0o755)).unwrap();
+    let firmware = sample("shell.elf");
+    let target =
+        format!("{STM32F4}backend: renode\nmachine_name: stm32f4\nfirmware: {firmware:?}\n{more}");
+    fs::write(path("target.yaml"), target).unwrap();
+    let done = Command::new(env!("CARGO_BIN_EXE_booter"))
+        .arg(path("target.yaml"))
+        .env("VTARGET_RENODE", path("renode"))
+        .env("FAKE_RENODE", "")
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let sent = fs::read_to_string(&heard).unwrap_or_default();
+    let command = |line: &str| {
+        line.rsplit_once("; echo \"vt-")
+            .map_or(line, |(it, _)| it)
+            .to_owned()
+    };
+    Conversation {
+        commands: sent.lines().map(command).collect(),
+        outcome: match done.status.success() {
+            true => Ok(text(done.stdout)),
+            false => Err(text(done.stderr)),
+        },
+    }
+}
+
+/// The positions of the commands that begin so, in the order they were sent.
+fn positions(commands: &[String], starts: &[&str]) -> Vec<usize> {
+    let position = |start: &&str| {
+        let found = commands
+            .iter()
+            .position(|command| command.starts_with(start));
+        found.unwrap_or_else(|| panic!("no {start:?} among {commands:#?}"))
+    };
+    starts.iter().map(position).collect()
+}
+
+mod test_renode_monitor {
+    use super::*;
+
+    /// There is nothing to retry on a pipe: a Renode that is late is waited for.
+    #[test]
+    fn connection_waits_for_a_renode_that_is_late() {
+        let conversation = converse("sleep 1", "");
+        assert_eq!(
+            conversation.outcome.as_deref(),
+            Ok("Renode 1.16.1 is fine\n")
+        );
+    }
+
+    on_renode! {
+    fn command_execution_and_exact_error_detection() -> Result<()> {
+        let board = board("allow_raw_monitor: true")?.boot().wait()?;
+        // What the driver's markers take for errors are none ...
+        for text in [
+            "Error: x",
+            "Could not find",
+            "Invalid",
+            "Failed",
+            "Unknown",
+            "(monitor) ",
+            "(machine-0) ",
+        ] {
+            assert_eq!(
+                board.monitor(format!("echo \"{text}\"")).wait()?,
+                text.trim()
+            );
+        }
+        // ... and what they miss are some.
+        for (command, reason) in [
+            ("nosuchcommand", "No such command or device: nosuchcommand"),
+            ("logLevel 99", "Bad parameters for command logLevel 99"),
+            (
+                "sysbus Nope",
+                "does not provide a field, method or property Nope",
+            ),
+        ] {
+            let error = board.monitor(command).wait().unwrap_err();
+            assert!(
+                matches!(error, Error::Emulator(EmulatorError::Refused { .. })),
+                "{error}"
+            );
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+        Ok(())
+    }
+    }
+
+    on_renode! {
+    fn disconnect_and_commands_afterwards() -> Result<()> {
+        let board = board("allow_raw_monitor: true")?.boot().wait()?;
+        board.power_off().wait()?;
+        let error = board.monitor("version").wait().unwrap_err();
+        assert!(
+            matches!(error, Error::Power(PowerError::Off { .. })),
+            "{error}"
+        );
+        Ok(())
+    }
+    }
+
+    on_renode! {
+    fn newline_rejection() -> Result<()> {
+        let board = board("allow_raw_monitor: true")?.boot().wait()?;
+        for command in ["version\nquit", "version\rquit", "version\r\nquit", "\n"] {
+            board.monitor(command).wait().unwrap_err();
+        }
+        assert!(board.is_on().wait()?);
+        Ok(())
+    }
+    }
+
+    #[test]
+    fn stream_cleanup_on_a_failed_start() {
+        let _alone = alone();
+        let target = || {
+            let config = config("timeouts: {boot: 1ms}").unwrap();
+            VirtualTarget::from_config(config).backend(BackendKind::Renode)
+        };
+        let descriptors = || fs::read_dir("/proc/self/fd").unwrap().count();
+        let _ = target().boot().wait(); // the I/O thread and the helper process come with the first
+        let before = descriptors();
+        for _ in 0..5 {
+            target().boot().wait().unwrap_err();
+        }
+        // The I/O thread may still be closing those of the last one.
+        assert!(
+            descriptors() < before + 5,
+            "{before} have become {}",
+            descriptors()
+        );
+        assert_eq!(emulators(), Default::default());
+    }
+}
+
+mod test_renode_power {
+    use super::*;
+
+    #[test]
+    fn command_sequence() {
+        let conversation = converse("", "");
+        assert_eq!(
+            conversation.outcome.as_deref(),
+            Ok("Renode 1.16.1 is fine\n")
+        );
+        let order = positions(
+            &conversation.commands,
+            &[
+                "mach create \"stm32f4\"",
+                "machine LoadPlatformDescription @platforms/boards/stm32f4_discovery-kit.repl",
+                "emulation CreateUartPtyTerminal ",
+                "connector Connect sysbus.usart2 ",
+                "macro reset ",
+                "sysbus LoadELF @",
+                "start",
+                "pause",
+                "machine Reset",
+            ],
+        );
+        assert!(order.is_sorted(), "{:#?}", conversation.commands);
+    }
+
+    #[test]
+    fn extra_commands_come_in_their_order_between_uart_and_firmware() {
+        let extra = "extra_commands: ['echo \"one\"', 'sysbus WriteDoubleWord 0x40090030 0x0301', 'echo \"three\"']";
+        let conversation = converse("", extra);
+        assert!(conversation.outcome.is_ok(), "{:?}", conversation.outcome);
+        let order = positions(
+            &conversation.commands,
+            &[
+                "connector Connect ",
+                "echo \"one\"",
+                "sysbus WriteDoubleWord 0x40090030 0x0301",
+                "echo \"three\"",
+                "sysbus LoadELF @",
+                "start",
+            ],
+        );
+        assert!(order.is_sorted(), "{:#?}", conversation.commands);
+    }
+
+    on_renode! {
+    fn firmware_less_boot() -> Result<()> {
+        let board = bare_on(BackendKind::Renode).boot().wait()?;
+        assert!(board.is_on().wait()?);
+        Ok(())
+    }
+    }
+
+    on_renode! {
+    fn on_and_off_are_idempotent_and_off_ends_the_process() -> Result<()> {
+        let board = shell_on(BackendKind::Renode).build()?;
+        board.power_off().wait()?;
+        board.power_on().wait()?;
+        let running = emulators();
+        assert!(!running.is_empty());
+        board.power_on().wait()?;
+        assert_eq!(emulators(), running, "a second on starts nothing");
+        board.power_off().wait()?;
+        board.power_off().wait()?;
+        assert_eq!(emulators(), Default::default());
+        Ok(())
+    }
+    }
+}
+
+mod test_renode_flasher {
+    use super::*;
+
+    on_renode! {
+    fn flash_stores_when_off_and_hot_loads_with_a_reset_when_on() -> Result<()> {
+        let board = bare_on(BackendKind::Renode).build()?;
+        board.flash(sample("hello.elf")).wait()?;
+        assert_eq!(emulators(), Default::default(), "stored, not started");
+        board.power_on().wait()?;
+        board.uart().expect_line("Hello from hello").wait()?;
+        board.flash(sample("shell.elf")).wait()?;
+        board.uart().expect_line("Hello from shell").wait()?;
+        Ok(())
+    }
+    }
+
+    #[test]
+    fn custom_load_command_from_the_allow_list_only() {
+        for (text, command) in [
+            ("sysbus LoadELF", LoadCommand::Elf),
+            ("sysbus LoadSymbolsFrom", LoadCommand::SymbolsFrom),
+            ("sysbus LoadHEX", LoadCommand::Hex),
+            ("sysbus LoadSRecord", LoadCommand::SRecord),
+        ] {
+            let config = config(&format!("load_command: {text}")).unwrap();
+            assert_eq!(config.load_command, Some(command));
+        }
+        let binary = config("load_command: sysbus LoadBinary\nload_address: 0x08000000").unwrap();
+        assert_eq!(binary.load_command, Some(LoadCommand::Binary));
+        for bad in ["sysbus LoadELF; quit", "include", "sysbus  LoadELF", "''"] {
+            let error = config(&format!("load_command: {bad}")).unwrap_err();
+            assert!(
+                error.to_string().contains("load_command: unknown value"),
+                "{error}"
+            );
+        }
+    }
+
+    on_renode! {
+    fn elf_is_known_by_its_magic() -> Result<()> {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, address) in [("shell.elf", ""), ("shell.bin", "load_address: 0x08000000")] {
+            let firmware = directory.path().join("firmware");
+            fs::copy(sample(name), &firmware).unwrap();
+            let board = board(address)?.firmware(&firmware).boot().wait()?;
+            board.uart().expect_line("Hello from shell").wait()?;
+        }
+        Ok(())
+    }
+    }
+}
+
+mod test_renode_config {
+    use super::*;
+
+    #[test]
+    fn default_values() {
+        let config = config("").unwrap();
+        assert_eq!(config.machine_name, "machine-0");
+        assert!(config.extra_commands.is_empty());
+        assert!(!config.allow_raw_monitor);
+        assert_eq!(config.firmware, None);
+        assert_eq!(config.load_command, None);
+    }
+
+    #[test]
+    fn custom_config() {
+        let own = "machine_name: ecu 7\nextra_commands: [version]\nallow_raw_monitor: true";
+        let config = config(own).unwrap();
+        assert_eq!(config.machine_name, "ecu 7");
+        assert_eq!(config.extra_commands, ["version"]);
+        assert!(config.allow_raw_monitor);
+    }
+
+    #[test]
+    fn pty_path_is_private_and_differs_for_each_boot() {
+        let link = || {
+            let conversation = converse("", "");
+            let commands = conversation.commands;
+            let [index] = positions(&commands, &["emulation CreateUartPtyTerminal "])[..] else {
+                unreachable!("one position for one start")
+            };
+            let path = commands[index].split('"').nth(3).map(str::to_owned);
+            path.unwrap_or_else(|| panic!("no path in {:?}", commands[index]))
+        };
+        let (first, second) = (link(), link());
+        assert_ne!(first, second);
+        for link in [first, second] {
+            assert!(Path::new(&link).is_absolute(), "{link}");
+            assert!(!Path::new(&link).exists(), "{link} was left behind");
+        }
+    }
+}
+
+mod test_renode_client {
+    use super::*;
+
+    #[test]
+    fn properties_and_children() -> Result<()> {
+        let config = config("machine_name: ecu").unwrap();
+        let renode = config.renode()?;
+        assert_eq!(
+            renode.platform,
+            Platform::BuiltIn("platforms/boards/stm32f4_discovery-kit.repl".into())
+        );
+        assert_eq!(renode.uart, "sysbus.usart2");
+        assert_eq!(config.machine_name, "ecu");
+        Ok(())
+    }
+
+    on_renode! {
+    fn monitor_cmd_is_disabled_by_default_and_needs_a_running_renode() -> Result<()> {
+        let closed = board("")?.build()?;
+        let error = closed.monitor("version").wait().unwrap_err().to_string();
+        assert!(error.contains("allow_raw_monitor: true"), "{error}");
+        let off = board("allow_raw_monitor: true")?.build()?;
+        let error = off.monitor("version").wait().unwrap_err();
+        assert!(
+            matches!(error, Error::Power(PowerError::Off { .. })),
+            "{error}"
+        );
+        Ok(())
+    }
+    }
+}
+
+on_renode! {
+fn test_driver_renode_e2e() -> Result<()> {
+    let board = VirtualTarget::from_yaml(root().join("fixtures/jumpstarter-exporter.yaml"))
+        .backend(BackendKind::Renode)
+        .build()?;
+    board.flash(sample("shell.elf")).wait()?;
+    for _ in 0..2 {
+        board.power_on().wait()?;
+        board.uart().expect_line("Hello from shell").wait()?;
+        board.uart().expect("> ").wait()?;
+        board.uart().send_line("ping").wait()?;
+        board.uart().expect_line("re:^pong$").wait()?;
+        board.power_off().wait()?;
+        assert_eq!(emulators(), Default::default());
+    }
+    board.shutdown().wait()
+}
+}
