@@ -33,7 +33,13 @@ fn the_least_that_renode_needs() {
         renode.platform,
         Platform::BuiltIn("platforms/boards/b.repl".into())
     );
-    assert_eq!(renode.uart, "sysbus.uart0");
+    let [uart] = renode.uarts.as_slice() else {
+        panic!("{renode:?}")
+    };
+    assert_eq!(
+        (uart.name.as_str(), uart.path.as_str()),
+        ("sysbus.uart0", "sysbus.uart0")
+    );
     assert_eq!(config.machine_name, "machine-0");
     assert!(config.extra_commands.is_empty());
     assert!(!config.allow_raw_monitor);
@@ -101,6 +107,24 @@ fn an_address_may_be_text() {
 }
 
 #[test]
+fn several_uarts_are_in_the_order_of_the_file() {
+    let config = parse(
+        "platform: platforms/boards/b.repl\n\
+         uarts: {modem: sysbus.uart1, console: sysbus.uart0, a-b_1: sysbus.uart2}",
+    );
+    let uarts = config.renode().unwrap().uarts.iter();
+    let shown: Vec<String> = uarts.map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "modem (sysbus.uart1)",
+            "console (sysbus.uart0)",
+            "a-b_1 (sysbus.uart2)"
+        ]
+    );
+}
+
+#[test]
 fn qemu_alone_needs_no_platform() {
     let config = parse("backend: qemu\nqemu: {machine: netduinoplus2}");
     assert_eq!(config.qemu().unwrap().machine, "netduinoplus2");
@@ -126,7 +150,7 @@ fn auto_without_a_qemu_section_is_for_renode_alone() {
 fn the_fixture_is_valid() {
     let config = TargetConfig::from_file("fixtures/stm32f4.yaml").unwrap();
     assert_eq!(config.backend, BackendKind::Auto);
-    assert_eq!(config.renode().unwrap().uart, "sysbus.usart2");
+    assert_eq!(config.renode().unwrap().uarts[0].path, "sysbus.usart2");
     assert_eq!(config.qemu().unwrap().serial, 1);
 }
 
@@ -209,7 +233,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "platfrom: a\n",
-        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart, machine_name, extra_commands, allow_raw_monitor, firmware, load_command, load_address, qemu, timeouts, line_ending, prompt, forbid, strip_ansi)",
+        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart, uarts, machine_name, extra_commands, allow_raw_monitor, firmware, load_command, load_address, qemu, timeouts, line_ending, prompt, forbid, strip_ansi)",
     ),
     (
         "uart: a\nqemu:\n  machine: b\n  serail: 1\n",
@@ -432,6 +456,46 @@ const BAD_BOARDS: &[(&str, &str)] = &[
         r#"<yaml>:2:1: uart: "sysbus..uart0" is not a peripheral's path: write names joined by dots, such as `sysbus.usart2`"#,
     ),
     (
+        "uarts: {console: sysbus.uart0}",
+        "<yaml>:1:1: uarts: a UART needs `platform`, the board it is on, such as `platforms/boards/stm32f4_discovery-kit.repl`",
+    ),
+    (
+        "platform: platforms/b.repl\nuart: sysbus.uart0\nuarts: {modem: sysbus.uart1}",
+        "<yaml>:3:1: uarts: `uart` is given as well: move it into `uarts`, under a name",
+    ),
+    (
+        "platform: platforms/b.repl\nuarts: {}",
+        "<yaml>:2:1: uarts: it names no UART: write `name: path`, such as `console: sysbus.usart2`",
+    ),
+    (
+        "platform: platforms/b.repl\nuarts: [sysbus.uart0]",
+        "<yaml>:2:1: uarts: invalid type: sequence, expected fields (`name: value`)",
+    ),
+    (
+        "platform: platforms/b.repl\nuarts:\n  console: 0",
+        "<yaml>:3:3: uarts.console: invalid type: integer `0`, expected text (put it in quotes)",
+    ),
+    (
+        "platform: platforms/b.repl\nuarts:\n  a: sysbus.uart0\n  b: sysbus.uart1;quit",
+        r#"<yaml>:4:3: uarts.b: character 13 of "sysbus.uart1;quit" is ';': only letters, digits, `_` and `.` are allowed"#,
+    ),
+    (
+        "platform: platforms/b.repl\nuarts:\n  a: sysbus.uart0\n  b/../c: sysbus.uart1",
+        r#"<yaml>:4:3: uarts.b/../c: character 2 of "b/../c" is '/': only letters, digits, `_` and `-` are allowed"#,
+    ),
+    (
+        "platform: platforms/b.repl\nuarts:\n  a: sysbus.uart0\n  b: sysbus.uart0",
+        r#"<yaml>:4:3: uarts.b: "sysbus.uart0" is `a` already: remove one"#,
+    ),
+    (
+        "platform: platforms/b.repl\nuarts:\n  a: sysbus.uart0\n  a: sysbus.uart1",
+        r#"<yaml>:4:3: uarts: "a" is given twice: remove one of the two"#,
+    ),
+    (
+        "platform: platforms/b.repl\nuarts: {a: sysbus.uart0, b: sysbus.uart1}\nqemu: {machine: b}",
+        "<yaml>:3:1: qemu: only Renode can run a target with several `uarts`: remove `qemu`, or keep one UART",
+    ),
+    (
         "platform: boards/b.repl\nuart: a",
         r#"<yaml>:1:1: platform: there is no file `/nowhere/boards/b.repl`, and "boards/b.repl" does not begin with `platforms/` as the platforms that come with Renode do"#,
     ),
@@ -496,7 +560,7 @@ fn bad_files() {
     let bad = dir.path().join("bad.yaml");
     fs::write(&bad, "# a board\n\nplatfrom: b\n").unwrap();
     assert!(complaint(&bad).starts_with(&format!(
-        "{}:3:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart,",
+        "{}:3:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart, uarts,",
         bad.display()
     )));
 }
@@ -504,7 +568,7 @@ fn bad_files() {
 /// What a document may be pieced together from.
 #[rustfmt::skip]
 const PIECES: &[&str] = &[
-    "platform", "uart", "qemu", "machine", "serial", "timeouts", "expect", "extra_commands",
+    "platform", "uart", "uarts", "qemu", "machine", "serial", "timeouts", "expect", "extra_commands",
     "load_address", "machine_name", "backend", "auto", ":", ": ", "- ", "\n", "\n  ", "[", "]",
     "{", "}", ", ", "'", "\"", "*", "&a ", "<<", "!t ", "?", "|\n", "---\n", "#", "0x8", "-1",
     "10s", "~", "é", "platforms/b.repl", "sysbus.uart0", "\t", "\u{feff}", ".", "\0",

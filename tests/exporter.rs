@@ -61,13 +61,23 @@ fn the_short_form_of_the_jep() {
         renode.platform,
         Platform::BuiltIn("platforms/boards/stm32f4_discovery-kit.repl".into())
     );
-    assert_eq!(renode.uart, "sysbus.usart2");
+    assert_eq!(renode.uarts[0].path, "sysbus.usart2");
     assert_eq!(config.machine_name, "stm32f4");
     assert_eq!(
         config.extra_commands,
         ["sysbus WriteDoubleWord 0x40090030 0x0301"]
     );
     assert!(config.skipped_entries().is_empty());
+}
+
+#[test]
+fn several_uarts_are_no_uart_by_default() {
+    let text = SHORT.replace(
+        "uart: \"sysbus.usart2\"",
+        "uarts: {console: sysbus.usart2, modem: sysbus.usart3}",
+    );
+    let config = TargetConfig::from_yaml_str(&text, ".").unwrap();
+    assert_eq!(config.renode().unwrap().uarts[1].name, "modem");
 }
 
 #[test]
@@ -79,7 +89,7 @@ fn an_entry_among_other_drivers() {
     let config = TargetConfig::from_exporter(&file, "ecu").unwrap();
     assert_eq!(config.machine_name, "ecu");
     // The driver's own default.
-    assert_eq!(config.renode().unwrap().uart, "sysbus.uart0");
+    assert_eq!(config.renode().unwrap().uarts[0].path, "sysbus.uart0");
     assert_eq!(
         config.skipped_entries(),
         [

@@ -11,7 +11,7 @@ LDFLAGS := $(CPU_FLAGS) -nostdlib -static -Wl,--gc-sections -Wl,--build-id=none 
 	-Lcommon/$(ARCH) -T boards/$(BOARD)/link.ld
 
 SHARED := $(sort $(wildcard common/*.c common/$(ARCH)/*.c boards/$(BOARD)/*.c))
-SAMPLES := hello shell
+SAMPLES := hello shell $(BOARD_SAMPLES)
 FORMATS := elf bin hex srec
 
 .PHONY: all

@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 
 use super::{EmulatorDeath, EmulatorError, EngineKind, OutputTail};
 use crate::custody::{Custody, Launch, Process};
-use crate::uart::Port;
+use crate::uart::Ports;
 
 /// How long the last words of a dead emulator may take. Its group is dead by then, so
 /// only a descendant in another session can still hold the pipe.
@@ -22,7 +22,7 @@ pub(super) struct Emulator {
 }
 
 impl Emulator {
-    /// Starts one. When it ends by itself, every wait on `port` fails at once,
+    /// Starts one. When it ends by itself, every wait on one of `ports` fails at once,
     /// with the `output` that `drained` has collected.
     pub(super) fn start(
         kind: EngineKind,
@@ -30,7 +30,7 @@ impl Emulator {
         launch: Launch,
         output: OutputTail,
         drained: impl Future<Output = ()> + Send + 'static,
-        port: Port,
+        ports: Ports,
     ) -> Result<Self, EmulatorError> {
         let process = custody.spawn(launch)?;
         let drained = tokio::spawn(drained);
@@ -44,7 +44,7 @@ impl Emulator {
                 exit,
                 output: output.text(),
             });
-            port.died(&death.to_string());
+            ports.died(&death.to_string());
             sender.send_replace(Some(death));
         })
         .abort_handle();

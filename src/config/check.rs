@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use super::error::Problem;
-use super::raw::{Raw, RawQemu, RawTimeouts};
+use super::raw::{Named, Raw, RawQemu, RawTimeouts};
 use super::{
     BackendKind, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig, TargetConfig,
-    Timeouts, values,
+    Timeouts, UartConfig, values,
 };
 
 const DEFAULT_MACHINE_NAME: &str = "machine-0";
@@ -50,6 +50,7 @@ pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetCo
             "`sysbus LoadBinary` needs to know where: add `load_address`, such as 0x08000000",
         ));
     }
+    let renode = renode(backend, &raw, base_dir)?;
     Ok(TargetConfig {
         backend,
         machine_name: given("machine_name", &raw.machine_name, |name| {
@@ -75,8 +76,8 @@ pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetCo
         prompt: given("prompt", &raw.prompt, |text| values::pattern(text))?,
         forbid: each("forbid", raw.forbid.as_deref(), values::pattern)?,
         strip_ansi: raw.strip_ansi.unwrap_or(true),
-        renode: renode(backend, &raw.platform, &raw.uart, base_dir)?,
-        qemu: qemu(backend, raw.qemu.as_ref())?,
+        qemu: qemu(backend, raw.qemu.as_ref(), renode.as_ref())?,
+        renode,
         source: source.to_path_buf(),
         skipped: Vec::new(),
     })
@@ -128,20 +129,19 @@ fn timeouts(raw: &RawTimeouts) -> Result<Timeouts, Problem> {
 
 fn renode(
     backend: BackendKind,
-    platform_name: &Option<String>,
-    uart: &Option<String>,
+    raw: &Raw,
     base_dir: &Path,
 ) -> Result<Option<RenodeConfig>, Problem> {
-    let platform = given("platform", platform_name, |name| platform(name, base_dir))?;
-    let uart = given("uart", uart, |path| values::uart(path))?;
-    match (platform, uart) {
-        (Some(platform), Some(uart)) => Ok(Some(RenodeConfig { platform, uart })),
+    let platform = given("platform", &raw.platform, |name| platform(name, base_dir))?;
+    let uarts = uarts(&raw.uart, raw.uarts.as_ref())?;
+    match (platform, uarts) {
+        (Some(platform), Some(uarts)) => Ok(Some(RenodeConfig { platform, uarts })),
         (Some(_), None) => Err(Problem::new(
             "platform",
             "a platform needs `uart`, the UART to talk to, such as `sysbus.usart2`",
         )),
         (None, Some(_)) => Err(Problem::new(
-            "uart",
+            if raw.uart.is_some() { "uart" } else { "uarts" },
             "a UART needs `platform`, the board it is on, \
              such as `platforms/boards/stm32f4_discovery-kit.repl`",
         )),
@@ -152,6 +152,44 @@ fn renode(
              (a target for QEMU alone says `backend: qemu`)",
         )),
     }
+}
+
+/// The UARTs to talk to, one in `uart` or several in `uarts`.
+fn uarts(
+    uart: &Option<String>,
+    uarts: Option<&Named<String>>,
+) -> Result<Option<Vec<UartConfig>>, Problem> {
+    let uart = given("uart", uart, |path| values::uart(path))?;
+    let Some(Named(uarts)) = uarts else {
+        return Ok(uart.map(|path| {
+            let name = path.clone();
+            vec![UartConfig { name, path }]
+        }));
+    };
+    if uart.is_some() {
+        let message = "`uart` is given as well: move it into `uarts`, under a name";
+        return Err(Problem::new("uarts", message));
+    }
+    if uarts.is_empty() {
+        let message = "it names no UART: write `name: path`, such as `console: sysbus.usart2`";
+        return Err(Problem::new("uarts", message));
+    }
+    let mut known: Vec<UartConfig> = Vec::new();
+    for (name, path) in uarts {
+        let problem = |message| Problem::new(format!("uarts.{name}"), message);
+        let uart = UartConfig {
+            name: values::plain_name(name).map_err(problem)?,
+            path: values::uart(path).map_err(problem)?,
+        };
+        if let Some(other) = known.iter().find(|other| other.path == uart.path) {
+            let other = &other.name;
+            return Err(problem(format!(
+                "{path:?} is `{other}` already: remove one"
+            )));
+        }
+        known.push(uart);
+    }
+    Ok(Some(known))
 }
 
 fn platform(name: &str, base_dir: &Path) -> Result<Platform, String> {
@@ -173,7 +211,11 @@ fn platform(name: &str, base_dir: &Path) -> Result<Platform, String> {
     )))
 }
 
-fn qemu(backend: BackendKind, raw: Option<&RawQemu>) -> Result<Option<QemuConfig>, Problem> {
+fn qemu(
+    backend: BackendKind,
+    raw: Option<&RawQemu>,
+    renode: Option<&RenodeConfig>,
+) -> Result<Option<QemuConfig>, Problem> {
     let Some(raw) = raw else {
         if backend == BackendKind::Qemu {
             return Err(Problem::new(
@@ -183,6 +225,12 @@ fn qemu(backend: BackendKind, raw: Option<&RawQemu>) -> Result<Option<QemuConfig
         }
         return Ok(None);
     };
+    if renode.is_some_and(|renode| renode.uarts.len() > 1) {
+        return Err(Problem::new(
+            "qemu",
+            "only Renode can run a target with several `uarts`: remove `qemu`, or keep one UART",
+        ));
+    }
     let machine = given("qemu.machine", &raw.machine, |name| values::qemu_name(name))?;
     let machine = machine.ok_or_else(|| {
         Problem::new(

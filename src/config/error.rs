@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::locate;
+use super::{locate, values};
 
 /// A target's configuration cannot be read or is not valid.
 #[derive(thiserror::Error)]
@@ -66,6 +66,16 @@ pub enum ConfigError {
         value: String,
         /// What it may be.
         allowed: &'static str,
+    },
+    /// A test asks for a UART that the target's description does not name.
+    #[error("{}: there is no UART {name:?}{}", file.display(), values::suggest(name, known))]
+    NoSuchUart {
+        /// The file, or `<yaml>` for text.
+        file: PathBuf,
+        /// The name that the test asks for.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
     },
     /// QEMU is to run a target that only Renode can run.
     #[error(

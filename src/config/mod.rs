@@ -12,7 +12,7 @@
 //!      uart: sysbus.usart2\n",
 //!     ".",
 //! )?;
-//! assert_eq!(config.renode()?.uart, "sysbus.usart2");
+//! assert_eq!(config.renode()?.uarts[0].path, "sysbus.usart2");
 //! assert_eq!(config.machine_name, "machine-0");
 //! # Ok::<(), virtual_target::config::ConfigError>(())
 //! ```
@@ -24,6 +24,7 @@ mod locate;
 mod raw;
 mod values;
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{self, Path, PathBuf};
@@ -83,8 +84,30 @@ pub struct TargetConfig {
 pub struct RenodeConfig {
     /// `platform`: the board's description.
     pub platform: Platform,
-    /// `uart`: the UART to talk to, such as `sysbus.usart2`.
-    pub uart: String,
+    /// `uart` or `uarts`: the UARTs to talk to, in the order of the file. There
+    /// is at least one; the first is the board's main one.
+    pub uarts: Vec<UartConfig>,
+}
+
+/// A UART of a board on Renode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UartConfig {
+    /// What the tests call it: its name in `uarts`, or the path in `uart`.
+    pub name: String,
+    /// Renode's path to it, such as `sysbus.usart2`.
+    pub path: String,
+}
+
+/// As in messages: `sysbus.usart2`, or `modem (sysbus.usart3)`.
+impl fmt::Display for UartConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, path } = self;
+        if name == path {
+            return f.write_str(path);
+        }
+        write!(f, "{name} ({path})")
+    }
 }
 
 /// Where a Renode platform description comes from.
@@ -290,6 +313,19 @@ impl TargetConfig {
         })
     }
 
+    /// The error of a test that asks for the UART `name`, where there are only `known`.
+    pub(crate) fn no_such_uart<'a>(
+        &self,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> ConfigError {
+        ConfigError::NoSuchUart {
+            file: self.source.clone(),
+            name: name.to_owned(),
+            known: known.into_iter().map(str::to_owned).collect(),
+        }
+    }
+
     /// Checks that tests may send monitor commands such as `command`.
     pub(crate) fn raw_monitor(&self, command: &str) -> Result<(), ConfigError> {
         if self.allow_raw_monitor {
@@ -342,8 +378,10 @@ fn target(
     let entry = entries.choose(entry)?;
     raw::fields(entry.settings)
         .and_then(|mut raw| {
-            raw.uart
-                .get_or_insert_with(|| exporter::DEFAULT_UART.to_owned());
+            if raw.uarts.is_none() {
+                raw.uart
+                    .get_or_insert_with(|| exporter::DEFAULT_UART.to_owned());
+            }
             check::check(raw, source, base_dir)
         })
         .map(|config| TargetConfig {

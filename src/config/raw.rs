@@ -2,7 +2,11 @@
 //!
 //! Knows nothing of what the values mean.
 
-use serde::Deserialize;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, de};
 use serde_path_to_error::deserialize;
 use serde_yaml::{Deserializer, Value};
 
@@ -15,6 +19,7 @@ pub(super) struct Raw {
     pub(super) backend: Option<String>,
     pub(super) platform: Option<String>,
     pub(super) uart: Option<String>,
+    pub(super) uarts: Option<Named<String>>,
     pub(super) machine_name: Option<String>,
     pub(super) extra_commands: Option<Vec<String>>,
     pub(super) allow_raw_monitor: Option<bool>,
@@ -43,6 +48,34 @@ pub(super) struct RawTimeouts {
     pub(super) expect: Option<Value>,
     pub(super) boot: Option<Value>,
     pub(super) command: Option<Value>,
+}
+
+/// Values by names of the user's own, in the order of the file.
+#[derive(Debug)]
+pub(super) struct Named<T>(pub(super) Vec<(String, T)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Names(PhantomData))
+    }
+}
+
+struct Names<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Names<T> {
+    type Value = Named<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("fields (`name: value`)")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
+        let mut named = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            named.push(entry);
+        }
+        Ok(Named(named))
+    }
 }
 
 /// Text into YAML's own values. These then become [`Raw`]: in one go, a number

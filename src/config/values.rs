@@ -21,9 +21,10 @@ pub(super) fn choice<T: Copy>(word: &str, choices: &[(&str, T)]) -> Result<T, St
 }
 
 /// The end of a message on an unknown word: which ones are known.
-pub(super) fn suggest(word: &str, known: &[&str]) -> String {
+pub(super) fn suggest(word: &str, known: &[impl AsRef<str>]) -> String {
     let similarity =
         |candidate: &str| strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase());
+    let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
     let nearest = known
         .iter()
         .map(|candidate| (similarity(candidate), candidate))
@@ -43,6 +44,14 @@ pub(super) fn machine_name(name: &str) -> Result<String, String> {
     if name.trim() != name {
         return Err(format!("{name:?} begins or ends with a space: remove it"));
     }
+    Ok(name.to_owned())
+}
+
+/// A name of the user's own, which stands in messages and in the names of files.
+pub(super) fn plain_name(name: &str) -> Result<String, String> {
+    only(name, "letters, digits, `_` and `-`", |c| {
+        c.is_ascii_alphanumeric() || "_-".contains(c)
+    })?;
     Ok(name.to_owned())
 }
 

@@ -1,11 +1,12 @@
-//! A UART's output as files: `uart.log`, byte for byte, and `uart.txt`, with the
-//! time at which each line began. Bounded: a file that has grown large becomes
-//! `uart.older.log`, in place of the one before. Knows nothing of UARTs but how
+//! A UART's output as files, such as `uart.log`, byte for byte, and `uart.txt`,
+//! with the time at which each line began. Bounded: a file that has grown large
+//! becomes `uart.older.log`, in place of the one before. Knows nothing of UARTs but how
 //! to read one.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// From here on a file is set aside and a new one begun.
@@ -32,25 +33,33 @@ pub(crate) struct Lost {
     pub(crate) why: String,
 }
 
-/// How far a UART has been copied.
-#[derive(Debug, Default)]
-pub(super) struct Copy {
+/// The copy of a UART's output, and how far it is.
+pub(crate) struct Copy {
+    /// The files' name, such as `uart`.
+    name: String,
+    console: Arc<dyn Console>,
     copied: u64,
     /// The text stands within a line.
     in_line: bool,
 }
 
 impl Copy {
+    /// Nothing is copied yet.
+    pub(crate) fn new(name: &str, console: Arc<dyn Console>) -> Self {
+        Self {
+            name: name.to_owned(),
+            console,
+            copied: 0,
+            in_line: false,
+        }
+    }
+
     /// Appends what has arrived since the last call.
-    pub(super) fn advance(
-        &mut self,
-        directory: &Path,
-        console: &dyn Console,
-        began: Instant,
-    ) -> io::Result<()> {
-        let end = console.end();
-        let mut log = Growing::open(directory, "log")?;
-        let mut text = Growing::open(directory, "txt")?;
+    pub(super) fn advance(&mut self, directory: &Path, began: Instant) -> io::Result<()> {
+        let end = self.console.end();
+        let name = self.name.clone();
+        let mut log = Growing::open(directory, &name, "log")?;
+        let mut text = Growing::open(directory, &name, "txt")?;
         if end - self.copied > LARGE {
             let skipped = end - LARGE - self.copied;
             text.write(format!("[{skipped} bytes are left out]\n").as_bytes())?;
@@ -58,10 +67,10 @@ impl Copy {
             self.in_line = false;
         }
         while self.copied < end {
-            match console.bytes(self.copied) {
+            match self.console.bytes(self.copied) {
                 Ok(bytes) => {
                     log.write(&bytes)?;
-                    text.write(&self.stamped(&bytes, console, began))?;
+                    text.write(&self.stamped(&bytes, began))?;
                     self.copied += bytes.len() as u64;
                 }
                 Err(Lost { until, why }) => {
@@ -75,12 +84,15 @@ impl Copy {
     }
 
     /// `bytes`, each line with its time, in seconds.
-    fn stamped(&mut self, bytes: &[u8], console: &dyn Console, began: Instant) -> Vec<u8> {
+    fn stamped(&mut self, bytes: &[u8], began: Instant) -> Vec<u8> {
         let mut text = Vec::with_capacity(bytes.len() * 2);
         let mut offset = self.copied;
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             if !self.in_line {
-                let time = console.arrived(offset).saturating_duration_since(began);
+                let time = self
+                    .console
+                    .arrived(offset)
+                    .saturating_duration_since(began);
                 text.extend(format!("{:11.6} ", time.as_secs_f64()).as_bytes());
             }
             text.extend(line.iter().filter(|byte| **byte != b'\r'));
@@ -94,18 +106,20 @@ impl Copy {
 /// A file that is appended to, and set aside when it is large.
 struct Growing<'a> {
     directory: &'a Path,
+    name: &'a str,
     extension: &'static str,
     file: File,
     length: u64,
 }
 
 impl<'a> Growing<'a> {
-    fn open(directory: &'a Path, extension: &'static str) -> io::Result<Self> {
-        let path = directory.join("uart").with_extension(extension);
+    fn open(directory: &'a Path, name: &'a str, extension: &'static str) -> io::Result<Self> {
+        let path = directory.join(format!("{name}.{extension}"));
         let file = File::options().append(true).create(true).open(path)?;
         let length = file.metadata()?.len();
         Ok(Self {
             directory,
+            name,
             extension,
             file,
             length,
@@ -113,11 +127,16 @@ impl<'a> Growing<'a> {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Self {
+            directory,
+            name,
+            extension,
+            ..
+        } = *self;
         if self.length > 0 && self.length + bytes.len() as u64 > LARGE {
-            let name = |name: &str| self.directory.join(name).with_extension(self.extension);
-            let older = format!("uart.older.{}", self.extension);
-            fs::rename(name("uart"), self.directory.join(older))?;
-            *self = Self::open(self.directory, self.extension)?;
+            let present = directory.join(format!("{name}.{extension}"));
+            fs::rename(present, directory.join(format!("{name}.older.{extension}")))?;
+            *self = Self::open(directory, name, extension)?;
         }
         self.length += bytes.len() as u64;
         self.file.write_all(bytes)
@@ -127,22 +146,36 @@ impl<'a> Growing<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Mutex;
     use std::time::Duration;
 
     struct Said {
-        bytes: Vec<u8>,
+        bytes: Mutex<Vec<u8>>,
         began: Instant,
+    }
+
+    impl Said {
+        fn new(bytes: &[u8]) -> Arc<Self> {
+            let bytes = Mutex::new(bytes.to_vec());
+            let began = Instant::now();
+            Arc::new(Self { bytes, began })
+        }
+
+        fn say(&self, more: &[u8]) {
+            self.bytes.lock().unwrap().extend(more);
+        }
     }
 
     impl Console for Said {
         fn end(&self) -> u64 {
-            self.bytes.len() as u64
+            self.bytes.lock().unwrap().len() as u64
         }
 
         fn bytes(&self, from: u64) -> Result<Vec<u8>, Lost> {
+            let bytes = self.bytes.lock().unwrap();
             let from = from as usize;
-            let to = self.bytes.len().min(from + (64 << 10));
-            Ok(self.bytes[from..to].to_vec())
+            let to = bytes.len().min(from + (64 << 10));
+            Ok(bytes[from..to].to_vec())
         }
 
         fn arrived(&self, offset: u64) -> Instant {
@@ -150,27 +183,20 @@ mod tests {
         }
     }
 
-    fn said(bytes: &[u8]) -> Said {
-        Said {
-            bytes: bytes.to_vec(),
-            began: Instant::now(),
-        }
-    }
-
     #[test]
     fn each_line_has_its_time_whatever_is_copied_at_once() {
         let directory = tempfile::tempdir().unwrap();
-        let mut console = said(b"one\r\ntw");
-        let mut copy = Copy::default();
+        let console = Said::new(b"one\r\ntw");
         let began = console.began;
-        copy.advance(directory.path(), &console, began).unwrap();
-        console.bytes.extend(b"o\r\nthree\r\n");
-        copy.advance(directory.path(), &console, began).unwrap();
-        copy.advance(directory.path(), &console, began).unwrap();
+        let mut copy = Copy::new("uart-b.c", Arc::clone(&console) as _);
+        copy.advance(directory.path(), began).unwrap();
+        console.say(b"o\r\nthree\r\n");
+        copy.advance(directory.path(), began).unwrap();
+        copy.advance(directory.path(), began).unwrap();
         let read = |name| fs::read_to_string(directory.path().join(name)).unwrap();
-        assert_eq!(read("uart.log"), "one\r\ntwo\r\nthree\r\n");
+        assert_eq!(read("uart-b.c.log"), "one\r\ntwo\r\nthree\r\n");
         assert_eq!(
-            read("uart.txt"),
+            read("uart-b.c.txt"),
             "   0.000000 one\n   0.005000 two\n   0.010000 three\n"
         );
     }
@@ -178,16 +204,16 @@ mod tests {
     #[test]
     fn the_end_is_kept_and_the_size_is_bounded() {
         let directory = tempfile::tempdir().unwrap();
-        let mut console = said(&vec![b'x'; 3 * LARGE as usize]);
+        let console = Said::new(&vec![b'x'; 3 * LARGE as usize]);
         let began = console.began;
-        let mut copy = Copy::default();
-        copy.advance(directory.path(), &console, began).unwrap();
+        let mut copy = Copy::new("uart", Arc::clone(&console) as _);
+        copy.advance(directory.path(), began).unwrap();
         for _ in 0..3 {
-            console.bytes.extend(vec![b'y'; LARGE as usize / 2 + 1]);
-            copy.advance(directory.path(), &console, began).unwrap();
+            console.say(&vec![b'y'; LARGE as usize / 2 + 1]);
+            copy.advance(directory.path(), began).unwrap();
         }
-        console.bytes.extend(b"the end");
-        copy.advance(directory.path(), &console, began).unwrap();
+        console.say(b"the end");
+        copy.advance(directory.path(), began).unwrap();
         let log = fs::read(directory.path().join("uart.log")).unwrap();
         assert!(log.ends_with(b"the end"));
         let sizes = fs::read_dir(directory.path()).unwrap();

@@ -15,7 +15,7 @@ mod recorded;
 mod test_name;
 mod timeline;
 
-pub(crate) use copy::{Console, Lost};
+pub(crate) use copy::{Console, Copy, Lost};
 pub(crate) use recorded::Recorded;
 pub(crate) use test_name::TestName;
 
@@ -31,7 +31,6 @@ use tokio::task::AbortHandle;
 
 use crate::config::ConfigError;
 use crate::runtime;
-use copy::Copy;
 use place::Place;
 use policy::Policy;
 use timeline::Timeline;
@@ -48,8 +47,8 @@ pub(crate) struct Subject {
     pub(crate) machine: String,
     /// The effective configuration, as text.
     pub(crate) configuration: String,
-    /// The UART.
-    pub(crate) console: Arc<dyn Console>,
+    /// The UARTs.
+    pub(crate) uarts: Vec<Copy>,
     /// What else there is to copy.
     pub(crate) logs: Vec<Log>,
 }
@@ -68,7 +67,6 @@ pub(crate) struct Report {
 struct Files {
     place: Place,
     subject: Option<Subject>,
-    uart: Copy,
     /// The target has ended: only a failure is still written.
     finished: bool,
 }
@@ -95,7 +93,6 @@ impl Report {
             files: Mutex::new(Files {
                 place,
                 subject: None,
-                uart: Copy::default(),
                 finished: false,
             }),
             live: Mutex::default(),
@@ -175,7 +172,7 @@ impl Report {
 
     /// Brings the directory up to date.
     fn write(&self, files: &mut Files) -> io::Result<()> {
-        let Some(subject) = &files.subject else {
+        let Some(subject) = &mut files.subject else {
             return Ok(());
         };
         let directory = files.place.make()?;
@@ -188,9 +185,10 @@ impl Report {
         for (name, content) in &subject.logs {
             replace(&directory.join(name), content().as_bytes())?;
         }
-        files
-            .uart
-            .advance(directory, subject.console.as_ref(), self.began)
+        for uart in &mut subject.uarts {
+            uart.advance(directory, self.began)?;
+        }
+        Ok(())
     }
 
     fn write_live(&self) {

@@ -12,12 +12,12 @@ use crate::backend::{Backend, EmulatorError, Engine, Outcome};
 use crate::custody::Custody;
 use crate::error::Result;
 use crate::firmware::Firmware;
-use crate::uart::Port;
+use crate::uart::Ports;
 
 /// The state behind the lock that orders a target's operations.
 pub(super) struct Board {
     pub(super) backend: Box<dyn Backend>,
-    pub(super) port: Port,
+    pub(super) ports: Ports,
     pub(super) custody: Arc<Custody>,
     pub(super) machine: String,
     firmware: Option<Firmware>,
@@ -55,7 +55,7 @@ const RESET: Change = Change {
 impl Board {
     pub(super) fn new(
         backend: Box<dyn Backend>,
-        port: Port,
+        ports: Ports,
         custody: Arc<Custody>,
         machine: String,
         firmware: Option<Firmware>,
@@ -63,7 +63,7 @@ impl Board {
     ) -> Self {
         Self {
             backend,
-            port,
+            ports,
             custody,
             machine,
             firmware,
@@ -100,7 +100,7 @@ impl Board {
     }
 
     pub(super) async fn power_off(&mut self, why: &'static str) {
-        self.port.power_off(why);
+        self.ports.power_off(why);
         self.backend.power_off().await;
         self.slot = None;
         self.power = Power::Off(None);
@@ -159,7 +159,7 @@ impl Board {
     ) -> Result<()> {
         self.power = Power::Off(Some(change.dropped));
         let mut attempt = Attempt {
-            port: &self.port,
+            ports: &self.ports,
             custody: &self.custody,
             why: change.dropped,
             done: false,
@@ -177,7 +177,7 @@ impl Board {
         match outcome {
             Ok(()) => {
                 attempt.done = true;
-                self.port.set_clock(self.backend.clock());
+                self.ports.set_clock(self.backend.clock());
                 self.power = Power::On;
                 Ok(())
             }
@@ -195,7 +195,7 @@ impl Board {
 
 /// Turns the board off when it is dropped before it is done.
 struct Attempt<'a> {
-    port: &'a Port,
+    ports: &'a Ports,
     custody: &'a Custody,
     why: &'static str,
     done: bool,
@@ -204,7 +204,7 @@ struct Attempt<'a> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if !self.done {
-            self.port.power_off(self.why);
+            self.ports.power_off(self.why);
             self.custody.kill_processes();
         }
     }

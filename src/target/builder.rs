@@ -14,9 +14,9 @@ use crate::config::{BackendKind, ConfigError, TargetConfig};
 use crate::custody::Custody;
 use crate::error::Result;
 use crate::firmware::Firmware;
-use crate::report::{Log, Recorded, Report, Subject, TestName};
+use crate::report::{Copy, Log, Recorded, Report, Subject, TestName};
 use crate::runtime::{Operation, Remote, Task};
-use crate::uart::Port;
+use crate::uart::{Port, Ports};
 
 /// A target that has not been started; see [`VirtualTarget::from_yaml`].
 #[derive(Debug)]
@@ -100,29 +100,29 @@ impl TargetBuilder {
             Some(path) => Some(Firmware::open(path)?),
             None => None,
         };
-        let port = engine::port(&config, report.clone())?;
-        let backend = engine::choose(&config, self.backend, &custody, &port)?;
+        let ports = engine::ports(&config, report.as_ref())?;
+        let backend = engine::choose(&config, self.backend, &custody, &ports)?;
         if let Some(report) = &report {
-            report.begin(subject(&config, firmware.as_ref(), &*backend, &port));
+            report.begin(subject(&config, firmware.as_ref(), &*backend, &ports));
         }
         if let Some(firmware) = &firmware {
             backend.accepts(firmware)?;
         }
         let board = Board::new(
             backend,
-            port.clone(),
+            ports.clone(),
             Arc::clone(&custody),
             config.machine_name.clone(),
             firmware,
             slots()?,
         );
-        let uart = port.uart();
+        let uarts = ports.iter().map(Port::uart).collect();
         Ok(VirtualTarget {
             shared: Arc::new(Shared {
                 config,
                 custody,
-                port,
-                uart,
+                ports,
+                uarts,
                 board: tokio::sync::Mutex::new(board),
                 report,
                 owner: std::process::id(),
@@ -136,7 +136,7 @@ fn subject(
     config: &TargetConfig,
     firmware: Option<&Firmware>,
     backend: &dyn Backend,
-    port: &Port,
+    ports: &Ports,
 ) -> Subject {
     let engine = backend.engine();
     let firmware = firmware.map_or("none yet".to_owned(), |firmware| {
@@ -150,11 +150,21 @@ fn subject(
             engine.kind,
             engine.program.display()
         ),
-        console: port.console(),
+        uarts: copies(ports),
         logs: logs
             .map(|(name, log)| -> Log { (name, Box::new(move || log.text())) })
             .collect(),
     }
+}
+
+/// The copies of what all UARTs say; only where there are several are the files named after them.
+fn copies(ports: &Ports) -> Vec<Copy> {
+    let alone = ports.iter().count() == 1;
+    let copy = |port: &Port| match alone {
+        true => Copy::new("uart", port.console()),
+        false => Copy::new(&format!("uart-{}", port.name()), port.console()),
+    };
+    ports.iter().map(copy).collect()
 }
 
 /// A boot under way: dropped before it is done, it ends what it started in the dropping thread.

@@ -9,7 +9,7 @@ use crate::config::{BackendKind, ConfigError, TargetConfig};
 use crate::custody::Custody;
 use crate::error::Result;
 use crate::report::Report;
-use crate::uart::{Pattern, Port, Settings};
+use crate::uart::{Pattern, Port, Ports, Settings};
 
 const VARIABLE: &str = "VTARGET_BACKEND";
 
@@ -18,7 +18,7 @@ pub(super) fn choose(
     config: &TargetConfig,
     wanted: Option<BackendKind>,
     custody: &Arc<Custody>,
-    port: &Port,
+    ports: &Ports,
 ) -> Result<Box<dyn Backend>> {
     let wanted = match wanted {
         Some(wanted) => wanted,
@@ -26,13 +26,13 @@ pub(super) fn choose(
     };
     let on_qemu = || -> Result<Box<dyn Backend>> {
         let program = qemu::find()?;
-        let (custody, port) = (Arc::clone(custody), port.clone());
-        Ok(Box::new(qemu::Qemu::new(program, config, custody, port)?))
+        let (custody, ports) = (Arc::clone(custody), ports.clone());
+        Ok(Box::new(qemu::Qemu::new(program, config, custody, ports)?))
     };
     let on_renode = |program| -> Result<Box<dyn Backend>> {
-        let (custody, port) = (Arc::clone(custody), port.clone());
+        let (custody, ports) = (Arc::clone(custody), ports.clone());
         Ok(Box::new(renode::Renode::new(
-            program, config, custody, port,
+            program, config, custody, ports,
         )?))
     };
     match wanted {
@@ -51,21 +51,39 @@ pub(super) fn choose(
     }
 }
 
-/// The board's UART, off, with its standing guards.
-pub(super) fn port(config: &TargetConfig, report: Option<Arc<Report>>) -> Result<Port> {
-    let name = match (config.renode(), config.qemu()) {
-        (Ok(renode), _) => renode.uart.clone(),
-        (_, Ok(qemu)) => format!("serial {}", qemu.serial),
-        (Err(neither), Err(_)) => return Err(neither.into()),
+/// The board's UARTs, off, with their standing guards.
+pub(super) fn ports(config: &TargetConfig, report: Option<&Arc<Report>>) -> Result<Ports> {
+    let port = |name: &str, label: &str| port(config, name, label, report);
+    let ports = match (config.renode(), config.qemu()) {
+        (Ok(renode), _) => {
+            let ports = renode.uarts.iter();
+            ports
+                .map(|uart| port(&uart.name, &uart.to_string()))
+                .collect()
+        }
+        (_, Ok(qemu)) => {
+            let name = format!("serial {}", qemu.serial);
+            port(&name, &name).map(|port| vec![port])
+        }
+        (Err(neither), Err(_)) => Err(neither.into()),
     };
+    Ok(Ports::new(ports?))
+}
+
+fn port(
+    config: &TargetConfig,
+    name: &str,
+    label: &str,
+    report: Option<&Arc<Report>>,
+) -> Result<Port> {
     let settings = Settings {
         strip_ansi: config.strip_ansi,
         timeout: config.timeouts.expect,
         line_ending: config.line_ending.as_str().to_owned(),
         prompt: config.prompt.as_deref().map(Pattern::new).transpose()?,
-        report,
+        report: report.map(Arc::clone),
     };
-    let port = Port::new(&name, settings);
+    let port = Port::new(name, label, settings);
     for pattern in &config.forbid {
         port.uart().forbid(pattern.as_str())?;
     }

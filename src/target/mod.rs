@@ -21,7 +21,7 @@ use crate::custody::Custody;
 use crate::firmware::Firmware;
 use crate::report::{Recorded, Report};
 use crate::runtime::{Operation, Remote};
-use crate::uart::{Port, Uart};
+use crate::uart::{Port, Ports, Uart};
 use board::Board;
 
 /// What a target in its present state cannot do.
@@ -50,7 +50,7 @@ pub enum PowerError {
     },
 }
 
-/// A virtual board: an emulator of its own, its firmware and its UART.
+/// A virtual board: an emulator of its own, its firmware and its UARTs.
 ///
 /// Made by [`VirtualTarget::from_yaml`]. Dropping it ends the emulator at once,
 /// wherever that happens: in any runtime or none, in a panic, in the middle of
@@ -78,8 +78,9 @@ pub struct VirtualTarget {
 struct Shared {
     config: TargetConfig,
     custody: Arc<Custody>,
-    port: Port,
-    uart: Uart,
+    ports: Ports,
+    /// Those of `ports`, in the same order.
+    uarts: Vec<Uart>,
     board: tokio::sync::Mutex<Board>,
     report: Option<Arc<Report>>,
     owner: u32,
@@ -98,18 +99,48 @@ impl VirtualTarget {
         TargetBuilder::new(Ok(config))
     }
 
-    /// The board's UART. All calls share one cursor; a clone has its own.
+    /// The board's UART; of several, the first in the description. All calls share
+    /// one cursor; a clone has its own.
     ///
     /// When the target turns the board on, resets or flashes it, this cursor goes to
     /// the new start: what an earlier run left unread cannot be taken for an answer
     /// of this one. Clones still see it all.
     pub fn uart(&self) -> &Uart {
-        &self.shared.uart
+        // A description without a UART is refused.
+        &self.shared.uarts[0]
     }
 
-    /// A UART handle of its own, whose cursor stands before the very first byte.
+    /// The UART that `uarts` in the description calls `name`; otherwise as [`uart`](Self::uart).
+    ///
+    /// # Errors
+    /// [`ConfigError::NoSuchUart`](crate::config::ConfigError::NoSuchUart) names those that there are.
+    ///
+    /// ```no_run
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let board = virtual_target::VirtualTarget::from_yaml("board.yaml").boot().wait()?;
+    /// // uarts: {console: sysbus.usart2, modem: sysbus.usart3}
+    /// let modem = board.uart_named("modem")?;
+    /// modem.expect_line("AT+CSQ").wait()?;
+    /// modem.send_line("OK").wait()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn uart_named(&self, name: &str) -> crate::Result<&Uart> {
+        let Shared {
+            config,
+            ports,
+            uarts,
+            ..
+        } = &*self.shared;
+        let names = ports.iter().map(Port::name);
+        match names.clone().position(|known| known == name) {
+            Some(index) => Ok(&uarts[index]),
+            None => Err(config.no_such_uart(name, names).into()),
+        }
+    }
+
+    /// A handle of its own for [`uart`](Self::uart), whose cursor stands before the very first byte.
     pub fn uart_from_start(&self) -> Uart {
-        self.shared.port.uart()
+        self.uart().from_start()
     }
 
     /// The name of the machine inside the emulator.
@@ -136,7 +167,7 @@ impl VirtualTarget {
     pub fn power_on(&self) -> Operation<()> {
         self.recorded("power_on".to_owned(), |shared, limit| async move {
             shared.board.lock().await.power_on(limit).await?;
-            shared.uart.skip_to_last_start();
+            shared.skip_to_last_start();
             Ok(())
         })
     }
@@ -168,7 +199,7 @@ impl VirtualTarget {
                 .power_off("the target is off: power_cycle() is under way")
                 .await;
             board.power_on(limit).await?;
-            shared.uart.skip_to_last_start();
+            shared.skip_to_last_start();
             Ok(())
         })
     }
@@ -187,7 +218,7 @@ impl VirtualTarget {
         let firmware = Firmware::open(path);
         self.recorded(what, |shared, limit| async move {
             shared.board.lock().await.flash(firmware?, limit).await?;
-            shared.uart.skip_to_last_start();
+            shared.skip_to_last_start();
             Ok(())
         })
     }
@@ -199,7 +230,7 @@ impl VirtualTarget {
     pub fn reset(&self) -> Operation<()> {
         self.recorded("reset".to_owned(), |shared, limit| async move {
             shared.board.lock().await.reset(limit).await?;
-            shared.uart.skip_to_last_start();
+            shared.skip_to_last_start();
             Ok(())
         })
     }
@@ -251,7 +282,7 @@ impl VirtualTarget {
                 .power_off("the target is off: shutdown() was called")
                 .await;
             drop(board);
-            match self.shared.port.unnoticed_alarm() {
+            match self.shared.ports.unnoticed_alarm() {
                 Some(alarm) => Err(alarm.into()),
                 None => Ok(()),
             }
@@ -297,6 +328,13 @@ impl VirtualTarget {
     }
 }
 
+impl Shared {
+    /// Moves the cursors that the target shares to where the board was last started.
+    fn skip_to_last_start(&self) {
+        self.uarts.iter().for_each(Uart::skip_to_last_start);
+    }
+}
+
 impl Drop for VirtualTarget {
     /// # Panics
     /// If a [forbidden](Uart::forbid) pattern has appeared and no operation has
@@ -308,10 +346,10 @@ impl Drop for VirtualTarget {
             return;
         }
         self.shared
-            .port
+            .ports
             .power_off("the target is off: it was dropped");
         self.shared.custody.release();
-        let alarm = self.shared.port.unnoticed_alarm();
+        let alarm = self.shared.ports.unnoticed_alarm();
         let panicking = std::thread::panicking();
         if let Some(report) = &self.shared.report {
             report.finish(panicking || alarm.is_some());

@@ -157,6 +157,22 @@ impl Uart {
         }
     }
 
+    /// A handle of its own, whose cursor stands before the very first byte.
+    ///
+    /// ```
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let (ours, mut board) = std::os::unix::net::UnixStream::pair().unwrap();
+    /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+    /// # std::io::Write::write_all(&mut board, b"boot ok").unwrap();
+    /// uart.expect("ok").wait()?;
+    /// uart.from_start().expect("boot").wait()?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn from_start(&self) -> Self {
+        Self::at_start(&self.shared)
+    }
+
     /// Sets how long operations of this handle wait by default; 10 s at first.
     pub fn set_timeout(&self, timeout: Duration) {
         lock(&self.local).timeout = timeout;
@@ -591,6 +607,8 @@ impl Uart {
         what: impl FnOnce(&T) -> String,
     ) -> Operation<T::Output> {
         let report = self.shared.settings.report.as_ref();
+        let name = &self.shared.name;
+        let what = |task: &T| format!("{name}: {}", what(task));
         Operation::new(Recorded::new(task, report, what))
     }
 

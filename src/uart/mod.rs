@@ -24,6 +24,7 @@ mod operations;
 mod pace;
 mod pattern;
 mod port;
+mod ports;
 mod run;
 mod search;
 mod send;
@@ -41,6 +42,7 @@ pub use matched::{Group, Match};
 pub(crate) use pace::Pace;
 pub use pattern::{IntoPattern, Pattern, PatternError};
 pub(crate) use port::{Port, Settings};
+pub(crate) use ports::Ports;
 pub use session::UartStream;
 pub use transcript::{Ending, Unavailable};
 

@@ -60,7 +60,7 @@ impl Default for Settings {
 
 /// What all handles of a UART share.
 pub(super) struct Shared {
-    /// Such as `sysbus.usart2`.
+    /// As in messages, such as `sysbus.usart2`.
     pub(super) name: String,
     pub(super) transcript: Arc<Transcript>,
     pub(super) link: Mutex<Option<Link>>,
@@ -101,16 +101,23 @@ impl Shared {
 /// A UART of a board, as its backend sees it; clones are the same UART.
 #[derive(Clone)]
 pub(crate) struct Port {
+    name: Arc<str>,
     shared: Arc<Shared>,
 }
 
 impl Port {
-    /// The UART called `name` of a board that is off.
-    pub(crate) fn new(name: &str, settings: Settings) -> Self {
-        let shared = Shared::new(name, settings, Some(Ending::NotStarted));
+    /// The UART of a board that is off; tests call it `name`, and messages `label`.
+    pub(crate) fn new(name: &str, label: &str, settings: Settings) -> Self {
+        let shared = Shared::new(label, settings, Some(Ending::NotStarted));
         Self {
+            name: name.into(),
             shared: Arc::new(shared),
         }
+    }
+
+    /// What tests call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// A handle of its own at the beginning of the transcript.
@@ -202,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_handle_survives_power_cycles_and_a_match_does_not_span_them() {
-        let port = Port::new("sysbus.usart2", Settings::default());
+        let port = Port::new("console", "sysbus.usart2", Settings::default());
         let uart = port.uart();
         assert_eq!(
             uart.expect("x").wait().unwrap_err().to_string(),
@@ -231,7 +238,7 @@ mod tests {
 
     #[test]
     fn powering_off_fails_a_wait_even_if_the_board_is_back_at_once() {
-        let port = Port::new("u", Settings::default());
+        let port = Port::new("u", "u", Settings::default());
         let _board = attach(&port);
         let uart = port.uart();
         let waiting = std::thread::spawn(move || uart.expect("never").within(secs(60)).wait());
@@ -249,7 +256,7 @@ mod tests {
 
     #[test]
     fn what_the_kernel_still_holds_is_not_lost_when_the_board_goes() {
-        let port = Port::new("u", Settings::default());
+        let port = Port::new("u", "u", Settings::default());
         let mut board = attach(&port);
         board.write_all(&[b'x'; 50_000]).unwrap();
         board.write_all(b"panic").unwrap();
@@ -259,7 +266,7 @@ mod tests {
 
     #[test]
     fn an_alarm_that_no_operation_has_failed_of_is_told_once() {
-        let port = Port::new("u", Settings::default());
+        let port = Port::new("u", "u", Settings::default());
         port.uart().forbid("HardFault").unwrap();
         let mut board = attach(&port);
         board.write_all(b"ok HardFault").unwrap();

@@ -16,6 +16,7 @@
 
 #define NVIC_ISER(irq) SCS_REG(0xe000e100 + 4 * ((irq) / 32)) // set enable
 #define NVIC_ICER(irq) SCS_REG(0xe000e180 + 4 * ((irq) / 32)) // clear enable
+#define NVIC_ICPR(irq) SCS_REG(0xe000e280 + 4 * ((irq) / 32)) // clear pending
 #define NVIC_BIT(irq)  (1u << ((irq) % 32))
 
 #define ICSR  SCS_REG(0xe000ed04)

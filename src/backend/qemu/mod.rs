@@ -23,7 +23,7 @@ use crate::config::{ConfigError, LoadCommand, QemuConfig, TargetConfig};
 use crate::custody::{Custody, Launch};
 use crate::firmware::{Architecture, Firmware, Format};
 use crate::runtime::Clock;
-use crate::uart::Port;
+use crate::uart::Ports;
 use qmp::{Qmp, QmpError, Reply};
 
 const KIND: EngineKind = EngineKind::Qemu;
@@ -50,7 +50,7 @@ pub(crate) struct Qemu {
     load_command: Option<LoadCommand>,
     load_address: Option<u64>,
     custody: Arc<Custody>,
-    port: Port,
+    ports: Ports,
     output: OutputTail,
     running: Option<Running>,
 }
@@ -67,7 +67,7 @@ impl Qemu {
         program: PathBuf,
         config: &TargetConfig,
         custody: Arc<Custody>,
-        port: Port,
+        ports: Ports,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             program,
@@ -76,7 +76,7 @@ impl Qemu {
             load_command: config.load_command,
             load_address: config.load_address,
             custody,
-            port,
+            ports,
             output: OutputTail::default(),
             running: None,
         })
@@ -98,13 +98,13 @@ impl Qemu {
             stderr: stderr_theirs.into(),
             aside: true,
         };
-        self.port.attach(uart, None).map_err(io)?;
+        self.ports.main().attach(uart, None).map_err(io)?;
         let stderr = pipe::Receiver::from_owned_fd(stderr.into()).map_err(io)?;
         self.output.clear();
         let output = self.output.clone();
         let drained = output.clone().drain(stderr);
-        let port = self.port.clone();
-        let emulator = Emulator::start(KIND, &self.custody, launch, output, drained, port)?;
+        let ports = self.ports.clone();
+        let emulator = Emulator::start(KIND, &self.custody, launch, output, drained, ports)?;
 
         qmp.set_nonblocking(true).map_err(io)?;
         let (from_qemu, to_qemu) = tokio::net::UnixStream::from_std(qmp)
@@ -236,7 +236,7 @@ impl Backend for Qemu {
         Box::pin(async {
             // It stands still in between, so that what it said before the reset is told from what it says after.
             self.execute(STEP, "stop", None).await?;
-            self.port.restart();
+            self.ports.restart();
             let run = self.running.as_ref().and_then(|running| running.run);
             self.execute(STEP, "system_reset", run).await
         })

@@ -171,17 +171,17 @@ impl Command {
         Ok(Self(format!("machine LoadPlatformDescription @{name}")))
     }
 
-    /// Creates a pseudo-terminal; `link` must not be there yet.
-    pub(super) fn create_pty(link: &PlainPath) -> Self {
+    /// Creates the pseudo-terminal number `terminal`; `link` must not be there yet.
+    pub(super) fn create_pty(terminal: usize, link: &PlainPath) -> Self {
         let link = &link.0;
         Self(format!(
-            "emulation CreateUartPtyTerminal \"{TERMINAL}\" \"{link}\""
+            "emulation CreateUartPtyTerminal \"{TERMINAL}{terminal}\" \"{link}\""
         ))
     }
 
-    /// Connects `uart` to the pseudo-terminal.
-    pub(super) fn connect(uart: &Name) -> Self {
-        Self(format!("connector Connect {uart} {TERMINAL}"))
+    /// Connects `uart` to a terminal.
+    pub(super) fn connect(uart: &Name, terminal: usize) -> Self {
+        Self(format!("connector Connect {uart} {TERMINAL}{terminal}"))
     }
 
     /// What the board's reset does to its memory, whoever asks for the reset.
@@ -224,8 +224,8 @@ impl Command {
     }
 }
 
-/// What the UART's other end is called in Renode.
-const TERMINAL: &str = "virtual-target-uart";
+/// What a UART's other end is called in Renode, before its number.
+const TERMINAL: &str = "virtual-target-uart-";
 
 #[cfg(test)]
 mod tests {
@@ -300,8 +300,8 @@ mod tests {
             r"sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; $table=0x8000000; sysbus.cpu0 VectorTableOffset $table"
         );
         assert_eq!(
-            Command::create_pty(&path).as_str(),
-            r#"emulation CreateUartPtyTerminal "virtual-target-uart" "/tmp/a b/c.elf""#
+            Command::create_pty(1, &path).as_str(),
+            r#"emulation CreateUartPtyTerminal "virtual-target-uart-1" "/tmp/a b/c.elf""#
         );
     }
 }

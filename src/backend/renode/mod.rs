@@ -2,7 +2,7 @@
 //!
 //! The monitor travels over the process's standard input and output: there is no
 //! port to race for, nothing listens, and Renode ends when its input does. The
-//! UART is a pseudo-terminal whose other end is taken before the board runs.
+//! UARTs are pseudo-terminals whose other ends are taken before the board runs.
 //!
 //! Loading, reset, hot flash and a reset that the guest asks for are one thing:
 //! Renode's `reset` macro, which puts the firmware back into memory.
@@ -30,7 +30,7 @@ use crate::config::{ConfigError, LoadCommand, Platform, RenodeConfig, TargetConf
 use crate::custody::Custody;
 use crate::firmware::{self, Firmware, Format};
 use crate::runtime::Clock;
-use crate::uart::{Pace, Port};
+use crate::uart::{Pace, Ports};
 use clock::GuestClock;
 use command::{Command, Load, Name, Table};
 use processor::Processor;
@@ -59,7 +59,7 @@ pub(crate) struct Renode {
     config: TargetConfig,
     board: RenodeConfig,
     custody: Arc<Custody>,
-    port: Port,
+    ports: Ports,
     logs: Logs,
     session: Option<Session>,
     /// What runs the firmware, known once the board is set up.
@@ -73,7 +73,7 @@ impl Renode {
         program: PathBuf,
         config: &TargetConfig,
         custody: Arc<Custody>,
-        port: Port,
+        ports: Ports,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             program,
@@ -81,7 +81,7 @@ impl Renode {
             config: config.clone(),
             board: config.renode()?.clone(),
             custody,
-            port,
+            ports,
             logs: Logs::default(),
             session: None,
             processor: None,
@@ -91,9 +91,9 @@ impl Renode {
 
     async fn start(&mut self, firmware: Option<&Firmware>) -> Result<(), EmulatorError> {
         let limit = self.config.timeouts.command;
-        let port = self.port.clone();
+        let ports = self.ports.clone();
         let (session, greeting) =
-            Session::start(&self.program, &self.custody, port, &self.logs, limit)?;
+            Session::start(&self.program, &self.custody, ports, &self.logs, limit)?;
         self.runs = false;
         let session = self.session.insert(session);
         self.version = Some(session.greeted(greeting).await?);
@@ -105,34 +105,39 @@ impl Renode {
         }
     }
 
-    /// The board and its UART, up to where the user's own commands come.
+    /// The board and its UARTs, up to where the user's own commands come.
     async fn set_up(&self) -> Result<Option<Processor>, EmulatorError> {
         let Some(session) = &self.session else {
             return Ok(None);
         };
         let directory = session.directory();
-        let link = directory.join("uart");
-        let commands = [
+        let link = |terminal| directory.join(format!("uart-{terminal}"));
+        let mut commands = vec![
             Command::log_to(&plain(&session.log_file())?),
             Command::create_machine(&Name::machine(&self.config.machine_name)?),
             load_platform(&self.board.platform, directory)?,
-            Command::create_pty(&plain(&link)?),
-            Command::connect(&Name::peripheral(&self.board.uart)?),
-            Command::peripherals(),
         ];
+        for (terminal, uart) in self.board.uarts.iter().enumerate() {
+            commands.push(Command::create_pty(terminal, &plain(&link(terminal))?));
+            let uart = Name::peripheral(&uart.path)?;
+            commands.push(Command::connect(&uart, terminal));
+        }
+        commands.push(Command::peripherals());
         let peripherals = session.run_all(SETTING_UP, &commands).await?;
         let io = |source| EmulatorError::Io {
             step: "opening the UART's pseudo-terminal",
             source,
         };
         // Before any other command: one of the user's may let the board run.
-        let pace = Pace {
-            clock: self.guest_clock(session),
-            burst: BURST,
-            bytes_per_second: BYTES_PER_SECOND,
-        };
-        let stream = pty::open(&link).map_err(io)?;
-        self.port.attach(stream, Some(pace)).map_err(io)?;
+        for (terminal, port) in self.ports.iter().enumerate() {
+            let pace = Pace {
+                clock: self.guest_clock(session),
+                burst: BURST,
+                bytes_per_second: BYTES_PER_SECOND,
+            };
+            let stream = pty::open(&link(terminal)).map_err(io)?;
+            port.attach(stream, Some(pace)).map_err(io)?;
+        }
         Ok(processor::first(&peripherals.text)?)
     }
 
@@ -207,7 +212,7 @@ impl Renode {
     /// before is told from what it says after.
     async fn restart(&self, session: &Session) -> Result<(), EmulatorError> {
         session.run_strictly(RESETTING, &Command::pause()).await?;
-        self.port.restart();
+        self.ports.restart();
         session.run_strictly(RESETTING, &Command::reset()).await?;
         session.run_ahead(&Command::start());
         Ok(())

@@ -19,7 +19,7 @@ use super::{KIND, command_line, program};
 use crate::backend::emulator::Emulator;
 use crate::backend::{EmulatorDeath, EmulatorError, OutputTail};
 use crate::custody::{Custody, Launch, PrivateDir};
-use crate::uart::Port;
+use crate::uart::Ports;
 
 const STARTING: &str = "starting Renode";
 
@@ -48,7 +48,7 @@ impl Session {
     pub(super) fn start(
         program: &Path,
         custody: &Custody,
-        port: Port,
+        ports: Ports,
         logs: &Logs,
         limit: Duration,
     ) -> Result<(Self, Greeting), EmulatorError> {
@@ -87,7 +87,7 @@ impl Session {
             tokio::join!(reading, errors);
             append_log(&log, &written);
         };
-        let emulator = Emulator::start(KIND, custody, launch, output.clone(), drained, port)?;
+        let emulator = Emulator::start(KIND, custody, launch, output.clone(), drained, ports)?;
         let session = Self {
             program: program.to_owned(),
             emulator,

@@ -11,8 +11,8 @@ use virtual_target::config::BackendKind;
 
 /// Tests that fail, pass or hang on purpose.
 mod on_purpose {
-    use engine_tests::shell_on;
-    use virtual_target::config::BackendKind;
+    use engine_tests::{sample, shell_on};
+    use virtual_target::config::{BackendKind, TargetConfig};
     use virtual_target::{Result, VirtualTarget, millis, secs};
 
     /// The engine that the test which runs this one wants.
@@ -66,6 +66,22 @@ mod on_purpose {
     #[ignore = "run by the tests below"]
     fn two_boards() {
         let _boards = (greeted().unwrap(), greeted().unwrap());
+        panic!("on purpose");
+    }
+
+    /// Two UARTs, with something said on both.
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn two_uarts() {
+        let text = "platform: platforms/boards/stm32f4_discovery-kit.repl\n\
+                    uarts: {console: sysbus.usart2, modem: sysbus.usart3}\n";
+        let config = TargetConfig::from_yaml_str(text, "/").unwrap();
+        let board = VirtualTarget::from_config(config).firmware(sample("bridge.elf"));
+        let board = board.boot().wait().unwrap();
+        board.uart().expect_line("Hello from").wait().unwrap();
+        board.uart().send_line("AT").wait().unwrap();
+        let modem = board.uart_named("modem").unwrap();
+        modem.expect_line("AT").wait().unwrap();
         panic!("on purpose");
     }
 
@@ -203,7 +219,12 @@ on_each_engine! {
         let what: Vec<&str> = events.iter().map(|(what, _)| what.as_str()).collect();
         assert_eq!(
             what,
-            ["boot", "expect_line(\"Hello from\")", "send_line(\"ping\\n\")", "expect(\"never said\")"]
+            [
+                "boot",
+                "sysbus.usart2: expect_line(\"Hello from\")",
+                "sysbus.usart2: send_line(\"ping\\n\")",
+                "sysbus.usart2: expect(\"never said\")",
+            ]
         );
         assert!(events[..3].iter().all(|(_, outcome)| outcome == "ok"), "{events:?}");
         assert!(events[3].1.contains("timed out after"), "{events:?}");
@@ -286,6 +307,23 @@ fn boards_of_one_test_do_not_share() {
 
 #[test]
 #[cfg_attr(
+    not(renode),
+    ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
+)]
+fn each_uart_has_files_of_its_own() {
+    let run = Run::of(BackendKind::Renode, "two_uarts", |_, _| {});
+    let directory = run.directory("two_uarts");
+    assert!(read(&directory, "uart-console.log").contains("Hello from bridge"));
+    assert_eq!(read(&directory, "uart-modem.log"), "AT\n");
+    assert!(read(&directory, "uart-modem.txt").ends_with(" AT\n"));
+    assert!(!directory.join("uart.log").exists());
+    let events = timeline(&directory);
+    let last = &events.last().unwrap().0;
+    assert_eq!(last, "modem (sysbus.usart3): expect_line(\"AT\")");
+}
+
+#[test]
+#[cfg_attr(
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
@@ -338,6 +376,9 @@ fn a_killed_test_leaves_what_there_was() {
     let last = timeline(&directory).pop().unwrap();
     assert_eq!(
         last,
-        ("expect(\"never said\")".to_owned(), "under way".to_owned())
+        (
+            "sysbus.usart2: expect(\"never said\")".to_owned(),
+            "under way".to_owned()
+        )
     );
 }

@@ -356,7 +356,7 @@ mod test_renode_client {
             renode.platform,
             Platform::BuiltIn("platforms/boards/stm32f4_discovery-kit.repl".into())
         );
-        assert_eq!(renode.uart, "sysbus.usart2");
+        assert_eq!(renode.uarts[0].path, "sysbus.usart2");
         assert_eq!(config.machine_name, "ecu");
         Ok(())
     }

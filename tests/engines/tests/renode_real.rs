@@ -97,6 +97,23 @@ on_renode! {
         Ok(())
     }
 
+    fn a_crash_is_the_error_of_the_waits_on_every_uart() -> Result<()> {
+        let text = format!("platform: {STM32F4}\nuarts: {{console: sysbus.usart2, modem: sysbus.usart3}}\n");
+        let board = VirtualTarget::from_config(TargetConfig::from_yaml_str(&text, "/")?);
+        let board = board.firmware(sample("bridge.elf")).boot().wait()?;
+        board.uart().expect_line("Hello from bridge").wait()?;
+        let waits = ["console", "modem"].map(|name| {
+            let uart = board.uart_named(name).unwrap().clone();
+            std::thread::spawn(move || uart.expect("never").within(secs(600)).wait())
+        });
+        kill(renode_processes().pop().unwrap(), Signal::SIGKILL).unwrap();
+        for wait in waits {
+            let error = wait.join().unwrap().unwrap_err().to_string();
+            assert!(error.contains("Renode exited with status 137"), "{error}");
+        }
+        Ok(())
+    }
+
     fn a_platform_of_the_projects_own_may_include_its_neighbours() -> Result<()> {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path().join("plat \"f\" ö;$x");

@@ -1,0 +1,53 @@
+//! All UARTs of a board, which are turned on and off together.
+
+use std::sync::Arc;
+
+use super::error::ExpectError;
+use super::port::Port;
+use crate::runtime::Clock;
+
+/// The UARTs of a board, at least one, in the order of its description; clones
+/// are the same UARTs.
+#[derive(Clone)]
+pub(crate) struct Ports(Arc<[Port]>);
+
+impl Ports {
+    pub(crate) fn new(ports: impl IntoIterator<Item = Port>) -> Self {
+        Self(ports.into_iter().collect())
+    }
+
+    /// The board's main UART, its first.
+    pub(crate) fn main(&self) -> &Port {
+        &self.0[0]
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Port> + Clone {
+        self.0.iter()
+    }
+
+    /// See [`Port::restart`].
+    pub(crate) fn restart(&self) {
+        self.iter().for_each(Port::restart);
+    }
+
+    /// See [`Port::set_clock`].
+    pub(crate) fn set_clock(&self, clock: Option<Arc<dyn Clock>>) {
+        self.iter().for_each(|port| port.set_clock(clock.clone()));
+    }
+
+    /// See [`Port::power_off`].
+    pub(crate) fn power_off(&self, why: &'static str) {
+        self.iter().for_each(|port| port.power_off(why));
+    }
+
+    /// See [`Port::died`].
+    pub(crate) fn died(&self, reason: &str) {
+        self.iter().for_each(|port| port.died(reason));
+    }
+
+    /// The first error of a guard that no operation has failed of; none is told twice.
+    pub(crate) fn unnoticed_alarm(&self) -> Option<ExpectError> {
+        let alarms: Vec<_> = self.iter().filter_map(Port::unnoticed_alarm).collect();
+        alarms.into_iter().next()
+    }
+}

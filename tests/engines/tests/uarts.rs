@@ -1,0 +1,137 @@
+//! A board with several named UARTs: `bridge` passes what comes in on one out on the other.
+
+#![cfg_attr(not(renode), allow(unused, reason = "all tests are ignored"))]
+
+use std::thread;
+
+use engine_tests::sample;
+use virtual_target::config::TargetConfig;
+use virtual_target::{Result, TargetBuilder, VirtualTarget, secs};
+
+const TWO: &str = "uarts: {console: sysbus.usart2, modem: sysbus.usart3}\n";
+
+fn board(more: &str) -> Result<TargetBuilder> {
+    let text = format!("platform: platforms/boards/stm32f4_discovery-kit.repl\n{more}");
+    let config = TargetConfig::from_yaml_str(&text, "/")?;
+    Ok(VirtualTarget::from_config(config).firmware(sample("bridge.elf")))
+}
+
+fn greeted(more: &str) -> Result<VirtualTarget> {
+    let board = board(more)?.boot().wait()?;
+    board.uart().expect_line("Hello from bridge").wait()?;
+    Ok(board)
+}
+
+macro_rules! on_renode {
+    ($(fn $name:ident() -> Result<()> $body:block)+) => {$(
+        #[test]
+        #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
+        fn $name() -> Result<()> $body
+    )+};
+}
+
+on_renode! {
+    fn each_uart_has_a_handle_of_its_own() -> Result<()> {
+        let board = greeted(TWO)?;
+        let (console, modem) = (board.uart_named("console")?, board.uart_named("modem")?);
+        console.send_line("AT").wait()?;
+        assert_eq!(modem.read_line().wait()?, "AT");
+        modem.send_line("OK").wait()?;
+        // `uart()` is the first, with the same cursor.
+        assert_eq!(board.uart().read_line().wait()?, "OK");
+        assert_eq!(modem.transcript()?, b"AT\n");
+        assert_eq!(console.from_start().expect_line("Hello").wait()?.line(), "Hello from bridge on stm32f4");
+
+        let error = board.uart_named("modme").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "<yaml>: there is no UART \"modme\"; did you mean `modem`? (known: console, modem)"
+        );
+        Ok(())
+    }
+
+    fn the_order_is_that_of_the_file() -> Result<()> {
+        let board = board("uarts: {modem: sysbus.usart3, console: sysbus.usart2}\n")?.boot().wait()?;
+        board.uart_named("console")?.expect_line("Hello from bridge").wait()?;
+        board.uart_named("console")?.send_line("first").wait()?;
+        assert_eq!(board.uart().read_line().wait()?, "first");
+        Ok(())
+    }
+
+    fn a_new_start_is_a_new_start_of_all() -> Result<()> {
+        let board = greeted(TWO)?;
+        let (console, modem) = (board.uart(), board.uart_named("modem")?);
+        let everything = modem.clone();
+        for restart in ["reset", "flash", "power_cycle"] {
+            console.send_line("stale").wait()?;
+            everything.expect_line("stale").wait()?;
+            match restart {
+                "reset" => board.reset().wait()?,
+                "flash" => board.flash(sample("bridge.elf")).wait()?,
+                _ => board.power_cycle().wait()?,
+            }
+            console.expect_line("Hello from bridge").wait()?;
+            console.send_line(restart).wait()?;
+            assert_eq!(modem.read_line().wait()?, restart);
+        }
+        Ok(())
+    }
+
+    fn a_forbidden_pattern_is_forbidden_on_all() -> Result<()> {
+        let board = greeted(&format!("{TWO}forbid: [HardFault]\n"))?;
+        board.uart().send_line("HardFault").wait()?;
+        let modem = board.uart_named("modem")?;
+        let error = modem.expect("never").wait().unwrap_err().to_string();
+        for part in ["UART modem (sysbus.usart3)", "the forbidden pattern \"HardFault\" appeared"] {
+            assert!(error.contains(part), "no {part:?} in: {error}");
+        }
+        Ok(())
+    }
+
+    fn a_forbidden_pattern_that_nobody_noticed_is_told_at_the_end() -> Result<()> {
+        let board = greeted(TWO)?;
+        let modem = board.uart_named("modem")?.clone();
+        modem.forbid("HardFault")?;
+        board.uart().send_line("HardFault!").wait()?;
+        // An operation that succeeds before the guard's match does not notice it.
+        modem.expect("Hard").wait()?;
+        board.uart().send_line("end").wait()?;
+        let error = board.shutdown().wait().unwrap_err().to_string();
+        assert!(error.contains("UART modem (sysbus.usart3)"), "{error}");
+        assert!(error.contains("noticed by the end of the test"), "{error}");
+        Ok(())
+    }
+
+    fn power_off_fails_the_waits_on_all() -> Result<()> {
+        let board = greeted(TWO)?;
+        let waits = ["console", "modem"].map(|name| {
+            let uart = board.uart_named(name).unwrap().clone();
+            thread::spawn(move || uart.expect("never").within(secs(600)).wait())
+        });
+        board.power_off().wait()?;
+        for wait in waits {
+            let error = wait.join().unwrap().unwrap_err().to_string();
+            assert!(error.contains("power_off() was called"), "{error}");
+        }
+        Ok(())
+    }
+
+    fn a_uart_that_the_board_does_not_have_is_named() -> Result<()> {
+        let two = "uarts: {console: sysbus.usart2, modem: sysbus.nope}\n";
+        let error = board(two)?.boot().wait().unwrap_err().to_string();
+        assert!(error.contains("sysbus.nope"), "{error}");
+        Ok(())
+    }
+
+    fn what_a_prompt_ends_can_be_run_on_each() -> Result<()> {
+        let board = greeted(&format!("{TWO}prompt: '> '\n"))?;
+        let modem = board.uart_named("modem")?.clone();
+        modem.send("> ").wait()?;
+        let answer = thread::spawn(move || -> Result<()> {
+            modem.expect_line("AT").wait()?;
+            modem.send("AT\nOK\n> ").wait()
+        });
+        assert_eq!(board.uart().run("AT").wait()?, "OK");
+        answer.join().unwrap()
+    }
+}
