@@ -48,7 +48,8 @@ firmware:
 ## The long runs; CI has a slice of them.
 soak:
 	@scripts/setup qemu nextest
-	VTARGET_SOAK=1 $(CARGO) nextest run --workspace --release --run-ignored all --no-fail-fast -E 'test(soak)'
+	VTARGET_SOAK=1 $(CARGO) nextest run --package engine-tests --release --no-fail-fast -E 'test(soak)'
+	$(CARGO) nextest run --package virtual-target --release --run-ignored only -E 'test(soak)'
 
 ## Measures and writes target/figures.json.
 figures:

@@ -1,24 +1,29 @@
 //! Finds the emulators at build time, so that a test which needs a missing one
 //! is ignored, with the reason, instead of passing without having run.
 //!
-//! `VTARGET_REQUIRE=renode,qemu` makes a missing one an error.
+//! `VTARGET_REQUIRE=renode,qemu` makes a missing one an error; `VTARGET_SOAK` has the
+//! long runs run, where their engine is there.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(mounts, renode, qemu)");
+    println!("cargo::rustc-check-cfg=cfg(mounts, renode, qemu, soak)");
     for variable in [
         "PATH",
         "VTARGET_RENODE",
         "VTARGET_QEMU",
         "VTARGET_REQUIRE",
+        "VTARGET_SOAK",
         "XDG_CACHE_HOME",
     ] {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     if may_mount() {
         println!("cargo::rustc-cfg=mounts");
+    }
+    if env::var_os("VTARGET_SOAK").is_some() {
+        println!("cargo::rustc-cfg=soak");
     }
     let required = env::var("VTARGET_REQUIRE").unwrap_or_default();
     for required in required.split(',').filter(|name| !name.is_empty()) {

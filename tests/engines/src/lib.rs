@@ -38,21 +38,22 @@ pub fn bare_on(engine: BackendKind) -> TargetBuilder {
 #[macro_export]
 macro_rules! on_each_engine {
     ($($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {$(
+        #[allow(unused_attributes, reason = "the first of two reasons to be ignored counts")]
         mod $name {
             use super::*;
 
             fn on($engine: virtual_target::config::BackendKind) -> virtual_target::Result<()> $body
 
-            $(#[$meta])*
             #[test]
             #[cfg_attr(not(qemu), ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none")]
+            $(#[$meta])*
             fn qemu() -> virtual_target::Result<()> {
                 on(virtual_target::config::BackendKind::Qemu)
             }
 
-            $(#[$meta])*
             #[test]
             #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
+            $(#[$meta])*
             fn renode() -> virtual_target::Result<()> {
                 on(virtual_target::config::BackendKind::Renode)
             }
@@ -70,9 +71,9 @@ pub fn alone() -> MutexGuard<'static, ()> {
 #[macro_export]
 macro_rules! on_renode {
     ($($(#[$meta:meta])* fn $name:ident() -> Result<()> $body:block)+) => {$(
-        $(#[$meta])*
         #[test]
         #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
+        $(#[$meta])*
         fn $name() -> Result<()> {
             let _alone = $crate::alone();
             $body

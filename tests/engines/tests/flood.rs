@@ -65,17 +65,17 @@ on_each_engine! {
         flood(engine, some(engine), Reading::Slowly)
     }
 
-    #[cfg_attr(any(qemu, renode), ignore = "takes minutes: make soak")]
+    #[cfg_attr(not(soak), ignore = "takes minutes: make soak")]
     fn soak_read_quickly(engine) {
         flood(engine, many(engine), Reading::Quickly)
     }
 
-    #[cfg_attr(any(qemu, renode), ignore = "takes minutes: make soak")]
+    #[cfg_attr(not(soak), ignore = "takes minutes: make soak")]
     fn soak_read_slowly(engine) {
         flood(engine, many(engine), Reading::Slowly)
     }
 
-    #[cfg_attr(any(qemu, renode), ignore = "takes minutes: make soak")]
+    #[cfg_attr(not(soak), ignore = "takes minutes: make soak")]
     fn soak_read_late(engine) {
         flood(engine, many(engine), Reading::Late)
     }

@@ -35,28 +35,28 @@ on_each_engine! {
 
 #[cfg(qemu)]
 #[test]
-#[ignore = "long: make soak"]
+#[cfg_attr(not(soak), ignore = "long: make soak")]
 fn soak_boots_and_drops_on_qemu() {
     cycles(BackendKind::Qemu, 500).unwrap();
 }
 
 #[cfg(renode)]
 #[test]
-#[ignore = "long: make soak"]
+#[cfg_attr(not(soak), ignore = "long: make soak")]
 fn soak_boots_and_drops_on_renode() {
     cycles(BackendKind::Renode, 50).unwrap();
 }
 
 #[cfg(qemu)]
 #[test]
-#[ignore = "long: make soak"]
+#[cfg_attr(not(soak), ignore = "long: make soak")]
 fn soak_boards_at_once_on_qemu() {
     load::at_once(BackendKind::Qemu, 16).unwrap();
 }
 
 #[cfg(renode)]
 #[test]
-#[ignore = "long: make soak"]
+#[cfg_attr(not(soak), ignore = "long: make soak")]
 fn soak_boards_at_once_on_renode() {
     load::at_once(BackendKind::Renode, 4).unwrap();
 }

@@ -52,6 +52,7 @@ on_renode! {
             "echo \"(a board) \"",
             "echo \"vt-000001\"",
             "python \"import sys; sys.stdout.write('no line end')\"",
+            "python \"import time; time.sleep(2)\"",
             "mach create \"another\"",
         ])?;
         board.uart().expect_line("Hello from").wait()?;
@@ -244,7 +245,7 @@ on_renode! {
         Ok(())
     }
 
-    #[ignore = "a long run: make soak"]
+    #[cfg_attr(not(soak), ignore = "a long run: make soak")]
     fn soak_twenty_power_cycles() -> Result<()> {
         let board = shell_on(BackendKind::Renode).boot().wait()?;
         for _ in 0..20 {
@@ -256,7 +257,7 @@ on_renode! {
     }
 
     /// Some 10 s of output, read by nobody and read line by line, alternating on the same host.
-    #[ignore = "a long run: make soak"]
+    #[cfg_attr(not(soak), ignore = "a long run: make soak")]
     fn soak_a_flood_that_nobody_reads_is_not_slowed() -> Result<()> {
         const LINES: usize = 100_000;
         let flood = |read: bool| -> Result<Duration> {
@@ -286,7 +287,7 @@ on_renode! {
         all_byte_values_go(64 << 10)
     }
 
-    #[ignore = "a long run: make soak"]
+    #[cfg_attr(not(soak), ignore = "a long run: make soak")]
     fn soak_a_mebibyte_of_all_byte_values_goes_unchanged() -> Result<()> {
         all_byte_values_go(1 << 20)
     }

@@ -58,7 +58,7 @@ fn endings_behind_a_launcher_that_ignores_sigterm() {
 }
 
 #[test]
-#[ignore = "long: make soak"]
+#[cfg_attr(not(soak), ignore = "long: make soak")]
 fn soak_endings_behind_launchers() {
     for player in &FAKES[1..] {
         table(*player, rest);
@@ -87,7 +87,7 @@ fn endings_on_renode() {
 
 #[cfg(renode)]
 #[test]
-#[ignore = "long: make soak"]
+#[cfg_attr(not(soak), ignore = "long: make soak")]
 fn soak_endings_on_renode() {
     table(Player::Renode, |_| true);
 }
@@ -130,21 +130,21 @@ fn kill_9_at_any_moment_on_qemu() {
 }
 
 #[test]
-#[ignore = "long: make soak"]
+#[cfg_attr(not(soak), ignore = "long: make soak")]
 fn soak_kill_9_at_random_moments_with_the_stand_in() {
     killed_at(FAKES[0], random_moments(100, 300));
 }
 
 #[cfg(qemu)]
 #[test]
-#[ignore = "long: make soak"]
+#[cfg_attr(not(soak), ignore = "long: make soak")]
 fn soak_kill_9_at_random_moments_on_qemu() {
     killed_at(Player::Qemu, random_moments(100, 300));
 }
 
 #[cfg(renode)]
 #[test]
-#[ignore = "long: make soak"]
+#[cfg_attr(not(soak), ignore = "long: make soak")]
 fn soak_kill_9_at_random_moments_on_renode() {
     killed_at(Player::Renode, random_moments(100, 4000));
 }
