@@ -28,6 +28,9 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// The outcome of a backend's calls.
 pub(crate) type Outcome<'a> = BoxFuture<'a, Result<(), EmulatorError>>;
 
+/// Reads the present content of a log.
+pub(crate) type LogText = Box<dyn Fn() -> String + Send>;
+
 /// One board, played by one engine.
 ///
 /// A call that fails or is dropped midway leaves the board in an undefined
@@ -37,7 +40,7 @@ pub(crate) trait Backend: Send {
     fn engine(&self) -> Engine;
 
     /// What it writes down of its emulator from each power-on on, by the names of files.
-    fn logs(&self) -> Vec<(&'static str, OutputTail)>;
+    fn logs(&self) -> Vec<(&'static str, LogText)>;
 
     /// Whether the board can run `firmware`; asked before anything is started.
     fn accepts(&self, firmware: &Firmware) -> crate::Result<()>;

@@ -33,6 +33,12 @@ impl OutputTail {
         String::from_utf8_lossy(kept.make_contiguous()).into_owned()
     }
 
+    /// What gives the text at any later time.
+    pub(crate) fn reader(&self) -> super::LogText {
+        let tail = self.clone();
+        Box::new(move || tail.text())
+    }
+
     /// Reads `from` to its end.
     pub(crate) async fn drain(self, mut from: impl AsyncRead + Unpin) {
         let mut buffer = [0; 4096];

@@ -14,7 +14,7 @@ use crate::config::{BackendKind, ConfigError, TargetConfig};
 use crate::custody::Custody;
 use crate::error::Result;
 use crate::firmware::Firmware;
-use crate::report::{Copy, Log, Recorded, Report, Subject, TestName};
+use crate::report::{Copy, Recorded, Report, Subject, TestName};
 use crate::runtime::{Operation, Remote, Task};
 use crate::uart::{Port, Ports};
 
@@ -142,7 +142,6 @@ fn subject(
     let firmware = firmware.map_or("none yet".to_owned(), |firmware| {
         firmware.path().display().to_string()
     });
-    let logs = backend.logs().into_iter();
     Subject {
         machine: config.machine_name.clone(),
         configuration: format!(
@@ -151,9 +150,7 @@ fn subject(
             engine.program.display()
         ),
         uarts: copies(ports),
-        logs: logs
-            .map(|(name, log)| -> Log { (name, Box::new(move || log.text())) })
-            .collect(),
+        logs: backend.logs(),
     }
 }
 

@@ -16,8 +16,8 @@ use tokio::net::unix::{OwnedWriteHalf, pipe};
 
 use super::emulator::Emulator;
 use super::{
-    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, OutputTail,
-    executable,
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, LogText, Outcome,
+    OutputTail, executable,
 };
 use crate::config::{ConfigError, LoadCommand, QemuConfig, TargetConfig};
 use crate::custody::{Custody, Launch};
@@ -177,8 +177,8 @@ impl Backend for Qemu {
         }
     }
 
-    fn logs(&self) -> Vec<(&'static str, OutputTail)> {
-        vec![("emulator.log", self.output.clone())]
+    fn logs(&self) -> Vec<(&'static str, LogText)> {
+        vec![("emulator.log", self.output.reader())]
     }
 
     fn accepts(&self, firmware: &Firmware) -> crate::Result<()> {

@@ -12,6 +12,7 @@ mod command;
 mod command_line;
 mod dialogue;
 mod last_words;
+mod log_file;
 mod monitor;
 mod platform;
 mod processor;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, Outcome, OutputTail, qemu,
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, LogText, Outcome, qemu,
 };
 use crate::config::{ConfigError, LoadCommand, Platform, RenodeConfig, TargetConfig};
 use crate::custody::Custody;
@@ -123,7 +124,9 @@ impl Renode {
             commands.push(Command::connect(&uart, terminal));
         }
         commands.push(Command::peripherals());
-        let peripherals = session.run_all(SETTING_UP, &commands).await?;
+        let answers = session.run_all(SETTING_UP, &commands).await;
+        self.logs.log.hold(&session.log_file());
+        let peripherals = answers?;
         let io = |source| EmulatorError::Io {
             step: "opening the UART's pseudo-terminal",
             source,
@@ -283,10 +286,12 @@ impl Backend for Renode {
         }
     }
 
-    fn logs(&self) -> Vec<(&'static str, OutputTail)> {
+    fn logs(&self) -> Vec<(&'static str, LogText)> {
+        let log = self.logs.log.clone();
         vec![
-            ("emulator.log", self.logs.output.clone()),
-            ("monitor.log", self.logs.dialogue.clone()),
+            ("emulator.log", self.logs.output.reader()),
+            ("monitor.log", self.logs.dialogue.reader()),
+            ("renode.log", Box::new(move || log.text())),
         ]
     }
 

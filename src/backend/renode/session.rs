@@ -3,8 +3,6 @@
 //! Sends commands and says what it means when one is not done. Knows nothing of
 //! which commands make a board.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +12,7 @@ use tokio::net::unix::pipe;
 use super::command::{Command, NotPlain, PlainPath};
 use super::dialogue::{Answer, Refusal};
 use super::last_words::LastWords;
+use super::log_file::LogFile;
 use super::monitor::{Greeting, Monitor, MonitorError, Reply};
 use super::{KIND, command_line, program};
 use crate::backend::emulator::Emulator;
@@ -30,6 +29,8 @@ pub(super) struct Logs {
     pub(super) output: OutputTail,
     /// Its monitor's commands and answers.
     pub(super) dialogue: OutputTail,
+    /// Its own log.
+    pub(super) log: LogFile,
 }
 
 /// A Renode process and the way to it.
@@ -77,15 +78,17 @@ impl Session {
         let output = logs.output.clone();
         output.clear();
         logs.dialogue.clear();
+        logs.log.clear();
         let errors = LastWords::new(output.clone()).drain(errors);
         // Nothing is written before the process has passed its gate.
         let words = LastWords::new(output.clone());
         let (monitor, greeting, reading) =
             Monitor::new(from_renode, to_renode, words, logs.dialogue.clone());
-        let (log, written) = (log_file(private.path()), output.clone());
+        let (log, path, written) = (logs.log.clone(), log_file(private.path()), output.clone());
         let drained = async move {
             tokio::join!(reading, errors);
-            append_log(&log, &written);
+            log.hold(&path);
+            append_log(&log.text(), &written);
         };
         let emulator = Emulator::start(KIND, custody, launch, output.clone(), drained, ports)?;
         let session = Self {
@@ -290,28 +293,13 @@ fn log_file(private: &Path) -> PathBuf {
 }
 
 /// Adds the end of Renode's log to its last words.
-fn append_log(log: &Path, output: &OutputTail) {
+fn append_log(log: &str, output: &OutputTail) {
     const LINES: usize = 10;
-    // Without a log there is nothing to add: Renode may have ended before it made one.
-    let Ok(log) = tail(log) else {
-        return;
-    };
-    let log = String::from_utf8_lossy(&log);
     let lines: Vec<&str> = log.trim_end().lines().collect();
     let last = &lines[lines.len().saturating_sub(LINES)..];
     if !last.is_empty() {
         output.push(format!("the end of its log:\n{}\n", last.join("\n")).as_bytes());
     }
-}
-
-/// The last 4 KiB of a file.
-fn tail(file: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::open(file)?;
-    let behind = file.metadata()?.len().saturating_sub(4 << 10);
-    file.seek(SeekFrom::Start(behind))?;
-    let mut tail = Vec::new();
-    file.read_to_end(&mut tail)?;
-    Ok(tail)
 }
 
 fn refused(command: &Command, reason: String) -> EmulatorError {
