@@ -49,8 +49,11 @@ pub struct TargetConfig {
     pub backend: BackendKind,
     /// `machine_name`: the machine's name inside the emulator. Default `machine-0`.
     pub machine_name: String,
-    /// `extra_commands`: Renode monitor commands, run after the UART is
+    /// `extra_commands`: Renode monitor commands, run at power-on, after the UART is
     /// connected and before the firmware is loaded. QEMU has none.
+    ///
+    /// A reset or hot flash does not repeat them, and Renode's reset undoes what they
+    /// set in a peripheral or a processor, such as a `VectorTableOffset`.
     pub extra_commands: Vec<String>,
     /// `allow_raw_monitor`: whether tests may send monitor commands of their
     /// own; these can read and write files of the host. Default `false`.
