@@ -42,7 +42,7 @@ package:
 
 ## Rebuilds the sample firmware and fails if it differs from what is committed.
 firmware:
-	@scripts/setup arm-gcc
+	@scripts/setup firmware-gcc
 	$(MAKE) -C firmware-samples check
 
 ## The long runs; CI has a slice of them.

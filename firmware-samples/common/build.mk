@@ -12,7 +12,7 @@ LDFLAGS := $(CPU_FLAGS) -nostdlib -static -Wl,--gc-sections -Wl,--build-id=none 
 
 SHARED := $(sort $(wildcard common/*.c common/$(ARCH)/*.c boards/$(BOARD)/*.c))
 SAMPLES := hello shell $(BOARD_SAMPLES)
-FORMATS := elf bin hex srec
+FORMATS ?= elf bin hex srec
 
 .PHONY: all
 .SECONDARY:

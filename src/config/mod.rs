@@ -49,11 +49,11 @@ pub struct TargetConfig {
     pub backend: BackendKind,
     /// `machine_name`: the machine's name inside the emulator. Default `machine-0`.
     pub machine_name: String,
-    /// `extra_commands`: Renode monitor commands, run at power-on, after the UART is
-    /// connected and before the firmware is loaded. QEMU has none.
-    ///
-    /// A reset or hot flash does not repeat them, and Renode's reset undoes what they
-    /// set in a peripheral or a processor, such as a `VectorTableOffset`.
+    /// `extra_commands`: Renode monitor commands, run after the UART is
+    /// connected and before the firmware is loaded. Those that set registers of
+    /// the board to numbers (`sysbus WriteDoubleWord 0x40090030 0x0301`,
+    /// `sysbus.cpu0 VectorTableOffset 0x00400000`) are run again at every reset,
+    /// which would undo them. QEMU has none.
     pub extra_commands: Vec<String>,
     /// `allow_raw_monitor`: whether tests may send monitor commands of their
     /// own; these can read and write files of the host. Default `false`.

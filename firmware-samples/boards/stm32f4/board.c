@@ -75,10 +75,7 @@ int hal_uart_read(void)
 
 void hal_uart_listen(bool on)
 {
-    if (on)
-        NVIC_ISER(BOARD_UART_IRQ) = NVIC_BIT(BOARD_UART_IRQ);
-    else
-        NVIC_ICER(BOARD_UART_IRQ) = NVIC_BIT(BOARD_UART_IRQ);
+    nvic_listen(BOARD_UART_IRQ, on);
 }
 
 void hal_led(bool on)

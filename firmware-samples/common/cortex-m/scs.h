@@ -1,6 +1,7 @@
 // Cortex-M: the registers of the System Control Space in use here.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SCS_REG(address) (*(volatile uint32_t *)(address))
@@ -25,3 +26,12 @@
 #define VTOR  SCS_REG(0xe000ed08) // address of the vector table
 #define AIRCR SCS_REG(0xe000ed0c)
 #define AIRCR_SYSRESETREQ 0x05fa0004u // with the key that a write needs
+
+// Turns an interrupt on or off. While it is off, it stays pending.
+static inline void nvic_listen(unsigned irq, bool on)
+{
+    if (on)
+        NVIC_ISER(irq) = NVIC_BIT(irq);
+    else
+        NVIC_ICER(irq) = NVIC_BIT(irq);
+}

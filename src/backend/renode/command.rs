@@ -184,15 +184,17 @@ impl Command {
         Self(format!("connector Connect {uart} {TERMINAL}{terminal}"))
     }
 
-    /// What the board's reset does to its memory, whoever asks for the reset.
+    /// What the board's reset does, whoever asks for it: sets again what the
+    /// user's commands had set, and loads the firmware.
     ///
     /// It wakes the processor as well: Renode halts one that has nothing to run, and
     /// a reset alone does not wake it.
-    pub(super) fn on_reset(load: &Load) -> Self {
-        Self(match &load.processor {
-            Some(cpu) => format!("macro reset \"{load}; {cpu} IsHalted false\""),
-            None => format!("macro reset \"{load}\""),
-        })
+    pub(super) fn on_reset(users: &[String], load: &Load) -> Self {
+        let again = users.iter().filter(|command| sets_numbers(command));
+        let again: String = again.map(|command| format!("{command}; ")).collect();
+        let cpu = load.processor.as_ref();
+        let wake = cpu.map_or(String::new(), |cpu| format!("; {cpu} IsHalted false"));
+        Self(format!("macro reset \"{again}{load}{wake}\""))
     }
 
     /// Loads firmware into a board that has not run, whose processor needs no waking:
@@ -222,6 +224,27 @@ impl Command {
     pub(super) fn peripherals() -> Self {
         Self("peripherals".to_owned())
     }
+}
+
+/// Whether a command of the user's sets registers of the board, in its memory map
+/// or by name, and does nothing else: `sysbus WriteDoubleWord 0x40090030 0x0301`,
+/// `sysbus.cpu0 VectorTableOffset 0x400000`. A reset takes that back.
+fn sets_numbers(command: &str) -> bool {
+    let plain = |word: &str, more: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
+        !word.is_empty() && word.chars().all(allowed)
+    };
+    let is_value = |word: &str| {
+        let is_number = word.starts_with(|c: char| c.is_ascii_digit()) && plain(word, "");
+        is_number || word == "true" || word == "false"
+    };
+    let words: Vec<&str> = command.split_ascii_whitespace().collect();
+    let [object, property, values @ ..] = &words[..] else {
+        return false;
+    };
+    let on_the_bus = *object == "sysbus" || object.starts_with("sysbus.") && plain(object, "._");
+    let sets = plain(property, "") && !values.is_empty();
+    on_the_bus && sets && values.iter().all(|value| is_value(value))
 }
 
 /// What a UART's other end is called in Renode, before its number.
@@ -282,6 +305,46 @@ mod tests {
     }
 
     #[test]
+    fn what_sets_numbers_on_the_bus_is_done_again_at_a_reset() {
+        let again = [
+            "sysbus WriteDoubleWord 0x40090030 0x0301",
+            "sysbus.cpu0 VectorTableOffset 4194304",
+            "  sysbus.a.b_1  IsHalted   true ",
+        ];
+        let once = [
+            "",
+            "sysbus",
+            "sysbus Reset",
+            "sysbus.usart2 CreateFileBackend @/tmp/x true",
+            "sysbus.cpu AddHook 0x08000000 \"x\"",
+            "sysbus.cpu PC `sysbus GetSymbolAddress 'main'`",
+            "sysbus.cpu PC $pc",
+            "sysbus WriteByte 0x0 0x0; quit",
+            "sysbus Tag <0x0 4> 0",
+            "sysbus;quit X 0",
+            "systick Frequency 1",
+            "emulation SetGlobalQuantum 1",
+            "logLevel 0",
+            "# sysbus WriteByte 0 0",
+        ];
+        let load = Load {
+            command: LoadCommand::Elf,
+            file: PlainPath::new(Path::new("/a.elf")).unwrap(),
+            address: None,
+            processor: None,
+            vectors: None,
+        };
+        let all = [&once[..], &again].concat().into_iter().map(str::to_owned);
+        assert_eq!(
+            Command::on_reset(&all.collect::<Vec<_>>(), &load).as_str(),
+            format!(
+                r#"macro reset "{}; {}; {}; sysbus LoadELF @/a.elf""#,
+                again[0], again[1], again[2]
+            )
+        );
+    }
+
+    #[test]
     fn spaces_are_written_as_renode_reads_them() {
         let path = PlainPath::new(Path::new("/tmp/a b/c.elf")).unwrap();
         let load = Load {
@@ -292,7 +355,7 @@ mod tests {
             vectors: Some(Table::At(0x0800_0000)),
         };
         assert_eq!(
-            Command::on_reset(&load).as_str(),
+            Command::on_reset(&[], &load).as_str(),
             r#"macro reset "sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; $table=0x8000000; sysbus.cpu0 VectorTableOffset $table; sysbus.cpu0 IsHalted false""#
         );
         assert_eq!(

@@ -195,7 +195,7 @@ impl Renode {
             processor: self.processor.as_ref().map(|it| it.name.clone()),
             vectors: self.vectors(command),
         };
-        let on_reset = Command::on_reset(&load);
+        let on_reset = Command::on_reset(&self.config.extra_commands, &load);
         if self.runs {
             session.run(LOADING, &on_reset).await?;
             let restarted = self.restart(session).await;

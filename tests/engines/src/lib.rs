@@ -20,7 +20,13 @@ pub fn root() -> &'static Path {
 
 /// A prebuilt firmware sample for the STM32F4, such as `shell.elf`.
 pub fn sample(name: &str) -> PathBuf {
-    root().join("firmware-samples/prebuilt/stm32f4").join(name)
+    sample_for("stm32f4", name)
+}
+
+/// A prebuilt firmware sample for a board, such as `sifive-fe310`.
+pub fn sample_for(board: &str, name: &str) -> PathBuf {
+    let prebuilt = root().join("firmware-samples/prebuilt");
+    prebuilt.join(board).join(name)
 }
 
 /// An STM32F4 on the given engine, with the shell sample.
