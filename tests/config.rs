@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use virtual_target::config::{
-    BackendKind, LineEnding, LoadCommand, Platform, TargetConfig, Timeouts,
+    BackendKind, LineEnding, LoadCommand, Platform, TargetConfig, Timeouts, UartTransport,
 };
 
 const LEAST: &str = "platform: platforms/boards/b.repl\nuart: sysbus.uart0\n";
@@ -41,6 +41,7 @@ fn the_least_that_renode_needs() {
         ("sysbus.uart0", "sysbus.uart0")
     );
     assert_eq!(config.machine_name, "machine-0");
+    assert_eq!(config.uart_transport, UartTransport::Pty);
     assert!(config.extra_commands.is_empty());
     assert!(!config.allow_raw_monitor);
     assert_eq!(config.firmware, None);
@@ -61,6 +62,7 @@ backend: auto
 platform: platforms/cpus/s32k388.repl
 uart: sysbus.lpuart0
 machine_name: "S32K388 board no. 2"
+uart_transport: socket
 extra_commands:
   - sysbus WriteDoubleWord 0x40090030 0x0301
   - 'echo "a; b"'
@@ -78,6 +80,7 @@ strip_ansi: false
     );
     assert_eq!(config.backend, BackendKind::Auto);
     assert_eq!(config.machine_name, "S32K388 board no. 2");
+    assert_eq!(config.uart_transport, UartTransport::Socket);
     assert_eq!(
         config.extra_commands,
         ["sysbus WriteDoubleWord 0x40090030 0x0301", r#"echo "a; b""#]
@@ -233,7 +236,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "platfrom: a\n",
-        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart, uarts, machine_name, extra_commands, allow_raw_monitor, firmware, load_command, load_address, qemu, timeouts, line_ending, prompt, forbid, strip_ansi)",
+        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart, uarts, uart_transport, machine_name, extra_commands, allow_raw_monitor, firmware, load_command, load_address, qemu, timeouts, line_ending, prompt, forbid, strip_ansi)",
     ),
     (
         "uart: a\nqemu:\n  machine: b\n  serail: 1\n",
@@ -278,6 +281,10 @@ const BAD_VALUES: &[(&str, &str)] = &[
     (
         "backend: renod",
         r#"<yaml>:3:1: backend: unknown value "renod"; did you mean `renode`? (known: renode, qemu, auto)"#,
+    ),
+    (
+        "uart_transport: sockt",
+        r#"<yaml>:3:1: uart_transport: unknown value "sockt"; did you mean `socket`? (known: pty, socket)"#,
     ),
     (
         r#"machine_name: a"b"#,

@@ -9,7 +9,7 @@ use super::error::Problem;
 use super::raw::{Named, Raw, RawQemu, RawTimeouts};
 use super::{
     BackendKind, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig, TargetConfig,
-    Timeouts, UartConfig, values,
+    Timeouts, UartConfig, UartTransport, values,
 };
 
 const DEFAULT_MACHINE_NAME: &str = "machine-0";
@@ -26,6 +26,11 @@ const LOAD_COMMANDS: [(&str, LoadCommand); 5] = [
     (LoadCommand::SymbolsFrom.as_str(), LoadCommand::SymbolsFrom),
     (LoadCommand::Hex.as_str(), LoadCommand::Hex),
     (LoadCommand::SRecord.as_str(), LoadCommand::SRecord),
+];
+
+const UART_TRANSPORTS: [(&str, UartTransport); 2] = [
+    ("pty", UartTransport::Pty),
+    ("socket", UartTransport::Socket),
 ];
 
 const LINE_ENDINGS: [(&str, LineEnding); 3] = [
@@ -57,6 +62,10 @@ pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetCo
             values::machine_name(name)
         })?
         .unwrap_or_else(|| DEFAULT_MACHINE_NAME.to_owned()),
+        uart_transport: given("uart_transport", &raw.uart_transport, |word| {
+            values::choice(word, &UART_TRANSPORTS)
+        })?
+        .unwrap_or(UartTransport::Pty),
         extra_commands: each(
             "extra_commands",
             raw.extra_commands.as_deref(),

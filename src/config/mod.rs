@@ -49,6 +49,8 @@ pub struct TargetConfig {
     pub backend: BackendKind,
     /// `machine_name`: the machine's name inside the emulator. Default `machine-0`.
     pub machine_name: String,
+    /// `uart_transport`: what Renode's UARTs are connected by. Default `pty`.
+    pub uart_transport: UartTransport,
     /// `extra_commands`: Renode monitor commands, run after the UART is
     /// connected and before the firmware is loaded. Those that set registers of
     /// the board to numbers (`sysbus WriteDoubleWord 0x40090030 0x0301`,
@@ -133,6 +135,19 @@ pub struct QemuConfig {
     pub cpu: Option<String>,
     /// `qemu.serial`: which of the machine's serial ports to talk to, counted from 0. Default 0.
     pub serial: u8,
+}
+
+/// What connects Renode's UARTs to the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UartTransport {
+    /// A pseudo-terminal.
+    Pty,
+    /// A TCP socket, for hosts without pseudo-terminals.
+    ///
+    /// Renode then **listens on every interface** and lets anybody in who finds
+    /// the port: use it on a network that you trust. What the board says in the
+    /// last moment before a reset may be counted to the new start.
+    Socket,
 }
 
 /// The emulator that a configuration asks for.

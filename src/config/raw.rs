@@ -20,6 +20,7 @@ pub(super) struct Raw {
     pub(super) platform: Option<String>,
     pub(super) uart: Option<String>,
     pub(super) uarts: Option<Named<String>>,
+    pub(super) uart_transport: Option<String>,
     pub(super) machine_name: Option<String>,
     pub(super) extra_commands: Option<Vec<String>>,
     pub(super) allow_raw_monitor: Option<bool>,

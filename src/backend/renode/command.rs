@@ -179,6 +179,13 @@ impl Command {
         ))
     }
 
+    /// Creates the socket number `terminal`, without telnet's bytes; listens on every interface.
+    pub(super) fn create_socket(terminal: usize, port: u16) -> Self {
+        Self(format!(
+            "emulation CreateServerSocketTerminal {port} \"{TERMINAL}{terminal}\" false"
+        ))
+    }
+
     /// Connects `uart` to a terminal.
     pub(super) fn connect(uart: &Name, terminal: usize) -> Self {
         Self(format!("connector Connect {uart} {TERMINAL}{terminal}"))

@@ -20,6 +20,8 @@ mod program;
 mod pty;
 mod screen;
 mod session;
+mod socket;
+mod terminal;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +38,7 @@ use clock::GuestClock;
 use command::{Command, Load, Name, Table};
 use processor::Processor;
 use session::{Logs, Session, plain};
+use terminal::Terminal;
 
 pub(crate) use program::find;
 
@@ -111,36 +114,33 @@ impl Renode {
         let Some(session) = &self.session else {
             return Ok(None);
         };
-        let directory = session.directory();
-        let link = |terminal| directory.join(format!("uart-{terminal}"));
-        let mut commands = vec![
+        let commands = [
             Command::log_to(&plain(&session.log_file())?),
             Command::create_machine(&Name::machine(&self.config.machine_name)?),
-            load_platform(&self.board.platform, directory)?,
+            load_platform(&self.board.platform, session.directory())?,
         ];
-        for (terminal, uart) in self.board.uarts.iter().enumerate() {
-            commands.push(Command::create_pty(terminal, &plain(&link(terminal))?));
-            let uart = Name::peripheral(&uart.path)?;
-            commands.push(Command::connect(&uart, terminal));
-        }
-        commands.push(Command::peripherals());
-        let answers = session.run_all(SETTING_UP, &commands).await;
+        let made = session.run_all(SETTING_UP, &commands).await;
         self.logs.log.hold(&session.log_file());
-        let peripherals = answers?;
-        let io = |source| EmulatorError::Io {
-            step: "opening the UART's pseudo-terminal",
-            source,
-        };
+        made?;
+        let mut commands = Vec::new();
         // Before any other command: one of the user's may let the board run.
-        for (terminal, port) in self.ports.iter().enumerate() {
+        for (number, (uart, port)) in self.board.uarts.iter().zip(self.ports.iter()).enumerate() {
+            let transport = self.config.uart_transport;
+            let terminal = Terminal::create(session, number, transport).await?;
+            commands.push(Command::connect(&Name::peripheral(&uart.path)?, number));
             let pace = Pace {
                 clock: self.guest_clock(session),
                 burst: BURST,
                 bytes_per_second: BYTES_PER_SECOND,
             };
-            let stream = pty::open(&link(terminal)).map_err(io)?;
-            port.attach(stream, Some(pace)).map_err(io)?;
+            let attached = port.attach(terminal.open().await?, Some(pace));
+            attached.map_err(|source| EmulatorError::Io {
+                step: "attaching the UART",
+                source,
+            })?;
         }
+        commands.push(Command::peripherals());
+        let peripherals = session.run_all(SETTING_UP, &commands).await?;
         Ok(processor::first(&peripherals.text)?)
     }
 
@@ -215,8 +215,9 @@ impl Renode {
     /// before is told from what it says after.
     async fn restart(&self, session: &Session) -> Result<(), EmulatorError> {
         session.run_strictly(RESETTING, &Command::pause()).await?;
-        self.ports.restart();
         session.run_strictly(RESETTING, &Command::reset()).await?;
+        // Not before: Renode hands over what was said on a socket on a thread of its own.
+        self.ports.restart();
         session.run_ahead(&Command::start());
         Ok(())
     }

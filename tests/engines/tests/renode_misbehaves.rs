@@ -159,6 +159,19 @@ fn extra_commands_are_named_by_their_index() {
 }
 
 #[test]
+fn a_port_that_somebody_else_has_taken_is_not_used() {
+    let socket = "uart_transport: socket";
+    for first in ["taken:0", "taken:1", "taken:5"] {
+        let said = boot(&cue(first), socket).unwrap_or_else(|error| panic!("{first}: {error}"));
+        assert_eq!(said, "Renode 1.16.1 is fine\n", "{first}");
+    }
+    let error = boot(&cue("taken:1000"), socket).unwrap_err();
+    for part in ["CreateServerSocketTerminal", "Address already in use"] {
+        assert!(error.contains(part), "no {part:?} in: {error}");
+    }
+}
+
+#[test]
 fn a_program_that_is_not_there_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let done = Command::new(env!("CARGO_BIN_EXE_booter"))

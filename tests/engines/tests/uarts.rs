@@ -124,6 +124,43 @@ on_renode! {
         Ok(())
     }
 
+    fn every_byte_value_passes_on_each_transport() -> Result<()> {
+        let values = 0..=u8::MAX;
+        let mut bytes: Vec<u8> = values.clone().chain(values.rev()).collect();
+        bytes.extend(b"\xff\xff\xff\xfb\x01\xff\xf4\r\n\r\0\n\x03\x04\x11\x13\x1a\x7f"); // telnet's and terminals' own
+        for transport in ["pty", "socket"] {
+            let board = greeted(&format!("{TWO}uart_transport: {transport}\n"))?;
+            let (console, modem) = (board.uart(), board.uart_named("modem")?);
+            for (from, to) in [(console, modem), (modem, console)] {
+                from.send(&bytes).wait()?;
+                assert!(to.read_exact(bytes.len()).wait()? == bytes, "{transport}");
+            }
+        }
+        Ok(())
+    }
+
+    fn boards_on_sockets_do_not_hear_each_other() -> Result<()> {
+        let boards = ["one", "two"].map(|name| {
+            thread::spawn(move || -> Result<()> {
+                let board = greeted(&format!("{TWO}uart_transport: socket\n"))?;
+                let modem = board.uart_named("modem")?;
+                for restart in ["reset", "flash", "power_cycle", "nothing"] {
+                    board.uart().send_line(name).wait()?;
+                    assert_eq!(modem.read_line().wait()?, name);
+                    match restart {
+                        "reset" => board.reset().wait()?,
+                        "flash" => board.flash(sample("bridge.elf")).wait()?,
+                        "power_cycle" => board.power_cycle().wait()?,
+                        _ => return Ok(()),
+                    }
+                    board.uart().expect_line("Hello from bridge").wait()?;
+                }
+                Ok(())
+            })
+        });
+        boards.into_iter().try_for_each(|board| board.join().unwrap())
+    }
+
     fn what_a_prompt_ends_can_be_run_on_each() -> Result<()> {
         let board = greeted(&format!("{TWO}prompt: '> '\n"))?;
         let modem = board.uart_named("modem")?.clone();

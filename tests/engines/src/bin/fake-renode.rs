@@ -12,6 +12,7 @@
 //! | `die:N` | ends in command N as Renode does when it crashes |
 //! | `hang:N` | never comes back from command N |
 //! | `cut:N` | closes its output in the middle of the answer to command N, and lives on |
+//! | `taken:N` | says of the first N ports that somebody else has them |
 //! | `garble:N` | loses a character of command N |
 //! | `exit@STEP`, `die@…`, `kill@…`, `stop@…`, `hang@…` | as their names say; `stop` by SIGSTOP |
 //! | `close@STEP` | closes its output, and lives on |
@@ -21,6 +22,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -53,7 +55,12 @@ struct Renode {
     machines: HashSet<String>,
     machine: Option<String>,
     uart: Option<File>,
+    /// The UART's socket, until somebody connects to it.
+    socket: Option<TcpListener>,
+    ports: usize,
     started: Option<Instant>,
+    /// The firmware starts anew with the next `start`.
+    was_reset: bool,
 }
 
 /// How a command ended.
@@ -89,7 +96,10 @@ impl Renode {
             machines: HashSet::new(),
             machine: None,
             uart: None,
+            socket: None,
+            ports: 0,
             started: None,
+            was_reset: true,
         }
     }
 
@@ -292,7 +302,7 @@ impl Renode {
             ("peripherals", "") if self.machine.is_some() => self.say(
                 "Available peripherals:\r\n\r  sysbus (SystemBus)\r\n\r  ??? cpu (CortexM)\r\n\r",
             ),
-            ("machine", "Reset") => self.greet(),
+            ("machine", "Reset") => self.was_reset = true,
             ("machine", "ElapsedVirtualTime") => {
                 let time = self.started.map(|at| at.elapsed()).unwrap_or_default();
                 let (seconds, nanos) = (time.as_secs(), time.subsec_nanos());
@@ -308,12 +318,31 @@ impl Renode {
                     Err(error) => return self.fail(command, &error.to_string()),
                 }
             }
+            ("emulation", rest) if rest.starts_with("CreateServerSocketTerminal ") => {
+                let port = rest.split(' ').nth(1).and_then(|port| port.parse().ok());
+                self.ports += 1;
+                let taken = self.cue.strip_prefix("taken:");
+                if taken.is_some_and(|first| self.ports <= first.parse().expect("taken:N")) {
+                    let reason = "socket:[AddressAlreadyInUse] Address already in use";
+                    return self.fail(command, reason);
+                }
+                match TcpListener::bind((Ipv4Addr::UNSPECIFIED, port.unwrap_or(0))) {
+                    Ok(socket) => self.socket = Some(socket),
+                    Err(error) => return self.fail(command, &error.to_string()),
+                }
+            }
             ("pause", "") => self.say("Pausing emulation...\r\n\r"),
             ("start", "") => {
                 self.say("Starting emulation...\r\n\r");
+                if let Some(socket) = self.socket.take() {
+                    let (stream, _) = socket.accept().expect("accept");
+                    self.uart = Some(File::from(OwnedFd::from(stream)));
+                }
+                if std::mem::take(&mut self.was_reset) {
+                    self.greet();
+                }
                 if self.started.is_none() {
                     self.started = Some(Instant::now());
-                    self.greet();
                     self.listen();
                 }
             }
