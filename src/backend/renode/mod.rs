@@ -5,7 +5,8 @@
 //! UARTs are pseudo-terminals whose other ends are taken before the board runs.
 //!
 //! Loading, reset, hot flash and a reset that the guest asks for are one thing:
-//! Renode's `reset` macro, which puts the firmware back into memory.
+//! Renode's `reset` macro, which puts back the firmware, and the registers that the
+//! user's commands have set.
 
 mod clock;
 mod command;
