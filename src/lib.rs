@@ -47,7 +47,7 @@ pub use backend::{EmulatorDeath, EmulatorError, Engine, EngineKind};
 pub use custody::CustodyError;
 pub use error::{Error, Result};
 pub use runtime::{HostError, Operation};
-pub use target::{PowerError, TargetBuilder, VirtualTarget};
+pub use target::{Machine, PowerError, TargetBuilder, VirtualTarget};
 
 use std::time::Duration;
 

@@ -236,7 +236,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "platfrom: a\n",
-        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart, uarts, uart_transport, machine_name, extra_commands, allow_raw_monitor, firmware, load_command, load_address, qemu, timeouts, line_ending, prompt, forbid, strip_ansi)",
+        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart, uarts, uart_transport, machine_name, extra_commands, allow_raw_monitor, firmware, load_command, load_address, qemu, timeouts, line_ending, prompt, forbid, strip_ansi, machines, uart_hubs)",
     ),
     (
         "uart: a\nqemu:\n  machine: b\n  serail: 1\n",
@@ -444,6 +444,146 @@ const BAD_VALUES: &[(&str, &str)] = &[
     ),
 ];
 
+/// After two good machines, `a` and `b`.
+const BAD_MACHINES: &[(&str, &str)] = &[
+    (
+        "platform: platforms/b.repl",
+        "<yaml>:4:1: platform: each of the `machines` has its own: move it there",
+    ),
+    (
+        "uarts: {c: sysbus.uart0}",
+        "<yaml>:4:1: uarts: each of the `machines` has its own: move it there",
+    ),
+    (
+        "machine_name: c",
+        "<yaml>:4:1: machine_name: each of the `machines` has its own: move it there",
+    ),
+    (
+        "firmware: c.elf",
+        "<yaml>:4:1: firmware: each of the `machines` has its own: move it there",
+    ),
+    (
+        "load_address: 0x1000",
+        "<yaml>:4:1: load_address: each of the `machines` has its own: move it there",
+    ),
+    (
+        "qemu: {machine: m}",
+        "<yaml>:4:1: qemu: only Renode can run a target with `machines`: remove this",
+    ),
+    (
+        "backend: qemu",
+        "<yaml>:4:1: backend: only Renode can run a target with `machines`: remove this",
+    ),
+    (
+        "  a: {platform: platforms/b.repl, uart: sysbus.uart0}",
+        r#"<yaml>:4:3: machines: "a" is given twice: remove one of the two"#,
+    ),
+    (
+        "  c: {}",
+        "<yaml>:4:3: machines.c: `platform` and `uart` are missing: a machine needs both",
+    ),
+    (
+        "  c: {uart: sysbus.uart0}",
+        "<yaml>:4:7: machines.c.uart: a UART needs `platform`, the board it is on, such as `platforms/boards/stm32f4_discovery-kit.repl`",
+    ),
+    (
+        "  c.d: {platform: platforms/b.repl, uart: sysbus.uart0}",
+        r#"<yaml>:4:3: machines.c.d: character 2 of "c.d" is '.': only letters, digits, `_` and `-` are allowed"#,
+    ),
+    (
+        "  c:\n    platform: platforms/b.repl\n    uart: sysbus.uart0\n    extra_commands: [version, é]",
+        "<yaml>:7:31: machines.c.extra_commands[1]: character 1 is 'é': Renode's monitor takes printable ASCII only",
+    ),
+    (
+        "  c: {platform: platforms/b.repl, uart: sysbus.uart0, load_command: sysbus LoadBinary}",
+        "<yaml>:4:55: machines.c.load_command: `sysbus LoadBinary` needs to know where: add `load_address`, such as 0x08000000",
+    ),
+    (
+        "  c: {prompt: x}",
+        "<yaml>:4:7: machines.c.prompt: unknown field (known: platform, uart, uarts, extra_commands, firmware, load_command, load_address)",
+    ),
+    (
+        "uart_hubs: {line: [a.sysbus.uart1]}",
+        "<yaml>:4:13: uart_hubs.line: a hub needs two UARTs at least, such as `node-a.sysbus.usart3`",
+    ),
+    (
+        "uart_hubs: {line: [a.sysbus.uart1, c.sysbus.uart1]}",
+        r#"<yaml>:4:36: uart_hubs.line[1]: there is no machine "c" (known: a, b)"#,
+    ),
+    (
+        "uart_hubs: {line: [a.sysbus.uart1, b]}",
+        r#"<yaml>:4:36: uart_hubs.line[1]: "b" is not a machine's UART: write its name and the path, such as `node-a.sysbus.usart3`"#,
+    ),
+    (
+        "uart_hubs: {line: [a.sysbus.uart1, b.sysbus.uart1;quit]}",
+        r#"<yaml>:4:36: uart_hubs.line[1]: character 13 of "sysbus.uart1;quit" is ';': only letters, digits, `_` and `.` are allowed"#,
+    ),
+    (
+        "uart_hubs: {line: [a.sysbus.uart1, a.sysbus.uart1]}",
+        r#"<yaml>:4:36: uart_hubs.line[1]: "a.sysbus.uart1" is in this hub already: remove one"#,
+    ),
+    (
+        "uart_hubs: {'li ne': [a.sysbus.uart1, b.sysbus.uart1]}",
+        r#"<yaml>:4:13: uart_hubs.li ne: character 3 of "li ne" is ' ': only letters, digits, `_` and `-` are allowed"#,
+    ),
+    (
+        "uart_hubs: {line: a.sysbus.uart1}",
+        r#"<yaml>:4:13: uart_hubs.line: invalid type: string "a.sysbus.uart1", expected a list (`- item`)"#,
+    ),
+];
+
+#[test]
+fn bad_machines() {
+    for (line, expected) in BAD_MACHINES {
+        assert_eq!(complaint(&format!("{MACHINES}{line}\n")), *expected);
+    }
+}
+
+const MACHINES: &str = "machines:\n\
+    \x20 a: {platform: platforms/b.repl, uart: sysbus.uart0}\n\
+    \x20 b: {platform: platforms/b.repl, uart: sysbus.uart0}\n";
+
+#[test]
+fn machines_are_in_the_order_of_the_file() {
+    let config = parse(&format!(
+        "{MACHINES}\
+         \x20 c:\n\
+         \x20   platform: platforms/c.repl\n\
+         \x20   uarts: {{x: sysbus.uart0, y: sysbus.uart1}}\n\
+         \x20   firmware: c.bin\n\
+         \x20   load_command: sysbus LoadBinary\n\
+         \x20   load_address: 0x1000\n\
+         \x20   extra_commands: [version]\n\
+         uart_hubs: {{line: [c.sysbus.uart2, a.sysbus.uart1]}}\n"
+    ));
+    let machines = config.machines().unwrap();
+    let names: Vec<&str> = machines
+        .iter()
+        .map(|machine| machine.name.as_str())
+        .collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    assert_eq!(config.machine_name, "a");
+    let c = &machines[2];
+    assert_eq!(c.renode.uarts.len(), 2);
+    assert!(c.firmware.as_ref().unwrap().ends_with("c.bin"));
+    assert_eq!(c.load_command, Some(LoadCommand::Binary));
+    assert_eq!(c.load_address, Some(0x1000));
+    assert_eq!(c.extra_commands, ["version"]);
+    let [line] = config.uart_hubs() else {
+        panic!("{:?}", config.uart_hubs())
+    };
+    assert_eq!(
+        line.uarts,
+        [
+            (2, "sysbus.uart2".to_owned()),
+            (0, "sysbus.uart1".to_owned())
+        ]
+    );
+    // A single machine is one of them, too.
+    let single = parse(&format!("{LEAST}machine_name: s"));
+    assert_eq!(single.machines().unwrap()[0].name, "s");
+}
+
 /// Documents whose board is wrong.
 const BAD_BOARDS: &[(&str, &str)] = &[
     (
@@ -461,6 +601,14 @@ const BAD_BOARDS: &[(&str, &str)] = &[
     (
         "platform: platforms/b.repl\nuart: sysbus..uart0",
         r#"<yaml>:2:1: uart: "sysbus..uart0" is not a peripheral's path: write names joined by dots, such as `sysbus.usart2`"#,
+    ),
+    (
+        "machines: {}",
+        "<yaml>:1:1: machines: it names no machine: write `name: {platform: …, uart: …}`",
+    ),
+    (
+        "platform: platforms/b.repl\nuart: sysbus.uart0\nuart_hubs: {line: [a.b, c.d]}",
+        "<yaml>:3:1: uart_hubs: hubs are between `machines`: name these",
     ),
     (
         "uarts: {console: sysbus.uart0}",

@@ -31,7 +31,7 @@ pub(crate) type Outcome<'a> = BoxFuture<'a, Result<(), EmulatorError>>;
 /// Reads the present content of a log.
 pub(crate) type LogText = Box<dyn Fn() -> String + Send>;
 
-/// One board, played by one engine.
+/// One board, played by one engine: a single machine, or several that belong together.
 ///
 /// A call that fails or is dropped midway leaves the board in an undefined
 /// state; the target then powers it off.
@@ -42,21 +42,21 @@ pub(crate) trait Backend: Send {
     /// What it writes down of its emulator from each power-on on, by the names of files.
     fn logs(&self) -> Vec<(&'static str, LogText)>;
 
-    /// Whether the board can run `firmware`; asked before anything is started.
-    fn accepts(&self, firmware: &Firmware) -> crate::Result<()>;
+    /// Whether the machine of that number can run `firmware`; asked before anything is started.
+    fn accepts(&self, machine: usize, firmware: &Firmware) -> crate::Result<()>;
 
-    /// Starts the emulator with `firmware` in the board's memory and lets the
-    /// board run; without firmware the board stands still.
-    fn power_on<'a>(&'a mut self, firmware: Option<&'a Firmware>) -> Outcome<'a>;
+    /// Starts the emulator with the `firmware` of each machine in its memory and lets the
+    /// board run; without any firmware the board stands still.
+    fn power_on<'a>(&'a mut self, firmware: &'a [Option<Firmware>]) -> Outcome<'a>;
 
     /// Ends the emulator at once; returns when it is gone. Does nothing when it is not there.
     fn power_off(&mut self) -> BoxFuture<'_, ()>;
 
-    /// Replaces the firmware of a running board, which starts anew with it.
-    fn reload<'a>(&'a mut self, firmware: &'a Firmware) -> Outcome<'a>;
+    /// Replaces the firmware of a machine of a running board, which starts anew with it.
+    fn reload<'a>(&'a mut self, machine: usize, firmware: &'a Firmware) -> Outcome<'a>;
 
-    /// Resets a running board, as its reset pin does.
-    fn reset(&mut self) -> Outcome<'_>;
+    /// Resets one machine of a running board, or all, as the reset pin does.
+    fn reset(&mut self, machine: Option<usize>) -> Outcome<'_>;
 
     /// Has the emulator do a command of the user's own; what it said.
     fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>>;

@@ -5,7 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_yaml::Value;
+
 use super::error::Problem;
+use super::machines::machines;
 use super::raw::{Named, Raw, RawQemu, RawTimeouts};
 use super::{
     BackendKind, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig, TargetConfig,
@@ -45,23 +48,20 @@ pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetCo
         values::choice(word, &BACKENDS)
     })?
     .unwrap_or(BackendKind::Renode);
-    let load_command = given("load_command", &raw.load_command, |word| {
-        values::choice(word, &LOAD_COMMANDS)
+    let (load_command, load_address) = loading(&raw.load_command, &raw.load_address)?;
+    let (machines, uart_hubs) = machines(backend, &raw, base_dir)?;
+    let main = machines.first();
+    let renode = match main {
+        Some(main) => Some(main.renode.clone()),
+        None => renode(backend, &raw, base_dir)?,
+    };
+    let machine_name = given("machine_name", &raw.machine_name, |name| {
+        values::machine_name(name)
     })?;
-    let load_address = given("load_address", &raw.load_address, values::address)?;
-    if load_command == Some(LoadCommand::Binary) && load_address.is_none() {
-        return Err(Problem::new(
-            "load_command",
-            "`sysbus LoadBinary` needs to know where: add `load_address`, such as 0x08000000",
-        ));
-    }
-    let renode = renode(backend, &raw, base_dir)?;
+    let machine_name = machine_name.or_else(|| main.map(|main| main.name.clone()));
     Ok(TargetConfig {
         backend,
-        machine_name: given("machine_name", &raw.machine_name, |name| {
-            values::machine_name(name)
-        })?
-        .unwrap_or_else(|| DEFAULT_MACHINE_NAME.to_owned()),
+        machine_name: machine_name.unwrap_or_else(|| DEFAULT_MACHINE_NAME.to_owned()),
         uart_transport: given("uart_transport", &raw.uart_transport, |word| {
             values::choice(word, &UART_TRANSPORTS)
         })?
@@ -87,13 +87,15 @@ pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetCo
         strip_ansi: raw.strip_ansi.unwrap_or(true),
         qemu: qemu(backend, raw.qemu.as_ref(), renode.as_ref())?,
         renode,
+        machines,
+        uart_hubs,
         source: source.to_path_buf(),
         skipped: Vec::new(),
     })
 }
 
 /// Checks a value if there is one, and says which field a bad one is in.
-fn given<V, T>(
+pub(super) fn given<V, T>(
     field: &str,
     value: &Option<V>,
     check: impl FnOnce(&V) -> Result<T, String>,
@@ -106,7 +108,7 @@ fn given<V, T>(
 }
 
 /// Checks the values of a list, and says which one is bad.
-fn each(
+pub(super) fn each(
     field: &str,
     values: Option<&[String]>,
     check: fn(&str) -> Result<String, String>,
@@ -119,7 +121,25 @@ fn each(
         .collect()
 }
 
-fn firmware(path: &str, base_dir: &Path) -> Result<PathBuf, String> {
+/// How firmware is loaded, and where to.
+pub(super) fn loading(
+    command: &Option<String>,
+    address: &Option<Value>,
+) -> Result<(Option<LoadCommand>, Option<u64>), Problem> {
+    let command = given("load_command", command, |word| {
+        values::choice(word, &LOAD_COMMANDS)
+    })?;
+    let address = given("load_address", address, values::address)?;
+    if command == Some(LoadCommand::Binary) && address.is_none() {
+        return Err(Problem::new(
+            "load_command",
+            "`sysbus LoadBinary` needs to know where: add `load_address`, such as 0x08000000",
+        ));
+    }
+    Ok((command, address))
+}
+
+pub(super) fn firmware(path: &str, base_dir: &Path) -> Result<PathBuf, String> {
     if path.is_empty() {
         return Err("the path is empty: name a file or remove the field".to_owned());
     }
@@ -141,8 +161,26 @@ fn renode(
     raw: &Raw,
     base_dir: &Path,
 ) -> Result<Option<RenodeConfig>, Problem> {
-    let platform = given("platform", &raw.platform, |name| platform(name, base_dir))?;
-    let uarts = uarts(&raw.uart, raw.uarts.as_ref())?;
+    match board(&raw.platform, &raw.uart, raw.uarts.as_ref(), base_dir)? {
+        Some(board) => Ok(Some(board)),
+        None if backend == BackendKind::Qemu => Ok(None),
+        None => Err(Problem::new(
+            "",
+            "`platform` and `uart` are missing: Renode needs both \
+             (a target for QEMU alone says `backend: qemu`)",
+        )),
+    }
+}
+
+/// A board and the UARTs to talk to, unless neither is given.
+pub(super) fn board(
+    platform_name: &Option<String>,
+    uart: &Option<String>,
+    named: Option<&Named<String>>,
+    base_dir: &Path,
+) -> Result<Option<RenodeConfig>, Problem> {
+    let platform = given("platform", platform_name, |name| platform(name, base_dir))?;
+    let uarts = uarts(uart, named)?;
     match (platform, uarts) {
         (Some(platform), Some(uarts)) => Ok(Some(RenodeConfig { platform, uarts })),
         (Some(_), None) => Err(Problem::new(
@@ -150,16 +188,11 @@ fn renode(
             "a platform needs `uart`, the UART to talk to, such as `sysbus.usart2`",
         )),
         (None, Some(_)) => Err(Problem::new(
-            if raw.uart.is_some() { "uart" } else { "uarts" },
+            if uart.is_some() { "uart" } else { "uarts" },
             "a UART needs `platform`, the board it is on, \
              such as `platforms/boards/stm32f4_discovery-kit.repl`",
         )),
-        (None, None) if backend == BackendKind::Qemu => Ok(None),
-        (None, None) => Err(Problem::new(
-            "",
-            "`platform` and `uart` are missing: Renode needs both \
-             (a target for QEMU alone says `backend: qemu`)",
-        )),
+        (None, None) => Ok(None),
     }
 }
 

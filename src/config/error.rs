@@ -77,6 +77,29 @@ pub enum ConfigError {
         /// Those that there are.
         known: Vec<String>,
     },
+    /// A test asks for a machine that the target's description does not name.
+    #[error("{}: there is no machine {name:?}{}", file.display(), values::suggest(name, known))]
+    NoSuchMachine {
+        /// The file, or `<yaml>` for text.
+        file: PathBuf,
+        /// The name that the test asks for.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A test gives firmware to a target of several machines, and does not say to which one.
+    #[error(
+        "{}: the target has several machines: flash each by `target.machine(name)?.flash(…)`, \
+         or name their firmware in `machines` (known: {})",
+        file.display(),
+        known.join(", ")
+    )]
+    WhichMachine {
+        /// The file, or `<yaml>` for text.
+        file: PathBuf,
+        /// The machines' names.
+        known: Vec<String>,
+    },
     /// QEMU is to run a target that only Renode can run.
     #[error(
         "{}: only Renode can run this target, because it has no `qemu` section: \
@@ -146,6 +169,7 @@ impl Problem {
     pub(super) fn under(mut self, path: &str) -> Self {
         self.field = match self.field.as_str() {
             "" => path.to_owned(),
+            field if field.starts_with('[') => format!("{path}{field}"),
             field => format!("{path}.{field}"),
         };
         self

@@ -21,6 +21,7 @@ mod check;
 mod error;
 mod exporter;
 mod locate;
+mod machines;
 mod raw;
 mod values;
 
@@ -48,6 +49,8 @@ pub struct TargetConfig {
     /// `backend`: which emulator runs the board. Default `renode`.
     pub backend: BackendKind,
     /// `machine_name`: the machine's name inside the emulator. Default `machine-0`.
+    /// Of several `machines` the first one's; what else is said here of a single
+    /// machine is then in [`machines`](Self::machines).
     pub machine_name: String,
     /// `uart_transport`: what Renode's UARTs are connected by. Default `pty`.
     pub uart_transport: UartTransport,
@@ -78,6 +81,8 @@ pub struct TargetConfig {
     /// before they are matched. Default `true`.
     pub strip_ansi: bool,
     renode: Option<RenodeConfig>,
+    machines: Vec<MachineConfig>,
+    uart_hubs: Vec<UartHub>,
     qemu: Option<QemuConfig>,
     source: PathBuf,
     skipped: Vec<String>,
@@ -92,6 +97,34 @@ pub struct RenodeConfig {
     /// `uart` or `uarts`: the UARTs to talk to, in the order of the file. There
     /// is at least one; the first is the board's main one.
     pub uarts: Vec<UartConfig>,
+}
+
+/// One of the machines of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MachineConfig {
+    /// Its name in `machines`, or `machine_name` of a target that is a single machine.
+    pub name: String,
+    /// `platform` and `uart` or `uarts`.
+    pub renode: RenodeConfig,
+    /// `extra_commands`: Renode monitor commands.
+    pub extra_commands: Vec<String>,
+    /// `firmware`: the image to load. An absolute path.
+    pub firmware: Option<PathBuf>,
+    /// `load_command`: how Renode loads the firmware. Default: by the file's format.
+    pub load_command: Option<LoadCommand>,
+    /// `load_address`: where a raw binary goes in the machine's memory.
+    pub load_address: Option<u64>,
+}
+
+/// A line between machines: what one UART sends, all others receive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UartHub {
+    /// Its name in `uart_hubs`.
+    pub name: String,
+    /// Each machine, by its place in [`TargetConfig::machines`], and Renode's path to the UART.
+    pub uarts: Vec<(usize, String)>,
 }
 
 /// A UART of a board on Renode.
@@ -320,6 +353,68 @@ impl TargetConfig {
         })
     }
 
+    /// The machines as Renode plays them, in the order of the file; at least one.
+    ///
+    /// # Errors
+    ///
+    /// The configuration has no `platform` and `uart`: only QEMU can run it.
+    pub fn machines(&self) -> Result<Vec<MachineConfig>, ConfigError> {
+        if !self.machines.is_empty() {
+            return Ok(self.machines.clone());
+        }
+        Ok(vec![MachineConfig {
+            name: self.machine_name.clone(),
+            renode: self.renode()?.clone(),
+            extra_commands: self.extra_commands.clone(),
+            firmware: self.firmware.clone(),
+            load_command: self.load_command,
+            load_address: self.load_address,
+        }])
+    }
+
+    /// The lines between several `machines`.
+    pub fn uart_hubs(&self) -> &[UartHub] {
+        &self.uart_hubs
+    }
+
+    /// The machines' names and firmware, whatever plays them.
+    pub(crate) fn images(&self) -> Vec<(&str, Option<&Path>)> {
+        if self.machines.is_empty() {
+            return vec![(&self.machine_name, self.firmware.as_deref())];
+        }
+        let machines = self.machines.iter();
+        machines
+            .map(|machine| (machine.name.as_str(), machine.firmware.as_deref()))
+            .collect()
+    }
+
+    /// The error of a test that asks for the machine `name`.
+    pub(crate) fn no_such_machine(&self, name: &str) -> ConfigError {
+        ConfigError::NoSuchMachine {
+            file: self.source.clone(),
+            name: name.to_owned(),
+            known: self.names(),
+        }
+    }
+
+    /// Checks that there is one machine only, for what would otherwise have to name one.
+    pub(crate) fn single_machine(&self) -> Result<(), ConfigError> {
+        if self.machines.len() < 2 {
+            return Ok(());
+        }
+        Err(ConfigError::WhichMachine {
+            file: self.source.clone(),
+            known: self.names(),
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.images()
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect()
+    }
+
     /// What QEMU needs to know of the board.
     ///
     /// # Errors
@@ -396,7 +491,7 @@ fn target(
     let entry = entries.choose(entry)?;
     raw::fields(entry.settings)
         .and_then(|mut raw| {
-            if raw.uarts.is_none() {
+            if raw.uarts.is_none() && raw.machines.is_none() {
                 raw.uart
                     .get_or_insert_with(|| exporter::DEFAULT_UART.to_owned());
             }

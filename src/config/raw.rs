@@ -33,6 +33,20 @@ pub(super) struct Raw {
     pub(super) prompt: Option<String>,
     pub(super) forbid: Option<Vec<String>>,
     pub(super) strip_ansi: Option<bool>,
+    pub(super) machines: Option<Named<RawMachine>>,
+    pub(super) uart_hubs: Option<Named<Vec<String>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "fields (`name: value`)")]
+pub(super) struct RawMachine {
+    pub(super) platform: Option<String>,
+    pub(super) uart: Option<String>,
+    pub(super) uarts: Option<Named<String>>,
+    pub(super) extra_commands: Option<Vec<String>>,
+    pub(super) firmware: Option<String>,
+    pub(super) load_command: Option<String>,
+    pub(super) load_address: Option<Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -20,7 +20,8 @@ pub(super) struct Board {
     pub(super) ports: Ports,
     pub(super) custody: Arc<Custody>,
     pub(super) machine: String,
-    firmware: Option<Firmware>,
+    /// Each machine's.
+    firmware: Vec<Option<Firmware>>,
     power: Power,
     slots: Arc<Semaphore>,
     /// Held while there is an emulator.
@@ -58,7 +59,7 @@ impl Board {
         ports: Ports,
         custody: Arc<Custody>,
         machine: String,
-        firmware: Option<Firmware>,
+        firmware: Vec<Option<Firmware>>,
         slots: Arc<Semaphore>,
     ) -> Self {
         Self {
@@ -106,22 +107,28 @@ impl Board {
         self.power = Power::Off(None);
     }
 
-    pub(super) async fn flash(&mut self, firmware: Firmware, limit: Duration) -> Result<()> {
-        self.backend.accepts(&firmware)?;
-        self.firmware = Some(firmware);
+    pub(super) async fn flash(
+        &mut self,
+        machine: usize,
+        firmware: Firmware,
+        limit: Duration,
+    ) -> Result<()> {
+        self.backend.accepts(machine, &firmware)?;
+        self.firmware[machine] = Some(firmware);
         if !self.is_on() {
             return Ok(());
         }
-        self.change(FLASH, limit, |backend, firmware| match firmware {
-            Some(firmware) => backend.reload(firmware),
+        self.change(FLASH, limit, |backend, firmware| match &firmware[machine] {
+            Some(firmware) => backend.reload(machine, firmware),
             None => Box::pin(async { Ok(()) }),
         })
         .await
     }
 
-    pub(super) async fn reset(&mut self, limit: Duration) -> Result<()> {
+    /// Resets one machine, or all.
+    pub(super) async fn reset(&mut self, machine: Option<usize>, limit: Duration) -> Result<()> {
         self.must_run("reset")?;
-        self.change(RESET, limit, |backend, _| backend.reset())
+        self.change(RESET, limit, |backend, _| backend.reset(machine))
             .await
     }
 
@@ -155,7 +162,7 @@ impl Board {
         &mut self,
         change: Change,
         limit: Duration,
-        act: impl for<'a> FnOnce(&'a mut dyn Backend, Option<&'a Firmware>) -> Outcome<'a>,
+        act: impl for<'a> FnOnce(&'a mut dyn Backend, &'a [Option<Firmware>]) -> Outcome<'a>,
     ) -> Result<()> {
         self.power = Power::Off(Some(change.dropped));
         let mut attempt = Attempt {
@@ -164,7 +171,7 @@ impl Board {
             why: change.dropped,
             done: false,
         };
-        let act = act(self.backend.as_mut(), self.firmware.as_ref());
+        let act = act(self.backend.as_mut(), &self.firmware);
         let outcome = match tokio::time::timeout(limit, act).await {
             Ok(outcome) => outcome,
             Err(_) => Err(EmulatorError::TooSlow {

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::board::Board;
+use super::machine::MachineUarts;
 use super::slots::slots;
 use super::{Shared, VirtualTarget, engine};
 use crate::backend::Backend;
@@ -16,7 +17,7 @@ use crate::error::Result;
 use crate::firmware::Firmware;
 use crate::report::{Copy, Recorded, Report, Subject, TestName};
 use crate::runtime::{Operation, Remote, Task};
-use crate::uart::{Port, Ports};
+use crate::uart::Ports;
 
 /// A target that has not been started; see [`VirtualTarget::from_yaml`].
 #[derive(Debug)]
@@ -96,18 +97,30 @@ impl TargetBuilder {
                 "virtual-target: {machine}: the exporter's {entry} is skipped: it is not a Renode target"
             );
         }
-        let firmware = match self.firmware.or_else(|| config.firmware.clone()) {
-            Some(path) => Some(Firmware::open(path)?),
-            None => None,
-        };
+        if self.firmware.is_some() {
+            config.single_machine()?;
+        }
+        let images = config.images().into_iter();
+        let images = images.map(|(name, image)| (name, self.firmware.as_deref().or(image)));
+        let firmware: Vec<Option<Firmware>> = images
+            .clone()
+            .map(|(_, image)| image.map(Firmware::open).transpose())
+            .collect::<Result<_, _>>()?;
         let ports = engine::ports(&config, report.as_ref())?;
         let backend = engine::choose(&config, self.backend, &custody, &ports)?;
+        let machines: Vec<MachineUarts> = images
+            .zip(ports)
+            .map(|((name, _), ports)| MachineUarts::new(name, ports))
+            .collect();
         if let Some(report) = &report {
-            report.begin(subject(&config, firmware.as_ref(), &*backend, &ports));
+            report.begin(subject(&config, &firmware, &*backend, &machines));
         }
-        if let Some(firmware) = &firmware {
-            backend.accepts(firmware)?;
+        for (machine, firmware) in firmware.iter().enumerate() {
+            if let Some(firmware) = firmware {
+                backend.accepts(machine, firmware)?;
+            }
         }
+        let ports = Ports::all(machines.iter().map(|machine| &machine.ports));
         let board = Board::new(
             backend,
             ports.clone(),
@@ -116,13 +129,12 @@ impl TargetBuilder {
             firmware,
             slots()?,
         );
-        let uarts = ports.iter().map(Port::uart).collect();
         Ok(VirtualTarget {
             shared: Arc::new(Shared {
                 config,
                 custody,
                 ports,
-                uarts,
+                machines,
                 board: tokio::sync::Mutex::new(board),
                 report,
                 owner: std::process::id(),
@@ -134,14 +146,21 @@ impl TargetBuilder {
 /// What the report on a target is made of.
 fn subject(
     config: &TargetConfig,
-    firmware: Option<&Firmware>,
+    firmware: &[Option<Firmware>],
     backend: &dyn Backend,
-    ports: &Ports,
+    machines: &[MachineUarts],
 ) -> Subject {
     let engine = backend.engine();
-    let firmware = firmware.map_or("none yet".to_owned(), |firmware| {
-        firmware.path().display().to_string()
-    });
+    let image = |firmware: &Option<Firmware>| match firmware {
+        Some(firmware) => firmware.path().display().to_string(),
+        None => "none yet".to_owned(),
+    };
+    let firmware = firmware.iter().map(image).collect::<Vec<_>>().join(", ");
+    let mut logs = backend.logs();
+    let ports = Ports::all(machines.iter().map(|machine| &machine.ports));
+    if ports.iter().count() > 1 {
+        logs.push(("transcript.txt", Box::new(move || transcript(&ports))));
+    }
     Subject {
         machine: config.machine_name.clone(),
         configuration: format!(
@@ -149,19 +168,34 @@ fn subject(
             engine.kind,
             engine.program.display()
         ),
-        uarts: copies(ports),
-        logs: backend.logs(),
+        uarts: copies(machines),
+        logs,
     }
 }
 
-/// The copies of what all UARTs say; only where there are several are the files named after them.
-fn copies(ports: &Ports) -> Vec<Copy> {
-    let alone = ports.iter().count() == 1;
-    let copy = |port: &Port| match alone {
-        true => Copy::new("uart", port.console()),
-        false => Copy::new(&format!("uart-{}", port.name()), port.console()),
-    };
-    ports.iter().map(copy).collect()
+/// How much of each UART's output the transcript of all shows.
+const SHOWN: u64 = 256 << 10;
+
+/// The last that all UARTs have said, in one.
+fn transcript(ports: &Ports) -> String {
+    match ports.lines(SHOWN) {
+        Ok(lines) => lines.iter().map(|line| format!("{line}\n")).collect(),
+        Err(lost) => format!("[{lost}]\n"),
+    }
+}
+
+/// The copies of what all UARTs say; their files are named after what there is several of.
+fn copies(machines: &[MachineUarts]) -> Vec<Copy> {
+    let copies = machines.iter().flat_map(|machine| {
+        let several = machine.ports.iter().count() > 1;
+        machine.ports.iter().map(move |port| {
+            let machine = (machines.len() > 1).then_some(machine.name.as_str());
+            let uart = several.then(|| port.name());
+            let name = ["uart"].into_iter().chain(machine).chain(uart);
+            Copy::new(&name.collect::<Vec<_>>().join("-"), port.console())
+        })
+    });
+    copies.collect()
 }
 
 /// A boot under way: dropped before it is done, it ends what it started in the dropping thread.

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use crate::backend::{Backend, qemu, renode};
-use crate::config::{BackendKind, ConfigError, TargetConfig};
+use crate::config::{BackendKind, ConfigError, MachineConfig, TargetConfig};
 use crate::custody::Custody;
 use crate::error::Result;
 use crate::report::Report;
@@ -18,7 +18,7 @@ pub(super) fn choose(
     config: &TargetConfig,
     wanted: Option<BackendKind>,
     custody: &Arc<Custody>,
-    ports: &Ports,
+    ports: &[Ports],
 ) -> Result<Box<dyn Backend>> {
     let wanted = match wanted {
         Some(wanted) => wanted,
@@ -26,11 +26,11 @@ pub(super) fn choose(
     };
     let on_qemu = || -> Result<Box<dyn Backend>> {
         let program = qemu::find()?;
-        let (custody, ports) = (Arc::clone(custody), ports.clone());
+        let (custody, ports) = (Arc::clone(custody), Ports::all(ports));
         Ok(Box::new(qemu::Qemu::new(program, config, custody, ports)?))
     };
     let on_renode = |program| -> Result<Box<dyn Backend>> {
-        let (custody, ports) = (Arc::clone(custody), ports.clone());
+        let custody = Arc::clone(custody);
         Ok(Box::new(renode::Renode::new(
             program, config, custody, ports,
         )?))
@@ -51,23 +51,23 @@ pub(super) fn choose(
     }
 }
 
-/// The board's UARTs, off, with their standing guards.
-pub(super) fn ports(config: &TargetConfig, report: Option<&Arc<Report>>) -> Result<Ports> {
+/// The UARTs of each machine, off, with their standing guards.
+pub(super) fn ports(config: &TargetConfig, report: Option<&Arc<Report>>) -> Result<Vec<Ports>> {
     let port = |name: &str, label: &str| port(config, name, label, report);
-    let ports = match (config.renode(), config.qemu()) {
-        (Ok(renode), _) => {
-            let ports = renode.uarts.iter();
-            ports
-                .map(|uart| port(&uart.name, &uart.to_string()))
-                .collect()
-        }
-        (_, Ok(qemu)) => {
-            let name = format!("serial {}", qemu.serial);
-            port(&name, &name).map(|port| vec![port])
-        }
-        (Err(neither), Err(_)) => Err(neither.into()),
+    if config.renode().is_err() {
+        let name = format!("serial {}", config.qemu()?.serial);
+        return Ok(vec![Ports::new([port(&name, &name)?])]);
+    }
+    let machines = config.machines()?;
+    let several = machines.len() > 1;
+    let of = |machine: &MachineConfig| {
+        let ports = machine.renode.uarts.iter().map(|uart| match several {
+            true => port(&uart.name, &format!("{}.{uart}", machine.name)),
+            false => port(&uart.name, &uart.to_string()),
+        });
+        Ok(Ports::new(ports.collect::<Result<Vec<_>>>()?))
     };
-    Ok(Ports::new(ports?))
+    machines.iter().map(of).collect()
 }
 
 fn port(

@@ -6,9 +6,11 @@
 mod board;
 mod builder;
 mod engine;
+mod machine;
 mod slots;
 
 pub use builder::TargetBuilder;
+pub use machine::Machine;
 
 use std::fmt;
 use std::path::Path;
@@ -16,13 +18,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{EmulatorDeath, Engine};
-use crate::config::TargetConfig;
+use crate::config::{Platform, TargetConfig};
 use crate::custody::Custody;
 use crate::firmware::Firmware;
 use crate::report::{Recorded, Report};
 use crate::runtime::{Operation, Remote};
-use crate::uart::{Port, Ports, Uart};
+use crate::uart::{ExpectError, Ports, TranscriptLine, Uart};
 use board::Board;
+use machine::MachineUarts;
 
 /// What a target in its present state cannot do.
 #[derive(thiserror::Error)]
@@ -79,8 +82,8 @@ struct Shared {
     config: TargetConfig,
     custody: Arc<Custody>,
     ports: Ports,
-    /// Those of `ports`, in the same order.
-    uarts: Vec<Uart>,
+    /// In the order of the description; there is at least one. `ports` are all of theirs.
+    machines: Vec<MachineUarts>,
     board: tokio::sync::Mutex<Board>,
     report: Option<Arc<Report>>,
     owner: u32,
@@ -99,15 +102,15 @@ impl VirtualTarget {
         TargetBuilder::new(Ok(config))
     }
 
-    /// The board's UART; of several, the first in the description. All calls share
+    /// The board's UART; of several, the first in the description, and of several
+    /// machines that of the first. All calls share
     /// one cursor; a clone has its own.
     ///
     /// When the target turns the board on, resets or flashes it, this cursor goes to
     /// the new start: what an earlier run left unread cannot be taken for an answer
     /// of this one. Clones still see it all.
     pub fn uart(&self) -> &Uart {
-        // A description without a UART is refused.
-        &self.shared.uarts[0]
+        self.main().uart()
     }
 
     /// The UART that `uarts` in the description calls `name`; otherwise as [`uart`](Self::uart).
@@ -125,17 +128,39 @@ impl VirtualTarget {
     /// # Ok(()) }
     /// ```
     pub fn uart_named(&self, name: &str) -> crate::Result<&Uart> {
-        let Shared {
-            config,
-            ports,
-            uarts,
-            ..
-        } = &*self.shared;
-        let names = ports.iter().map(Port::name);
-        match names.clone().position(|known| known == name) {
-            Some(index) => Ok(&uarts[index]),
-            None => Err(config.no_such_uart(name, names).into()),
-        }
+        self.main().uart_named(name, &self.shared.config)
+    }
+
+    /// The main machine, which is the first.
+    fn main(&self) -> &MachineUarts {
+        &self.shared.machines[0]
+    }
+
+    /// The machine that `machines` in the description calls `name`.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoSuchMachine`](crate::config::ConfigError::NoSuchMachine) names those that there are.
+    ///
+    /// ```no_run
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let board = virtual_target::VirtualTarget::from_yaml("nodes.yaml").boot().wait()?;
+    /// board.machine("node-a")?.uart().send_line("send 7").wait()?;
+    /// board.machine("node-b")?.uart().expect_line("got 7").wait()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn machine(&self, name: &str) -> crate::Result<Machine<'_>> {
+        Machine::new(self, name)
+    }
+
+    /// What all UARTs of all machines have put out so far, line by line in the order in
+    /// which the lines were complete, to the millisecond; a line that is not complete yet
+    /// is the last of its UART.
+    ///
+    /// # Errors
+    /// [`ExpectError::Unavailable`](crate::uart::ExpectError::Unavailable) if it is more than what is kept.
+    pub fn transcript(&self) -> crate::Result<Vec<TranscriptLine>> {
+        let lines = self.shared.ports.lines(u64::MAX);
+        Ok(lines.map_err(ExpectError::from)?)
     }
 
     /// A handle of its own for [`uart`](Self::uart), whose cursor stands before the very first byte.
@@ -143,9 +168,21 @@ impl VirtualTarget {
         self.uart().from_start()
     }
 
-    /// The name of the machine inside the emulator.
+    /// The name of the machine inside the emulator; of several, the first one's.
     pub fn machine_name(&self) -> &str {
-        &self.shared.config.machine_name
+        &self.main().name
+    }
+
+    /// The main UART as messages call it, such as `sysbus.usart2`.
+    pub fn uart_name(&self) -> &str {
+        self.shared.ports.main().label()
+    }
+
+    /// The board's description for Renode; none if the description is for QEMU alone.
+    /// Of several machines the first one's.
+    pub fn platform(&self) -> Option<&Platform> {
+        let renode = self.shared.config.renode().ok()?;
+        Some(&renode.platform)
     }
 
     /// What the target was made from.
@@ -214,10 +251,24 @@ impl VirtualTarget {
     /// another architecture; the board is then as it was.
     /// [`EmulatorError`](crate::EmulatorError) otherwise.
     pub fn flash(&self, path: impl AsRef<Path>) -> Operation<()> {
-        let what = format!("flash({:?})", path.as_ref());
+        self.flash_machine(None, path.as_ref())
+    }
+
+    /// Flashes the machine of that number, or else the only one.
+    fn flash_machine(&self, machine: Option<usize>, path: &Path) -> Operation<()> {
+        let what = format!("flash({path:?})");
+        let what = match machine {
+            Some(number) => format!("{}: {what}", self.shared.machines[number].name),
+            None => what,
+        };
         let firmware = Firmware::open(path);
-        self.recorded(what, |shared, limit| async move {
-            shared.board.lock().await.flash(firmware?, limit).await?;
+        self.recorded(what, move |shared, limit| async move {
+            let machine = match machine {
+                Some(number) => number,
+                None => shared.config.single_machine().map(|()| 0)?,
+            };
+            let mut board = shared.board.lock().await;
+            board.flash(machine, firmware?, limit).await?;
             shared.skip_to_last_start();
             Ok(())
         })
@@ -228,8 +279,13 @@ impl VirtualTarget {
     /// # Errors
     /// [`PowerError`] when the board is off.
     pub fn reset(&self) -> Operation<()> {
-        self.recorded("reset".to_owned(), |shared, limit| async move {
-            shared.board.lock().await.reset(limit).await?;
+        self.reset_machines(None, "reset".to_owned())
+    }
+
+    /// Resets one machine, or all.
+    fn reset_machines(&self, machine: Option<usize>, what: String) -> Operation<()> {
+        self.recorded(what, move |shared, limit| async move {
+            shared.board.lock().await.reset(machine, limit).await?;
             shared.skip_to_last_start();
             Ok(())
         })
@@ -331,7 +387,8 @@ impl VirtualTarget {
 impl Shared {
     /// Moves the cursors that the target shares to where the board was last started.
     fn skip_to_last_start(&self) {
-        self.uarts.iter().for_each(Uart::skip_to_last_start);
+        let uarts = self.machines.iter().flat_map(|machine| &machine.uarts);
+        uarts.for_each(Uart::skip_to_last_start);
     }
 }
 

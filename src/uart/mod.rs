@@ -26,6 +26,7 @@ mod pattern;
 mod port;
 mod ports;
 mod run;
+mod said;
 mod search;
 mod send;
 mod session;
@@ -43,6 +44,7 @@ pub(crate) use pace::Pace;
 pub use pattern::{IntoPattern, Pattern, PatternError};
 pub(crate) use port::{Port, Settings};
 pub(crate) use ports::Ports;
+pub use said::TranscriptLine;
 pub use session::UartStream;
 pub use transcript::{Ending, Unavailable};
 

@@ -125,6 +125,15 @@ impl Port {
         Uart::at_start(&self.shared)
     }
 
+    /// What messages call it.
+    pub(crate) fn label(&self) -> &str {
+        &self.shared.name
+    }
+
+    pub(super) fn transcript(&self) -> &Transcript {
+        &self.shared.transcript
+    }
+
     /// What the report copies.
     pub(crate) fn console(&self) -> Arc<dyn Console> {
         Arc::clone(&self.shared.transcript) as Arc<dyn Console>

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::error::ExpectError;
 use super::port::Port;
+use super::said::{self, TranscriptLine};
+use super::transcript::Unavailable;
 use crate::runtime::Clock;
 
 /// The UARTs of a board, at least one, in the order of its description; clones
@@ -16,6 +18,11 @@ impl Ports {
         Self(ports.into_iter().collect())
     }
 
+    /// Those of several machines.
+    pub(crate) fn all<'a>(ports: impl IntoIterator<Item = &'a Self>) -> Self {
+        Self(ports.into_iter().flat_map(Self::iter).cloned().collect())
+    }
+
     /// The board's main UART, its first.
     pub(crate) fn main(&self) -> &Port {
         &self.0[0]
@@ -23,6 +30,12 @@ impl Ports {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Port> + Clone {
         self.0.iter()
+    }
+
+    /// What all of them have said, by lines and in the order of arrival, as far as
+    /// it is among the last `most` bytes of each.
+    pub(crate) fn lines(&self, most: u64) -> Result<Vec<TranscriptLine>, Unavailable> {
+        said::lines(self, most)
     }
 
     /// See [`Port::restart`].

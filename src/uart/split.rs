@@ -42,6 +42,11 @@ impl Splitter {
         (self.carry.len() > LONGEST_LINE).then_some(self.start)
     }
 
+    /// The beginning of a line that has not ended yet, if there is one.
+    pub(super) fn unfinished(&self) -> Option<&[u8]> {
+        (!self.carry.is_empty()).then_some(&self.carry)
+    }
+
     /// Calls `visit` with every line that ends in `piece`, until it returns something.
     pub(super) fn feed<B>(
         &mut self,

@@ -181,7 +181,7 @@ impl Backend for Qemu {
         vec![("emulator.log", self.output.reader())]
     }
 
-    fn accepts(&self, firmware: &Firmware) -> crate::Result<()> {
+    fn accepts(&self, _machine: usize, firmware: &Firmware) -> crate::Result<()> {
         firmware.check_architecture(ARCHITECTURE, &self.config.machine)?;
         firmware.check_load_address(self.load_address)?;
         let unsupported = |what, advice| EmulatorError::Unsupported {
@@ -212,8 +212,8 @@ impl Backend for Qemu {
         }
     }
 
-    fn power_on<'a>(&'a mut self, firmware: Option<&'a Firmware>) -> Outcome<'a> {
-        Box::pin(self.start(firmware))
+    fn power_on<'a>(&'a mut self, firmware: &'a [Option<Firmware>]) -> Outcome<'a> {
+        Box::pin(self.start(firmware.first().and_then(Option::as_ref)))
     }
 
     fn power_off(&mut self) -> BoxFuture<'_, ()> {
@@ -224,14 +224,14 @@ impl Backend for Qemu {
         })
     }
 
-    fn reload<'a>(&'a mut self, firmware: &'a Firmware) -> Outcome<'a> {
+    fn reload<'a>(&'a mut self, _machine: usize, firmware: &'a Firmware) -> Outcome<'a> {
         Box::pin(async {
             self.power_off().await;
             self.start(Some(firmware)).await
         })
     }
 
-    fn reset(&mut self) -> Outcome<'_> {
+    fn reset(&mut self, _machine: Option<usize>) -> Outcome<'_> {
         const STEP: &str = "resetting the board";
         Box::pin(async {
             // It stands still in between, so that what it said before the reset is told from what it says after.

@@ -66,6 +66,13 @@ impl Name {
         Ok(Self(name.to_owned()))
     }
 
+    /// A hub's name, which stands bare.
+    pub(super) fn hub(name: &str) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+        allow(name, "a hub's name", plain)?;
+        Ok(Self(name.to_owned()))
+    }
+
     /// A peripheral's path, which stands bare.
     pub(super) fn peripheral(path: &str) -> Result<Self, NotPlain> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
@@ -191,6 +198,15 @@ impl Command {
         Self(format!("connector Connect {uart} {TERMINAL}{terminal}"))
     }
 
+    pub(super) fn create_hub(hub: &Name) -> Self {
+        Self(format!("emulation CreateUARTHub \"{HUB}{hub}\""))
+    }
+
+    /// Connects `uart` of the selected machine to a hub.
+    pub(super) fn connect_to_hub(uart: &Name, hub: &Name) -> Self {
+        Self(format!("connector Connect {uart} {HUB}{hub}"))
+    }
+
     /// What the board's reset does, whoever asks for it: sets again what the
     /// user's commands had set, and loads the firmware.
     ///
@@ -257,6 +273,9 @@ fn sets_numbers(command: &str) -> bool {
 /// What a UART's other end is called in Renode, before its number.
 const TERMINAL: &str = "virtual-target-uart-";
 
+/// What a hub is called in Renode, before its name, which could be another thing's.
+const HUB: &str = "virtual-target-hub-";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,6 +310,7 @@ mod tests {
         for nasty in NASTY {
             assert!(Name::machine(nasty).is_err(), "{nasty:?}");
             assert!(Name::peripheral(nasty).is_err(), "{nasty:?}");
+            assert!(Name::hub(nasty).is_err(), "{nasty:?}");
             assert!(Command::load_built_in_platform(nasty).is_err(), "{nasty:?}");
             let path = Path::new("/tmp").join(nasty).join("x");
             if !nasty.is_empty() && nasty != "@/etc/passwd" {

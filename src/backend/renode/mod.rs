@@ -24,13 +24,14 @@ mod session;
 mod socket;
 mod terminal;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
     Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, LogText, Outcome, qemu,
 };
-use crate::config::{ConfigError, LoadCommand, Platform, RenodeConfig, TargetConfig};
+use crate::config::{ConfigError, LoadCommand, MachineConfig, Platform, TargetConfig, UartHub};
 use crate::custody::Custody;
 use crate::firmware::{self, Firmware, Format};
 use crate::runtime::Clock;
@@ -44,6 +45,9 @@ use terminal::Terminal;
 pub(crate) use program::find;
 
 const KIND: EngineKind = EngineKind::Renode;
+
+/// The number of the main machine.
+const MAIN: usize = 0;
 
 const SETTING_UP: &str = "setting up the board";
 const LOADING: &str = "loading the firmware";
@@ -62,87 +66,150 @@ pub(crate) struct Renode {
     program: PathBuf,
     version: Option<String>,
     config: TargetConfig,
-    board: RenodeConfig,
     custody: Arc<Custody>,
-    ports: Ports,
+    machines: Vec<Machine>,
     logs: Logs,
     session: Option<Session>,
-    /// What runs the firmware, known once the board is set up.
-    processor: Option<Processor>,
     /// Whether the board has been let go since power-on.
     runs: bool,
 }
 
+/// One of the board's machines.
+struct Machine {
+    config: MachineConfig,
+    ports: Ports,
+    /// What runs the firmware, known once the board is set up.
+    processor: Option<Processor>,
+}
+
 impl Renode {
+    /// `ports` are those of each machine.
     pub(crate) fn new(
         program: PathBuf,
         config: &TargetConfig,
         custody: Arc<Custody>,
-        ports: Ports,
+        ports: &[Ports],
     ) -> Result<Self, ConfigError> {
+        let machines = config.machines()?.into_iter().zip(ports);
+        let machine = |(config, ports): (MachineConfig, &Ports)| Machine {
+            config,
+            ports: ports.clone(),
+            processor: None,
+        };
         Ok(Self {
             program,
             version: None,
             config: config.clone(),
-            board: config.renode()?.clone(),
             custody,
-            ports,
+            machines: machines.map(machine).collect(),
             logs: Logs::default(),
             session: None,
-            processor: None,
             runs: false,
         })
     }
 
-    async fn start(&mut self, firmware: Option<&Firmware>) -> Result<(), EmulatorError> {
+    async fn start(&mut self, firmware: &[Option<Firmware>]) -> Result<(), EmulatorError> {
         let limit = self.config.timeouts.command;
-        let ports = self.ports.clone();
+        let ports = Ports::all(self.machines.iter().map(|machine| &machine.ports));
         let (session, greeting) =
             Session::start(&self.program, &self.custody, ports, &self.logs, limit)?;
         self.runs = false;
         let session = self.session.insert(session);
         self.version = Some(session.greeted(greeting).await?);
-        self.processor = self.set_up().await?;
+        self.set_up().await?;
         self.extra_commands().await?;
-        match firmware {
-            Some(firmware) => self.load(firmware).await,
-            None => Ok(()),
+        for (number, firmware) in firmware.iter().enumerate() {
+            if let Some(firmware) = firmware {
+                self.load(number, firmware).await?;
+            }
         }
+        if firmware.iter().any(Option::is_some) {
+            self.let_go();
+        }
+        Ok(())
     }
 
-    /// The board and its UARTs, up to where the user's own commands come.
-    async fn set_up(&self) -> Result<Option<Processor>, EmulatorError> {
+    /// The machines, their UARTs and the lines between them, up to where the user's
+    /// own commands come.
+    async fn set_up(&mut self) -> Result<(), EmulatorError> {
         let Some(session) = &self.session else {
-            return Ok(None);
+            return Ok(());
         };
-        let commands = [
-            Command::log_to(&plain(&session.log_file())?),
-            Command::create_machine(&Name::machine(&self.config.machine_name)?),
-            load_platform(&self.board.platform, session.directory())?,
-        ];
-        let made = session.run_all(SETTING_UP, &commands).await;
+        let clock = self.guest_clock(session);
+        let log_to = Command::log_to(&plain(&session.log_file())?);
+        let made = session.run(SETTING_UP, &log_to).await;
         self.logs.log.hold(&session.log_file());
         made?;
-        let mut commands = Vec::new();
-        // Before any other command: one of the user's may let the board run.
-        for (number, (uart, port)) in self.board.uarts.iter().zip(self.ports.iter()).enumerate() {
-            let transport = self.config.uart_transport;
-            let terminal = Terminal::create(session, number, transport).await?;
-            commands.push(Command::connect(&Name::peripheral(&uart.path)?, number));
-            let pace = Pace {
-                clock: self.guest_clock(session),
-                burst: BURST,
-                bytes_per_second: BYTES_PER_SECOND,
-            };
-            let attached = port.attach(terminal.open().await?, Some(pace));
-            attached.map_err(|source| EmulatorError::Io {
-                step: "attaching the UART",
-                source,
-            })?;
+        let mut terminals = 0..;
+        for machine in &mut self.machines {
+            let commands = [
+                Command::create_machine(&Name::machine(&machine.config.name)?),
+                load_platform(&machine.config.renode.platform, session.directory())?,
+            ];
+            session.run_all(SETTING_UP, &commands).await?;
+            let mut commands = Vec::new();
+            // Before any other command: one of the user's may let the board run.
+            let uarts = machine.config.renode.uarts.iter();
+            for ((uart, port), number) in uarts.zip(machine.ports.iter()).zip(&mut terminals) {
+                let transport = self.config.uart_transport;
+                let terminal = Terminal::create(session, number, transport).await?;
+                commands.push(Command::connect(&Name::peripheral(&uart.path)?, number));
+                let pace = Pace {
+                    clock: Arc::clone(&clock),
+                    burst: BURST,
+                    bytes_per_second: BYTES_PER_SECOND,
+                };
+                let attached = port.attach(terminal.open().await?, Some(pace));
+                attached.map_err(|source| EmulatorError::Io {
+                    step: "attaching the UART",
+                    source,
+                })?;
+            }
+            commands.push(Command::peripherals());
+            let peripherals = session.run_all(SETTING_UP, &commands).await?;
+            machine.processor = processor::first(&peripherals.text)?;
         }
-        commands.push(Command::peripherals());
-        let peripherals = session.run_all(SETTING_UP, &commands).await?;
-        Ok(processor::first(&peripherals.text)?)
+        for hub in self.config.uart_hubs() {
+            let connected = self.connect(session, hub).await;
+            connected.map_err(|error| at(format!("uart_hubs.{}", hub.name), error))?;
+        }
+        self.select(session, MAIN).await
+    }
+
+    /// Makes a line between machines.
+    async fn connect(&self, session: &Session, hub: &UartHub) -> Result<(), EmulatorError> {
+        let name = Name::hub(&hub.name)?;
+        let create = Command::create_hub(&name);
+        session.run(SETTING_UP, &create).await?;
+        for (machine, uart) in &hub.uarts {
+            self.select(session, *machine).await?;
+            let connect = Command::connect_to_hub(&Name::peripheral(uart)?, &name);
+            session.run(SETTING_UP, &connect).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the machine of that number the one that commands are for. Between any two
+    /// operations that is the main one.
+    async fn select(&self, session: &Session, machine: usize) -> Result<(), EmulatorError> {
+        if self.machines.len() == 1 {
+            return Ok(());
+        }
+        self.select_anyway(session, machine).await
+    }
+
+    async fn select_anyway(&self, session: &Session, machine: usize) -> Result<(), EmulatorError> {
+        let name = Name::machine(&self.machines[machine].config.name)?;
+        let select = Command::select_machine(&name);
+        session.run_strictly(SETTING_UP, &select).await
+    }
+
+    /// Lets the board run. The guest runs before the command is done, which takes another 100 ms.
+    fn let_go(&mut self) {
+        if let Some(session) = &self.session {
+            session.run_ahead(&Command::start());
+            self.runs = true;
+        }
     }
 
     fn guest_clock(&self, session: &Session) -> Arc<dyn Clock> {
@@ -154,28 +221,90 @@ impl Renode {
         let Some(session) = &self.session else {
             return Ok(());
         };
-        for (index, text) in self.config.extra_commands.iter().enumerate() {
-            let command = Command::users(text)?;
-            let done = session.run_leniently(SETTING_UP, &command).await;
-            done.map_err(|error| at(format!("extra_commands[{index}]"), error))?;
+        let mut any = false;
+        for (number, machine) in self.machines.iter().enumerate() {
+            let config = &machine.config;
+            for (index, text) in config.extra_commands.iter().enumerate() {
+                // Another one may have selected another machine.
+                if index == 0 {
+                    self.select(session, number).await?;
+                }
+                let command = Command::users(text)?;
+                let done = session.run_leniently(SETTING_UP, &command).await;
+                let place = match self.machines.len() {
+                    1 => format!("extra_commands[{index}]"),
+                    _ => format!("machines.{}.extra_commands[{index}]", config.name),
+                };
+                done.map_err(|error| at(place, error))?;
+                any = true;
+            }
         }
-        if self.config.extra_commands.is_empty() {
-            return Ok(());
+        match any {
+            true => self.select_anyway(session, MAIN).await,
+            false => Ok(()),
         }
-        // One of them may have gone to another machine.
-        let select = Command::select_machine(&Name::machine(&self.config.machine_name)?);
-        session.run_strictly(SETTING_UP, &select).await
     }
 
-    /// Puts `firmware` into the board's memory, now and at every reset, and lets
-    /// the board run it from the start.
-    async fn load(&mut self, firmware: &Firmware) -> Result<(), EmulatorError> {
+    /// Puts `firmware` into the memory of a board that does not run, now and at every reset.
+    async fn load(&self, machine: usize, firmware: &Firmware) -> Result<(), EmulatorError> {
         let Some(session) = &self.session else {
             return Ok(());
         };
+        let target = &self.machines[machine];
+        let load = target.load(session, machine, firmware)?;
+        let commands = [target.on_reset(&load), Command::load(&load)];
+        self.select(session, machine).await?;
+        let loaded = session.run_all(LOADING, &commands).await;
+        loaded.map_err(|error| at(place(firmware), error))?;
+        self.select(session, MAIN).await
+    }
+
+    /// Replaces the firmware of one machine of a running board.
+    async fn replace(&self, machine: usize, firmware: &Firmware) -> Result<(), EmulatorError> {
+        let Some(session) = &self.session else {
+            return Ok(());
+        };
+        let target = &self.machines[machine];
+        let load = target.load(session, machine, firmware)?;
+        self.select(session, machine).await?;
+        session.run(LOADING, &target.on_reset(&load)).await?;
+        let restarted = self.restart(session, machine..=machine).await;
+        restarted.map_err(|error| at(place(firmware), error))
+    }
+
+    /// Resets machines of a running board. It stands still in between, so that what they
+    /// said before is told from what they say after.
+    async fn restart(
+        &self,
+        session: &Session,
+        machines: RangeInclusive<usize>,
+    ) -> Result<(), EmulatorError> {
+        session.run_strictly(RESETTING, &Command::pause()).await?;
+        for machine in machines.clone() {
+            self.select(session, machine).await?;
+            session.run_strictly(RESETTING, &Command::reset()).await?;
+        }
+        self.select(session, MAIN).await?;
+        // Not before: Renode hands over what was said on a socket on a thread of its own.
+        for machine in &self.machines[machines] {
+            machine.ports.restart();
+        }
+        session.run_ahead(&Command::start());
+        Ok(())
+    }
+}
+
+impl Machine {
+    /// How `firmware` gets into the memory of this machine, which has that number.
+    fn load(
+        &self,
+        session: &Session,
+        number: usize,
+        firmware: &Firmware,
+    ) -> Result<Load, EmulatorError> {
         self.fits(firmware)?;
-        let place = || format!("firmware {:?}", firmware.path());
-        let staged = firmware::stage(firmware.path(), session.directory(), "firmware");
+        let name = format!("firmware-{number}");
+        let staged = firmware::stage(firmware.path(), session.directory(), &name);
         let file = staged.map_err(|source| EmulatorError::Io {
             step: "copying the firmware to the private directory",
             source,
@@ -186,41 +315,19 @@ impl Renode {
             Format::SRecord => LoadCommand::SRecord,
             Format::Binary => LoadCommand::Binary,
         });
-        let load = Load {
+        let address = self.config.load_address;
+        Ok(Load {
             command,
             file: plain(&file)?,
-            address: self
-                .config
-                .load_address
-                .filter(|_| command == LoadCommand::Binary),
+            address: address.filter(|_| command == LoadCommand::Binary),
             processor: self.processor.as_ref().map(|it| it.name.clone()),
             vectors: self.vectors(command),
-        };
-        let on_reset = Command::on_reset(&self.config.extra_commands, &load);
-        if self.runs {
-            session.run(LOADING, &on_reset).await?;
-            let restarted = self.restart(session).await;
-            return restarted.map_err(|error| at(place(), error));
-        }
-        let loaded = session
-            .run_all(LOADING, &[on_reset, Command::load(&load)])
-            .await;
-        loaded.map_err(|error| at(place(), error))?;
-        // The guest runs before this command is done, which takes another 100 ms.
-        session.run_ahead(&Command::start());
-        self.runs = true;
-        Ok(())
+        })
     }
 
-    /// Resets a running board. It stands still in between, so that what it said
-    /// before is told from what it says after.
-    async fn restart(&self, session: &Session) -> Result<(), EmulatorError> {
-        session.run_strictly(RESETTING, &Command::pause()).await?;
-        session.run_strictly(RESETTING, &Command::reset()).await?;
-        // Not before: Renode hands over what was said on a socket on a thread of its own.
-        self.ports.restart();
-        session.run_ahead(&Command::start());
-        Ok(())
+    /// What a reset of this machine does.
+    fn on_reset(&self, load: &Load) -> Command {
+        Command::on_reset(&self.config.extra_commands, load)
     }
 
     /// Whether `firmware` is built for the board's processor, as far as both say what they are.
@@ -235,7 +342,7 @@ impl Renode {
                     what: format!(
                         "run the firmware {:?} on {}: it is for {built_for}, and the board's {} is a {} ({expected})",
                         firmware.path(),
-                        self.config.machine_name,
+                        self.config.name,
                         processor.name,
                         processor.kind,
                     ),
@@ -274,6 +381,11 @@ fn load_platform(platform: &Platform, directory: &Path) -> Result<Command, Emula
     }
 }
 
+/// The place of an error that `firmware` has led to.
+fn place(firmware: &Firmware) -> String {
+    format!("firmware {:?}", firmware.path())
+}
+
 fn at(place: String, error: EmulatorError) -> EmulatorError {
     let source = Box::new(error);
     EmulatorError::At { place, source }
@@ -297,18 +409,19 @@ impl Backend for Renode {
         ]
     }
 
-    fn accepts(&self, firmware: &Firmware) -> crate::Result<()> {
+    fn accepts(&self, machine: usize, firmware: &Firmware) -> crate::Result<()> {
+        let machine = &self.machines[machine].config;
         // QEMU's board, where the description has one too, tells what the processor is.
         if self.config.qemu().is_ok() {
-            firmware.check_architecture(qemu::ARCHITECTURE, &self.config.machine_name)?;
+            firmware.check_architecture(qemu::ARCHITECTURE, &machine.name)?;
         }
-        if self.config.load_command.is_none() {
-            firmware.check_load_address(self.config.load_address)?;
+        if machine.load_command.is_none() {
+            firmware.check_load_address(machine.load_address)?;
         }
         Ok(())
     }
 
-    fn power_on<'a>(&'a mut self, firmware: Option<&'a Firmware>) -> Outcome<'a> {
+    fn power_on<'a>(&'a mut self, firmware: &'a [Option<Firmware>]) -> Outcome<'a> {
         Box::pin(self.start(firmware))
     }
 
@@ -320,14 +433,25 @@ impl Backend for Renode {
         })
     }
 
-    fn reload<'a>(&'a mut self, firmware: &'a Firmware) -> Outcome<'a> {
-        Box::pin(self.load(firmware))
+    fn reload<'a>(&'a mut self, machine: usize, firmware: &'a Firmware) -> Outcome<'a> {
+        Box::pin(async move {
+            if self.runs {
+                return self.replace(machine, firmware).await;
+            }
+            self.load(machine, firmware).await?;
+            self.let_go();
+            Ok(())
+        })
     }
 
-    fn reset(&mut self) -> Outcome<'_> {
-        Box::pin(async {
+    fn reset(&mut self, machine: Option<usize>) -> Outcome<'_> {
+        Box::pin(async move {
+            let last = self.machines.len() - 1;
             match &self.session {
-                Some(session) if self.runs => self.restart(session).await,
+                Some(session) if self.runs => {
+                    let machines = machine.map_or(0..=last, |machine| machine..=machine);
+                    self.restart(session, machines).await
+                }
                 _ => Ok(()),
             }
         })

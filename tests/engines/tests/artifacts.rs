@@ -85,6 +85,24 @@ mod on_purpose {
         panic!("on purpose");
     }
 
+    /// Two machines, which greet.
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn two_machines() {
+        let node = format!(
+            "{{platform: platforms/boards/stm32f4_discovery-kit.repl, uart: sysbus.usart2, firmware: {:?}}}",
+            sample("hello.elf")
+        );
+        let text = format!("machines:\n  node-a: {node}\n  node-b: {node}\n");
+        let config = TargetConfig::from_yaml_str(&text, "/").unwrap();
+        let board = VirtualTarget::from_config(config).boot().wait().unwrap();
+        for name in ["node-a", "node-b"] {
+            let uart = board.machine(name).unwrap().uart();
+            uart.expect_line("Hello from").wait().unwrap();
+        }
+        panic!("on purpose");
+    }
+
     #[test]
     #[ignore = "run by the tests below"]
     fn does_not_boot() {
@@ -319,6 +337,28 @@ fn each_uart_has_files_of_its_own() {
     let events = timeline(&directory);
     let last = &events.last().unwrap().0;
     assert_eq!(last, "modem (sysbus.usart3): expect_line(\"AT\")");
+    let transcript = read(&directory, "transcript.txt");
+    assert!(
+        transcript.ends_with(" modem (sysbus.usart3) | AT\n"),
+        "{transcript}"
+    );
+}
+
+#[test]
+#[cfg_attr(
+    not(renode),
+    ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
+)]
+fn each_machine_has_files_of_its_own() {
+    let run = Run::of(BackendKind::Renode, "two_machines", |_, _| {});
+    let directory = run.directory("two_machines");
+    let transcript = read(&directory, "transcript.txt");
+    for name in ["node-a", "node-b"] {
+        assert!(read(&directory, &format!("uart-{name}.log")).contains("Hello from hello"));
+        let line = format!(" {name}.sysbus.usart2 | Hello from hello on stm32f4\n");
+        assert!(transcript.contains(&line), "{transcript}");
+    }
+    assert!(run.text.contains("artifacts of node-a: "), "{}", run.text);
 }
 
 #[test]

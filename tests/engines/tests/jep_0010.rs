@@ -348,17 +348,17 @@ mod test_renode_config {
 mod test_renode_client {
     use super::*;
 
-    #[test]
+    on_renode! {
     fn properties_and_children() -> Result<()> {
-        let config = config("machine_name: ecu").unwrap();
-        let renode = config.renode()?;
+        let target = board("machine_name: ecu")?.build()?;
         assert_eq!(
-            renode.platform,
-            Platform::BuiltIn("platforms/boards/stm32f4_discovery-kit.repl".into())
+            target.platform(),
+            Some(&Platform::BuiltIn("platforms/boards/stm32f4_discovery-kit.repl".into()))
         );
-        assert_eq!(renode.uarts[0].path, "sysbus.usart2");
-        assert_eq!(config.machine_name, "ecu");
+        assert_eq!(target.uart_name(), "sysbus.usart2");
+        assert_eq!(target.machine_name(), "ecu");
         Ok(())
+    }
     }
 
     on_renode! {

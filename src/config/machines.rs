@@ -1,0 +1,132 @@
+//! Several machines in one target, and the lines between them.
+//!
+//! Knows which settings belong to a machine; that of each single one is `check`'s.
+
+use std::path::Path;
+
+use super::check::{board, each, firmware, given, loading};
+use super::error::Problem;
+use super::raw::{Named, Raw, RawMachine};
+use super::{BackendKind, MachineConfig, UartHub, values};
+
+/// The machines and hubs of `raw`; none if it is a single machine.
+pub(super) fn machines(
+    backend: BackendKind,
+    raw: &Raw,
+    base_dir: &Path,
+) -> Result<(Vec<MachineConfig>, Vec<UartHub>), Problem> {
+    let Some(Named(entries)) = &raw.machines else {
+        return match raw.uart_hubs {
+            None => Ok((Vec::new(), Vec::new())),
+            Some(_) => Err(Problem::new(
+                "uart_hubs",
+                "hubs are between `machines`: name these",
+            )),
+        };
+    };
+    if entries.is_empty() {
+        return Err(Problem::new(
+            "machines",
+            "it names no machine: write `name: {platform: …, uart: …}`",
+        ));
+    }
+    if let Some(field) = misplaced(raw) {
+        let message = "each of the `machines` has its own: move it there";
+        return Err(Problem::new(field, message));
+    }
+    if backend == BackendKind::Qemu || raw.qemu.is_some() {
+        let field = if raw.qemu.is_some() {
+            "qemu"
+        } else {
+            "backend"
+        };
+        let message = "only Renode can run a target with `machines`: remove this";
+        return Err(Problem::new(field, message));
+    }
+    let machine = |(name, raw): &(String, RawMachine)| {
+        machine(name, raw, base_dir).map_err(|problem| problem.under(&format!("machines.{name}")))
+    };
+    let machines: Vec<_> = entries.iter().map(machine).collect::<Result<_, _>>()?;
+    let hubs = raw.uart_hubs.iter().flat_map(|Named(hubs)| hubs);
+    let hub = |(name, members): &(String, Vec<String>)| {
+        hub(name, members, &machines).map_err(|problem| problem.under(&format!("uart_hubs.{name}")))
+    };
+    let hubs = hubs.map(hub).collect::<Result<_, _>>()?;
+    Ok((machines, hubs))
+}
+
+/// A field that is given for the target and belongs to a machine.
+fn misplaced(raw: &Raw) -> Option<&'static str> {
+    let given = [
+        ("platform", raw.platform.is_some()),
+        ("uart", raw.uart.is_some()),
+        ("uarts", raw.uarts.is_some()),
+        ("machine_name", raw.machine_name.is_some()),
+        ("extra_commands", raw.extra_commands.is_some()),
+        ("firmware", raw.firmware.is_some()),
+        ("load_command", raw.load_command.is_some()),
+        ("load_address", raw.load_address.is_some()),
+    ];
+    given
+        .into_iter()
+        .find_map(|(field, given)| given.then_some(field))
+}
+
+fn machine(name: &str, raw: &RawMachine, base_dir: &Path) -> Result<MachineConfig, Problem> {
+    let name = values::plain_name(name).map_err(|message| Problem::new("", message))?;
+    let board = board(&raw.platform, &raw.uart, raw.uarts.as_ref(), base_dir)?;
+    let (load_command, load_address) = loading(&raw.load_command, &raw.load_address)?;
+    Ok(MachineConfig {
+        name,
+        renode: board.ok_or_else(|| {
+            Problem::new(
+                "",
+                "`platform` and `uart` are missing: a machine needs both",
+            )
+        })?,
+        extra_commands: each(
+            "extra_commands",
+            raw.extra_commands.as_deref(),
+            values::monitor_command,
+        )?,
+        firmware: given("firmware", &raw.firmware, |path| firmware(path, base_dir))?,
+        load_command,
+        load_address,
+    })
+}
+
+fn hub(name: &str, members: &[String], machines: &[MachineConfig]) -> Result<UartHub, Problem> {
+    let name = values::plain_name(name).map_err(|message| Problem::new("", message))?;
+    if members.len() < 2 {
+        let message = "a hub needs two UARTs at least, such as `node-a.sysbus.usart3`";
+        return Err(Problem::new("", message));
+    }
+    let mut uarts = Vec::new();
+    for (index, member) in members.iter().enumerate() {
+        let uart = uart(member, machines)
+            .and_then(|uart| match uarts.contains(&uart) {
+                true => Err(format!("{member:?} is in this hub already: remove one")),
+                false => Ok(uart),
+            })
+            .map_err(|message| Problem::new(format!("[{index}]"), message))?;
+        uarts.push(uart);
+    }
+    Ok(UartHub { name, uarts })
+}
+
+/// A machine's number and the path to its UART, from `node-a.sysbus.usart3`.
+fn uart(member: &str, machines: &[MachineConfig]) -> Result<(usize, String), String> {
+    let Some((machine, path)) = member.split_once('.') else {
+        return Err(format!(
+            "{member:?} is not a machine's UART: write its name and the path, such as `node-a.sysbus.usart3`"
+        ));
+    };
+    match machines.iter().position(|known| known.name == machine) {
+        Some(number) => Ok((number, values::uart(path)?)),
+        None => {
+            let known: Vec<&str> = machines.iter().map(|known| known.name.as_str()).collect();
+            let suggestion = values::suggest(machine, &known);
+            Err(format!("there is no machine {machine:?}{suggestion}"))
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! One machine of a target, and what a test can do with it alone.
+
+use std::path::Path;
+
+use super::VirtualTarget;
+use crate::config::TargetConfig;
+use crate::error::Result;
+use crate::runtime::Operation;
+use crate::uart::{Port, Ports, Uart};
+
+/// A machine's UARTs.
+pub(super) struct MachineUarts {
+    pub(super) name: String,
+    pub(super) ports: Ports,
+    /// Those of `ports`, in the same order; there is at least one.
+    pub(super) uarts: Vec<Uart>,
+}
+
+impl MachineUarts {
+    pub(super) fn new(name: &str, ports: Ports) -> Self {
+        Self {
+            name: name.to_owned(),
+            uarts: ports.iter().map(Port::uart).collect(),
+            ports,
+        }
+    }
+
+    pub(super) fn uart(&self) -> &Uart {
+        // A description without a UART is refused.
+        &self.uarts[0]
+    }
+
+    pub(super) fn uart_named(&self, name: &str, config: &TargetConfig) -> Result<&Uart> {
+        let names = self.ports.iter().map(Port::name);
+        match names.clone().position(|known| known == name) {
+            Some(index) => Ok(&self.uarts[index]),
+            None => Err(config.no_such_uart(name, names).into()),
+        }
+    }
+}
+
+/// One machine of a [`VirtualTarget`]; made by [`VirtualTarget::machine`].
+///
+/// The target's own operations are for all machines, this one's for it alone. There is
+/// one power switch for all.
+///
+/// ```no_run
+/// # fn main() -> virtual_target::Result<()> {
+/// # let board = virtual_target::VirtualTarget::from_yaml("nodes.yaml").boot().wait()?;
+/// let node = board.machine("node-b")?;
+/// node.reset().wait()?;
+/// node.uart().expect_line("joined").wait()?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Machine<'a> {
+    target: &'a VirtualTarget,
+    number: usize,
+}
+
+impl<'a> Machine<'a> {
+    pub(super) fn new(target: &'a VirtualTarget, name: &str) -> Result<Self> {
+        let machines = &target.shared.machines;
+        match machines.iter().position(|machine| machine.name == name) {
+            Some(number) => Ok(Self { target, number }),
+            None => Err(target.config().no_such_machine(name).into()),
+        }
+    }
+
+    fn machine(self) -> &'a MachineUarts {
+        &self.target.shared.machines[self.number]
+    }
+
+    /// Its name in `machines`.
+    pub fn name(self) -> &'a str {
+        &self.machine().name
+    }
+
+    /// Its UART; of several, the first in the description. As [`VirtualTarget::uart`].
+    pub fn uart(self) -> &'a Uart {
+        self.machine().uart()
+    }
+
+    /// One of its UARTs. As [`VirtualTarget::uart_named`].
+    ///
+    /// # Errors
+    /// [`ConfigError::NoSuchUart`](crate::config::ConfigError::NoSuchUart) names those that there are.
+    pub fn uart_named(self, name: &str) -> Result<&'a Uart> {
+        self.machine().uart_named(name, self.target.config())
+    }
+
+    /// Gives it new firmware: at the next power-on, or at once and with a reset of this
+    /// machine alone. As [`VirtualTarget::flash`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::flash`].
+    pub fn flash(self, path: impl AsRef<Path>) -> Operation<()> {
+        self.target.flash_machine(Some(self.number), path.as_ref())
+    }
+
+    /// Resets it alone: its firmware starts anew. As [`VirtualTarget::reset`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::reset`].
+    pub fn reset(self) -> Operation<()> {
+        let what = format!("{}: reset", self.name());
+        self.target.reset_machines(Some(self.number), what)
+    }
+}

@@ -1,0 +1,199 @@
+//! Several machines in one target, with a line between them: each runs `bridge`, which
+//! passes what it is told on its console on to the line, and the other way round.
+
+#![cfg_attr(not(renode), allow(unused, reason = "all tests are ignored"))]
+
+use std::thread;
+
+use engine_tests::{root, sample};
+use virtual_target::config::TargetConfig;
+use virtual_target::{Result, TargetBuilder, VirtualTarget, millis, secs};
+
+fn two_nodes(node_b: &str, more: &str) -> Result<TargetBuilder> {
+    let text = format!(
+        "machines:\n\
+         \x20 node-a:\n\
+         \x20   platform: platforms/boards/stm32f4_discovery-kit.repl\n\
+         \x20   uart: sysbus.usart2\n\
+         \x20   firmware: firmware-samples/prebuilt/stm32f4/bridge.elf\n\
+         \x20 node-b:\n\
+         \x20   platform: platforms/boards/stm32f4_discovery-kit.repl\n\
+         \x20   uarts: {{console: sysbus.usart2}}\n\
+         \x20   firmware: firmware-samples/prebuilt/stm32f4/bridge.elf\n{node_b}\
+         uart_hubs: {{line: [node-a.sysbus.usart3, node-b.sysbus.usart3]}}\n{more}"
+    );
+    let config = TargetConfig::from_yaml_str(&text, root())?;
+    Ok(VirtualTarget::from_config(config))
+}
+
+fn greeted() -> Result<VirtualTarget> {
+    let board = two_nodes("", "")?.boot().wait()?;
+    for node in ["node-a", "node-b"] {
+        let uart = board.machine(node)?.uart();
+        uart.expect_line("Hello from bridge").wait()?;
+    }
+    Ok(board)
+}
+
+/// What node-a is told, node-b hears, and the other way round.
+fn talk(board: &VirtualTarget) -> Result<()> {
+    let (a, b) = (
+        board.machine("node-a")?.uart(),
+        board.machine("node-b")?.uart(),
+    );
+    for (from, to, text) in [(a, b, "to b"), (b, a, "to a")] {
+        from.send_line(text).wait()?;
+        assert_eq!(to.read_line().wait()?, text);
+    }
+    Ok(())
+}
+
+macro_rules! on_renode {
+    ($(fn $name:ident() -> Result<()> $body:block)+) => {$(
+        #[test]
+        #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
+        fn $name() -> Result<()> $body
+    )+};
+}
+
+on_renode! {
+    fn what_one_says_the_other_hears() -> Result<()> {
+        let board = greeted()?;
+        talk(&board)?;
+        // The target's own are the first machine's.
+        assert_eq!(board.machine_name(), "node-a");
+        assert_eq!(board.uart_name(), "node-a.sysbus.usart2");
+        board.machine("node-b")?.uart_named("console")?.send_line("x").wait()?;
+        assert_eq!(board.uart().read_line().wait()?, "x");
+
+        let error = board.machine("node-c").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "<yaml>: there is no machine \"node-c\"; did you mean `node-b`? (known: node-a, node-b)"
+        );
+        let error = board.machine("node-b")?.uart().expect("y").within(millis(1)).wait().unwrap_err();
+        assert!(error.to_string().starts_with("UART node-b.console (sysbus.usart2): "), "{error}");
+        Ok(())
+    }
+
+    fn one_transcript_has_what_all_said_in_order() -> Result<()> {
+        let board = greeted()?;
+        let (a, b) = (board.machine("node-a")?.uart(), board.machine("node-b")?.uart());
+        let names = ["node-b.console (sysbus.usart2)", "node-a.sysbus.usart2"];
+        let mut expected = Vec::new();
+        for number in 0..10 {
+            for ((from, to), name) in [(a, b), (b, a)].into_iter().zip(names) {
+                thread::sleep(millis(5)); // the order is to the millisecond
+                let text = format!("{name} hears {number}");
+                from.send_line(&text).wait()?;
+                to.expect_line(&text).wait()?;
+                expected.push((name.to_owned(), text));
+            }
+        }
+        let transcript = board.transcript()?;
+        assert!(transcript.is_sorted_by_key(|line| line.at));
+        let greetings = transcript.iter().filter(|line| line.text == "Hello from bridge on stm32f4");
+        assert_eq!(greetings.count(), 2);
+        let said = transcript.into_iter().filter(|line| line.text.contains("hears"));
+        let said: Vec<_> = said.map(|line| (line.uart, line.text)).collect();
+        assert_eq!(said, expected);
+        Ok(())
+    }
+
+    fn reset_is_for_one_or_for_all() -> Result<()> {
+        let board = greeted()?;
+        let (a, b) = (board.machine("node-a")?, board.machine("node-b")?);
+        b.reset().wait()?;
+        b.uart().expect_line("Hello from bridge").wait()?;
+        talk(&board)?;
+        board.reset().wait()?;
+        for node in [a, b] {
+            node.uart().expect_line("Hello from bridge").wait()?;
+        }
+        talk(&board)?;
+        let greetings = |text: String| text.matches("Hello from bridge").count();
+        assert_eq!(greetings(a.uart().transcript_text()?), 2);
+        assert_eq!(greetings(b.uart().transcript_text()?), 3);
+        Ok(())
+    }
+
+    fn each_has_firmware_of_its_own() -> Result<()> {
+        let board = greeted()?;
+        let (a, b) = (board.machine("node-a")?, board.machine("node-b")?);
+        b.flash(sample("shell.elf")).wait()?;
+        b.uart().expect_line("Hello from shell").wait()?;
+        b.uart().expect("> ").wait()?;
+        // A reset that the guest asks for while another machine is selected.
+        b.uart().send_line("reset").wait()?;
+        b.uart().expect_line("Hello from shell").wait()?;
+        for again in ["reset", "power_cycle"] {
+            match again {
+                "reset" => board.reset().wait()?,
+                _ => board.power_cycle().wait()?,
+            }
+            a.uart().expect_line("Hello from bridge").wait()?;
+            b.uart().expect_line("Hello from shell").wait()?;
+        }
+        Ok(())
+    }
+
+    fn firmware_flashed_before_power_on_is_the_machines() -> Result<()> {
+        let board = two_nodes("", "")?.build()?;
+        board.machine("node-b")?.flash(sample("hello.elf")).wait()?;
+        board.power_on().wait()?;
+        board.machine("node-a")?.uart().expect_line("Hello from bridge").wait()?;
+        board.machine("node-b")?.uart().expect_line("Hello from hello").wait()?;
+        Ok(())
+    }
+
+    fn power_off_fails_the_waits_on_all() -> Result<()> {
+        let board = greeted()?;
+        let waits = ["node-a", "node-b"].map(|name| {
+            let uart = board.machine(name).unwrap().uart().clone();
+            thread::spawn(move || uart.expect("never").within(secs(600)).wait())
+        });
+        board.power_off().wait()?;
+        for wait in waits {
+            let error = wait.join().unwrap().unwrap_err().to_string();
+            assert!(error.contains("power_off() was called"), "{error}");
+        }
+        Ok(())
+    }
+
+    fn firmware_that_is_for_no_machine_in_particular_is_refused() -> Result<()> {
+        let which = "the target has several machines: flash each by `target.machine(name)?.flash(…)`";
+        let error = two_nodes("", "")?.firmware(sample("hello.elf")).boot().wait().unwrap_err();
+        assert!(error.to_string().contains(which), "{error}");
+        let board = two_nodes("", "")?.build()?;
+        let error = board.flash(sample("hello.elf")).wait().unwrap_err();
+        assert!(error.to_string().contains("(known: node-a, node-b)"), "{error}");
+        Ok(())
+    }
+
+    fn commands_go_to_their_machine() -> Result<()> {
+        let commands = "    extra_commands: ['sysbus WriteDoubleWord 0x20001000 0x12345678']\n";
+        let board = two_nodes(commands, "allow_raw_monitor: true\n")?.boot().wait()?;
+        let read = |machine: &str| {
+            let command = format!("mach set \"{machine}\"; sysbus ReadDoubleWord 0x20001000");
+            board.monitor(command).wait()
+        };
+        // Without a `mach set` it is the first machine's.
+        assert_eq!(board.monitor("sysbus ReadDoubleWord 0x20001000").wait()?, "0x00000000");
+        assert_eq!(read("node-b")?, "0x12345678");
+        Ok(())
+    }
+
+    fn what_renode_refuses_is_told_with_its_place() -> Result<()> {
+        let commands = "    extra_commands: ['echo \"fine\"', nosuchcommand]\n";
+        let error = two_nodes(commands, "")?.boot().wait().unwrap_err().to_string();
+        assert!(error.contains("machines.node-b.extra_commands[1]: Renode refused"), "{error}");
+
+        let text = "machines:\n  a: {platform: platforms/boards/stm32f4_discovery-kit.repl, uart: sysbus.usart2}\n\
+                    uart_hubs: {line: [a.sysbus.usart3, a.sysbus.nope]}\n";
+        let config = TargetConfig::from_yaml_str(text, "/")?;
+        let error = VirtualTarget::from_config(config).boot().wait().unwrap_err().to_string();
+        assert!(error.contains("uart_hubs.line: Renode refused"), "{error}");
+        assert!(error.contains("sysbus.nope"), "{error}");
+        Ok(())
+    }
+}
