@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::error::Problem;
 use super::raw::{Named, Raw, RawQemu, RawTimeouts};
 use super::{
-    BackendKind, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig, TargetConfig,
+    BackendKind, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig, Source, TargetConfig,
     Timeouts, UartConfig, UartTransport, values,
 };
 
@@ -40,7 +40,7 @@ const LINE_ENDINGS: [(&str, LineEnding); 3] = [
 ];
 
 /// `source` is for messages; relative paths start at `base_dir`.
-pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetConfig, Problem> {
+pub(super) fn check(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetConfig, Problem> {
     let backend = given("backend", &raw.backend, |word| {
         values::choice(word, &BACKENDS)
     })?
@@ -87,7 +87,7 @@ pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetCo
         strip_ansi: raw.strip_ansi.unwrap_or(true),
         qemu: qemu(backend, raw.qemu.as_ref(), renode.as_ref())?,
         renode,
-        source: source.to_path_buf(),
+        source,
         skipped: Vec::new(),
     })
 }

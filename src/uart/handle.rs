@@ -20,7 +20,7 @@ use super::operations::{
 use super::pattern::{IntoPattern, Pattern, PatternError};
 use super::port::Shared;
 use super::run::Run;
-use super::search::{Engine, Stretch};
+use super::search::{Engine, Stretch, on_stream};
 use super::send::{Ask, Paced, Send as Sending};
 use super::session::UartStream;
 use super::wait::{Cursor, Search, Wait};
@@ -473,8 +473,7 @@ impl Uart {
     /// # Errors
     /// [`ExpectError::Pattern`] if it is no pattern for a stream.
     pub fn set_prompt(&self, prompt: impl IntoPattern) -> Result<()> {
-        let prompt = prompt.into_pattern()?;
-        Engine::new(&prompt)?;
+        let prompt = on_stream(prompt)?;
         lock(&self.local).prompt = Some(prompt);
         Ok(())
     }

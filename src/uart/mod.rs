@@ -43,6 +43,7 @@ pub(crate) use pace::Pace;
 pub use pattern::{IntoPattern, Pattern, PatternError};
 pub(crate) use port::{Port, Settings};
 pub(crate) use ports::Ports;
+pub(crate) use search::on_stream;
 pub use session::UartStream;
 pub use transcript::{Ending, Unavailable};
 

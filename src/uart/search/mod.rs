@@ -12,11 +12,18 @@ use std::ops::{ControlFlow, Range};
 
 use super::chunk::{Piece, View};
 use super::error::ExpectError;
-use super::pattern::{Groups, Kind, Pattern, PatternError};
+use super::pattern::{Groups, IntoPattern, Kind, Pattern, PatternError};
 use super::transcript::{Transcript, Unavailable};
 
 /// A match longer than this is given up: it would have to be held in memory.
 const LONGEST_MATCH: usize = 8 << 20;
+
+/// Compiles `pattern` and checks that it makes sense on a stream.
+pub(crate) fn on_stream(pattern: impl IntoPattern) -> Result<Pattern, PatternError> {
+    let pattern = pattern.into_pattern()?;
+    Engine::new(&pattern)?;
+    Ok(pattern)
+}
 
 /// One pattern on one stream.
 pub(super) enum Engine {
