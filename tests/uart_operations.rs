@@ -99,6 +99,17 @@ fn silence_is_broken_by_anything_and_a_pattern_only_by_itself() {
 }
 
 #[test]
+fn a_match_ends_before_the_escape_sequence_behind_it() {
+    let (uart, mut board) = uart();
+    board.write_all(b"ab\x1b[0mc\n\xc3\x1b[0m\xc3\xa9").unwrap();
+    assert_eq!(uart.expect_line("ab").wait().unwrap().range(), 0..2);
+    // What is no character is known only by what follows.
+    let replaced = regex::Regex::new("\u{fffd}").unwrap();
+    assert_eq!(uart.expect(replaced).wait().unwrap().range(), 8..9);
+    assert_eq!(uart.read_exact(1).wait().unwrap(), b"\x1b");
+}
+
+#[test]
 fn the_end_of_a_line_that_comes_late_is_no_line_and_no_noise() {
     let (uart, mut board) = uart();
     board.write_all(b"one\r").unwrap();

@@ -154,8 +154,23 @@ impl Stretch<'_> {
         Ok(None)
     }
 
+    /// Where in the transcript lies what stands at `range` of its last `length` bytes. Escape
+    /// sequences behind it are not part of it.
+    pub(super) fn place(
+        &self,
+        length: usize,
+        range: Range<usize>,
+    ) -> Result<Range<u64>, Unavailable> {
+        let start = self.offset_back(length - range.start)?;
+        if range.is_empty() {
+            return Ok(start..start);
+        }
+        let last = self.offset_back(length - range.end + 1)?;
+        Ok(start..last + 1)
+    }
+
     /// The offset of the byte that is the `n`th from the end; for 0 that of the end.
-    pub(super) fn offset_back(&self, n: usize) -> Result<u64, Unavailable> {
+    fn offset_back(&self, n: usize) -> Result<u64, Unavailable> {
         let mut left = n;
         if left == 0 {
             return Ok(self.range.end);
