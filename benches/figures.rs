@@ -1,5 +1,6 @@
 //! `target/figures.json`: one flat object of measured figures, to which several tools add.
 
+use std::fmt::{self, Display};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,20 +26,26 @@ impl Figures {
         Ok(Self { file, figures })
     }
 
-    /// Sets a figure, or says why there is none.
-    pub fn set(&mut self, key: &str, figure: Result<f64, &str>) {
-        let why = format!("{key}.why");
-        self.figures.remove(&why);
-        if let Err(reason) = figure {
-            self.figures.insert(why, reason.into());
-        }
-        let value = figure.map_or(Value::Null, Value::from);
-        self.figures.insert(key.to_owned(), value);
+    /// Sets a figure.
+    pub fn set(&mut self, key: &str, figure: impl Into<Value>) {
+        self.figures.insert(key.to_owned(), figure.into());
+        self.figures.remove(&format!("{key}.why"));
+    }
+
+    /// Says why a figure cannot be measured here: it becomes `null`, with the reason under `<key>.why`.
+    pub fn missing(&mut self, key: &str, why: impl Display) {
+        self.set(key, Value::Null);
+        self.set(&format!("{key}.why"), why.to_string());
     }
 
     /// Writes them all.
     pub fn save(self) -> io::Result<()> {
-        let text = serde_json::to_string_pretty(&self.figures)?;
-        fs::write(self.file, text + "\n")
+        fs::write(&self.file, format!("{self}\n"))
+    }
+}
+
+impl Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", Value::from(self.figures.clone()))
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use virtual_target::VirtualTarget;
 use virtual_target::config::{
     BackendKind, LineEnding, LoadCommand, Platform, TargetConfig, Timeouts, UartTransport,
 };
@@ -676,6 +677,29 @@ fn bad_values() {
     for (line, expected) in BAD_VALUES {
         assert_eq!(complaint(&format!("{LEAST}{line}\n")), *expected);
     }
+}
+
+/// What a target is made of is checked further when it is made, still before anything starts.
+#[test]
+fn patterns_that_make_no_sense_on_a_stream() {
+    let complaint = |text: &str| {
+        let target = VirtualTarget::from_config(parse(&format!("{LEAST}{text}\n")));
+        target.build().unwrap_err().to_string()
+    };
+    assert_eq!(
+        complaint(r"forbid: [ok, 're:panic\b']"),
+        r#"<yaml>:3:14: forbid[1]: the pattern "re:panic\\b" ends in \b, which depends on what follows, and on a stream anything may still follow; use expect_line, which sees whole lines, or write out what must follow"#
+    );
+    let error = complaint("prompt: 're:> $'");
+    assert!(
+        error.starts_with("<yaml>:3:1: prompt: the pattern \"re:> $\" ends in $, "),
+        "{error}"
+    );
+    let error = complaint("prompt: 're:x*'");
+    assert!(
+        error.starts_with("<yaml>:3:1: prompt: the pattern \"re:x*\" matches the empty text"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -11,8 +11,8 @@ mod common;
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use virtual_target::millis;
-use virtual_target::uart::ExpectError;
+use virtual_target::uart::{ExpectError, Uart};
+use virtual_target::{Operation, millis, secs};
 
 use common::{expect_error, uart};
 
@@ -107,7 +107,7 @@ fn a_timeout_says_what_arrived_instead() {
         "{error}"
     );
     assert!(
-        error.ends_with("; 4 bytes have arrived since:\n  | ld\\r\\n"),
+        error.contains("; 4 bytes have arrived since:\n  | ld\\r\\n\n  at "),
         "{error}"
     );
 }
@@ -118,11 +118,65 @@ fn a_stream_that_ends_fails_the_wait_at_once_with_its_own_error() {
     board.write_all(b"last words\n").unwrap();
     drop(board);
     uart.expect("words").wait().unwrap();
-    let error = uart.expect("more").wait().unwrap_err();
+    let (error, line) = (uart.expect("more").wait().unwrap_err(), line!());
     assert_eq!(
         error.to_string(),
-        "UART uart: expect(\"more\") cannot succeed: the other end closed the stream; 1 byte has arrived since:\n  | \\n"
+        format!(
+            "UART uart: expect(\"more\") cannot succeed: the other end closed the stream; 1 byte has arrived since:\
+             \n  | \\n\n  at tests/uart_basics.rs:{line}"
+        )
     );
+}
+
+#[test]
+fn an_error_says_where_in_the_test_the_operation_was_called() {
+    let (uart, mut board) = uart();
+    board.write_all(b"x").unwrap();
+    uart.set_prompt("> ").unwrap();
+    let line = line!();
+    let operations = [
+        uart.expect_line("y").failing(line + 2),
+        uart.expect_any(["y"]).failing(line + 3),
+        uart.read_exact(2).failing(line + 4),
+        uart.expect_silence(secs(9)).failing(line + 5),
+        uart.run("reset").failing(line + 6),
+    ];
+    for (error, line) in operations {
+        let place = format!("\n  at tests/uart_basics.rs:{line}");
+        assert!(error.ends_with(&place), "{place} in {error}");
+        assert_eq!(error.matches("\n  at ").count(), 1, "{error}");
+    }
+    uart.set_timeout(millis(5));
+    let (mut lines, line) = (uart.lines().into_iter(), line!());
+    let error = lines.next().unwrap().unwrap_err().to_string();
+    let place = format!("\n  at tests/uart_basics.rs:{line}");
+    assert!(error.ends_with(&place), "{error}");
+}
+
+/// The error of an operation that was called on `line`.
+trait Failing {
+    fn failing(self, line: u32) -> (String, u32);
+}
+
+impl<T: std::fmt::Debug> Failing for Operation<T> {
+    fn failing(self, line: u32) -> (String, u32) {
+        let error = self.within(millis(5)).wait().unwrap_err();
+        (error.to_string(), line)
+    }
+}
+
+#[test]
+fn where_nothing_has_arrived_at_all_the_uart_may_be_the_wrong_one() {
+    let (uart, mut board) = uart();
+    let silence = |uart: &Uart| {
+        let error = uart.read_line().within(millis(5)).wait().unwrap_err();
+        error.to_string()
+    };
+    let hint = "; nothing has arrived at all: is this the UART that the firmware writes to (";
+    assert!(silence(&uart).contains(hint), "{}", silence(&uart));
+    board.write_all(b"x").unwrap();
+    uart.expect("x").wait().unwrap();
+    assert!(!silence(&uart).contains("is this the UART"));
 }
 
 /// The text of an `expect` or `expect_line` of `pattern` that times out.

@@ -11,7 +11,7 @@ use super::error::Problem;
 use super::machines::machines;
 use super::raw::{Named, Raw, RawQemu, RawTimeouts};
 use super::{
-    BackendKind, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig, TargetConfig,
+    BackendKind, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig, Source, TargetConfig,
     Timeouts, UartConfig, UartTransport, values,
 };
 
@@ -43,7 +43,7 @@ const LINE_ENDINGS: [(&str, LineEnding); 3] = [
 ];
 
 /// `source` is for messages; relative paths start at `base_dir`.
-pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetConfig, Problem> {
+pub(super) fn check(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetConfig, Problem> {
     let backend = given("backend", &raw.backend, |word| {
         values::choice(word, &BACKENDS)
     })?
@@ -89,7 +89,7 @@ pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetCo
         renode,
         machines,
         uart_hubs,
-        source: source.to_path_buf(),
+        source,
         skipped: Vec::new(),
     })
 }

@@ -84,8 +84,24 @@ pub struct TargetConfig {
     machines: Vec<MachineConfig>,
     uart_hubs: Vec<UartHub>,
     qemu: Option<QemuConfig>,
-    source: PathBuf,
+    source: Source,
     skipped: Vec<String>,
+}
+
+/// What a configuration was read from, for messages.
+#[derive(Clone)]
+struct Source {
+    /// The file, or `<yaml>` for text.
+    file: PathBuf,
+    text: String,
+    /// Where in it the target stands, such as `export.ecu.config`; empty if it is all of it.
+    target: String,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.file.fmt(f)
+    }
 }
 
 /// What Renode needs to know of a board.
@@ -349,7 +365,7 @@ impl TargetConfig {
     /// The configuration has no `platform` and `uart`: only QEMU can run it.
     pub fn renode(&self) -> Result<&RenodeConfig, ConfigError> {
         self.renode.as_ref().ok_or_else(|| ConfigError::QemuOnly {
-            file: self.source.clone(),
+            file: self.source.file.clone(),
         })
     }
 
@@ -391,7 +407,7 @@ impl TargetConfig {
     /// The error of a test that asks for the machine `name`.
     pub(crate) fn no_such_machine(&self, name: &str) -> ConfigError {
         ConfigError::NoSuchMachine {
-            file: self.source.clone(),
+            file: self.source.file.clone(),
             name: name.to_owned(),
             known: self.names(),
         }
@@ -403,7 +419,7 @@ impl TargetConfig {
             return Ok(());
         }
         Err(ConfigError::WhichMachine {
-            file: self.source.clone(),
+            file: self.source.file.clone(),
             known: self.names(),
         })
     }
@@ -422,7 +438,7 @@ impl TargetConfig {
     /// The configuration has no `qemu` section: only Renode can run it.
     pub fn qemu(&self) -> Result<&QemuConfig, ConfigError> {
         self.qemu.as_ref().ok_or_else(|| ConfigError::RenodeOnly {
-            file: self.source.clone(),
+            file: self.source.file.clone(),
         })
     }
 
@@ -433,7 +449,7 @@ impl TargetConfig {
         known: impl IntoIterator<Item = &'a str>,
     ) -> ConfigError {
         ConfigError::NoSuchUart {
-            file: self.source.clone(),
+            file: self.source.file.clone(),
             name: name.to_owned(),
             known: known.into_iter().map(str::to_owned).collect(),
         }
@@ -445,9 +461,21 @@ impl TargetConfig {
             return Ok(());
         }
         Err(ConfigError::RawMonitor {
-            file: self.source.clone(),
+            file: self.source.file.clone(),
             command: command.to_owned(),
         })
+    }
+
+    /// That the value of `field`, such as `forbid[1]`, is not valid, with its place in the file.
+    ///
+    /// For values whose meaning other parts know; `message` says what is wrong and what would be right.
+    pub(crate) fn invalid(&self, field: &str, message: impl fmt::Display) -> ConfigError {
+        let Source { file, text, target } = &self.source;
+        let mut problem = Problem::new(field, message.to_string());
+        if !target.is_empty() {
+            problem = problem.under(target);
+        }
+        problem.locate(file, text)
     }
 
     fn read_file(path: &Path, entry: Option<&str>) -> Result<Self, ConfigError> {
@@ -460,15 +488,20 @@ impl TargetConfig {
 
     fn read(
         text: &str,
-        source: &Path,
+        file: &Path,
         base_dir: &Path,
         entry: Option<&str>,
     ) -> Result<Self, ConfigError> {
         let base_dir =
-            absolute_dir(base_dir).map_err(|error| ConfigError::unreadable(source, error))?;
+            absolute_dir(base_dir).map_err(|error| ConfigError::unreadable(file, error))?;
+        let source = Source {
+            file: file.to_path_buf(),
+            text: text.to_owned(),
+            target: String::new(),
+        };
         raw::document(text)
             .and_then(|document| target(document, entry, source, &base_dir))
-            .map_err(|problem| problem.locate(source, text))
+            .map_err(|problem| problem.locate(file, text))
     }
 }
 
@@ -476,7 +509,7 @@ impl TargetConfig {
 fn target(
     document: Value,
     entry: Option<&str>,
-    source: &Path,
+    source: Source,
     base_dir: &Path,
 ) -> Result<TargetConfig, Problem> {
     let Some(mut entries) = exporter::entries(&document)? else {
@@ -489,6 +522,10 @@ fn target(
         };
     };
     let entry = entries.choose(entry)?;
+    let source = Source {
+        target: entry.path.clone(),
+        ..source
+    };
     raw::fields(entry.settings)
         .and_then(|mut raw| {
             if raw.uarts.is_none() && raw.machines.is_none() {

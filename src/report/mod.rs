@@ -16,7 +16,7 @@ mod test_name;
 mod timeline;
 
 pub(crate) use copy::{Console, Copy, Lost};
-pub(crate) use recorded::Recorded;
+pub(crate) use recorded::{Caller, Recorded};
 pub(crate) use test_name::TestName;
 
 use std::fs;
@@ -33,6 +33,7 @@ use crate::config::ConfigError;
 use crate::runtime;
 use place::Place;
 use policy::Policy;
+use recorded::place;
 use timeline::Timeline;
 
 /// How far the directory may be behind what has happened: what a killed test loses.
@@ -114,9 +115,10 @@ impl Report {
         }
     }
 
-    /// Notes that something begins; the event's number.
-    fn event(&self, what: &str) -> u64 {
-        let number = lock(&self.timeline).begin(self.began.elapsed(), what);
+    /// Notes that something begins that was called at `at`; the event's number.
+    fn event(&self, what: &str, at: Caller) -> u64 {
+        let now = self.began.elapsed();
+        let number = lock(&self.timeline).begin(now, what, place(at));
         self.changed.notify_one();
         number
     }
@@ -127,16 +129,24 @@ impl Report {
         self.changed.notify_one();
     }
 
-    /// Notes that an event failed; what the error's message should say of the artifacts.
-    fn failed(&self, event: u64, error: &crate::Error) -> Option<String> {
+    /// Notes that an event failed; `error` is to say where the artifacts are.
+    fn failed(&self, event: u64, error: &mut crate::Error) {
         self.ended(event, &error.to_string());
+        self.fail(error);
+    }
+
+    /// The test fails with `error`, which is to say where the artifacts are.
+    pub(crate) fn fail(&self, error: &mut crate::Error) {
         self.failed.store(true, Ordering::Relaxed);
         let mut files = lock(&self.files);
-        files.subject.as_ref()?;
-        Some(match self.write(&mut files) {
+        if files.subject.is_none() {
+            return;
+        }
+        let note = match self.write(&mut files) {
             Ok(()) => format!("\n  artifacts: {}", files.place.path().display()),
             Err(e) => format!("\n  no artifacts: {}", cannot_write(files.place.path(), &e)),
-        })
+        };
+        error.add_note(&note);
     }
 
     /// The target has ended, or could not be started: keeps the directory or removes it.

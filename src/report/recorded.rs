@@ -1,5 +1,7 @@
-//! An operation that the report takes notes of: when it began, and how it ended.
+//! An operation that says where it was called if it fails, and that the report takes
+//! notes of: when it began, and how it ended.
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -8,9 +10,13 @@ use super::Report;
 use crate::error::Result;
 use crate::runtime::Task;
 
+/// Where in a test an operation was called.
+pub(crate) type Caller = &'static Location<'static>;
+
 /// A task and its entry in the timeline.
 pub(crate) struct Recorded<T> {
     task: T,
+    at: Caller,
     recording: Option<Recording>,
 }
 
@@ -21,10 +27,11 @@ struct Recording {
 }
 
 impl<T> Recorded<T> {
-    /// Without a report, nothing but the task; `what` is asked for only with one.
+    /// A task that was called at `at`; `what` is asked for only with a report.
     pub(crate) fn new(
         task: T,
         report: Option<&Arc<Report>>,
+        at: Caller,
         what: impl FnOnce(&T) -> String,
     ) -> Self {
         let recording = report.map(|report| Recording {
@@ -32,7 +39,11 @@ impl<T> Recorded<T> {
             what: what(&task),
             under_way: None,
         });
-        Self { task, recording }
+        Self {
+            task,
+            at,
+            recording,
+        }
     }
 }
 
@@ -44,27 +55,31 @@ impl<T: Task> Task for Recorded<T> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T::Output>> {
-        let Some(recording) = &mut self.recording else {
-            return self.task.poll(cx);
-        };
-        let Recording { report, what, .. } = recording;
-        let event = *recording
-            .under_way
-            .get_or_insert_with(|| report.event(what));
+        let recording = self.recording.as_mut().map(|recording| {
+            let Recording { report, what, .. } = recording;
+            let event = *recording
+                .under_way
+                .get_or_insert_with(|| report.event(what, self.at));
+            (recording, event)
+        });
         let mut outcome = self.task.poll(cx);
-        if let Poll::Ready(outcome) = &mut outcome {
+        if let Poll::Ready(Err(error)) = &mut outcome {
+            error.add_note(&format!("\n  at {}", place(self.at)));
+        }
+        if let (Poll::Ready(outcome), Some((recording, event))) = (&mut outcome, recording) {
             recording.under_way = None;
             match outcome {
-                Ok(_) => report.ended(event, "ok"),
-                Err(error) => {
-                    if let Some(note) = report.failed(event, error) {
-                        error.add_note(&note);
-                    }
-                }
+                Ok(_) => recording.report.ended(event, "ok"),
+                Err(error) => recording.report.failed(event, error),
             }
         }
         outcome
     }
+}
+
+/// `tests/boots.rs:12`
+pub(super) fn place(at: Caller) -> String {
+    format!("{}:{}", at.file(), at.line())
 }
 
 impl<T> Drop for Recorded<T> {

@@ -26,12 +26,14 @@ struct Event {
     /// How long it took; nothing while it is under way.
     took_s: Option<f64>,
     what: String,
+    /// Where in the test: file and line.
+    at: String,
     outcome: String,
 }
 
 impl Timeline {
     /// Notes what begins at `now`; the event's number.
-    pub(super) fn begin(&mut self, now: Duration, what: &str) -> u64 {
+    pub(super) fn begin(&mut self, now: Duration, what: &str, at: String) -> u64 {
         if self.events.len() == MOST_EVENTS {
             self.events.pop_front();
             self.left_out += 1;
@@ -40,6 +42,7 @@ impl Timeline {
             at_s: now.as_secs_f64(),
             took_s: None,
             what: what.to_owned(),
+            at,
             outcome: "under way".to_owned(),
         });
         self.left_out + self.events.len() as u64 - 1
@@ -67,10 +70,10 @@ mod tests {
     #[test]
     fn the_oldest_events_go_and_the_others_keep_their_outcome() {
         let mut timeline = Timeline::default();
-        let first = timeline.begin(Duration::ZERO, "first");
+        let first = timeline.begin(Duration::ZERO, "first", String::new());
         let mut last = first;
         for n in 1..=MOST_EVENTS as u64 {
-            last = timeline.begin(Duration::from_secs(n), "next");
+            last = timeline.begin(Duration::from_secs(n), "next", String::new());
         }
         timeline.end(first, Duration::from_secs(1), "lost");
         timeline.end(last, Duration::from_secs(2000), "ok");

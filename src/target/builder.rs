@@ -15,7 +15,7 @@ use crate::config::{BackendKind, ConfigError, TargetConfig};
 use crate::custody::Custody;
 use crate::error::Result;
 use crate::firmware::Firmware;
-use crate::report::{Copy, Recorded, Report, Subject, TestName};
+use crate::report::{Caller, Copy, Recorded, Report, Subject, TestName};
 use crate::runtime::{Operation, Remote, Task};
 use crate::uart::Ports;
 
@@ -59,7 +59,8 @@ impl TargetBuilder {
     /// started; then those of [`VirtualTarget::power_on`].
     #[track_caller]
     pub fn boot(self) -> Operation<VirtualTarget> {
-        let report = Report::new(&TestName::current(Location::caller()));
+        let at = Location::caller();
+        let report = Report::new(&TestName::current(at));
         let known = report.as_ref().map_or(None, Option::clone);
         let custody = Arc::new(Custody::new());
         let limit = match &self.config {
@@ -68,12 +69,12 @@ impl TargetBuilder {
         };
         let held = Arc::clone(&custody);
         let boot = Remote::new(limit, move |limit| async move {
-            let target = self.assemble(held, report?)?;
+            let target = self.assemble(held, report?, at)?;
             target.shared.board.lock().await.power_on(limit).await?;
             Ok(target)
         });
         Operation::new(Boot {
-            boot: Recorded::new(boot, known.as_ref(), |_| "boot".to_owned()),
+            boot: Recorded::new(boot, known.as_ref(), at, |_| "boot".to_owned()),
             report: known,
             custody: Some(custody),
         })
@@ -85,11 +86,17 @@ impl TargetBuilder {
     /// [`ConfigError`], [`FirmwareError`](crate::firmware::FirmwareError), or that the emulator is missing.
     #[track_caller]
     pub fn build(self) -> Result<VirtualTarget> {
-        let report = Report::new(&TestName::current(Location::caller()))?;
-        self.assemble(Arc::new(Custody::new()), report)
+        let at = Location::caller();
+        let report = Report::new(&TestName::current(at))?;
+        self.assemble(Arc::new(Custody::new()), report, at)
     }
 
-    fn assemble(self, custody: Arc<Custody>, report: Option<Arc<Report>>) -> Result<VirtualTarget> {
+    fn assemble(
+        self,
+        custody: Arc<Custody>,
+        report: Option<Arc<Report>>,
+        at: Caller,
+    ) -> Result<VirtualTarget> {
         let config = self.config?;
         for entry in config.skipped_entries() {
             let machine = &config.machine_name;
@@ -137,6 +144,7 @@ impl TargetBuilder {
                 machines,
                 board: tokio::sync::Mutex::new(board),
                 report,
+                at,
                 owner: std::process::id(),
             }),
         })

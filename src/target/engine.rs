@@ -9,7 +9,7 @@ use crate::config::{BackendKind, ConfigError, MachineConfig, TargetConfig};
 use crate::custody::Custody;
 use crate::error::Result;
 use crate::report::Report;
-use crate::uart::{Pattern, Port, Ports, Settings};
+use crate::uart::{Port, Ports, Settings, on_stream};
 
 const VARIABLE: &str = "VTARGET_BACKEND";
 
@@ -76,16 +76,18 @@ fn port(
     label: &str,
     report: Option<&Arc<Report>>,
 ) -> Result<Port> {
+    let prompt = config.prompt.as_deref().map(on_stream).transpose();
     let settings = Settings {
         strip_ansi: config.strip_ansi,
         timeout: config.timeouts.expect,
         line_ending: config.line_ending.as_str().to_owned(),
-        prompt: config.prompt.as_deref().map(Pattern::new).transpose()?,
+        prompt: prompt.map_err(|e| config.invalid("prompt", e))?,
         report: report.map(Arc::clone),
     };
     let port = Port::new(name, label, settings);
-    for pattern in &config.forbid {
-        port.uart().forbid(pattern.as_str())?;
+    for (index, pattern) in config.forbid.iter().enumerate() {
+        let set = port.uart().forbid(pattern);
+        set.map_err(|e| config.invalid(&format!("forbid[{index}]"), e))?;
     }
     Ok(port)
 }

@@ -13,6 +13,7 @@ pub use builder::TargetBuilder;
 pub use machine::Machine;
 
 use std::fmt;
+use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::backend::{EmulatorDeath, Engine};
 use crate::config::{Platform, TargetConfig};
 use crate::custody::Custody;
 use crate::firmware::Firmware;
-use crate::report::{Recorded, Report};
+use crate::report::{Caller, Recorded, Report};
 use crate::runtime::{Operation, Remote};
 use crate::uart::{ExpectError, Ports, TranscriptLine, Uart};
 use board::Board;
@@ -86,6 +87,8 @@ struct Shared {
     machines: Vec<MachineUarts>,
     board: tokio::sync::Mutex<Board>,
     report: Option<Arc<Report>>,
+    /// Where in the test it was made.
+    at: Caller,
     owner: u32,
 }
 
@@ -201,6 +204,7 @@ impl VirtualTarget {
     ///
     /// # Errors
     /// [`EmulatorError`](crate::EmulatorError): the emulator is missing, ends at once, or refuses something.
+    #[track_caller]
     pub fn power_on(&self) -> Operation<()> {
         self.recorded("power_on".to_owned(), |shared, limit| async move {
             shared.board.lock().await.power_on(limit).await?;
@@ -213,6 +217,7 @@ impl VirtualTarget {
     ///
     /// # Errors
     /// None at present.
+    #[track_caller]
     pub fn power_off(&self) -> Operation<()> {
         self.recorded("power_off".to_owned(), |shared, _| async move {
             shared
@@ -229,6 +234,7 @@ impl VirtualTarget {
     ///
     /// # Errors
     /// Those of [`power_on`](Self::power_on).
+    #[track_caller]
     pub fn power_cycle(&self) -> Operation<()> {
         self.recorded("power_cycle".to_owned(), |shared, limit| async move {
             let mut board = shared.board.lock().await;
@@ -250,6 +256,7 @@ impl VirtualTarget {
     /// [`FirmwareError`](crate::firmware::FirmwareError): the file is missing, empty, damaged or built for
     /// another architecture; the board is then as it was.
     /// [`EmulatorError`](crate::EmulatorError) otherwise.
+    #[track_caller]
     pub fn flash(&self, path: impl AsRef<Path>) -> Operation<()> {
         self.flash_machine(None, path.as_ref())
     }
@@ -278,6 +285,7 @@ impl VirtualTarget {
     ///
     /// # Errors
     /// [`PowerError`] when the board is off.
+    #[track_caller]
     pub fn reset(&self) -> Operation<()> {
         self.reset_machines(None, "reset".to_owned())
     }
@@ -338,14 +346,26 @@ impl VirtualTarget {
                 .power_off("the target is off: shutdown() was called")
                 .await;
             drop(board);
-            match self.shared.ports.unnoticed_alarm() {
-                Some(alarm) => Err(alarm.into()),
+            match self.unnoticed_alarm() {
+                Some(alarm) => Err(alarm),
                 None => Ok(()),
             }
         }))
     }
 
+    /// The error of a guard that found something, if no operation has failed of it yet.
+    fn unnoticed_alarm(&self) -> Option<crate::Error> {
+        let mut alarm = crate::Error::from(self.shared.ports.unnoticed_alarm()?);
+        let at = self.shared.at;
+        alarm.add_note(&format!("\n  target made at {}:{}", at.file(), at.line()));
+        if let Some(report) = &self.shared.report {
+            report.fail(&mut alarm);
+        }
+        Some(alarm)
+    }
+
     /// An operation that changes the board: the report takes notes of it.
+    #[track_caller]
     fn recorded<F>(
         &self,
         what: String,
@@ -355,7 +375,12 @@ impl VirtualTarget {
         F: Future<Output = crate::Result<()>> + Send + 'static,
     {
         let report = self.shared.report.as_ref();
-        Operation::new(Recorded::new(self.remote(run), report, |_| what))
+        Operation::new(Recorded::new(
+            self.remote(run),
+            report,
+            Location::caller(),
+            |_| what,
+        ))
     }
 
     /// An operation that asks something of the board.
@@ -406,10 +431,10 @@ impl Drop for VirtualTarget {
             .ports
             .power_off("the target is off: it was dropped");
         self.shared.custody.release();
-        let alarm = self.shared.ports.unnoticed_alarm();
+        let alarm = self.unnoticed_alarm();
         let panicking = std::thread::panicking();
         if let Some(report) = &self.shared.report {
-            report.finish(panicking || alarm.is_some());
+            report.finish(panicking);
         }
         if let Some(alarm) = alarm
             && !panicking

@@ -150,7 +150,8 @@ impl ExpectError {
         match self {
             Self::Timeout { seen, .. }
             | Self::Ended { seen, .. }
-            | Self::Forbidden { seen, .. } => {
+            | Self::Forbidden { seen, .. }
+            | Self::Unexpected { seen, .. } => {
                 seen.push_str(note);
             }
             Self::NotSent { reason, .. } => reason.push_str(note),

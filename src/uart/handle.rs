@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::os::fd::OwnedFd;
+use std::panic::Location;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,12 +21,12 @@ use super::operations::{
 use super::pattern::{IntoPattern, Pattern, PatternError};
 use super::port::Shared;
 use super::run::Run;
-use super::search::{Engine, Stretch};
+use super::search::{Engine, Stretch, on_stream};
 use super::send::{Ask, Paced, Send as Sending};
 use super::session::UartStream;
 use super::wait::{Cursor, Search, Wait};
 use crate::error::Result;
-use crate::report::Recorded;
+use crate::report::{Caller, Recorded};
 use crate::runtime::{Operation, Task};
 
 /// A UART: a cursor over everything the board has put out, and a way to send to it.
@@ -200,6 +201,7 @@ impl Uart {
     /// assert_eq!(m.before()?, "");
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn expect(&self, pattern: impl IntoPattern) -> Operation<Match> {
         self.wait_for(Expect::text(pattern))
     }
@@ -227,6 +229,7 @@ impl Uart {
     /// assert_eq!(m.parse::<u32>(1)?, 12);
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn expect_line(&self, pattern: impl IntoPattern) -> Operation<Match> {
         self.wait_for(ExpectLine::new(pattern))
     }
@@ -248,6 +251,7 @@ impl Uart {
     /// assert_eq!(which, 1);
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn expect_any<P: IntoPattern>(
         &self,
         patterns: impl IntoIterator<Item = P>,
@@ -271,6 +275,7 @@ impl Uart {
     /// uart.expect_all(["task A", "task B"]).wait()?;
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn expect_all<P: IntoPattern>(
         &self,
         patterns: impl IntoIterator<Item = P>,
@@ -282,6 +287,7 @@ impl Uart {
     ///
     /// # Errors
     /// Those of [`expect`](Self::expect).
+    #[track_caller]
     pub fn expect_bytes(&self, bytes: impl AsRef<[u8]>) -> Operation<Match> {
         self.wait_for(Expect::bytes(bytes.as_ref()))
     }
@@ -294,6 +300,7 @@ impl Uart {
     /// # Errors
     /// [`ExpectError::Unexpected`] as soon as something comes,
     /// [`ExpectError::Ended`] if the board goes off.
+    #[track_caller]
     pub fn expect_silence(&self, duration: Duration) -> Operation<()> {
         self.wait_at_most(duration, Ok(ExpectSilence(duration)))
     }
@@ -304,6 +311,7 @@ impl Uart {
     /// # Errors
     /// [`ExpectError::Unexpected`] as soon as it matches, [`ExpectError::Ended`]
     /// if the board goes off, [`ExpectError::Pattern`] as for [`expect`](Self::expect).
+    #[track_caller]
     pub fn expect_none(&self, pattern: impl IntoPattern, duration: Duration) -> Operation<()> {
         self.wait_at_most(duration, ExpectNone::new(pattern, duration))
     }
@@ -316,6 +324,7 @@ impl Uart {
     /// # Errors
     /// [`ExpectError::Timeout`], [`ExpectError::Ended`], [`ExpectError::Forbidden`],
     /// [`ExpectError::LineTooLong`].
+    #[track_caller]
     pub fn read_line(&self) -> Operation<String> {
         self.wait_for(Ok(ReadLine::default()))
     }
@@ -333,24 +342,31 @@ impl Uart {
     /// }
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn lines(&self) -> Lines {
-        Lines::new(Self {
-            shared: Arc::clone(&self.shared),
-            local: Arc::clone(&self.local),
-        })
+        Lines::new(self.alias(), Location::caller())
     }
 
     /// Waits for exactly `count` bytes, escape sequences included.
     ///
     /// # Errors
     /// [`ExpectError::Timeout`], [`ExpectError::Ended`], [`ExpectError::Forbidden`].
+    #[track_caller]
     pub fn read_exact(&self, count: usize) -> Operation<Vec<u8>> {
         self.wait_for(Ok(ReadExact::new(count)))
     }
 
-    /// Waits, as long as it takes, for some bytes; none at the end.
-    pub(super) fn read_some(&self, most: usize) -> Operation<Vec<u8>> {
-        self.wait_at_most(Duration::MAX, Ok(ReadSome(most)))
+    /// As [`read_line`](Self::read_line), called at `at`.
+    pub(super) fn read_line_at(&self, at: Caller) -> Operation<String> {
+        let timeout = lock(&self.local).timeout;
+        let wait = Wait::new(&self.shared, &self.local, timeout, Ok(ReadLine::default()));
+        self.recorded_at(at, wait, Wait::describe)
+    }
+
+    /// Waits, as long as it takes, for some bytes; none at the end. Called at `at`.
+    pub(super) fn read_some(&self, most: usize, at: Caller) -> Operation<Vec<u8>> {
+        let wait = Wait::new(&self.shared, &self.local, Duration::MAX, Ok(ReadSome(most)));
+        self.recorded_at(at, wait, Wait::describe)
     }
 
     /// As [`read_some`](Self::read_some), without waiting.
@@ -366,6 +382,7 @@ impl Uart {
     /// # Errors
     /// [`ExpectError::NotSent`] if the board is off or the stream broke,
     /// [`ExpectError::Timeout`] if its other end did not take them in time.
+    #[track_caller]
     pub fn send(&self, bytes: impl AsRef<[u8]>) -> Operation<()> {
         self.sending("send", bytes.as_ref().to_vec())
     }
@@ -374,6 +391,7 @@ impl Uart {
     ///
     /// # Errors
     /// Those of [`send`](Self::send).
+    #[track_caller]
     pub fn send_line(&self, line: impl AsRef<[u8]>) -> Operation<()> {
         self.sending("send_line", self.with_ending(line.as_ref()))
     }
@@ -386,6 +404,7 @@ impl Uart {
     ///
     /// # Errors
     /// Those of [`send`](Self::send).
+    #[track_caller]
     pub fn send_paced(&self, bytes: impl AsRef<[u8]>, delay: Duration) -> Operation<()> {
         let timeout = lock(&self.local).timeout;
         let bytes = bytes.as_ref().to_vec();
@@ -399,6 +418,7 @@ impl Uart {
     /// # Errors
     /// Those of [`send`](Self::send); [`ExpectError::Timeout`] if the line does not
     /// come back as it was sent.
+    #[track_caller]
     pub fn send_line_echoed(&self, line: impl AsRef<[u8]>) -> Operation<()> {
         self.ask(
             "send_line_echoed",
@@ -437,15 +457,17 @@ impl Uart {
     /// assert_eq!(uart.run("ping").wait()?, "pong");
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn run(&self, command: impl AsRef<[u8]>) -> Operation<String> {
-        let (prompt, timeout) = {
-            let local = lock(&self.local);
-            (local.prompt.clone(), local.timeout)
-        };
+        let prompt = lock(&self.local).prompt.clone();
         let output = Output::new(command.as_ref(), prompt.clone());
         let answer = self.ask("run", command.as_ref(), output);
         match prompt {
-            Some(prompt) => Operation::new(Run::new(self.alias(), prompt, timeout, answer)),
+            Some(prompt) => {
+                let until_ready = self.expect(&prompt);
+                let run = Run::new(self.alias(), prompt, until_ready, answer);
+                Operation::new(run)
+            }
             None => answer, // which is the error that says so
         }
     }
@@ -473,8 +495,7 @@ impl Uart {
     /// # Errors
     /// [`ExpectError::Pattern`] if it is no pattern for a stream.
     pub fn set_prompt(&self, prompt: impl IntoPattern) -> Result<()> {
-        let prompt = prompt.into_pattern()?;
-        Engine::new(&prompt)?;
+        let prompt = on_stream(prompt)?;
         lock(&self.local).prompt = Some(prompt);
         Ok(())
     }
@@ -542,8 +563,9 @@ impl Uart {
     /// session.send_line("root")?;
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn into_stream(self) -> UartStream {
-        UartStream::new(self)
+        UartStream::new(self, Location::caller())
     }
 
     /// Everything the board has put out so far, escape sequences included.
@@ -564,6 +586,7 @@ impl Uart {
         Ok(stretch.bytes()?)
     }
 
+    #[track_caller]
     fn wait_for<S: Search + 'static>(
         &self,
         search: Result<S, PatternError>,
@@ -572,6 +595,7 @@ impl Uart {
         self.wait_at_most(timeout, search)
     }
 
+    #[track_caller]
     fn wait_at_most<S: Search + 'static>(
         &self,
         timeout: Duration,
@@ -581,6 +605,7 @@ impl Uart {
         self.recorded(wait, Wait::describe)
     }
 
+    #[track_caller]
     fn sending(&self, name: &'static str, bytes: Vec<u8>) -> Operation<()> {
         let timeout = lock(&self.local).timeout;
         let send = Sending::new(&self.shared, name, bytes, timeout);
@@ -588,6 +613,7 @@ impl Uart {
     }
 
     /// Sends a line and waits for an answer that comes after.
+    #[track_caller]
     fn ask<S: Search + 'static>(
         &self,
         name: &'static str,
@@ -600,16 +626,27 @@ impl Uart {
         self.recorded(Ask::new(send, wait, timeout), Ask::describe)
     }
 
-    /// An operation that the target's report takes notes of, if there is one.
+    /// An operation that knows where it was called; the target's report takes notes of
+    /// it, if there is one.
+    #[track_caller]
     fn recorded<T: Task + 'static>(
         &self,
+        task: T,
+        what: impl FnOnce(&T) -> String,
+    ) -> Operation<T::Output> {
+        self.recorded_at(Location::caller(), task, what)
+    }
+
+    fn recorded_at<T: Task + 'static>(
+        &self,
+        at: Caller,
         task: T,
         what: impl FnOnce(&T) -> String,
     ) -> Operation<T::Output> {
         let report = self.shared.settings.report.as_ref();
         let name = &self.shared.name;
         let what = |task: &T| format!("{name}: {}", what(task));
-        Operation::new(Recorded::new(task, report, what))
+        Operation::new(Recorded::new(task, report, at, what))
     }
 
     fn with_ending(&self, line: &[u8]) -> Vec<u8> {

@@ -10,6 +10,16 @@ use super::transcript::Transcript;
 /// How much of the output is looked at, from the end and from the cursor back.
 const LOOKED_AT: usize = 64 << 10;
 
+/// What may be wrong where nothing has been received at all.
+pub(super) fn silent(transcript: &Transcript) -> Option<String> {
+    let silent = transcript.end_position().offset == 0;
+    silent.then(|| {
+        "is this the UART that the firmware writes to (in the target's YAML: `uart`, for QEMU \
+         `qemu.serial`), and does the firmware run?"
+            .to_owned()
+    })
+}
+
 /// Why `pattern`, which was looked for from `from` on, may not have been found.
 pub(super) fn hint(
     transcript: &Transcript,

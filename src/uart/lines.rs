@@ -10,6 +10,7 @@ use super::error::ExpectError;
 use super::handle::Uart;
 use super::transcript::Ending;
 use crate::error::{Error, Result};
+use crate::report::Caller;
 use crate::runtime::Operation;
 
 /// The lines that a board puts out; made by [`Uart::lines`].
@@ -20,16 +21,19 @@ use crate::runtime::Operation;
 #[derive(Debug)]
 pub struct Lines {
     uart: Uart,
+    at: Caller,
     next: Option<Operation<String>>,
 }
 
 impl Lines {
-    pub(super) fn new(uart: Uart) -> Self {
-        Self { uart, next: None }
+    pub(super) fn new(uart: Uart, at: Caller) -> Self {
+        let next = None;
+        Self { uart, at, next }
     }
 
     fn next(&mut self) -> Operation<String> {
-        self.next.take().unwrap_or_else(|| self.uart.read_line())
+        let next = self.next.take();
+        next.unwrap_or_else(|| self.uart.read_line_at(self.at))
     }
 }
 

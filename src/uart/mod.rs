@@ -45,6 +45,7 @@ pub use pattern::{IntoPattern, Pattern, PatternError};
 pub(crate) use port::{Port, Settings};
 pub(crate) use ports::Ports;
 pub use said::TranscriptLine;
+pub(crate) use search::on_stream;
 pub use session::UartStream;
 pub use transcript::{Ending, Unavailable};
 

@@ -17,6 +17,7 @@ use super::handle::Uart;
 use super::matched::Match;
 use super::pattern::Pattern;
 use super::port::{Settings, Shared};
+use super::transcript::Limits;
 use crate::runtime::Operation;
 
 /// Pieces of output; escape sequences are in pieces of their own, and complete.
@@ -32,6 +33,13 @@ const SEQUENCES: &[&str] = &[
     "\x1bPab\x1b\\",
     "\x1b7",
 ];
+
+/// Nothing stays in memory but the open chunk.
+const FILE_ONLY: Limits = Limits {
+    memory: 0,
+    disk: 1 << 20,
+    chunk: 16,
+};
 
 #[derive(Debug, Clone)]
 enum Token {
@@ -49,11 +57,13 @@ impl Token {
     }
 }
 
-/// The output of a board, and how it is cut into reads.
+/// The output of a board, how it is cut into reads, and how it is read.
 #[derive(Debug, Clone)]
 struct Output {
     tokens: Vec<Token>,
     cuts: Vec<usize>,
+    /// All of it has arrived, and most is in the file, before anybody looks.
+    late: bool,
 }
 
 impl Output {
@@ -94,11 +104,15 @@ fn output() -> impl Strategy<Value = Output> {
     let token = prop_oneof![
         8 => proptest::sample::select(TEXT).prop_map(Token::Text),
         2 => proptest::sample::select(SEQUENCES).prop_map(Token::Sequence),
-        1 => proptest::sample::select(&[0xff_u8, 0xc3, 0x80][..]).prop_map(Token::Byte),
+        1 => proptest::sample::select(&[0xff_u8, 0xc3, 0x80, 0xe2, 0xf0][..]).prop_map(Token::Byte),
     ];
     let tokens = proptest::collection::vec(token, 0..24);
     let cuts = proptest::collection::vec(any::<usize>(), 0..12);
-    (tokens, cuts).prop_map(|(tokens, cuts)| Output { tokens, cuts })
+    (tokens, cuts, proptest::bool::weighted(0.25)).prop_map(|(tokens, cuts, late)| Output {
+        tokens,
+        cuts,
+        late,
+    })
 }
 
 /// A regular expression in which every boundary is ASCII.
@@ -192,27 +206,22 @@ enum Plain {
 }
 
 impl Plain {
-    /// The groups of its match in `text`, as text.
-    fn groups(&self, text: &[u8]) -> Option<Vec<Option<String>>> {
+    /// The groups of its match in `text`, as text, and where the last of them ends.
+    fn find(&self, text: &[u8]) -> Option<(Vec<Option<String>>, usize)> {
         match self {
             Self::Bytes(regex) => {
                 let captures = regex.captures(text)?;
-                Some(
-                    captures
-                        .iter()
-                        .map(|group| group.map(|g| lossy(g.as_bytes())))
-                        .collect(),
-                )
+                let end = captures.iter().flatten().map(|group| group.end()).max()?;
+                let text = |group: regex::bytes::Match<'_>| lossy(group.as_bytes());
+                Some((captures.iter().map(|group| group.map(text)).collect(), end))
             }
             Self::Text(regex) => {
-                let text = decoded(text);
-                let captures = regex.captures(&text)?;
-                Some(
-                    captures
-                        .iter()
-                        .map(|group| group.map(|g| g.as_str().to_owned()))
-                        .collect(),
-                )
+                let (decoded, ends) = decoded(text);
+                let captures = regex.captures(&decoded)?;
+                let end = captures.iter().flatten().map(|group| group.end()).max()?;
+                let text = |group: regex::Match<'_>| group.as_str().to_owned();
+                let groups = captures.iter().map(|group| group.map(text));
+                Some((groups.collect(), ends[decoded[..end].chars().count()]))
             }
         }
     }
@@ -222,14 +231,26 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// `bytes` as text, without a character of which the end is missing.
-fn decoded(bytes: &[u8]) -> String {
+/// `bytes` as text, without a character of which the end is missing, and where in `bytes`
+/// its characters begin and the last one ends.
+fn decoded(bytes: &[u8]) -> (String, Vec<usize>) {
     let whole = |missing: &usize| {
         let tail = &bytes[bytes.len() - missing..];
         std::str::from_utf8(tail).is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none())
     };
-    let missing = (1..=bytes.len().min(3)).find(whole).unwrap_or(0);
-    lossy(&bytes[..bytes.len() - missing])
+    let missing = (1..=bytes.len().min(3)).rev().find(whole).unwrap_or(0);
+    let (mut text, mut places) = (String::new(), vec![0]);
+    for chunk in bytes[..bytes.len() - missing].utf8_chunks() {
+        for c in chunk.valid().chars() {
+            text.push(c);
+            places.push(places[places.len() - 1] + c.len_utf8());
+        }
+        if !chunk.invalid().is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+            places.push(places[places.len() - 1] + chunk.invalid().len());
+        }
+    }
+    (text, places)
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -322,7 +343,7 @@ impl Reference {
             Step::Expect(_) => {
                 for end in 1..=bytes.len() {
                     for (which, regex) in prepared.references.iter().enumerate() {
-                        if let Some(groups) = regex.groups(&bytes[..end]) {
+                        if let Some((groups, end)) = regex.find(&bytes[..end]) {
                             self.at = rest[end - 1].1 + 1;
                             self.after_cr = false;
                             return Some(Found {
@@ -336,7 +357,8 @@ impl Reference {
                 None
             }
             Step::ExpectLine(_) => {
-                self.line(&rest, &bytes, |line| prepared.references[0].groups(line))
+                let look = |line: &[u8]| Some(prepared.references[0].find(line)?.0);
+                self.line(&rest, &bytes, look)
             }
             Step::ReadLine => self.line(&rest, &bytes, |_| Some(Vec::new())),
             Step::ReadExact(count) => {
@@ -417,22 +439,27 @@ fn run<T>(
         if let Some(output) = poll(&mut operation) {
             return Some(output);
         }
-        let mut read = reads.pop_front()?;
-        let count = read.len();
-        shared.transcript.append(&mut read, count);
-        shared.transcript.announce();
+        arrive(reads.pop_front()?, shared);
     }
 }
 
+fn arrive(mut read: Vec<u8>, shared: &Shared) {
+    let count = read.len();
+    shared.transcript.append(&mut read, count);
+    shared.transcript.announce();
+}
+
 fn check(steps: &[Prepared<'_>], output: &Output) -> Result<(), TestCaseError> {
-    let of_text = |step: &Prepared<'_>| step.references.iter().any(|r| matches!(r, Plain::Text(_)));
-    if steps.iter().any(of_text) && output.tokens.iter().any(|t| matches!(t, Token::Byte(_))) {
-        // Where invalid bytes make a character is the decoder's business.
-        return Ok(());
-    }
-    let shared = Arc::new(Shared::new("model", Settings::default(), None));
+    let limits = match output.late {
+        true => FILE_ONLY,
+        false => Limits::default(),
+    };
+    let shared = Arc::new(Shared::limited("model", Settings::default(), None, limits));
     let uart = Uart::at_start(&shared);
     let mut reads: VecDeque<_> = output.reads().into();
+    if output.late {
+        reads.drain(..).for_each(|read| arrive(read, &shared));
+    }
     let mut reference = Reference {
         raw: output.raw(),
         text: output.text(),

@@ -17,26 +17,25 @@ use crate::runtime::{Operation, Task};
 pub(super) struct Run {
     uart: Uart,
     prompt: Pattern,
-    timeout: Duration,
     begun: bool,
     until_ready: Option<Operation<Match>>,
     answer: Operation<String>,
 }
 
 impl Run {
-    /// `answer` sends the command; `uart` has the cursor that it moves.
+    /// `until_ready` waits for the prompt, `answer` sends the command; `uart` has the
+    /// cursor that they move.
     pub(super) fn new(
         uart: Uart,
         prompt: Pattern,
-        timeout: Duration,
+        until_ready: Operation<Match>,
         answer: Operation<String>,
     ) -> Self {
         Self {
             uart,
             prompt,
-            timeout,
             begun: false,
-            until_ready: None,
+            until_ready: Some(until_ready),
             answer,
         }
     }
@@ -46,16 +45,17 @@ impl Task for Run {
     type Output = String;
 
     fn set_timeout(&mut self, timeout: Duration) {
-        self.timeout = timeout;
+        if let Some(until_ready) = &mut self.until_ready {
+            until_ready.set_timeout(timeout);
+        }
         self.answer.set_timeout(timeout);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<String>> {
         if !self.begun {
             self.begun = true;
-            if !self.uart.has_passed(&self.prompt)? {
-                let prompt = self.uart.expect(&self.prompt).within(self.timeout);
-                self.until_ready = Some(prompt);
+            if self.uart.has_passed(&self.prompt)? {
+                self.until_ready = None;
             }
         }
         if let Some(until_ready) = &mut self.until_ready {

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use expectrl::process::NonBlocking;
 
 use super::handle::Uart;
+use crate::report::Caller;
 
 /// A [`Uart`] as a byte stream; made by [`Uart::into_stream`].
 ///
@@ -14,13 +15,15 @@ use super::handle::Uart;
 #[derive(Debug)]
 pub struct UartStream {
     uart: Uart,
+    at: Caller,
     blocking: bool,
 }
 
 impl UartStream {
-    pub(super) fn new(uart: Uart) -> Self {
+    pub(super) fn new(uart: Uart, at: Caller) -> Self {
         Self {
             uart,
+            at,
             blocking: true,
         }
     }
@@ -34,7 +37,7 @@ impl UartStream {
 impl Read for UartStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let bytes = if self.blocking {
-            self.uart.read_some(buffer.len()).wait()
+            self.uart.read_some(buffer.len(), self.at).wait()
         } else {
             let now = self.uart.read_now(buffer.len());
             now.ok_or(ErrorKind::WouldBlock)?

@@ -22,20 +22,27 @@ use super::marks::Marks;
 use super::search::Engine;
 use super::spill::Spill;
 
-/// A chunk is closed when it has this many bytes.
-const CHUNK: usize = 64 << 10;
-/// Reads of at least this size become a chunk without being copied.
-const HAND_OVER: usize = 32 << 10;
-/// An open chunk of at most this size is copied for a reader; a larger one is closed.
-const COPIED: usize = 4 << 10;
-
-/// How much of the output is kept where.
+/// How much of the output is kept where, and in what bits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// Bytes in memory.
     pub(super) memory: usize,
     /// Bytes in the file.
     pub(super) disk: u64,
+    /// A chunk is closed when it has this many bytes.
+    pub(super) chunk: usize,
+}
+
+impl Limits {
+    /// Reads of at least this size become a chunk without being copied.
+    fn hand_over(self) -> usize {
+        self.chunk / 2
+    }
+
+    /// An open chunk of at most this size is copied for a reader; a larger one is closed.
+    fn copied(self) -> usize {
+        self.chunk / 16
+    }
 }
 
 impl Default for Limits {
@@ -45,6 +52,7 @@ impl Default for Limits {
         Self {
             memory: 4 << 20,
             disk: 8 << 30,
+            chunk: 64 << 10,
         }
     }
 }
@@ -173,7 +181,7 @@ impl Transcript {
                 lost: None,
                 read_back: None,
             }),
-            spill: Spill::new(limits.disk.max(2 * CHUNK as u64)),
+            spill: Spill::new(limits.disk.max(2 * limits.chunk as u64)),
             limits,
             strip,
             began: Instant::now(),
@@ -221,7 +229,7 @@ impl Transcript {
             offset: start + u64::from(span.start),
             bytes: &buffer[span.start as usize..span.end as usize],
         }));
-        let whole = (n >= HAND_OVER).then(|| {
+        let whole = (n >= self.limits.hand_over()).then(|| {
             let mut fresh = std::mem::take(spare);
             fresh.resize(buffer.len(), 0);
             let mut bytes = std::mem::replace(buffer, fresh);
@@ -230,17 +238,17 @@ impl Transcript {
         });
         let mut state = self.state();
         state.marks.note(start, self.began.elapsed());
-        if state.tail.bytes.len() + n > CHUNK {
+        if state.tail.bytes.len() + n > self.limits.chunk {
             state.close_tail();
         }
         state.stripper = stripper;
         match whole {
             Some(bytes) => state.tail.extend(bytes, text),
             None => {
-                if state.tail.bytes.is_empty() && n > COPIED {
+                if state.tail.bytes.is_empty() && n > self.limits.copied() {
                     state.tail.bytes = std::mem::take(spare);
                     state.tail.bytes.clear();
-                    state.tail.bytes.reserve(CHUNK);
+                    state.tail.bytes.reserve(self.limits.chunk);
                 }
                 state.tail.extend_from(&buffer[..n], text);
             }
@@ -282,7 +290,7 @@ impl Transcript {
             state.chunks.pop_front();
             state.held -= oldest.cost();
             match written {
-                Ok(()) => state.note_spilled(&oldest),
+                Ok(()) => state.note_spilled(&oldest, self.limits.chunk),
                 Err(e) => state.forget(
                     oldest.end(),
                     &format!(
@@ -475,7 +483,7 @@ impl Transcript {
         let (start, end, stripper) = {
             let mut state = self.state();
             if offset >= state.tail.start {
-                if state.tail.bytes.len() <= COPIED {
+                if state.tail.bytes.len() <= self.limits.copied() {
                     return Ok(Arc::new(state.tail.clone()));
                 }
                 state.close_tail();
@@ -576,10 +584,10 @@ impl State {
         }
     }
 
-    /// Notes that `chunk` is in the file. Small neighbours make one block, but
-    /// never across segments, where the stripper starts afresh.
-    fn note_spilled(&mut self, chunk: &Chunk) {
-        let far = |(last, _): &(u64, Stripper)| chunk.end() - last > CHUNK as u64;
+    /// Notes that `chunk` is in the file. Small neighbours make one block of
+    /// at most `block` bytes, but never across segments, where the stripper starts afresh.
+    fn note_spilled(&mut self, chunk: &Chunk, block: usize) {
+        let far = |(last, _): &(u64, Stripper)| chunk.end() - last > block as u64;
         let starts_segment = self
             .segments
             .binary_search_by_key(&chunk.start, |segment| segment.start)
@@ -615,7 +623,9 @@ mod tests {
     const SMALL: Limits = Limits {
         memory: 256 << 10,
         disk: 1 << 20,
+        chunk: CHUNK,
     };
+    const CHUNK: usize = 64 << 10;
 
     fn append(transcript: &Transcript, bytes: &[u8]) {
         let mut buffer = bytes.to_vec();
@@ -720,6 +730,6 @@ mod tests {
             append(&transcript, b"x");
             assert!(transcript.chunk(at).unwrap().contains(at));
         }
-        assert!(transcript.state().chunks.len() <= 100_000 / COPIED + 1);
+        assert!(transcript.state().chunks.len() <= 100_000 / Limits::default().copied() + 1);
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::chunk::{Piece, View};
 use super::error::{ExpectError, seen};
 use super::handle::Local;
+use super::hint::silent;
 use super::lock;
 use super::pattern::PatternError;
 use super::port::Shared;
@@ -263,13 +264,15 @@ fn timed_out<S: Search>(
     waited: Duration,
 ) -> Result<S::Output> {
     search.timed_out().ok_or_else(|| {
+        let seen = seen(&uart.transcript, scan.from);
         ExpectError::Timeout {
             uart: uart.name.clone(),
             wanted: search.describe(),
             waited: Duration::from_millis(waited.as_millis() as u64),
-            seen: match search.hint(uart, scan.from) {
-                Some(hint) => format!("{hint}; {}", seen(&uart.transcript, scan.from)),
-                None => seen(&uart.transcript, scan.from),
+            seen: match (silent(&uart.transcript), search.hint(uart, scan.from)) {
+                (Some(hint), _) => format!("{seen}: {hint}"),
+                (None, Some(hint)) => format!("{hint}; {seen}"),
+                (None, None) => seen,
             },
         }
         .into()

@@ -82,16 +82,16 @@ fn matched(
         view: View::Text,
     };
     let plain = line.end - line.start == line.bytes.len() as u64;
-    let offset = |at: usize| match plain {
-        true => Ok(line.start + at as u64),
-        false => stretch.offset_back(line.bytes.len() - at),
+    let range = match plain {
+        true => line.start + whole.start as u64..line.start + whole.end as u64,
+        false => stretch.place(line.bytes.len(), whole)?,
     };
     Ok(Done {
         output: Match {
             transcript: Arc::clone(&uart.transcript),
             pattern: pattern.clone(),
             text: line.bytes.to_vec(),
-            range: offset(whole.start)?..offset(whole.end)?,
+            range,
             groups,
             from,
             is_line: true,

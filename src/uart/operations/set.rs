@@ -93,15 +93,14 @@ impl Set {
             view: self.view,
         };
         let Located { text, groups } = engine.locate(&stretch, eof)?;
-        let back = |offset: usize| stretch.offset_back(text.len() - offset);
         let whole = groups
             .first()
             .cloned()
             .flatten()
             .unwrap_or(text.len()..text.len());
         let hull = hull(&groups).unwrap_or(whole.clone());
-        let range = back(whole.start)?..back(whole.end)?;
-        let end = back(hull.end)?;
+        let range = stretch.place(text.len(), whole)?;
+        let end = stretch.place(text.len(), hull.clone())?.end;
         let groups = groups
             .into_iter()
             .map(|group| group.map(|g| g.start - hull.start..g.end - hull.start))

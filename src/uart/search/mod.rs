@@ -12,11 +12,18 @@ use std::ops::{ControlFlow, Range};
 
 use super::chunk::{Piece, View};
 use super::error::ExpectError;
-use super::pattern::{Groups, Kind, Pattern, PatternError};
+use super::pattern::{Groups, IntoPattern, Kind, Pattern, PatternError};
 use super::transcript::{Transcript, Unavailable};
 
 /// A match longer than this is given up: it would have to be held in memory.
 const LONGEST_MATCH: usize = 8 << 20;
+
+/// Compiles `pattern` and checks that it makes sense on a stream.
+pub(crate) fn on_stream(pattern: impl IntoPattern) -> Result<Pattern, PatternError> {
+    let pattern = pattern.into_pattern()?;
+    Engine::new(&pattern)?;
+    Ok(pattern)
+}
 
 /// One pattern on one stream.
 pub(super) enum Engine {
@@ -147,8 +154,23 @@ impl Stretch<'_> {
         Ok(None)
     }
 
+    /// Where in the transcript lies what stands at `range` of its last `length` bytes. Escape
+    /// sequences behind it are not part of it.
+    pub(super) fn place(
+        &self,
+        length: usize,
+        range: Range<usize>,
+    ) -> Result<Range<u64>, Unavailable> {
+        let start = self.offset_back(length - range.start)?;
+        if range.is_empty() {
+            return Ok(start..start);
+        }
+        let last = self.offset_back(length - range.end + 1)?;
+        Ok(start..last + 1)
+    }
+
     /// The offset of the byte that is the `n`th from the end; for 0 that of the end.
-    pub(super) fn offset_back(&self, n: usize) -> Result<u64, Unavailable> {
+    fn offset_back(&self, n: usize) -> Result<u64, Unavailable> {
         let mut left = n;
         if left == 0 {
             return Ok(self.range.end);

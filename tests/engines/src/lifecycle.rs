@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use expect_bench::Figures;
 use virtual_target::config::BackendKind;
 
 use crate::endings::{self, ENDINGS, Ending, Way};
@@ -59,43 +59,40 @@ pub fn real_players() -> Vec<Player> {
 }
 
 /// Takes what was seen down as figures; where QEMU is missing, those it is needed for are `null`.
-pub fn figures(figures: &mut Map<String, Value>, table: &Table, cells: usize, failed: usize) {
-    let mut put = |key: &str, value: Value| figures.insert(format!("lifecycle.{key}"), value);
-    put("kill9_gone_ms_max", json!(table.killed().as_millis()));
-    put("endings_failed", json!(table.failed()));
-    put("fault_cells", json!(cells));
-    put("fault_cells_failed", json!(failed));
+pub fn figures(figures: &mut Figures, table: &Table, cells: usize, failed: usize) {
+    let key = |name: &str| format!("lifecycle.{name}");
+    let killed_ms = table.killed().as_millis() as u64;
+    figures.set(&key("kill9_gone_ms_max"), killed_ms);
+    figures.set(&key("endings_failed"), table.failed());
+    figures.set(&key("fault_cells"), cells);
+    figures.set(&key("fault_cells_failed"), failed);
     match load::cycles(BackendKind::Qemu, 100) {
         Ok(cycles) => {
-            put("cycles", json!(cycles.count));
-            put("leaked_processes", json!(cycles.processes));
-            put("leaked_fds", json!(cycles.descriptors));
-            put("leaked_paths", json!(cycles.paths));
-            put(
-                "drop_ms_p50",
-                json!(cycles.drops[cycles.count / 2].as_secs_f64() * 1e3),
-            );
-            put("listening_sockets", json!(cycles.listening));
+            let drop_ms = cycles.drops[cycles.count / 2].as_secs_f64() * 1e3;
+            figures.set(&key("cycles"), cycles.count);
+            figures.set(&key("leaked_processes"), cycles.processes);
+            figures.set(&key("leaked_fds"), cycles.descriptors);
+            figures.set(&key("leaked_paths"), cycles.paths);
+            figures.set(&key("drop_ms_p50"), drop_ms);
+            figures.set(&key("listening_sockets"), cycles.listening);
         }
         Err(error) => {
-            let keys = [
+            for name in [
                 "cycles",
                 "leaked_processes",
                 "leaked_fds",
                 "leaked_paths",
                 "drop_ms_p50",
                 "listening_sockets",
-            ];
-            for key in keys {
-                put(key, Value::Null);
-                put(&format!("{key}.why"), json!(error.to_string()));
+            ] {
+                figures.missing(&key(name), &error);
             }
         }
     }
 }
 
 /// The figures without the table: QEMU where it is there, and the stand-in.
-pub fn measure(into: &mut Map<String, Value>) {
+pub fn measure(into: &mut Figures) {
     let mut players = real_players();
     players.retain(|player| *player != Player::Renode);
     players.push(crate::player::FAKES[0]);

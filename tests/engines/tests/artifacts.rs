@@ -248,6 +248,8 @@ on_each_engine! {
         );
         assert!(events[..3].iter().all(|(_, outcome)| outcome == "ok"), "{events:?}");
         assert!(events[3].1.contains("timed out after"), "{events:?}");
+        let text = read(&directory, "timeline.json");
+        assert_eq!(text.matches("\"at\": \"tests/engines/tests/artifacts.rs:").count(), 4, "{text}");
         Ok(())
     }
 

@@ -67,6 +67,8 @@ on_each_engine! {
         let cases = [
             (good.clone() + "platfrom: x\n", "did you mean"),
             (good.clone() + "extra_commands: 7\n", "extra_commands"),
+            (good.clone() + "forbid: ['re:panic$']\n", "forbid[0]: the pattern"),
+            (good.clone() + "prompt: 're:>\\b'\n", "prompt: the pattern"),
             (good.replace("machine_name: stm32f4", "machine_name: 'st\"m'"), "machine_name"),
             (good.replace("machine_name: stm32f4", "machine_name: \"st\\nm\""), "machine_name"),
         ];

@@ -29,6 +29,11 @@ fn crash(board: &VirtualTarget) -> Result<()> {
     Ok(())
 }
 
+fn says_where(message: &str) -> bool {
+    message.contains("\n  target made at tests/engines/tests/guards.rs:")
+        && message.contains("\n  artifacts: ")
+}
+
 on_each_engine! {
     fn what_is_forbidden_fails_the_operation_under_way(engine) {
         let board = guarded(engine, "re:HardFault at 0x[0-9a-f]+")?;
@@ -49,6 +54,7 @@ on_each_engine! {
         crash(&board)?;
         let error = board.shutdown().wait().unwrap_err().to_string();
         assert!(error.contains(r#"the forbidden pattern "HardFault" appeared, noticed by the end of the test"#), "{error}");
+        assert!(says_where(&error), "{error}");
         Ok(())
     }
 
@@ -58,6 +64,7 @@ on_each_engine! {
         let panicked = catch_unwind(AssertUnwindSafe(|| drop(board))).unwrap_err();
         let message = panicked.downcast_ref::<String>().map_or("", String::as_str);
         assert!(message.contains(r#"the forbidden pattern "HardFault" appeared"#), "{message}");
+        assert!(says_where(message), "{message}");
         Ok(())
     }
 }

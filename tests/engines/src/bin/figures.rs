@@ -1,6 +1,5 @@
-//! Measures and writes `target/figures.json`: one flat object, to which other
-//! measurements add. A figure whose engine is missing is `null`, with the
-//! reason under `<key>.why`.
+//! Measures boots and what is left behind, and adds the figures to
+//! `target/figures.json`. Those whose engine is missing are `null`.
 //!
 //! Boot times are from spawn to the first complete UART line, ours and that of
 //! the leanest script there is, alternating, so that both see the same host.
@@ -10,31 +9,24 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use engine_tests::{root, sample, shell_on};
-use serde_json::{Map, Value, json};
+use engine_tests::{sample, shell_on};
+use expect_bench::Figures;
 use virtual_target::config::BackendKind;
 use virtual_target::secs;
 
 type Failed = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failed> {
-    let file = root().join("target/figures.json");
-    let mut figures: Map<String, Value> = match fs::read(&file) {
-        Ok(bytes) => serde_json::from_slice(&bytes)?,
-        Err(_) => Map::new(),
-    };
+    let mut figures = Figures::load()?;
     boot(&mut figures, "qemu", BackendKind::Qemu, 21, bare_qemu)?;
     boot(&mut figures, "renode", BackendKind::Renode, 7, bare_renode)?;
     engine_tests::lifecycle::measure(&mut figures);
-    fs::create_dir_all(root().join("target"))?;
-    let text = serde_json::to_string_pretty(&figures)?;
-    println!("{text}");
-    fs::write(&file, text + "\n")?;
-    Ok(())
+    println!("{figures}");
+    Ok(figures.save()?)
 }
 
 fn boot(
-    figures: &mut Map<String, Value>,
+    figures: &mut Figures,
     name: &str,
     engine: BackendKind,
     runs: usize,
@@ -43,8 +35,7 @@ fn boot(
     let keys = [format!("boot.{name}.ours_s"), format!("boot.{name}.bare_s")];
     if let Err(missing) = shell_on(engine).build() {
         for key in keys {
-            figures.insert(format!("{key}.why"), json!(missing.to_string()));
-            figures.insert(key, Value::Null);
+            figures.missing(&key, &missing);
         }
         return Ok(());
     }
@@ -54,7 +45,7 @@ fn boot(
         theirs.push(bare()?);
     }
     for (key, times) in keys.into_iter().zip([ours, theirs]) {
-        figures.insert(key, json!(median(times)));
+        figures.set(&key, median(times));
     }
     Ok(())
 }
