@@ -243,6 +243,9 @@ impl Session {
 
     /// The console has ended: because Renode has, as a rule.
     async fn hung_up(&self, step: &'static str) -> EmulatorError {
+        if let Some(got) = self.monitor.nonsense() {
+            return self.nonsense(step, got);
+        }
         match tokio::time::timeout(self.limit, self.emulator.death(step)).await {
             Ok(death) => death,
             Err(_) => self.nonsense(step, "the end of its output, though it runs".to_owned()),
