@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -316,7 +316,11 @@ fn kill_helper(victim: Pid) -> Result<(), String> {
             .into_iter()
             .any(|pid| pid != helper && is_helper(pid))
     };
+    let since = Instant::now();
     while !new() {
+        if since.elapsed() > KILLED {
+            return Err("the helper was not replaced".into());
+        }
         std::thread::sleep(Duration::from_millis(5));
     }
     std::thread::sleep(Duration::from_millis(200));
