@@ -219,11 +219,13 @@ impl<S: Search> Wait<S> {
                         Ok(()) => self.deadline.timeout().max(self.deadline.waited()),
                         Err(e) => return Poll::Ready(Err(e.into())),
                     };
-                    return Poll::Ready(timed_out(search, scan, uart, waited));
+                    let had = self.deadline.cut_short();
+                    return Poll::Ready(timed_out(search, scan, uart, waited, had));
                 }
             }
             if scan.until.is_some_and(|until| scan.at.offset >= until) {
-                return Poll::Ready(timed_out(search, scan, uart, self.deadline.waited()));
+                let waited = self.deadline.waited();
+                return Poll::Ready(timed_out(search, scan, uart, waited, None));
             }
             if breath == 0 {
                 breath = BREATH;
@@ -261,13 +263,23 @@ fn timed_out<S: Search>(
     scan: &Scan,
     uart: &Shared,
     waited: Duration,
+    had: Option<Duration>,
 ) -> Result<S::Output> {
     search.timed_out().ok_or_else(|| {
+        let hint = if uart.is_stopped() {
+            Some("its emulator is stopped by a signal; continue it with SIGCONT".to_owned())
+        } else if let Some(had) = had {
+            Some(format!(
+                "the guest has had only {had:?} of its time: it is very slow, or its processor is locked up"
+            ))
+        } else {
+            search.hint(uart, scan.from)
+        };
         ExpectError::Timeout {
             uart: uart.name.clone(),
             wanted: search.describe(),
             waited: Duration::from_millis(waited.as_millis() as u64),
-            seen: match search.hint(uart, scan.from) {
+            seen: match hint {
                 Some(hint) => format!("{hint}; {}", seen(&uart.transcript, scan.from)),
                 None => seen(&uart.transcript, scan.from),
             },

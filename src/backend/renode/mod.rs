@@ -11,6 +11,8 @@ mod clock;
 mod command;
 mod command_line;
 mod dialogue;
+mod growth;
+mod halt;
 mod last_words;
 mod monitor;
 mod platform;
@@ -99,6 +101,9 @@ impl Renode {
         self.version = Some(session.greeted(greeting).await?);
         self.processor = self.set_up().await?;
         self.extra_commands().await?;
+        if let Some(session) = &mut self.session {
+            session.watch_processors(&self.port);
+        }
         match firmware {
             Some(firmware) => self.load(firmware).await,
             None => Ok(()),

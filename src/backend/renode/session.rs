@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::unix::pipe;
+use tokio::task::JoinSet;
 
 use super::command::{Command, NotPlain, PlainPath};
 use super::dialogue::{Answer, Refusal};
 use super::last_words::LastWords;
 use super::monitor::{Greeting, Monitor, MonitorError, Reply};
-use super::{KIND, command_line, program};
+use super::{KIND, command_line, halt, program};
 use crate::backend::emulator::Emulator;
 use crate::backend::{EmulatorDeath, EmulatorError, OutputTail};
 use crate::custody::{Custody, Launch, PrivateDir};
@@ -39,6 +40,8 @@ pub(super) struct Session {
     monitor: Monitor,
     private: Arc<PrivateDir>,
     output: OutputTail,
+    /// Tells of halted processors as long as it is there.
+    halts: JoinSet<()>,
     /// The time each command has, and Renode to become ready.
     limit: Duration,
 }
@@ -94,6 +97,7 @@ impl Session {
             monitor,
             private,
             output,
+            halts: JoinSet::new(),
             limit,
         };
         Ok((session, greeting))
@@ -127,6 +131,18 @@ impl Session {
             });
         }
         Ok(version)
+    }
+
+    /// Has every wait on `port` fail at once if a processor comes to a halt from now on.
+    pub(super) fn watch_processors(&mut self, port: &Port) {
+        let port = port.clone();
+        match halt::follow(&self.log_file(), move |halt| port.halted(halt)) {
+            Ok(following) => drop(self.halts.spawn(following)),
+            Err(error) => tracing::warn!(
+                %error,
+                "cannot follow Renode's log: a processor that halts will be noticed only by a wait's time limit"
+            ),
+        }
     }
 
     /// Has `command` done.
