@@ -49,7 +49,7 @@ const fn ending(name: &'static str, state: &'static str, way: Way) -> Ending {
 }
 
 /// All of them.
-pub const ENDINGS: [Ending; 36] = [
+pub const ENDINGS: [Ending; 37] = [
     ending("normal return", "return", Way::Itself(true)),
     ending("early `?`", "error", Way::Itself(false)),
     ending("panic", "panic", Way::Itself(false)),
@@ -79,6 +79,11 @@ pub const ENDINGS: [Ending; 36] = [
     ending(
         "drop after a dropped wait",
         "drop-after-wait",
+        Way::Itself(true),
+    ),
+    ending(
+        "drop beside a held operation",
+        "drop-held",
         Way::Itself(true),
     ),
     ending("drop of a boot under way", "drop-boot", Way::Itself(true)),
