@@ -36,6 +36,8 @@ impl Emulator {
         let drained = tokio::spawn(drained);
         let (sender, death) = watch::channel(None);
         let watched = Arc::clone(&process);
+        let asked = Arc::downgrade(&process);
+        ports.set_stopped(move || asked.upgrade().is_some_and(|process| process.is_stopped()));
         let reporter = tokio::spawn(async move {
             let exit = watched.exited().await;
             let _ = tokio::time::timeout(LAST_WORDS, drained).await;

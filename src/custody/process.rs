@@ -89,6 +89,11 @@ impl Process {
         }
     }
 
+    /// Whether it has been stopped by a signal and waits to be continued, where the system can tell.
+    pub(crate) fn is_stopped(&self) -> bool {
+        std::process::id() == self.owner && !*lock(&self.reaped) && is_stopped(self.group)
+    }
+
     /// Kills it with its group; returns at once.
     pub(crate) fn kill(&self) {
         if std::process::id() == self.owner && !*lock(&self.reaped) {
@@ -132,6 +137,19 @@ fn wait_unreaped(pid: Pid) {
     use nix::sys::wait::{Id, WaitPidFlag, waitid};
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
     while waitid(Id::Pid(pid), flags) == Err(Errno::EINTR) {}
+}
+
+#[cfg(target_os = "linux")]
+fn is_stopped(pid: Pid) -> bool {
+    use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+    let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+    matches!(waitid(Id::Pid(pid), flags), Ok(WaitStatus::Stopped(..)))
+}
+
+/// Not without an interface that this system lacks.
+#[cfg(not(target_os = "linux"))]
+fn is_stopped(_: Pid) -> bool {
+    false
 }
 
 /// As on Linux; an error (`ESRCH`) means that it has ended already.

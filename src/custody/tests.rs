@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
@@ -29,6 +30,14 @@ fn shell(
     (process, stdin, stdout)
 }
 
+/// Whether the last writer of a pipe goes within a minute.
+fn ends(pipe: &std::io::PipeReader) -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let mut pipe = [PollFd::new(pipe.as_fd(), PollFlags::empty())];
+    let limit = PollTimeout::try_from(60_000).unwrap();
+    poll(&mut pipe, limit) == Ok(1)
+}
+
 fn exists(pid: i32) -> bool {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_ok()
 }
@@ -49,7 +58,7 @@ fn release_kills_and_reaps_the_whole_group() {
     assert!(!exists(process.pid()), "still there, or a zombie");
     assert_eq!(process.exit().unwrap().to_string(), "was killed by SIGKILL");
     // The child's pipe is closed when it is dead, whoever reaps it.
-    stdout.read_to_end(&mut Vec::new()).unwrap();
+    assert!(ends(&stdout), "the child lives on");
 }
 
 #[test]
@@ -68,10 +77,10 @@ fn the_program_gets_what_follows_the_gate() {
 #[test]
 fn children_of_an_ended_launcher_end_too() {
     let custody = Custody::new();
-    let (process, _stdin, mut stdout) = shell(&custody, "sleep 1000 & exit 0");
+    let (process, _stdin, stdout) = shell(&custody, "sleep 1000 & exit 0");
     process.wait_gone();
     // Ends only when the last writer, the sleeper, is gone.
-    stdout.read_to_end(&mut Vec::new()).unwrap();
+    assert!(ends(&stdout), "the child lives on");
 }
 
 #[test]
@@ -88,6 +97,43 @@ fn private_directories_are_private_and_go_with_their_content() {
     drop(directory);
     custody.release();
     assert!(!path.exists());
+}
+
+/// The thread that drops a board, and the I/O thread that ends its boot, may both remove it.
+#[test]
+fn who_comes_second_to_a_removal_returns_when_it_is_over() {
+    let custody = Custody::new();
+    let directory = custody.private_dir().unwrap();
+    for file in 0..5000 {
+        fs::write(directory.path().join(file.to_string()), "").unwrap();
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                directory.remove();
+                assert!(!directory.path().exists());
+            });
+        }
+    });
+}
+
+/// A boot that is dropped may be staging its firmware.
+#[test]
+fn what_is_added_during_a_removal_goes_as_well() {
+    let custody = Custody::new();
+    for _ in 0..200 {
+        let directory = custody.private_dir().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for file in 0..5 {
+                    // Fails once the directory is gone.
+                    drop(fs::write(directory.path().join(file.to_string()), ""));
+                }
+            });
+            directory.remove();
+            assert!(!directory.path().exists());
+        });
+    }
 }
 
 #[test]
@@ -153,8 +199,8 @@ fn at_end_of_file_the_helper_kills_and_removes_what_it_was_told() {
     std::io::Write::write_all(&mut stdin, told.as_bytes()).unwrap();
     drop(stdin);
     helper.wait().unwrap();
-    assert!(!killed.wait().unwrap().success());
     assert!(!gone.exists());
+    assert!(!killed.wait().unwrap().success());
     assert!(kept.exists());
     assert!(spared.try_wait().unwrap().is_none());
     spared.kill().unwrap();

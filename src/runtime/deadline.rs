@@ -39,6 +39,8 @@ struct Armed {
     sleep: Pin<Box<Sleep>>,
     began: Answer,
     now: Option<Reading>,
+    /// What the guest has had of its time when no more was granted.
+    had: Option<Duration>,
 }
 
 /// The guest's time when the deadline was armed.
@@ -71,6 +73,11 @@ impl Deadline {
             .map_or(Duration::ZERO, |armed| armed.since.elapsed())
     }
 
+    /// What the guest has had of the timeout, if it was so slow that it was not granted all.
+    pub(crate) fn cut_short(&self) -> Option<Duration> {
+        self.armed.as_ref()?.had
+    }
+
     /// Ready when the deadline has passed; armed by the first call.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), HostError>> {
         let armed = match &mut self.armed {
@@ -89,6 +96,7 @@ fn arm(timeout: Duration, clock: Option<&dyn Clock>) -> Result<Armed, HostError>
         sleep: Box::pin(tokio::time::sleep_until(after(since, timeout))),
         began: clock.map_or(Answer::Is(None), |clock| Answer::Asked(clock.read())),
         now: None,
+        had: None,
     })
 }
 
@@ -127,15 +135,18 @@ impl Armed {
     }
 
     /// How much of its time the guest has not had yet, as far as the cap allows.
-    fn rest(&self, now: Option<Duration>, timeout: Duration) -> Duration {
+    fn rest(&mut self, now: Option<Duration>, timeout: Duration) -> Duration {
         let (Answer::Is(Some(began)), Some(now)) = (&self.began, now) else {
             return Duration::ZERO;
         };
-        let owed = timeout.saturating_sub(now.saturating_sub(*began));
+        let had = now.saturating_sub(*began);
+        let owed = timeout.saturating_sub(had);
         let allowed = timeout
             .saturating_mul(HOST_CAP)
             .saturating_sub(self.since.elapsed());
-        owed.min(allowed)
+        let rest = owed.min(allowed);
+        self.had = (rest < owed).then_some(had);
+        rest
     }
 }
 
@@ -143,4 +154,37 @@ impl Armed {
 fn after(instant: Instant, wait: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(86400 * 365);
     instant + wait.min(FAR)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// The guest's clock, as it is.
+    struct Stands(Duration);
+
+    impl Clock for Stands {
+        fn read(&self) -> Reading {
+            let now = self.0;
+            Box::pin(async move { Some(now) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_guest_whose_time_stands_still_is_not_waited_for_for_ever() {
+        let clock = Arc::new(Stands(Duration::from_secs(1)));
+        let mut deadline = Deadline::new(Duration::from_millis(20), Some(clock));
+        poll_fn(|cx| deadline.poll(cx)).await.unwrap();
+        assert_eq!(deadline.cut_short(), Some(Duration::ZERO));
+    }
+
+    #[tokio::test]
+    async fn a_deadline_that_the_guest_has_had_is_not_cut_short() {
+        let clock = Arc::new(Stands(Duration::from_secs(1)));
+        let mut deadline = Deadline::new(Duration::ZERO, Some(clock));
+        poll_fn(|cx| deadline.poll(cx)).await.unwrap();
+        assert_eq!(deadline.cut_short(), None);
+    }
 }

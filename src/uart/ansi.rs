@@ -121,6 +121,8 @@ fn push(visible: &mut Vec<Range<u32>>, base: u32, start: usize, end: usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn strip(input: &[u8]) -> String {
@@ -128,18 +130,54 @@ mod tests {
     }
 
     fn strip_in_pieces(input: &[u8], size: usize) -> String {
-        let mut stripper = Stripper::default();
-        let mut spans = Vec::new();
-        let mut base = 0;
-        for piece in input.chunks(size) {
-            stripper.strip(piece, base, &mut spans);
-            base += piece.len() as u32;
-        }
-        let text = spans
+        let text = spans(input.chunks(size))
             .into_iter()
             .flat_map(|span| input[span.start as usize..span.end as usize].to_vec())
             .collect();
         String::from_utf8(text).unwrap()
+    }
+
+    fn spans<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Range<u32>> {
+        let mut stripper = Stripper::default();
+        let mut spans = Vec::new();
+        let mut base = 0;
+        for piece in pieces {
+            stripper.strip(piece, base, &mut spans);
+            base += piece.len() as u32;
+        }
+        spans
+    }
+
+    /// Bytes of which many begin, continue or end a sequence.
+    fn byte() -> impl Strategy<Value = u8> {
+        prop_oneof![
+            any::<u8>(),
+            prop::sample::select(&b"\x1b\x1b[]P\\_;0m\x07\x18\n\r"[..]),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_told_apart_the_same_however_it_is_cut(
+            input in prop::collection::vec(byte(), 0..600),
+            size in 1..40usize,
+        ) {
+            let whole = spans([&input[..]].into_iter());
+            prop_assert_eq!(&whole, &spans(input.chunks(size)));
+            let mut end = 0;
+            for span in &whole {
+                prop_assert!(span.start < span.end && (end == 0 || span.start > end));
+                end = span.end;
+            }
+            prop_assert!(end as usize <= input.len());
+            let is_text = |at: usize| whole.iter().any(|span| span.contains(&(at as u32)));
+            let first = input.iter().position(|byte| *byte == ESC).unwrap_or(input.len());
+            prop_assert!((0..first).all(is_text), "text before any sequence");
+            for (at, byte) in input.iter().enumerate() {
+                prop_assert!(*byte != b'\n' || is_text(at), "a newline is text");
+                prop_assert!(*byte != ESC || !is_text(at), "an escape is none");
+            }
+        }
     }
 
     #[test]

@@ -186,6 +186,10 @@ impl fmt::Display for Ending {
             Self::NotStarted => f.write_str("the target is off; power it on or boot it first"),
             Self::Stopped(why) => f.write_str(why),
             Self::Died(reason) => f.write_str(reason),
+            Self::Halted(reason) => write!(
+                f,
+                "a processor of the board has halted: {reason}; reset, flash or power-cycle the target to start anew"
+            ),
             Self::Closed => f.write_str("the other end closed the stream"),
         }
     }

@@ -5,6 +5,7 @@
 //!
 //! * [`Port::attach`] when the emulator's end of the UART is there: a new segment begins;
 //! * [`Port::restart`] when the board is reset on the same stream;
+//! * [`Port::halted`] when the board runs no further, though its emulator does;
 //! * [`Port::power_off`] or [`Port::died`] when it ends: what the kernel still
 //!   holds is taken first, then every wait fails with that reason.
 //!
@@ -65,6 +66,7 @@ pub(super) struct Shared {
     pub(super) transcript: Arc<Transcript>,
     pub(super) link: Mutex<Option<Link>>,
     clock: Mutex<Option<Arc<dyn Clock>>>,
+    stopped: Mutex<Option<Box<dyn Fn() -> bool + Send>>>,
     pub(super) settings: Settings,
 }
 
@@ -88,6 +90,7 @@ impl Shared {
             transcript: Arc::new(transcript),
             link: Mutex::default(),
             clock: Mutex::default(),
+            stopped: Mutex::default(),
             settings,
         }
     }
@@ -104,6 +107,11 @@ impl Shared {
 
     pub(super) fn clock(&self) -> Option<Arc<dyn Clock>> {
         lock(&self.clock).clone()
+    }
+
+    /// Whether what feeds it has been stopped by somebody else.
+    pub(super) fn is_stopped(&self) -> bool {
+        lock(&self.stopped).as_ref().is_some_and(|asked| asked())
     }
 }
 
@@ -177,6 +185,11 @@ impl Port {
         *lock(&self.shared.clock) = clock;
     }
 
+    /// Has `asked` tell whether the emulator has been stopped by a signal.
+    pub(crate) fn set_stopped(&self, asked: impl Fn() -> bool + Send + 'static) {
+        *lock(&self.shared.stopped) = Some(Box::new(asked));
+    }
+
     /// The board was powered off; `why` is the reason that waits fail with.
     pub(crate) fn power_off(&self, why: &'static str) {
         self.set_clock(None);
@@ -186,6 +199,15 @@ impl Port {
     /// The board went by itself, for this reason.
     pub(crate) fn died(&self, reason: &str) {
         self.detach(Ending::Died(reason.into()));
+    }
+
+    /// A processor of the board has come to a halt, for this reason; the emulator
+    /// goes on, and the board may be started anew.
+    pub(crate) fn halted(&self, reason: &str) {
+        if let Some(link) = &*lock(&self.shared.link) {
+            link.take_pending();
+        }
+        self.shared.transcript.end(Ending::Halted(reason.into()));
     }
 
     /// The error of a guard that found something, if no operation has failed of it yet.
@@ -275,6 +297,29 @@ mod tests {
             error.contains("the target is off: power_off() was called"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_halt_fails_what_waits_until_the_board_starts_anew() {
+        let port = Port::new("u", "uart", Settings::default());
+        let uart = port.uart();
+        let mut board = attach(&port);
+        board.write_all(b"last words").unwrap();
+        port.halted("cpu: CPU abort [PC=0x0]: because");
+        uart.expect("last").wait().unwrap();
+        let why = "a processor of the board has halted: cpu: CPU abort [PC=0x0]: because; \
+                   reset, flash or power-cycle the target to start anew";
+        let error = uart.expect("never").wait().unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("cannot succeed: {why}; ")),
+            "{error}"
+        );
+        let error = uart.send("x").wait().unwrap_err().to_string();
+        assert_eq!(error, format!("UART u: send of 1 bytes failed: {why}"));
+        port.restart();
+        board.write_all(b"again").unwrap();
+        uart.expect("again").wait().unwrap();
+        uart.send("x").wait().unwrap();
     }
 
     #[test]

@@ -58,6 +58,16 @@ impl Ports {
         self.iter().for_each(|port| port.died(reason));
     }
 
+    /// See [`Port::halted`].
+    pub(crate) fn halted(&self, reason: &str) {
+        self.iter().for_each(|port| port.halted(reason));
+    }
+
+    /// See [`Port::set_stopped`].
+    pub(crate) fn set_stopped(&self, asked: impl Fn() -> bool + Clone + Send + 'static) {
+        self.iter().for_each(|port| port.set_stopped(asked.clone()));
+    }
+
     /// The first error of a guard that no operation has failed of; none is told twice.
     pub(crate) fn unnoticed_alarm(&self) -> Option<ExpectError> {
         let alarms: Vec<_> = self.iter().filter_map(Port::unnoticed_alarm).collect();

@@ -10,6 +10,7 @@ use super::error::ExpectError;
 use super::link::Written;
 use super::lock;
 use super::port::Shared;
+use super::transcript::Ending;
 use super::wait::{Search, Wait};
 use crate::error::Result;
 use crate::runtime::{Deadline, Task};
@@ -90,6 +91,9 @@ impl Task for Send {
                 self.uart.transcript.notice();
                 let error = ExpectError::forbidden(&self.uart, &alarm, &self.describe());
                 return Poll::Ready(Err(error.into()));
+            }
+            if let Some(Ending::Halted(_)) = self.uart.transcript.ending() {
+                return Poll::Ready(Err(self.gone().into()));
             }
             let bytes = std::mem::take(bytes);
             let written = lock(&self.uart.link).as_ref().map(|link| link.write(bytes));

@@ -67,6 +67,8 @@ pub enum Ending {
     Stopped(&'static str),
     /// What fed the UART ended by itself, for this reason.
     Died(Arc<str>),
+    /// A processor of the board has come to a halt, of which its emulator says this.
+    Halted(Arc<str>),
     /// The stream under the UART was closed by its other end.
     Closed,
 }

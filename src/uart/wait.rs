@@ -220,11 +220,13 @@ impl<S: Search> Wait<S> {
                         Ok(()) => self.deadline.timeout().max(self.deadline.waited()),
                         Err(e) => return Poll::Ready(Err(e.into())),
                     };
-                    return Poll::Ready(timed_out(search, scan, uart, waited));
+                    let had = self.deadline.cut_short();
+                    return Poll::Ready(timed_out(search, scan, uart, waited, had));
                 }
             }
             if scan.until.is_some_and(|until| scan.at.offset >= until) {
-                return Poll::Ready(timed_out(search, scan, uart, self.deadline.waited()));
+                let waited = self.deadline.waited();
+                return Poll::Ready(timed_out(search, scan, uart, waited, None));
             }
             if breath == 0 {
                 breath = BREATH;
@@ -262,20 +264,36 @@ fn timed_out<S: Search>(
     scan: &Scan,
     uart: &Shared,
     waited: Duration,
+    had: Option<Duration>,
 ) -> Result<S::Output> {
     search.timed_out().ok_or_else(|| {
         let seen = seen(&uart.transcript, scan.from);
+        let seen = if let Some(why) = held_up(uart, had) {
+            format!("{why}; {seen}")
+        } else if let Some(hint) = silent(&uart.transcript) {
+            format!("{seen}: {hint}")
+        } else if let Some(hint) = search.hint(uart, scan.from) {
+            format!("{hint}; {seen}")
+        } else {
+            seen
+        };
         ExpectError::Timeout {
             uart: uart.name.clone(),
             wanted: search.describe(),
             waited: Duration::from_millis(waited.as_millis() as u64),
-            seen: match (silent(&uart.transcript), search.hint(uart, scan.from)) {
-                (Some(hint), _) => format!("{seen}: {hint}"),
-                (None, Some(hint)) => format!("{hint}; {seen}"),
-                (None, None) => seen,
-            },
+            seen,
         }
         .into()
+    })
+}
+
+/// Why the guest did not get its time, if it did not.
+fn held_up(uart: &Shared, had: Option<Duration>) -> Option<String> {
+    if uart.is_stopped() {
+        return Some("its emulator is stopped by a signal; continue it with SIGCONT".to_owned());
+    }
+    had.map(|had| {
+        format!("the guest has had only {had:?} of its time: it is very slow, or its processor is locked up")
     })
 }
 

@@ -8,8 +8,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::oneshot;
+
+/// The longest line that is taken, in bytes; what QEMU sends is far shorter.
+const LONGEST_LINE: usize = 1 << 20;
 
 /// Why there is no reply.
 #[derive(Debug)]
@@ -141,21 +144,39 @@ impl Reply {
 }
 
 async fn read(from_qemu: impl AsyncRead + Unpin, inbox: Arc<Inbox>) {
-    let mut lines = BufReader::new(from_qemu).lines();
+    let mut from_qemu = BufReader::new(from_qemu);
+    let mut line = Vec::new();
     let end = loop {
-        let line = match lines.next_line().await {
-            Ok(Some(line)) => line,
+        line.clear();
+        let most = LONGEST_LINE as u64 + 1;
+        match (&mut from_qemu)
+            .take(most)
+            .read_until(b'\n', &mut line)
+            .await
+        {
+            Ok(1..) => {}
             _ => break End::Closed,
-        };
-        match serde_json::from_str::<Message>(&line) {
+        }
+        if line.len() > LONGEST_LINE {
+            break End::Garbage(format!("a line of more than {LONGEST_LINE} bytes"));
+        }
+        match serde_json::from_slice::<Message>(&line) {
             Ok(message) => inbox.take(message),
-            Err(_) => break End::Garbage(line),
+            Err(_) => break End::Garbage(shown(&line)),
         }
     };
     let mut state = inbox.lock();
     state.over = Some(end);
     state.waiting.clear();
     state.greeting = None;
+}
+
+/// The beginning of a line that is no message.
+fn shown(line: &[u8]) -> String {
+    const SHOWN: usize = 200;
+    let more = if line.len() > SHOWN { "…" } else { "" };
+    let line = String::from_utf8_lossy(&line[..line.len().min(SHOWN)]);
+    format!("{}{more}", line.trim_end())
 }
 
 impl Inbox {

@@ -53,6 +53,8 @@ pub(super) enum Turn {
     Settled(Verdict),
     /// A line that answers nothing.
     Stray(Line),
+    /// A line without an end: this is not Renode's console.
+    Overlong,
 }
 
 /// The two sides of the console, since the start of the process.
@@ -109,6 +111,7 @@ impl Dialogue {
         match self.screen.push(byte)? {
             Event::Line(line) => self.line(line),
             Event::Prompt(before) => self.prompt(before),
+            Event::Overlong => Some(Turn::Overlong),
         }
     }
 
@@ -234,6 +237,7 @@ mod tests {
                     Turn::Ready(_) => greeted += 1,
                     Turn::Settled(_) => settled += 1,
                     Turn::Stray(_) => {}
+                    Turn::Overlong => prop_assert!(false, "so few bytes"),
                 }
             }
             prop_assert!(greeted <= 1 && settled <= 2);

@@ -12,6 +12,8 @@ mod clock;
 mod command;
 mod command_line;
 mod dialogue;
+mod growth;
+mod halt;
 mod last_words;
 mod log_file;
 mod monitor;
@@ -111,13 +113,21 @@ impl Renode {
     async fn start(&mut self, firmware: &[Option<Firmware>]) -> Result<(), EmulatorError> {
         let limit = self.config.timeouts.command;
         let ports = Ports::all(self.machines.iter().map(|machine| &machine.ports));
-        let (session, greeting) =
-            Session::start(&self.program, &self.custody, ports, &self.logs, limit)?;
+        let (session, greeting) = Session::start(
+            &self.program,
+            &self.custody,
+            ports.clone(),
+            &self.logs,
+            limit,
+        )?;
         self.runs = false;
         let session = self.session.insert(session);
         self.version = Some(session.greeted(greeting).await?);
         self.set_up().await?;
         self.extra_commands().await?;
+        if let Some(session) = &mut self.session {
+            session.watch_processors(ports);
+        }
         for (number, firmware) in firmware.iter().enumerate() {
             if let Some(firmware) = firmware {
                 self.load(number, firmware).await?;

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::command::Command;
 use super::dialogue::{Answer, Dialogue, Refusal, Turn, Verdict};
 use super::last_words::LastWords;
+use super::screen::LONGEST_LINE;
 use crate::backend::OutputTail;
 
 /// Why there is no answer to a command.
@@ -57,6 +58,8 @@ struct State {
     waiting: std::collections::VecDeque<Waiting>,
     /// No answer can come any more.
     closed: bool,
+    /// What has come instead of answers.
+    nonsense: Option<String>,
 }
 
 #[derive(Debug)]
@@ -102,6 +105,11 @@ impl Monitor {
             to_renode: sender,
         };
         (monitor, greeting, reading)
+    }
+
+    /// What came that no Renode says, if that is why there are no answers any more.
+    pub(super) fn nonsense(&self) -> Option<String> {
+        self.shared.lock().nonsense.clone()
     }
 
     /// Sends `command`, whether or not earlier ones have been answered.
@@ -209,12 +217,23 @@ async fn read(
                         .push(format!("   - {}\n", line.text).as_bytes());
                     tracing::warn!("Renode says: {}", line.text);
                 }
+                Some(Turn::Overlong) => {
+                    state.nonsense = Some(format!("a line of more than {LONGEST_LINE} bytes"));
+                    state.close();
+                    greeted = None;
+                }
             }
         }
     }
-    let mut state = shared.lock();
-    state.closed = true;
-    state.waiting.clear();
+    shared.lock().close();
+}
+
+impl State {
+    /// Whoever waits learns that there will be no answer.
+    fn close(&mut self) {
+        self.closed = true;
+        self.waiting.clear();
+    }
 }
 
 fn settle(waiting: Waiting, verdict: Verdict) {
@@ -329,6 +348,17 @@ mod tests {
         let echo = renode.hears().await;
         renode.says(&format!("{echo}vt-000001\r\r\n{PROMPT}")).await;
         assert_eq!(reply.within(LIMIT).await, Ok(Answer::default()));
+    }
+
+    #[tokio::test]
+    async fn a_line_without_an_end_is_an_answer_to_all() {
+        let (monitor, greeting, mut renode) = played();
+        let reply = monitor.send(&command("a"));
+        renode.says(&"x".repeat(3 << 20)).await;
+        assert_eq!(reply.within(LIMIT).await, Err(MonitorError::Closed));
+        assert!(greeting.await.is_err());
+        let nonsense = monitor.nonsense().unwrap();
+        assert_eq!(nonsense, "a line of more than 1048576 bytes");
     }
 
     #[tokio::test]

@@ -3,6 +3,9 @@
 //! Incremental: any cut of the bytes gives the same events. Knows colours and
 //! line ends; knows nothing of commands, echoes or errors.
 
+/// The longest line that is taken, in bytes.
+pub(super) const LONGEST_LINE: usize = 1 << 20;
+
 /// What the console shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Event {
@@ -10,6 +13,8 @@ pub(super) enum Event {
     Line(Line),
     /// The prompt, with whatever stood before it in its line.
     Prompt(Line),
+    /// A line that has become too long, and is dropped so far.
+    Overlong,
 }
 
 /// A line without its end and without colours.
@@ -25,6 +30,9 @@ const ERROR: &[u8] = b";031";
 
 /// The colours of the prompt: without and with a machine.
 const PROMPT: [&[u8]; 2] = [b"31;1", b"33;1"];
+
+/// Far longer than those of any colour.
+const LONGEST_PARAMETERS: usize = 64;
 
 /// Reads the console's bytes one by one.
 #[derive(Debug, Default)]
@@ -68,7 +76,10 @@ impl Screen {
             // The end of a sequence that moves the cursor.
             (Escape::Parameters(_), 0x40..=0x7e) => {}
             (Escape::Parameters(mut parameters), _) => {
-                parameters.push(byte);
+                // Of a longer one nothing is known.
+                if parameters.len() <= LONGEST_PARAMETERS {
+                    parameters.push(byte);
+                }
                 self.escape = Escape::Parameters(parameters);
             }
         }
@@ -98,11 +109,15 @@ impl Screen {
             }
             _ => {}
         }
-        match &mut self.ink {
-            Ink::Plain => self.line.push(byte),
+        let length = match &mut self.ink {
+            Ink::Plain => {
+                self.line.push(byte);
+                self.line.len()
+            }
             Ink::Red => {
                 self.red = true;
                 self.line.push(byte);
+                self.line.len()
             }
             Ink::Prompt(text) => {
                 text.push(byte);
@@ -110,9 +125,14 @@ impl Screen {
                     self.ink = Ink::Plain;
                     return Some(Event::Prompt(self.take_line()));
                 }
+                self.line.len() + text.len()
             }
+        };
+        if length <= LONGEST_LINE {
+            return None;
         }
-        None
+        *self = Self::default();
+        Some(Event::Overlong)
     }
 
     /// What has come of the line that has not ended yet.
@@ -172,6 +192,27 @@ mod tests {
     fn what_stands_before_a_prompt_is_kept() {
         let shown = events(b"x\x1b[33;1m(m) ");
         assert_eq!(shown, [Event::Prompt(line("x", false))]);
+    }
+
+    #[test]
+    fn a_line_or_sequence_without_an_end_does_not_grow_for_ever() {
+        for begin in ["", "\x1b[;031m", "\x1b[33;1m(", "x\x1b[33;1m"] {
+            let mut shown = begin.as_bytes().to_vec();
+            shown.resize(LONGEST_LINE + begin.len() + 1, b'x');
+            shown.extend(b"\nnext\n");
+            let shown = events(&shown);
+            assert_eq!(shown.len(), 3, "{begin:?}");
+            assert_eq!(shown[0], Event::Overlong);
+            assert_eq!(shown[2], Event::Line(line("next", false)));
+        }
+        let mut screen = Screen::default();
+        for byte in b"\x1b[".iter().chain(&[b'1'; 10_000]) {
+            assert_eq!(screen.push(*byte), None);
+        }
+        let Escape::Parameters(parameters) = screen.escape else {
+            panic!("the sequence has ended");
+        };
+        assert!(parameters.len() < 100);
     }
 
     #[test]

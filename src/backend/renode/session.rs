@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::unix::pipe;
+use tokio::task::JoinSet;
 
 use super::command::{Command, NotPlain, PlainPath};
 use super::dialogue::{Answer, Refusal};
 use super::last_words::LastWords;
 use super::log_file::LogFile;
 use super::monitor::{Greeting, Monitor, MonitorError, Reply};
-use super::{KIND, command_line, program};
+use super::{KIND, command_line, halt, program};
 use crate::backend::emulator::Emulator;
 use crate::backend::{EmulatorDeath, EmulatorError, OutputTail};
 use crate::custody::{Custody, Launch, PrivateDir};
@@ -40,6 +41,8 @@ pub(super) struct Session {
     monitor: Monitor,
     private: Arc<PrivateDir>,
     output: OutputTail,
+    /// Tells of halted processors as long as it is there.
+    halts: JoinSet<()>,
     /// The time each command has, and Renode to become ready.
     limit: Duration,
 }
@@ -97,6 +100,7 @@ impl Session {
             monitor,
             private,
             output,
+            halts: JoinSet::new(),
             limit,
         };
         Ok((session, greeting))
@@ -130,6 +134,17 @@ impl Session {
             });
         }
         Ok(version)
+    }
+
+    /// Has every wait on `ports` fail at once if a processor comes to a halt from now on.
+    pub(super) fn watch_processors(&mut self, ports: Ports) {
+        match halt::follow(&self.log_file(), move |halt| ports.halted(halt)) {
+            Ok(following) => drop(self.halts.spawn(following)),
+            Err(error) => tracing::warn!(
+                %error,
+                "cannot follow Renode's log: a processor that halts will be noticed only by a wait's time limit"
+            ),
+        }
     }
 
     /// Has `command` done.
@@ -247,6 +262,9 @@ impl Session {
 
     /// The console has ended: because Renode has, as a rule.
     async fn hung_up(&self, step: &'static str) -> EmulatorError {
+        if let Some(got) = self.monitor.nonsense() {
+            return self.nonsense(step, got);
+        }
         match tokio::time::timeout(self.limit, self.emulator.death(step)).await {
             Ok(death) => death,
             Err(_) => self.nonsense(step, "the end of its output, though it runs".to_owned()),

@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -49,7 +49,7 @@ const fn ending(name: &'static str, state: &'static str, way: Way) -> Ending {
 }
 
 /// All of them.
-pub const ENDINGS: [Ending; 36] = [
+pub const ENDINGS: [Ending; 37] = [
     ending("normal return", "return", Way::Itself(true)),
     ending("early `?`", "error", Way::Itself(false)),
     ending("panic", "panic", Way::Itself(false)),
@@ -79,6 +79,11 @@ pub const ENDINGS: [Ending; 36] = [
     ending(
         "drop after a dropped wait",
         "drop-after-wait",
+        Way::Itself(true),
+    ),
+    ending(
+        "drop beside a held operation",
+        "drop-held",
         Way::Itself(true),
     ),
     ending("drop of a boot under way", "drop-boot", Way::Itself(true)),
@@ -316,7 +321,11 @@ fn kill_helper(victim: Pid) -> Result<(), String> {
             .into_iter()
             .any(|pid| pid != helper && is_helper(pid))
     };
+    let since = Instant::now();
     while !new() {
+        if since.elapsed() > KILLED {
+            return Err("the helper was not replaced".into());
+        }
         std::thread::sleep(Duration::from_millis(5));
     }
     std::thread::sleep(Duration::from_millis(200));

@@ -98,11 +98,17 @@ const OF_COMMANDS: [(&str, &[&str]); 13] = [
 ];
 
 /// Faults while nobody waits for a command.
-const OF_TALK: [(&str, &[&str]); 5] = [
+const OF_TALK: [(&str, &[&str]); 6] = [
     ("exit", &["exited with status 2; its last words:"]),
     ("die", &["exited with status 1; its last words:"]),
     ("kill", &["was killed by SIGKILL"]),
-    ("stop", &["nothing matched within", "timed out", "within"]),
+    (
+        "halt",
+        &[
+            "a processor of the board has halted: cpu: CPU abort [PC=0x0]: Trying to execute code outside RAM",
+        ],
+    ),
+    ("stop", &["its emulator is stopped"]),
     ("hang", &["nothing matched within", "timed out", "within"]),
 ];
 

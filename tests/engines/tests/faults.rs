@@ -11,7 +11,7 @@ use engine_tests::{faults, on_each_engine, sample, shell_on};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use virtual_target::config::BackendKind;
-use virtual_target::{VirtualTarget, secs};
+use virtual_target::{TargetBuilder, VirtualTarget, secs};
 
 /// Long before a wait of ten minutes would be over, on any host.
 const AT_ONCE: Duration = Duration::from_secs(30);
@@ -44,6 +44,69 @@ on_each_engine! {
         board.uart().expect("> ").wait().map(drop)
     }
 
+    fn a_processor_that_cannot_go_on_is_told_at_once(engine) {
+        // Its stack pointer, its start, `ldr r0, [pc]; bx r0`, and where to: nowhere.
+        let nowhere = [0x2000_1000u32, 0x0800_0009, 0x4700_4800, 0xf000_0001];
+        let nowhere = nowhere.map(u32::to_le_bytes).concat();
+        for (image, on_renode) in [
+            (nowhere, "has halted: cpu: CPU abort [PC=0xF0000000]: "),
+            (vec![0; 64], "has halted: cpu: PC does not lay in memory"),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let renode = engine == BackendKind::Renode;
+            let expected = if renode { on_renode } else { "Lockup" };
+            let never = |board: &VirtualTarget| {
+                let since = Instant::now();
+                let error = board.uart().expect("never").within(secs(5)).wait().unwrap_err();
+                assert!(since.elapsed() < AT_ONCE, "after {:?}: {error}", since.elapsed());
+                assert!(error.to_string().contains(expected), "{error}");
+            };
+            match board_with(engine, directory.path(), &image).boot().wait() {
+                Ok(board) => {
+                    never(&board);
+                    if renode {
+                        // A reset starts it anew, and it is watched then as well.
+                        board.reset().wait()?;
+                        never(&board);
+                    }
+                }
+                // QEMU ends at once, which may be before it has answered.
+                Err(error) => assert!(error.to_string().contains(expected), "{error}"),
+            }
+        }
+        Ok(())
+    }
+
+    fn a_fault_in_the_handler_of_a_fault_is_told(engine) {
+        let (reset, handler) = (0x0800_001d, 0x0800_001f);
+        // The vectors, then `udf #0` and, as the handler, `udf #1`.
+        let image = [0x2000_1000u32, reset, handler, handler, handler, handler, handler, 0xde01_de00];
+        let directory = tempfile::tempdir().unwrap();
+        let image = image.map(u32::to_le_bytes).concat();
+        let error = match board_with(engine, directory.path(), &image).boot().wait() {
+            Ok(board) => board.uart().expect("never").within(Duration::from_millis(200)).wait().unwrap_err(),
+            Err(error) => error,
+        };
+        let expected = match engine {
+            BackendKind::Renode => " of its time: it is very slow, or its processor is locked up; ",
+            _ => "Lockup",
+        };
+        assert!(error.to_string().contains(expected), "{error}");
+        Ok(())
+    }
+
+    fn a_wait_on_a_stopped_emulator_says_so(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        signal(Signal::SIGSTOP);
+        let error = board.uart().expect("never").within(secs(1)).wait();
+        signal(Signal::SIGCONT);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("timed out after"), "{error}");
+        assert!(error.contains("its emulator is stopped by a signal"), "{error}");
+        Ok(())
+    }
+
     fn a_stopped_emulator_ends_an_operation_in_its_time(engine) {
         let board = shell_on(engine).boot().wait()?;
         board.uart().expect("> ").wait()?;
@@ -57,40 +120,17 @@ on_each_engine! {
     }
 }
 
-/// QEMU gives up when its CPU does, and says why.
-#[test]
-#[cfg_attr(
-    not(qemu),
-    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
-)]
-fn a_cpu_that_locks_up_is_told_at_once_on_qemu() {
-    let directory = tempfile::tempdir().unwrap();
-    let zeros = directory.path().join("zeros.bin");
-    std::fs::write(&zeros, [0; 64]).unwrap();
-    let description = directory.path().join("target.yaml");
-    let text =
-        "backend: qemu\nqemu: {machine: netduinoplus2, serial: 1}\nload_address: 0x08000000\n";
-    std::fs::write(&description, text).unwrap();
-    let since = Instant::now();
-    let board = VirtualTarget::from_yaml(&description)
-        .firmware(&zeros)
-        .boot()
-        .wait();
-    let error = match board {
-        Ok(board) => board
-            .uart()
-            .expect("never")
-            .within(secs(600))
-            .wait()
-            .unwrap_err(),
-        Err(error) => error,
-    };
-    assert!(
-        since.elapsed() < AT_ONCE,
-        "after {:?}: {error}",
-        since.elapsed()
+/// A board whose memory holds `image`, at the address that it starts from.
+fn board_with(engine: BackendKind, directory: &Path, image: &[u8]) -> TargetBuilder {
+    let file = directory.join("image.bin");
+    std::fs::write(&file, image).unwrap();
+    let description = directory.join("target.yaml");
+    let text = format!(
+        "platform: platforms/boards/stm32f4_discovery-kit.repl\nuart: sysbus.usart2\n\
+         qemu: {{machine: netduinoplus2, serial: 1}}\nload_address: 0x08000000\nfirmware: {file:?}\n"
     );
-    assert!(error.to_string().contains("Lockup"), "{error}");
+    std::fs::write(&description, text).unwrap();
+    VirtualTarget::from_yaml(&description).backend(engine)
 }
 
 /// Boots on an emulator that `script` plays; the error. Nothing may be left.
@@ -145,6 +185,10 @@ fn a_qemu_that_fails_is_named() {
             "echo 'who are you' >&3; exec sleep 600",
             "QEMU sent something unexpected while starting QEMU: who are you",
         ),
+        (
+            "head -c 2000000 /dev/zero >&3; exec sleep 600",
+            "QEMU sent something unexpected while starting QEMU: a line of more than 1048576 bytes",
+        ),
         ("exec sleep 600", late),
         ("kill -STOP $$", late),
         ("exec 3>&- 3<&- 4>&- 4<&-; exec sleep 600", late),
@@ -153,6 +197,21 @@ fn a_qemu_that_fails_is_named() {
         let error = refused(BackendKind::Qemu, script, |_| ());
         assert!(error.contains(expected), "{script}: {error}");
     }
+}
+
+#[test]
+fn a_renode_whose_line_has_no_end_is_named() {
+    let error = refused(
+        BackendKind::Renode,
+        "head -c 2000000 /dev/zero; exec sleep 600",
+        |_| (),
+    );
+    assert!(
+        error.contains(
+            "Renode sent something unexpected while starting Renode: a line of more than 1048576 bytes"
+        ),
+        "{error}"
+    );
 }
 
 #[test]

@@ -152,6 +152,7 @@ fn replay(name: &str) -> (String, Vec<(String, Verdict)>) {
                         Some(Turn::Ready(said)) => banner = said,
                         Some(Turn::Settled(verdict)) => settled.push(verdict),
                         Some(Turn::Stray(line)) => panic!("{name}: a stray line {line:?}"),
+                        Some(Turn::Overlong) => panic!("{name}: a line without an end"),
                     }
                 }
             }

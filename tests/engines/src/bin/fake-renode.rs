@@ -15,6 +15,7 @@
 //! | `taken:N` | says of the first N ports that somebody else has them |
 //! | `garble:N` | loses a character of command N |
 //! | `exit@STEP`, `die@…`, `kill@…`, `stop@…`, `hang@…` | as their names say; `stop` by SIGSTOP |
+//! | `halt@send`, `halt@wait` | its processor halts |
 //! | `close@STEP` | closes its output, and lives on |
 //! | `garbage@STEP` | says something else than the answer |
 //! | `cutP@STEP` | says P per cent of the answer, closes its output, and lives on |
@@ -58,6 +59,7 @@ struct Renode {
     /// The UART's socket, until somebody connects to it.
     socket: Option<TcpListener>,
     ports: usize,
+    log: Option<File>,
     started: Option<Instant>,
     /// The firmware starts anew with the next `start`.
     was_reset: bool,
@@ -98,6 +100,7 @@ impl Renode {
             uart: None,
             socket: None,
             ports: 0,
+            log: None,
             started: None,
             was_reset: true,
         }
@@ -285,7 +288,11 @@ impl Renode {
                 self.say("logLevel\r\r\nsets logging level for backends.\r\n\r\r\n\r");
                 return Done::Badly;
             }
-            ("logFile" | "logLevel" | "macro" | "connector", _) => {}
+            ("logFile", _) => {
+                let path = rest.trim_start_matches('@').trim_end_matches(" true");
+                self.log = File::create(path).ok();
+            }
+            ("logLevel" | "macro" | "connector", _) => {}
             ("Save", path) if path.starts_with("@/no/") => return Done::Fatally,
             ("machine" | "sysbus", _) if self.machine.is_none() => {
                 self.complain(&format!("No such command or device: {word}"));
@@ -373,6 +380,7 @@ impl Renode {
             return;
         };
         let cue = self.cue.clone();
+        let log = self.log.as_ref().and_then(|log| log.try_clone().ok());
         std::thread::spawn(move || {
             let mut line = Vec::new();
             let mut byte = [0];
@@ -391,6 +399,9 @@ impl Renode {
                     };
                     if let Some(begin) = begin {
                         let _ = uart.write_all(begin.as_bytes());
+                        if let Some(log) = log.as_ref().filter(|_| fault == "halt") {
+                            halt(log);
+                        }
                         end(fault);
                         return;
                     }
@@ -410,6 +421,15 @@ impl Renode {
             }
         });
     }
+}
+
+/// Writes down that the processor has run into nowhere.
+fn halt(mut log: &File) {
+    let reason = "Trying to execute code outside RAM or ROM at 0x00000000.";
+    let _ = writeln!(
+        log,
+        "21:58:41.6190 [ERROR] cpu: CPU abort [PC=0x0]: {reason}"
+    );
 }
 
 /// Ends this process, or stops it; returns if it only says nothing more.

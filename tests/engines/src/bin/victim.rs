@@ -134,6 +134,14 @@ fn end(engine: BackendKind, ending: &str) -> Result<()> {
             drop(board);
             nothing_is_left();
         }
+        "drop-held" => {
+            // It holds what the board consists of, and still the board goes.
+            let held = board.reset();
+            ready();
+            drop(board);
+            nothing_is_left();
+            drop(held);
+        }
         "drop-stopped" => {
             for emulator in emulators() {
                 // Only the leader's number is also its group's.
