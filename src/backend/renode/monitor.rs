@@ -80,23 +80,40 @@ pub(super) struct Reply {
 }
 
 impl Monitor {
-    /// A client, Renode's greeting, and the task that reads to the end of `from_renode`.
+    /// A client, Renode's greeting, and the task that reads to the end of what comes
+    /// from Renode. `streams`, from it and to it, may be long in coming, or never come.
     ///
     /// Must be called on the I/O thread.
-    pub(super) fn new(
-        from_renode: impl AsyncRead + Unpin + Send + 'static,
-        to_renode: impl AsyncWrite + Unpin + Send + 'static,
+    pub(super) fn new<R, W>(
+        dialogue: Dialogue,
+        streams: impl Future<Output = Option<(R, W)>> + Send + 'static,
         last_words: LastWords,
         written_down: OutputTail,
-    ) -> (Self, Greeting, impl Future<Output = ()> + Send + 'static) {
+    ) -> (Self, Greeting, impl Future<Output = ()> + Send + 'static)
+    where
+        R: AsyncRead + Unpin + Send + 'static,
+        W: AsyncWrite + Unpin + Send + 'static,
+    {
+        let state = State {
+            dialogue,
+            ..State::default()
+        };
         let shared = Arc::new(Shared {
-            state: Mutex::default(),
+            state: Mutex::new(state),
             written_down,
         });
         let (greeted, greeting) = oneshot::channel();
         let (sender, lines) = mpsc::unbounded_channel();
-        tokio::spawn(write(to_renode, lines));
-        let reading = read(from_renode, Arc::clone(&shared), greeted, last_words);
+        let reader = Arc::clone(&shared);
+        let reading = async move {
+            if let Some((from_renode, to_renode)) = streams.await {
+                tokio::spawn(write(to_renode, lines));
+                read(from_renode, &reader, greeted, last_words).await;
+            }
+            let mut state = reader.lock();
+            state.closed = true;
+            state.waiting.clear();
+        };
         let monitor = Self {
             shared,
             to_renode: sender,
@@ -173,7 +190,7 @@ async fn write(mut to_renode: impl AsyncWrite + Unpin, mut lines: mpsc::Unbounde
 
 async fn read(
     mut from_renode: impl AsyncRead + Unpin,
-    shared: Arc<Shared>,
+    shared: &Shared,
     greeted: oneshot::Sender<String>,
     mut last_words: LastWords,
 ) {
@@ -212,9 +229,6 @@ async fn read(
             }
         }
     }
-    let mut state = shared.lock();
-    state.closed = true;
-    state.waiting.clear();
 }
 
 fn settle(waiting: Waiting, verdict: Verdict) {
@@ -261,8 +275,9 @@ mod tests {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let (from_renode, to_renode) = tokio::io::split(ours);
         let words = LastWords::new(OutputTail::default());
-        let (monitor, greeting, reading) =
-            Monitor::new(from_renode, to_renode, words, OutputTail::default());
+        let streams = std::future::ready(Some((from_renode, to_renode)));
+        let log = OutputTail::default();
+        let (monitor, greeting, reading) = Monitor::new(Dialogue::default(), streams, words, log);
         tokio::spawn(reading);
         let (heard, says) = tokio::io::split(theirs);
         let heard = BufReader::new(heard);

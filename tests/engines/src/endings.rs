@@ -142,6 +142,8 @@ pub struct Victim {
     stdin: ChildStdin,
     tmp: tempfile::TempDir,
     launcher: tempfile::TempDir,
+    /// Whether its emulator waits for connections.
+    listens: bool,
 }
 
 impl Victim {
@@ -176,6 +178,7 @@ impl Victim {
             stdin,
             tmp,
             launcher,
+            listens: player == Player::RenodeOverTelnet,
         }
     }
 
@@ -237,7 +240,7 @@ impl Victim {
         {
             return Err(format!("it ended with {status}: {}", self.said()));
         }
-        if sockets > 0 {
+        if (sockets > 0) != self.listens {
             return Err(format!("{sockets} listening sockets"));
         }
         Ok(Ended { status, after })
