@@ -125,8 +125,12 @@ fn description(field: &str, value: &Value) -> String {
         .split('.')
         .fold(&mut description, |at, key| &mut at[key]);
     *place = value.clone();
-    // JSON is YAML.
-    description.to_string()
+    // JSON is YAML, but for line ends beyond ASCII.
+    let escaped = |c: char| match c.is_ascii() {
+        true => c.to_string(),
+        false => format!("\\u{:04x}", u32::from(c)),
+    };
+    description.to_string().chars().map(escaped).collect()
 }
 
 fn boot(engine: BackendKind, field: &str, value: &Value) -> Result<VirtualTarget> {
