@@ -272,12 +272,16 @@ mod tests {
     }
 
     fn played() -> (Monitor, Greeting, Played) {
+        played_from(Dialogue::default())
+    }
+
+    fn played_from(dialogue: Dialogue) -> (Monitor, Greeting, Played) {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let (from_renode, to_renode) = tokio::io::split(ours);
         let words = LastWords::new(OutputTail::default());
         let streams = std::future::ready(Some((from_renode, to_renode)));
         let log = OutputTail::default();
-        let (monitor, greeting, reading) = Monitor::new(Dialogue::default(), streams, words, log);
+        let (monitor, greeting, reading) = Monitor::new(dialogue, streams, words, log);
         tokio::spawn(reading);
         let (heard, says) = tokio::io::split(theirs);
         let heard = BufReader::new(heard);
@@ -344,6 +348,18 @@ mod tests {
         let echo = renode.hears().await;
         renode.says(&format!("{echo}vt-000001\r\r\n{PROMPT}")).await;
         assert_eq!(reply.within(LIMIT).await, Ok(Answer::default()));
+    }
+
+    #[tokio::test]
+    async fn what_was_said_to_an_earlier_client_is_no_answer() {
+        let (monitor, greeting, mut renode) = played_from(Dialogue::joined());
+        let reply = monitor.send(&command("a"));
+        let echo = renode.hears().await;
+        let earlier = format!("GET /\n\r\x1b[;031mNo such command: GET\r\n\x1b[0m{PROMPT}");
+        renode.says(&earlier.repeat(2)).await;
+        renode.says(&format!("{echo}vt-000001\r\r\n{PROMPT}")).await;
+        assert_eq!(reply.within(LIMIT).await, Ok(Answer::default()));
+        assert!(!greeting.await.unwrap().contains("version"));
     }
 
     #[tokio::test]

@@ -121,6 +121,11 @@ fn description(field: &str, value: &Value) -> String {
         "qemu": {"machine": "netduinoplus2", "serial": 1},
         "timeouts": {},
     });
+    if field.starts_with("uarts") {
+        for other in ["uart", "qemu"] {
+            description.as_object_mut().unwrap().remove(other);
+        }
+    }
     let place = field
         .split('.')
         .fold(&mut description, |at, key| &mut at[key]);
@@ -144,10 +149,11 @@ fn boot(engine: BackendKind, field: &str, value: &Value) -> Result<VirtualTarget
 
 #[test]
 fn refused_before_anything_starts() {
-    const FIELDS: [&str; 17] = [
+    const FIELDS: [&str; 18] = [
         "backend",
         "platform",
         "uart",
+        "uarts.console",
         "machine_name",
         "load_command",
         "load_address",
@@ -190,6 +196,12 @@ fn refused_before_anything_starts() {
                     }
                 }
             }
+        }
+    }
+    for input in cage.inputs() {
+        let uarts = json!({ input.as_str(): "sysbus.usart2" });
+        if TargetConfig::from_yaml_str(&description("uarts", &uarts), root()).is_ok() {
+            accepted.push(format!("uarts: a name {input:?}"));
         }
     }
     assert!(accepted.is_empty(), "accepted:\n{}", accepted.join("\n"));
