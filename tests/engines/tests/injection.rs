@@ -10,7 +10,7 @@ use virtual_target::config::{BackendKind, TargetConfig};
 use virtual_target::{Result, VirtualTarget};
 
 /// `CANARY` is the file that the input would make, `SCRIPT` a script that makes it.
-const INPUTS: [&str; 46] = [
+const INPUTS: [&str; 54] = [
     // Several commands in one.
     "x; logFile @CANARY",
     "x;logFile @CANARY;",
@@ -63,6 +63,15 @@ const INPUTS: [&str; 46] = [
     "x\u{10a}logFile @CANARY",
     "\u{202e}YRANAC@ eliFgol ;x",
     "@CANARY",
+    // One bad letter each, and what would end Renode.
+    "x;quit",
+    "x\nquit",
+    "`quit`",
+    "x\"y",
+    "x$y",
+    "x#y",
+    "x@y",
+    "x,y",
 ];
 
 /// Where the inputs' files would be, and the script.
