@@ -169,8 +169,8 @@ fn two_boards_at_once() -> Result<()> {
         let (first, second) = (first.join().unwrap()?, second.join().unwrap()?);
         for (board, word) in [(&first, "one"), (&second, "two")] {
             board.uart().expect("> ").wait()?;
-            board.uart().send_line(&format!("echo {word}")).wait()?;
-            board.uart().expect_line(&format!("re:^{word}$")).wait()?;
+            board.uart().send_line(format!("echo {word}")).wait()?;
+            board.uart().expect_line(format!("re:^{word}$")).wait()?;
         }
         first.reset().wait()?;
         first.uart().expect_line("Hello from").wait()?;
