@@ -9,7 +9,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use virtual_target::VirtualTarget;
 use virtual_target::config::{
-    BackendKind, LineEnding, LoadCommand, Platform, TargetConfig, Timeouts, UartTransport,
+    BackendKind, Control, LineEnding, LoadCommand, Platform, TargetConfig, Timeouts, UartTransport,
 };
 
 const LEAST: &str = "platform: platforms/boards/b.repl\nuart: sysbus.uart0\n";
@@ -44,6 +44,7 @@ fn the_least_that_renode_needs() {
     assert_eq!(config.machine_name, "machine-0");
     assert_eq!(config.uart_transport, UartTransport::Pty);
     assert!(config.extra_commands.is_empty());
+    assert_eq!(config.control, Control::Console);
     assert!(!config.allow_raw_monitor);
     assert_eq!(config.firmware, None);
     assert_eq!(config.load_command, None);
@@ -67,6 +68,8 @@ uart_transport: socket
 extra_commands:
   - sysbus WriteDoubleWord 0x40090030 0x0301
   - 'echo "a; b"'
+control: telnet
+monitor_port: 4444
 allow_raw_monitor: true
 firmware: build/Zürich; "fw" $x.elf
 load_command: sysbus LoadBinary
@@ -86,6 +89,7 @@ strip_ansi: false
         config.extra_commands,
         ["sysbus WriteDoubleWord 0x40090030 0x0301", r#"echo "a; b""#]
     );
+    assert_eq!(config.control, Control::Telnet { port: Some(4444) });
     assert!(config.allow_raw_monitor);
     assert!(
         config
@@ -237,7 +241,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "platfrom: a\n",
-        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart, uarts, uart_transport, machine_name, extra_commands, allow_raw_monitor, firmware, load_command, load_address, qemu, timeouts, line_ending, prompt, forbid, strip_ansi, machines, uart_hubs)",
+        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart, uarts, uart_transport, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, qemu, timeouts, line_ending, prompt, forbid, strip_ansi, machines, uart_hubs)",
     ),
     (
         "uart: a\nqemu:\n  machine: b\n  serail: 1\n",
@@ -398,6 +402,26 @@ const BAD_VALUES: &[(&str, &str)] = &[
     (
         "timeouts: {exepct: 1s}",
         "<yaml>:3:12: timeouts.exepct: unknown field; did you mean `expect`? (known: expect, boot, command)",
+    ),
+    (
+        "control: telnett",
+        r#"<yaml>:3:1: control: unknown value "telnett"; did you mean `telnet`? (known: console, telnet)"#,
+    ),
+    (
+        "monitor_port: 4444",
+        "<yaml>:3:1: monitor_port: there is a port only with `control: telnet`: add that, or remove the port",
+    ),
+    (
+        "control: telnet\nmonitor_port: 0",
+        "<yaml>:4:1: monitor_port: 0 is out of range: ports are counted from 1 to 65535",
+    ),
+    (
+        "control: telnet\nmonitor_port: 65536",
+        "<yaml>:4:1: monitor_port: 65536 is out of range: ports are counted from 1 to 65535",
+    ),
+    (
+        "control: telnet\nmonitor_port: '4444; quit'",
+        r#"<yaml>:4:1: monitor_port: invalid type: string "4444; quit", expected a whole number"#,
     ),
     (
         r#"line_ending: "\r\n""#,
@@ -653,15 +677,15 @@ const BAD_BOARDS: &[(&str, &str)] = &[
     ),
     (
         "platform: boards/b.repl\nuart: a",
-        r#"<yaml>:1:1: platform: there is no file `/nowhere/boards/b.repl`, and "boards/b.repl" does not begin with `platforms/` as the platforms that come with Renode do"#,
+        r#"<yaml>:1:1: platform: there is no file "/nowhere/boards/b.repl", and "boards/b.repl" does not begin with `platforms/` as the platforms that come with Renode do"#,
     ),
     (
         "platform: platforms/b.repl;quit\nuart: a",
-        "<yaml>:1:1: platform: there is no file `/nowhere/platforms/b.repl;quit`, and no platform that comes with Renode has ';' in its path",
+        r#"<yaml>:1:1: platform: there is no file "/nowhere/platforms/b.repl;quit", and no platform that comes with Renode has ';' in its path"#,
     ),
     (
         "platform: platforms/../b.repl\nuart: a",
-        r#"<yaml>:1:1: platform: there is no file `/nowhere/platforms/../b.repl`, and "platforms/../b.repl" is not the plain path of a platform that comes with Renode, such as `platforms/boards/stm32f4_discovery-kit.repl`"#,
+        r#"<yaml>:1:1: platform: there is no file "/nowhere/platforms/../b.repl", and "platforms/../b.repl" is not the plain path of a platform that comes with Renode, such as `platforms/boards/stm32f4_discovery-kit.repl`"#,
     ),
 ];
 

@@ -197,6 +197,30 @@ pub enum EmulatorError {
         /// The time it had.
         limit: Duration,
     },
+    /// Another process has the TCP port of the emulator's monitor.
+    #[error(
+        "{kind} cannot have port {port} for its monitor, because another process has it; \
+         give `monitor_port` another value, or leave it out to have a free one chosen"
+    )]
+    PortTaken {
+        /// The kind of emulator.
+        kind: EngineKind,
+        /// The port.
+        port: u16,
+    },
+    /// The emulator's monitor cannot be reached over TCP, though it listens.
+    #[error(
+        "{kind} listens on port {port} for its monitor, but cannot be reached there: {why}; \
+         use `control: console` if this goes on"
+    )]
+    Unreachable {
+        /// The kind of emulator.
+        kind: EngineKind,
+        /// The port.
+        port: u16,
+        /// What was seen.
+        why: String,
+    },
     /// This version of the emulator cannot be used.
     #[error("{program:?} is {kind} {version}, which is too old; {advice}")]
     TooOld {

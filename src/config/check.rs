@@ -11,8 +11,8 @@ use super::error::Problem;
 use super::machines::machines;
 use super::raw::{Named, Raw, RawQemu, RawTimeouts};
 use super::{
-    BackendKind, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig, Source, TargetConfig,
-    Timeouts, UartConfig, UartTransport, values,
+    BackendKind, Control, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig, Source,
+    TargetConfig, Timeouts, UartConfig, UartTransport, values,
 };
 
 const DEFAULT_MACHINE_NAME: &str = "machine-0";
@@ -34,6 +34,11 @@ const LOAD_COMMANDS: [(&str, LoadCommand); 5] = [
 const UART_TRANSPORTS: [(&str, UartTransport); 2] = [
     ("pty", UartTransport::Pty),
     ("socket", UartTransport::Socket),
+];
+
+const CONTROLS: [(&str, Control); 2] = [
+    ("console", Control::Console),
+    ("telnet", Control::Telnet { port: None }),
 ];
 
 const LINE_ENDINGS: [(&str, LineEnding); 3] = [
@@ -71,6 +76,7 @@ pub(super) fn check(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetC
             raw.extra_commands.as_deref(),
             values::monitor_command,
         )?,
+        control: control(raw.control.as_deref(), raw.monitor_port)?,
         allow_raw_monitor: raw.allow_raw_monitor.unwrap_or(false),
         firmware: given("firmware", &raw.firmware, |path| firmware(path, base_dir))?,
         load_command,
@@ -119,6 +125,19 @@ pub(super) fn each(
             check(value).map_err(|message| Problem::new(format!("{field}[{index}]"), message))
         })
         .collect()
+}
+
+fn control(word: Option<&str>, port: Option<i64>) -> Result<Control, Problem> {
+    let control = given("control", &word, |word| values::choice(word, &CONTROLS))?;
+    let port = given("monitor_port", &port, |&port| values::port(port))?;
+    match (control.unwrap_or(Control::Console), port) {
+        (Control::Telnet { .. }, port) => Ok(Control::Telnet { port }),
+        (Control::Console, None) => Ok(Control::Console),
+        (Control::Console, Some(_)) => Err(Problem::new(
+            "monitor_port",
+            "there is a port only with `control: telnet`: add that, or remove the port",
+        )),
+    }
 }
 
 /// How firmware is loaded, and where to.
@@ -242,7 +261,7 @@ fn platform(name: &str, base_dir: &Path) -> Result<Platform, String> {
     if file.is_dir() {
         return Err(format!("{name:?} is a directory: name a `.repl` file"));
     }
-    let not_a_file = |why: String| format!("there is no file `{}`, and {why}", file.display());
+    let not_a_file = |why: String| format!("there is no file {file:?}, and {why}");
     if name.starts_with("platforms/") {
         return values::built_in_platform(name)
             .map(Platform::BuiltIn)

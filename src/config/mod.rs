@@ -60,6 +60,9 @@ pub struct TargetConfig {
     /// `sysbus.cpu0 VectorTableOffset 0x00400000`) are run again at every reset,
     /// which would undo them. QEMU has none.
     pub extra_commands: Vec<String>,
+    /// `control`, `monitor_port`: the way to Renode's monitor. Default `console`. QEMU
+    /// has none.
+    pub control: Control,
     /// `allow_raw_monitor`: whether tests may send monitor commands of their
     /// own; these can read and write files of the host. Default `false`.
     pub allow_raw_monitor: bool,
@@ -208,6 +211,26 @@ pub enum BackendKind {
     Qemu,
     /// Renode where it is installed, else QEMU.
     Auto,
+}
+
+/// The way to Renode's monitor.
+///
+/// # Security
+/// With [`Telnet`](Self::Telnet), Renode listens on every interface of this host, not
+/// only on the loopback, and asks nobody for a password: whoever reaches the port while
+/// the board is on can have Renode read and write files and run programs as this user.
+/// Use it only where the network is trusted or a firewall is in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// `console`: the emulator's own standard input and output. Nothing listens.
+    Console,
+    /// `telnet`: a TCP port of this host; see [Security](Self#security).
+    Telnet {
+        /// `monitor_port`: the port, or `None` for a free one. Renode starts anew on
+        /// another if somebody else takes the one that was chosen; one that is
+        /// given has to be free.
+        port: Option<u16>,
+    },
 }
 
 /// How Renode loads a firmware image.

@@ -23,6 +23,8 @@ pub(super) struct Raw {
     pub(super) uart_transport: Option<String>,
     pub(super) machine_name: Option<String>,
     pub(super) extra_commands: Option<Vec<String>>,
+    pub(super) control: Option<String>,
+    pub(super) monitor_port: Option<i64>,
     pub(super) allow_raw_monitor: Option<bool>,
     pub(super) firmware: Option<String>,
     pub(super) load_command: Option<String>,

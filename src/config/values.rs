@@ -112,6 +112,16 @@ pub(super) fn serial_index(index: i64) -> Result<u8, String> {
     }
 }
 
+/// A TCP port.
+pub(super) fn port(port: i64) -> Result<u16, String> {
+    match u16::try_from(port) {
+        Ok(port) if port > 0 => Ok(port),
+        _ => Err(format!(
+            "{port} is out of range: ports are counted from 1 to 65535"
+        )),
+    }
+}
+
 /// A line for Renode's monitor, which takes printable ASCII only.
 pub(super) fn monitor_command(command: &str) -> Result<String, String> {
     if command.trim().is_empty() {

@@ -153,6 +153,11 @@ impl Command {
         Ok(Self(text.to_owned()))
     }
 
+    /// What Renode says of itself when it starts.
+    pub(super) fn version() -> Self {
+        Self("version".to_owned())
+    }
+
     /// Writes Renode's log to `file`, each line at once.
     pub(super) fn log_to(file: &PlainPath) -> Self {
         Self(format!("logFile {} true", file.token()))

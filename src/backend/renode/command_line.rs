@@ -3,11 +3,17 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-/// No window, the monitor on standard input and output, the log elsewhere.
-pub(super) fn arguments() -> Vec<OsString> {
-    ["--disable-xwt", "--console", "--hide-log"]
-        .map(OsString::from)
-        .to_vec()
+/// No window; the monitor on standard input and output and the log elsewhere, or the
+/// monitor on a TCP port and the log on standard output, where it says when that is open.
+pub(super) fn arguments(monitor_port: Option<u16>) -> Vec<OsString> {
+    match monitor_port {
+        None => ["--disable-xwt", "--console", "--hide-log"]
+            .map(OsString::from)
+            .to_vec(),
+        Some(port) => ["--disable-xwt", "--port", &port.to_string()]
+            .map(OsString::from)
+            .to_vec(),
+    }
 }
 
 /// What Renode's launcher, Mono and .NET need of the environment of the test.

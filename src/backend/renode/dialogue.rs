@@ -63,6 +63,9 @@ pub(super) struct Dialogue {
     screen: Screen,
     state: State,
     sent: u64,
+    /// Whether somebody else may have been spoken to before: up to our first echo,
+    /// prompts and lines are about that.
+    joining: bool,
     /// The commands without an answer yet.
     open: VecDeque<Open>,
 }
@@ -91,6 +94,14 @@ impl Default for State {
 }
 
 impl Dialogue {
+    /// One that others may have begun.
+    pub(super) fn joined() -> Self {
+        Self {
+            joining: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes down that `command` is to be sent; the line to write, with its end.
     pub(super) fn send(&mut self, command: &str) -> String {
         self.sent += 1;
@@ -131,10 +142,11 @@ impl Dialogue {
                 if let Some(open) = self.open.front()
                     && line.text.ends_with(&open.line)
                 {
+                    self.joining = false;
                     self.state = State::Running(Vec::new());
                     return None;
                 }
-                if line.text.is_empty() {
+                if line.text.is_empty() || self.joining {
                     return None;
                 }
                 *stray = Some(line.text.clone());
@@ -152,6 +164,7 @@ impl Dialogue {
                 let open = self.open.pop_front()?;
                 Some(Turn::Settled(verdict(output, &open.nonce)))
             }
+            State::Idle { .. } if self.joining => None,
             State::Idle { stray } => {
                 let echoed = stray?;
                 self.open.pop_front()?;

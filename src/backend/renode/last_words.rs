@@ -4,6 +4,7 @@
 //! push out what they are about. Knows nothing of commands.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::screen::{Event, Screen};
 use crate::backend::OutputTail;
@@ -13,18 +14,29 @@ use crate::backend::OutputTail;
 pub(super) struct LastWords {
     output: OutputTail,
     screen: Screen,
+    listener: Option<UnboundedSender<String>>,
 }
 
 impl LastWords {
     pub(super) fn new(output: OutputTail) -> Self {
-        let screen = Screen::default();
-        Self { output, screen }
+        Self {
+            output,
+            screen: Screen::default(),
+            listener: None,
+        }
+    }
+
+    /// Tells `listener` of every line, as long as it listens.
+    pub(super) fn told_to(mut self, listener: UnboundedSender<String>) -> Self {
+        self.listener = Some(listener);
+        self
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             if let Some(Event::Line(line)) = self.screen.push(byte) {
                 self.keep(&line.text);
+                self.listener.take_if(|it| it.send(line.text).is_err());
             }
         }
     }

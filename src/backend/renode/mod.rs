@@ -1,8 +1,9 @@
-//! Renode as the engine: one process per power-on, driven over its console.
+//! Renode as the engine: one process per power-on, driven over its monitor.
 //!
 //! The monitor travels over the process's standard input and output: there is no
-//! port to race for, nothing listens, and Renode ends when its input does. The
-//! UARTs are pseudo-terminals whose other ends are taken before the board runs.
+//! port to race for, nothing listens, and Renode ends when its input does. On demand
+//! it goes over TCP instead. The UARTs are pseudo-terminals whose other ends are taken
+//! before the board runs.
 //!
 //! Loading, reset, hot flash and a reset that the guest asks for are one thing:
 //! Renode's `reset` macro, which puts back the firmware, and the registers that the
@@ -15,15 +16,18 @@ mod dialogue;
 mod growth;
 mod halt;
 mod last_words;
+mod link;
 mod log_file;
 mod monitor;
 mod platform;
+mod port;
 mod processor;
 mod program;
 mod pty;
 mod screen;
 mod session;
 mod socket;
+mod telnet;
 mod terminal;
 
 use std::ops::RangeInclusive;
@@ -33,7 +37,9 @@ use std::sync::Arc;
 use super::{
     Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, LogText, Outcome, qemu,
 };
-use crate::config::{ConfigError, LoadCommand, MachineConfig, Platform, TargetConfig, UartHub};
+use crate::config::{
+    ConfigError, Control, LoadCommand, MachineConfig, Platform, TargetConfig, UartHub,
+};
 use crate::custody::Custody;
 use crate::firmware::{self, Firmware, Format};
 use crate::runtime::Clock;
@@ -54,6 +60,10 @@ const MAIN: usize = 0;
 const SETTING_UP: &str = "setting up the board";
 const LOADING: &str = "loading the firmware";
 const RESETTING: &str = "resetting the board";
+
+/// How often a port is chosen for a monitor before it is given up: each was free, and
+/// taken by somebody else before Renode came to it.
+const PORTS: usize = 3;
 
 /// How fast bytes go to the guest, in its own time: as over the usual console
 /// line, 115200 baud. What Renode is given faster than the guest runs waits inside
@@ -111,20 +121,11 @@ impl Renode {
     }
 
     async fn start(&mut self, firmware: &[Option<Firmware>]) -> Result<(), EmulatorError> {
-        let limit = self.config.timeouts.command;
-        let ports = Ports::all(self.machines.iter().map(|machine| &machine.ports));
-        let (session, greeting) = Session::start(
-            &self.program,
-            &self.custody,
-            ports.clone(),
-            &self.logs,
-            limit,
-        )?;
         self.runs = false;
-        let session = self.session.insert(session);
-        self.version = Some(session.greeted(greeting).await?);
+        self.version = Some(self.launch().await?);
         self.set_up().await?;
         self.extra_commands().await?;
+        let ports = self.ports();
         if let Some(session) = &mut self.session {
             session.watch_processors(ports);
         }
@@ -137,6 +138,38 @@ impl Renode {
             self.let_go();
         }
         Ok(())
+    }
+
+    /// The UARTs of all machines.
+    fn ports(&self) -> Ports {
+        Ports::all(self.machines.iter().map(|machine| &machine.ports))
+    }
+
+    /// Starts Renode; its version. Begins again where somebody else was quicker to take
+    /// the port that was chosen for it.
+    async fn launch(&mut self) -> Result<String, EmulatorError> {
+        let control = self.config.control;
+        let chosen = control == Control::Telnet { port: None };
+        let mut attempt = 1;
+        loop {
+            let (session, arrival) = Session::start(
+                &self.program,
+                &self.custody,
+                self.ports(),
+                &self.logs,
+                self.config.timeouts.command,
+                control,
+            )?;
+            let session = self.session.insert(session);
+            match session.greeted(arrival).await {
+                Err(EmulatorError::PortTaken { port, .. }) if chosen && attempt < PORTS => {
+                    tracing::warn!("port {port} was taken before Renode could have it");
+                    attempt += 1;
+                    self.power_off().await;
+                }
+                greeted => return greeted,
+            }
+        }
     }
 
     /// The machines, their UARTs and the lines between them, up to where the user's

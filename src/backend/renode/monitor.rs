@@ -83,23 +83,38 @@ pub(super) struct Reply {
 }
 
 impl Monitor {
-    /// A client, Renode's greeting, and the task that reads to the end of `from_renode`.
+    /// A client, Renode's greeting, and the task that reads to the end of what comes
+    /// from Renode. `streams`, from it and to it, may be long in coming, or never come.
     ///
     /// Must be called on the I/O thread.
-    pub(super) fn new(
-        from_renode: impl AsyncRead + Unpin + Send + 'static,
-        to_renode: impl AsyncWrite + Unpin + Send + 'static,
+    pub(super) fn new<R, W>(
+        dialogue: Dialogue,
+        streams: impl Future<Output = Option<(R, W)>> + Send + 'static,
         last_words: LastWords,
         written_down: OutputTail,
-    ) -> (Self, Greeting, impl Future<Output = ()> + Send + 'static) {
+    ) -> (Self, Greeting, impl Future<Output = ()> + Send + 'static)
+    where
+        R: AsyncRead + Unpin + Send + 'static,
+        W: AsyncWrite + Unpin + Send + 'static,
+    {
+        let state = State {
+            dialogue,
+            ..State::default()
+        };
         let shared = Arc::new(Shared {
-            state: Mutex::default(),
+            state: Mutex::new(state),
             written_down,
         });
         let (greeted, greeting) = oneshot::channel();
         let (sender, lines) = mpsc::unbounded_channel();
-        tokio::spawn(write(to_renode, lines));
-        let reading = read(from_renode, Arc::clone(&shared), greeted, last_words);
+        let reader = Arc::clone(&shared);
+        let reading = async move {
+            if let Some((from_renode, to_renode)) = streams.await {
+                tokio::spawn(write(to_renode, lines));
+                read(from_renode, &reader, greeted, last_words).await;
+            }
+            reader.lock().close();
+        };
         let monitor = Self {
             shared,
             to_renode: sender,
@@ -181,7 +196,7 @@ async fn write(mut to_renode: impl AsyncWrite + Unpin, mut lines: mpsc::Unbounde
 
 async fn read(
     mut from_renode: impl AsyncRead + Unpin,
-    shared: Arc<Shared>,
+    shared: &Shared,
     greeted: oneshot::Sender<String>,
     mut last_words: LastWords,
 ) {
@@ -225,7 +240,6 @@ async fn read(
             }
         }
     }
-    shared.lock().close();
 }
 
 impl State {
@@ -277,11 +291,16 @@ mod tests {
     }
 
     fn played() -> (Monitor, Greeting, Played) {
+        played_from(Dialogue::default())
+    }
+
+    fn played_from(dialogue: Dialogue) -> (Monitor, Greeting, Played) {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let (from_renode, to_renode) = tokio::io::split(ours);
         let words = LastWords::new(OutputTail::default());
-        let (monitor, greeting, reading) =
-            Monitor::new(from_renode, to_renode, words, OutputTail::default());
+        let streams = std::future::ready(Some((from_renode, to_renode)));
+        let log = OutputTail::default();
+        let (monitor, greeting, reading) = Monitor::new(dialogue, streams, words, log);
         tokio::spawn(reading);
         let (heard, says) = tokio::io::split(theirs);
         let heard = BufReader::new(heard);
@@ -359,6 +378,18 @@ mod tests {
         assert!(greeting.await.is_err());
         let nonsense = monitor.nonsense().unwrap();
         assert_eq!(nonsense, "a line of more than 1048576 bytes");
+    }
+
+    #[tokio::test]
+    async fn what_was_said_to_an_earlier_client_is_no_answer() {
+        let (monitor, greeting, mut renode) = played_from(Dialogue::joined());
+        let reply = monitor.send(&command("a"));
+        let echo = renode.hears().await;
+        let earlier = format!("GET /\n\r\x1b[;031mNo such command: GET\r\n\x1b[0m{PROMPT}");
+        renode.says(&earlier.repeat(2)).await;
+        renode.says(&format!("{echo}vt-000001\r\r\n{PROMPT}")).await;
+        assert_eq!(reply.within(LIMIT).await, Ok(Answer::default()));
+        assert!(!greeting.await.unwrap().contains("version"));
     }
 
     #[tokio::test]

@@ -13,15 +13,18 @@ use tokio::task::JoinSet;
 use super::command::{Command, NotPlain, PlainPath};
 use super::dialogue::{Answer, Refusal};
 use super::last_words::LastWords;
+use super::link::{Arrival, Joining, Link};
 use super::log_file::LogFile;
-use super::monitor::{Greeting, Monitor, MonitorError, Reply};
-use super::{KIND, command_line, halt, program};
+use super::monitor::{Monitor, MonitorError, Reply};
+use super::{KIND, command_line, halt, port, program};
 use crate::backend::emulator::Emulator;
 use crate::backend::{EmulatorDeath, EmulatorError, OutputTail};
+use crate::config::Control;
 use crate::custody::{Custody, Launch, PrivateDir};
 use crate::uart::Ports;
 
 const STARTING: &str = "starting Renode";
+const OPENING: &str = "opening the port of Renode's monitor";
 
 /// What is written down of one Renode after the other.
 #[derive(Debug, Default)]
@@ -43,22 +46,31 @@ pub(super) struct Session {
     output: OutputTail,
     /// Tells of halted processors as long as it is there.
     halts: JoinSet<()>,
+    /// What has come from the monitor.
+    said: OutputTail,
     /// The time each command has, and Renode to become ready.
     limit: Duration,
 }
 
 impl Session {
-    /// Starts `program`; what it says of itself comes when it is ready.
+    /// Starts `program`, with its monitor where `control` says; it is ready when it has
+    /// [`greeted`](Self::greeted).
     pub(super) fn start(
         program: &Path,
         custody: &Custody,
         ports: Ports,
         logs: &Logs,
         limit: Duration,
-    ) -> Result<(Self, Greeting), EmulatorError> {
+        control: Control,
+    ) -> Result<(Self, Arrival), EmulatorError> {
         let io = |source| EmulatorError::Io {
             step: STARTING,
             source,
+        };
+        let monitor_port = match control {
+            Control::Console => None,
+            Control::Telnet { port: Some(port) } => Some(port),
+            Control::Telnet { port: None } => Some(port::free().map_err(io)?),
         };
         let private = custody.private_dir()?;
         let (stdin, to_renode) = std::io::pipe().map_err(io)?;
@@ -66,7 +78,7 @@ impl Session {
         let (errors, stderr) = std::io::pipe().map_err(io)?;
         let launch = Launch {
             program: program.to_owned(),
-            args: command_line::arguments(),
+            args: command_line::arguments(monitor_port),
             env: command_line::environment(private.path(), std::env::vars_os()),
             gate: to_renode.try_clone().map_err(io)?.into(),
             stdin: stdin.into(),
@@ -83,15 +95,26 @@ impl Session {
         logs.dialogue.clear();
         logs.log.clear();
         let errors = LastWords::new(output.clone()).drain(errors);
-        // Nothing is written before the process has passed its gate.
-        let words = LastWords::new(output.clone());
-        let (monitor, greeting, reading) =
-            Monitor::new(from_renode, to_renode, words, logs.dialogue.clone());
+        let written_down = logs.dialogue.clone();
+        let link = match monitor_port {
+            None => Link::over_console(from_renode, to_renode, &output, written_down),
+            Some(port) => Link::over_tcp(port, from_renode, &output, written_down),
+        };
+        let Link {
+            monitor,
+            arrival,
+            said,
+            reading,
+        } = link;
+        // Over TCP the log is among what it said.
+        let says_log = monitor_port.is_some();
         let (log, path, written) = (logs.log.clone(), log_file(private.path()), output.clone());
         let drained = async move {
             tokio::join!(reading, errors);
             log.hold(&path);
-            append_log(&log.text(), &written);
+            if !says_log {
+                append_log(&log.text(), &written);
+            }
         };
         let emulator = Emulator::start(KIND, custody, launch, output.clone(), drained, ports)?;
         let session = Self {
@@ -101,27 +124,30 @@ impl Session {
             private,
             output,
             halts: JoinSet::new(),
+            said,
             limit,
         };
-        Ok((session, greeting))
+        Ok((session, arrival))
     }
 
     /// Waits until Renode is ready; its version.
-    pub(super) async fn greeted(&self, greeting: Greeting) -> Result<String, EmulatorError> {
-        let greeting = self.unless_dead(STARTING, tokio::time::timeout(self.limit, greeting));
-        let banner = match greeting.await? {
+    pub(super) async fn greeted(&self, arrival: Arrival) -> Result<String, EmulatorError> {
+        let over_tcp = arrival.joining.is_some();
+        if let Some(joining) = arrival.joining {
+            self.join(joining).await?;
+        }
+        let greeting = tokio::time::timeout(self.limit, arrival.greeting);
+        let greeting = self.unless_dead(STARTING, greeting);
+        let mut banner = match greeting.await? {
             Ok(Ok(banner)) => banner,
             Ok(Err(_)) => return Err(self.hung_up(STARTING).await),
-            Err(_) if self.output.text().is_empty() => {
-                return Err(EmulatorError::TooSlow {
-                    kind: KIND,
-                    step: STARTING,
-                    limit: self.limit,
-                    field: "command",
-                });
-            }
-            Err(_) => self.output.text(),
+            Err(_) if self.said.text().is_empty() => return Err(self.too_slow(STARTING)),
+            Err(_) => self.said.text(),
         };
+        if over_tcp && program::version(&banner).is_none() {
+            // The banner goes to the first client, which may have been somebody else.
+            banner = self.run(STARTING, &Command::version()).await?.text;
+        }
         let Some(version) = program::version(&banner) else {
             return Err(self.nonsense(STARTING, banner));
         };
@@ -144,6 +170,60 @@ impl Session {
                 %error,
                 "cannot follow Renode's log: a processor that halts will be noticed only by a wait's time limit"
             ),
+        }
+    }
+
+    /// Connects to the monitor, and hands the connection to its client.
+    async fn join(&self, joining: Joining) -> Result<(), EmulatorError> {
+        let port = joining.port;
+        match self.try_join(joining).await {
+            Err(EmulatorError::Died { death, .. }) if port::was_taken(&death.output) => {
+                Err(EmulatorError::PortTaken { kind: KIND, port })
+            }
+            joined => joined,
+        }
+    }
+
+    async fn try_join(&self, joining: Joining) -> Result<(), EmulatorError> {
+        let Joining {
+            port,
+            mut log,
+            stream,
+        } = joining;
+        let open = tokio::time::timeout(self.limit, port::open(&mut log, port));
+        match self.unless_dead(OPENING, open).await? {
+            Ok(Ok(())) => {}
+            Ok(Err(port::Ended)) => return Err(self.hung_up(OPENING).await),
+            Err(_) => return Err(self.too_slow(OPENING)),
+        }
+        let unreachable = |why: String| EmulatorError::Unreachable {
+            kind: KIND,
+            port,
+            why,
+        };
+        let join = tokio::time::timeout(self.limit, port::join(&mut log, port));
+        match self.unless_dead(STARTING, join).await? {
+            Ok(Ok(Ok(joined))) => {
+                // The client lives as long as this session.
+                let _ = stream.send(joined);
+                Ok(())
+            }
+            Ok(Ok(Err(port::Ended))) => Err(self.hung_up(STARTING).await),
+            Ok(Err(error)) => Err(unreachable(error.to_string())),
+            Err(_) => Err(unreachable(format!(
+                "nothing that was sent there has reached it in {:?}: another client holds the \
+                 port, or another process has it",
+                self.limit
+            ))),
+        }
+    }
+
+    fn too_slow(&self, step: &'static str) -> EmulatorError {
+        EmulatorError::TooSlow {
+            kind: KIND,
+            step,
+            limit: self.limit,
+            field: "command",
         }
     }
 

@@ -6,11 +6,13 @@ pub mod leftovers;
 pub mod lifecycle;
 pub mod load;
 pub mod player;
+pub mod telnet;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use virtual_target::config::BackendKind;
+use virtual_target::config::{BackendKind, Control, TargetConfig};
 use virtual_target::{TargetBuilder, VirtualTarget};
 
 /// The root of the repository.
@@ -36,7 +38,42 @@ pub fn shell_on(engine: BackendKind) -> TargetBuilder {
 
 /// An STM32F4 on the given engine, without firmware.
 pub fn bare_on(engine: BackendKind) -> TargetBuilder {
-    VirtualTarget::from_yaml(root().join("fixtures/stm32f4.yaml")).backend(engine)
+    let path = root().join("fixtures/stm32f4.yaml");
+    let mut config = TargetConfig::from_file(&path).expect("a good fixture");
+    config.control = control();
+    VirtualTarget::from_config(config).backend(engine)
+}
+
+thread_local! {
+    static CONTROL: Cell<Control> = const { Cell::new(Control::Console) };
+}
+
+/// The way to Renode's monitor for the boards that this thread makes.
+pub fn control() -> Control {
+    CONTROL.get()
+}
+
+/// Has the boards that `test` makes in this thread reach Renode's monitor over TCP.
+pub fn over_telnet<T>(test: impl FnOnce() -> T) -> T {
+    CONTROL.set(Control::Telnet { port: None });
+    let outcome = test();
+    CONTROL.set(Control::Console);
+    outcome
+}
+
+/// Existing tests of this file once more, over TCP: `name` or, of one on each engine,
+/// `name::renode`.
+#[macro_export]
+macro_rules! tests_over_telnet {
+    ($($name:ident $(:: $renode:ident)?),+ $(,)?) => {
+        mod over_telnet {$(
+            #[test]
+            #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
+            fn $name() -> virtual_target::Result<()> {
+                engine_tests::over_telnet(super::$name $(:: $renode)?)
+            }
+        )+}
+    };
 }
 
 /// The same test on each engine, as `name::qemu` and `name::renode`; a missing
@@ -60,7 +97,7 @@ macro_rules! on_each_engine {
             #[test]
             #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
             $(#[$meta])*
-            fn renode() -> virtual_target::Result<()> {
+            pub(super) fn renode() -> virtual_target::Result<()> {
                 on(virtual_target::config::BackendKind::Renode)
             }
         }

@@ -11,6 +11,8 @@ use std::process::Command;
 pub enum Player {
     Qemu,
     Renode,
+    /// Renode with its monitor on a TCP port.
+    RenodeOverTelnet,
     /// The stand-in, started by this script; `$FAKE` is its program.
     Fake(&'static str),
 }
@@ -30,6 +32,7 @@ impl Player {
         match self {
             Self::Qemu => "qemu",
             Self::Renode | Self::Fake(_) => "renode",
+            Self::RenodeOverTelnet => "renode-telnet",
         }
     }
 
@@ -38,6 +41,7 @@ impl Player {
         match self {
             Self::Qemu => "QEMU".to_owned(),
             Self::Renode => "Renode".to_owned(),
+            Self::RenodeOverTelnet => "Renode over telnet".to_owned(),
             Self::Fake(launcher) => format!("fake: {launcher}"),
         }
     }

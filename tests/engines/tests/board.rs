@@ -1,6 +1,6 @@
 //! A board's life on each engine: boot, talk, flash, reset, power.
 
-use engine_tests::{bare_on, on_each_engine, sample, shell_on};
+use engine_tests::{bare_on, on_each_engine, sample, shell_on, tests_over_telnet};
 use virtual_target::uart::Uart;
 use virtual_target::{Error, PowerError, Result, secs};
 
@@ -170,4 +170,15 @@ on_each_engine! {
         assert_eq!(board.uart().run("ping").wait()?, "pong");
         Ok(())
     }
+}
+
+tests_over_telnet! {
+    greets_and_answers::renode,
+    the_guest_may_reset_itself::renode,
+    reset_starts_the_firmware_anew::renode,
+    flash_before_power_on_is_kept_for_it::renode,
+    flash_while_running_reloads::renode,
+    power_cycles_keep_the_handle::renode,
+    power_off_during_a_wait_is_its_error::renode,
+    many_firmware_formats::renode,
 }

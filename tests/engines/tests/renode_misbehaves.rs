@@ -135,6 +135,136 @@ fn misbehaviour_is_named() {
 }
 
 #[test]
+fn odd_ways_to_answer_are_borne() {
+    for kind in ["mimic", "late:3"] {
+        let said = boot(&cue(kind), "").unwrap_or_else(|error| panic!("{kind}: {error}"));
+        assert_eq!(said, "Renode 1.16.1 is fine\n", "{kind}");
+    }
+}
+
+const TELNET: &str = "control: telnet\n";
+const TELNET_QUICK: &str = "control: telnet\ntimeouts: {command: 1s}";
+
+#[test]
+fn odd_ways_to_answer_over_telnet_are_borne() {
+    let kinds = [
+        "",
+        "drip",
+        "split",
+        "iac",
+        "mimic",
+        "late:3",
+        "late-port",
+        "eaten",
+        "leftovers",
+    ];
+    for kind in kinds {
+        let said = boot(&cue(kind), TELNET).unwrap_or_else(|error| panic!("{kind}: {error}"));
+        assert_eq!(said, "Renode 1.16.1 is fine\n", "{kind}");
+    }
+}
+
+#[test]
+fn misbehaviour_over_telnet_is_named() {
+    let cases: [(&str, &str, &[&str]); 16] = [
+        (
+            "exit",
+            TELNET,
+            &[
+                "while opening the port of Renode's monitor",
+                "exited with status 2",
+                "cannot open assembly",
+            ],
+        ),
+        (
+            "old",
+            TELNET,
+            &["is Renode 1.13.0, which is too old", "1.14"],
+        ),
+        (
+            "silent",
+            TELNET_QUICK,
+            &["took longer than 1s while opening the port"],
+        ),
+        (
+            "garbage",
+            TELNET_QUICK,
+            &["took longer than 1s while opening the port"],
+        ),
+        (
+            "no-port",
+            TELNET_QUICK,
+            &["took longer than 1s while opening the port"],
+        ),
+        (
+            "lies",
+            TELNET,
+            &[
+                "Renode listens on port",
+                "cannot be reached there: Connection refused",
+            ],
+        ),
+        (
+            "held",
+            TELNET_QUICK,
+            &["nothing that was sent there has reached it in 1s: another client holds"],
+        ),
+        (
+            "die:1",
+            TELNET,
+            &[
+                "while setting up the board",
+                "Fatal error:",
+                "it was told to",
+            ],
+        ),
+        (
+            "die:7",
+            TELNET,
+            &["while loading the firmware", "Fatal error:"],
+        ),
+        (
+            "hang:2",
+            TELNET_QUICK,
+            &["has not done `mach create \"stm32f4\"` after 1s"],
+        ),
+        (
+            "late:2",
+            TELNET_QUICK,
+            &["has not done `mach create \"stm32f4\"` after 1s"],
+        ),
+        (
+            "cut:4",
+            TELNET_QUICK,
+            &["unexpected", "the end of its output, though it runs"],
+        ),
+        (
+            "close@create",
+            TELNET_QUICK,
+            &["unexpected", "the end of its output"],
+        ),
+        (
+            "garbage@platform",
+            TELNET_QUICK,
+            &["has not done `machine LoadPlatform"],
+        ),
+        (
+            "kill@load",
+            TELNET,
+            &["while loading the firmware", "was killed by SIGKILL"],
+        ),
+        ("garble:2", TELNET, &["unexpected", "vt-000002"]),
+    ];
+    for (kind, more, expected) in cases {
+        let error = boot(&cue(kind), more).expect_err(kind);
+        for part in expected {
+            assert!(error.contains(part), "{kind}: no {part:?} in: {error}");
+        }
+        assert!(!error.contains("  at Antmicro"), "{kind}: {error}");
+    }
+}
+
+#[test]
 fn extra_commands_are_named_by_their_index() {
     let cases = [
         (

@@ -11,8 +11,15 @@ use std::process::{Command, Stdio};
 mod dialogue;
 #[path = "../../../src/backend/renode/screen.rs"]
 mod screen;
+#[path = "../../../src/backend/renode/telnet.rs"]
+mod telnet;
+
+use std::collections::BTreeMap;
 
 use dialogue::{Answer, Dialogue, Refusal, Turn, Verdict};
+use screen::{Event, Screen};
+use telnet::WithoutCommands;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// What Renode makes of a command, in few words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,6 +202,119 @@ fn every_recording_has_a_verdict_for_every_command_that_came_back() {
         assert_eq!(replayed.len(), answered, "{name}");
         let failed = replayed.iter().filter(|(_, verdict)| verdict.is_err());
         assert_eq!(failed.count(), refused, "{name}: {replayed:?}");
+    }
+}
+
+/// A recording of the monitor over TCP: what each client was sent, and the lines that it
+/// sent, by its name (the first has none).
+fn telnet_recording(name: &str) -> BTreeMap<String, (Vec<u8>, usize)> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../recordings/telnet")
+        .join(name);
+    let mut clients: BTreeMap<String, (Vec<u8>, usize)> = BTreeMap::new();
+    for line in std::fs::read_to_string(file).unwrap().lines() {
+        let Some((head, literal)) = line
+            .split_once(" b")
+            .filter(|(head, _)| !head.contains("##"))
+        else {
+            continue;
+        };
+        let direction = head.split_whitespace().nth(1).unwrap();
+        let (bytes, client) = (unescaped(literal), direction[2..].to_owned());
+        let (came, lines) = clients.entry(client).or_default();
+        if direction.starts_with(">>") {
+            // What it takes for an Enter, but `\r\n` for two.
+            *lines += bytes.iter().filter(|&&b| b == b'\n' || b == b'\r').count();
+        } else {
+            came.extend(bytes);
+        }
+    }
+    clients
+}
+
+/// The bytes of a literal as Python writes it, up to its closing quote.
+fn unescaped(literal: &str) -> Vec<u8> {
+    let quote = literal.chars().next().unwrap();
+    let (mut bytes, mut rest) = (Vec::new(), literal[1..].chars());
+    while let Some(c) = rest.next().filter(|&c| c != quote) {
+        bytes.push(match (c, (c == '\\').then(|| rest.next().unwrap())) {
+            (_, Some('n')) => b'\n',
+            (_, Some('r')) => b'\r',
+            (_, Some('t')) => b'\t',
+            (_, Some('x')) => {
+                let hex: String = rest.by_ref().take(2).collect();
+                u8::from_str_radix(&hex, 16).unwrap()
+            }
+            (_, Some(plain)) | (plain, None) => u8::try_from(plain).unwrap(),
+        });
+    }
+    bytes
+}
+
+/// What `bytes` show when they come in reads of `at_once`.
+fn shown(bytes: &[u8], at_once: usize) -> Vec<Event> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.build().unwrap();
+    let mut data = Vec::new();
+    runtime.block_on(async {
+        let (ours, mut theirs) = tokio::io::duplex(at_once);
+        let writing = async move { theirs.write_all(bytes).await };
+        let mut ours = WithoutCommands::new(ours);
+        let (written, read) = tokio::join!(writing, ours.read_to_end(&mut data));
+        written.and(read.map(drop)).unwrap();
+    });
+    let mut screen = Screen::default();
+    data.iter().filter_map(|&byte| screen.push(byte)).collect()
+}
+
+/// By client: its name, the lines it sent, the prompts it saw, the lines in the colour of
+/// errors. Each line has one prompt, but for `quit`, a line whose answer went to the next
+/// client, and the first client's first prompt.
+const OVER_TELNET: [(&str, &[(&str, usize, usize, usize)]); 7] = [
+    ("banner.txt", &[("", 2, 3, 0)]),
+    ("prompts.txt", &[("", 17, 17, 1)]),
+    ("success.txt", &[("", 13, 13, 1)]),
+    ("errors.txt", &[("", 77, 77, 154)]),
+    // Ctrl-C gives a prompt without a line, `\r\n` counts twice.
+    ("editing.txt", &[("", 36, 35, 6)]),
+    (
+        "disconnect.txt",
+        &[
+            ("", 1, 2, 0),
+            ("B", 3, 2, 1),
+            ("C", 2, 3, 1),
+            ("D", 2, 1, 0),
+        ],
+    ),
+    (
+        "twoclients.txt",
+        &[("", 2, 3, 0), ("2", 2, 2, 0), ("3", 2, 1, 0)],
+    ),
+];
+
+#[test]
+fn the_recordings_over_telnet() {
+    for (name, expected) in OVER_TELNET {
+        let mut seen = Vec::new();
+        let recording = telnet_recording(name);
+        for (client, (bytes, lines)) in &recording {
+            let events = shown(bytes, bytes.len());
+            assert_eq!(shown(bytes, 1), events, "{name}");
+            let prompts = events.iter().filter(|it| matches!(it, Event::Prompt(_)));
+            let red = events
+                .iter()
+                .filter(|it| matches!(it, Event::Line(line) if line.red));
+            seen.push((client.as_str(), *lines, prompts.count(), red.count()));
+            let said = |event: &Event| match event {
+                Event::Line(line) | Event::Prompt(line) => line.text.contains('\u{fffd}'),
+                Event::Overlong => false,
+            };
+            assert!(
+                !events.iter().any(said),
+                "{name}: telnet's bytes are left in {events:?}"
+            );
+        }
+        assert_eq!(seen, expected, "{name}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use engine_tests::leftovers::{descendants, emulators};
-use engine_tests::{on_renode, sample, shell_on};
+use engine_tests::{control, on_renode, sample, shell_on, tests_over_telnet};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use virtual_target::config::{BackendKind, TargetConfig};
@@ -19,7 +19,8 @@ fn board(platform: &str, more: &str) -> Result<VirtualTarget> {
     let text = format!(
         "backend: renode\nplatform: {platform:?}\nuart: sysbus.usart2\nmachine_name: a board\n{more}"
     );
-    let config = TargetConfig::from_yaml_str(&text, "/")?;
+    let mut config = TargetConfig::from_yaml_str(&text, "/")?;
+    config.control = control();
     VirtualTarget::from_config(config)
         .firmware(sample("shell.elf"))
         .boot()
@@ -320,4 +321,12 @@ fn crc32(bytes: &[u8]) -> u32 {
             (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
         })
     })
+}
+
+tests_over_telnet! {
+    extra_commands_that_renode_accepts_or_complains_about,
+    extra_commands_that_renode_refuses,
+    a_crash_is_told_at_once_with_its_reason,
+    a_crash_during_a_wait_is_its_error_at_once,
+    a_stopped_host_is_no_failure,
 }

@@ -85,6 +85,20 @@ fn endings_on_renode() {
     });
 }
 
+/// Its input's end does not end it then: only the helper does.
+#[test]
+#[cfg_attr(
+    not(renode),
+    ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
+)]
+fn endings_on_renode_over_telnet() {
+    let states = ["wait", "busy", "return", "command"];
+    table(Player::RenodeOverTelnet, |ending| {
+        let killed = ending.way == Way::Signal(Signal::SIGKILL);
+        states.contains(&ending.state) && (killed || ending.state == "return")
+    });
+}
+
 #[cfg(renode)]
 #[test]
 #[cfg_attr(not(soak), ignore = "long: make soak")]

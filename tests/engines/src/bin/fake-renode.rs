@@ -1,4 +1,5 @@
-//! A stand-in for Renode that speaks its console as recorded, and misbehaves on
+//! A stand-in for Renode that speaks its monitor as recorded, on its console or on
+//! `--port N`, and misbehaves on
 //! cue: `FAKE_RENODE=KIND`, `KIND:N` (N being a command's number) or `KIND@STEP`
 //! (a command by what it is for, or what the guest is sent; see `STEPS`).
 //!
@@ -11,6 +12,8 @@
 //! | `drip` | writes byte by byte |
 //! | `die:N` | ends in command N as Renode does when it crashes |
 //! | `hang:N` | never comes back from command N |
+//! | `late:N` | does command N only a while after its echo |
+//! | `mimic` | prints texts like prompts, errors and nonces before every answer |
 //! | `cut:N` | closes its output in the middle of the answer to command N, and lives on |
 //! | `taken:N` | says of the first N ports that somebody else has them |
 //! | `garble:N` | loses a character of command N |
@@ -19,14 +22,19 @@
 //! | `close@STEP` | closes its output, and lives on |
 //! | `garbage@STEP` | says something else than the answer |
 //! | `cutP@STEP` | says P per cent of the answer, closes its output, and lives on |
+//!
+//! `engine_tests::telnet` lists what it does wrong on a port only.
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use engine_tests::telnet::{self, Client};
 
 const RED: &str = "\x1b[;031m";
 const OFF: &str = "\x1b[0m";
@@ -52,7 +60,9 @@ struct Renode {
     /// How often the cue's command has come.
     seen: usize,
     /// What is left to say before the output is closed.
-    allowance: std::cell::Cell<Option<usize>>,
+    allowance: Cell<Option<usize>>,
+    /// Who is at the other end, if that is not the console.
+    client: Option<RefCell<Client>>,
     machines: HashSet<String>,
     machine: Option<String>,
     uart: Option<File>,
@@ -82,19 +92,34 @@ fn main() -> ExitCode {
         }
         "garbage" => println!("login: \x1b[31mwho\x1b[0m are (you) "),
         "silent" => {}
-        _ => return Renode::new(cue).talk(),
+        _ => {
+            let client = telnet::port_asked_for().map(|port| Client::wait_for(port, &cue));
+            return match client.transpose() {
+                Ok(client) => Renode::new(cue, client).talk(),
+                Err(ended) => ended,
+            };
+        }
     }
     let _ = std::io::stdout().flush();
+    idle()
+}
+
+/// Until the input ends, if it is the console's, as Renode does.
+fn idle() -> ExitCode {
+    if telnet::port_asked_for().is_some() {
+        telnet::forever();
+    }
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     ExitCode::SUCCESS
 }
 
 impl Renode {
-    fn new(cue: String) -> Self {
+    fn new(cue: String, client: Option<Client>) -> Self {
         Self {
             cue,
             seen: 0,
-            allowance: std::cell::Cell::new(None),
+            allowance: Cell::new(None),
+            client: client.map(RefCell::new),
             machines: HashSet::new(),
             machine: None,
             uart: None,
@@ -117,13 +142,18 @@ impl Renode {
         {
             return ended;
         }
-        self.say(&format!("{OFF}Renode, version {version} (fake)\n\r\n\r"));
-        self.prompt();
-        for (number, line) in (1..).zip(std::io::stdin().lock().lines()) {
-            let Ok(line) = line else { break };
+        let client = self.client.as_ref().map(RefCell::borrow);
+        if !client.is_some_and(|client| client.had_another()) {
+            self.say(&format!("{OFF}Renode, version {version} (fake)\n\r\n\r"));
+            self.prompt();
+        }
+        let mut number = 0;
+        while let Some(line) = self.line() {
             if line.is_empty() {
                 continue;
             }
+            // Who it is that has called is no command of the board's.
+            number += u32::from(!line.starts_with("log \""));
             if let Some(fault) = self.fault_in(&line)
                 && let Some(ended) = self.misbehave(&fault, line.len() + 30)
             {
@@ -144,9 +174,17 @@ impl Renode {
             if is_cue("cut") {
                 let half = &line[..line.len() / 2];
                 self.say(half);
-                let nothing: OwnedFd = File::open("/dev/null").expect("/dev/null").into();
-                nix::unistd::dup2_stdout(nothing).expect("dup2");
+                self.close();
                 break;
+            }
+            if is_cue("late") {
+                std::thread::sleep(Duration::from_secs(3));
+            }
+            if self.cue == "mimic" {
+                self.say(
+                    "(stm32f4) \r\r\n(monitor) \r\nvt-000001\r\n\x1b[;032m(stm32f4) \x1b[0m\n\r",
+                );
+                self.say("\x1b[33;1m(stm32f4)\x1b[0m Error: it is none\r\n");
             }
             match self.run(&line) {
                 Done::Well | Done::Badly => self.prompt(),
@@ -154,9 +192,26 @@ impl Renode {
                 Done::Fatally => return self.crash("Could not find a part of the path"),
             }
         }
-        // Until the input ends, as Renode does.
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        ExitCode::SUCCESS
+        idle()
+    }
+
+    /// The next line of input.
+    fn line(&self) -> Option<String> {
+        match &self.client {
+            Some(client) => client.borrow_mut().line(),
+            None => std::io::stdin().lock().lines().next()?.ok(),
+        }
+    }
+
+    /// Closes the output, and lives on.
+    fn close(&self) {
+        match &self.client {
+            Some(client) => client.borrow().hang_up(),
+            None => {
+                let nothing: OwnedFd = File::open("/dev/null").expect("/dev/null").into();
+                nix::unistd::dup2_stdout(nothing).expect("dup2");
+            }
+        }
     }
 
     /// The fault that the cue has for this command.
@@ -175,10 +230,7 @@ impl Renode {
         match fault {
             "close" => self.allowance.set(Some(0)),
             "garbage" => self.say("login: \x1b[31mwho\x1b[0m are (you) \n\r"),
-            "hang" => {
-                let _ = std::io::stdin().read_to_end(&mut Vec::new());
-                return Some(ExitCode::SUCCESS);
-            }
+            "hang" => return Some(idle()),
             "die" => return Some(self.crash("it was told to")),
             "exit" | "kill" | "stop" => end(fault),
             cut => {
@@ -188,8 +240,7 @@ impl Renode {
         }
         if fault == "garbage" {
             // It has no answer to this, and goes on reading.
-            let _ = std::io::stdin().read_to_end(&mut Vec::new());
-            return Some(ExitCode::SUCCESS);
+            return Some(idle());
         }
         None
     }
@@ -209,13 +260,18 @@ impl Renode {
             text = &text[..text.floor_char_boundary(left.min(text.len()))];
             self.allowance.set(Some(left - text.len()));
             if ends {
-                let _ = std::io::stdout().write_all(text.as_bytes());
-                let _ = std::io::stdout().flush();
-                let nothing: OwnedFd = File::open("/dev/null").expect("/dev/null").into();
-                nix::unistd::dup2_stdout(nothing).expect("dup2");
+                self.write(text);
+                self.close();
                 self.allowance.set(None);
                 return;
             }
+        }
+        self.write(text);
+    }
+
+    fn write(&self, text: &str) {
+        if let Some(client) = &self.client {
+            return client.borrow_mut().say(text);
         }
         let mut out = std::io::stdout().lock();
         let step = if self.cue == "drip" {
@@ -282,6 +338,8 @@ impl Renode {
                     self.complain(&format!("Machine {quoted} not found."));
                 }
             }
+            ("version", "") => self.say("Renode, version 1.16.1 (fake)\r\n\r"),
+            ("log", _) => println!("21:56:09.1234 [INFO] Script: {quoted}"),
             ("help", what) => self.complain(&format!("No such command: {what}.")),
             ("logLevel", "99") => {
                 self.complain("Bad parameters for command logLevel 99");

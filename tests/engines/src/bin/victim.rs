@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use engine_tests::leftovers::{emulators, paths};
-use engine_tests::{bare_on, sample, shell_on};
+use engine_tests::{bare_on, over_telnet, sample, shell_on};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{ForkResult, Pid};
 use virtual_target::config::BackendKind;
@@ -20,12 +20,13 @@ fn main() -> ExitCode {
         eprintln!("usage: victim ENGINE ENDING");
         return ExitCode::from(2);
     };
-    let engine = match engine.as_str() {
-        "qemu" => BackendKind::Qemu,
-        "renode" => BackendKind::Renode,
+    let ended = match engine.as_str() {
+        "qemu" => end(BackendKind::Qemu, ending),
+        "renode" => end(BackendKind::Renode, ending),
+        "renode-telnet" => over_telnet(|| end(BackendKind::Renode, ending)),
         other => panic!("no engine {other:?}"),
     };
-    match end(engine, ending) {
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

@@ -1,0 +1,99 @@
+//! The way to a Renode that starts: its console, or a connection that is to come.
+//!
+//! Either gives the same client of the monitor, and somebody who reads whatever else
+//! Renode writes. Knows nothing of the process or of what is said.
+
+use tokio::net::TcpStream;
+use tokio::net::unix::pipe;
+use tokio::sync::{mpsc, oneshot};
+
+use super::dialogue::Dialogue;
+use super::last_words::LastWords;
+use super::monitor::{Greeting, Monitor};
+use super::port;
+use super::telnet::WithoutCommands;
+use crate::backend::{BoxFuture, OutputTail};
+
+/// What comes once Renode is up: its greeting, and over TCP, before that, the way to it.
+pub(super) struct Arrival {
+    pub(super) greeting: Greeting,
+    pub(super) joining: Option<Joining>,
+}
+
+/// A connection that can be made when Renode says that it listens.
+pub(super) struct Joining {
+    pub(super) port: u16,
+    pub(super) log: port::Log,
+    pub(super) stream: oneshot::Sender<TcpStream>,
+}
+
+/// The way to a Renode that starts.
+pub(super) struct Link {
+    pub(super) monitor: Monitor,
+    pub(super) arrival: Arrival,
+    /// What comes from the monitor.
+    pub(super) said: OutputTail,
+    /// Reads all that comes, to its end.
+    pub(super) reading: BoxFuture<'static, ()>,
+}
+
+impl Link {
+    /// The monitor on Renode's own output and input, the log in a file.
+    pub(super) fn over_console(
+        from_renode: pipe::Receiver,
+        to_renode: pipe::Sender,
+        output: &OutputTail,
+        written_down: OutputTail,
+    ) -> Self {
+        // Nothing is written before the process has passed its gate.
+        let streams = std::future::ready(Some((from_renode, to_renode)));
+        let words = LastWords::new(output.clone());
+        let (monitor, greeting, reading) =
+            Monitor::new(Dialogue::default(), streams, words, written_down);
+        Self {
+            monitor,
+            arrival: Arrival {
+                greeting,
+                joining: None,
+            },
+            said: output.clone(),
+            reading: Box::pin(reading),
+        }
+    }
+
+    /// The monitor on a connection that is to come, the log on Renode's own output.
+    pub(super) fn over_tcp(
+        port: u16,
+        log: pipe::Receiver,
+        output: &OutputTail,
+        written_down: OutputTail,
+    ) -> Self {
+        let (sender, stream) = oneshot::channel::<TcpStream>();
+        let streams = async {
+            let (from_renode, to_renode) = stream.await.ok()?.into_split();
+            Some((WithoutCommands::new(from_renode), to_renode))
+        };
+        let said = OutputTail::default();
+        let words = LastWords::new(said.clone());
+        let (monitor, greeting, reading) =
+            Monitor::new(Dialogue::joined(), streams, words, written_down);
+        let (lines, heard) = mpsc::unbounded_channel();
+        let log = LastWords::new(output.clone()).told_to(lines).drain(log);
+        let joining = Joining {
+            port,
+            log: port::Log(heard),
+            stream: sender,
+        };
+        Self {
+            monitor,
+            arrival: Arrival {
+                greeting,
+                joining: Some(joining),
+            },
+            said,
+            reading: Box::pin(async {
+                tokio::join!(reading, log);
+            }),
+        }
+    }
+}

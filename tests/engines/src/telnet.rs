@@ -1,0 +1,172 @@
+//! The TCP side of the stand-in for Renode: its port, telnet's bytes, and line editing.
+//!
+//! What it does wrong on cue (`FAKE_RENODE`), besides what its console does:
+//!
+//! | kind | what it does |
+//! |---|---|
+//! | `late-port` | opens its port late |
+//! | `no-port` | never opens it, and never says so |
+//! | `lies` | says that it listens, and does not |
+//! | `held` | listens, and takes nobody's call |
+//! | `split` | writes every prompt in two halves, some time apart |
+//! | `iac` | puts telnet's commands between all bytes |
+//! | `eaten` | its banner and prompt went to an earlier client, who typed half a line |
+//! | `leftovers` | as `eaten`, with answers to that client still to come |
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// What Renode asks of a client first.
+const OPTIONS: &[u8] = b"\xff\xfd\x00\xff\xfb\x01\xff\xfb\x03\xff\xfc\"";
+
+/// Nothing, an option, and a subnegotiation with an escaped byte in it.
+const COMMANDS: [&[u8]; 3] = [
+    b"\xff\xf1",
+    b"\xff\xfb\x18",
+    b"\xff\xfa\x18a\xff\xff\xff\xf0",
+];
+
+/// What is noticed between two halves, and short beside every limit.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// A client of the monitor.
+pub struct Client {
+    stream: TcpStream,
+    cue: String,
+    /// What stands behind the prompt.
+    typed: Vec<u8>,
+}
+
+impl Client {
+    /// Opens `port` and waits for a client; how the process ends if that cannot be.
+    pub fn wait_for(port: u16, cue: &str) -> Result<Self, ExitCode> {
+        match cue {
+            "late-port" => std::thread::sleep(PAUSE),
+            "no-port" => forever(),
+            "lies" => {
+                say_open(port);
+                forever();
+            }
+            _ => {}
+        }
+        let listener = match TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)) {
+            Ok(listener) => listener,
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                eprintln!(
+                    "Fatal error:\nUnable to create '0.0.0.0:{port}' socket:[AddressAlreadyInUse] \
+                     Address already in use\n  at Antmicro.Renode.Sockets.SocketsManager"
+                );
+                return Err(ExitCode::FAILURE);
+            }
+            Err(error) => panic!("port {port}: {error}"),
+        };
+        say_open(port);
+        if cue == "held" {
+            forever();
+        }
+        let (mut stream, _) = listener.accept().expect("a client");
+        stream.set_nodelay(true).expect("no delay");
+        let _ = stream.write_all(OPTIONS);
+        let mut client = Self {
+            stream,
+            cue: cue.to_owned(),
+            typed: Vec::new(),
+        };
+        if client.had_another() {
+            client.typed = b"half a comm".to_vec();
+        }
+        if cue == "leftovers" {
+            for _ in 0..2 {
+                client.say(
+                    "GET / HTTP/1.0\n\r\x1b[;031mNo such command or device: GET\r\n\x1b[0m\
+                     \x1b[31;1m(monitor) \x1b[0m",
+                );
+            }
+        }
+        Ok(client)
+    }
+
+    /// Whether somebody else was called first, and got the banner.
+    pub fn had_another(&self) -> bool {
+        ["eaten", "leftovers"].contains(&self.cue.as_str())
+    }
+
+    pub fn say(&mut self, text: &str) {
+        let bytes = text.as_bytes();
+        let (first, second) = match self.cue.as_str() {
+            "split" if text.contains(") ") => bytes.split_at(bytes.len() / 2),
+            _ => (bytes, &[][..]),
+        };
+        self.write(first);
+        if !second.is_empty() {
+            std::thread::sleep(PAUSE / 10);
+            self.write(second);
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // A client that has gone is no concern of Renode's.
+        match self.cue.as_str() {
+            "drip" => {
+                for byte in bytes {
+                    let _ = self.stream.write_all(&[*byte]);
+                }
+            }
+            "iac" => {
+                for (byte, command) in bytes.iter().zip(COMMANDS.iter().cycle()) {
+                    let (begin, end) = command.split_at(1);
+                    let _ = self.stream.write_all(begin);
+                    let _ = self.stream.write_all(end);
+                    let _ = self.stream.write_all(&[*byte]);
+                }
+            }
+            _ => drop(self.stream.write_all(bytes)),
+        }
+    }
+
+    /// The next line, without its end; the client's own keys are obeyed.
+    pub fn line(&mut self) -> Option<String> {
+        let mut byte = [0];
+        while let Ok(1) = self.stream.read(&mut byte) {
+            match byte[0] {
+                b'\n' => {
+                    let line = std::mem::take(&mut self.typed);
+                    return Some(String::from_utf8_lossy(&line).into_owned());
+                }
+                0x15 => {
+                    self.say(&"\x1b[D".repeat(self.typed.len()));
+                    self.typed.clear();
+                    self.say("\x1b[K\x1b[?25l\x1b[?25h");
+                }
+                0x0b => self.say("\x1b[K"),
+                typed => self.typed.push(typed),
+            }
+        }
+        None
+    }
+
+    pub fn hang_up(&self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// The line by which Renode tells that its port is open.
+fn say_open(port: u16) {
+    println!("21:56:08.0510 [INFO] Monitor available in telnet mode on port {port}");
+    let _ = std::io::stdout().flush();
+}
+
+/// Renode with its monitor on a port does not end when its input does.
+pub fn forever() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+/// The number behind `--port` in this process's arguments.
+pub fn port_asked_for() -> Option<u16> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--port");
+    arguments.nth(1)?.parse().ok()
+}
