@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Problem;
 use super::raw::{Named, Raw, RawQemu, RawTimeouts};
+use super::serial::serial;
 use super::{
     BackendKind, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig, TargetConfig,
     Timeouts, UartConfig, UartTransport, values,
@@ -14,9 +15,10 @@ use super::{
 
 const DEFAULT_MACHINE_NAME: &str = "machine-0";
 
-const BACKENDS: [(&str, BackendKind); 3] = [
+const BACKENDS: [(&str, BackendKind); 4] = [
     ("renode", BackendKind::Renode),
     ("qemu", BackendKind::Qemu),
+    ("serial", BackendKind::Serial),
     ("auto", BackendKind::Auto),
 ];
 
@@ -86,6 +88,7 @@ pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetCo
         forbid: each("forbid", raw.forbid.as_deref(), values::pattern)?,
         strip_ansi: raw.strip_ansi.unwrap_or(true),
         qemu: qemu(backend, raw.qemu.as_ref(), renode.as_ref())?,
+        serial: serial(backend, raw.serial.as_ref(), renode.as_ref(), base_dir)?,
         renode,
         source: source.to_path_buf(),
         skipped: Vec::new(),
@@ -93,7 +96,7 @@ pub(super) fn check(raw: Raw, source: &Path, base_dir: &Path) -> Result<TargetCo
 }
 
 /// Checks a value if there is one, and says which field a bad one is in.
-fn given<V, T>(
+pub(super) fn given<V, T>(
     field: &str,
     value: &Option<V>,
     check: impl FnOnce(&V) -> Result<T, String>,
@@ -154,11 +157,11 @@ fn renode(
             "a UART needs `platform`, the board it is on, \
              such as `platforms/boards/stm32f4_discovery-kit.repl`",
         )),
-        (None, None) if backend == BackendKind::Qemu => Ok(None),
+        (None, None) if matches!(backend, BackendKind::Qemu | BackendKind::Serial) => Ok(None),
         (None, None) => Err(Problem::new(
             "",
             "`platform` and `uart` are missing: Renode needs both \
-             (a target for QEMU alone says `backend: qemu`)",
+             (a target for QEMU alone says `backend: qemu`, one for a physical board `backend: serial`)",
         )),
     }
 }

@@ -85,7 +85,7 @@ impl Board {
         if self.is_on() {
             return Ok(());
         }
-        self.backend.power_off().await; // what is left of one that died
+        self.backend.power_off().await?; // what is left of one that died
         let slot = match self.slot.take() {
             Some(slot) => Some(slot),
             // Nobody closes the slots, so there is no error.
@@ -99,11 +99,12 @@ impl Board {
         Ok(())
     }
 
-    pub(super) async fn power_off(&mut self, why: &'static str) {
+    pub(super) async fn power_off(&mut self, why: &'static str) -> Result<()> {
         self.ports.power_off(why);
-        self.backend.power_off().await;
-        self.slot = None;
         self.power = Power::Off(None);
+        let done = self.backend.power_off().await;
+        self.slot = None;
+        Ok(done?)
     }
 
     pub(super) async fn flash(&mut self, firmware: Firmware, limit: Duration) -> Result<()> {
@@ -121,6 +122,7 @@ impl Board {
 
     pub(super) async fn reset(&mut self, limit: Duration) -> Result<()> {
         self.must_run("reset")?;
+        self.backend.can_reset()?;
         self.change(RESET, limit, |backend, _| backend.reset())
             .await
     }
@@ -185,7 +187,9 @@ impl Board {
                 attempt.why = "the target is off: the last operation on it failed";
                 self.power = Power::Off(Some(attempt.why));
                 drop(attempt);
-                self.backend.power_off().await;
+                if let Err(error) = self.backend.power_off().await {
+                    tracing::warn!(%error, "the board could not be powered off after a failure");
+                }
                 self.slot = None;
                 Err(error.into())
             }

@@ -69,6 +69,7 @@ impl TargetBuilder {
         let boot = Remote::new(limit, move |limit| async move {
             let target = self.assemble(held, report?)?;
             target.shared.board.lock().await.power_on(limit).await?;
+            target.shared.skip_to_last_start();
             Ok(target)
         });
         Operation::new(Boot {
@@ -100,8 +101,9 @@ impl TargetBuilder {
             Some(path) => Some(Firmware::open(path)?),
             None => None,
         };
-        let ports = engine::ports(&config, report.as_ref())?;
-        let backend = engine::choose(&config, self.backend, &custody, &ports)?;
+        let wanted = engine::wanted(&config, self.backend)?;
+        let ports = engine::ports(&config, wanted, report.as_ref())?;
+        let backend = engine::choose(&config, wanted, &custody, &ports)?;
         if let Some(report) = &report {
             report.begin(subject(&config, firmware.as_ref(), &*backend, &ports));
         }

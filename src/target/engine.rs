@@ -1,10 +1,10 @@
-//! Which emulator plays a target's board: what the code says, else
-//! `VTARGET_BACKEND`, else the description.
+//! Which emulator plays a target's board, or that it is a physical one: what the
+//! code says, else `VTARGET_BACKEND`, else the description.
 
 use std::fmt::Display;
 use std::sync::Arc;
 
-use crate::backend::{Backend, qemu, renode};
+use crate::backend::{Backend, qemu, renode, serial};
 use crate::config::{BackendKind, ConfigError, TargetConfig};
 use crate::custody::Custody;
 use crate::error::Result;
@@ -13,17 +13,24 @@ use crate::uart::{Pattern, Port, Ports, Settings};
 
 const VARIABLE: &str = "VTARGET_BACKEND";
 
-/// The backend for `config`; `wanted` is what the code says.
-pub(super) fn choose(
+/// What `config` is to run on; `wanted` is what the code says.
+pub(super) fn wanted(
     config: &TargetConfig,
     wanted: Option<BackendKind>,
+) -> Result<BackendKind, ConfigError> {
+    match wanted {
+        Some(wanted) => Ok(wanted),
+        None => Ok(from_environment()?.unwrap_or(config.backend)),
+    }
+}
+
+/// The backend for `config`.
+pub(super) fn choose(
+    config: &TargetConfig,
+    wanted: BackendKind,
     custody: &Arc<Custody>,
     ports: &Ports,
 ) -> Result<Box<dyn Backend>> {
-    let wanted = match wanted {
-        Some(wanted) => wanted,
-        None => from_environment()?.unwrap_or(config.backend),
-    };
     let on_qemu = || -> Result<Box<dyn Backend>> {
         let program = qemu::find()?;
         let (custody, ports) = (Arc::clone(custody), ports.clone());
@@ -38,6 +45,10 @@ pub(super) fn choose(
     match wanted {
         BackendKind::Qemu => on_qemu(),
         BackendKind::Renode => on_renode(renode::find()?),
+        BackendKind::Serial => {
+            let (custody, port) = (Arc::clone(custody), ports.main().clone());
+            Ok(Box::new(serial::Serial::new(config, custody, port)?))
+        }
         BackendKind::Auto => match renode::find() {
             Ok(program) => {
                 notice(config, "Renode", program.display());
@@ -52,20 +63,29 @@ pub(super) fn choose(
 }
 
 /// The board's UARTs, off, with their standing guards.
-pub(super) fn ports(config: &TargetConfig, report: Option<&Arc<Report>>) -> Result<Ports> {
+pub(super) fn ports(
+    config: &TargetConfig,
+    wanted: BackendKind,
+    report: Option<&Arc<Report>>,
+) -> Result<Ports> {
     let port = |name: &str, label: &str| port(config, name, label, report);
-    let ports = match (config.renode(), config.qemu()) {
-        (Ok(renode), _) => {
+    let ports = match (wanted, config.renode(), config.qemu()) {
+        (BackendKind::Serial, renode, _) => {
+            let label = config.serial()?.port.display().to_string();
+            let name = renode.map_or(&label, |renode| &renode.uarts[0].name);
+            port(name, &label).map(|port| vec![port])
+        }
+        (_, Ok(renode), _) => {
             let ports = renode.uarts.iter();
             ports
                 .map(|uart| port(&uart.name, &uart.to_string()))
                 .collect()
         }
-        (_, Ok(qemu)) => {
+        (_, _, Ok(qemu)) => {
             let name = format!("serial {}", qemu.serial);
             port(&name, &name).map(|port| vec![port])
         }
-        (Err(neither), Err(_)) => Err(neither.into()),
+        (_, Err(neither), Err(_)) => Err(neither.into()),
     };
     Ok(Ports::new(ports?))
 }
@@ -102,11 +122,12 @@ fn from_environment() -> Result<Option<BackendKind>, ConfigError> {
         Some("") => Ok(None),
         Some("renode") => Ok(Some(BackendKind::Renode)),
         Some("qemu") => Ok(Some(BackendKind::Qemu)),
+        Some("serial") => Ok(Some(BackendKind::Serial)),
         Some("auto") => Ok(Some(BackendKind::Auto)),
         _ => Err(ConfigError::Environment {
             variable: VARIABLE,
             value: value.to_string_lossy().into_owned(),
-            allowed: "renode, qemu or auto",
+            allowed: "renode, qemu, serial or auto",
         }),
     }
 }

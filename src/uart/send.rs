@@ -10,6 +10,7 @@ use super::error::ExpectError;
 use super::link::Written;
 use super::lock;
 use super::port::Shared;
+use super::transcript::Ending;
 use super::wait::{Search, Wait};
 use crate::error::Result;
 use crate::runtime::{Deadline, Task};
@@ -103,7 +104,11 @@ impl Task for Send {
         {
             return Poll::Ready(match answer {
                 Ok(Ok(())) => Ok(()),
-                Ok(Err(e)) => Err(self.not_sent(e.to_string()).into()),
+                Ok(Err(e)) => Err(match self.uart.transcript.ending() {
+                    Some(Ending::Died(_)) => self.gone(),
+                    _ => self.not_sent(e.to_string()),
+                }
+                .into()),
                 Err(_) => Err(self.gone().into()),
             });
         }

@@ -311,11 +311,12 @@ impl Backend for Renode {
         Box::pin(self.start(firmware))
     }
 
-    fn power_off(&mut self) -> BoxFuture<'_, ()> {
+    fn power_off(&mut self) -> Outcome<'_> {
         Box::pin(async {
             if let Some(session) = self.session.take() {
                 session.end().await;
             }
+            Ok(())
         })
     }
 

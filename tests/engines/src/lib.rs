@@ -5,7 +5,9 @@ pub mod faults;
 pub mod leftovers;
 pub mod lifecycle;
 pub mod load;
+pub mod physical;
 pub mod player;
+pub mod pty;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,19 +36,50 @@ pub fn shell_on(engine: BackendKind) -> TargetBuilder {
     bare_on(engine).firmware(sample("shell.elf"))
 }
 
-/// An STM32F4 on the given engine, without firmware.
+/// An STM32F4 on the given engine, without firmware. A physical one is on a bench of
+/// its own, which works until the calling thread ends.
 pub fn bare_on(engine: BackendKind) -> TargetBuilder {
-    VirtualTarget::from_yaml(root().join("fixtures/stm32f4.yaml")).backend(engine)
+    let description = match engine {
+        BackendKind::Serial => physical::description(),
+        _ => root().join("fixtures/stm32f4.yaml"),
+    };
+    VirtualTarget::from_yaml(description).backend(engine)
 }
 
 /// The same test on each engine, as `name::qemu` and `name::renode`; a missing
 /// engine's is reported as ignored.
 #[macro_export]
 macro_rules! on_each_engine {
-    ($($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {$(
+    ($($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {
+        $crate::on_each! { {} $($(#[$meta])* fn $name($engine) $body)+ }
+    };
+}
+
+/// As [`on_each_engine!`], and on a physical board as `name::physical`. Its stand-in
+/// needs QEMU, and pseudo-terminals that take a speed, which macOS's do not.
+#[macro_export]
+macro_rules! on_each_board {
+    ($($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {
+        $crate::on_each! { {
+            #[test]
+            #[cfg_attr(not(all(qemu, target_os = "linux")), ignore = "no QEMU, or not Linux")]
+            fn physical() -> virtual_target::Result<()> {
+                on(virtual_target::config::BackendKind::Serial)
+            }
+        } $($(#[$meta])* fn $name($engine) $body)+ }
+    };
+}
+
+/// What [`on_each_engine!`] and [`on_each_board!`] have in common; `more` goes into each module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! on_each {
+    ($more:tt $($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {$(
         #[allow(unused_attributes, reason = "the first of two reasons to be ignored counts")]
         mod $name {
             use super::*;
+
+            $crate::unwrap_items! $more
 
             fn on($engine: virtual_target::config::BackendKind) -> virtual_target::Result<()> $body
 
@@ -85,4 +118,10 @@ macro_rules! on_renode {
             $body
         }
     )+};
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! unwrap_items {
+    ($($items:item)*) => { $($items)* };
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use engine_tests::on_each_engine;
+use engine_tests::on_each_board;
 use virtual_target::config::BackendKind;
 
 /// Tests that fail, pass or hang on purpose.
@@ -19,6 +19,7 @@ mod on_purpose {
     fn engine() -> BackendKind {
         match std::env::var("VTARGET_BACKEND").as_deref() {
             Ok("renode") => BackendKind::Renode,
+            Ok("serial") => BackendKind::Serial,
             _ => BackendKind::Qemu,
         }
     }
@@ -118,6 +119,7 @@ fn command(engine: BackendKind, test: &str, target: &Path) -> Command {
     }
     let engine = match engine {
         BackendKind::Renode => "renode",
+        BackendKind::Serial => "serial",
         _ => "qemu",
     };
     command
@@ -196,7 +198,7 @@ fn timeline(directory: &Path) -> Vec<(String, String)> {
         .collect()
 }
 
-on_each_engine! {
+on_each_board! {
     fn a_failure_leaves_everything_and_says_where(engine) {
         let run = Run::of(engine, "fails", |_, _| {});
         let directory = run.directory("fails");
@@ -210,7 +212,13 @@ on_each_engine! {
         let time: f64 = greeting.split_whitespace().next().unwrap().parse().unwrap();
         assert!(time > 0.0, "{greeting}");
         assert!(read(&directory, "configuration.txt").contains("shell.elf"));
-        read(&directory, "emulator.log");
+        match engine {
+            BackendKind::Serial => {
+                let commands = read(&directory, "commands.log");
+                assert!(commands.contains("shell.elf: done\n(done)\n"), "{commands}");
+            }
+            _ => drop(read(&directory, "emulator.log")),
+        }
         if engine == BackendKind::Renode {
             let dialogue = read(&directory, "monitor.log");
             assert!(dialogue.contains("mach create"), "{dialogue}");
