@@ -139,8 +139,8 @@ fn qemu_alone_needs_no_platform() {
     assert_eq!(config.qemu().unwrap().serial, 0);
     assert_eq!(
         config.renode().unwrap_err().to_string(),
-        "<yaml>: only QEMU can run this target, because it has no `platform` and `uart`: \
-         install QEMU, or add both"
+        "<yaml>: Renode cannot run this target, because it has no `platform` and `uart`: \
+         add both, or run it on another engine"
     );
 }
 
@@ -149,8 +149,52 @@ fn auto_without_a_qemu_section_is_for_renode_alone() {
     let config = parse(&format!("{LEAST}backend: auto"));
     assert_eq!(
         config.qemu().unwrap_err().to_string(),
-        "<yaml>: only Renode can run this target, because it has no `qemu` section: \
-         install Renode, or add `qemu: {machine: …}`"
+        "<yaml>: QEMU cannot run this target, because it has no `qemu` section: \
+         add `qemu: {machine: …}`, or run it on another engine (install Renode)"
+    );
+}
+
+#[test]
+fn a_physical_board_alone_needs_no_platform() {
+    let config = parse(
+        "backend: serial
+serial:
+  port: /dev/ttyACM0
+  flash: [probe-rs, download, --chip, STM32F407VG, '{firmware}']
+  reset: [./reset, 'if {1} { x }']
+",
+    );
+    assert_eq!(config.backend, BackendKind::Serial);
+    let serial = config.serial().unwrap();
+    assert_eq!(serial.port, Path::new("/dev/ttyACM0"));
+    assert_eq!(serial.baud, 115_200);
+    let flash = serial.flash.as_ref().unwrap();
+    assert_eq!(flash.program, Path::new("probe-rs"));
+    assert_eq!(
+        flash.arguments,
+        ["download", "--chip", "STM32F407VG", "{firmware}"]
+    );
+    let reset = serial.reset.as_ref().unwrap();
+    assert!(reset.program.is_absolute() && reset.program.ends_with("reset"));
+    assert_eq!(reset.arguments, ["if {1} { x }"]);
+    assert_eq!((&serial.power_on, &serial.power_off), (&None, &None));
+    assert!(config.renode().is_err() && config.qemu().is_err());
+}
+
+#[test]
+fn one_file_may_serve_all() {
+    let config = parse(&format!(
+        "{LEAST}backend: auto\nqemu: {{machine: b}}\nserial: {{port: tty, baud: 9600}}"
+    ));
+    assert_eq!(config.renode().unwrap().uarts[0].path, "sysbus.uart0");
+    assert_eq!(config.qemu().unwrap().machine, "b");
+    let serial = config.serial().unwrap();
+    assert!(serial.port.is_absolute());
+    assert_eq!(serial.baud, 9600);
+    assert_eq!(
+        parse(LEAST).serial().unwrap_err().to_string(),
+        "<yaml>: no physical board can run this target, because it has no `serial` section: \
+         add `serial: {port: …}`"
     );
 }
 
@@ -241,7 +285,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "platfrom: a\n",
-        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart, uarts, uart_transport, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, qemu, timeouts, line_ending, prompt, forbid, strip_ansi, machines, uart_hubs)",
+        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, uart, uarts, uart_transport, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, qemu, serial, timeouts, line_ending, prompt, forbid, strip_ansi, machines, uart_hubs)",
     ),
     (
         "uart: a\nqemu:\n  machine: b\n  serail: 1\n",
@@ -253,7 +297,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "machine_name: a\n",
-        "<yaml>:1:1: `platform` and `uart` are missing: Renode needs both (a target for QEMU alone says `backend: qemu`)",
+        "<yaml>:1:1: `platform` and `uart` are missing: Renode needs both (a target for QEMU alone says `backend: qemu`, one for a physical board `backend: serial`)",
     ),
 ];
 
@@ -285,7 +329,7 @@ const BAD_VALUES: &[(&str, &str)] = &[
     ),
     (
         "backend: renod",
-        r#"<yaml>:3:1: backend: unknown value "renod"; did you mean `renode`? (known: renode, qemu, auto)"#,
+        r#"<yaml>:3:1: backend: unknown value "renod"; did you mean `renode`? (known: renode, qemu, serial, auto)"#,
     ),
     (
         "uart_transport: sockt",
@@ -467,6 +511,74 @@ const BAD_VALUES: &[(&str, &str)] = &[
         "qemu: {machine: b, serial: 16}",
         "<yaml>:3:20: qemu.serial: 16 is out of range: serial ports are counted from 0 to 15",
     ),
+    (
+        "backend: serial",
+        "<yaml>:3:1: backend: `serial` needs to know where the board is connected: add `serial: {port: …}`",
+    ),
+    (
+        "serial: {baud: 9600}",
+        "<yaml>:3:1: serial: `port` is missing: name the serial port, such as /dev/ttyACM0",
+    ),
+    (
+        "serial: {port: ''}",
+        "<yaml>:3:10: serial.port: the text is empty: write a name or a path",
+    ),
+    (
+        r#"serial: {port: "a\0b"}"#,
+        r#"<yaml>:3:10: serial.port: "a\0b" has a NUL in it, which the host does not take"#,
+    ),
+    (
+        "serial: {port: p, baud: 0}",
+        "<yaml>:3:19: serial.baud: 0 is out of range: a serial port does 50 to 20000000 bits a second, usually 115200",
+    ),
+    (
+        "serial: {port: p, baud: 4294967297}",
+        "<yaml>:3:19: serial.baud: 4294967297 is out of range: a serial port does 50 to 20000000 bits a second, usually 115200",
+    ),
+    (
+        "serial: {port: p, baud: fast}",
+        r#"<yaml>:3:19: serial.baud: invalid type: string "fast", expected a whole number"#,
+    ),
+    (
+        "serial: {port: p, baut: 9600}",
+        "<yaml>:3:19: serial.baut: unknown field; did you mean `baud`? (known: port, baud, flash, reset, power_on, power_off)",
+    ),
+    (
+        "serial: {port: p, reset: probe-rs reset}",
+        r#"<yaml>:3:19: serial.reset: invalid type: string "probe-rs reset", expected a list (`- item`)"#,
+    ),
+    (
+        "serial: {port: p, reset: [probe-rs, 5]}",
+        "<yaml>:3:37: serial.reset[1]: invalid type: integer `5`, expected text (put it in quotes)",
+    ),
+    (
+        "serial: {port: p, power_on: []}",
+        "<yaml>:3:19: serial.power_on: the list is empty: write a program and its arguments, or remove the field",
+    ),
+    (
+        "serial: {port: p, power_off: ['', x]}",
+        "<yaml>:3:31: serial.power_off[0]: the text is empty: write a name or a path",
+    ),
+    (
+        r#"serial: {port: p, reset: [x, "a\0b"]}"#,
+        r#"<yaml>:3:30: serial.reset[1]: "a\0b" has a NUL in it, which the host does not take"#,
+    ),
+    (
+        "serial: {port: p, flash: [probe-rs, download]}",
+        "<yaml>:3:19: serial.flash: no argument has `{firmware}` in it, the place of the image to flash",
+    ),
+    (
+        "serial: {port: p, flash: ['{firmware}']}",
+        "<yaml>:3:19: serial.flash: no argument has `{firmware}` in it, the place of the image to flash",
+    ),
+    (
+        "serial: {port: p, flash: [probe-rs, '{firmware}', 'to={frimware}']}",
+        "<yaml>:3:51: serial.flash[2]: unknown placeholder `{frimware}` in \"to={frimware}\": the only one is `{firmware}`",
+    ),
+    (
+        "serial: {port: p, reset: [probe-rs, '{firmware}']}",
+        "<yaml>:3:37: serial.reset[1]: `{firmware}` is known in `flash` only",
+    ),
 ];
 
 /// After two good machines, `a` and `b`.
@@ -494,6 +606,10 @@ const BAD_MACHINES: &[(&str, &str)] = &[
     (
         "qemu: {machine: m}",
         "<yaml>:4:1: qemu: only Renode can run a target with `machines`: remove this",
+    ),
+    (
+        "serial: {port: p}",
+        "<yaml>:4:1: serial: only Renode can run a target with `machines`: remove this",
     ),
     (
         "backend: qemu",
@@ -674,6 +790,10 @@ const BAD_BOARDS: &[(&str, &str)] = &[
     (
         "platform: platforms/b.repl\nuarts: {a: sysbus.uart0, b: sysbus.uart1}\nqemu: {machine: b}",
         "<yaml>:3:1: qemu: only Renode can run a target with several `uarts`: remove `qemu`, or keep one UART",
+    ),
+    (
+        "platform: platforms/b.repl\nuarts: {a: sysbus.uart0, b: sysbus.uart1}\nserial: {port: p}",
+        "<yaml>:3:1: serial: a physical board has one UART here, and there are several `uarts`: remove `serial`, or keep one UART",
     ),
     (
         "platform: boards/b.repl\nuart: a",

@@ -10,9 +10,9 @@ use super::{EmulatorDeath, EmulatorError, EngineKind, OutputTail};
 use crate::custody::{Custody, Launch, Process};
 use crate::uart::Ports;
 
-/// How long the last words of a dead emulator may take. Its group is dead by then, so
+/// How long the last words of a dead process may take. Its group is dead by then, so
 /// only a descendant in another session can still hold the pipe.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+pub(super) const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// An emulator process; dropping it kills it without any report.
 pub(super) struct Emulator {
@@ -43,7 +43,7 @@ impl Emulator {
             let _ = tokio::time::timeout(LAST_WORDS, drained).await;
             let death = Arc::new(EmulatorDeath {
                 kind,
-                exit,
+                what: format!("{kind} {exit}"),
                 output: output.text(),
             });
             ports.died(&death.to_string());

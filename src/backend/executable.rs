@@ -35,6 +35,18 @@ pub(super) fn find(
     }
 }
 
+/// The program that `named` is: a path, or else a name in `PATH`.
+pub(super) fn locate(named: &Path) -> Result<PathBuf, NotThere> {
+    if named.is_absolute() {
+        return match complaint(named) {
+            None => Ok(named.to_owned()),
+            Some(complaint) => Err(NotThere(format!("{} {complaint}", named.display()))),
+        };
+    }
+    let name = named.display().to_string();
+    in_path(&name).ok_or_else(|| NotThere(format!("no {name} in PATH")))
+}
+
 fn in_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?)
         .map(|directory| directory.join(name))

@@ -1,6 +1,6 @@
 //! What an engine does for a target: start, stop, load, reset, connect the UART.
 //!
-//! A [`Backend`] plays one board. It is driven from the I/O thread by the
+//! A [`Backend`] plays one board, or works a physical one. It is driven from the I/O thread by the
 //! target, one call at a time, and knows nothing of tests, expectations or
 //! handles.
 
@@ -9,6 +9,7 @@ mod executable;
 mod output;
 pub(crate) mod qemu;
 pub(crate) mod renode;
+pub(crate) mod serial;
 
 pub(crate) use output::OutputTail;
 
@@ -18,7 +19,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::custody::{CustodyError, Exit};
+use crate::custody::CustodyError;
 use crate::firmware::Firmware;
 use crate::runtime::Clock;
 
@@ -31,7 +32,7 @@ pub(crate) type Outcome<'a> = BoxFuture<'a, Result<(), EmulatorError>>;
 /// Reads the present content of a log.
 pub(crate) type LogText = Box<dyn Fn() -> String + Send>;
 
-/// One board, played by one engine: a single machine, or several that belong together.
+/// One board, on one engine: a single machine, or several that belong together.
 ///
 /// A call that fails or is dropped midway leaves the board in an undefined
 /// state; the target then powers it off.
@@ -50,10 +51,17 @@ pub(crate) trait Backend: Send {
     fn power_on<'a>(&'a mut self, firmware: &'a [Option<Firmware>]) -> Outcome<'a>;
 
     /// Ends the emulator at once; returns when it is gone. Does nothing when it is not there.
-    fn power_off(&mut self) -> BoxFuture<'_, ()>;
+    ///
+    /// Only the power switch of a physical board can fail; it is let go all the same.
+    fn power_off(&mut self) -> Outcome<'_>;
 
     /// Replaces the firmware of a machine of a running board, which starts anew with it.
     fn reload<'a>(&'a mut self, machine: usize, firmware: &'a Firmware) -> Outcome<'a>;
+
+    /// Whether the board can be reset at all; asked before it is.
+    fn can_reset(&self) -> Result<(), EmulatorError> {
+        Ok(())
+    }
 
     /// Resets one machine of a running board, or all, as the reset pin does.
     fn reset(&mut self, machine: Option<usize>) -> Outcome<'_>;
@@ -68,7 +76,7 @@ pub(crate) trait Backend: Send {
     fn clock(&self) -> Option<Arc<dyn Clock>>;
 }
 
-/// The kind of emulator.
+/// The kind of emulator, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EngineKind {
@@ -76,6 +84,8 @@ pub enum EngineKind {
     Renode,
     /// QEMU's system emulation.
     Qemu,
+    /// No emulator: a physical board on a serial port.
+    Serial,
 }
 
 impl fmt::Display for EngineKind {
@@ -83,6 +93,7 @@ impl fmt::Display for EngineKind {
         f.write_str(match self {
             Self::Renode => "Renode",
             Self::Qemu => "QEMU",
+            Self::Serial => "the physical board",
         })
     }
 }
@@ -93,7 +104,7 @@ impl fmt::Display for EngineKind {
 pub struct Engine {
     /// The kind of emulator.
     pub kind: EngineKind,
-    /// Its program.
+    /// Its program; the serial port of a physical board.
     pub program: PathBuf,
     /// Its version as it names itself, known once it has been started.
     pub version: Option<String>,
@@ -108,28 +119,25 @@ impl fmt::Display for Engine {
     }
 }
 
-/// How an emulator ended that nobody had asked to.
+/// How an emulator ended, or a serial port went away, that nobody had asked to.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EmulatorDeath {
     /// The kind of emulator.
     pub kind: EngineKind,
-    pub(crate) exit: Exit,
+    /// Such as `QEMU exited with status 1`.
+    pub(crate) what: String,
     /// The last it wrote to its standard error (and, for Renode, its console).
     pub output: String,
 }
 
 impl fmt::Display for EmulatorDeath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind, self.exit)?;
-        if self.output.trim().is_empty() {
-            return f.write_str("; it said nothing");
+        f.write_str(&self.what)?;
+        match self.output.trim().is_empty() {
+            true if self.kind != EngineKind::Serial => f.write_str("; it said nothing"),
+            _ => f.write_str(&last_words(&self.output)),
         }
-        f.write_str("; its last words:")?;
-        for line in self.output.trim_end().lines() {
-            write!(f, "\n    {line}")?;
-        }
-        Ok(())
     }
 }
 
@@ -263,6 +271,29 @@ pub enum EmulatorError {
         /// The program that was started.
         program: PathBuf,
     },
+    /// A command of a physical board's failed.
+    #[error(
+        "`serial: {field}:` failed: `{command}` {outcome}{}",
+        last_words(output)
+    )]
+    Command {
+        /// The command's field below `serial:`, such as `flash`.
+        field: &'static str,
+        /// The command with its arguments.
+        command: String,
+        /// How it ended.
+        outcome: String,
+        /// The last it wrote.
+        output: String,
+    },
+    /// A serial port cannot be used.
+    #[error("cannot open the serial port {port:?}: {reason}")]
+    Port {
+        /// The port's path.
+        port: PathBuf,
+        /// What the system said, and what to do.
+        reason: String,
+    },
     /// The engine cannot do what the target's configuration asks for.
     #[error("{kind} cannot {what}; {advice}")]
     Unsupported {
@@ -273,6 +304,16 @@ pub enum EmulatorError {
         /// What to do instead.
         advice: &'static str,
     },
+}
+
+fn last_words(output: &str) -> String {
+    if output.trim().is_empty() {
+        return String::new();
+    }
+    let lines = output.trim_end().lines();
+    lines.fold("; its last words:".to_owned(), |text, line| {
+        text + "\n    " + line
+    })
 }
 
 fn still_busy(command: Option<&str>) -> String {

@@ -10,6 +10,7 @@ use serde_yaml::Value;
 use super::error::Problem;
 use super::machines::machines;
 use super::raw::{Named, Raw, RawQemu, RawTimeouts};
+use super::serial::serial;
 use super::{
     BackendKind, Control, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig, Source,
     TargetConfig, Timeouts, UartConfig, UartTransport, values,
@@ -17,9 +18,10 @@ use super::{
 
 const DEFAULT_MACHINE_NAME: &str = "machine-0";
 
-const BACKENDS: [(&str, BackendKind); 3] = [
+const BACKENDS: [(&str, BackendKind); 4] = [
     ("renode", BackendKind::Renode),
     ("qemu", BackendKind::Qemu),
+    ("serial", BackendKind::Serial),
     ("auto", BackendKind::Auto),
 ];
 
@@ -92,6 +94,7 @@ pub(super) fn check(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetC
         forbid: each("forbid", raw.forbid.as_deref(), values::pattern)?,
         strip_ansi: raw.strip_ansi.unwrap_or(true),
         qemu: qemu(backend, raw.qemu.as_ref(), renode.as_ref())?,
+        serial: serial(backend, raw.serial.as_ref(), renode.as_ref(), base_dir)?,
         renode,
         machines,
         uart_hubs,
@@ -182,11 +185,11 @@ fn renode(
 ) -> Result<Option<RenodeConfig>, Problem> {
     match board(&raw.platform, &raw.uart, raw.uarts.as_ref(), base_dir)? {
         Some(board) => Ok(Some(board)),
-        None if backend == BackendKind::Qemu => Ok(None),
+        None if matches!(backend, BackendKind::Qemu | BackendKind::Serial) => Ok(None),
         None => Err(Problem::new(
             "",
             "`platform` and `uart` are missing: Renode needs both \
-             (a target for QEMU alone says `backend: qemu`)",
+             (a target for QEMU alone says `backend: qemu`, one for a physical board `backend: serial`)",
         )),
     }
 }

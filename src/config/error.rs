@@ -100,23 +100,33 @@ pub enum ConfigError {
         /// The machines' names.
         known: Vec<String>,
     },
-    /// QEMU is to run a target that only Renode can run.
+    /// QEMU is to run a target that does not say which of its boards that is.
     #[error(
-        "{}: only Renode can run this target, because it has no `qemu` section: \
-         install Renode, or add `qemu: {{machine: …}}`",
+        "{}: QEMU cannot run this target, because it has no `qemu` section: \
+         add `qemu: {{machine: …}}`, or run it on another engine (install Renode)",
         file.display()
     )]
-    RenodeOnly {
+    NoQemu {
         /// The file, or `<yaml>` for text.
         file: PathBuf,
     },
-    /// Renode is to run a target that only QEMU can run.
+    /// Renode is to run a target that does not say what the board is made of.
     #[error(
-        "{}: only QEMU can run this target, because it has no `platform` and `uart`: \
-         install QEMU, or add both",
+        "{}: Renode cannot run this target, because it has no `platform` and `uart`: \
+         add both, or run it on another engine",
         file.display()
     )]
-    QemuOnly {
+    NoRenode {
+        /// The file, or `<yaml>` for text.
+        file: PathBuf,
+    },
+    /// A physical board is to run a target that does not say where it is connected.
+    #[error(
+        "{}: no physical board can run this target, because it has no `serial` section: \
+         add `serial: {{port: …}}`",
+        file.display()
+    )]
+    NoSerial {
         /// The file, or `<yaml>` for text.
         file: PathBuf,
     },

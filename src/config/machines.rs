@@ -34,12 +34,15 @@ pub(super) fn machines(
         let message = "each of the `machines` has its own: move it there";
         return Err(Problem::new(field, message));
     }
-    if backend == BackendKind::Qemu || raw.qemu.is_some() {
-        let field = if raw.qemu.is_some() {
-            "qemu"
-        } else {
-            "backend"
-        };
+    let others = [
+        ("qemu", raw.qemu.is_some()),
+        ("serial", raw.serial.is_some()),
+        (
+            "backend",
+            matches!(backend, BackendKind::Qemu | BackendKind::Serial),
+        ),
+    ];
+    if let Some((field, _)) = others.into_iter().find(|(_, given)| *given) {
         let message = "only Renode can run a target with `machines`: remove this";
         return Err(Problem::new(field, message));
     }

@@ -1,8 +1,8 @@
 //! What a target is, as read from YAML: parsed, defaulted, and every value
 //! checked before anything starts.
 //!
-//! This module knows the names of Renode's and QEMU's settings; it knows
-//! nothing of how either is started or spoken to.
+//! This module knows the names of Renode's, QEMU's and physical boards' settings; it
+//! knows nothing of how any of them is started or spoken to.
 //!
 //! ```
 //! use virtual_target::config::{Platform, TargetConfig};
@@ -23,6 +23,7 @@ mod exporter;
 mod locate;
 mod machines;
 mod raw;
+mod serial;
 mod values;
 
 use std::fmt;
@@ -34,11 +35,12 @@ use std::time::Duration;
 use serde_yaml::Value;
 
 pub use error::ConfigError;
+pub(crate) use serial::FIRMWARE;
 
 use crate::firmware::Format;
 use error::Problem;
 
-/// Everything that defines a virtual board; see the README's table for the YAML fields.
+/// Everything that defines a board; see the README's table for the YAML fields.
 ///
 /// Every value has been checked: names are safe to put into a command, paths
 /// are absolute. Whether the firmware exists is found out at boot, because the
@@ -46,7 +48,7 @@ use error::Problem;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TargetConfig {
-    /// `backend`: which emulator runs the board. Default `renode`.
+    /// `backend`: what the target runs on. Default `renode`.
     pub backend: BackendKind,
     /// `machine_name`: the machine's name inside the emulator. Default `machine-0`.
     /// Of several `machines` the first one's; what else is said here of a single
@@ -87,6 +89,7 @@ pub struct TargetConfig {
     machines: Vec<MachineConfig>,
     uart_hubs: Vec<UartHub>,
     qemu: Option<QemuConfig>,
+    serial: Option<SerialConfig>,
     source: Source,
     skipped: Vec<String>,
 }
@@ -202,13 +205,47 @@ pub enum UartTransport {
     Socket,
 }
 
-/// The emulator that a configuration asks for.
+/// What is needed to work a physical board: the port that its UART is connected to,
+/// and programs of this host that do what an emulator does by itself.
+///
+/// Of a command, the first item is the program, looked for in `PATH` unless it has a
+/// `/` in it. No shell is involved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SerialConfig {
+    /// `serial.port`: the serial port. An absolute path.
+    pub port: PathBuf,
+    /// `serial.baud`: its speed, in bits a second; 8 data bits, no parity, 1 stop bit. Default 115200.
+    pub baud: u32,
+    /// `serial.flash`: writes firmware into the board; `{firmware}` is the image's absolute path.
+    pub flash: Option<BoardCommand>,
+    /// `serial.reset`: resets the board.
+    pub reset: Option<BoardCommand>,
+    /// `serial.power_on`: turns the board's supply on. Default: it is on.
+    pub power_on: Option<BoardCommand>,
+    /// `serial.power_off`: turns the board's supply off. Default: it stays on.
+    pub power_off: Option<BoardCommand>,
+}
+
+/// A program of this host that does something to a board, and its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BoardCommand {
+    /// A name to be looked for in `PATH`, or an absolute path.
+    pub program: PathBuf,
+    /// Each is one argument, whatever characters it has.
+    pub arguments: Vec<String>,
+}
+
+/// What a configuration asks to be run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackendKind {
     /// Renode, and nothing else.
     Renode,
     /// QEMU, and nothing else.
     Qemu,
+    /// A physical board on a serial port.
+    Serial,
     /// Renode where it is installed, else QEMU.
     Auto,
 }
@@ -312,9 +349,10 @@ impl LineEnding {
 pub struct Timeouts {
     /// `timeouts.expect`: for output of the firmware, in the board's clock. Default 10 s.
     pub expect: Duration,
-    /// `timeouts.boot`: for the emulator to start and load the board, in host time. Default 60 s.
+    /// `timeouts.boot`: for the board to be loaded and started, in host time. Default 60 s.
     pub boot: Duration,
-    /// `timeouts.command`: for one command to the emulator, in host time. Default 30 s.
+    /// `timeouts.command`: for one command to the emulator or of a physical board's, in
+    /// host time. Default 30 s.
     pub command: Duration,
 }
 
@@ -385,9 +423,9 @@ impl TargetConfig {
     ///
     /// # Errors
     ///
-    /// The configuration has no `platform` and `uart`: only QEMU can run it.
+    /// The configuration has no `platform` and `uart`.
     pub fn renode(&self) -> Result<&RenodeConfig, ConfigError> {
-        self.renode.as_ref().ok_or_else(|| ConfigError::QemuOnly {
+        self.renode.as_ref().ok_or_else(|| ConfigError::NoRenode {
             file: self.source.file.clone(),
         })
     }
@@ -458,9 +496,20 @@ impl TargetConfig {
     ///
     /// # Errors
     ///
-    /// The configuration has no `qemu` section: only Renode can run it.
+    /// The configuration has no `qemu` section.
     pub fn qemu(&self) -> Result<&QemuConfig, ConfigError> {
-        self.qemu.as_ref().ok_or_else(|| ConfigError::RenodeOnly {
+        self.qemu.as_ref().ok_or_else(|| ConfigError::NoQemu {
+            file: self.source.file.clone(),
+        })
+    }
+
+    /// What is needed to work a physical board.
+    ///
+    /// # Errors
+    ///
+    /// The configuration has no `serial` section.
+    pub fn serial(&self) -> Result<&SerialConfig, ConfigError> {
+        self.serial.as_ref().ok_or_else(|| ConfigError::NoSerial {
             file: self.source.file.clone(),
         })
     }

@@ -30,6 +30,7 @@ pub(super) struct Raw {
     pub(super) load_command: Option<String>,
     pub(super) load_address: Option<Value>,
     pub(super) qemu: Option<RawQemu>,
+    pub(super) serial: Option<RawSerial>,
     pub(super) timeouts: Option<RawTimeouts>,
     pub(super) line_ending: Option<String>,
     pub(super) prompt: Option<String>,
@@ -57,6 +58,17 @@ pub(super) struct RawQemu {
     pub(super) machine: Option<String>,
     pub(super) cpu: Option<String>,
     pub(super) serial: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "fields (`name: value`)")]
+pub(super) struct RawSerial {
+    pub(super) port: Option<String>,
+    pub(super) baud: Option<i64>,
+    pub(super) flash: Option<Vec<String>>,
+    pub(super) reset: Option<Vec<String>>,
+    pub(super) power_on: Option<Vec<String>>,
+    pub(super) power_off: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

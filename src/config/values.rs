@@ -122,6 +122,56 @@ pub(super) fn port(port: i64) -> Result<u16, String> {
     }
 }
 
+/// The speed of a serial port, in bits a second; whether the port can do it, the system knows.
+pub(super) fn baud(baud: i64) -> Result<u32, String> {
+    const SLOWEST: u32 = 50;
+    const FASTEST: u32 = 20_000_000;
+    match u32::try_from(baud) {
+        Ok(baud @ SLOWEST..=FASTEST) => Ok(baud),
+        _ => Err(format!(
+            "{baud} is out of range: a serial port does {SLOWEST} to {FASTEST} bits a second, usually 115200"
+        )),
+    }
+}
+
+/// A path or a program's name.
+pub(super) fn host_text(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("the text is empty: write a name or a path".to_owned());
+    }
+    no_nul(text)
+}
+
+/// Whether an argument of a command has the one placeholder there is, `{firmware}`, in it.
+///
+/// A lower-case word in braces is a placeholder; anything else in braces is what it is.
+pub(super) fn placeholder(argument: &str) -> Result<bool, String> {
+    no_nul(argument)?;
+    let is_word =
+        |word: &&str| !word.is_empty() && word.bytes().all(|b| matches!(b, b'a'..=b'z' | b'_'));
+    let braced = argument.split('{').skip(1);
+    let mut words = braced
+        .filter_map(|rest| Some(rest.split_once('}')?.0))
+        .filter(is_word)
+        .peekable();
+    let has_one = words.peek().is_some();
+    match words.find(|&word| word != "firmware") {
+        None => Ok(has_one),
+        Some(word) => Err(format!(
+            "unknown placeholder `{{{word}}}` in {argument:?}: the only one is `{{firmware}}`"
+        )),
+    }
+}
+
+fn no_nul(text: &str) -> Result<(), String> {
+    match text.contains('\0') {
+        true => Err(format!(
+            "{text:?} has a NUL in it, which the host does not take"
+        )),
+        false => Ok(()),
+    }
+}
+
 /// A line for Renode's monitor, which takes printable ASCII only.
 pub(super) fn monitor_command(command: &str) -> Result<String, String> {
     if command.trim().is_empty() {

@@ -17,6 +17,13 @@ pub(crate) struct Exit(
     /* `None`: somebody else took the status */ Option<ExitStatus>,
 );
 
+impl Exit {
+    /// Whether it ended with status 0.
+    pub(crate) fn is_success(self) -> bool {
+        self.0.is_some_and(|status| status.success())
+    }
+}
+
 impl std::fmt::Display for Exit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Some(status) = self.0 else {

@@ -86,7 +86,7 @@ impl Board {
         if self.is_on() {
             return Ok(());
         }
-        self.backend.power_off().await; // what is left of one that died
+        self.backend.power_off().await?; // what is left of one that died
         let slot = match self.slot.take() {
             Some(slot) => Some(slot),
             // Nobody closes the slots, so there is no error.
@@ -100,11 +100,12 @@ impl Board {
         Ok(())
     }
 
-    pub(super) async fn power_off(&mut self, why: &'static str) {
+    pub(super) async fn power_off(&mut self, why: &'static str) -> Result<()> {
         self.ports.power_off(why);
-        self.backend.power_off().await;
-        self.slot = None;
         self.power = Power::Off(None);
+        let done = self.backend.power_off().await;
+        self.slot = None;
+        Ok(done?)
     }
 
     pub(super) async fn flash(
@@ -128,6 +129,7 @@ impl Board {
     /// Resets one machine, or all.
     pub(super) async fn reset(&mut self, machine: Option<usize>, limit: Duration) -> Result<()> {
         self.must_run("reset")?;
+        self.backend.can_reset()?;
         self.change(RESET, limit, |backend, _| backend.reset(machine))
             .await
     }
@@ -192,7 +194,9 @@ impl Board {
                 attempt.why = "the target is off: the last operation on it failed";
                 self.power = Power::Off(Some(attempt.why));
                 drop(attempt);
-                self.backend.power_off().await;
+                if let Err(error) = self.backend.power_off().await {
+                    tracing::warn!(%error, "the board could not be powered off after a failure");
+                }
                 self.slot = None;
                 Err(error.into())
             }

@@ -71,6 +71,7 @@ impl TargetBuilder {
         let boot = Remote::new(limit, move |limit| async move {
             let target = self.assemble(held, report?, at)?;
             target.shared.board.lock().await.power_on(limit).await?;
+            target.shared.skip_to_last_start();
             Ok(target)
         });
         Operation::new(Boot {
@@ -113,8 +114,9 @@ impl TargetBuilder {
             .clone()
             .map(|(_, image)| image.map(Firmware::open).transpose())
             .collect::<Result<_, _>>()?;
-        let ports = engine::ports(&config, report.as_ref())?;
-        let backend = engine::choose(&config, self.backend, &custody, &ports)?;
+        let wanted = engine::wanted(&config, self.backend)?;
+        let ports = engine::ports(&config, wanted, report.as_ref())?;
+        let backend = engine::choose(&config, wanted, &custody, &ports)?;
         let machines: Vec<MachineUarts> = images
             .zip(ports)
             .map(|((name, _), ports)| MachineUarts::new(name, ports))

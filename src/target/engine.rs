@@ -1,10 +1,10 @@
-//! Which emulator plays a target's board: what the code says, else
-//! `VTARGET_BACKEND`, else the description.
+//! Which emulator plays a target's board, or that it is a physical one: what the
+//! code says, else `VTARGET_BACKEND`, else the description.
 
 use std::fmt::Display;
 use std::sync::Arc;
 
-use crate::backend::{Backend, qemu, renode};
+use crate::backend::{Backend, qemu, renode, serial};
 use crate::config::{BackendKind, ConfigError, MachineConfig, TargetConfig};
 use crate::custody::Custody;
 use crate::error::Result;
@@ -13,17 +13,24 @@ use crate::uart::{Port, Ports, Settings, on_stream};
 
 const VARIABLE: &str = "VTARGET_BACKEND";
 
-/// The backend for `config`; `wanted` is what the code says.
-pub(super) fn choose(
+/// What `config` is to run on; `wanted` is what the code says.
+pub(super) fn wanted(
     config: &TargetConfig,
     wanted: Option<BackendKind>,
+) -> Result<BackendKind, ConfigError> {
+    match wanted {
+        Some(wanted) => Ok(wanted),
+        None => Ok(from_environment()?.unwrap_or(config.backend)),
+    }
+}
+
+/// The backend for `config`.
+pub(super) fn choose(
+    config: &TargetConfig,
+    wanted: BackendKind,
     custody: &Arc<Custody>,
     ports: &[Ports],
 ) -> Result<Box<dyn Backend>> {
-    let wanted = match wanted {
-        Some(wanted) => wanted,
-        None => from_environment()?.unwrap_or(config.backend),
-    };
     let on_qemu = || -> Result<Box<dyn Backend>> {
         let program = qemu::find()?;
         let (custody, ports) = (Arc::clone(custody), Ports::all(ports));
@@ -38,6 +45,10 @@ pub(super) fn choose(
     match wanted {
         BackendKind::Qemu => on_qemu(),
         BackendKind::Renode => on_renode(renode::find()?),
+        BackendKind::Serial => {
+            let (custody, port) = (Arc::clone(custody), ports[0].main().clone());
+            Ok(Box::new(serial::Serial::new(config, custody, port)?))
+        }
         BackendKind::Auto => match renode::find() {
             Ok(program) => {
                 notice(config, "Renode", program.display());
@@ -52,8 +63,19 @@ pub(super) fn choose(
 }
 
 /// The UARTs of each machine, off, with their standing guards.
-pub(super) fn ports(config: &TargetConfig, report: Option<&Arc<Report>>) -> Result<Vec<Ports>> {
+pub(super) fn ports(
+    config: &TargetConfig,
+    wanted: BackendKind,
+    report: Option<&Arc<Report>>,
+) -> Result<Vec<Ports>> {
     let port = |name: &str, label: &str| port(config, name, label, report);
+    if wanted == BackendKind::Serial {
+        let label = config.serial()?.port.display().to_string();
+        let name = config
+            .renode()
+            .map_or(&label, |renode| &renode.uarts[0].name);
+        return Ok(vec![Ports::new([port(name, &label)?])]);
+    }
     if config.renode().is_err() {
         let name = format!("serial {}", config.qemu()?.serial);
         return Ok(vec![Ports::new([port(&name, &name)?])]);
@@ -104,11 +126,12 @@ fn from_environment() -> Result<Option<BackendKind>, ConfigError> {
         Some("") => Ok(None),
         Some("renode") => Ok(Some(BackendKind::Renode)),
         Some("qemu") => Ok(Some(BackendKind::Qemu)),
+        Some("serial") => Ok(Some(BackendKind::Serial)),
         Some("auto") => Ok(Some(BackendKind::Auto)),
         _ => Err(ConfigError::Environment {
             variable: VARIABLE,
             value: value.to_string_lossy().into_owned(),
-            allowed: "renode, qemu or auto",
+            allowed: "renode, qemu, serial or auto",
         }),
     }
 }

@@ -42,8 +42,8 @@ pub enum PowerError {
         /// That it is off, and why where that is not plain.
         why: &'static str,
     },
-    /// The board's emulator ended by itself.
-    #[error("cannot {operation} `{machine}`: its emulator is gone: {death}")]
+    /// The board's emulator ended by itself, or its serial port went away.
+    #[error("cannot {operation} `{machine}`: {}{death}", whose(death))]
     Dead {
         /// What was asked for.
         operation: &'static str,
@@ -54,7 +54,16 @@ pub enum PowerError {
     },
 }
 
-/// A virtual board: an emulator of its own, its firmware and its UARTs.
+/// What comes before the story of a death.
+fn whose(death: &EmulatorDeath) -> &'static str {
+    match death.kind {
+        EngineKind::Serial => "",
+        _ => "its emulator is gone: ",
+    }
+}
+
+/// A virtual board: an emulator of its own, its firmware and its UARTs; or a
+/// [physical](crate::config::SerialConfig) one.
 ///
 /// Made by [`VirtualTarget::from_yaml`]. Dropping it ends the emulator at once,
 /// wherever that happens: in any runtime or none, in a panic, in the middle of
@@ -193,7 +202,7 @@ impl VirtualTarget {
         &self.shared.config
     }
 
-    /// Which emulator runs the board.
+    /// Which emulator runs the board, if it is a virtual one.
     pub fn engine(&self) -> Operation<Engine> {
         self.operation(|shared, _| async move { Ok(shared.board.lock().await.engine()) })
     }
@@ -216,7 +225,7 @@ impl VirtualTarget {
     /// Turns the board off: the emulator ends, and a wait in progress fails. Does nothing when it is off.
     ///
     /// # Errors
-    /// None at present.
+    /// Only a physical board's: its `power_off` command failed. Its port is closed all the same.
     #[track_caller]
     pub fn power_off(&self) -> Operation<()> {
         self.recorded("power_off".to_owned(), |shared, _| async move {
@@ -225,22 +234,21 @@ impl VirtualTarget {
                 .lock()
                 .await
                 .power_off("the target is off: power_off() was called")
-                .await;
-            Ok(())
+                .await
         })
     }
 
     /// Turns the board off, if it is on, and on again.
     ///
     /// # Errors
-    /// Those of [`power_on`](Self::power_on).
+    /// Those of [`power_off`](Self::power_off) and [`power_on`](Self::power_on).
     #[track_caller]
     pub fn power_cycle(&self) -> Operation<()> {
         self.recorded("power_cycle".to_owned(), |shared, limit| async move {
             let mut board = shared.board.lock().await;
             board
                 .power_off("the target is off: power_cycle() is under way")
-                .await;
+                .await?;
             board.power_on(limit).await?;
             shared.skip_to_last_start();
             Ok(())
@@ -284,7 +292,8 @@ impl VirtualTarget {
     /// Resets the board, as its reset pin does: the firmware starts anew.
     ///
     /// # Errors
-    /// [`PowerError`] when the board is off.
+    /// [`PowerError`] when the board is off. [`EmulatorError`](crate::EmulatorError) otherwise; a
+    /// physical board without a `reset` command is then as it was.
     #[track_caller]
     pub fn reset(&self) -> Operation<()> {
         self.reset_machines(None, "reset".to_owned())
@@ -299,7 +308,7 @@ impl VirtualTarget {
         })
     }
 
-    /// Whether the board is on and its emulator runs.
+    /// Whether the board is on and its emulator runs, or its serial port is there.
     pub fn is_on(&self) -> Operation<bool> {
         self.operation(|shared, _| async move { Ok(shared.board.lock().await.is_on()) })
     }
@@ -314,7 +323,7 @@ impl VirtualTarget {
     /// * [`ConfigError::RawMonitor`](crate::config::ConfigError::RawMonitor) without that permission.
     /// * [`PowerError`] when the board is off.
     /// * [`EmulatorError`](crate::EmulatorError): Renode refused it (with the reason), it is
-    ///   not plain ASCII on one line, or the engine is QEMU.
+    ///   not plain ASCII on one line, or the engine is not Renode.
     ///
     /// ```no_run
     /// # fn main() -> virtual_target::Result<()> {
@@ -338,21 +347,22 @@ impl VirtualTarget {
     /// Ends the target and waits until nothing of it is left.
     ///
     /// Dropping the target does the same, but can report a guard that found
-    /// something only by a panic.
+    /// something only by a panic, and leaves a physical board powered.
     ///
     /// # Errors
-    /// A pattern that was [forbidden](Uart::forbid) has appeared and no operation has failed of it.
+    /// A pattern that was [forbidden](Uart::forbid) has appeared and no operation has failed of it;
+    /// else those of [`power_off`](Self::power_off).
     pub fn shutdown(self) -> Operation<()> {
         let limit = self.shared.config.timeouts.boot;
         Operation::new(Remote::new(limit, move |_| async move {
             let mut board = self.shared.board.lock().await;
-            board
+            let done = board
                 .power_off("the target is off: shutdown() was called")
                 .await;
             drop(board);
             match self.unnoticed_alarm() {
                 Some(alarm) => Err(alarm),
-                None => Ok(()),
+                None => done,
             }
         }))
     }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::chunk::View;
 use super::error::ExpectError;
 use super::lines::Lines;
-use super::link::Link;
+use super::link::{Link, OnEnd};
 use super::lock;
 use super::matched::Match;
 use super::operations::{
@@ -117,7 +117,13 @@ impl Uart {
     pub fn over_fd(fd: impl Into<OwnedFd>) -> Result<Self> {
         let fd = fd.into();
         Self::attach(|transcript| {
-            Link::over_fds(fd.try_clone()?, fd, transcript, Duration::ZERO, None)
+            Link::over_fds(
+                fd.try_clone()?,
+                fd,
+                transcript,
+                OnEnd::Closed(Duration::ZERO),
+                None,
+            )
         })
     }
 

@@ -40,6 +40,14 @@ struct Job {
     written: oneshot::Sender<io::Result<()>>,
 }
 
+/// What the end of a stream means.
+pub(super) enum OnEnd {
+    /// Its backend has this long to say why; then the stream counts as closed.
+    Closed(Duration),
+    /// The board went by itself, for this reason.
+    Died(Arc<str>),
+}
+
 /// One attachment of a stream; dropping it lets go of the stream.
 pub(super) struct Link {
     jobs: mpsc::UnboundedSender<Job>,
@@ -70,13 +78,12 @@ enum Got {
 impl Link {
     /// Attaches descriptors, which become non-blocking.
     ///
-    /// A backend has `grace` to say why its stream ended before it counts as closed.
     /// Writing keeps to `pace`, if there is one.
     pub(super) fn over_fds(
         read: OwnedFd,
         write: OwnedFd,
         transcript: &Arc<Transcript>,
-        grace: Duration,
+        on_end: OnEnd,
         pace: Option<Pace>,
     ) -> io::Result<Self> {
         let io_thread = runtime::handle().map_err(io::Error::other)?;
@@ -91,7 +98,7 @@ impl Link {
         });
         let sink = register(write)?;
         let (jobs, queue) = mpsc::unbounded_channel();
-        let reader = io_thread.spawn(read_fd(Arc::clone(&source), grace));
+        let reader = io_thread.spawn(read_fd(Arc::clone(&source), on_end));
         let writer = io_thread.spawn(write_all(queue, Paced::new(Sink(sink), pace)));
         Ok(Self {
             jobs,
@@ -206,7 +213,7 @@ fn ending(error: &io::Error) -> Ending {
     }
 }
 
-async fn read_fd(source: Arc<Source>, grace: Duration) {
+async fn read_fd(source: Arc<Source>, on_end: OnEnd) {
     let ending = loop {
         let mut ready = match source.fd.readable().await {
             Ok(ready) => ready,
@@ -218,10 +225,15 @@ async fn read_fd(source: Arc<Source>, grace: Duration) {
             Got::End(ending) => break ending,
         }
     };
-    if !grace.is_zero() {
-        tokio::time::sleep(grace).await;
-    }
-    source.transcript.end(ending);
+    source.transcript.end(match on_end {
+        OnEnd::Died(reason) => Ending::Died(reason),
+        OnEnd::Closed(grace) => {
+            if !grace.is_zero() {
+                tokio::time::sleep(grace).await;
+            }
+            ending
+        }
+    });
 }
 
 async fn read_stream(mut stream: impl AsyncRead + Unpin, transcript: Arc<Transcript>) {

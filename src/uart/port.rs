@@ -3,7 +3,8 @@
 //! A backend makes one [`Port`] per UART of its board, for the board's whole
 //! life, and tells it what happens:
 //!
-//! * [`Port::attach`] when the emulator's end of the UART is there: a new segment begins;
+//! * [`Port::attach`] when the emulator's end of the UART is there, or
+//!   [`Port::attach_device`] when the way to a physical board is: a new segment begins;
 //! * [`Port::restart`] when the board is reset on the same stream;
 //! * [`Port::halted`] when the board runs no further, though its emulator does;
 //! * [`Port::power_off`] or [`Port::died`] when it ends: what the kernel still
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use super::error::ExpectError;
 use super::handle::Uart;
-use super::link::Link;
+use super::link::{Link, OnEnd};
 use super::lock;
 use super::pace::Pace;
 use super::pattern::Pattern;
@@ -159,13 +160,21 @@ impl Port {
     /// The board starts anew on this stream, which both brings what it puts
     /// out and takes what is sent to it; no faster than `pace`, if there is one.
     pub(crate) fn attach(&self, stream: impl Into<OwnedFd>, pace: Option<Pace>) -> io::Result<()> {
-        let read = stream.into();
+        self.link(stream.into(), OnEnd::Closed(GRACE), pace)
+    }
+
+    /// As [`attach`](Self::attach), for a stream whose end means that the board is `gone`.
+    pub(crate) fn attach_device(&self, stream: impl Into<OwnedFd>, gone: &str) -> io::Result<()> {
+        self.link(stream.into(), OnEnd::Died(gone.into()), None)
+    }
+
+    fn link(&self, read: OwnedFd, on_end: OnEnd, pace: Option<Pace>) -> io::Result<()> {
         let write = read.try_clone()?;
         self.detach(Ending::Stopped(STARTED_ANEW));
         self.shared
             .transcript
             .begin_segment(Ending::Stopped(STARTED_ANEW));
-        let link = Link::over_fds(read, write, &self.shared.transcript, GRACE, pace)?;
+        let link = Link::over_fds(read, write, &self.shared.transcript, on_end, pace)?;
         *lock(&self.shared.link) = Some(link);
         Ok(())
     }
@@ -208,6 +217,14 @@ impl Port {
             link.take_pending();
         }
         self.shared.transcript.end(Ending::Halted(reason.into()));
+    }
+
+    /// Why the board went by itself, if it has.
+    pub(crate) fn death(&self) -> Option<Arc<str>> {
+        match self.shared.transcript.ending() {
+            Some(Ending::Died(reason)) => Some(reason),
+            _ => None,
+        }
     }
 
     /// The error of a guard that found something, if no operation has failed of it yet.

@@ -107,7 +107,11 @@ impl Task for Send {
         {
             return Poll::Ready(match answer {
                 Ok(Ok(())) => Ok(()),
-                Ok(Err(e)) => Err(self.not_sent(e.to_string()).into()),
+                Ok(Err(e)) => Err(match self.uart.transcript.ending() {
+                    Some(Ending::Died(_)) => self.gone(),
+                    _ => self.not_sent(e.to_string()),
+                }
+                .into()),
                 Err(_) => Err(self.gone().into()),
             });
         }

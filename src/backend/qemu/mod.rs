@@ -216,17 +216,18 @@ impl Backend for Qemu {
         Box::pin(self.start(firmware.first().and_then(Option::as_ref)))
     }
 
-    fn power_off(&mut self) -> BoxFuture<'_, ()> {
+    fn power_off(&mut self) -> Outcome<'_> {
         Box::pin(async {
             if let Some(running) = self.running.take() {
                 running.emulator.end().await;
             }
+            Ok(())
         })
     }
 
     fn reload<'a>(&'a mut self, _machine: usize, firmware: &'a Firmware) -> Outcome<'a> {
         Box::pin(async {
-            self.power_off().await;
+            self.power_off().await?;
             self.start(Some(firmware)).await
         })
     }

@@ -165,7 +165,7 @@ impl Renode {
                 Err(EmulatorError::PortTaken { port, .. }) if chosen && attempt < PORTS => {
                     tracing::warn!("port {port} was taken before Renode could have it");
                     attempt += 1;
-                    self.power_off().await;
+                    self.power_off().await?;
                 }
                 greeted => return greeted,
             }
@@ -468,11 +468,12 @@ impl Backend for Renode {
         Box::pin(self.start(firmware))
     }
 
-    fn power_off(&mut self) -> BoxFuture<'_, ()> {
+    fn power_off(&mut self) -> Outcome<'_> {
         Box::pin(async {
             if let Some(session) = self.session.take() {
                 session.end().await;
             }
+            Ok(())
         })
     }
 

@@ -5,7 +5,9 @@ pub mod faults;
 pub mod leftovers;
 pub mod lifecycle;
 pub mod load;
+pub mod physical;
 pub mod player;
+pub mod pty;
 pub mod telnet;
 
 use std::cell::Cell;
@@ -36,10 +38,14 @@ pub fn shell_on(engine: BackendKind) -> TargetBuilder {
     bare_on(engine).firmware(sample("shell.elf"))
 }
 
-/// An STM32F4 on the given engine, without firmware.
+/// An STM32F4 on the given engine, without firmware. A physical one is on a bench of
+/// its own, which works until the calling thread ends.
 pub fn bare_on(engine: BackendKind) -> TargetBuilder {
-    let path = root().join("fixtures/stm32f4.yaml");
-    let mut config = TargetConfig::from_file(&path).expect("a good fixture");
+    let description = match engine {
+        BackendKind::Serial => physical::description(),
+        _ => root().join("fixtures/stm32f4.yaml"),
+    };
+    let mut config = TargetConfig::from_file(&description).expect("a good description");
     config.control = control();
     VirtualTarget::from_config(config).backend(engine)
 }
@@ -80,10 +86,36 @@ macro_rules! tests_over_telnet {
 /// engine's is reported as ignored.
 #[macro_export]
 macro_rules! on_each_engine {
-    ($($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {$(
+    ($($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {
+        $crate::on_each! { {} $($(#[$meta])* fn $name($engine) $body)+ }
+    };
+}
+
+/// As [`on_each_engine!`], and on a physical board as `name::physical`. Its stand-in
+/// needs QEMU, and pseudo-terminals that take a speed, which macOS's do not.
+#[macro_export]
+macro_rules! on_each_board {
+    ($($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {
+        $crate::on_each! { {
+            #[test]
+            #[cfg_attr(not(all(qemu, target_os = "linux")), ignore = "no QEMU, or not Linux")]
+            fn physical() -> virtual_target::Result<()> {
+                on(virtual_target::config::BackendKind::Serial)
+            }
+        } $($(#[$meta])* fn $name($engine) $body)+ }
+    };
+}
+
+/// What [`on_each_engine!`] and [`on_each_board!`] have in common; `more` goes into each module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! on_each {
+    ($more:tt $($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {$(
         #[allow(unused_attributes, reason = "the first of two reasons to be ignored counts")]
         mod $name {
             use super::*;
+
+            $crate::unwrap_items! $more
 
             fn on($engine: virtual_target::config::BackendKind) -> virtual_target::Result<()> $body
 
@@ -122,4 +154,10 @@ macro_rules! on_renode {
             $body
         }
     )+};
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! unwrap_items {
+    ($($items:item)*) => { $($items)* };
 }

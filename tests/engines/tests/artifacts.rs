@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use engine_tests::on_each_engine;
+use engine_tests::on_each_board;
 use virtual_target::config::BackendKind;
 
 /// Tests that fail, pass or hang on purpose.
@@ -19,6 +19,7 @@ mod on_purpose {
     fn engine() -> BackendKind {
         match std::env::var("VTARGET_BACKEND").as_deref() {
             Ok("renode") => BackendKind::Renode,
+            Ok("serial") => BackendKind::Serial,
             _ => BackendKind::Qemu,
         }
     }
@@ -136,6 +137,7 @@ fn command(engine: BackendKind, test: &str, target: &Path) -> Command {
     }
     let engine = match engine {
         BackendKind::Renode => "renode",
+        BackendKind::Serial => "serial",
         _ => "qemu",
     };
     command
@@ -214,7 +216,7 @@ fn timeline(directory: &Path) -> Vec<(String, String)> {
         .collect()
 }
 
-on_each_engine! {
+on_each_board! {
     fn a_failure_leaves_everything_and_says_where(engine) {
         let run = Run::of(engine, "fails", |_, _| {});
         let directory = run.directory("fails");
@@ -228,7 +230,13 @@ on_each_engine! {
         let time: f64 = greeting.split_whitespace().next().unwrap().parse().unwrap();
         assert!(time > 0.0, "{greeting}");
         assert!(read(&directory, "configuration.txt").contains("shell.elf"));
-        read(&directory, "emulator.log");
+        match engine {
+            BackendKind::Serial => {
+                let commands = read(&directory, "commands.log");
+                assert!(commands.contains("shell.elf: done\n(done)\n"), "{commands}");
+            }
+            _ => drop(read(&directory, "emulator.log")),
+        }
         if engine == BackendKind::Renode {
             let dialogue = read(&directory, "monitor.log");
             assert!(dialogue.contains("mach create"), "{dialogue}");
@@ -236,7 +244,12 @@ on_each_engine! {
             assert!(log.contains("Machine started"), "{log}");
         }
         let events = timeline(&directory);
-        let what: Vec<&str> = events.iter().map(|(what, _)| what.as_str()).collect();
+        // The UART goes by the port of a physical board.
+        let what = events.iter().map(|(what, _)| match (engine, what.split_once("/port: ")) {
+            (BackendKind::Serial, Some((_, what))) => format!("sysbus.usart2: {what}"),
+            _ => what.clone(),
+        });
+        let what: Vec<String> = what.collect();
         assert_eq!(
             what,
             [

@@ -1,6 +1,6 @@
 //! A board's life on each engine: boot, talk, flash, reset, power.
 
-use engine_tests::{bare_on, on_each_engine, sample, shell_on, tests_over_telnet};
+use engine_tests::{bare_on, on_each_board, sample, shell_on, tests_over_telnet};
 use virtual_target::uart::Uart;
 use virtual_target::{Error, PowerError, Result, secs};
 
@@ -12,7 +12,7 @@ fn ask(uart: &Uart, command: &str) -> Result<String> {
     uart.read_line().wait()
 }
 
-on_each_engine! {
+on_each_board! {
     fn greets_and_answers(engine) {
         let board = shell_on(engine).boot().wait()?;
         let uart = board.uart();

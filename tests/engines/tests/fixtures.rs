@@ -1,16 +1,20 @@
 //! Boards as rstest fixtures: async and plain, on several targets and firmware,
-//! built on one another, with time limits. Run by libtest in parallel and by nextest.
+//! virtual and physical, built on one another, with time limits. Run by libtest in parallel and by nextest.
 
 use std::time::Duration;
 
-use engine_tests::{root, sample};
+use engine_tests::{physical, root, sample};
 use rstest::{fixture, rstest};
-use virtual_target::config::BackendKind::{self, Qemu, Renode};
+use virtual_target::config::BackendKind::{self, Qemu, Renode, Serial};
 use virtual_target::{Result, TargetBuilder, VirtualTarget, secs};
 
 /// What every fixture here starts from: a board's description and its firmware.
 fn described(target: &str, firmware: &str, engine: BackendKind) -> TargetBuilder {
-    VirtualTarget::from_yaml(root().join("fixtures").join(target))
+    let description = match engine {
+        Serial => physical::description(),
+        _ => root().join("fixtures").join(target),
+    };
+    VirtualTarget::from_yaml(description)
         .firmware(sample(firmware))
         .backend(engine)
 }
@@ -66,6 +70,11 @@ fn plain_board(
     ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
 )]
 #[case::discovery_on_renode("stm32f4.yaml", Renode)]
+#[cfg_attr(
+    not(all(qemu, target_os = "linux")),
+    ignore = "no QEMU, which plays the physical board, or not Linux"
+)]
+#[case::physical("stm32f4.yaml", Serial)]
 #[tokio::test]
 async fn each_target_answers(
     #[case] _target: &str,

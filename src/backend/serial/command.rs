@@ -1,0 +1,154 @@
+//! A program of the host that does something to the board: run in custody, with a
+//! time limit, its output kept.
+//!
+//! Knows nothing of what it does.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::unix::pipe;
+
+use crate::backend::emulator::LAST_WORDS;
+use crate::backend::{EmulatorError, OutputTail, executable};
+use crate::config::{BoardCommand, FIRMWARE};
+use crate::custody::{Custody, Launch, Process};
+
+/// A program that is there, and its arguments.
+pub(super) struct Command {
+    /// The field that it is from, below `serial:`.
+    field: &'static str,
+    program: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Command {
+    pub(super) fn new(field: &'static str, command: &BoardCommand) -> Result<Self, EmulatorError> {
+        let located = executable::locate(&command.program);
+        let program = located.map_err(|executable::NotThere(looked)| EmulatorError::Command {
+            field,
+            command: command.program.display().to_string(),
+            outcome: format!("cannot be started: {looked}; install it, or correct the command"),
+            output: String::new(),
+        })?;
+        Ok(Self {
+            field,
+            program,
+            arguments: command.arguments.clone(),
+        })
+    }
+
+    /// Runs it until it ends, `limit` at most; dropped meanwhile, it ends at once.
+    ///
+    /// What it writes goes to `log`.
+    pub(super) async fn run(
+        &self,
+        firmware: Option<&Path>,
+        custody: &Custody,
+        limit: Duration,
+        log: &OutputTail,
+    ) -> Result<(), EmulatorError> {
+        let io = |source| EmulatorError::Io {
+            step: "starting a command of the board's",
+            source,
+        };
+        let (stdin, gate) = std::io::pipe().map_err(io)?;
+        let (output, stdout) = std::io::pipe().map_err(io)?;
+        let launch = Launch {
+            program: self.program.clone(),
+            args: self.arguments(firmware),
+            env: std::env::vars_os().collect(),
+            gate: gate.into(),
+            stdin: stdin.into(),
+            stderr: stdout.try_clone().map_err(io)?.into(),
+            stdout: stdout.into(),
+            aside: false,
+        };
+        let shown = Shown(&launch).to_string();
+        let output = pipe::Receiver::from_owned_fd(output.into()).map_err(io)?;
+        log.push(format!("$ {shown}\n").as_bytes());
+        let running = Running(custody.spawn(launch)?);
+        let own = OutputTail::default();
+        let drained = tokio::spawn(drain(output, [log.clone(), own.clone()]));
+
+        let exit = tokio::time::timeout(limit, running.0.exited()).await;
+        if exit.is_err() {
+            running.0.kill();
+            running.0.exited().await;
+        }
+        let _ = tokio::time::timeout(LAST_WORDS, drained).await;
+        let outcome = match exit {
+            Ok(exit) if exit.is_success() => {
+                log.push(b"(done)\n");
+                return Ok(());
+            }
+            Ok(exit) => exit.to_string(),
+            Err(_) => format!(
+                "has not ended after {limit:?} and was killed; raise `timeouts: command:` if it needs longer"
+            ),
+        };
+        log.push(format!("({outcome})\n").as_bytes());
+        Err(EmulatorError::Command {
+            field: self.field,
+            command: shown,
+            outcome,
+            output: own.text(),
+        })
+    }
+
+    /// The arguments, with the image's path in its place.
+    fn arguments(&self, firmware: Option<&Path>) -> Vec<OsString> {
+        let firmware = firmware.unwrap_or(Path::new(""));
+        let filled = |argument: &String| {
+            let mut pieces = argument.split(FIRMWARE);
+            let mut filled = OsString::from(pieces.next().unwrap_or_default());
+            for piece in pieces {
+                filled.push(firmware);
+                filled.push(piece);
+            }
+            filled
+        };
+        self.arguments.iter().map(filled).collect()
+    }
+}
+
+/// Kills the program when it is dropped.
+struct Running(Arc<Process>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill();
+    }
+}
+
+/// A command as a message shows it.
+struct Shown<'a>(&'a Launch);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.program.display())?;
+        for argument in &self.0.args {
+            let text = argument.to_string_lossy();
+            let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+            match !text.is_empty() && text.chars().all(is_plain) {
+                true => write!(f, " {text}")?,
+                false => write!(f, " {text:?}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads `from` to its end.
+async fn drain(mut from: impl AsyncRead + Unpin, into: [OutputTail; 2]) {
+    let mut buffer = [0; 4096];
+    // An error is an end as well: nothing more can come.
+    while let Ok(n @ 1..) = from.read(&mut buffer).await {
+        for tail in &into {
+            tail.push(&buffer[..n]);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! A physical board as the engine: a serial port, and programs of the host that
+//! flash, reset and power it.
+//!
+//! The port is opened before any of them runs, so that nothing the board says is
+//! missed. A board cannot be made to stand still: each of them begins a new
+//! segment as it starts, and what the board says meanwhile belongs to it.
+//!
+//! Dropping a target closes the port and runs nothing: no program may hold up a
+//! drop. The board then stays powered.
+
+mod command;
+mod port;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, LogText, Outcome,
+    OutputTail, qemu,
+};
+use crate::config::{SerialConfig, TargetConfig};
+use crate::custody::Custody;
+use crate::firmware::Firmware;
+use crate::runtime::Clock;
+use crate::uart::Port;
+use command::Command;
+use port::Claim;
+
+const KIND: EngineKind = EngineKind::Serial;
+
+/// A physical board.
+pub(crate) struct Serial {
+    config: SerialConfig,
+    machine_name: String,
+    /// The processor's architecture is known, from what QEMU plays the same board on.
+    has_twin: bool,
+    flash: Option<Command>,
+    reset: Option<Command>,
+    power_on: Option<Command>,
+    power_off: Option<Command>,
+    limit: Duration,
+    custody: Arc<Custody>,
+    port: Port,
+    log: OutputTail,
+    /// While the board is on.
+    claim: Option<Claim>,
+}
+
+impl Serial {
+    /// Fails if one of the programs is missing; the port may still come.
+    pub(crate) fn new(
+        config: &TargetConfig,
+        custody: Arc<Custody>,
+        port: Port,
+    ) -> crate::Result<Self> {
+        let serial = config.serial()?.clone();
+        let command = |field, command: &Option<_>| {
+            let command = command.as_ref();
+            command
+                .map(|command| Command::new(field, command))
+                .transpose()
+        };
+        Ok(Self {
+            flash: command("flash", &serial.flash)?,
+            reset: command("reset", &serial.reset)?,
+            power_on: command("power_on", &serial.power_on)?,
+            power_off: command("power_off", &serial.power_off)?,
+            config: serial,
+            machine_name: config.machine_name.clone(),
+            has_twin: config.qemu().is_ok(),
+            limit: config.timeouts.command,
+            custody,
+            port,
+            log: OutputTail::default(),
+            claim: None,
+        })
+    }
+
+    async fn start(&mut self, firmware: Option<&Firmware>) -> Result<(), EmulatorError> {
+        self.log.clear();
+        let (claim, stream) = port::open(&self.config.port, self.config.baud)?;
+        self.claim = Some(claim);
+        let port = self.config.port.display();
+        let gone = format!(
+            "the serial port {port} is gone: the board was unplugged, or the port's other end closed"
+        );
+        let io = |source| EmulatorError::Io {
+            step: "reading the serial port",
+            source,
+        };
+        self.port.attach_device(stream, &gone).map_err(io)?;
+        self.run(self.power_on.as_ref(), None).await?;
+        match firmware {
+            Some(firmware) => self.load(firmware).await,
+            None => self.restart().await,
+        }
+    }
+
+    async fn load(&self, firmware: &Firmware) -> Result<(), EmulatorError> {
+        self.port.restart();
+        self.run(self.flash.as_ref(), Some(firmware.path())).await?;
+        self.restart().await
+    }
+
+    /// Resets the board, if there is a command for it.
+    async fn restart(&self) -> Result<(), EmulatorError> {
+        if self.reset.is_some() {
+            self.port.restart();
+        }
+        self.run(self.reset.as_ref(), None).await
+    }
+
+    /// Has `command` done, if there is one, and looks whether the port is still there.
+    async fn run(
+        &self,
+        command: Option<&Command>,
+        firmware: Option<&Path>,
+    ) -> Result<(), EmulatorError> {
+        let Some(command) = command else {
+            return Ok(());
+        };
+        command
+            .run(firmware, &self.custody, self.limit, &self.log)
+            .await?;
+        match self.ended() {
+            Some(death) => Err(EmulatorError::Died {
+                step: "working the board",
+                death,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn unsupported(what: String, advice: &'static str) -> EmulatorError {
+        EmulatorError::Unsupported {
+            kind: KIND,
+            what,
+            advice,
+        }
+    }
+}
+
+impl Backend for Serial {
+    fn engine(&self) -> Engine {
+        Engine {
+            kind: KIND,
+            program: self.config.port.clone(),
+            version: None,
+        }
+    }
+
+    fn logs(&self) -> Vec<(&'static str, LogText)> {
+        vec![("commands.log", self.log.reader())]
+    }
+
+    fn accepts(&self, _machine: usize, firmware: &Firmware) -> crate::Result<()> {
+        if self.has_twin {
+            firmware.check_architecture(qemu::ARCHITECTURE, &self.machine_name)?;
+        }
+        if self.flash.is_none() {
+            let what = format!("be flashed with {:?}", firmware.path());
+            return Err(Self::unsupported(what, "add `flash: […]` to `serial:`").into());
+        }
+        Ok(())
+    }
+
+    fn power_on<'a>(&'a mut self, firmware: &'a [Option<Firmware>]) -> Outcome<'a> {
+        Box::pin(self.start(firmware.first().and_then(Option::as_ref)))
+    }
+
+    fn power_off(&mut self) -> Outcome<'_> {
+        Box::pin(async {
+            // Dropped at the end: nobody else takes the port while its board is being turned off.
+            let Some(_claim) = self.claim.take() else {
+                return Ok(());
+            };
+            match &self.power_off {
+                Some(command) => {
+                    command
+                        .run(None, &self.custody, self.limit, &self.log)
+                        .await
+                }
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn reload<'a>(&'a mut self, _machine: usize, firmware: &'a Firmware) -> Outcome<'a> {
+        Box::pin(self.load(firmware))
+    }
+
+    fn can_reset(&self) -> Result<(), EmulatorError> {
+        match self.reset {
+            Some(_) => Ok(()),
+            None => Err(Self::unsupported(
+                "be reset".to_owned(),
+                "add `reset: […]` to `serial:`",
+            )),
+        }
+    }
+
+    fn reset(&mut self, _machine: Option<usize>) -> Outcome<'_> {
+        Box::pin(self.restart())
+    }
+
+    fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {
+        Box::pin(async move {
+            Err(Self::unsupported(
+                format!("do the monitor command `{command}`"),
+                "it has no monitor; run the target on Renode (VTARGET_BACKEND=renode)",
+            ))
+        })
+    }
+
+    fn ended(&self) -> Option<Arc<EmulatorDeath>> {
+        self.claim.as_ref()?;
+        let reason = self.port.death()?;
+        Some(Arc::new(EmulatorDeath {
+            kind: KIND,
+            what: reason.to_string(),
+            output: String::new(),
+        }))
+    }
+
+    fn clock(&self) -> Option<Arc<dyn Clock>> {
+        None
+    }
+}

@@ -1,0 +1,83 @@
+//! Opening a serial port for one target alone.
+//!
+//! The `serial2` crate knows how each system sets any speed, and hands over its
+//! descriptor without `unsafe`; the lock is an advisory one, as terminal programs
+//! take it, and holds against root too.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::termios::{FlushArg, tcflush};
+use serial2::{KeepSettings, SerialPort, Settings};
+
+use super::EmulatorError;
+
+/// The right to use a port; given back when it is dropped, even if its
+/// descriptor is still open elsewhere.
+pub(super) struct Claim(Flock<OwnedFd>);
+
+impl Drop for Claim {
+    /// What the board has not taken is discarded: a close would wait for that, and
+    /// the next target's board would get it.
+    fn drop(&mut self) {
+        // An unplugged port has nothing to discard.
+        let _ = tcflush(&*self.0, FlushArg::TCOFLUSH);
+    }
+}
+
+/// Claims the port, and opens it as the UART's stream.
+pub(super) fn open(path: &Path, baud: u32) -> Result<(Claim, OwnedFd), EmulatorError> {
+    let failed = |reason: String| EmulatorError::Port {
+        port: path.to_owned(),
+        reason,
+    };
+    // Nothing is set before the port is ours.
+    let opened = SerialPort::open(path, KeepSettings).map_err(|error| failed(explain(&error)))?;
+    let locked = Flock::lock(OwnedFd::from(opened), FlockArg::LockExclusiveNonblock);
+    let lock = locked.map_err(|(_, errno)| {
+        failed(match errno {
+            Errno::EWOULDBLOCK => {
+                "it is in use, by another target or by a terminal program; let that go first"
+                    .to_owned()
+            }
+            other => format!("it cannot be locked: {other}"),
+        })
+    })?;
+    let stream = (|| {
+        let mut port = SerialPort::from(lock.try_clone()?);
+        let mut settings = port.get_configuration()?;
+        raw(&mut settings, baud)?;
+        port.set_configuration(&settings)?;
+        Ok(port.into())
+    })();
+    let stream = stream
+        .map_err(|error: io::Error| failed(format!("it does not do {baud} baud, 8N1: {error}")))?;
+    Ok((Claim(lock), stream))
+}
+
+/// 8 data bits, no parity, 1 stop bit, no flow control, every byte as it is.
+fn raw(settings: &mut Settings, baud: u32) -> io::Result<()> {
+    settings.set_raw();
+    settings.set_baud_rate(baud)?;
+    settings.set_char_size(serial2::CharSize::Bits8);
+    settings.set_stop_bits(serial2::StopBits::One);
+    settings.set_parity(serial2::Parity::None);
+    settings.set_flow_control(serial2::FlowControl::None);
+    Ok(())
+}
+
+fn explain(error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::NotFound => "is the board plugged in?",
+        io::ErrorKind::PermissionDenied => {
+            "this user may not use it (on many systems the group `dialout` may)"
+        }
+        io::ErrorKind::ResourceBusy => "another program has it for itself; let that go first",
+        _ if error.raw_os_error() == Some(Errno::ENOTTY as i32) => "it is not a serial port",
+        _ => return error.to_string(),
+    };
+    format!("{error}; {advice}")
+}

@@ -1,0 +1,105 @@
+//! The `serial` section: a physical board's port, and the commands that work it.
+//!
+//! Whether there are such a port and such programs is found out at boot, because
+//! the same file may be run on an emulator.
+
+use std::path::{Path, PathBuf};
+
+use super::check::given;
+use super::error::Problem;
+use super::raw::RawSerial;
+use super::{BackendKind, BoardCommand, RenodeConfig, SerialConfig, values};
+
+/// What stands for the image in an argument of `flash`.
+pub(crate) const FIRMWARE: &str = "{firmware}";
+
+const DEFAULT_BAUD: u32 = 115_200;
+
+pub(super) fn serial(
+    backend: BackendKind,
+    raw: Option<&RawSerial>,
+    renode: Option<&RenodeConfig>,
+    base_dir: &Path,
+) -> Result<Option<SerialConfig>, Problem> {
+    let Some(raw) = raw else {
+        if backend == BackendKind::Serial {
+            return Err(Problem::new(
+                "backend",
+                "`serial` needs to know where the board is connected: add `serial: {port: …}`",
+            ));
+        }
+        return Ok(None);
+    };
+    if renode.is_some_and(|renode| renode.uarts.len() > 1) {
+        return Err(Problem::new(
+            "serial",
+            "a physical board has one UART here, and there are several `uarts`: remove `serial`, or keep one UART",
+        ));
+    }
+    let port = given("serial.port", &raw.port, |path| port(path, base_dir))?;
+    let port = port.ok_or_else(|| {
+        Problem::new(
+            "serial",
+            "`port` is missing: name the serial port, such as /dev/ttyACM0",
+        )
+    })?;
+    let command = |name: &str, items: &Option<Vec<String>>| {
+        let field = format!("serial.{name}");
+        let items = items.as_deref();
+        items
+            .map(|items| command(&field, items, base_dir))
+            .transpose()
+    };
+    Ok(Some(SerialConfig {
+        port,
+        baud: given("serial.baud", &raw.baud, |&baud| values::baud(baud))?.unwrap_or(DEFAULT_BAUD),
+        flash: command("flash", &raw.flash)?,
+        reset: command("reset", &raw.reset)?,
+        power_on: command("power_on", &raw.power_on)?,
+        power_off: command("power_off", &raw.power_off)?,
+    }))
+}
+
+fn port(path: &str, base_dir: &Path) -> Result<PathBuf, String> {
+    values::host_text(path)?;
+    Ok(base_dir.join(path))
+}
+
+fn command(field: &str, items: &[String], base_dir: &Path) -> Result<BoardCommand, Problem> {
+    let [program, arguments @ ..] = items else {
+        return Err(Problem::new(
+            field,
+            "the list is empty: write a program and its arguments, or remove the field",
+        ));
+    };
+    let of = |index: usize| {
+        let place = format!("{field}[{index}]");
+        move |message: String| Problem::new(place, message)
+    };
+    values::host_text(program).map_err(of(0))?;
+    let is_flash = field == "serial.flash";
+    let mut has_place = false;
+    for (index, argument) in (1..).zip(arguments) {
+        if values::placeholder(argument).map_err(of(index))? {
+            has_place = true;
+            if !is_flash {
+                let message = format!("`{FIRMWARE}` is known in `flash` only");
+                return Err(of(index)(message));
+            }
+        }
+    }
+    if is_flash && !has_place {
+        return Err(Problem::new(
+            field,
+            format!("no argument has `{FIRMWARE}` in it, the place of the image to flash"),
+        ));
+    }
+    let program = match program.contains('/') {
+        true => base_dir.join(program),
+        false => PathBuf::from(program),
+    };
+    Ok(BoardCommand {
+        program,
+        arguments: arguments.to_vec(),
+    })
+}

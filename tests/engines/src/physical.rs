@@ -1,0 +1,88 @@
+//! A physical board for the tests: a [bench](../bin/bench.rs) of a test's own.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::player::program;
+use crate::root;
+
+/// A bench at work, and a description of its board.
+pub struct Bench {
+    serves: Child,
+    directory: TempDir,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory for the bench");
+        let mut serves = Command::new(program("bench"))
+            .arg("serve")
+            .arg(directory.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the bench starts");
+        let mut ready = String::new();
+        let stdout = serves.stdout.take().expect("a pipe from the bench");
+        let read = BufReader::new(stdout).read_line(&mut ready);
+        assert!(
+            read.is_ok() && ready == "ready\n",
+            "the bench says {ready:?}"
+        );
+        let bench = Self { serves, directory };
+        bench.describe();
+        bench
+    }
+
+    /// The board's description: the one for the emulators, and where the bench is.
+    fn describe(&self) {
+        let virtual_board = fs::read_to_string(root().join("fixtures/stm32f4.yaml"));
+        let directory = self.directory.path().display();
+        let tool = program("bench");
+        let tell = |request: &str| format!("[{:?}, tell, {directory}, {request}]", tool.display());
+        let serial = format!(
+            "\nserial:\n  port: {directory}/port\n  flash: {}\n  reset: {}\n  power_on: {}\n  power_off: {}\n",
+            tell("flash, \"{firmware}\""),
+            tell("reset"),
+            tell("\"on\""),
+            tell("\"off\""),
+        );
+        let text = virtual_board.expect("the description for emulators") + &serial;
+        fs::write(self.description(), text).expect("the description is written");
+    }
+
+    /// A YAML file for emulators and for the board on this bench.
+    pub fn description(&self) -> PathBuf {
+        self.directory.path().join("board.yaml")
+    }
+}
+
+impl Default for Bench {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        drop(self.serves.stdin.take()); // it ends with its input
+        let _ = self.serves.wait();
+    }
+}
+
+/// The description of a board on a bench that works until the calling thread ends.
+pub fn description() -> PathBuf {
+    thread_local! {
+        static BENCHES: RefCell<Vec<Bench>> = const { RefCell::new(Vec::new()) };
+    }
+    let bench = Bench::new();
+    let description = bench.description();
+    BENCHES.with_borrow_mut(|benches| benches.push(bench));
+    description
+}

@@ -1,0 +1,789 @@
+//! A physical board that misbehaves: unplugged, silent, slow, garbled; commands that
+//! fail, hang or are not there. The board is the other end of a pseudo-terminal, so
+//! no emulator is needed. What works on every board is in `board.rs`.
+
+#![cfg(target_os = "linux")] // only there a pseudo-terminal takes a speed
+
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use engine_tests::leftovers::working_for;
+use engine_tests::{pty, sample};
+use futures::FutureExt;
+use nix::sys::stat::Mode;
+use tempfile::TempDir;
+use virtual_target::{
+    EmulatorError, EngineKind, Error, PowerError, Result, TargetBuilder, VirtualTarget, millis,
+    secs,
+};
+
+/// How long what happens at once may take on a busy host.
+const AT_ONCE: Duration = Duration::from_secs(20);
+
+/// The board's end of the wire. Its `nudge` is a FIFO through which commands work it;
+/// what it was last made to say is in `said` as well.
+struct Played {
+    directory: TempDir,
+    port: PathBuf,
+    master: Arc<Mutex<Option<File>>>,
+    _slave: OwnedFd,
+    nudged: Option<JoinHandle<()>>,
+}
+
+impl Played {
+    fn new() -> Self {
+        let pty = pty::open().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let nudge = directory.path().join("nudge");
+        nix::unistd::mkfifo(&nudge, Mode::S_IRWXU).unwrap();
+        // Both ends, so that it never comes to its end.
+        let nudges = OpenOptions::new().read(true).write(true).open(nudge);
+        let nudges = BufReader::new(nudges.unwrap()).lines();
+        let master = Arc::new(Mutex::new(Some(File::from(pty.master))));
+        let worked = Arc::clone(&master);
+        let said = directory.path().join("said");
+        let nudged = thread::spawn(move || {
+            for nudge in nudges.map_while(|nudge| nudge.ok()) {
+                let mut master = worked.lock().unwrap();
+                match nudge.as_str() {
+                    "end" => return,
+                    "unplug" => *master = None,
+                    text => {
+                        writeln!(master.as_ref().unwrap(), "{text}").unwrap();
+                        fs::write(&said, text).unwrap();
+                    }
+                }
+            }
+        });
+        Self {
+            directory,
+            port: pty.path,
+            master,
+            _slave: pty.slave,
+            nudged: Some(nudged),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn say(&self, bytes: &[u8]) {
+        let master = self.master.lock().unwrap();
+        master.as_ref().unwrap().write_all(bytes).unwrap();
+    }
+
+    /// The next `n` bytes that it is sent.
+    fn hear(&self, n: usize) -> Vec<u8> {
+        let mut bytes = vec![0; n];
+        let master = self.master.lock().unwrap();
+        master.as_ref().unwrap().read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn unplug(&self) {
+        *self.master.lock().unwrap() = None;
+    }
+
+    /// A command in YAML: a shell script of the test's, with the arguments as `$1` and on.
+    fn script(&self, name: &str, script: &str, arguments: &str) -> String {
+        let file = self.path(name);
+        let directory = self.directory.path().display();
+        fs::write(&file, format!("cd '{directory}'\n{script}\n")).unwrap();
+        format!("[sh, '{}', {arguments}]", file.display())
+    }
+
+    /// The board with these fields of `serial`, and others.
+    fn target(&self, serial: &[(&str, String)], others: &str) -> TargetBuilder {
+        let port = self.port.display();
+        let mut text =
+            format!("backend: serial\nmachine_name: played\n{others}\nserial:\n  port: {port}\n");
+        for (field, value) in serial {
+            writeln!(text, "  {field}: {value}").unwrap();
+        }
+        let file = self.path("board.yaml");
+        fs::write(&file, text).unwrap();
+        VirtualTarget::from_yaml(file)
+    }
+
+    /// What the commands have written down.
+    fn calls(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.path("calls")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Played {
+    fn drop(&mut self) {
+        fs::write(self.path("nudge"), "end\n").unwrap();
+        self.nudged.take().unwrap().join().unwrap();
+    }
+}
+
+/// A command that writes down its name and its arguments, each in brackets.
+fn noted(board: &Played, name: &str, arguments: &str) -> (&'static str, String) {
+    let field = ["flash", "reset", "power_on", "power_off"];
+    let field = field.into_iter().find(|field| *field == name).unwrap();
+    let script = format!("{{ printf {name}; printf '[%s]' \"$@\"; echo; }} >>calls");
+    (field, board.script(name, &script, arguments))
+}
+
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(
+            since.elapsed() < AT_ONCE,
+            "not so after {AT_ONCE:?}: {what}"
+        );
+        thread::sleep(millis(5));
+    }
+}
+
+#[test]
+fn talks_both_ways() -> Result<()> {
+    let played = Played::new();
+    let board = played.target(&[], "").boot().wait()?;
+    played.say(b"Hello from the bench\r\n> ");
+    board.uart().expect_line("Hello from").wait()?;
+    board.uart().send_line("ping").wait()?;
+    assert_eq!(played.hear(5), b"ping\n");
+    played.say(b"pong\r\n");
+    board.uart().expect_line("pong").wait()?;
+    let engine = board.engine().wait()?;
+    assert_eq!(
+        (engine.kind, engine.program),
+        (EngineKind::Serial, played.port.clone())
+    );
+    let monitor = board.monitor("sysbus").wait().unwrap_err().to_string();
+    assert!(monitor.contains("allow_raw_monitor"), "{monitor}");
+    board.shutdown().wait()
+}
+
+#[test]
+fn it_has_no_monitor() -> Result<()> {
+    let played = Played::new();
+    let board = played
+        .target(&[], "allow_raw_monitor: true")
+        .boot()
+        .wait()?;
+    let error = board.monitor("sysbus").wait().unwrap_err().to_string();
+    assert!(
+        error.contains("the physical board cannot do the monitor command `sysbus`"),
+        "{error}"
+    );
+    Ok(())
+}
+
+#[test]
+fn commands_run_in_their_order() -> Result<()> {
+    let played = Played::new();
+    let commands = [
+        noted(&played, "power_on", "a"),
+        noted(&played, "flash", "'{firmware}'"),
+        noted(&played, "reset", "b"),
+        noted(&played, "power_off", "c"),
+    ];
+    let image = sample("hello.elf");
+    let board = played
+        .target(&commands, "")
+        .firmware(&image)
+        .boot()
+        .wait()?;
+    let on = [
+        "power_on[a]".to_owned(),
+        format!("flash[{}]", image.display()),
+        "reset[b]".to_owned(),
+    ];
+    assert_eq!(played.calls(), on);
+    board.power_on().wait()?;
+    assert_eq!(played.calls().len(), 3, "it was on");
+    board.reset().wait()?;
+    assert_eq!(played.calls()[3..], ["reset[b]"]);
+    board.flash(&image).wait()?;
+    assert_eq!(played.calls()[4..], on[1..]);
+    board.power_cycle().wait()?;
+    assert_eq!(played.calls()[6], "power_off[c]");
+    assert_eq!(played.calls()[7..], on);
+    board.shutdown().wait()?;
+    assert_eq!(played.calls()[10..], ["power_off[c]"]);
+    let board = played.target(&commands, "").boot().wait()?;
+    assert_eq!(played.calls()[11..], ["power_on[a]", "reset[b]"]);
+    drop(board);
+    assert_eq!(played.calls().len(), 13, "a drop runs nothing");
+    Ok(())
+}
+
+#[test]
+fn an_argument_stays_one_argument() -> Result<()> {
+    let played = Played::new();
+    let odd =
+        "'{firmware}', 'x={firmware} {firmware}', 'a \"b\" $HOME `id` ; * { firmware } {0}', ''";
+    let commands = [noted(&played, "flash", odd)];
+    let names = [
+        "with space.elf",
+        "quo\"te'.elf",
+        "dol$HOME.elf",
+        "`id`;ü.elf",
+        "{firmware}.elf",
+    ];
+    let board = played.target(&commands, "").boot().wait()?;
+    for name in names {
+        let image = played.path(name);
+        fs::copy(sample("hello.elf"), &image).unwrap();
+        board.flash(&image).wait()?;
+        let path = image.display();
+        let call = format!(
+            "flash[{path}][x={path} {path}][a \"b\" $HOME `id` ; * {{ firmware }} {{0}}][]"
+        );
+        assert_eq!(played.calls().pop(), Some(call));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_program_beside_the_description_is_found_there() -> Result<()> {
+    let played = Played::new();
+    let script = "#!/bin/sh\necho reset >>\"${0%/*}/calls\"\n";
+    let tool = played.path("tool");
+    fs::write(&tool, script).unwrap();
+    fs::set_permissions(&tool, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let reset = ("reset", "[./tool]".to_owned());
+    let board = played.target(&[reset], "").boot().wait()?;
+    drop(board);
+    assert_eq!(played.calls(), ["reset"]);
+    Ok(())
+}
+
+#[test]
+fn what_the_board_says_during_the_commands_is_there() -> Result<()> {
+    let played = Played::new();
+    let says = |name, text: &str| {
+        let said =
+            format!("echo '{text}' >nudge; until grep -q '{text}' said; do sleep 0.01; done");
+        played.script(name, &said, "'{firmware}'")
+    };
+    let power_on = (
+        "power_on",
+        says("power_on", "old firmware here").replace("'{firmware}'", ""),
+    );
+    let flash = ("flash", says("flash", "flasher here"));
+    let reset = (
+        "reset",
+        says("reset", "new firmware here").replace("'{firmware}'", ""),
+    );
+    for (commands, first) in [
+        (&[power_on.clone()][..], "old firmware here"),
+        (&[power_on.clone(), flash.clone()], "flasher here"),
+        (&[power_on, flash, reset], "new firmware here"),
+    ] {
+        let target = played.target(commands, "");
+        let target = match commands.len() {
+            1 => target,
+            _ => target.firmware(sample("hello.elf")),
+        };
+        let board = target.boot().wait()?;
+        // The cursor is where the firmware that was asked for may have begun.
+        assert_eq!(board.uart().expect_line("here").wait()?.line(), first);
+        let from_start = board.uart_from_start();
+        for line in ["old firmware here", "flasher here", "new firmware here"]
+            .iter()
+            .take(commands.len())
+        {
+            from_start.expect_line(*line).wait()?;
+        }
+        fs::remove_file(played.path("said")).unwrap();
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_said_before_a_reset_is_no_answer_after_it() -> Result<()> {
+    let played = Played::new();
+    let reset = ("reset", played.script("reset", "echo anew >nudge", ""));
+    let board = played.target(&[reset], "").boot().wait()?;
+    played.say(b"READY\r\n");
+    board.uart().clone().expect_line("READY").wait()?;
+    board.reset().wait()?;
+    board.uart().expect_line("anew").wait()?;
+    board.uart_from_start().expect("READY").wait()?;
+    let stale = board.uart().expect("READY").within(millis(200)).wait();
+    assert!(stale.is_err(), "{stale:?}");
+    Ok(())
+}
+
+#[test]
+fn unplugged_midway() -> Result<()> {
+    let played = Played::new();
+    let reset = noted(&played, "reset", "x");
+    let board = played.target(&[reset], "").boot().wait()?;
+    played.say(b"about to say mo");
+    let uart = board.uart().clone();
+    uart.expect("about").wait()?;
+    let waiting = thread::spawn(move || {
+        let since = Instant::now();
+        let error = uart.expect("never").within(secs(600)).wait().unwrap_err();
+        (error.to_string(), since.elapsed())
+    });
+    thread::sleep(millis(50)); // so that it waits, most of the time
+    played.unplug();
+    let (error, took) = waiting.join().unwrap();
+    let gone = format!(
+        "the serial port {} is gone: the board was unplugged",
+        played.port.display()
+    );
+    assert!(
+        error.contains(&gone) && error.contains("to say mo"),
+        "{error}"
+    );
+    assert!(took < AT_ONCE, "{took:?}");
+    for error in [
+        board
+            .uart()
+            .expect("never")
+            .within(secs(600))
+            .wait()
+            .map(drop)
+            .unwrap_err(),
+        board.uart().send_line("ping").wait().unwrap_err(),
+        board.reset().wait().unwrap_err(),
+    ] {
+        assert!(error.to_string().contains(&gone), "{error}");
+    }
+    assert!(!board.is_on().wait()?);
+    let dead = board.reset().wait().unwrap_err();
+    assert!(
+        matches!(dead, Error::Power(PowerError::Dead { .. })),
+        "{dead}"
+    );
+    assert!(!dead.to_string().contains("emulator"), "{dead}");
+    assert_eq!(played.calls().len(), 1, "reset was run without a board");
+    let again = board.power_on().wait().unwrap_err().to_string();
+    assert!(again.contains("cannot open the serial port"), "{again}");
+    Ok(())
+}
+
+#[test]
+fn unplugged_while_a_command_works_on_it() {
+    let played = Played::new();
+    let wait = "echo unplug >nudge; while [ -e port ]; do sleep 0.02; done";
+    std::os::unix::fs::symlink(&played.port, played.path("port")).unwrap();
+    let reset = ("reset", played.script("reset", wait, ""));
+    let error = played
+        .target(&[reset], "")
+        .boot()
+        .wait()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("while working the board: the serial port"),
+        "{error}"
+    );
+    assert!(error.contains("is gone"), "{error}");
+}
+
+#[test]
+fn garbage_is_passed_over() -> Result<()> {
+    let played = Played::new();
+    let board = played.target(&[], "").boot().wait()?;
+    let every: Vec<u8> = (0..=255).collect();
+    for _ in 0..64 {
+        played.say(&every); // 16 KiB: escape sequences, XON and XOFF, ^C, broken UTF-8
+    }
+    played.say(b"\x18\x1b\\\r\nready\r\n");
+    board.uart().expect_line("ready").wait()?;
+    let raw = board.uart_from_start().expect_bytes(&every).wait()?;
+    assert_eq!(raw.range(), 0..256);
+    board.uart().send(&every).wait()?;
+    assert_eq!(played.hear(256), every);
+    Ok(())
+}
+
+#[test]
+fn slow_is_no_error_and_too_slow_says_so() -> Result<()> {
+    let played = Played::new();
+    let board = played.target(&[], "").boot().wait()?;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for byte in b"temperature: 21 C\r\n" {
+                thread::sleep(millis(20));
+                played.say(&[*byte]);
+            }
+        });
+        let line = board
+            .uart()
+            .expect_line(r"re:^temperature: (\d+) C$")
+            .wait()?;
+        assert_eq!(line.parse::<u32>(1)?, 21);
+        played.say(b"hum");
+        let late = board.uart().expect("hummed").within(millis(300)).wait();
+        let late = late.unwrap_err().to_string();
+        assert!(
+            late.contains("timed out after") && late.contains("hum"),
+            "{late}"
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn a_command_that_fails_says_why_and_leaves_the_board_off() -> Result<()> {
+    let played = Played::new();
+    let fails = "echo erasing; echo 'no probe was found' >&2; exit 3";
+    let commands = [
+        ("flash", played.script("flash", fails, "'{firmware}'")),
+        noted(&played, "power_off", "x"),
+    ];
+    let board = played.target(&commands, "").boot().wait()?;
+    let error = board.flash(sample("hello.elf")).wait().unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Emulator(EmulatorError::Command { field: "flash", .. })
+        ),
+        "{error}"
+    );
+    let error = error.to_string();
+    for part in [
+        "`serial: flash:` failed: `",
+        "hello.elf` exited with status 3",
+        "erasing",
+        "no probe was found",
+    ] {
+        assert!(error.contains(part), "no {part:?} in: {error}");
+    }
+    assert!(!board.is_on().wait()?);
+    assert_eq!(played.calls(), ["power_off[x]"]);
+    // The port is free again.
+    played.target(&[], "").boot().wait()?;
+    Ok(())
+}
+
+#[test]
+fn a_power_switch_that_fails_is_told() -> Result<()> {
+    let played = Played::new();
+    let fails = ("power_off", played.script("power_off", "exit 1", ""));
+    let board = played
+        .target(std::slice::from_ref(&fails), "")
+        .boot()
+        .wait()?;
+    let error = board.power_off().wait().unwrap_err().to_string();
+    assert!(
+        error.contains("`serial: power_off:` failed") && error.contains("status 1"),
+        "{error}"
+    );
+    assert!(!board.is_on().wait()?);
+    board.power_off().wait()?; // it is off: nothing is run
+    board.power_on().wait()?;
+    let error = board.shutdown().wait().unwrap_err().to_string();
+    assert!(error.contains("`serial: power_off:` failed"), "{error}");
+    Ok(())
+}
+
+/// Something that hangs, with a child that hangs too; writes down that it does.
+const HANGS: &str = "sleep 600 & echo $$ $! >pids.new; mv pids.new pids; wait";
+
+/// The processes of `HANGS`, once it hangs.
+fn hanging(played: &Played) -> Vec<String> {
+    let file = played.path("pids");
+    until("the command hangs", || file.exists());
+    let pids = fs::read_to_string(file).unwrap();
+    pids.split_whitespace().map(str::to_owned).collect()
+}
+
+fn runs(pid: &String) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+#[test]
+fn a_command_that_hangs_is_killed() {
+    let played = Played::new();
+    let hangs = ("power_on", played.script("power_on", HANGS, ""));
+    let error = played
+        .target(&[hangs], "timeouts: {command: 2s}")
+        .boot()
+        .wait()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("has not ended after 2s and was killed; raise `timeouts: command:`"),
+        "{error}"
+    );
+    let pids = hanging(&played);
+    until("it is gone with its child", || !pids.iter().any(runs));
+}
+
+#[test]
+fn the_boot_has_a_limit_too() {
+    let played = Played::new();
+    let hangs = ("power_on", played.script("power_on", HANGS, ""));
+    let error = played
+        .target(&[hangs], "")
+        .boot()
+        .within(secs(2))
+        .wait()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("the physical board took longer than 2s while booting the board"),
+        "{error}"
+    );
+    let pids = hanging(&played);
+    until("it is gone with its child", || !pids.iter().any(runs));
+}
+
+#[test]
+fn a_dropped_boot_ends_its_command_and_frees_the_port() -> Result<()> {
+    let played = Played::new();
+    let hangs = ("power_on", played.script("power_on", HANGS, ""));
+    let mut boot = played.target(&[hangs], "").boot();
+    assert!((&mut boot).now_or_never().is_none());
+    let pids = hanging(&played);
+    drop(boot);
+    assert!(!runs(&pids[0]), "it outlives the drop");
+    until("its child is gone", || !pids.iter().any(runs));
+    played.target(&[], "").boot().wait()?;
+    Ok(())
+}
+
+#[test]
+fn a_dropped_reset_leaves_the_board_off() -> Result<()> {
+    let played = Played::new();
+    let reset = (
+        "reset",
+        played.script(
+            "reset",
+            "[ ! -e ready ] || { sleep 600 & echo $! >pids; wait; }",
+            "",
+        ),
+    );
+    let board = played.target(&[reset], "").boot().wait()?;
+    fs::write(played.path("ready"), "").unwrap();
+    let mut operation = board.reset();
+    assert!((&mut operation).now_or_never().is_none());
+    hanging(&played);
+    drop(operation);
+    assert!(!board.is_on().wait()?);
+    let error = board.uart().expect("x").wait().unwrap_err().to_string();
+    assert!(
+        error.contains("reset() was dropped before it was done"),
+        "{error}"
+    );
+    fs::remove_file(played.path("ready")).unwrap();
+    board.power_on().wait()?;
+    played.say(b"back\r\n");
+    board.uart().expect_line("back").wait()?;
+    Ok(())
+}
+
+#[test]
+fn a_dropped_power_off_ends_its_command() -> Result<()> {
+    let played = Played::new();
+    let hangs = ("power_off", played.script("power_off", HANGS, ""));
+    let board = played.target(&[hangs], "").boot().wait()?;
+    let mut operation = board.power_off();
+    assert!((&mut operation).now_or_never().is_none());
+    let pids = hanging(&played);
+    drop(operation);
+    until("it is gone with its child", || !pids.iter().any(runs));
+    assert!(!board.is_on().wait()?);
+    Ok(())
+}
+
+#[test]
+fn the_port_has_the_speed_that_was_asked_for() -> Result<()> {
+    let played = Played::new();
+    for (field, speed) in [
+        (None, 115_200),
+        (Some("9600"), 9600),
+        (Some("250000"), 250_000),
+    ] {
+        let baud = field.map(|baud: &str| ("baud", baud.to_owned()));
+        let _board = played.target(baud.as_slice(), "").boot().wait()?;
+        let port = serial2::SerialPort::open(&played.port, serial2::KeepSettings).unwrap();
+        let settings = port.get_configuration().unwrap();
+        assert_eq!(settings.get_baud_rate().unwrap(), speed);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_the_board_did_not_take_goes_with_the_target() -> Result<()> {
+    let played = Played::new();
+    let board = played.target(&[], "").boot().wait()?;
+    let much = board
+        .uart()
+        .send(vec![b'x'; 1 << 20])
+        .within(millis(200))
+        .wait();
+    let much = much.unwrap_err().to_string();
+    assert!(much.contains("its other end does not take it"), "{much}");
+    drop(board);
+    let board = played.target(&[], "").boot().wait()?;
+    board.uart().send("ping").wait()?;
+    // All but what was at the other end: its line discipline holds 4 KiB, the way there 11.
+    let mut old = 0;
+    while played.hear(1) == b"x" {
+        old += 1;
+    }
+    assert_eq!(played.hear(3), b"ing");
+    assert!(old <= 4096, "{old} bytes for the last target");
+    Ok(())
+}
+
+/// Run by [`kill_9_ends_the_commands`], which kills it.
+#[test]
+#[ignore = "run by kill_9_ends_the_commands"]
+fn hangs_in_a_command() {
+    let description = std::env::var_os("PLAYED").unwrap();
+    VirtualTarget::from_yaml(description).boot().wait().unwrap();
+}
+
+#[test]
+fn kill_9_ends_the_commands() {
+    let played = Played::new();
+    let hangs = ("power_on", played.script("power_on", HANGS, ""));
+    drop(played.target(&[hangs], ""));
+    let mut victim = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "hangs_in_a_command"])
+        .env("PLAYED", played.path("board.yaml"))
+        .env("VTARGET_ARTIFACTS", "never")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pids = hanging(&played);
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    until("they are gone", || !pids.iter().any(runs));
+    until("nothing else is left", || {
+        working_for(&played.path("board.yaml")).is_empty()
+    });
+    // The port is free again.
+    played.target(&[], "").boot().wait().unwrap();
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told_before_anything_starts() {
+    let played = Played::new();
+    let power_on = noted(&played, "power_on", "x");
+    for (program, part) in [
+        ("no-such-flasher", "no no-such-flasher in PATH"),
+        ("./no-such-flasher", "no-such-flasher does not exist"),
+        ("./board.yaml", "is not executable"),
+    ] {
+        let flash = ("flash", format!("[{program}, '{{firmware}}']"));
+        let error = played
+            .target(&[power_on.clone(), flash], "")
+            .build()
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("`serial: flash:` failed: `"), "{error}");
+        assert!(error.contains(part), "no {part:?} in: {error}");
+    }
+    assert!(played.calls().is_empty());
+}
+
+#[test]
+fn a_port_that_is_not_there_is_told_before_a_command_runs() {
+    let played = Played::new();
+    let power_on = noted(&played, "power_on", "x");
+    let file = played.path("file");
+    fs::write(&file, "").unwrap();
+    for (port, part) in [
+        (Path::new("/dev/no-such-port"), "is the board plugged in?"),
+        (&file, "it is not a serial port"),
+    ] {
+        let text = format!(
+            "backend: serial\nserial:\n  port: {}\n  power_on: {}\n",
+            port.display(),
+            power_on.1
+        );
+        let yaml = played.path("other.yaml");
+        fs::write(&yaml, text).unwrap();
+        let error = VirtualTarget::from_yaml(yaml)
+            .boot()
+            .wait()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(&format!("cannot open the serial port {port:?}")),
+            "{error}"
+        );
+        assert!(error.contains(part), "no {part:?} in: {error}");
+    }
+    assert!(played.calls().is_empty());
+}
+
+#[test]
+fn a_port_is_for_one_target_at_a_time() -> Result<()> {
+    let played = Played::new();
+    let power_on = noted(&played, "power_on", "x");
+    let first = played
+        .target(std::slice::from_ref(&power_on), "")
+        .boot()
+        .wait()?;
+    let alias = played.path("alias");
+    std::os::unix::fs::symlink(&played.port, &alias).unwrap();
+    let text = format!("backend: serial\nserial: {{port: {}}}\n", alias.display());
+    let second = VirtualTarget::from_config(virtual_target::config::TargetConfig::from_yaml_str(
+        &text, ".",
+    )?);
+    let second = second.build()?;
+    let error = second.power_on().wait().unwrap_err().to_string();
+    assert!(
+        error.contains(&format!(
+            "cannot open the serial port {alias:?}: it is in use"
+        )),
+        "{error}"
+    );
+    played.say(b"still there\r\n");
+    first.uart().expect_line("still there").wait()?;
+    drop(first);
+    second.power_on().wait()?;
+    second.power_off().wait()?;
+    for _ in 0..50 {
+        drop(played.target(&[], "").boot().wait()?); // free at once
+    }
+    Ok(())
+}
+
+#[test]
+fn what_the_bench_cannot_do_leaves_the_board_as_it_is() -> Result<()> {
+    let played = Played::new();
+    let board = played.target(&[], "").boot().wait()?;
+    let reset = board.reset().wait().unwrap_err().to_string();
+    assert!(
+        reset.contains("cannot be reset; add `reset: […]` to `serial:`"),
+        "{reset}"
+    );
+    let flash = board
+        .flash(sample("hello.elf"))
+        .wait()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        flash.contains("cannot be flashed with") && flash.contains("add `flash: […]`"),
+        "{flash}"
+    );
+    assert!(board.is_on().wait()?);
+    played.say(b"untouched\r\n");
+    board.uart().expect_line("untouched").wait()?;
+    drop(board);
+    let at_boot = played
+        .target(&[], "")
+        .firmware(sample("hello.elf"))
+        .boot()
+        .wait();
+    let at_boot = at_boot.unwrap_err().to_string();
+    assert!(at_boot.contains("cannot be flashed with"), "{at_boot}");
+    Ok(())
+}
