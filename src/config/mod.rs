@@ -458,11 +458,22 @@ impl TargetConfig {
     ///
     /// # Errors
     ///
-    /// The configuration has no `qemu` section: only Renode can run it.
+    /// The configuration has no `qemu` section, or several machines or UARTs: only Renode can run it.
     pub fn qemu(&self) -> Result<&QemuConfig, ConfigError> {
-        self.qemu.as_ref().ok_or_else(|| ConfigError::RenodeOnly {
-            file: self.source.file.clone(),
-        })
+        let file = || self.source.file.clone();
+        let several = |board: &RenodeConfig| board.uarts.len() > 1;
+        match &self.qemu {
+            Some(qemu) => Ok(qemu),
+            None if !self.machines.is_empty() => Err(ConfigError::SeveralOnQemu {
+                file: file(),
+                what: "machines",
+            }),
+            None if self.renode.as_ref().is_some_and(several) => Err(ConfigError::SeveralOnQemu {
+                file: file(),
+                what: "uarts",
+            }),
+            None => Err(ConfigError::RenodeOnly { file: file() }),
+        }
     }
 
     /// The error of a test that asks for the UART `name`, where there are only `known`.
