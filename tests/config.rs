@@ -199,6 +199,19 @@ fn one_file_may_serve_all() {
 }
 
 #[test]
+fn several_machines_or_uarts_are_for_renode_alone() {
+    let uarts = parse("platform: platforms/b.repl\nuarts: {a: sysbus.uart0, b: sysbus.uart1}");
+    assert_eq!(
+        uarts.qemu().unwrap_err().to_string(),
+        "<yaml>: only Renode can run this target, because it has several `uarts`: install Renode"
+    );
+    assert_eq!(
+        parse(MACHINES).qemu().unwrap_err().to_string(),
+        "<yaml>: only Renode can run this target, because it has several `machines`: install Renode"
+    );
+}
+
+#[test]
 fn the_fixture_is_valid() {
     let config = TargetConfig::from_file("fixtures/stm32f4.yaml").unwrap();
     assert_eq!(config.backend, BackendKind::Auto);

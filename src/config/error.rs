@@ -110,6 +110,17 @@ pub enum ConfigError {
         /// The file, or `<yaml>` for text.
         file: PathBuf,
     },
+    /// QEMU is to run a target with several machines or UARTs.
+    #[error(
+        "{}: only Renode can run this target, because it has several `{what}`: install Renode",
+        file.display()
+    )]
+    SeveralOnQemu {
+        /// The file, or `<yaml>` for text.
+        file: PathBuf,
+        /// `machines` or `uarts`.
+        what: &'static str,
+    },
     /// Renode is to run a target that does not say what the board is made of.
     #[error(
         "{}: Renode cannot run this target, because it has no `platform` and `uart`: \

@@ -496,11 +496,22 @@ impl TargetConfig {
     ///
     /// # Errors
     ///
-    /// The configuration has no `qemu` section.
+    /// The configuration has no `qemu` section, or several machines or UARTs.
     pub fn qemu(&self) -> Result<&QemuConfig, ConfigError> {
-        self.qemu.as_ref().ok_or_else(|| ConfigError::NoQemu {
-            file: self.source.file.clone(),
-        })
+        let file = || self.source.file.clone();
+        let several = |board: &RenodeConfig| board.uarts.len() > 1;
+        match &self.qemu {
+            Some(qemu) => Ok(qemu),
+            None if !self.machines.is_empty() => Err(ConfigError::SeveralOnQemu {
+                file: file(),
+                what: "machines",
+            }),
+            None if self.renode.as_ref().is_some_and(several) => Err(ConfigError::SeveralOnQemu {
+                file: file(),
+                what: "uarts",
+            }),
+            None => Err(ConfigError::NoQemu { file: file() }),
+        }
     }
 
     /// What is needed to work a physical board.
