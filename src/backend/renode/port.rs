@@ -24,10 +24,10 @@ pub(super) fn free() -> io::Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-/// Whether Renode's last words are that somebody else has its port: by the name of
-/// .NET's error, or in its words.
-pub(super) fn was_taken(last_words: &str) -> bool {
-    last_words.contains("AddressAlreadyInUse") || last_words.contains("Address already in use")
+/// Whether what Renode says is that somebody else has the port: by the name of
+/// .NET's error, or in the system's words.
+pub(super) fn was_taken(said: &str) -> bool {
+    said.contains("AddressAlreadyInUse") || said.contains("Address already in use")
 }
 
 /// Renode's log has ended.

@@ -2,13 +2,12 @@
 //!
 //! Knows which commands make one; knows nothing of the UART behind it.
 
-use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use super::command::Command;
 use super::session::{Session, plain};
-use super::{SETTING_UP, pty, socket};
+use super::{SETTING_UP, port, pty, socket};
 use crate::backend::EmulatorError;
 use crate::config::UartTransport;
 
@@ -52,21 +51,21 @@ impl Terminal {
 async fn listen(session: &Session, number: usize) -> Result<u16, EmulatorError> {
     let mut attempts = 1..socket::ATTEMPTS;
     loop {
-        let port = free_port()?;
-        let create = Command::create_socket(number, port);
+        let free = free_port()?;
+        let create = Command::create_socket(number, free);
         match session.run(SETTING_UP, &create).await {
             Err(EmulatorError::Refused { reason, .. })
-                if socket::is_taken(&reason) && attempts.next().is_some() =>
+                if port::was_taken(&reason) && attempts.next().is_some() =>
             {
-                tracing::debug!("port {port} was taken meanwhile");
+                tracing::debug!("port {free} was taken meanwhile");
             }
-            done => return done.map(|_| port),
+            done => return done.map(|_| free),
         }
     }
 }
 
 fn free_port() -> Result<u16, EmulatorError> {
-    socket::free_port().map_err(|source: io::Error| EmulatorError::Io {
+    port::free().map_err(|source| EmulatorError::Io {
         step: "choosing a port for the UART's socket",
         source,
     })
