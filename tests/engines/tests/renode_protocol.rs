@@ -267,10 +267,12 @@ fn shown(bytes: &[u8], at_once: usize) -> Vec<Event> {
     data.iter().filter_map(|&byte| screen.push(byte)).collect()
 }
 
+type Client = (&'static str, usize, usize, usize);
+
 /// By client: its name, the lines it sent, the prompts it saw, the lines in the colour of
 /// errors. Each line has one prompt, but for `quit`, a line whose answer went to the next
 /// client, and the first client's first prompt.
-const OVER_TELNET: [(&str, &[(&str, usize, usize, usize)]); 7] = [
+const OVER_TELNET: [(&str, &[Client]); 7] = [
     ("banner.txt", &[("", 2, 3, 0)]),
     ("prompts.txt", &[("", 17, 17, 1)]),
     ("success.txt", &[("", 13, 13, 1)]),
