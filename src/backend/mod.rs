@@ -6,10 +6,13 @@
 
 mod emulator;
 mod executable;
+mod identity;
 mod output;
 pub(crate) mod qemu;
 pub(crate) mod renode;
 
+pub use identity::Engine;
+pub(crate) use identity::Identity;
 pub(crate) use output::OutputTail;
 
 use std::fmt;
@@ -36,8 +39,13 @@ pub(crate) type LogText = Box<dyn Fn() -> String + Send>;
 /// A call that fails or is dropped midway leaves the board in an undefined
 /// state; the target then powers it off.
 pub(crate) trait Backend: Send {
-    /// Which engine plays the board, for notices and reports.
-    fn engine(&self) -> Engine;
+    /// Which engine plays the board, for notices and reports; known better by and by.
+    fn identity(&self) -> &Identity;
+
+    /// Waits until all is known of the engine that can be known now.
+    fn identified(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 
     /// What it writes down of its emulator from each power-on on, by the names of files.
     fn logs(&self) -> Vec<(&'static str, LogText)>;
@@ -84,27 +92,6 @@ impl fmt::Display for EngineKind {
             Self::Renode => "Renode",
             Self::Qemu => "QEMU",
         })
-    }
-}
-
-/// Which emulator runs a target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Engine {
-    /// The kind of emulator.
-    pub kind: EngineKind,
-    /// Its program.
-    pub program: PathBuf,
-    /// Its version as it names itself, known once it has been started.
-    pub version: Option<String>,
-}
-
-impl fmt::Display for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.version {
-            Some(version) => write!(f, "{} {version}", self.kind),
-            None => write!(f, "{}", self.kind),
-        }
     }
 }
 

@@ -74,8 +74,9 @@ impl Board {
         }
     }
 
-    pub(super) fn engine(&self) -> Engine {
-        self.backend.engine()
+    pub(super) async fn engine(&mut self) -> Engine {
+        self.backend.identified().await;
+        self.backend.identity().engine()
     }
 
     pub(super) fn is_on(&self) -> bool {
@@ -175,7 +176,7 @@ impl Board {
         let outcome = match tokio::time::timeout(limit, act).await {
             Ok(outcome) => outcome,
             Err(_) => Err(EmulatorError::TooSlow {
-                kind: self.backend.engine().kind,
+                kind: self.backend.identity().engine().kind,
                 step: change.step,
                 limit,
                 field: "boot",

@@ -193,9 +193,9 @@ impl VirtualTarget {
         &self.shared.config
     }
 
-    /// Which emulator runs the board.
+    /// Which emulator runs the board; its version and runtime are known once it has been turned on.
     pub fn engine(&self) -> Operation<Engine> {
-        self.operation(|shared, _| async move { Ok(shared.board.lock().await.engine()) })
+        self.operation(|shared, _| async move { Ok(shared.board.lock().await.engine().await) })
     }
 
     /// Turns the board on, with the firmware last flashed; does nothing when it is on.
@@ -328,7 +328,7 @@ impl VirtualTarget {
         self.operation(|shared, _| async move {
             let mut board = shared.board.lock().await;
             // The permission is about Renode's monitor: no advice where there is none.
-            if board.engine().kind == EngineKind::Renode {
+            if board.backend.identity().engine().kind == EngineKind::Renode {
                 shared.config.raw_monitor(&command)?;
             }
             board.monitor(&command).await

@@ -249,6 +249,16 @@ impl Command {
         Self("machine ElapsedVirtualTime".to_owned())
     }
 
+    /// What Renode runs on: whether it is Mono, and the version of .NET. There is no
+    /// command for it, and the way through Python is the same in all versions.
+    pub(super) fn runtime() -> Self {
+        let system = "__import__('System')";
+        let mono = format!("{system}.Type.GetType('Mono.Runtime')");
+        Self(format!(
+            "python \"print('%s %s' % ({mono}, {system}.Environment.Version))\""
+        ))
+    }
+
     pub(super) fn peripherals() -> Self {
         Self("peripherals".to_owned())
     }

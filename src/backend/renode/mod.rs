@@ -29,13 +29,14 @@ mod session;
 mod socket;
 mod telnet;
 mod terminal;
+mod version;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, LogText, Outcome, qemu,
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, EngineKind, Identity, LogText, Outcome, qemu,
 };
 use crate::config::{
     ConfigError, Control, LoadCommand, MachineConfig, Platform, TargetConfig, UartHub,
@@ -49,6 +50,8 @@ use command::{Command, Load, Name, Table};
 use processor::Processor;
 use session::{Logs, Session, plain};
 use terminal::Terminal;
+use tokio::task::JoinHandle;
+use version::Version;
 
 pub(crate) use program::find;
 
@@ -76,7 +79,11 @@ const BURST: usize = 256;
 /// A board played by Renode.
 pub(crate) struct Renode {
     program: PathBuf,
-    version: Option<String>,
+    identity: Identity,
+    /// The version of the Renode that was started last.
+    version: Option<Version>,
+    /// The question what it runs on, while it may be open.
+    runtime_asked: Option<JoinHandle<()>>,
     config: TargetConfig,
     custody: Arc<Custody>,
     machines: Vec<Machine>,
@@ -109,8 +116,10 @@ impl Renode {
             processor: None,
         };
         Ok(Self {
+            identity: Identity::of(KIND, program.clone()),
             program,
             version: None,
+            runtime_asked: None,
             config: config.clone(),
             custody,
             machines: machines.map(machine).collect(),
@@ -122,7 +131,9 @@ impl Renode {
 
     async fn start(&mut self, firmware: &[Option<Firmware>]) -> Result<(), EmulatorError> {
         self.runs = false;
-        self.version = Some(self.launch().await?);
+        let version = self.launch().await?;
+        self.identity.set_version(Some(version.to_string()));
+        self.version = Some(version);
         self.set_up().await?;
         self.extra_commands().await?;
         let ports = self.ports();
@@ -137,6 +148,7 @@ impl Renode {
         if firmware.iter().any(Option::is_some) {
             self.let_go();
         }
+        self.ask_runtime();
         Ok(())
     }
 
@@ -147,7 +159,7 @@ impl Renode {
 
     /// Starts Renode; its version. Begins again where somebody else was quicker to take
     /// the port that was chosen for it.
-    async fn launch(&mut self) -> Result<String, EmulatorError> {
+    async fn launch(&mut self) -> Result<Version, EmulatorError> {
         let control = self.config.control;
         let chosen = control == Control::Telnet { port: None };
         let mut attempt = 1;
@@ -172,12 +184,31 @@ impl Renode {
         }
     }
 
+    /// Asks what Renode runs on, behind all that a boot waits for.
+    fn ask_runtime(&mut self) {
+        let Some(session) = &self.session else {
+            return;
+        };
+        let reply = session.monitor().send(&Command::runtime());
+        let (limit, identity) = (self.config.timeouts.command, self.identity.clone());
+        self.runtime_asked = Some(tokio::spawn(async move {
+            // Whoever wants to know gets the version alone if there is no answer.
+            let answer = reply.within(limit).await.ok();
+            identity.set_runtime(answer.and_then(|it| version::runtime(&it.text)));
+        }));
+    }
+
     /// The machines, their UARTs and the lines between them, up to where the user's
     /// own commands come.
     async fn set_up(&mut self) -> Result<(), EmulatorError> {
         let Some(session) = &self.session else {
             return Ok(());
         };
+        if let Some(version) = &self.version {
+            for machine in &self.machines {
+                version.check_platform(&machine.config.renode.platform)?;
+            }
+        }
         let clock = self.guest_clock(session);
         let log_to = Command::log_to(&plain(&session.log_file())?);
         let made = session.run(SETTING_UP, &log_to).await;
@@ -294,7 +325,7 @@ impl Renode {
             return Ok(());
         };
         let target = &self.machines[machine];
-        let load = target.load(session, machine, firmware)?;
+        let load = target.load(session, machine, firmware, self.version.as_ref())?;
         let commands = [target.on_reset(&load), Command::load(&load)];
         self.select(session, machine).await?;
         let loaded = session.run_all(LOADING, &commands).await;
@@ -308,7 +339,7 @@ impl Renode {
             return Ok(());
         };
         let target = &self.machines[machine];
-        let load = target.load(session, machine, firmware)?;
+        let load = target.load(session, machine, firmware, self.version.as_ref())?;
         self.select(session, machine).await?;
         session.run(LOADING, &target.on_reset(&load)).await?;
         let restarted = self.restart(session, machine..=machine).await;
@@ -344,6 +375,7 @@ impl Machine {
         session: &Session,
         number: usize,
         firmware: &Firmware,
+        version: Option<&Version>,
     ) -> Result<Load, EmulatorError> {
         self.fits(firmware)?;
         let name = format!("firmware-{number}");
@@ -358,6 +390,9 @@ impl Machine {
             Format::SRecord => LoadCommand::SRecord,
             Format::Binary => LoadCommand::Binary,
         });
+        if let Some(version) = version {
+            version.check_command(command)?;
+        }
         let address = self.config.load_address;
         Ok(Load {
             command,
@@ -435,12 +470,18 @@ fn at(place: String, error: EmulatorError) -> EmulatorError {
 }
 
 impl Backend for Renode {
-    fn engine(&self) -> Engine {
-        Engine {
-            kind: KIND,
-            program: self.program.clone(),
-            version: self.version.clone(),
-        }
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn identified(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(asked) = &mut self.runtime_asked {
+                // Fails only if the task panicked, and then nothing is known.
+                let _ = asked.await;
+            }
+            self.runtime_asked = None;
+        })
     }
 
     fn logs(&self) -> Vec<(&'static str, LogText)> {

@@ -227,7 +227,10 @@ on_each_engine! {
         let greeting = text.lines().find(|line| line.contains("Hello from")).unwrap();
         let time: f64 = greeting.split_whitespace().next().unwrap().parse().unwrap();
         assert!(time > 0.0, "{greeting}");
-        assert!(read(&directory, "configuration.txt").contains("shell.elf"));
+        let configuration = read(&directory, "configuration.txt");
+        assert!(configuration.contains("shell.elf"));
+        let named = if engine == BackendKind::Renode { "engine: Renode 1." } else { "engine: QEMU " };
+        assert!(configuration.starts_with(named), "{configuration}");
         read(&directory, "emulator.log");
         if engine == BackendKind::Renode {
             let dialogue = read(&directory, "monitor.log");

@@ -67,15 +67,16 @@ fn launchers_of_all_kinds_work() {
         format!("sleep 600 & '{FAKE}' \"$@\""),
     ] {
         let said = boot(&how, "").unwrap_or_else(|error| panic!("{how}: {error}"));
-        assert_eq!(said, "Renode 1.16.1 is fine\n", "{how}");
+        assert_eq!(said, "Renode 1.16.1 (Mono) is fine\n", "{how}");
     }
 }
 
 #[test]
 fn misbehaviour_is_named() {
-    // Commands: 1 logFile, 2 mach, 3 platform, 4 pty, 5 connector, 6 macro, 7 load, 8 start, then the clock's and reset.
+    // Commands: 1 logFile, 2 mach, 3 platform, 4 pty, 5 connector, 6 peripherals, 7 macro, 8 load,
+    // 9 start, 10 python, then the clock's and reset.
     let quick = "timeouts: {command: 500ms}";
-    let cases: [(&str, &str, &[&str]); 12] = [
+    let cases: [(&str, &str, &[&str]); 11] = [
         (
             "exit",
             "",
@@ -85,7 +86,6 @@ fn misbehaviour_is_named() {
                 "cannot open assembly",
             ],
         ),
-        ("old", "", &["is Renode 1.13.0, which is too old", "1.14"]),
         (
             "silent",
             quick,
@@ -138,7 +138,7 @@ fn misbehaviour_is_named() {
 fn odd_ways_to_answer_are_borne() {
     for kind in ["mimic", "late:3"] {
         let said = boot(&cue(kind), "").unwrap_or_else(|error| panic!("{kind}: {error}"));
-        assert_eq!(said, "Renode 1.16.1 is fine\n", "{kind}");
+        assert_eq!(said, "Renode 1.16.1 (Mono) is fine\n", "{kind}");
     }
 }
 
@@ -160,7 +160,7 @@ fn odd_ways_to_answer_over_telnet_are_borne() {
     ];
     for kind in kinds {
         let said = boot(&cue(kind), TELNET).unwrap_or_else(|error| panic!("{kind}: {error}"));
-        assert_eq!(said, "Renode 1.16.1 is fine\n", "{kind}");
+        assert_eq!(said, "Renode 1.16.1 (Mono) is fine\n", "{kind}");
     }
 }
 
@@ -177,7 +177,7 @@ fn misbehaviour_over_telnet_is_named() {
             ],
         ),
         (
-            "old",
+            "version=1.13.0",
             TELNET,
             &["is Renode 1.13.0, which is too old", "1.14"],
         ),
@@ -265,6 +265,47 @@ fn misbehaviour_over_telnet_is_named() {
 }
 
 #[test]
+fn versions_and_runtimes_are_told_apart() {
+    let works = [
+        ("1.14.0", "Renode 1.14.0 (Mono)"),
+        ("1.15.3.25732,8.0.14", "Renode 1.15.3.25732 (.NET 8.0.14)"),
+        ("1.17.0,10.0.1", "Renode 1.17.0 (.NET 10.0.1)"),
+        // It has no runtime that we know of.
+        ("1.16.1,unknown", "Renode 1.16.1"),
+    ];
+    for (version, named) in works {
+        let how = cue(&format!("version={version}"));
+        let said = boot(&how, "").unwrap_or_else(|error| panic!("{version}: {error}"));
+        assert_eq!(said, format!("{named} is fine\n"));
+    }
+    let srec = "load_command: sysbus LoadSRecord";
+    let fails: [(&str, &str, &[&str]); 3] = [
+        (
+            "1.13.3",
+            "",
+            &["is Renode 1.13.3, which is too old", "1.14"],
+        ),
+        (
+            "devel",
+            "",
+            &["unexpected while starting Renode", "version devel"],
+        ),
+        (
+            "1.14.0",
+            srec,
+            &["cannot do `sysbus LoadSRecord`, which came with 1.15.0: this is 1.14.0"],
+        ),
+    ];
+    for (version, more, expected) in fails {
+        let error = boot(&cue(&format!("version={version}")), more).expect_err(version);
+        for part in expected {
+            assert!(error.contains(part), "{version}: no {part:?} in: {error}");
+        }
+    }
+    assert!(boot(&cue("version=1.15.0"), srec).is_ok());
+}
+
+#[test]
 fn extra_commands_are_named_by_their_index() {
     let cases = [
         (
@@ -293,7 +334,7 @@ fn a_port_that_somebody_else_has_taken_is_not_used() {
     let socket = "uart_transport: socket";
     for first in ["taken:0", "taken:1", "taken:5"] {
         let said = boot(&cue(first), socket).unwrap_or_else(|error| panic!("{first}: {error}"));
-        assert_eq!(said, "Renode 1.16.1 is fine\n", "{first}");
+        assert_eq!(said, "Renode 1.16.1 (Mono) is fine\n", "{first}");
     }
     let error = boot(&cue("taken:1000"), socket).unwrap_err();
     for part in ["CreateServerSocketTerminal", "Address already in use"] {

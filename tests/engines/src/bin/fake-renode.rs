@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `silent` | says nothing |
 //! | `exit` | ends at once, with a reason on standard error |
-//! | `old` | says that it is version 1.13 |
+//! | `version=V` | is version V on Mono, and lacks what came later; behind a comma the version of .NET |
 //! | `garbage` | says something that is not Renode's, and nothing else |
 //! | `drip` | writes byte by byte |
 //! | `die:N` | ends in command N as Renode does when it crashes |
@@ -132,16 +132,12 @@ impl Renode {
     }
 
     fn talk(mut self) -> ExitCode {
-        let version = if self.cue == "old" {
-            "1.13.0"
-        } else {
-            "1.16.1"
-        };
         if let Some(fault) = self.cue.strip_suffix("@banner")
             && let Some(ended) = self.misbehave(fault, 50)
         {
             return ended;
         }
+        let (version, _) = self.version();
         let client = self.client.as_ref().map(RefCell::borrow);
         if !client.is_some_and(|client| client.had_another()) {
             self.say(&format!("{OFF}Renode, version {version} (fake)\n\r\n\r"));
@@ -211,6 +207,15 @@ impl Renode {
                 let nothing: OwnedFd = File::open("/dev/null").expect("/dev/null").into();
                 nix::unistd::dup2_stdout(nothing).expect("dup2");
             }
+        }
+    }
+
+    /// The versions of Renode and of .NET that it plays.
+    fn version(&self) -> (String, Option<String>) {
+        let version = self.cue.strip_prefix("version=").unwrap_or("1.16.1");
+        match version.split_once(',') {
+            Some((renode, net)) => (renode.to_owned(), Some(net.to_owned())),
+            None => (version.to_owned(), None),
         }
     }
 
@@ -338,7 +343,10 @@ impl Renode {
                     self.complain(&format!("Machine {quoted} not found."));
                 }
             }
-            ("version", "") => self.say("Renode, version 1.16.1 (fake)\r\n\r"),
+            ("version", "") => {
+                let (version, _) = self.version();
+                self.say(&format!("Renode, version {version} (fake)\r\n\r"));
+            }
             ("log", _) => println!("21:56:09.1234 [INFO] Script: {quoted}"),
             ("help", what) => self.complain(&format!("No such command: {what}.")),
             ("logLevel", "99") => {
@@ -411,13 +419,17 @@ impl Renode {
                     self.listen();
                 }
             }
+            ("python", _) => match self.version() {
+                (_, Some(net)) => self.say(&format!("None {net}\r\n")),
+                (_, None) => self.say("Mono.Runtime 4.0.30319.42000\r\n"),
+            },
             ("sysbus", "Nope") | ("sysbus.usart2", _) => {
                 let reason = format!("{word} does not provide a field, method or property Nope.");
                 return self.fail(command, &reason);
             }
             ("sysbus" | "sysbus.cpu", _) => {}
             ("sleep", "forever") => return Done::Never,
-            (word, _) if word.starts_with('#') => {}
+            (word, _) if word.starts_with(['#', '$']) => {}
             (word, _) => {
                 self.complain(&format!("No such command or device: {word}"));
                 return Done::Badly;
