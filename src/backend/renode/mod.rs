@@ -25,14 +25,16 @@ mod processor;
 mod program;
 mod pty;
 mod screen;
+mod script;
 mod session;
 mod socket;
 mod telnet;
 mod terminal;
 mod version;
 
+use std::io;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
@@ -145,7 +147,8 @@ impl Renode {
                 self.load(number, firmware).await?;
             }
         }
-        if firmware.iter().any(Option::is_some) {
+        // A script may have loaded what the board runs.
+        if firmware.iter().any(Option::is_some) || self.machines.iter().any(Machine::is_scripted) {
             self.let_go();
         }
         self.ask_runtime();
@@ -216,11 +219,7 @@ impl Renode {
         made?;
         let mut terminals = 0..;
         for machine in &mut self.machines {
-            let commands = [
-                Command::create_machine(&Name::machine(&machine.config.name)?),
-                load_platform(&machine.config.renode.platform, session.directory())?,
-            ];
-            session.run_all(SETTING_UP, &commands).await?;
+            machine.make(session).await?;
             let mut commands = Vec::new();
             // Before any other command: one of the user's may let the board run.
             let uarts = machine.config.renode.uarts.iter();
@@ -369,6 +368,41 @@ impl Renode {
 }
 
 impl Machine {
+    /// Whether a script of the user's makes it.
+    fn is_scripted(&self) -> bool {
+        matches!(self.config.renode.platform, Platform::Script(_))
+    }
+
+    /// Makes it, without its UARTs, and selects it.
+    async fn make(&mut self, session: &Session) -> Result<(), EmulatorError> {
+        let load = match &self.config.renode.platform {
+            Platform::Script(script) => {
+                let made = script::run(script, session).await?;
+                self.config.name = made.to_string();
+                return self.add_fragments(session).await;
+            }
+            Platform::BuiltIn(name) => Command::load_built_in_platform(name)?,
+            Platform::File(file) => {
+                let staged = platform::stage(file, session.directory()).map_err(handing)?;
+                Command::load_platform(&plain(&staged)?)
+            }
+        };
+        let create = Command::create_machine(&Name::machine(&self.config.name)?);
+        session.run_all(SETTING_UP, &[create, load]).await?;
+        self.add_fragments(session).await
+    }
+
+    async fn add_fragments(&self, session: &Session) -> Result<(), EmulatorError> {
+        for (index, fragment) in self.config.renode.fragments.iter().enumerate() {
+            let place = |error| at(format!("platform_fragments[{index}]"), error);
+            let staged = platform::stage_fragment(fragment, index, session.directory());
+            let staged = staged.map_err(handing).map_err(place)?;
+            let load = Command::load_platform(&plain(&staged)?);
+            session.run(SETTING_UP, &load).await.map_err(place)?;
+        }
+        Ok(())
+    }
+
     /// How `firmware` gets into the memory of this machine, which has that number.
     fn load(
         &self,
@@ -445,17 +479,10 @@ impl Machine {
     }
 }
 
-/// The command that makes the board out of its description.
-fn load_platform(platform: &Platform, directory: &Path) -> Result<Command, EmulatorError> {
-    match platform {
-        Platform::BuiltIn(name) => Ok(Command::load_built_in_platform(name)?),
-        Platform::File(file) => {
-            let staged = platform::stage(file, directory).map_err(|source| EmulatorError::Io {
-                step: "handing the platform to Renode",
-                source,
-            })?;
-            Ok(Command::load_platform(&plain(&staged)?))
-        }
+fn handing(source: io::Error) -> EmulatorError {
+    EmulatorError::Io {
+        step: "handing the platform to Renode",
+        source,
     }
 }
 

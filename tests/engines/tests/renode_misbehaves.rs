@@ -19,26 +19,34 @@ fn launcher(directory: &Path, how: &str) -> PathBuf {
     program
 }
 
-fn target(directory: &Path, more: &str) -> PathBuf {
-    let target = directory.join("target.yaml");
-    let text = format!(
+fn target(more: &str) -> String {
+    format!(
         "backend: renode\nplatform: platforms/boards/stm32f4_discovery-kit.repl\n\
          uart: sysbus.usart2\nmachine_name: stm32f4\nfirmware: {:?}\n{more}",
         sample("shell.elf")
-    );
-    fs::write(&target, text).unwrap();
-    target
+    )
+}
+
+fn written(directory: &Path, target: &str) -> PathBuf {
+    let file = directory.join("target.yaml");
+    fs::write(&file, target).unwrap();
+    file
+}
+
+/// Boots the usual target, with some `more` in it, on a launcher.
+fn boot(how: &str, more: &str) -> Result<String, String> {
+    boot_target(how, &target(more))
 }
 
 /// Boots a target on a launcher; the error, or nothing. What a launcher leaves
 /// in the temporary directory is an error as well.
-fn boot(how: &str, more: &str) -> Result<String, String> {
+fn boot_target(how: &str, target: &str) -> Result<String, String> {
     let directory = tempfile::tempdir().unwrap();
     let program = launcher(&directory.path().join("with space"), how);
     let temporary = directory.path().join("tmp");
     fs::create_dir(&temporary).unwrap();
     let done = Command::new(env!("CARGO_BIN_EXE_booter"))
-        .arg(target(directory.path(), more))
+        .arg(written(directory.path(), target))
         .env("VTARGET_RENODE", program)
         .env("TMPDIR", &temporary)
         .env_remove("HOME")
@@ -305,6 +313,71 @@ fn versions_and_runtimes_are_told_apart() {
     assert!(boot(&cue("version=1.15.0"), srec).is_ok());
 }
 
+/// Boots a target whose board `script` makes.
+fn boot_script(version: &str, script: &str, more: &str) -> Result<String, String> {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("board.resc"), script).unwrap();
+    let script = directory.path().join("board.resc");
+    let target = format!("backend: renode\nscript: {script:?}\nuart: sysbus.usart2\n{more}");
+    boot_target(&cue(&format!("version={version}")), &target)
+}
+
+#[test]
+fn a_script_makes_the_board() {
+    let script = "mach create \"one\"\nmach create \"two\"";
+    for version in ["1.14.0", "1.16.1", "1.17.0"] {
+        let more = format!(
+            "variables: {{bin: '@{}', n: 5}}",
+            sample("shell.elf").display()
+        );
+        let said = boot_script(version, script, &more).unwrap_or_else(|e| panic!("{version}: {e}"));
+        assert!(said.ends_with(" is fine\n"), "{said}");
+        let said = boot_script(version, script, "machine_name: one").unwrap();
+        assert!(said.ends_with(" is fine\n"), "{said}");
+    }
+    let fails: [(&str, &str, &[&str]); 6] = [
+        ("", "", &["tell which machine is the board", "machine_name"]),
+        (script, "machine_name: three", &["Machine three not found."]),
+        (
+            "nope",
+            "",
+            &[
+                "/board.resc\": Renode refused `include @",
+                "No such command or device: nope",
+            ],
+        ),
+        (
+            "mach create \"a\"\nmach create \"a\"",
+            "",
+            &[
+                "/board.resc\": ",
+                "command 'mach create \"a\"'",
+                "already taken",
+            ],
+        ),
+        (
+            "mach create \"a\"\nstart",
+            "",
+            &[
+                "/board.resc\": ",
+                "the script lets it run before its UART is connected",
+                "remove `start`",
+            ],
+        ),
+        (
+            "mach create \"a`quit`\"",
+            "",
+            &["/board.resc\": ", "as a machine's name", "'`'"],
+        ),
+    ];
+    for (script, more, expected) in fails {
+        let error = boot_script("1.16.1", script, more).expect_err(script);
+        for part in expected {
+            assert!(error.contains(part), "{script}: no {part:?} in: {error}");
+        }
+    }
+}
+
 #[test]
 fn extra_commands_are_named_by_their_index() {
     let cases = [
@@ -346,7 +419,7 @@ fn a_port_that_somebody_else_has_taken_is_not_used() {
 fn a_program_that_is_not_there_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let done = Command::new(env!("CARGO_BIN_EXE_booter"))
-        .arg(target(directory.path(), ""))
+        .arg(written(directory.path(), &target("")))
         .env("VTARGET_RENODE", directory.path().join("renode"))
         .output()
         .unwrap();

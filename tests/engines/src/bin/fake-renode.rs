@@ -329,6 +329,34 @@ impl Renode {
         match (word, rest) {
             ("", _) => {}
             ("echo", _) => self.say(&format!("{quoted}\r\r\n")),
+            ("help", "mach") => match &self.machine {
+                Some(name) => self.say(&format!("mach\r\n\r\nCurrent machine: {name}\r\n")),
+                None => self.complain("No machine selected."),
+            },
+            ("include", path) => {
+                let script = std::fs::read_to_string(&path[1..]).unwrap_or_default();
+                for line in script.lines() {
+                    match self.run(line) {
+                        Done::Well => {}
+                        other => return other,
+                    }
+                }
+            }
+            ("emulation", "IsStarted") => {
+                let started = if self.started.is_some() {
+                    "True"
+                } else {
+                    "False"
+                };
+                self.say(&format!("{started}\r\r\n"));
+            }
+            ("emulation", "GetTimeSourceInfo") => {
+                let time = self.elapsed();
+                self.say(&format!(
+                    "Elapsed Virtual Time: {time}\r\nElapsed Host Time: {time}\r\n\
+                     Current load: 1\r\nCumulative load: 1\r\nState: Idle\r\r\n"
+                ));
+            }
             ("mach", rest) if rest.starts_with("create ") => {
                 if !self.machines.insert(quoted.clone()) {
                     let reason = "Given machine is already added or name is already taken.";
@@ -377,11 +405,10 @@ impl Renode {
             ),
             ("machine", "Reset") => self.was_reset = true,
             ("machine", "ElapsedVirtualTime") => {
-                let time = self.started.map(|at| at.elapsed()).unwrap_or_default();
-                let (seconds, nanos) = (time.as_secs(), time.subsec_nanos());
+                let time = self.elapsed();
                 self.say(&format!(
                     "[Domain = Elapsed Virtual Time: 00:00:00.0\r\nQuantum: 00:00:00.000100000, \
-                     TimeElapsed = 00:00:{seconds:02}.{nanos:09}]\r\r\n"
+                     TimeElapsed = {time}]\r\r\n"
                 ));
             }
             ("emulation", rest) if rest.starts_with("CreateUartPtyTerminal ") => {
@@ -436,6 +463,16 @@ impl Renode {
             }
         }
         Done::Well
+    }
+
+    /// As 1.15.2 and later print times: to the nanosecond; earlier ones to the microsecond.
+    fn elapsed(&self) -> String {
+        let time = self.started.map(|at| at.elapsed()).unwrap_or_default();
+        let (seconds, nanos) = (time.as_secs(), time.subsec_nanos());
+        match self.version().0.starts_with("1.14") {
+            true => format!("00:00:{seconds:02}.{:06}", nanos / 1000),
+            false => format!("00:00:{seconds:02}.{nanos:09}"),
+        }
     }
 
     fn greet(&mut self) {
