@@ -7,12 +7,14 @@
 mod emulator;
 mod executable;
 mod identity;
+mod metrics;
 mod output;
 pub(crate) mod qemu;
 pub(crate) mod renode;
 
 pub use identity::Engine;
 pub(crate) use identity::Identity;
+pub use metrics::Metrics;
 pub(crate) use output::OutputTail;
 
 use std::fmt;
@@ -68,6 +70,9 @@ pub(crate) trait Backend: Send {
 
     /// Has the emulator do a command of the user's own; what it said.
     fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>>;
+
+    /// What the board has done since power-on.
+    fn metrics(&mut self) -> BoxFuture<'_, Result<Metrics, EmulatorError>>;
 
     /// How the emulator ended, if it was started and has ended by itself.
     fn ended(&self) -> Option<Arc<EmulatorDeath>>;

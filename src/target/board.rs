@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::PowerError;
 use super::slots::Slot;
-use crate::backend::{Backend, EmulatorError, Engine, Outcome};
+use crate::backend::{Backend, EmulatorError, Engine, Metrics, Outcome};
 use crate::custody::Custody;
 use crate::error::Result;
 use crate::firmware::Firmware;
@@ -136,6 +136,11 @@ impl Board {
     pub(super) async fn monitor(&mut self, command: &str) -> Result<String> {
         self.must_run("send a monitor command to")?;
         Ok(self.backend.monitor(command).await?)
+    }
+
+    pub(super) async fn metrics(&mut self) -> Result<Metrics> {
+        self.must_run("measure")?;
+        Ok(self.backend.metrics().await?)
     }
 
     /// Checks that the board is on and its emulator runs, as `operation` needs it.

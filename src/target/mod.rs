@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{EmulatorDeath, Engine, EngineKind};
+use crate::backend::{EmulatorDeath, Engine, EngineKind, Metrics};
 use crate::config::{Platform, TargetConfig};
 use crate::custody::Custody;
 use crate::firmware::Firmware;
@@ -302,6 +302,29 @@ impl VirtualTarget {
     /// Whether the board is on and its emulator runs.
     pub fn is_on(&self) -> Operation<bool> {
         self.operation(|shared, _| async move { Ok(shared.board.lock().await.is_on()) })
+    }
+
+    /// What the board has done since power-on: instructions, virtual and host time. Of
+    /// several machines, the instructions are those of the first one.
+    /// The figures of the last call are among the artifacts, in `metrics.txt`.
+    ///
+    /// # Errors
+    /// * [`PowerError`] when the board is off.
+    /// * [`EmulatorError`](crate::EmulatorError): the engine is QEMU, which does not tell,
+    ///   or a processor does not count.
+    ///
+    /// ```no_run
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let board = virtual_target::VirtualTarget::from_yaml("board.yaml").boot().wait()?;
+    /// let before = board.metrics().wait()?;
+    /// board.uart().run("crc").wait()?;
+    /// let after = board.metrics().wait()?;
+    /// let taken = after.total_instructions() - before.total_instructions();
+    /// assert!(taken < 1_000_000, "{taken} instructions");
+    /// # Ok(()) }
+    /// ```
+    pub fn metrics(&self) -> Operation<Metrics> {
+        self.operation(|shared, _| async move { shared.board.lock().await.metrics().await })
     }
 
     /// Has Renode do a monitor command, such as `sysbus.cpu PC`; what it printed.

@@ -310,6 +310,10 @@ impl Command {
         ))
     }
 
+    pub(super) fn executed_instructions(processor: &Name) -> Self {
+        Self(format!("{processor} ExecutedInstructions"))
+    }
+
     pub(super) fn peripherals() -> Self {
         Self("peripherals".to_owned())
     }

@@ -18,6 +18,7 @@ mod halt;
 mod last_words;
 mod link;
 mod log_file;
+mod metrics;
 mod monitor;
 mod platform;
 mod port;
@@ -38,7 +39,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    Backend, BoxFuture, EmulatorDeath, EmulatorError, EngineKind, Identity, LogText, Outcome, qemu,
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, EngineKind, Identity, LogText, Metrics,
+    Outcome, qemu,
 };
 use crate::config::{
     ConfigError, Control, LoadCommand, MachineConfig, Platform, TargetConfig, UartHub,
@@ -101,6 +103,8 @@ struct Machine {
     ports: Ports,
     /// What runs the firmware, known once the board is set up.
     processor: Option<Processor>,
+    /// All that it has of them, known then as well.
+    processors: Vec<Processor>,
 }
 
 impl Renode {
@@ -116,6 +120,7 @@ impl Renode {
             config,
             ports: ports.clone(),
             processor: None,
+            processors: Vec::new(),
         };
         Ok(Self {
             identity: Identity::of(KIND, program.clone()),
@@ -241,6 +246,7 @@ impl Renode {
             commands.push(Command::peripherals());
             let peripherals = session.run_all(SETTING_UP, &commands).await?;
             machine.processor = processor::first(&peripherals.text)?;
+            machine.processors = processor::all(&peripherals.text)?;
         }
         for hub in self.config.uart_hubs() {
             let connected = self.connect(session, hub).await;
@@ -517,6 +523,7 @@ impl Backend for Renode {
             ("emulator.log", self.logs.output.reader()),
             ("monitor.log", self.logs.dialogue.reader()),
             ("renode.log", Box::new(move || log.text())),
+            ("metrics.txt", self.logs.metrics.reader()),
         ]
     }
 
@@ -578,6 +585,18 @@ impl Backend for Renode {
             let complaints = answer.warnings.iter().map(String::as_str);
             let said: Vec<&str> = [answer.text.trim()].into_iter().chain(complaints).collect();
             Ok(said.join("\n").trim().to_owned())
+        })
+    }
+
+    fn metrics(&mut self) -> BoxFuture<'_, Result<Metrics, EmulatorError>> {
+        Box::pin(async {
+            let Some(session) = &self.session else {
+                return Ok(Metrics::default());
+            };
+            let metrics = metrics::read(session, &self.machines[MAIN].processors).await?;
+            self.logs.metrics.clear();
+            self.logs.metrics.push(metrics.to_string().as_bytes());
+            Ok(metrics)
         })
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Logs {
     pub(super) output: OutputTail,
     /// Its monitor's commands and answers.
     pub(super) dialogue: OutputTail,
+    /// The figures that were asked for last.
+    pub(super) metrics: OutputTail,
     /// Its own log.
     pub(super) log: LogFile,
 }
@@ -94,6 +96,9 @@ impl Session {
         let output = logs.output.clone();
         output.clear();
         logs.dialogue.clear();
+        logs.metrics.clear();
+        logs.metrics
+            .push(b"none: the test has not called `metrics()`\n");
         logs.log.clear();
         let errors = LastWords::new(output.clone()).drain(errors);
         let written_down = logs.dialogue.clone();
@@ -352,7 +357,8 @@ impl Session {
         }
     }
 
-    fn nonsense(&self, step: &'static str, got: String) -> EmulatorError {
+    /// The error of an answer that is none.
+    pub(super) fn nonsense(&self, step: &'static str, got: String) -> EmulatorError {
         EmulatorError::Protocol {
             kind: KIND,
             step,

@@ -33,6 +33,9 @@ mod on_purpose {
     #[ignore = "run by the tests below"]
     fn fails() -> Result<()> {
         let board = greeted()?;
+        if engine() == BackendKind::Renode {
+            board.metrics().wait()?;
+        }
         board.uart().send_line("ping").wait()?;
         let never = board.uart().expect("never said");
         never.within(millis(100)).wait()?;
@@ -234,6 +237,8 @@ on_each_engine! {
         read(&directory, "emulator.log");
         if engine == BackendKind::Renode {
             let dialogue = read(&directory, "monitor.log");
+            let metrics = read(&directory, "metrics.txt");
+            assert!(metrics.contains("load (virtual by host time): "), "{metrics}");
             assert!(dialogue.contains("mach create"), "{dialogue}");
             let log = read(&directory, "renode.log");
             assert!(log.contains("Machine started"), "{log}");
