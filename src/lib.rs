@@ -43,7 +43,7 @@ mod runtime;
 mod target;
 pub mod uart;
 
-pub use backend::{EmulatorDeath, EmulatorError, Engine, EngineKind};
+pub use backend::{EmulatorDeath, EmulatorError, Engine, EngineKind, Metrics};
 pub use custody::CustodyError;
 pub use error::{Error, Result};
 pub use runtime::{HostError, Operation};

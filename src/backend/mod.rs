@@ -6,11 +6,16 @@
 
 mod emulator;
 mod executable;
+mod identity;
+mod metrics;
 mod output;
 pub(crate) mod qemu;
 pub(crate) mod renode;
 pub(crate) mod serial;
 
+pub use identity::Engine;
+pub(crate) use identity::Identity;
+pub use metrics::Metrics;
 pub(crate) use output::OutputTail;
 
 use std::fmt;
@@ -37,8 +42,13 @@ pub(crate) type LogText = Box<dyn Fn() -> String + Send>;
 /// A call that fails or is dropped midway leaves the board in an undefined
 /// state; the target then powers it off.
 pub(crate) trait Backend: Send {
-    /// Which engine plays the board, for notices and reports.
-    fn engine(&self) -> Engine;
+    /// Which engine plays the board, for notices and reports; known better by and by.
+    fn identity(&self) -> &Identity;
+
+    /// Waits until all is known of the engine that can be known now.
+    fn identified(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 
     /// What it writes down of its emulator from each power-on on, by the names of files.
     fn logs(&self) -> Vec<(&'static str, LogText)>;
@@ -69,6 +79,9 @@ pub(crate) trait Backend: Send {
     /// Has the emulator do a command of the user's own; what it said.
     fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>>;
 
+    /// What the board has done since power-on.
+    fn metrics(&mut self) -> BoxFuture<'_, Result<Metrics, EmulatorError>>;
+
     /// How the emulator ended, if it was started and has ended by itself.
     fn ended(&self) -> Option<Arc<EmulatorDeath>>;
 
@@ -95,27 +108,6 @@ impl fmt::Display for EngineKind {
             Self::Qemu => "QEMU",
             Self::Serial => "the physical board",
         })
-    }
-}
-
-/// Which emulator runs a target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Engine {
-    /// The kind of emulator.
-    pub kind: EngineKind,
-    /// Its program; the serial port of a physical board.
-    pub program: PathBuf,
-    /// Its version as it names itself, known once it has been started.
-    pub version: Option<String>,
-}
-
-impl fmt::Display for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.version {
-            Some(version) => write!(f, "{} {version}", self.kind),
-            None => write!(f, "{}", self.kind),
-        }
     }
 }
 

@@ -10,6 +10,7 @@ use serde_yaml::Value;
 use super::error::Problem;
 use super::machines::machines;
 use super::raw::{Named, Raw, RawQemu, RawTimeouts};
+use super::script::{self, Fragment, Script};
 use super::serial::serial;
 use super::{
     BackendKind, Control, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig, Source,
@@ -58,14 +59,20 @@ pub(super) fn check(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetC
     let (load_command, load_address) = loading(&raw.load_command, &raw.load_address)?;
     let (machines, uart_hubs) = machines(backend, &raw, base_dir)?;
     let main = machines.first();
-    let renode = match main {
-        Some(main) => Some(main.renode.clone()),
-        None => renode(backend, &raw, base_dir)?,
-    };
     let machine_name = given("machine_name", &raw.machine_name, |name| {
         values::machine_name(name)
     })?;
+    let renode = match main {
+        Some(main) => Some(main.renode.clone()),
+        None => renode(backend, &raw, machine_name.as_deref(), base_dir)?,
+    };
+    let default_name = match renode.as_ref().map(|renode| &renode.platform) {
+        Some(Platform::Script(script)) => script.file.file_stem(),
+        _ => None,
+    };
+    let default_name = default_name.map(|stem| stem.to_string_lossy().into_owned());
     let machine_name = machine_name.or_else(|| main.map(|main| main.name.clone()));
+    let machine_name = machine_name.or(default_name);
     Ok(TargetConfig {
         backend,
         machine_name: machine_name.unwrap_or_else(|| DEFAULT_MACHINE_NAME.to_owned()),
@@ -117,11 +124,11 @@ pub(super) fn given<V, T>(
 }
 
 /// Checks the values of a list, and says which one is bad.
-pub(super) fn each(
+pub(super) fn each<T>(
     field: &str,
     values: Option<&[String]>,
-    check: fn(&str) -> Result<String, String>,
-) -> Result<Vec<String>, Problem> {
+    check: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, Problem> {
     (0..)
         .zip(values.unwrap_or_default())
         .map(|(index, value)| {
@@ -181,10 +188,16 @@ fn timeouts(raw: &RawTimeouts) -> Result<Timeouts, Problem> {
 fn renode(
     backend: BackendKind,
     raw: &Raw,
+    machine_name: Option<&str>,
     base_dir: &Path,
 ) -> Result<Option<RenodeConfig>, Problem> {
-    match board(&raw.platform, &raw.uart, raw.uarts.as_ref(), base_dir)? {
-        Some(board) => Ok(Some(board)),
+    let board = match script(raw, machine_name, base_dir)? {
+        Some(script) => Some(scripted(script, raw)?),
+        None => board(&raw.platform, &raw.uart, raw.uarts.as_ref(), base_dir)?,
+    };
+    let fragments = fragments(raw, base_dir)?;
+    match board {
+        Some(board) => Ok(Some(RenodeConfig { fragments, ..board })),
         None if matches!(backend, BackendKind::Qemu | BackendKind::Serial) => Ok(None),
         None => Err(Problem::new(
             "",
@@ -192,6 +205,57 @@ fn renode(
              (a target for QEMU alone says `backend: qemu`, one for a physical board `backend: serial`)",
         )),
     }
+}
+
+/// The script that makes the board, if one does.
+fn script(
+    raw: &Raw,
+    machine_name: Option<&str>,
+    base_dir: &Path,
+) -> Result<Option<Script>, Problem> {
+    let file = given("script", &raw.script, |name| script::script(name, base_dir))?;
+    let Some(file) = file else {
+        return match raw.variables {
+            None => Ok(None),
+            Some(_) => Err(Problem::new(
+                "variables",
+                "only a `script` has variables: add it, or remove them",
+            )),
+        };
+    };
+    if raw.platform.is_some() {
+        let message = "`platform` is given as well: a script loads one itself; keep one of the two";
+        return Err(Problem::new("script", message));
+    }
+    let variables = raw.variables.as_ref();
+    Ok(Some(Script {
+        file,
+        variables: variables.map_or(Ok(Vec::new()), |it| script::variables(it, base_dir))?,
+        machine: machine_name.map(str::to_owned),
+    }))
+}
+
+/// The board that a script makes, and the UARTs to talk to.
+fn scripted(script: Script, raw: &Raw) -> Result<RenodeConfig, Problem> {
+    let uarts = uarts(&raw.uart, raw.uarts.as_ref())?;
+    Ok(RenodeConfig {
+        platform: Platform::Script(script),
+        fragments: Vec::new(),
+        uarts: uarts.ok_or_else(|| {
+            let message = "a script needs `uart`, the UART to talk to, such as `sysbus.usart2`";
+            Problem::new("script", message)
+        })?,
+    })
+}
+
+fn fragments(raw: &Raw, base_dir: &Path) -> Result<Vec<Fragment>, Problem> {
+    const FIELD: &str = "platform_fragments";
+    let given = raw.platform_fragments.as_deref();
+    if given.is_some() && raw.platform.is_none() && raw.script.is_none() {
+        let message = "fragments need `platform` or `script`, on top of which they go";
+        return Err(Problem::new(FIELD, message));
+    }
+    each(FIELD, given, |text| script::fragment(text, base_dir))
 }
 
 /// A board and the UARTs to talk to, unless neither is given.
@@ -204,7 +268,11 @@ pub(super) fn board(
     let platform = given("platform", platform_name, |name| platform(name, base_dir))?;
     let uarts = uarts(uart, named)?;
     match (platform, uarts) {
-        (Some(platform), Some(uarts)) => Ok(Some(RenodeConfig { platform, uarts })),
+        (Some(platform), Some(uarts)) => Ok(Some(RenodeConfig {
+            platform,
+            fragments: Vec::new(),
+            uarts,
+        })),
         (Some(_), None) => Err(Problem::new(
             "platform",
             "a platform needs `uart`, the UART to talk to, such as `sysbus.usart2`",

@@ -30,6 +30,15 @@ pub(super) fn machines(
             "it names no machine: write `name: {platform: …, uart: …}`",
         ));
     }
+    let of_one_board = [
+        ("script", raw.script.is_some()),
+        ("variables", raw.variables.is_some()),
+        ("platform_fragments", raw.platform_fragments.is_some()),
+    ];
+    if let Some((field, _)) = of_one_board.into_iter().find(|(_, given)| *given) {
+        let message = "it is for a target without `machines`: remove it, or them";
+        return Err(Problem::new(field, message));
+    }
     if let Some(field) = misplaced(raw) {
         let message = "each of the `machines` has its own: move it there";
         return Err(Problem::new(field, message));

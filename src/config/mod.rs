@@ -23,6 +23,7 @@ mod exporter;
 mod locate;
 mod machines;
 mod raw;
+mod script;
 mod serial;
 mod values;
 
@@ -35,6 +36,7 @@ use std::time::Duration;
 use serde_yaml::Value;
 
 pub use error::ConfigError;
+pub use script::{Fragment, Script, Variable};
 pub(crate) use serial::FIRMWARE;
 
 use crate::firmware::Format;
@@ -50,7 +52,8 @@ use error::Problem;
 pub struct TargetConfig {
     /// `backend`: what the target runs on. Default `renode`.
     pub backend: BackendKind,
-    /// `machine_name`: the machine's name inside the emulator. Default `machine-0`.
+    /// `machine_name`: the machine's name inside the emulator. Default `machine-0`;
+    /// of a board that a script makes, only what messages call it, by default the script's name.
     /// Of several `machines` the first one's; what else is said here of a single
     /// machine is then in [`machines`](Self::machines).
     pub machine_name: String,
@@ -114,8 +117,10 @@ impl fmt::Debug for Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RenodeConfig {
-    /// `platform`: the board's description.
+    /// `platform` or `script`: the board's description.
     pub platform: Platform,
+    /// `platform_fragments`: what is put on top of it, in this order.
+    pub fragments: Vec<Fragment>,
     /// `uart` or `uarts`: the UARTs to talk to, in the order of the file. There
     /// is at least one; the first is the board's main one.
     pub uarts: Vec<UartConfig>,
@@ -170,7 +175,7 @@ impl fmt::Display for UartConfig {
     }
 }
 
-/// Where a Renode platform description comes from.
+/// Where the description of a board on Renode comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Platform {
     /// A description that comes with Renode, such as
@@ -178,6 +183,8 @@ pub enum Platform {
     BuiltIn(String),
     /// A file of the project. An absolute path.
     File(PathBuf),
+    /// A script makes the board.
+    Script(Script),
 }
 
 /// What QEMU needs to know of a board.

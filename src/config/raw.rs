@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_path_to_error::deserialize;
-use serde_yaml::{Deserializer, Value};
+use serde_yaml::{Deserializer, Mapping, Value};
 
 use super::error::Problem;
 use super::{locate, values};
@@ -18,6 +18,9 @@ use super::{locate, values};
 pub(super) struct Raw {
     pub(super) backend: Option<String>,
     pub(super) platform: Option<String>,
+    pub(super) script: Option<String>,
+    pub(super) variables: Option<Mapping>,
+    pub(super) platform_fragments: Option<Vec<String>>,
     pub(super) uart: Option<String>,
     pub(super) uarts: Option<Named<String>>,
     pub(super) uart_transport: Option<String>,
@@ -188,6 +191,7 @@ fn reword(message: String) -> String {
         ),
         ("expected i64", "expected a whole number"),
         ("expected any YAML value", "expected a smaller number"),
+        ("expected a YAML mapping", "expected fields (`name: value`)"),
         ("expected field identifier", "expected a field name"),
     ]
     .iter()

@@ -69,6 +69,35 @@ pub(super) fn uart(path: &str) -> Result<String, String> {
     Ok(path.to_owned())
 }
 
+/// The name of a script's file, which becomes part of a monitor command.
+pub(super) fn script_name(name: &str) -> Result<(), String> {
+    only(name, "letters, digits, `_`, `-`, `+` and `.`", |c| {
+        c.is_ascii_alphanumeric() || "_-+.".contains(c)
+    })
+}
+
+/// The name of a script's variable, without the `$`.
+pub(super) fn variable_name(name: &str) -> Result<String, String> {
+    only(name, "letters, digits and `_`", |c| {
+        c.is_ascii_alphanumeric() || c == '_'
+    })?;
+    if ["ORIGIN", "CWD"].contains(&name) {
+        return Err(format!("`{name}` is set by Renode: choose another name"));
+    }
+    Ok(name.to_owned())
+}
+
+/// A text that Renode takes between double quotes.
+pub(super) fn variable_text(text: &str) -> Result<String, String> {
+    let bad = |c: char| !(' '..='~').contains(&c) || c == '"' || c == '\\';
+    if let Some((position, bad)) = find_char(text, bad) {
+        return Err(format!(
+            "character {position} is {bad:?}: only printable ASCII without `\"` and `\\` is allowed"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// The path of a platform description that comes with Renode.
 pub(super) fn built_in_platform(path: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.+/".contains(c);
@@ -269,7 +298,8 @@ fn find_char(text: &str, is_it: impl Fn(char) -> bool) -> Option<(usize, char)> 
     (1..).zip(text.chars()).find(|&(_, c)| is_it(c))
 }
 
-fn shown(value: &Value) -> String {
+/// A value, as messages show it.
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Number(number) => format!("`{number}`"),
         Value::String(text) => format!("{text:?}"),

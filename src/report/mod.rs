@@ -46,8 +46,8 @@ pub(crate) type Log = (&'static str, Box<dyn Fn() -> String + Send>);
 pub(crate) struct Subject {
     /// The machine's name.
     pub(crate) machine: String,
-    /// The effective configuration, as text.
-    pub(crate) configuration: String,
+    /// The effective configuration, with what is known of the engine by now.
+    pub(crate) configuration: Box<dyn Fn() -> String + Send>,
     /// The UARTs.
     pub(crate) uarts: Vec<Copy>,
     /// What else there is to copy.
@@ -188,7 +188,7 @@ impl Report {
         let directory = files.place.make()?;
         replace(
             &directory.join("configuration.txt"),
-            subject.configuration.as_bytes(),
+            (subject.configuration)().as_bytes(),
         )?;
         let timeline = lock(&self.timeline).to_json()?;
         replace(&directory.join("timeline.json"), &timeline)?;

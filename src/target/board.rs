@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::PowerError;
 use super::slots::Slot;
-use crate::backend::{Backend, EmulatorError, Engine, Outcome};
+use crate::backend::{Backend, EmulatorError, Engine, Metrics, Outcome};
 use crate::custody::Custody;
 use crate::error::Result;
 use crate::firmware::Firmware;
@@ -74,8 +74,9 @@ impl Board {
         }
     }
 
-    pub(super) fn engine(&self) -> Engine {
-        self.backend.engine()
+    pub(super) async fn engine(&mut self) -> Engine {
+        self.backend.identified().await;
+        self.backend.identity().engine()
     }
 
     pub(super) fn is_on(&self) -> bool {
@@ -139,6 +140,11 @@ impl Board {
         Ok(self.backend.monitor(command).await?)
     }
 
+    pub(super) async fn metrics(&mut self) -> Result<Metrics> {
+        self.must_run("measure")?;
+        Ok(self.backend.metrics().await?)
+    }
+
     /// Checks that the board is on and its emulator runs, as `operation` needs it.
     fn must_run(&self, operation: &'static str) -> Result<(), PowerError> {
         let machine = || self.machine.clone();
@@ -177,7 +183,7 @@ impl Board {
         let outcome = match tokio::time::timeout(limit, act).await {
             Ok(outcome) => outcome,
             Err(_) => Err(EmulatorError::TooSlow {
-                kind: self.backend.engine().kind,
+                kind: self.backend.identity().engine().kind,
                 step: change.step,
                 limit,
                 field: "boot",

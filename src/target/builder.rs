@@ -160,12 +160,13 @@ fn subject(
     backend: &dyn Backend,
     machines: &[MachineUarts],
 ) -> Subject {
-    let engine = backend.engine();
+    let identity = backend.identity().clone();
     let image = |firmware: &Option<Firmware>| match firmware {
         Some(firmware) => firmware.path().display().to_string(),
         None => "none yet".to_owned(),
     };
     let firmware = firmware.iter().map(image).collect::<Vec<_>>().join(", ");
+    let rest = format!("{config:#?}");
     let mut logs = backend.logs();
     let ports = Ports::all(machines.iter().map(|machine| &machine.ports));
     if ports.iter().count() > 1 {
@@ -173,11 +174,11 @@ fn subject(
     }
     Subject {
         machine: config.machine_name.clone(),
-        configuration: format!(
-            "engine: {} ({})\nfirmware: {firmware}\n{config:#?}\n",
-            engine.kind,
-            engine.program.display()
-        ),
+        configuration: Box::new(move || {
+            let engine = identity.engine();
+            let program = engine.program.display();
+            format!("engine: {engine}\nprogram: {program}\nfirmware: {firmware}\n{rest}\n")
+        }),
         uarts: copies(machines),
         logs,
     }

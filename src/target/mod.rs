@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{EmulatorDeath, Engine, EngineKind};
+use crate::backend::{EmulatorDeath, Engine, EngineKind, Metrics};
 use crate::config::{Platform, TargetConfig};
 use crate::custody::Custody;
 use crate::firmware::Firmware;
@@ -202,9 +202,10 @@ impl VirtualTarget {
         &self.shared.config
     }
 
-    /// Which emulator runs the board, if it is a virtual one.
+    /// Which emulator runs the board, if it is a virtual one; its version and runtime are known
+    /// once it has been turned on.
     pub fn engine(&self) -> Operation<Engine> {
-        self.operation(|shared, _| async move { Ok(shared.board.lock().await.engine()) })
+        self.operation(|shared, _| async move { Ok(shared.board.lock().await.engine().await) })
     }
 
     /// Turns the board on, with the firmware last flashed; does nothing when it is on.
@@ -313,6 +314,29 @@ impl VirtualTarget {
         self.operation(|shared, _| async move { Ok(shared.board.lock().await.is_on()) })
     }
 
+    /// What the board has done since power-on: instructions, virtual and host time. Of
+    /// several machines, the instructions are those of the first one.
+    /// The figures of the last call are among the artifacts, in `metrics.txt`.
+    ///
+    /// # Errors
+    /// * [`PowerError`] when the board is off.
+    /// * [`EmulatorError`](crate::EmulatorError): the engine is QEMU, which does not tell,
+    ///   or a processor does not count.
+    ///
+    /// ```no_run
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let board = virtual_target::VirtualTarget::from_yaml("board.yaml").boot().wait()?;
+    /// let before = board.metrics().wait()?;
+    /// board.uart().run("crc").wait()?;
+    /// let after = board.metrics().wait()?;
+    /// let taken = after.total_instructions() - before.total_instructions();
+    /// assert!(taken < 1_000_000, "{taken} instructions");
+    /// # Ok(()) }
+    /// ```
+    pub fn metrics(&self) -> Operation<Metrics> {
+        self.operation(|shared, _| async move { shared.board.lock().await.metrics().await })
+    }
+
     /// Has Renode do a monitor command, such as `sysbus.cpu PC`; what it printed.
     ///
     /// Monitor commands can read and write files of this host and run programs, so
@@ -337,7 +361,7 @@ impl VirtualTarget {
         self.operation(|shared, _| async move {
             let mut board = shared.board.lock().await;
             // The permission is about Renode's monitor: no advice where there is none.
-            if board.engine().kind == EngineKind::Renode {
+            if board.backend.identity().engine().kind == EngineKind::Renode {
                 shared.config.raw_monitor(&command)?;
             }
             board.monitor(&command).await

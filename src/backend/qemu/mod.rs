@@ -16,8 +16,8 @@ use tokio::net::unix::{OwnedWriteHalf, pipe};
 
 use super::emulator::Emulator;
 use super::{
-    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, LogText, Outcome,
-    OutputTail, executable,
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, EngineKind, Identity, LogText, Metrics,
+    Outcome, OutputTail, executable,
 };
 use crate::config::{ConfigError, LoadCommand, QemuConfig, TargetConfig};
 use crate::custody::{Custody, Launch};
@@ -45,7 +45,7 @@ pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
 /// A board played by QEMU.
 pub(crate) struct Qemu {
     program: PathBuf,
-    version: Option<String>,
+    identity: Identity,
     config: QemuConfig,
     load_command: Option<LoadCommand>,
     load_address: Option<u64>,
@@ -70,8 +70,8 @@ impl Qemu {
         ports: Ports,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
+            identity: Identity::of(KIND, program.clone()),
             program,
-            version: None,
             config: config.qemu()?.clone(),
             load_command: config.load_command,
             load_address: config.load_address,
@@ -114,7 +114,7 @@ impl Qemu {
         let run = firmware.map(|_| "cont");
         self.running = Some(Running { emulator, qmp, run });
         self.execute(STEP, "qmp_capabilities", run).await?;
-        self.version = greeting.await.ok();
+        self.identity.set_version(greeting.await.ok());
         Ok(())
     }
 
@@ -169,12 +169,8 @@ impl Qemu {
 }
 
 impl Backend for Qemu {
-    fn engine(&self) -> Engine {
-        Engine {
-            kind: KIND,
-            program: self.program.clone(),
-            version: self.version.clone(),
-        }
+    fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     fn logs(&self) -> Vec<(&'static str, LogText)> {
@@ -249,6 +245,16 @@ impl Backend for Qemu {
                 kind: KIND,
                 what: format!("do the monitor command `{command}`"),
                 advice: "it has no such monitor; run the target on Renode (VTARGET_BACKEND=renode)",
+            })
+        })
+    }
+
+    fn metrics(&mut self) -> BoxFuture<'_, Result<Metrics, EmulatorError>> {
+        Box::pin(async {
+            Err(EmulatorError::Unsupported {
+                kind: KIND,
+                what: "measure what the board has done".to_owned(),
+                advice: "run the target on Renode (`backend: renode`)",
             })
         })
     }

@@ -33,6 +33,17 @@ impl Clock for GuestClock {
 fn time_elapsed(text: &str) -> Option<Duration> {
     let (_, rest) = text.rsplit_once("TimeElapsed = ")?;
     let (time, _) = rest.split_once(']')?;
+    interval(time)
+}
+
+/// A time in what Renode says of a time source: the one in `NAME: 00:00:10.002000000`.
+pub(super) fn field(text: &str, name: &str) -> Option<Duration> {
+    let mut lines = text.lines();
+    lines.find_map(|line| interval(line.trim().strip_prefix(name)?.strip_prefix(": ")?))
+}
+
+/// The time in `00:00:10.002000000`; before 1.15.2 it has six digits.
+fn interval(time: &str) -> Option<Duration> {
     let (clock, fraction) = time.split_once('.')?;
     let mut seconds = 0u64;
     for part in clock.split(':') {

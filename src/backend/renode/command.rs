@@ -30,6 +30,15 @@ pub(super) struct NotPlain {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PlainPath(String);
 
+/// What a variable of a script is set to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Setting<'a> {
+    Text(&'a str),
+    /// A number, `true` or `false`.
+    Literal(&'a str),
+    File(PlainPath),
+}
+
 /// The name of a machine or the path of a peripheral, without what could end it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name(String);
@@ -163,6 +172,48 @@ impl Command {
         Self(format!("logFile {} true", file.token()))
     }
 
+    /// Sets a variable for the scripts that come; it is one of the machine that is selected.
+    pub(super) fn set_variable(name: &str, value: &Setting<'_>) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        allow(name, "a variable's name", plain)?;
+        let role = "a variable's value";
+        let value = match value {
+            Setting::Text(text) => {
+                let plain = |c: char| (' '..='~').contains(&c) && c != '"' && c != '\\';
+                if !text.is_empty() {
+                    allow(text, role, plain)?;
+                }
+                format!("\"{text}\"")
+            }
+            Setting::Literal(text) => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+                allow(text, role, plain)?;
+                (*text).to_owned()
+            }
+            Setting::File(file) => file.token(),
+        };
+        Ok(Self(format!("${name}={value}")))
+    }
+
+    /// Runs a script.
+    pub(super) fn include(file: &PlainPath) -> Self {
+        Self(format!("include {}", file.token()))
+    }
+
+    /// Lists the machines, and which of them is selected.
+    pub(super) fn machines() -> Self {
+        Self("help mach".to_owned())
+    }
+
+    pub(super) fn is_started() -> Self {
+        Self("emulation IsStarted".to_owned())
+    }
+
+    /// The times and the load of the whole emulation.
+    pub(super) fn time_source() -> Self {
+        Self("emulation GetTimeSourceInfo".to_owned())
+    }
+
     pub(super) fn create_machine(name: &Name) -> Self {
         Self(format!("mach create \"{name}\""))
     }
@@ -249,6 +300,20 @@ impl Command {
         Self("machine ElapsedVirtualTime".to_owned())
     }
 
+    /// What Renode runs on: whether it is Mono, and the version of .NET. There is no
+    /// command for it, and the way through Python is the same in all versions.
+    pub(super) fn runtime() -> Self {
+        let system = "__import__('System')";
+        let mono = format!("{system}.Type.GetType('Mono.Runtime')");
+        Self(format!(
+            "python \"print('%s %s' % ({mono}, {system}.Environment.Version))\""
+        ))
+    }
+
+    pub(super) fn executed_instructions(processor: &Name) -> Self {
+        Self(format!("{processor} ExecutedInstructions"))
+    }
+
     pub(super) fn peripherals() -> Self {
         Self("peripherals".to_owned())
     }
@@ -322,6 +387,28 @@ mod tests {
                 assert!(PlainPath::new(&path).is_err(), "{nasty:?}");
             }
             assert!(PlainPath::new(Path::new(nasty)).is_err(), "{nasty:?}");
+        }
+    }
+
+    #[test]
+    fn a_variable_is_one_token() {
+        let set = |name, value| Command::set_variable(name, &value);
+        let odd = "a;quit `quit` $b # 'c'";
+        let text = set("n", Setting::Text(odd)).unwrap();
+        assert_eq!(text.as_str(), format!("$n=\"{odd}\""));
+        let path = PlainPath::new(Path::new("/tmp/a b.elf")).unwrap();
+        let file = set("n", Setting::File(path)).unwrap();
+        assert_eq!(file.as_str(), r"$n=@/tmp/a\ b.elf");
+        assert_eq!(
+            set("n", Setting::Literal("-1.5")).unwrap().as_str(),
+            "$n=-1.5"
+        );
+        for bad in ["a\"; quit", "a\\", "a\nquit", "é", "\x15"] {
+            assert!(set("n", Setting::Text(bad)).is_err(), "{bad:?}");
+        }
+        for nasty in NASTY {
+            assert!(set(nasty, Setting::Literal("1")).is_err(), "{nasty:?}");
+            assert!(set("n", Setting::Literal(nasty)).is_err(), "{nasty:?}");
         }
     }
 

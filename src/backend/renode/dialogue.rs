@@ -162,7 +162,7 @@ impl Dialogue {
             State::Running(mut output) => {
                 output.push(before);
                 let open = self.open.pop_front()?;
-                Some(Turn::Settled(verdict(output, &open.nonce)))
+                Some(Turn::Settled(verdict(output, &open)))
             }
             State::Idle { .. } if self.joining => None,
             State::Idle { stray } => {
@@ -175,11 +175,11 @@ impl Dialogue {
 }
 
 /// The meaning of everything between a command's echo and the next prompt.
-fn verdict(mut output: Vec<Line>, nonce: &str) -> Verdict {
+fn verdict(mut output: Vec<Line>, open: &Open) -> Verdict {
     output.retain(|line| !line.text.is_empty());
     // The command may have printed something without ending the line.
     let last = output.last().filter(|last| !last.red);
-    let before = last.and_then(|last| last.text.strip_suffix(nonce));
+    let before = last.and_then(|last| last.text.strip_suffix(&*open.nonce));
     let before = before.map(str::to_owned);
     if before.is_some() {
         output.pop();
@@ -196,13 +196,18 @@ fn verdict(mut output: Vec<Line>, nonce: &str) -> Verdict {
             })
         }
         None if complaints.is_empty() => Err(Refusal::Ignored),
-        None => Err(Refusal::Refused(reason(complaints))),
+        None => Err(Refusal::Refused(reason(complaints, &open.line))),
     }
 }
 
-/// The complaints without the line that only repeats the command.
-fn reason(mut complaints: Vec<String>) -> String {
-    let repeats = |line: &String| line.starts_with("There was an error executing command '");
+/// The complaints without the line that only repeats the command that was `sent`. One
+/// that names another command is about a script that was run.
+fn reason(mut complaints: Vec<String>, sent: &str) -> String {
+    let repeats = |line: &String| {
+        let named = line.strip_prefix("There was an error executing command '");
+        let named = named.and_then(|rest| rest.strip_suffix('\''));
+        named.is_some_and(|command| sent.contains(command))
+    };
     if complaints.len() > 1 && complaints.first().is_some_and(repeats) {
         complaints.remove(0);
     }

@@ -18,6 +18,7 @@ mod halt;
 mod last_words;
 mod link;
 mod log_file;
+mod metrics;
 mod monitor;
 mod platform;
 mod port;
@@ -25,17 +26,21 @@ mod processor;
 mod program;
 mod pty;
 mod screen;
+mod script;
 mod session;
 mod socket;
 mod telnet;
 mod terminal;
+mod version;
 
+use std::io;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, LogText, Outcome, qemu,
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, EngineKind, Identity, LogText, Metrics,
+    Outcome, qemu,
 };
 use crate::config::{
     ConfigError, Control, LoadCommand, MachineConfig, Platform, TargetConfig, UartHub,
@@ -49,6 +54,8 @@ use command::{Command, Load, Name, Table};
 use processor::Processor;
 use session::{Logs, Session, plain};
 use terminal::Terminal;
+use tokio::task::JoinHandle;
+use version::Version;
 
 pub(crate) use program::find;
 
@@ -76,7 +83,11 @@ const BURST: usize = 256;
 /// A board played by Renode.
 pub(crate) struct Renode {
     program: PathBuf,
-    version: Option<String>,
+    identity: Identity,
+    /// The version of the Renode that was started last.
+    version: Option<Version>,
+    /// The question what it runs on, while it may be open.
+    runtime_asked: Option<JoinHandle<()>>,
     config: TargetConfig,
     custody: Arc<Custody>,
     machines: Vec<Machine>,
@@ -92,6 +103,8 @@ struct Machine {
     ports: Ports,
     /// What runs the firmware, known once the board is set up.
     processor: Option<Processor>,
+    /// All that it has of them, known then as well.
+    processors: Vec<Processor>,
 }
 
 impl Renode {
@@ -107,10 +120,13 @@ impl Renode {
             config,
             ports: ports.clone(),
             processor: None,
+            processors: Vec::new(),
         };
         Ok(Self {
+            identity: Identity::of(KIND, program.clone()),
             program,
             version: None,
+            runtime_asked: None,
             config: config.clone(),
             custody,
             machines: machines.map(machine).collect(),
@@ -122,7 +138,9 @@ impl Renode {
 
     async fn start(&mut self, firmware: &[Option<Firmware>]) -> Result<(), EmulatorError> {
         self.runs = false;
-        self.version = Some(self.launch().await?);
+        let version = self.launch().await?;
+        self.identity.set_version(Some(version.to_string()));
+        self.version = Some(version);
         self.set_up().await?;
         self.extra_commands().await?;
         let ports = self.ports();
@@ -134,9 +152,11 @@ impl Renode {
                 self.load(number, firmware).await?;
             }
         }
-        if firmware.iter().any(Option::is_some) {
+        // A script may have loaded what the board runs.
+        if firmware.iter().any(Option::is_some) || self.machines.iter().any(Machine::is_scripted) {
             self.let_go();
         }
+        self.ask_runtime();
         Ok(())
     }
 
@@ -147,7 +167,7 @@ impl Renode {
 
     /// Starts Renode; its version. Begins again where somebody else was quicker to take
     /// the port that was chosen for it.
-    async fn launch(&mut self) -> Result<String, EmulatorError> {
+    async fn launch(&mut self) -> Result<Version, EmulatorError> {
         let control = self.config.control;
         let chosen = control == Control::Telnet { port: None };
         let mut attempt = 1;
@@ -172,12 +192,31 @@ impl Renode {
         }
     }
 
+    /// Asks what Renode runs on, behind all that a boot waits for.
+    fn ask_runtime(&mut self) {
+        let Some(session) = &self.session else {
+            return;
+        };
+        let reply = session.monitor().send(&Command::runtime());
+        let (limit, identity) = (self.config.timeouts.command, self.identity.clone());
+        self.runtime_asked = Some(tokio::spawn(async move {
+            // Whoever wants to know gets the version alone if there is no answer.
+            let answer = reply.within(limit).await.ok();
+            identity.set_runtime(answer.and_then(|it| version::runtime(&it.text)));
+        }));
+    }
+
     /// The machines, their UARTs and the lines between them, up to where the user's
     /// own commands come.
     async fn set_up(&mut self) -> Result<(), EmulatorError> {
         let Some(session) = &self.session else {
             return Ok(());
         };
+        if let Some(version) = &self.version {
+            for machine in &self.machines {
+                version.check_platform(&machine.config.renode.platform)?;
+            }
+        }
         let clock = self.guest_clock(session);
         let log_to = Command::log_to(&plain(&session.log_file())?);
         let made = session.run(SETTING_UP, &log_to).await;
@@ -185,11 +224,7 @@ impl Renode {
         made?;
         let mut terminals = 0..;
         for machine in &mut self.machines {
-            let commands = [
-                Command::create_machine(&Name::machine(&machine.config.name)?),
-                load_platform(&machine.config.renode.platform, session.directory())?,
-            ];
-            session.run_all(SETTING_UP, &commands).await?;
+            machine.make(session).await?;
             let mut commands = Vec::new();
             // Before any other command: one of the user's may let the board run.
             let uarts = machine.config.renode.uarts.iter();
@@ -211,6 +246,7 @@ impl Renode {
             commands.push(Command::peripherals());
             let peripherals = session.run_all(SETTING_UP, &commands).await?;
             machine.processor = processor::first(&peripherals.text)?;
+            machine.processors = processor::all(&peripherals.text)?;
         }
         for hub in self.config.uart_hubs() {
             let connected = self.connect(session, hub).await;
@@ -294,7 +330,7 @@ impl Renode {
             return Ok(());
         };
         let target = &self.machines[machine];
-        let load = target.load(session, machine, firmware)?;
+        let load = target.load(session, machine, firmware, self.version.as_ref())?;
         let commands = [target.on_reset(&load), Command::load(&load)];
         self.select(session, machine).await?;
         let loaded = session.run_all(LOADING, &commands).await;
@@ -308,7 +344,7 @@ impl Renode {
             return Ok(());
         };
         let target = &self.machines[machine];
-        let load = target.load(session, machine, firmware)?;
+        let load = target.load(session, machine, firmware, self.version.as_ref())?;
         self.select(session, machine).await?;
         session.run(LOADING, &target.on_reset(&load)).await?;
         let restarted = self.restart(session, machine..=machine).await;
@@ -338,12 +374,48 @@ impl Renode {
 }
 
 impl Machine {
+    /// Whether a script of the user's makes it.
+    fn is_scripted(&self) -> bool {
+        matches!(self.config.renode.platform, Platform::Script(_))
+    }
+
+    /// Makes it, without its UARTs, and selects it.
+    async fn make(&mut self, session: &Session) -> Result<(), EmulatorError> {
+        let load = match &self.config.renode.platform {
+            Platform::Script(script) => {
+                let made = script::run(script, session).await?;
+                self.config.name = made.to_string();
+                return self.add_fragments(session).await;
+            }
+            Platform::BuiltIn(name) => Command::load_built_in_platform(name)?,
+            Platform::File(file) => {
+                let staged = platform::stage(file, session.directory()).map_err(handing)?;
+                Command::load_platform(&plain(&staged)?)
+            }
+        };
+        let create = Command::create_machine(&Name::machine(&self.config.name)?);
+        session.run_all(SETTING_UP, &[create, load]).await?;
+        self.add_fragments(session).await
+    }
+
+    async fn add_fragments(&self, session: &Session) -> Result<(), EmulatorError> {
+        for (index, fragment) in self.config.renode.fragments.iter().enumerate() {
+            let place = |error| at(format!("platform_fragments[{index}]"), error);
+            let staged = platform::stage_fragment(fragment, index, session.directory());
+            let staged = staged.map_err(handing).map_err(place)?;
+            let load = Command::load_platform(&plain(&staged)?);
+            session.run(SETTING_UP, &load).await.map_err(place)?;
+        }
+        Ok(())
+    }
+
     /// How `firmware` gets into the memory of this machine, which has that number.
     fn load(
         &self,
         session: &Session,
         number: usize,
         firmware: &Firmware,
+        version: Option<&Version>,
     ) -> Result<Load, EmulatorError> {
         self.fits(firmware)?;
         let name = format!("firmware-{number}");
@@ -358,6 +430,9 @@ impl Machine {
             Format::SRecord => LoadCommand::SRecord,
             Format::Binary => LoadCommand::Binary,
         });
+        if let Some(version) = version {
+            version.check_command(command)?;
+        }
         let address = self.config.load_address;
         Ok(Load {
             command,
@@ -410,17 +485,10 @@ impl Machine {
     }
 }
 
-/// The command that makes the board out of its description.
-fn load_platform(platform: &Platform, directory: &Path) -> Result<Command, EmulatorError> {
-    match platform {
-        Platform::BuiltIn(name) => Ok(Command::load_built_in_platform(name)?),
-        Platform::File(file) => {
-            let staged = platform::stage(file, directory).map_err(|source| EmulatorError::Io {
-                step: "handing the platform to Renode",
-                source,
-            })?;
-            Ok(Command::load_platform(&plain(&staged)?))
-        }
+fn handing(source: io::Error) -> EmulatorError {
+    EmulatorError::Io {
+        step: "handing the platform to Renode",
+        source,
     }
 }
 
@@ -435,12 +503,18 @@ fn at(place: String, error: EmulatorError) -> EmulatorError {
 }
 
 impl Backend for Renode {
-    fn engine(&self) -> Engine {
-        Engine {
-            kind: KIND,
-            program: self.program.clone(),
-            version: self.version.clone(),
-        }
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn identified(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(asked) = &mut self.runtime_asked {
+                // Fails only if the task panicked, and then nothing is known.
+                let _ = asked.await;
+            }
+            self.runtime_asked = None;
+        })
     }
 
     fn logs(&self) -> Vec<(&'static str, LogText)> {
@@ -449,6 +523,7 @@ impl Backend for Renode {
             ("emulator.log", self.logs.output.reader()),
             ("monitor.log", self.logs.dialogue.reader()),
             ("renode.log", Box::new(move || log.text())),
+            ("metrics.txt", self.logs.metrics.reader()),
         ]
     }
 
@@ -511,6 +586,18 @@ impl Backend for Renode {
             let complaints = answer.warnings.iter().map(String::as_str);
             let said: Vec<&str> = [answer.text.trim()].into_iter().chain(complaints).collect();
             Ok(said.join("\n").trim().to_owned())
+        })
+    }
+
+    fn metrics(&mut self) -> BoxFuture<'_, Result<Metrics, EmulatorError>> {
+        Box::pin(async {
+            let Some(session) = &self.session else {
+                return Ok(Metrics::default());
+            };
+            let metrics = metrics::read(session, &self.machines[MAIN].processors).await?;
+            self.logs.metrics.clear();
+            self.logs.metrics.push(metrics.to_string().as_bytes());
+            Ok(metrics)
         })
     }
 

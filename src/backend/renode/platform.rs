@@ -1,4 +1,4 @@
-//! Handing the user's platform description to Renode.
+//! Handing the user's platform descriptions to Renode.
 //!
 //! Its path may contain what the monitor cannot take, and what it includes by
 //! `using "./…"` is looked for beside it. So Renode is given a file of our own
@@ -7,11 +7,35 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::config::Fragment;
+
 /// Writes a description into `directory` that includes the one in `file`.
 pub(super) fn stage(file: &Path, directory: &Path) -> io::Result<PathBuf> {
-    let staged = directory.join("platform.repl");
-    std::fs::write(&staged, format!("using {}\n", quoted(file)?))?;
+    write(directory, "platform", &including(file)?)
+}
+
+/// Writes the `index`th fragment into `directory`.
+pub(super) fn stage_fragment(
+    fragment: &Fragment,
+    index: usize,
+    directory: &Path,
+) -> io::Result<PathBuf> {
+    let name = format!("fragment-{index}");
+    match fragment {
+        Fragment::Text(text) => write(directory, &name, text),
+        Fragment::File(file) => write(directory, &name, &including(file)?),
+    }
+}
+
+fn write(directory: &Path, name: &str, description: &str) -> io::Result<PathBuf> {
+    let staged = directory.join(name).with_extension("repl");
+    std::fs::write(&staged, description)?;
     Ok(staged)
+}
+
+/// A description that includes the one in `file`.
+fn including(file: &Path) -> io::Result<String> {
+    Ok(format!("using {}\n", quoted(file)?))
 }
 
 /// A string of the language of platform descriptions.

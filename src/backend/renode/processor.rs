@@ -45,22 +45,31 @@ const KINDS: [(&str, Option<Architecture>); 19] = [
     ("Xtensa", Some(Architecture::Xtensa)),
 ];
 
-/// The first processor in the answer to `peripherals`, a tree with a line for each:
-/// `├── cpu0 (CortexM)`, whose branches a terminal without UTF-8 shows as `???`.
+/// The first processor in the answer to `peripherals`.
 pub(super) fn first(peripherals: &str) -> Result<Option<Processor>, NotPlain> {
-    let processor = peripherals.lines().find_map(|line| {
+    processors(peripherals).next().transpose()
+}
+
+/// All processors in the answer to `peripherals`.
+pub(super) fn all(peripherals: &str) -> Result<Vec<Processor>, NotPlain> {
+    processors(peripherals).collect()
+}
+
+/// The answer is a tree with a line for each: `├── cpu0 (CortexM)`, whose branches a
+/// terminal without UTF-8 shows as `???`.
+fn processors(peripherals: &str) -> impl Iterator<Item = Result<Processor, NotPlain>> + '_ {
+    peripherals.lines().filter_map(|line| {
         let (name, kind) = line.trim_end().strip_suffix(')')?.rsplit_once(" (")?;
         let &(kind, architecture) = KINDS.iter().find(|(known, _)| *known == kind)?;
-        Some((name.rsplit(' ').next()?, kind, architecture))
-    });
-    let Some((name, kind, architecture)) = processor else {
-        return Ok(None);
-    };
-    Ok(Some(Processor {
-        name: Name::peripheral(&format!("sysbus.{name}"))?,
-        kind: kind.to_owned(),
-        architecture,
-    }))
+        let name = name.rsplit(' ').next()?;
+        Some(
+            Name::peripheral(&format!("sysbus.{name}")).map(|name| Processor {
+                name,
+                kind: kind.to_owned(),
+                architecture,
+            }),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -75,6 +84,12 @@ mod tests {
         assert_eq!(found.name, Name::peripheral("sysbus.cpu0").unwrap());
         assert!(found.is_cortex_m());
         assert_eq!(found.architecture, Some(Architecture::Arm));
+        let names: Vec<String> = all(listed)
+            .unwrap()
+            .iter()
+            .map(|it| it.name.to_string())
+            .collect();
+        assert_eq!(names, ["sysbus.cpu0", "sysbus.cpu1"]);
         let found = first("  sysbus (SystemBus)\n  ├── cpu (VexRiscv)");
         let found = found.unwrap().unwrap();
         assert_eq!(found.architecture, Some(Architecture::RiscV32));

@@ -1,4 +1,4 @@
-//! Finding Renode, and telling whether it is one that works.
+//! Finding Renode.
 
 use std::path::PathBuf;
 
@@ -7,9 +7,6 @@ use crate::backend::{EmulatorError, executable};
 
 /// The version that `scripts/install-renode` installs.
 const INSTALLED: &str = "1.16.1";
-
-/// The oldest version whose console works through pipes on every runtime.
-const OLDEST: (u32, u32) = (1, 14);
 
 /// What `VTARGET_RENODE` names, else `renode` in `PATH`, else what
 /// `scripts/install-renode` has put into the user's cache.
@@ -41,44 +38,4 @@ fn cache() -> Option<PathBuf> {
             ".cache"
         }))
     })
-}
-
-/// The version in what Renode says of itself: `Renode, version 1.16.1 (…)`.
-pub(super) fn version(banner: &str) -> Option<String> {
-    let (_, rest) = banner.split_once("Renode, version ")?;
-    let version = rest.split([' ', '\n']).next()?;
-    version
-        .starts_with(|c: char| c.is_ascii_digit())
-        .then(|| version.to_owned())
-}
-
-/// Whether `version` is too old to be driven.
-pub(super) fn too_old(version: &str) -> bool {
-    let mut parts = version.split('.').map(|part| {
-        let digits = part.split(|c: char| !c.is_ascii_digit()).next();
-        digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
-    });
-    (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < OLDEST
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_version_is_read_from_the_banner() {
-        let banner = "Renode, version 1.16.1 (d66b0c2a-202611221651)\n\n";
-        assert_eq!(version(banner).unwrap(), "1.16.1");
-        assert_eq!(version("Welcome!\n"), None);
-    }
-
-    #[test]
-    fn versions_compare_as_numbers() {
-        for old in ["1.9.0", "1.13.3", "0.99", "1.13.3.25732"] {
-            assert!(too_old(old), "{old}");
-        }
-        for good in ["1.14.0", "1.16.1", "2.0", "1.15.3.1234", "1.14-beta"] {
-            assert!(!too_old(good), "{good}");
-        }
-    }
 }

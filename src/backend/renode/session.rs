@@ -16,7 +16,8 @@ use super::last_words::LastWords;
 use super::link::{Arrival, Joining, Link};
 use super::log_file::LogFile;
 use super::monitor::{Monitor, MonitorError, Reply};
-use super::{KIND, command_line, halt, port, program};
+use super::version::Version;
+use super::{KIND, command_line, halt, port};
 use crate::backend::emulator::Emulator;
 use crate::backend::{EmulatorDeath, EmulatorError, OutputTail};
 use crate::config::Control;
@@ -33,6 +34,8 @@ pub(super) struct Logs {
     pub(super) output: OutputTail,
     /// Its monitor's commands and answers.
     pub(super) dialogue: OutputTail,
+    /// The figures that were asked for last.
+    pub(super) metrics: OutputTail,
     /// Its own log.
     pub(super) log: LogFile,
 }
@@ -93,6 +96,9 @@ impl Session {
         let output = logs.output.clone();
         output.clear();
         logs.dialogue.clear();
+        logs.metrics.clear();
+        logs.metrics
+            .push(b"none: the test has not called `metrics()`\n");
         logs.log.clear();
         let errors = LastWords::new(output.clone()).drain(errors);
         let written_down = logs.dialogue.clone();
@@ -131,7 +137,7 @@ impl Session {
     }
 
     /// Waits until Renode is ready; its version.
-    pub(super) async fn greeted(&self, arrival: Arrival) -> Result<String, EmulatorError> {
+    pub(super) async fn greeted(&self, arrival: Arrival) -> Result<Version, EmulatorError> {
         let over_tcp = arrival.joining.is_some();
         if let Some(joining) = arrival.joining {
             self.join(joining).await?;
@@ -144,17 +150,17 @@ impl Session {
             Err(_) if self.said.text().is_empty() => return Err(self.too_slow(STARTING)),
             Err(_) => self.said.text(),
         };
-        if over_tcp && program::version(&banner).is_none() {
+        if over_tcp && Version::announced(&banner).is_none() {
             // The banner goes to the first client, which may have been somebody else.
             banner = self.run(STARTING, &Command::version()).await?.text;
         }
-        let Some(version) = program::version(&banner) else {
+        let Some(version) = Version::announced(&banner) else {
             return Err(self.nonsense(STARTING, banner));
         };
-        if program::too_old(&version) {
+        if version.is_too_old() {
             return Err(EmulatorError::TooOld {
                 kind: KIND,
-                version,
+                version: version.to_string(),
                 program: self.program.clone(),
                 advice: "use 1.14 or newer (scripts/install-renode installs one)",
             });
@@ -351,7 +357,8 @@ impl Session {
         }
     }
 
-    fn nonsense(&self, step: &'static str, got: String) -> EmulatorError {
+    /// The error of an answer that is none.
+    pub(super) fn nonsense(&self, step: &'static str, got: String) -> EmulatorError {
         EmulatorError::Protocol {
             kind: KIND,
             step,

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Backend, BoxFuture, EmulatorDeath, EmulatorError, Engine, EngineKind, LogText, Outcome,
-    OutputTail, qemu,
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, EngineKind, Identity, LogText, Metrics,
+    Outcome, OutputTail, qemu,
 };
 use crate::config::{SerialConfig, TargetConfig};
 use crate::custody::Custody;
@@ -31,6 +31,7 @@ const KIND: EngineKind = EngineKind::Serial;
 
 /// A physical board.
 pub(crate) struct Serial {
+    identity: Identity,
     config: SerialConfig,
     machine_name: String,
     /// The processor's architecture is known, from what QEMU plays the same board on.
@@ -66,6 +67,7 @@ impl Serial {
             reset: command("reset", &serial.reset)?,
             power_on: command("power_on", &serial.power_on)?,
             power_off: command("power_off", &serial.power_off)?,
+            identity: Identity::of(KIND, serial.port.clone()),
             config: serial,
             machine_name: config.machine_name.clone(),
             has_twin: config.qemu().is_ok(),
@@ -142,12 +144,8 @@ impl Serial {
 }
 
 impl Backend for Serial {
-    fn engine(&self) -> Engine {
-        Engine {
-            kind: KIND,
-            program: self.config.port.clone(),
-            version: None,
-        }
+    fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     fn logs(&self) -> Vec<(&'static str, LogText)> {
@@ -202,6 +200,15 @@ impl Backend for Serial {
 
     fn reset(&mut self, _machine: Option<usize>) -> Outcome<'_> {
         Box::pin(self.restart())
+    }
+
+    fn metrics(&mut self) -> BoxFuture<'_, Result<Metrics, EmulatorError>> {
+        Box::pin(async {
+            Err(Self::unsupported(
+                "count instructions and time".to_owned(),
+                "it has no metrics; run the target on Renode (VTARGET_BACKEND=renode)",
+            ))
+        })
     }
 
     fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {

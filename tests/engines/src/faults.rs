@@ -260,7 +260,7 @@ fn culprit(cell: Cell, directory: &Path) -> std::path::PathBuf {
             fs::write(&path, [0x7f, b'E', b'L', b'F', 0, 0, 0, 0]).expect("a file");
             path
         }
-        ("spawn", "wrong version") => cue("old"),
+        ("spawn", "wrong version") => cue("version=1.13.0"),
         ("spawn", "exits at once") => cue("exit"),
         ("spawn", fault) => cue(fault),
         ("shutdown", "ignores SIGTERM") => write_launcher(

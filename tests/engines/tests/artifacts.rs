@@ -34,6 +34,9 @@ mod on_purpose {
     #[ignore = "run by the tests below"]
     fn fails() -> Result<()> {
         let board = greeted()?;
+        if engine() == BackendKind::Renode {
+            board.metrics().wait()?;
+        }
         board.uart().send_line("ping").wait()?;
         let never = board.uart().expect("never said");
         never.within(millis(100)).wait()?;
@@ -229,7 +232,14 @@ on_each_board! {
         let greeting = text.lines().find(|line| line.contains("Hello from")).unwrap();
         let time: f64 = greeting.split_whitespace().next().unwrap().parse().unwrap();
         assert!(time > 0.0, "{greeting}");
-        assert!(read(&directory, "configuration.txt").contains("shell.elf"));
+        let configuration = read(&directory, "configuration.txt");
+        assert!(configuration.contains("shell.elf"));
+        let named = match engine {
+            BackendKind::Renode => "engine: Renode 1.",
+            BackendKind::Serial => "engine: a physical board",
+            _ => "engine: QEMU ",
+        };
+        assert!(configuration.starts_with(named), "{configuration}");
         match engine {
             BackendKind::Serial => {
                 let commands = read(&directory, "commands.log");
@@ -239,6 +249,8 @@ on_each_board! {
         }
         if engine == BackendKind::Renode {
             let dialogue = read(&directory, "monitor.log");
+            let metrics = read(&directory, "metrics.txt");
+            assert!(metrics.contains("load (virtual by host time): "), "{metrics}");
             assert!(dialogue.contains("mach create"), "{dialogue}");
             let log = read(&directory, "renode.log");
             assert!(log.contains("Machine started"), "{log}");

@@ -19,26 +19,34 @@ fn launcher(directory: &Path, how: &str) -> PathBuf {
     program
 }
 
-fn target(directory: &Path, more: &str) -> PathBuf {
-    let target = directory.join("target.yaml");
-    let text = format!(
+fn target(more: &str) -> String {
+    format!(
         "backend: renode\nplatform: platforms/boards/stm32f4_discovery-kit.repl\n\
          uart: sysbus.usart2\nmachine_name: stm32f4\nfirmware: {:?}\n{more}",
         sample("shell.elf")
-    );
-    fs::write(&target, text).unwrap();
-    target
+    )
+}
+
+fn written(directory: &Path, target: &str) -> PathBuf {
+    let file = directory.join("target.yaml");
+    fs::write(&file, target).unwrap();
+    file
+}
+
+/// Boots the usual target, with some `more` in it, on a launcher.
+fn boot(how: &str, more: &str) -> Result<String, String> {
+    boot_target(how, &target(more))
 }
 
 /// Boots a target on a launcher; the error, or nothing. What a launcher leaves
 /// in the temporary directory is an error as well.
-fn boot(how: &str, more: &str) -> Result<String, String> {
+fn boot_target(how: &str, target: &str) -> Result<String, String> {
     let directory = tempfile::tempdir().unwrap();
     let program = launcher(&directory.path().join("with space"), how);
     let temporary = directory.path().join("tmp");
     fs::create_dir(&temporary).unwrap();
     let done = Command::new(env!("CARGO_BIN_EXE_booter"))
-        .arg(target(directory.path(), more))
+        .arg(written(directory.path(), target))
         .env("VTARGET_RENODE", program)
         .env("TMPDIR", &temporary)
         .env_remove("HOME")
@@ -67,15 +75,16 @@ fn launchers_of_all_kinds_work() {
         format!("sleep 600 & '{FAKE}' \"$@\""),
     ] {
         let said = boot(&how, "").unwrap_or_else(|error| panic!("{how}: {error}"));
-        assert_eq!(said, "Renode 1.16.1 is fine\n", "{how}");
+        assert_eq!(said, "Renode 1.16.1 (Mono) is fine\n", "{how}");
     }
 }
 
 #[test]
 fn misbehaviour_is_named() {
-    // Commands: 1 logFile, 2 mach, 3 platform, 4 pty, 5 connector, 6 macro, 7 load, 8 start, then the clock's and reset.
+    // Commands: 1 logFile, 2 mach, 3 platform, 4 pty, 5 connector, 6 peripherals, 7 macro, 8 load,
+    // 9 start, 10 python, then the clock's and reset.
     let quick = "timeouts: {command: 500ms}";
-    let cases: [(&str, &str, &[&str]); 12] = [
+    let cases: [(&str, &str, &[&str]); 11] = [
         (
             "exit",
             "",
@@ -85,7 +94,6 @@ fn misbehaviour_is_named() {
                 "cannot open assembly",
             ],
         ),
-        ("old", "", &["is Renode 1.13.0, which is too old", "1.14"]),
         (
             "silent",
             quick,
@@ -138,7 +146,7 @@ fn misbehaviour_is_named() {
 fn odd_ways_to_answer_are_borne() {
     for kind in ["mimic", "late:3"] {
         let said = boot(&cue(kind), "").unwrap_or_else(|error| panic!("{kind}: {error}"));
-        assert_eq!(said, "Renode 1.16.1 is fine\n", "{kind}");
+        assert_eq!(said, "Renode 1.16.1 (Mono) is fine\n", "{kind}");
     }
 }
 
@@ -160,7 +168,7 @@ fn odd_ways_to_answer_over_telnet_are_borne() {
     ];
     for kind in kinds {
         let said = boot(&cue(kind), TELNET).unwrap_or_else(|error| panic!("{kind}: {error}"));
-        assert_eq!(said, "Renode 1.16.1 is fine\n", "{kind}");
+        assert_eq!(said, "Renode 1.16.1 (Mono) is fine\n", "{kind}");
     }
 }
 
@@ -177,7 +185,7 @@ fn misbehaviour_over_telnet_is_named() {
             ],
         ),
         (
-            "old",
+            "version=1.13.0",
             TELNET,
             &["is Renode 1.13.0, which is too old", "1.14"],
         ),
@@ -265,6 +273,112 @@ fn misbehaviour_over_telnet_is_named() {
 }
 
 #[test]
+fn versions_and_runtimes_are_told_apart() {
+    let works = [
+        ("1.14.0", "Renode 1.14.0 (Mono)"),
+        ("1.15.3.25732,8.0.14", "Renode 1.15.3.25732 (.NET 8.0.14)"),
+        ("1.17.0,10.0.1", "Renode 1.17.0 (.NET 10.0.1)"),
+        // It has no runtime that we know of.
+        ("1.16.1,unknown", "Renode 1.16.1"),
+    ];
+    for (version, named) in works {
+        let how = cue(&format!("version={version}"));
+        let said = boot(&how, "").unwrap_or_else(|error| panic!("{version}: {error}"));
+        assert_eq!(said, format!("{named} is fine\n"));
+    }
+    let srec = "load_command: sysbus LoadSRecord";
+    let fails: [(&str, &str, &[&str]); 3] = [
+        (
+            "1.13.3",
+            "",
+            &["is Renode 1.13.3, which is too old", "1.14"],
+        ),
+        (
+            "devel",
+            "",
+            &["unexpected while starting Renode", "version devel"],
+        ),
+        (
+            "1.14.0",
+            srec,
+            &["cannot do `sysbus LoadSRecord`, which came with 1.15.0: this is 1.14.0"],
+        ),
+    ];
+    for (version, more, expected) in fails {
+        let error = boot(&cue(&format!("version={version}")), more).expect_err(version);
+        for part in expected {
+            assert!(error.contains(part), "{version}: no {part:?} in: {error}");
+        }
+    }
+    assert!(boot(&cue("version=1.15.0"), srec).is_ok());
+}
+
+/// Boots a target whose board `script` makes.
+fn boot_script(version: &str, script: &str, more: &str) -> Result<String, String> {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("board.resc"), script).unwrap();
+    let script = directory.path().join("board.resc");
+    let target = format!("backend: renode\nscript: {script:?}\nuart: sysbus.usart2\n{more}");
+    boot_target(&cue(&format!("version={version}")), &target)
+}
+
+#[test]
+fn a_script_makes_the_board() {
+    let script = "mach create \"one\"\nmach create \"two\"";
+    for version in ["1.14.0", "1.16.1", "1.17.0"] {
+        let more = format!(
+            "variables: {{bin: '@{}', n: 5}}",
+            sample("shell.elf").display()
+        );
+        let said = boot_script(version, script, &more).unwrap_or_else(|e| panic!("{version}: {e}"));
+        assert!(said.ends_with(" is fine\n"), "{said}");
+        let said = boot_script(version, script, "machine_name: one").unwrap();
+        assert!(said.ends_with(" is fine\n"), "{said}");
+    }
+    let fails: [(&str, &str, &[&str]); 6] = [
+        ("", "", &["tell which machine is the board", "machine_name"]),
+        (script, "machine_name: three", &["Machine three not found."]),
+        (
+            "nope",
+            "",
+            &[
+                "/board.resc\": Renode refused `include @",
+                "No such command or device: nope",
+            ],
+        ),
+        (
+            "mach create \"a\"\nmach create \"a\"",
+            "",
+            &[
+                "/board.resc\": ",
+                "command 'mach create \"a\"'",
+                "already taken",
+            ],
+        ),
+        (
+            "mach create \"a\"\nstart",
+            "",
+            &[
+                "/board.resc\": ",
+                "the script lets it run before its UART is connected",
+                "remove `start`",
+            ],
+        ),
+        (
+            "mach create \"a`quit`\"",
+            "",
+            &["/board.resc\": ", "as a machine's name", "'`'"],
+        ),
+    ];
+    for (script, more, expected) in fails {
+        let error = boot_script("1.16.1", script, more).expect_err(script);
+        for part in expected {
+            assert!(error.contains(part), "{script}: no {part:?} in: {error}");
+        }
+    }
+}
+
+#[test]
 fn extra_commands_are_named_by_their_index() {
     let cases = [
         (
@@ -293,7 +407,7 @@ fn a_port_that_somebody_else_has_taken_is_not_used() {
     let socket = "uart_transport: socket";
     for first in ["taken:0", "taken:1", "taken:5"] {
         let said = boot(&cue(first), socket).unwrap_or_else(|error| panic!("{first}: {error}"));
-        assert_eq!(said, "Renode 1.16.1 is fine\n", "{first}");
+        assert_eq!(said, "Renode 1.16.1 (Mono) is fine\n", "{first}");
     }
     let error = boot(&cue("taken:1000"), socket).unwrap_err();
     for part in ["CreateServerSocketTerminal", "Address already in use"] {
@@ -305,7 +419,7 @@ fn a_port_that_somebody_else_has_taken_is_not_used() {
 fn a_program_that_is_not_there_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let done = Command::new(env!("CARGO_BIN_EXE_booter"))
-        .arg(target(directory.path(), ""))
+        .arg(written(directory.path(), &target("")))
         .env("VTARGET_RENODE", directory.path().join("renode"))
         .output()
         .unwrap();

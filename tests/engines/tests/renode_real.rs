@@ -79,6 +79,16 @@ on_renode! {
         Ok(())
     }
 
+    fn its_version_and_runtime_are_known() -> Result<()> {
+        let board = board(STM32F4, "")?;
+        let engine = board.engine().wait()?;
+        assert!(engine.version.as_deref().unwrap().starts_with("1."), "{engine:?}");
+        let runtime = engine.runtime.as_deref().unwrap();
+        assert!(runtime == "Mono" || runtime.starts_with(".NET "), "{engine:?}");
+        assert!(engine.to_string().ends_with(&format!(" ({runtime})")), "{engine}");
+        Ok(())
+    }
+
     fn a_crash_is_told_at_once_with_its_reason() -> Result<()> {
         let error = with_extra_commands(&["Save @/no/such/dir/x"]).unwrap_err().to_string();
         for part in ["extra_commands[0]", "Renode exited with status 1", "Fatal error:", "/no/such/dir/x"] {

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `silent` | says nothing |
 //! | `exit` | ends at once, with a reason on standard error |
-//! | `old` | says that it is version 1.13 |
+//! | `version=V` | is version V on Mono, and lacks what came later; behind a comma the version of .NET |
 //! | `garbage` | says something that is not Renode's, and nothing else |
 //! | `drip` | writes byte by byte |
 //! | `die:N` | ends in command N as Renode does when it crashes |
@@ -132,16 +132,12 @@ impl Renode {
     }
 
     fn talk(mut self) -> ExitCode {
-        let version = if self.cue == "old" {
-            "1.13.0"
-        } else {
-            "1.16.1"
-        };
         if let Some(fault) = self.cue.strip_suffix("@banner")
             && let Some(ended) = self.misbehave(fault, 50)
         {
             return ended;
         }
+        let (version, _) = self.version();
         let client = self.client.as_ref().map(RefCell::borrow);
         if !client.is_some_and(|client| client.had_another()) {
             self.say(&format!("{OFF}Renode, version {version} (fake)\n\r\n\r"));
@@ -211,6 +207,15 @@ impl Renode {
                 let nothing: OwnedFd = File::open("/dev/null").expect("/dev/null").into();
                 nix::unistd::dup2_stdout(nothing).expect("dup2");
             }
+        }
+    }
+
+    /// The versions of Renode and of .NET that it plays.
+    fn version(&self) -> (String, Option<String>) {
+        let version = self.cue.strip_prefix("version=").unwrap_or("1.16.1");
+        match version.split_once(',') {
+            Some((renode, net)) => (renode.to_owned(), Some(net.to_owned())),
+            None => (version.to_owned(), None),
         }
     }
 
@@ -324,6 +329,34 @@ impl Renode {
         match (word, rest) {
             ("", _) => {}
             ("echo", _) => self.say(&format!("{quoted}\r\r\n")),
+            ("help", "mach") => match &self.machine {
+                Some(name) => self.say(&format!("mach\r\n\r\nCurrent machine: {name}\r\n")),
+                None => self.complain("No machine selected."),
+            },
+            ("include", path) => {
+                let script = std::fs::read_to_string(&path[1..]).unwrap_or_default();
+                for line in script.lines() {
+                    match self.run(line) {
+                        Done::Well => {}
+                        other => return other,
+                    }
+                }
+            }
+            ("emulation", "IsStarted") => {
+                let started = if self.started.is_some() {
+                    "True"
+                } else {
+                    "False"
+                };
+                self.say(&format!("{started}\r\r\n"));
+            }
+            ("emulation", "GetTimeSourceInfo") => {
+                let time = self.elapsed();
+                self.say(&format!(
+                    "Elapsed Virtual Time: {time}\r\nElapsed Host Time: {time}\r\n\
+                     Current load: 1\r\nCumulative load: 1\r\nState: Idle\r\r\n"
+                ));
+            }
             ("mach", rest) if rest.starts_with("create ") => {
                 if !self.machines.insert(quoted.clone()) {
                     let reason = "Given machine is already added or name is already taken.";
@@ -338,7 +371,10 @@ impl Renode {
                     self.complain(&format!("Machine {quoted} not found."));
                 }
             }
-            ("version", "") => self.say("Renode, version 1.16.1 (fake)\r\n\r"),
+            ("version", "") => {
+                let (version, _) = self.version();
+                self.say(&format!("Renode, version {version} (fake)\r\n\r"));
+            }
             ("log", _) => println!("21:56:09.1234 [INFO] Script: {quoted}"),
             ("help", what) => self.complain(&format!("No such command: {what}.")),
             ("logLevel", "99") => {
@@ -369,11 +405,10 @@ impl Renode {
             ),
             ("machine", "Reset") => self.was_reset = true,
             ("machine", "ElapsedVirtualTime") => {
-                let time = self.started.map(|at| at.elapsed()).unwrap_or_default();
-                let (seconds, nanos) = (time.as_secs(), time.subsec_nanos());
+                let time = self.elapsed();
                 self.say(&format!(
                     "[Domain = Elapsed Virtual Time: 00:00:00.0\r\nQuantum: 00:00:00.000100000, \
-                     TimeElapsed = 00:00:{seconds:02}.{nanos:09}]\r\r\n"
+                     TimeElapsed = {time}]\r\r\n"
                 ));
             }
             ("emulation", rest) if rest.starts_with("CreateUartPtyTerminal ") => {
@@ -411,19 +446,34 @@ impl Renode {
                     self.listen();
                 }
             }
+            ("python", _) => match self.version() {
+                (_, Some(net)) => self.say(&format!("None {net}\r\n")),
+                (_, None) => self.say("Mono.Runtime 4.0.30319.42000\r\n"),
+            },
             ("sysbus", "Nope") | ("sysbus.usart2", _) => {
                 let reason = format!("{word} does not provide a field, method or property Nope.");
                 return self.fail(command, &reason);
             }
+            ("sysbus.cpu", "ExecutedInstructions") => self.say("0x000000000000002A\r\r\n"),
             ("sysbus" | "sysbus.cpu", _) => {}
             ("sleep", "forever") => return Done::Never,
-            (word, _) if word.starts_with('#') => {}
+            (word, _) if word.starts_with(['#', '$']) => {}
             (word, _) => {
                 self.complain(&format!("No such command or device: {word}"));
                 return Done::Badly;
             }
         }
         Done::Well
+    }
+
+    /// As 1.15.2 and later print times: to the nanosecond; earlier ones to the microsecond.
+    fn elapsed(&self) -> String {
+        let time = self.started.map(|at| at.elapsed()).unwrap_or_default();
+        let (seconds, nanos) = (time.as_secs(), time.subsec_nanos());
+        match self.version().0.starts_with("1.14") {
+            true => format!("00:00:{seconds:02}.{:06}", nanos / 1000),
+            false => format!("00:00:{seconds:02}.{nanos:09}"),
+        }
     }
 
     fn greet(&mut self) {

@@ -1,0 +1,35 @@
+//! Asking Renode what a board has done. Knows nothing of who wants to know.
+
+use super::clock;
+use super::command::Command;
+use super::processor::Processor;
+use super::session::Session;
+use crate::backend::{EmulatorError, Metrics};
+
+const STEP: &str = "reading the board's metrics";
+
+/// The figures of these `processors` of the selected machine, and of the emulation's time.
+pub(super) async fn read(
+    session: &Session,
+    processors: &[Processor],
+) -> Result<Metrics, EmulatorError> {
+    let mut instructions = Vec::new();
+    for processor in processors {
+        let command = Command::executed_instructions(&processor.name);
+        let answer = session.run(STEP, &command).await?;
+        let digits = answer.text.trim().strip_prefix("0x");
+        let count = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        let count = count.ok_or_else(|| session.nonsense(STEP, answer.text.clone()))?;
+        instructions.push((processor.name.to_string(), count));
+    }
+    let times = session.run(STEP, &Command::time_source()).await?.text;
+    let time = |name| {
+        let time = clock::field(&times, name);
+        time.ok_or_else(|| session.nonsense(STEP, times.clone()))
+    };
+    Ok(Metrics {
+        instructions,
+        virtual_time: time("Elapsed Virtual Time")?,
+        host_time: time("Elapsed Host Time")?,
+    })
+}

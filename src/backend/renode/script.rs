@@ -1,0 +1,93 @@
+//! Making a board by a script of the user's.
+//!
+//! The script is run where it is: its directory is linked into the private one, so
+//! that Renode is given a plain path and `$ORIGIN` leads to the files beside it.
+//! Files in variables are copied, as firmware is. Knows nothing of UARTs or firmware.
+
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use super::clock;
+use super::command::{Command, Name, Setting};
+use super::session::{Session, plain};
+use super::{KIND, SETTING_UP, at};
+use crate::backend::EmulatorError;
+use crate::config::{Script, Variable};
+use crate::firmware;
+
+/// Runs `script`; the machine that is the board, which is selected then.
+pub(super) async fn run(script: &Script, session: &Session) -> Result<Name, EmulatorError> {
+    let place = |error| at(format!("script {:?}", script.file), error);
+    let commands = commands(script, session.directory()).map_err(place)?;
+    session
+        .run_all(SETTING_UP, &commands)
+        .await
+        .map_err(place)?;
+    check_has_not_run(session).await.map_err(place)?;
+    let machine = match &script.machine {
+        Some(name) => Name::machine(name)?,
+        None => selected(session).await.map_err(place)?,
+    };
+    let select = Command::select_machine(&machine);
+    session
+        .run_strictly(SETTING_UP, &select)
+        .await
+        .map_err(place)?;
+    Ok(machine)
+}
+
+fn commands(script: &Script, directory: &Path) -> Result<Vec<Command>, EmulatorError> {
+    let io = |source: io::Error| EmulatorError::Io {
+        step: "handing the script to Renode",
+        source,
+    };
+    let mut commands = Vec::new();
+    for (name, value) in &script.variables {
+        let setting = match value {
+            Variable::Text(text) => Setting::Text(text),
+            Variable::Literal(text) => Setting::Literal(text),
+            Variable::File(file) => {
+                let staged = firmware::stage(file, directory, &format!("variable-{name}"));
+                Setting::File(plain(&staged.map_err(io)?)?)
+            }
+        };
+        commands.push(Command::set_variable(name, &setting)?);
+    }
+    let origin = directory.join("script");
+    let parent = script.file.parent().unwrap_or(Path::new("/"));
+    symlink(parent, &origin).map_err(io)?;
+    let file = origin.join(script.file.file_name().unwrap_or_default());
+    commands.push(Command::include(&plain(&file)?));
+    Ok(commands)
+}
+
+/// Checks that the script has not let the board run: what it said meanwhile is lost.
+async fn check_has_not_run(session: &Session) -> Result<(), EmulatorError> {
+    let started = session.run(SETTING_UP, &Command::is_started()).await?;
+    let times = session.run(SETTING_UP, &Command::time_source()).await?;
+    let elapsed = clock::field(&times.text, "Elapsed Virtual Time");
+    if started.text.trim() == "False" && elapsed.is_none_or(|elapsed| elapsed.is_zero()) {
+        return Ok(());
+    }
+    Err(EmulatorError::Unsupported {
+        kind: KIND,
+        what: "make the board: the script lets it run before its UART is connected".to_owned(),
+        advice: "remove `start` and `emulation RunFor` from the script: \
+                 the board is started when everything is in place",
+    })
+}
+
+/// The machine that the script has left selected.
+async fn selected(session: &Session) -> Result<Name, EmulatorError> {
+    let listed = session.run(SETTING_UP, &Command::machines()).await?;
+    let mut lines = listed.text.lines();
+    match lines.find_map(|line| line.strip_prefix("Current machine: ")) {
+        Some(name) => Ok(Name::machine(name)?),
+        None => Err(EmulatorError::Unsupported {
+            kind: KIND,
+            what: "tell which machine is the board: the script leaves none selected".to_owned(),
+            advice: "name it in `machine_name`, or have the script make one (`mach create`)",
+        }),
+    }
+}

@@ -1,0 +1,119 @@
+//! A board that a Renode script makes: which file, with which variables.
+//!
+//! Knows what a script's variables may be; knows nothing of how they are set.
+
+use std::path::{Path, PathBuf};
+
+use serde_yaml::{Mapping, Value};
+
+use super::error::Problem;
+use super::values;
+
+/// A Renode script that makes a board, and what it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Script {
+    /// `script`: a file of monitor commands, `.resc`. An absolute path.
+    pub file: PathBuf,
+    /// `variables`: what is set before the script runs, in the order of the file.
+    pub variables: Vec<(String, Variable)>,
+    /// `machine_name`: which of the script's machines is the board. Default: the one
+    /// that the script leaves selected, which is the last that it has made.
+    pub machine: Option<String>,
+}
+
+/// The value of a script's variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Variable {
+    /// A text.
+    Text(String),
+    /// A number, `true` or `false`, as Renode reads it.
+    Literal(String),
+    /// A file, written as `@` and its path. An absolute path.
+    File(PathBuf),
+}
+
+pub(super) fn script(name: &str, base_dir: &Path) -> Result<PathBuf, String> {
+    let file = base_dir.join(name);
+    if !name.ends_with(".resc") {
+        return Err(format!(
+            "{name:?} does not end in `.resc`: name a Renode script"
+        ));
+    }
+    if !file.is_file() {
+        return Err(format!("there is no file `{}`", file.display()));
+    }
+    let file_name = file.file_name().unwrap_or_default().to_string_lossy();
+    values::script_name(&file_name)?;
+    Ok(file)
+}
+
+pub(super) fn variables(
+    given: &Mapping,
+    base_dir: &Path,
+) -> Result<Vec<(String, Variable)>, Problem> {
+    let one = |(name, value): (&Value, &Value)| {
+        let Some(name) = name.as_str() else {
+            let message = "a variable's name is text: put it in quotes";
+            return Err(Problem::new("variables", message));
+        };
+        let name =
+            values::variable_name(name).map_err(|message| Problem::new("variables", message))?;
+        let value = variable(value, base_dir)
+            .map_err(|message| Problem::new(format!("variables.{name}"), message))?;
+        Ok((name, value))
+    };
+    given.iter().map(one).collect()
+}
+
+fn variable(value: &Value, base_dir: &Path) -> Result<Variable, String> {
+    match value {
+        Value::String(text) => match text.strip_prefix('@') {
+            None => values::variable_text(text).map(Variable::Text),
+            Some(path) => {
+                let file = base_dir.join(path);
+                if file.is_file() {
+                    return Ok(Variable::File(file));
+                }
+                Err(format!("there is no file `{}`", file.display()))
+            }
+        },
+        Value::Bool(flag) => Ok(Variable::Literal(flag.to_string())),
+        Value::Number(number) => {
+            let text = number.to_string();
+            let plain = |c: char| c.is_ascii_digit() || "-.".contains(c);
+            if text.chars().all(plain) {
+                return Ok(Variable::Literal(text));
+            }
+            Err(format!("`{text}` is not a number that Renode can read"))
+        }
+        other => Err(format!(
+            "{} is no value of a variable: write text, a number, `true`, `false`, or `@` and a file's path",
+            values::shown(other)
+        )),
+    }
+}
+
+/// What is put on top of a platform or of what a script has made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fragment {
+    /// The text of a platform description.
+    Text(String),
+    /// A file of the project. An absolute path.
+    File(PathBuf),
+}
+
+/// A path that ends in `.repl`, else the description itself.
+pub(super) fn fragment(given: &str, base_dir: &Path) -> Result<Fragment, String> {
+    if given.trim().is_empty() {
+        return Err("the fragment is empty: write one or remove the entry".to_owned());
+    }
+    if given.contains('\n') || !given.ends_with(".repl") {
+        return Ok(Fragment::Text(given.to_owned()));
+    }
+    let file = base_dir.join(given);
+    if file.is_file() {
+        return Ok(Fragment::File(file));
+    }
+    Err(format!("there is no file `{}`", file.display()))
+}
