@@ -44,6 +44,7 @@ use super::{
 };
 use crate::config::{
     ConfigError, Control, LoadCommand, MachineConfig, Platform, TargetConfig, UartHub,
+    UartTransport,
 };
 use crate::custody::Custody;
 use crate::firmware::{self, Firmware, Format};
@@ -359,14 +360,22 @@ impl Renode {
         machines: RangeInclusive<usize>,
     ) -> Result<(), EmulatorError> {
         session.run_strictly(RESETTING, &Command::pause()).await?;
+        let begin_anew = || {
+            let machines = &self.machines[machines.clone()];
+            machines.iter().for_each(|machine| machine.ports.restart());
+        };
+        // What is said on a socket, Renode hands over on a thread of its own, which may not be done yet.
+        let is_late = self.config.uart_transport == UartTransport::Socket;
+        if !is_late {
+            begin_anew(); // before a reset in which a processor may halt
+        }
         for machine in machines.clone() {
             self.select(session, machine).await?;
             session.run_strictly(RESETTING, &Command::reset()).await?;
         }
         self.select(session, MAIN).await?;
-        // Not before: Renode hands over what was said on a socket on a thread of its own.
-        for machine in &self.machines[machines] {
-            machine.ports.restart();
+        if is_late {
+            begin_anew();
         }
         session.run_ahead(&Command::start());
         Ok(())

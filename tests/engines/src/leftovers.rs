@@ -163,14 +163,22 @@ pub fn held() -> (usize, usize, u64) {
     )
 }
 
-/// The children of this process that are an emulator: neither ended nor the cleanup
-/// helper or what it is started by.
+/// The children of this process that are an emulator: neither ended, nor on the way to
+/// their program, nor the cleanup helper or what that is started by (`setpriv … true`).
 pub fn emulators() -> BTreeSet<i32> {
     let children = running(&descendants(std::process::id()));
-    let is_emulator = |pid: &i32| {
+    let command_of = |pid: &str| {
         let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let command = String::from_utf8_lossy(&command);
-        !command.contains("virtual-target-reaper") && !command.starts_with("setpriv")
+        String::from_utf8_lossy(&command).into_owned()
+    };
+    let own = command_of("self");
+    let is_emulator = |pid: &i32| {
+        let command = command_of(&pid.to_string());
+        let on_the_way = command.is_empty() || command == own;
+        let is_helper = command.contains("virtual-target-reaper")
+            || command.starts_with("setpriv")
+            || command == "true\0";
+        !on_the_way && !is_helper
     };
     children.into_iter().filter(is_emulator).collect()
 }

@@ -236,7 +236,7 @@ on_each_board! {
         assert!(configuration.contains("shell.elf"));
         let named = match engine {
             BackendKind::Renode => "engine: Renode 1.",
-            BackendKind::Serial => "engine: a physical board",
+            BackendKind::Serial => "engine: the physical board",
             _ => "engine: QEMU ",
         };
         assert!(configuration.starts_with(named), "{configuration}");

@@ -98,6 +98,7 @@ on_each_engine! {
     fn a_wait_on_a_stopped_emulator_says_so(engine) {
         let board = shell_on(engine).boot().wait()?;
         board.uart().expect("> ").wait()?;
+        board.engine().wait()?; // until Renode has answered all that the boot has asked
         signal(Signal::SIGSTOP);
         let error = board.uart().expect("never").within(secs(1)).wait();
         signal(Signal::SIGCONT);
