@@ -164,6 +164,16 @@ pub struct UartConfig {
     pub path: String,
 }
 
+impl UartConfig {
+    /// The field that names it.
+    pub(crate) fn field(&self) -> String {
+        match self.name == self.path {
+            true => "uart".to_owned(),
+            false => format!("uarts.{}", self.name),
+        }
+    }
+}
+
 /// As in messages: `sysbus.usart2`, or `modem (sysbus.usart3)`.
 impl fmt::Display for UartConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -566,6 +576,20 @@ impl TargetConfig {
             problem = problem.under(target);
         }
         problem.locate(file, text)
+    }
+
+    /// Where `field` stands: file, line, column and its name.
+    pub(crate) fn place(&self, field: &str) -> String {
+        let invalid = self.invalid(field, "").to_string();
+        invalid.trim_end_matches(": ").to_owned()
+    }
+
+    /// The name of a machine's field in the file, such as `uart` or `machines.node-a.uart`.
+    pub(crate) fn field_of(&self, machine: &str, field: &str) -> String {
+        match self.machines.is_empty() {
+            true => field.to_owned(),
+            false => format!("machines.{machine}.{field}"),
+        }
     }
 
     fn read_file(path: &Path, entry: Option<&str>) -> Result<Self, ConfigError> {

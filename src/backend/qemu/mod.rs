@@ -47,6 +47,8 @@ pub(crate) struct Qemu {
     program: PathBuf,
     identity: Identity,
     config: QemuConfig,
+    /// Where the configuration stands, for messages.
+    place: String,
     load_command: Option<LoadCommand>,
     load_address: Option<u64>,
     custody: Arc<Custody>,
@@ -73,6 +75,7 @@ impl Qemu {
             identity: Identity::of(KIND, program.clone()),
             program,
             config: config.qemu()?.clone(),
+            place: config.place("qemu"),
             load_command: config.load_command,
             load_address: config.load_address,
             custody,
@@ -113,7 +116,15 @@ impl Qemu {
         let (qmp, greeting) = Qmp::new(from_qemu, to_qemu);
         let run = firmware.map(|_| "cont");
         self.running = Some(Running { emulator, qmp, run });
-        self.execute(STEP, "qmp_capabilities", run).await?;
+        let started = self.execute(STEP, "qmp_capabilities", run).await;
+        started.map_err(|error| match error {
+            // A machine or CPU that it does not know, for instance.
+            EmulatorError::Died { .. } => EmulatorError::At {
+                place: self.place.clone(),
+                source: Box::new(error),
+            },
+            error => error,
+        })?;
         self.identity.set_version(greeting.await.ok());
         Ok(())
     }

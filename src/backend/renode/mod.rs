@@ -225,14 +225,16 @@ impl Renode {
         made?;
         let mut terminals = 0..;
         for machine in &mut self.machines {
-            machine.make(session).await?;
-            let mut commands = Vec::new();
+            machine.make(session, &self.config).await?;
             // Before any other command: one of the user's may let the board run.
             let uarts = machine.config.renode.uarts.iter();
             for ((uart, port), number) in uarts.zip(machine.ports.iter()).zip(&mut terminals) {
                 let transport = self.config.uart_transport;
                 let terminal = Terminal::create(session, number, transport).await?;
-                commands.push(Command::connect(&Name::peripheral(&uart.path)?, number));
+                let connect = Command::connect(&Name::peripheral(&uart.path)?, number);
+                let connected = session.run(SETTING_UP, &connect).await;
+                let field = self.config.field_of(&machine.config.name, &uart.field());
+                connected.map_err(|error| at(self.config.place(&field), error))?;
                 let pace = Pace {
                     clock: Arc::clone(&clock),
                     burst: BURST,
@@ -244,14 +246,14 @@ impl Renode {
                     source,
                 })?;
             }
-            commands.push(Command::peripherals());
-            let peripherals = session.run_all(SETTING_UP, &commands).await?;
+            let peripherals = session.run(SETTING_UP, &Command::peripherals()).await?;
             machine.processor = processor::first(&peripherals.text)?;
             machine.processors = processor::all(&peripherals.text)?;
         }
         for hub in self.config.uart_hubs() {
             let connected = self.connect(session, hub).await;
-            connected.map_err(|error| at(format!("uart_hubs.{}", hub.name), error))?;
+            let field = format!("uart_hubs.{}", hub.name);
+            connected.map_err(|error| at(self.config.place(&field), error))?;
         }
         self.select(session, MAIN).await
     }
@@ -311,11 +313,9 @@ impl Renode {
                 }
                 let command = Command::users(text)?;
                 let done = session.run_leniently(SETTING_UP, &command).await;
-                let place = match self.machines.len() {
-                    1 => format!("extra_commands[{index}]"),
-                    _ => format!("machines.{}.extra_commands[{index}]", config.name),
-                };
-                done.map_err(|error| at(place, error))?;
+                let field = format!("extra_commands[{index}]");
+                let field = self.config.field_of(&config.name, &field);
+                done.map_err(|error| at(self.config.place(&field), error))?;
                 any = true;
             }
         }
@@ -389,12 +389,16 @@ impl Machine {
     }
 
     /// Makes it, without its UARTs, and selects it.
-    async fn make(&mut self, session: &Session) -> Result<(), EmulatorError> {
+    async fn make(
+        &mut self,
+        session: &Session,
+        config: &TargetConfig,
+    ) -> Result<(), EmulatorError> {
         let load = match &self.config.renode.platform {
             Platform::Script(script) => {
                 let made = script::run(script, session).await?;
                 self.config.name = made.to_string();
-                return self.add_fragments(session).await;
+                return self.add_fragments(session, config).await;
             }
             Platform::BuiltIn(name) => Command::load_built_in_platform(name)?,
             Platform::File(file) => {
@@ -403,13 +407,21 @@ impl Machine {
             }
         };
         let create = Command::create_machine(&Name::machine(&self.config.name)?);
-        session.run_all(SETTING_UP, &[create, load]).await?;
-        self.add_fragments(session).await
+        session.run(SETTING_UP, &create).await?;
+        let loaded = session.run(SETTING_UP, &load).await;
+        let field = config.field_of(&self.config.name, "platform");
+        loaded.map_err(|error| at(config.place(&field), error))?;
+        self.add_fragments(session, config).await
     }
 
-    async fn add_fragments(&self, session: &Session) -> Result<(), EmulatorError> {
+    async fn add_fragments(
+        &self,
+        session: &Session,
+        config: &TargetConfig,
+    ) -> Result<(), EmulatorError> {
         for (index, fragment) in self.config.renode.fragments.iter().enumerate() {
-            let place = |error| at(format!("platform_fragments[{index}]"), error);
+            let field = format!("platform_fragments[{index}]");
+            let place = |error| at(config.place(&field), error);
             let staged = platform::stage_fragment(fragment, index, session.directory());
             let staged = staged.map_err(handing).map_err(place)?;
             let load = Command::load_platform(&plain(&staged)?);

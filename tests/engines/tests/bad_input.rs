@@ -5,7 +5,7 @@ use std::path::Path;
 
 use engine_tests::leftovers::emulators;
 use engine_tests::{bare_on, on_each_engine, root, sample};
-use virtual_target::config::BackendKind;
+use virtual_target::config::{BackendKind, TargetConfig};
 use virtual_target::{Error, VirtualTarget};
 
 fn refused(engine: BackendKind, firmware: &Path) -> Error {
@@ -83,5 +83,20 @@ on_each_engine! {
         }
         assert_eq!(emulators(), Default::default(), "something was started");
         Ok(())
+    }
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn a_machine_that_qemu_does_not_have_is_told_with_its_line() {
+    let text = "backend: qemu\nqemu: {machine: netduino9}\n";
+    let config = TargetConfig::from_yaml_str(text, ".").unwrap();
+    let target = VirtualTarget::from_config(config).backend(BackendKind::Qemu);
+    let error = target.boot().wait().unwrap_err().to_string();
+    for part in ["<yaml>:2:1: qemu: ", "unsupported machine type"] {
+        assert!(error.contains(part), "no {part:?} in: {error}");
     }
 }

@@ -130,10 +130,18 @@ fn description(field: &str, value: &Value) -> String {
         "qemu": {"machine": "netduinoplus2", "serial": 1},
         "timeouts": {},
     });
-    if field.starts_with("uarts") {
-        for other in ["uart", "qemu"] {
-            description.as_object_mut().unwrap().remove(other);
-        }
+    let others: &[&str] = match field.split('.').next() {
+        Some("uarts") => &["uart", "qemu"],
+        Some("machines") => &["platform", "uart", "machine_name", "firmware", "qemu"],
+        _ => &[],
+    };
+    let fields = description.as_object_mut().unwrap();
+    for other in others {
+        fields.remove(*other);
+    }
+    if field.starts_with("machines") {
+        let machine = json!({"platform": "platforms/boards/b.repl", "uart": "sysbus.usart2"});
+        fields.insert("machines".to_owned(), json!({"a": machine, "b": machine}));
     }
     let place = field
         .split('.')
@@ -158,11 +166,17 @@ fn boot(engine: BackendKind, field: &str, value: &Value) -> Result<VirtualTarget
 
 #[test]
 fn refused_before_anything_starts() {
-    const FIELDS: [&str; 18] = [
+    const FIELDS: [&str; 24] = [
         "backend",
         "platform",
         "uart",
         "uarts.console",
+        "uart_transport",
+        "machines.a.platform",
+        "machines.a.uart",
+        "machines.a.load_command",
+        "machines.a.load_address",
+        "serial.baud",
         "machine_name",
         "load_command",
         "load_address",
@@ -184,9 +198,11 @@ fn refused_before_anything_starts() {
         for input in cage.inputs() {
             // Behind what is good, too.
             let prefixes: &[&str] = match field {
-                "platform" => &["", "platforms/boards/", "platforms/boards/x.repl"],
-                "load_command" => &["", "sysbus LoadELF"],
-                "load_address" => &["", "0x08000000"],
+                "platform" | "machines.a.platform" => {
+                    &["", "platforms/boards/", "platforms/boards/x.repl"]
+                }
+                "load_command" | "machines.a.load_command" => &["", "sysbus LoadELF"],
+                "load_address" | "machines.a.load_address" => &["", "0x08000000"],
                 "monitor_port" | "qemu.serial" => &["", "1"],
                 "control" => &["", "telnet"],
                 _ => &["", "stm32f4"],
@@ -208,9 +224,17 @@ fn refused_before_anything_starts() {
         }
     }
     for input in cage.inputs() {
-        let uarts = json!({ input.as_str(): "sysbus.usart2" });
-        if TargetConfig::from_yaml_str(&description("uarts", &uarts), root()).is_ok() {
-            accepted.push(format!("uarts: a name {input:?}"));
+        let input = input.as_str();
+        let machine = json!({"platform": "platforms/boards/b.repl", "uart": "sysbus.usart2"});
+        let names = [
+            ("uarts", json!({ input: "sysbus.usart2" })),
+            ("variables", json!({ input: "x" })),
+            ("machines", json!({ input: machine })),
+        ];
+        for (field, names) in names {
+            if TargetConfig::from_yaml_str(&description(field, &names), root()).is_ok() {
+                accepted.push(format!("{field}: a name {input:?}"));
+            }
         }
     }
     assert!(accepted.is_empty(), "accepted:\n{}", accepted.join("\n"));

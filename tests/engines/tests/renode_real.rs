@@ -89,6 +89,20 @@ on_renode! {
         Ok(())
     }
 
+    fn what_only_renode_can_refuse_is_told_with_its_line() -> Result<()> {
+        for (platform, uart, place) in [
+            ("platforms/boards/stm32f4.repl", "sysbus.usart2", "<yaml>:2:1: platform: Renode refused"),
+            (STM32F4, "sysbus.usart9", "<yaml>:3:1: uart: Renode refused"),
+        ] {
+            let text = format!("backend: renode\nplatform: {platform}\nuart: {uart}\n");
+            let config = TargetConfig::from_yaml_str(&text, "/")?;
+            let error = VirtualTarget::from_config(config).backend(BackendKind::Renode).boot().wait();
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(place), "{error}");
+        }
+        Ok(())
+    }
+
     fn a_crash_is_told_at_once_with_its_reason() -> Result<()> {
         let error = with_extra_commands(&["Save @/no/such/dir/x"]).unwrap_err().to_string();
         for part in ["extra_commands[0]", "Renode exited with status 1", "Fatal error:", "/no/such/dir/x"] {
