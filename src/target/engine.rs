@@ -43,9 +43,13 @@ pub(super) fn choose(
         )?))
     };
     match wanted {
-        BackendKind::Qemu => on_qemu(),
+        BackendKind::Qemu => {
+            not_run(config, "QEMU");
+            on_qemu()
+        }
         BackendKind::Renode => on_renode(renode::find()?),
         BackendKind::Serial => {
+            not_run(config, "a physical board");
             let (custody, port) = (Arc::clone(custody), ports[0].main().clone());
             Ok(Box::new(serial::Serial::new(config, custody, port)?))
         }
@@ -56,6 +60,7 @@ pub(super) fn choose(
             }
             Err(missing) => {
                 notice(config, "QEMU", &missing);
+                not_run(config, "QEMU");
                 on_qemu()
             }
         },
@@ -118,6 +123,16 @@ fn port(
 fn notice(config: &TargetConfig, engine: &str, why: impl Display) {
     let machine = &config.machine_name;
     eprintln!("virtual-target: {machine} runs on {engine} (backend auto: {why})");
+}
+
+/// Says that `extra_commands` are for another engine; the test may need what they set.
+fn not_run(config: &TargetConfig, engine: &str) {
+    let machine = &config.machine_name;
+    if !config.extra_commands.is_empty() {
+        eprintln!(
+            "virtual-target: {machine} runs on {engine}: its `extra_commands` are Renode's and are not run"
+        );
+    }
 }
 
 fn from_environment() -> Result<Option<BackendKind>, ConfigError> {

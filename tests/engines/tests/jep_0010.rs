@@ -91,7 +91,7 @@ mod test_renode_monitor {
         let conversation = converse("sleep 1", "");
         assert_eq!(
             conversation.outcome.as_deref(),
-            Ok("Renode 1.16.1 is fine\n")
+            Ok("Renode 1.16.1 (Mono) is fine\n")
         );
     }
 
@@ -188,7 +188,7 @@ mod test_renode_power {
         let conversation = converse("", "");
         assert_eq!(
             conversation.outcome.as_deref(),
-            Ok("Renode 1.16.1 is fine\n")
+            Ok("Renode 1.16.1 (Mono) is fine\n")
         );
         let order = positions(
             &conversation.commands,
