@@ -451,7 +451,7 @@ impl TargetConfig {
     ///
     /// # Errors
     ///
-    /// The configuration has no `platform` and `uart`: only QEMU can run it.
+    /// The configuration has no `platform` and `uart`: only another engine can run it.
     pub fn machines(&self) -> Result<Vec<MachineConfig>, ConfigError> {
         if !self.machines.is_empty() {
             return Ok(self.machines.clone());

@@ -202,8 +202,13 @@ fn copies(machines: &[MachineUarts]) -> Vec<Copy> {
         machine.ports.iter().map(move |port| {
             let machine = (machines.len() > 1).then_some(machine.name.as_str());
             let uart = several.then(|| port.name());
-            let name = ["uart"].into_iter().chain(machine).chain(uart);
-            Copy::new(&name.collect::<Vec<_>>().join("-"), port.console())
+            // Names have no dots, so that no two of them make the same one.
+            let name: Vec<&str> = machine.into_iter().chain(uart).collect();
+            let name = match name.is_empty() {
+                true => "uart".to_owned(),
+                false => format!("uart-{}", name.join(".")),
+            };
+            Copy::new(&name, port.console())
         })
     });
     copies.collect()

@@ -15,7 +15,7 @@ pub(super) fn silent(transcript: &Transcript) -> Option<String> {
     let silent = transcript.end_position().offset == 0;
     silent.then(|| {
         "is this the UART that the firmware writes to (in the target's YAML: `uart`, for QEMU \
-         `qemu.serial`), and does the firmware run?"
+         `qemu.serial`, for a physical board `serial.port` and `serial.baud`), and does the firmware run?"
             .to_owned()
     })
 }

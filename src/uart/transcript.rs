@@ -545,7 +545,8 @@ impl State {
     fn end(&mut self, ending: Ending) {
         if let Some(last) = self.segments.last_mut() {
             match &last.ending {
-                None | Some(Ending::NotStarted) => last.ending = Some(ending),
+                // A board that has halted may yet be turned off.
+                None | Some(Ending::NotStarted | Ending::Halted(_)) => last.ending = Some(ending),
                 Some(_) => {}
             }
         }

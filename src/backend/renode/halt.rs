@@ -67,6 +67,12 @@ fn halt(line: &str) -> Option<&str> {
     halts.then(|| text.trim_end().trim_end_matches('.'))
 }
 
+/// The machine that a halt is on; Renode names it where there are several.
+pub(super) fn machine(halt: &str) -> Option<&str> {
+    let (processor, _) = halt.split_once(": ")?;
+    Some(processor.rsplit_once('/')?.0)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -87,7 +93,10 @@ mod tests {
         );
         let no_vectors = "22:05:39.7110 [ERROR] m/cpu0: PC does not lay in memory or PC and SP are \
                           equal to zero. CPU was halted.\n";
-        assert!(halt(no_vectors).unwrap().starts_with("m/cpu0: PC does not"));
+        let no_vectors = halt(no_vectors).unwrap();
+        assert!(no_vectors.starts_with("m/cpu0: PC does not"));
+        assert_eq!(machine(no_vectors), Some("m"));
+        assert_eq!(machine("cpu: CPU abort [PC=0x0]: in /x: y"), None);
         for other in [
             "21:57:13.2952 [ERROR] Download failed 5 times, aborting.",
             "21:57:13.2952 [INFO] usart2: [host: 1s] CPU abort [PC=0x0]",

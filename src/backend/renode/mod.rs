@@ -102,9 +102,7 @@ pub(crate) struct Renode {
 struct Machine {
     config: MachineConfig,
     ports: Ports,
-    /// What runs the firmware, known once the board is set up.
-    processor: Option<Processor>,
-    /// All that it has of them, known then as well.
+    /// The first of them runs the firmware; known once the board is set up.
     processors: Vec<Processor>,
 }
 
@@ -120,7 +118,6 @@ impl Renode {
         let machine = |(config, ports): (MachineConfig, &Ports)| Machine {
             config,
             ports: ports.clone(),
-            processor: None,
             processors: Vec::new(),
         };
         Ok(Self {
@@ -144,9 +141,11 @@ impl Renode {
         self.version = Some(version);
         self.set_up().await?;
         self.extra_commands().await?;
-        let ports = self.ports();
+        let machines = self.machines.iter();
+        let machines = machines.map(|it| (it.config.name.clone(), it.ports.clone()));
+        let machines = machines.collect();
         if let Some(session) = &mut self.session {
-            session.watch_processors(ports);
+            session.watch_processors(machines);
         }
         for (number, firmware) in firmware.iter().enumerate() {
             if let Some(firmware) = firmware {
@@ -247,7 +246,6 @@ impl Renode {
                 })?;
             }
             let peripherals = session.run(SETTING_UP, &Command::peripherals()).await?;
-            machine.processor = processor::first(&peripherals.text)?;
             machine.processors = processor::all(&peripherals.text)?;
         }
         for hub in self.config.uart_hubs() {
@@ -459,7 +457,7 @@ impl Machine {
             command,
             file: plain(&file)?,
             address: address.filter(|_| command == LoadCommand::Binary),
-            processor: self.processor.as_ref().map(|it| it.name.clone()),
+            processor: self.processors.first().map(|it| it.name.clone()),
             vectors: self.vectors(command),
         })
     }
@@ -471,7 +469,7 @@ impl Machine {
 
     /// Whether `firmware` is built for the board's processor, as far as both say what they are.
     fn fits(&self, firmware: &Firmware) -> Result<(), EmulatorError> {
-        let Some(processor) = &self.processor else {
+        let Some(processor) = self.processors.first() else {
             return Ok(());
         };
         match (firmware.architecture(), processor.architecture) {
@@ -495,7 +493,7 @@ impl Machine {
     /// Where a Cortex-M finds its vectors, if it has to be told: Renode looks
     /// for them by itself only in an ELF file.
     fn vectors(&self, command: LoadCommand) -> Option<Table> {
-        if !self.processor.as_ref()?.is_cortex_m() {
+        if !self.processors.first()?.is_cortex_m() {
             return None;
         }
         match (self.config.load_address, command) {
@@ -603,7 +601,9 @@ impl Backend for Renode {
             let Some(session) = &self.session else {
                 return Ok(String::new());
             };
-            let answer = session.run("doing a monitor command", &command).await?;
+            let answer = session.run("doing a monitor command", &command).await;
+            self.select_anyway(session, MAIN).await?; // it may have selected another one
+            let answer = answer?;
             let complaints = answer.warnings.iter().map(String::as_str);
             let said: Vec<&str> = [answer.text.trim()].into_iter().chain(complaints).collect();
             Ok(said.join("\n").trim().to_owned())

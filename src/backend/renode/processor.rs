@@ -1,7 +1,6 @@
-//! A board's first processor, as Renode lists it.
+//! A board's processors, as Renode lists them.
 //!
-//! It is the one that runs the firmware; a board's other processors are started
-//! by it. Knows nothing of how firmware is loaded.
+//! The first is the one that runs the firmware; the others are started by it. Knows nothing of how firmware is loaded.
 
 use super::command::{Name, NotPlain};
 use crate::firmware::Architecture;
@@ -45,11 +44,6 @@ const KINDS: [(&str, Option<Architecture>); 19] = [
     ("Xtensa", Some(Architecture::Xtensa)),
 ];
 
-/// The first processor in the answer to `peripherals`.
-pub(super) fn first(peripherals: &str) -> Result<Option<Processor>, NotPlain> {
-    processors(peripherals).next().transpose()
-}
-
 /// All processors in the answer to `peripherals`.
 pub(super) fn all(peripherals: &str) -> Result<Vec<Processor>, NotPlain> {
     processors(peripherals).collect()
@@ -77,10 +71,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_processor_is_found_with_and_without_utf_8() {
+    fn processors_are_found_with_and_without_utf_8() {
         let listed = "Available peripherals:\n  sysbus (SystemBus)\n  ??? cpu0 (CortexM)\n  \
                       ?       Slot: 0\n  ├── cpu1 (CortexM)\n  ├── nvic (NVIC)";
-        let found = first(listed).unwrap().unwrap();
+        let found = &all(listed).unwrap()[0];
         assert_eq!(found.name, Name::peripheral("sysbus.cpu0").unwrap());
         assert!(found.is_cortex_m());
         assert_eq!(found.architecture, Some(Architecture::Arm));
@@ -90,10 +84,9 @@ mod tests {
             .map(|it| it.name.to_string())
             .collect();
         assert_eq!(names, ["sysbus.cpu0", "sysbus.cpu1"]);
-        let found = first("  sysbus (SystemBus)\n  ├── cpu (VexRiscv)");
-        let found = found.unwrap().unwrap();
+        let found = &all("  sysbus (SystemBus)\n  ├── cpu (VexRiscv)").unwrap()[0];
         assert_eq!(found.architecture, Some(Architecture::RiscV32));
         assert!(!found.is_cortex_m());
-        assert_eq!(first("  sysbus (SystemBus)\n  ├── x (Nope)"), Ok(None));
+        assert_eq!(all("  sysbus (SystemBus)\n  ├── x (Nope)"), Ok(vec![]));
     }
 }

@@ -168,9 +168,17 @@ impl Session {
         Ok(version)
     }
 
-    /// Has every wait on `ports` fail at once if a processor comes to a halt from now on.
-    pub(super) fn watch_processors(&mut self, ports: Ports) {
-        match halt::follow(&self.log_file(), move |halt| ports.halted(halt)) {
+    /// Has every wait on a machine's ports fail at once if one of its processors comes to
+    /// a halt from now on.
+    pub(super) fn watch_processors(&mut self, machines: Vec<(String, Ports)>) {
+        let halted = move |halt: &str| {
+            for (name, ports) in &machines {
+                if halt::machine(halt).is_none_or(|machine| machine == name) {
+                    ports.halted(halt);
+                }
+            }
+        };
+        match halt::follow(&self.log_file(), halted) {
             Ok(following) => drop(self.halts.spawn(following)),
             Err(error) => tracing::warn!(
                 %error,

@@ -170,6 +170,23 @@ on_renode! {
         Ok(())
     }
 
+    fn a_machine_that_halts_leaves_the_others_alone() -> Result<()> {
+        // node-b has nothing to run.
+        let text = "machines:\n  node-a: {platform: platforms/boards/stm32f4_discovery-kit.repl, \
+                    uart: sysbus.usart2, firmware: firmware-samples/prebuilt/stm32f4/shell.elf}\n  \
+                    node-b: {platform: platforms/boards/stm32f4_discovery-kit.repl, uart: sysbus.usart2}\n";
+        let board = VirtualTarget::from_config(TargetConfig::from_yaml_str(text, root())?);
+        let board = board.boot().wait()?;
+        let error = board.machine("node-b")?.uart().expect("never").within(secs(5)).wait();
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("has halted: node-b/cpu"), "{error}");
+        let a = board.machine("node-a")?.uart();
+        a.expect("> ").wait()?;
+        a.send_line("ping").wait()?;
+        a.expect_line("pong").wait()?;
+        Ok(())
+    }
+
     fn commands_go_to_their_machine() -> Result<()> {
         let commands = "    extra_commands: ['sysbus WriteDoubleWord 0x20001000 0x12345678']\n";
         let board = two_nodes(commands, "allow_raw_monitor: true\n")?.boot().wait()?;
