@@ -13,9 +13,11 @@ pub mod telnet;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use virtual_target::config::{BackendKind, Control, TargetConfig};
-use virtual_target::{TargetBuilder, VirtualTarget};
+use virtual_target::uart::Uart;
+use virtual_target::{Result, TargetBuilder, VirtualTarget, secs};
 
 /// The root of the repository.
 pub fn root() -> &'static Path {
@@ -160,4 +162,16 @@ macro_rules! on_renode {
 #[macro_export]
 macro_rules! unwrap_items {
     ($($items:item)*) => { $($items)* };
+}
+
+/// Asserts that turning `board` off fails a wait on each of `uarts`, with that reason.
+pub fn assert_power_off_fails_waits(board: &VirtualTarget, uarts: [Uart; 2]) -> Result<()> {
+    let waits =
+        uarts.map(|uart| thread::spawn(move || uart.expect("never").within(secs(600)).wait()));
+    board.power_off().wait()?;
+    for wait in waits {
+        let error = wait.join().unwrap().unwrap_err().to_string();
+        assert!(error.contains("power_off() was called"), "{error}");
+    }
+    Ok(())
 }

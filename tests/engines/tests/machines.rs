@@ -5,7 +5,7 @@
 
 use std::thread;
 
-use engine_tests::{root, sample};
+use engine_tests::{assert_power_off_fails_waits, on_renode, root, sample};
 use virtual_target::config::TargetConfig;
 use virtual_target::{Result, TargetBuilder, VirtualTarget, millis, secs};
 
@@ -46,14 +46,6 @@ fn talk(board: &VirtualTarget) -> Result<()> {
         assert_eq!(to.read_line().wait()?, text);
     }
     Ok(())
-}
-
-macro_rules! on_renode {
-    ($(fn $name:ident() -> Result<()> $body:block)+) => {$(
-        #[test]
-        #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
-        fn $name() -> Result<()> $body
-    )+};
 }
 
 on_renode! {
@@ -148,16 +140,8 @@ on_renode! {
 
     fn power_off_fails_the_waits_on_all() -> Result<()> {
         let board = greeted()?;
-        let waits = ["node-a", "node-b"].map(|name| {
-            let uart = board.machine(name).unwrap().uart().clone();
-            thread::spawn(move || uart.expect("never").within(secs(600)).wait())
-        });
-        board.power_off().wait()?;
-        for wait in waits {
-            let error = wait.join().unwrap().unwrap_err().to_string();
-            assert!(error.contains("power_off() was called"), "{error}");
-        }
-        Ok(())
+        let uarts = ["node-a", "node-b"].map(|name| board.machine(name).unwrap().uart().clone());
+        assert_power_off_fails_waits(&board, uarts)
     }
 
     fn firmware_that_is_for_no_machine_in_particular_is_refused() -> Result<()> {

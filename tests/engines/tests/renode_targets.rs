@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use engine_tests::{root, sample_for};
+use engine_tests::{on_renode, root, sample_for};
 use virtual_target::config::TargetConfig;
 use virtual_target::uart::Uart;
 use virtual_target::{Result, VirtualTarget, secs};
@@ -76,15 +76,6 @@ impl Reference {
         uart.expect("> ").within(secs(2)).wait()?;
         Ok(())
     }
-}
-
-macro_rules! on_renode {
-    ($($(#[$meta:meta])* fn $name:ident() -> Result<()> $body:block)+) => {$(
-        $(#[$meta])*
-        #[test]
-        #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
-        fn $name() -> Result<()> $body
-    )+};
 }
 
 macro_rules! reference_targets {

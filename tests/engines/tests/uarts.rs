@@ -4,9 +4,9 @@
 
 use std::thread;
 
-use engine_tests::sample;
+use engine_tests::{assert_power_off_fails_waits, on_renode, sample};
 use virtual_target::config::TargetConfig;
-use virtual_target::{Result, TargetBuilder, VirtualTarget, millis, secs};
+use virtual_target::{Result, TargetBuilder, VirtualTarget, millis};
 
 const TWO: &str = "uarts: {console: sysbus.usart2, modem: sysbus.usart3}\n";
 
@@ -20,14 +20,6 @@ fn greeted(more: &str) -> Result<VirtualTarget> {
     let board = board(more)?.boot().wait()?;
     board.uart().expect_line("Hello from bridge").wait()?;
     Ok(board)
-}
-
-macro_rules! on_renode {
-    ($(fn $name:ident() -> Result<()> $body:block)+) => {$(
-        #[test]
-        #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
-        fn $name() -> Result<()> $body
-    )+};
 }
 
 on_renode! {
@@ -105,16 +97,8 @@ on_renode! {
 
     fn power_off_fails_the_waits_on_all() -> Result<()> {
         let board = greeted(TWO)?;
-        let waits = ["console", "modem"].map(|name| {
-            let uart = board.uart_named(name).unwrap().clone();
-            thread::spawn(move || uart.expect("never").within(secs(600)).wait())
-        });
-        board.power_off().wait()?;
-        for wait in waits {
-            let error = wait.join().unwrap().unwrap_err().to_string();
-            assert!(error.contains("power_off() was called"), "{error}");
-        }
-        Ok(())
+        let uarts = ["console", "modem"].map(|name| board.uart_named(name).unwrap().clone());
+        assert_power_off_fails_waits(&board, uarts)
     }
 
     fn a_uart_that_the_board_does_not_have_is_named() -> Result<()> {
