@@ -22,7 +22,6 @@ pub(crate) use test_name::TestName;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -59,7 +58,6 @@ pub(crate) struct Report {
     policy: Policy,
     began: Instant,
     timeline: Mutex<Timeline>,
-    failed: AtomicBool,
     changed: Arc<Notify>,
     files: Mutex<Files>,
     live: Mutex<Option<AbortHandle>>,
@@ -89,7 +87,6 @@ impl Report {
             policy,
             began: Instant::now(),
             timeline: Mutex::default(),
-            failed: AtomicBool::new(false),
             changed: Arc::default(),
             files: Mutex::new(Files {
                 place,
@@ -137,8 +134,8 @@ impl Report {
 
     /// The test fails with `error`, which is to say where the artifacts are.
     pub(crate) fn fail(&self, error: &mut crate::Error) {
-        self.failed.store(true, Ordering::Relaxed);
         let mut files = lock(&self.files);
+        files.place.fail();
         if files.subject.is_none() {
             return;
         }
@@ -154,9 +151,12 @@ impl Report {
         if let Some(live) = lock(&self.live).take() {
             live.abort();
         }
-        let fails = test_fails || self.failed.load(Ordering::Relaxed);
         let mut files = lock(&self.files);
         files.finished = true;
+        if test_fails {
+            files.place.fail();
+        }
+        let fails = files.place.failed();
         let Some(subject) = &files.subject else {
             return;
         };

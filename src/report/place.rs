@@ -1,13 +1,16 @@
 //! Where a target's artifacts are: `target/virtual-target/TEST`, in it
 //! `attempt-N` for repeated attempts and `target-N` for further targets of the
-//! same test. Bounded in number; knows nothing of what is in them.
+//! same test. When one target of a test fails, the test does: the directories of all
+//! its targets that are there at that moment are to be kept. Bounded in number; knows
+//! nothing of what is in them.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use super::{TestName, lock};
@@ -26,12 +29,16 @@ pub(super) struct Place {
     path: PathBuf,
     made: bool,
     kept: bool,
+    failed: Failed,
 }
+
+/// Whether the test has failed while its target was there.
+type Failed = Arc<AtomicBool>;
 
 /// Which numbers of a test's directory are taken in this process.
 #[derive(Debug, Default)]
 struct Taken {
-    live: BTreeSet<u32>,
+    live: BTreeMap<u32, Failed>,
     /// The oldest first.
     kept: VecDeque<u32>,
 }
@@ -55,7 +62,7 @@ impl Place {
             let _ = fs::remove_dir_all(&base);
             Taken::default()
         });
-        let number = taken.claim();
+        let (number, failed) = taken.claim();
         let path = match number {
             1 => base.clone(),
             _ => base.join(format!("target-{number}")),
@@ -68,6 +75,7 @@ impl Place {
             path,
             made: false,
             kept: false,
+            failed,
         }
     }
 
@@ -85,6 +93,19 @@ impl Place {
             self.made = true;
         }
         Ok(&self.path)
+    }
+
+    /// The test has failed, for this target and those beside it.
+    pub(super) fn fail(&self) {
+        if let Some(taken) = lock(&TAKEN).get(&self.base) {
+            let failed = taken.live.values();
+            failed.for_each(|failed| failed.store(true, Ordering::Relaxed));
+        }
+    }
+
+    /// Whether the test has failed since the place was claimed.
+    pub(super) fn failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// The directory stays.
@@ -114,16 +135,17 @@ impl Drop for Place {
 }
 
 impl Taken {
-    fn claim(&mut self) -> u32 {
-        let free = |n: &u32| !self.live.contains(n) && !self.kept.contains(n);
+    fn claim(&mut self) -> (u32, Failed) {
+        let free = |n: &u32| !self.live.contains_key(n) && !self.kept.contains(n);
         let lowest = (1..).find(free).unwrap_or(1);
         let number = match self.kept.front() {
             Some(oldest) if lowest > MOST_TARGETS => *oldest,
             _ => lowest,
         };
         self.kept.retain(|kept| *kept != number);
-        self.live.insert(number);
-        number
+        let failed = Failed::default();
+        self.live.insert(number, Arc::clone(&failed));
+        (number, failed)
     }
 }
 
@@ -222,6 +244,20 @@ mod tests {
         drop(two);
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
         assert_eq!(claim().path(), root.path().join("t"));
+    }
+
+    #[test]
+    fn one_failure_is_that_of_all_targets_that_are_there() {
+        let root = tempfile::tempdir().unwrap();
+        let claim = |name| Place::claim_in(root.path().into(), &test(name, 1));
+        let (one, two, other) = (claim("t"), claim("t"), claim("other"));
+        assert!(!one.failed() && !two.failed());
+        two.fail();
+        assert!(one.failed() && two.failed() && !other.failed());
+        // A target that is made afterwards has a story of its own.
+        assert!(!claim("t").failed());
+        drop(two);
+        assert!(!claim("t").failed());
     }
 
     #[test]

@@ -73,6 +73,17 @@ mod on_purpose {
         panic!("on purpose");
     }
 
+    /// Nothing goes wrong on the second one, which is let go first.
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn the_first_of_two_boards_fails() -> Result<()> {
+        let board = greeted()?;
+        let _other = greeted()?;
+        let never = board.uart().expect("never said");
+        never.within(millis(100)).wait()?;
+        Ok(())
+    }
+
     /// Two UARTs, with something said on both.
     #[test]
     #[ignore = "run by the tests below"]
@@ -346,6 +357,22 @@ fn boards_of_one_test_do_not_share() {
     let directory = run.directory("two_boards");
     for directory in [directory.clone(), directory.join("target-2")] {
         assert!(read(&directory, "uart.log").contains("Hello from"));
+    }
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn a_failed_test_leaves_those_of_all_its_boards() {
+    let run = Run::of(QEMU, "the_first_of_two_boards_fails", |_, _| {});
+    let directory = run.directory("the_first_of_two_boards_fails");
+    for directory in [directory.clone(), directory.join("target-2")] {
+        assert!(read(&directory, "uart.log").contains("Hello from"));
+        let path = directory.display();
+        let notice = format!("artifacts of stm32f4: {path}\n");
+        assert!(run.text.contains(&notice), "{}", run.text);
     }
 }
 
