@@ -335,7 +335,7 @@ fn a_script_makes_the_board() {
         let said = boot_script(version, script, "machine_name: one").unwrap();
         assert!(said.ends_with(" is fine\n"), "{said}");
     }
-    let fails: [(&str, &str, &[&str]); 6] = [
+    let fails: [(&str, &str, &[&str]); 7] = [
         ("", "", &["tell which machine is the board", "machine_name"]),
         (script, "machine_name: three", &["Machine three not found."]),
         (
@@ -363,6 +363,11 @@ fn a_script_makes_the_board() {
                 "the script lets it run before its UART is connected",
                 "remove `start`",
             ],
+        ),
+        (
+            "mach create \"a\"\nstart\npause",
+            "",
+            &["the script lets it run before its UART is connected"],
         ),
         (
             "mach create \"a`quit`\"",

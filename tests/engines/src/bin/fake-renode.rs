@@ -431,7 +431,12 @@ impl Renode {
                     Err(error) => return self.fail(command, &error.to_string()),
                 }
             }
-            ("pause", "") => self.say("Pausing emulation...\r\n\r"),
+            ("pause", "") => {
+                self.say("Pausing emulation...\r\n\r");
+                if self.uart.is_none() {
+                    self.started = None; // by a script, before its clock shows anything
+                }
+            }
             ("start", "") => {
                 self.say("Starting emulation...\r\n\r");
                 if let Some(socket) = self.socket.take() {
