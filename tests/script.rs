@@ -57,6 +57,22 @@ fn a_script_and_its_variables() {
 }
 
 #[test]
+fn a_script_of_the_project_comes_before_renodes() {
+    let project = project();
+    let name = "scripts/single-node/stm32f4_discovery.resc";
+    let text = format!("script: {name}\nuart: sysbus.uart4");
+    let file = || {
+        let config = TargetConfig::from_yaml_str(&text, project.path()).unwrap();
+        script(&config).file.clone()
+    };
+    assert_eq!(file(), Path::new(name));
+    let own = project.path().join(name);
+    fs::create_dir_all(own.parent().unwrap()).unwrap();
+    fs::write(&own, "").unwrap();
+    assert_eq!(file(), own);
+}
+
+#[test]
 fn fragments_are_files_or_text() {
     let project = project();
     let text = "platform: b.repl\nuart: sysbus.uart0\nplatform_fragments:\n  - extra.repl\n  - |\n    cpu:\n        \
@@ -73,11 +89,19 @@ fn fragments_are_files_or_text() {
 const BAD: &[(&str, &str)] = &[
     (
         "script: no.resc\nuart: a",
-        "1:1: script: there is no file `DIR/no.resc`",
+        "1:1: script: there is no file \"DIR/no.resc\", and \"no.resc\" does not begin with `scripts/` as the scripts that come with Renode do",
+    ),
+    (
+        "uart: a\nscript: scripts/../no.resc",
+        "2:1: script: there is no file \"DIR/scripts/../no.resc\", and \"scripts/../no.resc\" is not the plain path of a script that comes with Renode, such as `scripts/single-node/stm32f4_discovery.resc`",
+    ),
+    (
+        "uart: a\nscript: scripts/a;quit.resc",
+        "2:1: script: there is no file \"DIR/scripts/a;quit.resc\", and no script that comes with Renode has ';' in its path",
     ),
     (
         "script: dir.resc\nuart: a",
-        "1:1: script: there is no file `DIR/dir.resc`",
+        "1:1: script: there is no file \"DIR/dir.resc\", and \"dir.resc\" does not begin with `scripts/` as the scripts that come with Renode do",
     ),
     (
         "script: fw.elf\nuart: a",

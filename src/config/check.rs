@@ -334,7 +334,8 @@ fn platform(name: &str, base_dir: &Path) -> Result<Platform, String> {
     }
     let not_a_file = |why: String| format!("there is no file {file:?}, and {why}");
     if name.starts_with("platforms/") {
-        return values::built_in_platform(name)
+        let example = "platforms/boards/stm32f4_discovery-kit.repl";
+        return values::built_in("platform", name, example)
             .map(Platform::BuiltIn)
             .map_err(not_a_file);
     }

@@ -13,7 +13,8 @@ use super::values;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Script {
-    /// `script`: a file of monitor commands, `.resc`. An absolute path.
+    /// `script`: a file of monitor commands, `.resc`. An absolute path; or that of a script that
+    /// comes with Renode, such as `scripts/single-node/stm32f4_discovery.resc`.
     pub file: PathBuf,
     /// `variables`: what is set before the script runs, in the order of the file.
     pub variables: Vec<(String, Variable)>,
@@ -40,12 +41,21 @@ pub(super) fn script(name: &str, base_dir: &Path) -> Result<PathBuf, String> {
             "{name:?} does not end in `.resc`: name a Renode script"
         ));
     }
-    if !file.is_file() {
-        return Err(format!("there is no file `{}`", file.display()));
+    if file.is_file() {
+        let file_name = file.file_name().unwrap_or_default().to_string_lossy();
+        values::script_name(&file_name)?;
+        return Ok(file);
     }
-    let file_name = file.file_name().unwrap_or_default().to_string_lossy();
-    values::script_name(&file_name)?;
-    Ok(file)
+    let not_a_file = |why: String| format!("there is no file {file:?}, and {why}");
+    if name.starts_with("scripts/") {
+        let example = "scripts/single-node/stm32f4_discovery.resc";
+        return values::built_in("script", name, example)
+            .map(PathBuf::from)
+            .map_err(not_a_file);
+    }
+    Err(not_a_file(format!(
+        "{name:?} does not begin with `scripts/` as the scripts that come with Renode do"
+    )))
 }
 
 pub(super) fn variables(

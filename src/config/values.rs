@@ -98,12 +98,12 @@ pub(super) fn variable_text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The path of a platform description that comes with Renode.
-pub(super) fn built_in_platform(path: &str) -> Result<String, String> {
+/// The path of a file that comes with Renode, which is a `kind`, such as the `example`.
+pub(super) fn built_in(kind: &str, path: &str, example: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.+/".contains(c);
     if let Some(bad) = path.chars().find(|&c| !allowed(c)) {
         return Err(format!(
-            "no platform that comes with Renode has {bad:?} in its path"
+            "no {kind} that comes with Renode has {bad:?} in its path"
         ));
     }
     if path
@@ -111,8 +111,7 @@ pub(super) fn built_in_platform(path: &str) -> Result<String, String> {
         .any(|part| part.is_empty() || part.starts_with('.'))
     {
         return Err(format!(
-            "{path:?} is not the plain path of a platform that comes with Renode, \
-             such as `platforms/boards/stm32f4_discovery-kit.repl`"
+            "{path:?} is not the plain path of a {kind} that comes with Renode, such as `{example}`"
         ));
     }
     Ok(path.to_owned())

@@ -106,6 +106,12 @@ fn allow(value: &str, role: &'static str, plain: impl Fn(char) -> bool) -> Resul
     Err(NotPlain { value, role, why })
 }
 
+/// What comes with Renode has a path that is plain.
+fn allow_built_in(name: &str, role: &'static str) -> Result<(), NotPlain> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+".contains(c);
+    allow(name, role, plain)
+}
+
 /// How firmware gets into a board's memory. Done at every reset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Load {
@@ -200,6 +206,12 @@ impl Command {
         Self(format!("include {}", file.token()))
     }
 
+    /// As [`include`](Self::include), of one that comes with Renode.
+    pub(super) fn include_built_in(name: &str) -> Result<Self, NotPlain> {
+        allow_built_in(name, "a script's name")?;
+        Ok(Self(format!("include @{name}")))
+    }
+
     /// Lists the machines, and which of them is selected.
     pub(super) fn machines() -> Self {
         Self("help mach".to_owned())
@@ -229,8 +241,7 @@ impl Command {
 
     /// As [`load_platform`](Self::load_platform), for one that comes with Renode.
     pub(super) fn load_built_in_platform(name: &str) -> Result<Self, NotPlain> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+".contains(c);
-        allow(name, "a platform's name", plain)?;
+        allow_built_in(name, "a platform's name")?;
         Ok(Self(format!("machine LoadPlatformDescription @{name}")))
     }
 
@@ -382,6 +393,7 @@ mod tests {
             assert!(Name::peripheral(nasty).is_err(), "{nasty:?}");
             assert!(Name::hub(nasty).is_err(), "{nasty:?}");
             assert!(Command::load_built_in_platform(nasty).is_err(), "{nasty:?}");
+            assert!(Command::include_built_in(nasty).is_err(), "{nasty:?}");
             let path = Path::new("/tmp").join(nasty).join("x");
             if !nasty.is_empty() && nasty != "@/etc/passwd" {
                 assert!(PlainPath::new(&path).is_err(), "{nasty:?}");

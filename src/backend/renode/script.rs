@@ -1,7 +1,8 @@
 //! Making a board by a script of the user's.
 //!
 //! The script is run where it is: its directory is linked into the private one, so
-//! that Renode is given a plain path and `$ORIGIN` leads to the files beside it.
+//! that Renode is given a plain path and `$ORIGIN` leads to the files beside it. One
+//! that comes with Renode is looked for by Renode itself.
 //! Files in variables are copied, as firmware is. Knows nothing of UARTs or firmware.
 
 use std::io;
@@ -21,7 +22,8 @@ const STARTS: &str = "Starting emulation...";
 
 /// Runs `script`; the machine that is the board, which is selected then.
 pub(super) async fn run(script: &Script, session: &Session) -> Result<Name, EmulatorError> {
-    let place = |error| at(format!("script {:?}", script.file), error);
+    let whose = if is_built_in(script) { "Renode's " } else { "" };
+    let place = |error| at(format!("{whose}script {:?}", script.file), error);
     let commands = commands(script, session.directory()).map_err(place)?;
     let included = session.run_all(SETTING_UP, &commands).await;
     let said = included.map_err(place)?.text;
@@ -55,12 +57,22 @@ fn commands(script: &Script, directory: &Path) -> Result<Vec<Command>, EmulatorE
         };
         commands.push(Command::set_variable(name, &setting)?);
     }
+    if is_built_in(script) {
+        let name = script.file.to_string_lossy();
+        commands.push(Command::include_built_in(&name)?);
+        return Ok(commands);
+    }
     let origin = directory.join("script");
     let parent = script.file.parent().unwrap_or(Path::new("/"));
     symlink(parent, &origin).map_err(io)?;
     let file = origin.join(script.file.file_name().unwrap_or_default());
     commands.push(Command::include(&plain(&file)?));
     Ok(commands)
+}
+
+/// Whether it comes with Renode; one of the project's is known by its absolute path.
+fn is_built_in(script: &Script) -> bool {
+    script.file.is_relative()
 }
 
 /// Checks that the script, which `said` that, has not let the board run: what the board

@@ -126,6 +126,24 @@ on_renode! {
         Ok(())
     }
 
+    fn a_script_that_comes_with_renode_is_found() -> Result<()> {
+        let project = Project::new("");
+        let script = "script: scripts/single-node/stm32f4_discovery.resc\nvariables: {bin: '@f w.elf'}";
+        match project.boot(script) {
+            Ok(board) => answers(&board)?,
+            // Without a network: it is found, and gets as far as its default firmware.
+            Err(error) => {
+                let error = error.to_string();
+                assert!(error.contains("Renode's script \"scripts/single-node/stm32f4_discovery.resc\": "), "{error}");
+                assert!(error.contains("Failed to download https://dl.antmicro.com/projects/renode/stm32f4discovery.elf"), "{error}");
+            }
+        }
+        let error = project.boot("script: scripts/none.resc").unwrap_err().to_string();
+        assert!(error.contains("Renode's script \"scripts/none.resc\": "), "{error}");
+        assert!(error.contains("File does not exist: scripts/none.resc"), "{error}");
+        Ok(())
+    }
+
     fn a_script_that_fails_is_named() -> Result<()> {
         let project = Project::new("mach create \"a\"\nsysbus Nope\n");
         let error = project.error("");
