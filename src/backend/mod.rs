@@ -199,14 +199,15 @@ pub enum EmulatorError {
     },
     /// Another process has the TCP port of the emulator's monitor.
     #[error(
-        "{kind} cannot have port {port} for its monitor, because another process has it; \
-         give `monitor_port` another value, or leave it out to have a free one chosen"
+        "{kind} cannot have port {port} for its monitor, because another process has it; {advice}"
     )]
     PortTaken {
         /// The kind of emulator.
         kind: EngineKind,
         /// The port.
         port: u16,
+        /// What to do.
+        advice: &'static str,
     },
     /// The emulator's monitor cannot be reached over TCP, though it listens.
     #[error(

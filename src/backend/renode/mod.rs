@@ -187,6 +187,14 @@ impl Renode {
                     attempt += 1;
                     self.power_off().await?;
                 }
+                Err(EmulatorError::PortTaken { kind, port, .. }) if chosen => {
+                    return Err(EmulatorError::PortTaken {
+                        kind,
+                        port,
+                        advice: "so it went with those chosen before: name one in `monitor_port`, \
+                                 or use `control: console`, which needs none",
+                    });
+                }
                 greeted => return greeted,
             }
         }

@@ -192,7 +192,11 @@ impl Session {
         let port = joining.port;
         match self.try_join(joining).await {
             Err(EmulatorError::Died { death, .. }) if port::was_taken(&death.output) => {
-                Err(EmulatorError::PortTaken { kind: KIND, port })
+                Err(EmulatorError::PortTaken {
+                    kind: KIND,
+                    port,
+                    advice: "give `monitor_port` another value, or leave it out to have a free one chosen",
+                })
             }
             joined => joined,
         }

@@ -93,7 +93,7 @@ fn a_port_that_is_always_taken_is_an_error() {
     for part in [
         "Renode cannot have port",
         "another process has it",
-        "`monitor_port`",
+        "name one in `monitor_port`, or use `control: console`",
     ] {
         assert!(error.contains(part), "no {part:?} in: {error}");
     }
@@ -107,7 +107,8 @@ fn a_fixed_port_that_is_taken_meanwhile_is_an_error() {
     let port = free_port();
     let script = taken(directory.path(), 1, FAKE);
     let error = boot(directory.path(), &script, &format!("monitor_port: {port}")).unwrap_err();
-    for part in [&format!("Renode cannot have port {port}"), "`monitor_port`"] {
+    let advice = "give `monitor_port` another value, or leave it out";
+    for part in [&format!("Renode cannot have port {port}"), advice] {
         assert!(error.contains(part), "no {part:?} in: {error}");
     }
 }
