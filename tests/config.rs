@@ -139,7 +139,7 @@ fn qemu_alone_needs_no_platform() {
     assert_eq!(config.qemu().unwrap().serial, 0);
     assert_eq!(
         config.renode().unwrap_err().to_string(),
-        "<yaml>: Renode cannot run this target, because it has no `platform` and `uart`: \
+        "<yaml>: Renode cannot run this target, because it has no `platform` (or `script`) and `uart`: \
          add both, or run it on another engine"
     );
 }
@@ -250,11 +250,11 @@ fn relative_paths_become_absolute_at_the_time_of_the_call() {
 const BAD_DOCUMENTS: &[(&str, &str)] = &[
     (
         "",
-        "<yaml>:1:1: it is empty: a target needs at least `platform` and `uart`, or `backend: qemu` and `qemu`",
+        "<yaml>:1:1: it is empty: a target needs a board, such as `platform` and `uart`, or `backend: qemu` and `qemu: {machine: …}`",
     ),
     (
         "# nothing\n",
-        "<yaml>:2:1: it is empty: a target needs at least `platform` and `uart`, or `backend: qemu` and `qemu`",
+        "<yaml>:2:1: it is empty: a target needs a board, such as `platform` and `uart`, or `backend: qemu` and `qemu: {machine: …}`",
     ),
     (
         "- a\n",
@@ -310,7 +310,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "machine_name: a\n",
-        "<yaml>:1:1: `platform` and `uart` are missing: Renode needs both (a target for QEMU alone says `backend: qemu`, one for a physical board `backend: serial`)",
+        "<yaml>:1:1: `platform` (or `script`) and `uart` are missing: Renode needs both, or `machines` (a target for QEMU alone says `backend: qemu`, one for a physical board `backend: serial`)",
     ),
 ];
 

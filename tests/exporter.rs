@@ -147,8 +147,8 @@ fn an_exporter_without_a_renode_target() {
         ),
         (
             "export: {Renode: }",
-            "<yaml>:1:10: export.Renode: it is empty: a target needs at least `platform` and `uart`, \
-             or `backend: qemu` and `qemu`",
+            "<yaml>:1:10: export.Renode: it is empty: a target needs a board, such as `platform` and `uart`, \
+             or `backend: qemu` and `qemu: {machine: …}`",
         ),
         (
             "export: {Renode: {platfrom: a}}",

@@ -77,10 +77,25 @@ pub(crate) trait Backend: Send {
     fn reset(&mut self, machine: Option<usize>) -> Outcome<'_>;
 
     /// Has the emulator do a command of the user's own; what it said.
-    fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>>;
+    fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {
+        let error = self.only_renode(format!("do the monitor command `{command}`"));
+        Box::pin(async { Err(error) })
+    }
 
     /// What the board has done since power-on.
-    fn metrics(&mut self) -> BoxFuture<'_, Result<Metrics, EmulatorError>>;
+    fn metrics(&mut self) -> BoxFuture<'_, Result<Metrics, EmulatorError>> {
+        let error = self.only_renode("measure what the board has done".to_owned());
+        Box::pin(async { Err(error) })
+    }
+
+    /// The error of what the other engines cannot do.
+    fn only_renode(&self, what: String) -> EmulatorError {
+        EmulatorError::Unsupported {
+            kind: self.identity().engine().kind,
+            what,
+            advice: "only Renode can: run the target there (VTARGET_BACKEND=renode)",
+        }
+    }
 
     /// How the emulator ended, if it was started and has ended by itself.
     fn ended(&self) -> Option<Arc<EmulatorDeath>>;

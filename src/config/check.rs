@@ -201,7 +201,7 @@ fn renode(
         None if matches!(backend, BackendKind::Qemu | BackendKind::Serial) => Ok(None),
         None => Err(Problem::new(
             "",
-            "`platform` and `uart` are missing: Renode needs both \
+            "`platform` (or `script`) and `uart` are missing: Renode needs both, or `machines` \
              (a target for QEMU alone says `backend: qemu`, one for a physical board `backend: serial`)",
         )),
     }

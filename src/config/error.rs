@@ -123,7 +123,7 @@ pub enum ConfigError {
     },
     /// Renode is to run a target that does not say what the board is made of.
     #[error(
-        "{}: Renode cannot run this target, because it has no `platform` and `uart`: \
+        "{}: Renode cannot run this target, because it has no `platform` (or `script`) and `uart`: \
          add both, or run it on another engine",
         file.display()
     )]

@@ -52,8 +52,9 @@ use error::Problem;
 pub struct TargetConfig {
     /// `backend`: what the target runs on. Default `renode`.
     pub backend: BackendKind,
-    /// `machine_name`: the machine's name inside the emulator. Default `machine-0`;
-    /// of a board that a script makes, only what messages call it, by default the script's name.
+    /// `machine_name`: what messages call the board, and its machine's name inside Renode.
+    /// Default `machine-0`. Of the machines that a script makes, the one that is the board;
+    /// where none is named, messages call it by the script's name.
     /// Of several `machines` the first one's; what else is said here of a single
     /// machine is then in [`machines`](Self::machines).
     pub machine_name: String,
@@ -63,10 +64,9 @@ pub struct TargetConfig {
     /// connected and before the firmware is loaded. Those that set registers of
     /// the board to numbers (`sysbus WriteDoubleWord 0x40090030 0x0301`,
     /// `sysbus.cpu0 VectorTableOffset 0x00400000`) are run again at every reset,
-    /// which would undo them. QEMU has none.
+    /// which would undo them. Other engines run none of them.
     pub extra_commands: Vec<String>,
-    /// `control`, `monitor_port`: the way to Renode's monitor. Default `console`. QEMU
-    /// has none.
+    /// `control`, `monitor_port`: the way to Renode's monitor. Default `console`.
     pub control: Control,
     /// `allow_raw_monitor`: whether tests may send monitor commands of their
     /// own; these can read and write files of the host. Default `false`.
@@ -440,7 +440,7 @@ impl TargetConfig {
     ///
     /// # Errors
     ///
-    /// The configuration has no `platform` and `uart`.
+    /// The configuration has no board for Renode: no `platform` or `script`, and no `machines`.
     pub fn renode(&self) -> Result<&RenodeConfig, ConfigError> {
         self.renode.as_ref().ok_or_else(|| ConfigError::NoRenode {
             file: self.source.file.clone(),
@@ -451,7 +451,7 @@ impl TargetConfig {
     ///
     /// # Errors
     ///
-    /// The configuration has no `platform` and `uart`: only another engine can run it.
+    /// As for [`renode`](Self::renode): only another engine can run it.
     pub fn machines(&self) -> Result<Vec<MachineConfig>, ConfigError> {
         if !self.machines.is_empty() {
             return Ok(self.machines.clone());

@@ -121,7 +121,7 @@ pub(super) fn fields(value: Value) -> Result<Raw, Problem> {
     if value.is_null() {
         return Err(Problem::new(
             "",
-            "it is empty: a target needs at least `platform` and `uart`, or `backend: qemu` and `qemu`",
+            "it is empty: a target needs a board, such as `platform` and `uart`, or `backend: qemu` and `qemu: {machine: …}`",
         ));
     }
     deserialize(value).map_err(|error| {

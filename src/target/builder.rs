@@ -44,7 +44,7 @@ impl TargetBuilder {
         self
     }
 
-    /// The emulator to use, instead of the description's and of `VTARGET_BACKEND`'s.
+    /// The engine to use, instead of the description's and of `VTARGET_BACKEND`'s.
     pub fn backend(mut self, backend: BackendKind) -> Self {
         self.backend = Some(backend);
         self

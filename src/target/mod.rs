@@ -180,7 +180,9 @@ impl VirtualTarget {
         self.uart().from_start()
     }
 
-    /// The name of the machine inside the emulator; of several, the first one's.
+    /// What messages call the board: `machine_name`, which is its machine's name inside
+    /// Renode, too; where a script makes the board and none is given, the script's name.
+    /// Of several machines, the first one's.
     pub fn machine_name(&self) -> &str {
         &self.main().name
     }
@@ -190,7 +192,8 @@ impl VirtualTarget {
         self.shared.ports.main().label()
     }
 
-    /// The board's description for Renode; none if the description is for QEMU alone.
+    /// The board's description for Renode; none if the description is for
+    /// other engines alone.
     /// Of several machines the first one's.
     pub fn platform(&self) -> Option<&Platform> {
         let renode = self.shared.config.renode().ok()?;
@@ -320,8 +323,7 @@ impl VirtualTarget {
     ///
     /// # Errors
     /// * [`PowerError`] when the board is off.
-    /// * [`EmulatorError`](crate::EmulatorError): the engine is QEMU, which does not tell,
-    ///   or a processor does not count.
+    /// * [`EmulatorError`](crate::EmulatorError): the engine is not Renode, or a processor does not count.
     ///
     /// ```no_run
     /// # fn main() -> virtual_target::Result<()> {

@@ -16,8 +16,8 @@ use tokio::net::unix::{OwnedWriteHalf, pipe};
 
 use super::emulator::Emulator;
 use super::{
-    Backend, BoxFuture, EmulatorDeath, EmulatorError, EngineKind, Identity, LogText, Metrics,
-    Outcome, OutputTail, executable,
+    Backend, EmulatorDeath, EmulatorError, EngineKind, Identity, LogText, Outcome, OutputTail,
+    executable,
 };
 use crate::config::{ConfigError, LoadCommand, QemuConfig, TargetConfig};
 use crate::custody::{Custody, Launch};
@@ -247,26 +247,6 @@ impl Backend for Qemu {
             self.ports.restart();
             let run = self.running.as_ref().and_then(|running| running.run);
             self.execute(STEP, "system_reset", run).await
-        })
-    }
-
-    fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {
-        Box::pin(async move {
-            Err(EmulatorError::Unsupported {
-                kind: KIND,
-                what: format!("do the monitor command `{command}`"),
-                advice: "it has no such monitor; run the target on Renode (VTARGET_BACKEND=renode)",
-            })
-        })
-    }
-
-    fn metrics(&mut self) -> BoxFuture<'_, Result<Metrics, EmulatorError>> {
-        Box::pin(async {
-            Err(EmulatorError::Unsupported {
-                kind: KIND,
-                what: "measure what the board has done".to_owned(),
-                advice: "run the target on Renode (`backend: renode`)",
-            })
         })
     }
 

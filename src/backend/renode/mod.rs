@@ -222,7 +222,9 @@ impl Renode {
         };
         if let Some(version) = &self.version {
             for machine in &self.machines {
-                version.check_platform(&machine.config.renode.platform)?;
+                let checked = version.check_platform(&machine.config.renode.platform);
+                let field = self.config.field_of(&machine.config.name, "platform");
+                checked.map_err(|error| at(self.config.place(&field), error))?;
             }
         }
         let clock = self.guest_clock(session);

@@ -16,8 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Backend, BoxFuture, EmulatorDeath, EmulatorError, EngineKind, Identity, LogText, Metrics,
-    Outcome, OutputTail, qemu,
+    Backend, EmulatorDeath, EmulatorError, EngineKind, Identity, LogText, Outcome, OutputTail, qemu,
 };
 use crate::config::{SerialConfig, TargetConfig};
 use crate::custody::Custody;
@@ -200,24 +199,6 @@ impl Backend for Serial {
 
     fn reset(&mut self, _machine: Option<usize>) -> Outcome<'_> {
         Box::pin(self.restart())
-    }
-
-    fn metrics(&mut self) -> BoxFuture<'_, Result<Metrics, EmulatorError>> {
-        Box::pin(async {
-            Err(Self::unsupported(
-                "count instructions and time".to_owned(),
-                "it has no metrics; run the target on Renode (VTARGET_BACKEND=renode)",
-            ))
-        })
-    }
-
-    fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {
-        Box::pin(async move {
-            Err(Self::unsupported(
-                format!("do the monitor command `{command}`"),
-                "it has no monitor; run the target on Renode (VTARGET_BACKEND=renode)",
-            ))
-        })
     }
 
     fn ended(&self) -> Option<Arc<EmulatorDeath>> {

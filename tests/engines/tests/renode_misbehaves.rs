@@ -287,6 +287,12 @@ fn versions_and_runtimes_are_told_apart() {
         assert_eq!(said, format!("{named} is fine\n"));
     }
     let srec = "load_command: sysbus LoadSRecord";
+    assert!(boot(&cue("version=1.15.0"), srec).is_ok());
+    let h753zi = target("").replace("stm32f4_discovery-kit", "nucleo_h753zi");
+    let error = boot_target(&cue("version=1.14.0"), &h753zi).unwrap_err();
+    let expected = "target.yaml:2:1: platform: Renode cannot load the platform \
+                    platforms/boards/nucleo_h753zi.repl, which came with 1.15.0: this is 1.14.0";
+    assert!(error.contains(expected), "{error}");
     let fails: [(&str, &str, &[&str]); 3] = [
         (
             "1.13.3",
@@ -310,7 +316,6 @@ fn versions_and_runtimes_are_told_apart() {
             assert!(error.contains(part), "{version}: no {part:?} in: {error}");
         }
     }
-    assert!(boot(&cue("version=1.15.0"), srec).is_ok());
 }
 
 /// Boots a target whose board `script` makes.
