@@ -413,6 +413,9 @@ fn each_machine_has_files_of_its_own() {
         assert!(transcript.contains(&line), "{transcript}");
     }
     assert!(run.text.contains("artifacts of node-a: "), "{}", run.text);
+    // Behind the banner comes a list of each machine's peripherals.
+    let said = read(&directory, "emulator.log");
+    assert!(said.contains("Renode, version 1."), "{said}");
 }
 
 #[test]
