@@ -89,7 +89,15 @@ macro_rules! tests_over_telnet {
 #[macro_export]
 macro_rules! on_each_engine {
     ($($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {
-        $crate::on_each! { {} $($(#[$meta])* fn $name($engine) $body)+ }
+        $crate::on_each! { {} {} $($(#[$meta])* fn $name($engine) $body)+ }
+    };
+}
+
+/// As [`on_each_engine!`], each test [`alone`].
+#[macro_export]
+macro_rules! alone_on_each_engine {
+    ($($tests:tt)+) => {
+        $crate::on_each! { {} { let _alone = $crate::alone(); } $($tests)+ }
     };
 }
 
@@ -104,22 +112,25 @@ macro_rules! on_each_board {
             fn physical() -> virtual_target::Result<()> {
                 on(virtual_target::config::BackendKind::Serial)
             }
-        } $($(#[$meta])* fn $name($engine) $body)+ }
+        } {} $($(#[$meta])* fn $name($engine) $body)+ }
     };
 }
 
-/// What [`on_each_engine!`] and [`on_each_board!`] have in common; `more` goes into each module.
+/// What these macros have in common; `more` goes into each module, and `first` begins each test.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! on_each {
-    ($more:tt $($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {$(
+    ($more:tt $first:tt $($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {$(
         #[allow(unused_attributes, reason = "the first of two reasons to be ignored counts")]
         mod $name {
             use super::*;
 
             $crate::unwrap_items! $more
 
-            fn on($engine: virtual_target::config::BackendKind) -> virtual_target::Result<()> $body
+            fn on($engine: virtual_target::config::BackendKind) -> virtual_target::Result<()> {
+                $crate::unwrap_statements! $first
+                $body
+            }
 
             #[test]
             #[cfg_attr(not(qemu), ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none")]
@@ -162,6 +173,12 @@ macro_rules! on_renode {
 #[macro_export]
 macro_rules! unwrap_items {
     ($($items:item)*) => { $($items)* };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! unwrap_statements {
+    ($($statements:tt)*) => { $($statements)* };
 }
 
 /// Asserts that turning `board` off fails a wait on each of `uarts`, with that reason.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use engine_tests::leftovers::emulators;
-use engine_tests::{bare_on, on_each_engine, root, sample};
+use engine_tests::{alone, alone_on_each_engine, bare_on, root, sample};
 use virtual_target::config::{BackendKind, TargetConfig};
 use virtual_target::{Error, VirtualTarget};
 
@@ -14,7 +14,7 @@ fn refused(engine: BackendKind, firmware: &Path) -> Error {
     outcome.expect_err("bad firmware was accepted")
 }
 
-on_each_engine! {
+alone_on_each_engine! {
     fn bad_firmware(engine) {
         let dir = tempfile::tempdir().unwrap();
         let empty = dir.path().join("empty.elf");
@@ -92,6 +92,7 @@ on_each_engine! {
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
 fn a_machine_that_qemu_does_not_have_is_told_with_its_line() {
+    let _alone = alone();
     let text = "backend: qemu\nqemu: {machine: netduino9}\n";
     let config = TargetConfig::from_yaml_str(text, ".").unwrap();
     let target = VirtualTarget::from_config(config).backend(BackendKind::Qemu);

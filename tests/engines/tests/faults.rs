@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use engine_tests::leftovers::{emulators, gone_within, working_for};
 use engine_tests::player::{program, write_launcher};
-use engine_tests::{faults, on_each_engine, sample, shell_on};
+use engine_tests::{alone, alone_on_each_engine, faults, sample, shell_on};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use virtual_target::config::BackendKind;
@@ -24,7 +24,7 @@ fn signal(signal: Signal) {
     }
 }
 
-on_each_engine! {
+alone_on_each_engine! {
     fn an_emulator_killed_in_a_wait_is_told_at_once(engine) {
         let board = shell_on(engine).boot().wait()?;
         board.uart().expect("> ").wait()?;
@@ -172,6 +172,7 @@ fn description(directory: &Path, engine: &str) -> std::path::PathBuf {
 
 #[test]
 fn a_qemu_that_fails_is_named() {
+    let _alone = alone();
     let late = "QEMU took longer than 2s while booting the board";
     for (script, expected) in [
         (
@@ -202,6 +203,7 @@ fn a_qemu_that_fails_is_named() {
 
 #[test]
 fn a_renode_whose_line_has_no_end_is_named() {
+    let _alone = alone();
     let error = refused(
         BackendKind::Renode,
         "head -c 2000000 /dev/zero; exec sleep 600",
@@ -217,6 +219,7 @@ fn a_renode_whose_line_has_no_end_is_named() {
 
 #[test]
 fn a_temporary_directory_that_takes_nothing_is_named() {
+    let _alone = alone();
     let error = refused(BackendKind::Renode, "exec sleep 600", |command| {
         command.env("TMPDIR", "/proc");
     });
@@ -232,6 +235,7 @@ fn a_temporary_directory_that_takes_nothing_is_named() {
 
 #[test]
 fn every_fault_at_every_step_is_named_and_leaves_nothing() {
+    let _alone = alone();
     let cells = faults::cells();
     assert!(cells.len() > 150, "the table has shrunk to {}", cells.len());
     let failed = faults::failed(&cells);
@@ -250,6 +254,7 @@ fn every_fault_at_every_step_is_named_and_leaves_nothing() {
     ignore = "this user may not mount a file system to fill (unshare -m, mount)"
 )]
 fn a_full_disk_is_named() {
+    let _alone = alone();
     let script = format!("exec '{}' \"$@\"", program("fake-renode").display());
     let error = refused(BackendKind::Renode, &script, |command| {
         let mut wrapped = Command::new("unshare");

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use engine_tests::{on_each_engine, shell_on};
+use engine_tests::{alone_on_each_engine, shell_on};
 use virtual_target::config::BackendKind;
 use virtual_target::{Result, VirtualTarget, millis, secs};
 
@@ -48,7 +48,7 @@ async fn booted(engine: BackendKind) -> Result<VirtualTarget> {
     Ok(board)
 }
 
-on_each_engine! {
+alone_on_each_engine! {
     fn plain(engine) { plain_dialogue(engine) }
 
     fn tokio_current_thread(engine) { current_thread().block_on(dialogue(engine)) }
