@@ -2,12 +2,40 @@
 //!
 //! Knows which settings belong to a machine; that of each single one is `check`'s.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::check::{board, each, firmware, given, loading};
 use super::error::Problem;
 use super::raw::{Named, Raw, RawMachine};
-use super::{BackendKind, MachineConfig, UartHub, values};
+use super::{BackendKind, LoadCommand, RenodeConfig, values};
+
+/// One of the machines of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MachineConfig {
+    /// Its name in `machines`, or `machine_name` of a target that is a single machine.
+    pub name: String,
+    /// `platform` and `uart` or `uarts`.
+    pub renode: RenodeConfig,
+    /// `extra_commands`: Renode monitor commands.
+    pub extra_commands: Vec<String>,
+    /// `firmware`: the image to load. An absolute path.
+    pub firmware: Option<PathBuf>,
+    /// `load_command`: how Renode loads the firmware. Default: by the file's format.
+    pub load_command: Option<LoadCommand>,
+    /// `load_address`: where a raw binary goes in the machine's memory.
+    pub load_address: Option<u64>,
+}
+
+/// A line between machines: what one UART sends, all others receive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UartHub {
+    /// Its name in `uart_hubs`.
+    pub name: String,
+    /// Each machine, by its place in [`TargetConfig::machines`](super::TargetConfig::machines), and Renode's path to the UART.
+    pub uarts: Vec<(usize, String)>,
+}
 
 /// The machines and hubs of `raw`; none if it is a single machine.
 pub(super) fn machines(

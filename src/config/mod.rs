@@ -18,11 +18,13 @@
 //! ```
 
 mod check;
+mod dialogue;
 mod error;
 mod exporter;
 mod locate;
 mod machines;
 mod raw;
+mod renode;
 mod script;
 mod serial;
 mod values;
@@ -31,15 +33,17 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{self, Path, PathBuf};
-use std::time::Duration;
 
 use serde_yaml::Value;
 
+pub use dialogue::{LineEnding, Timeouts};
 pub use error::ConfigError;
+pub use machines::{MachineConfig, UartHub};
+pub use renode::{Control, LoadCommand, Platform, RenodeConfig, UartConfig, UartTransport};
 pub use script::{Fragment, Script, Variable};
 pub(crate) use serial::FIRMWARE;
+pub use serial::{BoardCommand, SerialConfig};
 
-use crate::firmware::Format;
 use error::Problem;
 
 /// Everything that defines a board; see the README's table for the YAML fields.
@@ -113,90 +117,6 @@ impl fmt::Debug for Source {
     }
 }
 
-/// What Renode needs to know of a board.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RenodeConfig {
-    /// `platform` or `script`: the board's description.
-    pub platform: Platform,
-    /// `platform_fragments`: what is put on top of it, in this order.
-    pub fragments: Vec<Fragment>,
-    /// `uart` or `uarts`: the UARTs to talk to, in the order of the file. There
-    /// is at least one; the first is the board's main one.
-    pub uarts: Vec<UartConfig>,
-}
-
-/// One of the machines of a target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MachineConfig {
-    /// Its name in `machines`, or `machine_name` of a target that is a single machine.
-    pub name: String,
-    /// `platform` and `uart` or `uarts`.
-    pub renode: RenodeConfig,
-    /// `extra_commands`: Renode monitor commands.
-    pub extra_commands: Vec<String>,
-    /// `firmware`: the image to load. An absolute path.
-    pub firmware: Option<PathBuf>,
-    /// `load_command`: how Renode loads the firmware. Default: by the file's format.
-    pub load_command: Option<LoadCommand>,
-    /// `load_address`: where a raw binary goes in the machine's memory.
-    pub load_address: Option<u64>,
-}
-
-/// A line between machines: what one UART sends, all others receive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct UartHub {
-    /// Its name in `uart_hubs`.
-    pub name: String,
-    /// Each machine, by its place in [`TargetConfig::machines`], and Renode's path to the UART.
-    pub uarts: Vec<(usize, String)>,
-}
-
-/// A UART of a board on Renode.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct UartConfig {
-    /// What the tests call it: its name in `uarts`, or the path in `uart`.
-    pub name: String,
-    /// Renode's path to it, such as `sysbus.usart2`.
-    pub path: String,
-}
-
-impl UartConfig {
-    /// The field that names it.
-    pub(crate) fn field(&self) -> String {
-        match self.name == self.path {
-            true => "uart".to_owned(),
-            false => format!("uarts.{}", self.name),
-        }
-    }
-}
-
-/// As in messages: `sysbus.usart2`, or `modem (sysbus.usart3)`.
-impl fmt::Display for UartConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, path } = self;
-        if name == path {
-            return f.write_str(path);
-        }
-        write!(f, "{name} ({path})")
-    }
-}
-
-/// Where the description of a board on Renode comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Platform {
-    /// A description that comes with Renode, such as
-    /// `platforms/boards/stm32f4_discovery-kit.repl`.
-    BuiltIn(String),
-    /// A file of the project. An absolute path.
-    File(PathBuf),
-    /// A script makes the board.
-    Script(Script),
-}
-
 /// What QEMU needs to know of a board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -207,51 +127,6 @@ pub struct QemuConfig {
     pub cpu: Option<String>,
     /// `qemu.serial`: which of the machine's serial ports to talk to, counted from 0. Default 0.
     pub serial: u8,
-}
-
-/// What connects Renode's UARTs to the tests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UartTransport {
-    /// A pseudo-terminal.
-    Pty,
-    /// A TCP socket, for hosts without pseudo-terminals.
-    ///
-    /// Renode then **listens on every interface** and lets anybody in who finds
-    /// the port: use it on a network that you trust. What the board says in the
-    /// last moment before a reset may be counted to the new start.
-    Socket,
-}
-
-/// What is needed to work a physical board: the port that its UART is connected to,
-/// and programs of this host that do what an emulator does by itself.
-///
-/// Of a command, the first item is the program, looked for in `PATH` unless it has a
-/// `/` in it. No shell is involved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SerialConfig {
-    /// `serial.port`: the serial port. An absolute path.
-    pub port: PathBuf,
-    /// `serial.baud`: its speed, in bits a second; 8 data bits, no parity, 1 stop bit. Default 115200.
-    pub baud: u32,
-    /// `serial.flash`: writes firmware into the board; `{firmware}` is the image's absolute path.
-    pub flash: Option<BoardCommand>,
-    /// `serial.reset`: resets the board.
-    pub reset: Option<BoardCommand>,
-    /// `serial.power_on`: turns the board's supply on. Default: it is on.
-    pub power_on: Option<BoardCommand>,
-    /// `serial.power_off`: turns the board's supply off. Default: it stays on.
-    pub power_off: Option<BoardCommand>,
-}
-
-/// A program of this host that does something to a board, and its arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BoardCommand {
-    /// A name to be looked for in `PATH`, or an absolute path.
-    pub program: PathBuf,
-    /// Each is one argument, whatever characters it has.
-    pub arguments: Vec<String>,
 }
 
 /// What a configuration asks to be run on.
@@ -265,122 +140,6 @@ pub enum BackendKind {
     Serial,
     /// Renode where it is installed, else QEMU.
     Auto,
-}
-
-/// The way to Renode's monitor.
-///
-/// # Security
-/// With [`Telnet`](Self::Telnet), Renode listens on every interface of this host, not
-/// only on the loopback, and asks nobody for a password: whoever reaches the port while
-/// the board is on can have Renode read and write files and run programs as this user.
-/// Use it only where the network is trusted or a firewall is in between.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Control {
-    /// `console`: the emulator's own standard input and output. Nothing listens.
-    Console,
-    /// `telnet`: a TCP port of this host; see [Security](Self#security).
-    Telnet {
-        /// `monitor_port`: the port, or `None` for a free one. Renode starts anew on
-        /// another if somebody else takes the one that was chosen; one that is
-        /// given has to be free.
-        port: Option<u16>,
-    },
-}
-
-/// How Renode loads a firmware image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoadCommand {
-    /// `sysbus LoadELF`
-    Elf,
-    /// `sysbus LoadBinary`
-    Binary,
-    /// `sysbus LoadSymbolsFrom`
-    SymbolsFrom,
-    /// `sysbus LoadHEX`
-    Hex,
-    /// `sysbus LoadSRecord`
-    SRecord,
-}
-
-impl LoadCommand {
-    /// The monitor command, as it is written in the YAML file.
-    ///
-    /// ```
-    /// use virtual_target::config::LoadCommand;
-    /// assert_eq!(LoadCommand::Elf.as_str(), "sysbus LoadELF");
-    /// ```
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Elf => "sysbus LoadELF",
-            Self::Binary => "sysbus LoadBinary",
-            Self::SymbolsFrom => "sysbus LoadSymbolsFrom",
-            Self::Hex => "sysbus LoadHEX",
-            Self::SRecord => "sysbus LoadSRecord",
-        }
-    }
-
-    /// The format of the images that it loads; `LoadSymbolsFrom` loads none.
-    pub(crate) const fn format(self) -> Option<Format> {
-        match self {
-            Self::Elf => Some(Format::Elf),
-            Self::Binary => Some(Format::Binary),
-            Self::Hex => Some(Format::IntelHex),
-            Self::SRecord => Some(Format::SRecord),
-            Self::SymbolsFrom => None,
-        }
-    }
-}
-
-/// What ends a line that is sent to the firmware.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineEnding {
-    /// `\n`
-    Lf,
-    /// `\r`
-    Cr,
-    /// `\r\n`
-    CrLf,
-}
-
-impl LineEnding {
-    /// The bytes to send.
-    ///
-    /// ```
-    /// use virtual_target::config::LineEnding;
-    /// assert_eq!(LineEnding::CrLf.as_str(), "\r\n");
-    /// ```
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Lf => "\n",
-            Self::Cr => "\r",
-            Self::CrLf => "\r\n",
-        }
-    }
-}
-
-/// How long to wait before giving up.
-///
-/// In YAML a whole number and its unit, `ms`, `s` or `min`: `500ms`, `10s`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Timeouts {
-    /// `timeouts.expect`: for output of the firmware, in the board's clock. Default 10 s.
-    pub expect: Duration,
-    /// `timeouts.boot`: for the board to be loaded and started, in host time. Default 60 s.
-    pub boot: Duration,
-    /// `timeouts.command`: for one command to the emulator or of a physical board's, in
-    /// host time. Default 30 s.
-    pub command: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            expect: Duration::from_secs(10),
-            boot: Duration::from_secs(60),
-            command: Duration::from_secs(30),
-        }
-    }
 }
 
 impl TargetConfig {

@@ -8,12 +8,44 @@ use std::path::{Path, PathBuf};
 use super::check::given;
 use super::error::Problem;
 use super::raw::RawSerial;
-use super::{BackendKind, BoardCommand, RenodeConfig, SerialConfig, values};
+use super::{BackendKind, RenodeConfig, values};
 
 /// What stands for the image in an argument of `flash`.
 pub(crate) const FIRMWARE: &str = "{firmware}";
 
 const DEFAULT_BAUD: u32 = 115_200;
+
+/// What is needed to work a physical board: the port that its UART is connected to,
+/// and programs of this host that do what an emulator does by itself.
+///
+/// Of a command, the first item is the program, looked for in `PATH` unless it has a
+/// `/` in it. No shell is involved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SerialConfig {
+    /// `serial.port`: the serial port. An absolute path.
+    pub port: PathBuf,
+    /// `serial.baud`: its speed, in bits a second; 8 data bits, no parity, 1 stop bit. Default 115200.
+    pub baud: u32,
+    /// `serial.flash`: writes firmware into the board; `{firmware}` is the image's absolute path.
+    pub flash: Option<BoardCommand>,
+    /// `serial.reset`: resets the board.
+    pub reset: Option<BoardCommand>,
+    /// `serial.power_on`: turns the board's supply on. Default: it is on.
+    pub power_on: Option<BoardCommand>,
+    /// `serial.power_off`: turns the board's supply off. Default: it stays on.
+    pub power_off: Option<BoardCommand>,
+}
+
+/// A program of this host that does something to a board, and its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BoardCommand {
+    /// A name to be looked for in `PATH`, or an absolute path.
+    pub program: PathBuf,
+    /// Each is one argument, whatever characters it has.
+    pub arguments: Vec<String>,
+}
 
 pub(super) fn serial(
     backend: BackendKind,
