@@ -332,16 +332,8 @@ fn platform(name: &str, base_dir: &Path) -> Result<Platform, String> {
     if file.is_dir() {
         return Err(format!("{name:?} is a directory: name a `.repl` file"));
     }
-    let not_a_file = |why: String| format!("there is no file {file:?}, and {why}");
-    if name.starts_with("platforms/") {
-        let example = "platforms/boards/stm32f4_discovery-kit.repl";
-        return values::built_in("platform", name, example)
-            .map(Platform::BuiltIn)
-            .map_err(not_a_file);
-    }
-    Err(not_a_file(format!(
-        "{name:?} does not begin with `platforms/` as the platforms that come with Renode do"
-    )))
+    let example = "platforms/boards/stm32f4_discovery-kit.repl";
+    values::built_in("platform", example, name, &file).map(Platform::BuiltIn)
 }
 
 fn qemu(

@@ -46,16 +46,8 @@ pub(super) fn script(name: &str, base_dir: &Path) -> Result<PathBuf, String> {
         values::script_name(&file_name)?;
         return Ok(file);
     }
-    let not_a_file = |why: String| format!("there is no file {file:?}, and {why}");
-    if name.starts_with("scripts/") {
-        let example = "scripts/single-node/stm32f4_discovery.resc";
-        return values::built_in("script", name, example)
-            .map(PathBuf::from)
-            .map_err(not_a_file);
-    }
-    Err(not_a_file(format!(
-        "{name:?} does not begin with `scripts/` as the scripts that come with Renode do"
-    )))
+    let example = "scripts/single-node/stm32f4_discovery.resc";
+    values::built_in("script", example, name, &file).map(PathBuf::from)
 }
 
 pub(super) fn variables(

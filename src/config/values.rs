@@ -4,6 +4,7 @@
 //! the place. What ends up in an emulator's command is checked against the
 //! characters that are allowed there, not against those that are known to harm.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_yaml::Value;
@@ -98,23 +99,28 @@ pub(super) fn variable_text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The path of a file that comes with Renode, which is a `kind`, such as the `example`.
-pub(super) fn built_in(kind: &str, path: &str, example: &str) -> Result<String, String> {
+/// The path of a file that comes with Renode, where the project has no such `file`.
+/// It is a `kind`, such as the `example`: a platform or a script, in a directory of that name.
+pub(super) fn built_in(
+    kind: &str,
+    example: &str,
+    path: &str,
+    file: &Path,
+) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.+/".contains(c);
-    if let Some(bad) = path.chars().find(|&c| !allowed(c)) {
-        return Err(format!(
-            "no {kind} that comes with Renode has {bad:?} in its path"
-        ));
-    }
-    if path
-        .split('/')
-        .any(|part| part.is_empty() || part.starts_with('.'))
-    {
-        return Err(format!(
+    let hidden = |part: &str| part.is_empty() || part.starts_with('.');
+    let why = if !path.starts_with(&format!("{kind}s/")) {
+        format!("{path:?} does not begin with `{kind}s/` as the {kind}s that come with Renode do")
+    } else if let Some(bad) = path.chars().find(|&c| !allowed(c)) {
+        format!("no {kind} that comes with Renode has {bad:?} in its path")
+    } else if path.split('/').any(hidden) {
+        format!(
             "{path:?} is not the plain path of a {kind} that comes with Renode, such as `{example}`"
-        ));
-    }
-    Ok(path.to_owned())
+        )
+    } else {
+        return Ok(path.to_owned());
+    };
+    Err(format!("there is no file {file:?}, and {why}"))
 }
 
 /// The name of a QEMU machine or CPU.
