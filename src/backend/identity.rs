@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::EngineKind;
 
-/// Which emulator runs a target.
+/// Which emulator runs a target, if it is a virtual one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Engine {
@@ -17,7 +17,7 @@ pub struct Engine {
     /// Its version as it names itself, known once it has been started.
     pub version: Option<String>,
     /// What Renode runs on, `Mono` or such as `.NET 8.0.14`; known as its version is.
-    /// QEMU runs on nothing.
+    /// Others run on nothing.
     pub runtime: Option<String>,
 }
 
