@@ -26,6 +26,9 @@ use crate::runtime;
 
 /// The most that is read at once.
 const READ: usize = 64 << 10;
+/// The room in a pipe, little of the 64 MiB that Linux lets a user have in all of them.
+#[cfg(target_os = "linux")]
+const PIPE: i32 = 256 << 10;
 /// How much is read before those who wait are told, if there is so much.
 const AT_ONCE: usize = 256 << 10;
 /// More than any kernel holds back for us: where draining a stream stops even if its other end goes on.
@@ -88,6 +91,7 @@ impl Link {
     ) -> io::Result<Self> {
         let io_thread = runtime::handle().map_err(io::Error::other)?;
         let _entered = io_thread.enter();
+        widen(&read);
         let source = Arc::new(Source {
             fd: register(read)?,
             transcript: Arc::clone(transcript),
@@ -155,6 +159,18 @@ impl Drop for Link {
         }
     }
 }
+
+/// If `read` is a pipe with less room, gives it more, so that its writer seldom waits for us.
+#[cfg(target_os = "linux")]
+fn widen(read: &OwnedFd) {
+    if fcntl(read, FcntlArg::F_GETPIPE_SZ).is_ok_and(|room| room < PIPE) {
+        // Where a user's share of memory for pipes is used up, it works as it is.
+        let _ = fcntl(read, FcntlArg::F_SETPIPE_SZ(PIPE));
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn widen(_read: &OwnedFd) {}
 
 /// Makes a descriptor non-blocking and known to the I/O thread.
 fn register(fd: OwnedFd) -> io::Result<AsyncFd<File>> {
