@@ -13,9 +13,13 @@ use super::raw::{Named, Raw, RawQemu, RawTimeouts};
 use super::script::{self, Fragment, Script};
 use super::serial::serial;
 use super::{
-    BackendKind, Control, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig, Source,
-    TargetConfig, Timeouts, UartConfig, UartTransport, values,
+    BackendKind, ClockKind, Control, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig,
+    Source, TargetConfig, Timeouts, UartConfig, UartTransport, values,
 };
+
+/// Why another engine than Renode cannot have `clock: virtual`.
+pub(super) const NO_VIRTUAL_CLOCK: &str = "only Renode has a virtual clock, and the target is to run \
+     on another engine: install Renode and use `backend: renode`, or write `clock: realtime`";
 
 const DEFAULT_MACHINE_NAME: &str = "machine-0";
 
@@ -42,6 +46,11 @@ const UART_TRANSPORTS: [(&str, UartTransport); 2] = [
 const CONTROLS: [(&str, Control); 2] = [
     ("console", Control::Console),
     ("telnet", Control::Telnet { port: None }),
+];
+
+const CLOCKS: [(&str, ClockKind); 2] = [
+    ("realtime", ClockKind::Realtime),
+    ("virtual", ClockKind::Virtual),
 ];
 
 const LINE_ENDINGS: [(&str, LineEnding); 3] = [
@@ -73,13 +82,14 @@ pub(super) fn check(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetC
     let default_name = default_name.map(|stem| stem.to_string_lossy().into_owned());
     let machine_name = machine_name.or_else(|| main.map(|main| main.name.clone()));
     let machine_name = machine_name.or(default_name);
+    let transport = given("uart_transport", &raw.uart_transport, |word| {
+        values::choice(word, &UART_TRANSPORTS)
+    })?;
     Ok(TargetConfig {
         backend,
+        clock: clock(backend, raw.clock.as_deref(), transport)?,
         machine_name: machine_name.unwrap_or_else(|| DEFAULT_MACHINE_NAME.to_owned()),
-        uart_transport: given("uart_transport", &raw.uart_transport, |word| {
-            values::choice(word, &UART_TRANSPORTS)
-        })?
-        .unwrap_or(UartTransport::Pty),
+        uart_transport: transport.unwrap_or(UartTransport::Pty),
         extra_commands: each(
             "extra_commands",
             raw.extra_commands.as_deref(),
@@ -135,6 +145,27 @@ pub(super) fn each<T>(
             check(value).map_err(|message| Problem::new(format!("{field}[{index}]"), message))
         })
         .collect()
+}
+
+fn clock(
+    backend: BackendKind,
+    word: Option<&str>,
+    transport: Option<UartTransport>,
+) -> Result<ClockKind, Problem> {
+    let clock = given("clock", &word, |word| values::choice(word, &CLOCKS))?;
+    let clock = clock.unwrap_or(ClockKind::Realtime);
+    if clock == ClockKind::Realtime {
+        return Ok(clock);
+    }
+    if matches!(backend, BackendKind::Qemu | BackendKind::Serial) {
+        return Err(Problem::new("clock", NO_VIRTUAL_CLOCK));
+    }
+    if transport == Some(UartTransport::Socket) {
+        let message = "with `clock: virtual` the UARTs are connected without pseudo-terminals \
+                       or sockets: remove it";
+        return Err(Problem::new("uart_transport", message));
+    }
+    Ok(clock)
 }
 
 fn control(word: Option<&str>, port: Option<i64>) -> Result<Control, Problem> {

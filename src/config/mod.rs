@@ -62,6 +62,8 @@ pub struct TargetConfig {
     /// Of several `machines` the first one's; what else is said here of a single
     /// machine is then in [`machines`](Self::machines).
     pub machine_name: String,
+    /// `clock`: the time that the board runs in. Default `realtime`.
+    pub clock: ClockKind,
     /// `uart_transport`: what Renode's UARTs are connected by. Default `pty`.
     pub uart_transport: UartTransport,
     /// `extra_commands`: Renode monitor commands, run after the UART is
@@ -140,6 +142,17 @@ pub enum BackendKind {
     Serial,
     /// Renode where it is installed, else QEMU.
     Auto,
+}
+
+/// The time that a board runs in, and that all limits on its output are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockKind {
+    /// `realtime`: as fast as the host's clock, from power-on to power-off.
+    Realtime,
+    /// `virtual`: the board stands still except while an operation waits for it, and then
+    /// runs as fast as the host can; it stops at the very byte that completes the
+    /// operation, or exactly at its time limit. On Renode only.
+    Virtual,
 }
 
 impl TargetConfig {
@@ -335,6 +348,14 @@ impl TargetConfig {
             problem = problem.under(target);
         }
         problem.locate(file, text)
+    }
+
+    /// Checks that an engine other than Renode can run the target: that its clock is real.
+    pub(crate) fn in_real_time(&self) -> Result<(), ConfigError> {
+        match self.clock {
+            ClockKind::Realtime => Ok(()),
+            ClockKind::Virtual => Err(self.invalid("clock", check::NO_VIRTUAL_CLOCK)),
+        }
     }
 
     /// Where `field` stands: file, line, column and its name.

@@ -17,6 +17,7 @@ use super::{locate, values};
 #[serde(default, deny_unknown_fields, expecting = "fields (`name: value`)")]
 pub(super) struct Raw {
     pub(super) backend: Option<String>,
+    pub(super) clock: Option<String>,
     pub(super) platform: Option<String>,
     pub(super) script: Option<String>,
     pub(super) variables: Option<Mapping>,

@@ -3,20 +3,23 @@
 //! The timer runs on the I/O thread. Where a target has a [`Clock`] of its own
 //! (an emulator that may be slower than the host's clock), a deadline that
 //! fires on the host is checked against it, and what the guest has not had yet
-//! is granted: a slow host is no failure.
+//! is granted: a slow host is no failure. Where the guest runs only while it is waited
+//! for, waiting for a deadline lets it run, exactly so far; the host's timer is then
+//! only a watchdog.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use crate::runtime::{HostError, handle};
+use crate::runtime::{HostError, VirtualClock, Wants, handle};
 
 /// A deadline never waits longer than this many times its timeout on the host.
-const HOST_CAP: u32 = 20;
+pub(super) const HOST_CAP: u32 = 20;
 
 /// A question for the clock that is being answered on the I/O thread; `None` when it cannot be.
 pub(crate) type Reading = Pin<Box<dyn Future<Output = Option<Duration>> + Send>>;
@@ -31,7 +34,63 @@ pub(crate) trait Clock: Send + Sync {
 pub(crate) struct Deadline {
     timeout: Duration,
     clock: Option<Arc<dyn Clock>>,
+    stepped: Option<Stepped>,
     armed: Option<Armed>,
+}
+
+/// A deadline's part in a clock that stands still except while somebody waits.
+pub(crate) struct Stepped {
+    clock: Arc<VirtualClock>,
+    wants: Wants,
+    id: u64,
+    /// The clock's time when the deadline was armed.
+    began: Option<Duration>,
+}
+
+impl Stepped {
+    /// Lets the guest run, as long as nothing comes that is wanted.
+    pub(crate) fn new(clock: &Arc<VirtualClock>, wants: Wants) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            clock: Arc::clone(clock),
+            wants,
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            began: None,
+        }
+    }
+
+    fn poll(&mut self, timeout: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let began = *self.began.get_or_insert_with(|| self.clock.now());
+        // A longer one is as good as none.
+        let until = began
+            .checked_add(timeout)
+            .filter(|until| until.as_nanos() <= i64::MAX as u128);
+        self.clock.poll(self.id, until, self.wants, cx)
+    }
+
+    /// The clock's time since the deadline was armed.
+    fn waited(&self) -> Duration {
+        let began = self
+            .began
+            .map(|began| self.clock.now().saturating_sub(began));
+        began.unwrap_or_default()
+    }
+
+    /// As [`waited`](Self::waited), at the time that the guest's own clock shows.
+    fn had(&self, elapsed: Option<Duration>) -> Duration {
+        let (Some(began), Some(elapsed)) = (self.began, elapsed) else {
+            return self.waited();
+        };
+        self.clock.since_made(elapsed).saturating_sub(began)
+    }
+}
+
+impl Drop for Stepped {
+    fn drop(&mut self) {
+        if self.began.is_some() {
+            self.clock.leave(self.id);
+        }
+    }
 }
 
 struct Armed {
@@ -54,7 +113,20 @@ impl Deadline {
         Self {
             timeout,
             clock,
+            stepped: None,
             armed: None,
+        }
+    }
+
+    /// As [`new`](Self::new); where the guest runs only while it is waited for, this lets it run.
+    pub(crate) fn stepping(
+        timeout: Duration,
+        clock: Option<Arc<dyn Clock>>,
+        stepped: Option<Stepped>,
+    ) -> Self {
+        Self {
+            stepped,
+            ..Self::new(timeout, clock)
         }
     }
 
@@ -66,11 +138,13 @@ impl Deadline {
         self.timeout
     }
 
-    /// Host time since the first poll.
+    /// Time since the first poll: the host's, or that of the virtual clock.
     pub(crate) fn waited(&self) -> Duration {
-        self.armed
-            .as_ref()
-            .map_or(Duration::ZERO, |armed| armed.since.elapsed())
+        match (&self.stepped, &self.armed) {
+            (Some(stepped), _) => stepped.waited(),
+            (None, Some(armed)) => armed.since.elapsed(),
+            (None, None) => Duration::ZERO,
+        }
     }
 
     /// What the guest has had of the timeout, if it was so slow that it was not granted all.
@@ -78,8 +152,24 @@ impl Deadline {
         self.armed.as_ref()?.had
     }
 
+    /// The host's time since the first poll, if it was that which has run out.
+    pub(crate) fn watchdog(&self) -> Option<Duration> {
+        let armed = self.armed.as_ref().filter(|armed| armed.had.is_some())?;
+        self.stepped.as_ref().map(|_| armed.since.elapsed())
+    }
+
     /// Ready when the deadline has passed; armed by the first call.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), HostError>> {
+        if let Some(stepped) = &mut self.stepped {
+            if stepped.poll(self.timeout, cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            let armed = match &mut self.armed {
+                Some(armed) => armed,
+                none => none.insert(arm(stepped.clock.watchdog(self.timeout), None)?),
+            };
+            return armed.watch(cx, stepped, self.clock.as_deref()).map(Ok);
+        }
         let armed = match &mut self.armed {
             Some(armed) => armed,
             none => none.insert(arm(self.timeout, self.clock.as_deref())?),
@@ -132,6 +222,25 @@ impl Armed {
                 None => return Poll::Ready(()),
             }
         }
+    }
+
+    /// Ready when the host's time has run out, and it is known how far the guest has got.
+    fn watch(
+        &mut self,
+        cx: &mut Context<'_>,
+        stepped: &Stepped,
+        clock: Option<&dyn Clock>,
+    ) -> Poll<()> {
+        if self.now.is_none() {
+            ready!(self.sleep.as_mut().poll(cx));
+        }
+        let elapsed = match (&mut self.now, clock) {
+            (Some(reading), _) => ready!(reading.as_mut().poll(cx)),
+            (now @ None, Some(clock)) => ready!(now.insert(clock.read()).as_mut().poll(cx)),
+            (None, None) => None,
+        };
+        self.had = Some(stepped.had(elapsed));
+        Poll::Ready(())
     }
 
     /// How much of its time the guest has not had yet, as far as the cap allows.

@@ -115,8 +115,12 @@ impl TargetBuilder {
             .map(|(_, image)| image.map(Firmware::open).transpose())
             .collect::<Result<_, _>>()?;
         let wanted = engine::wanted(&config, self.backend)?;
-        let ports = engine::ports(&config, wanted, report.as_ref())?;
-        let backend = engine::choose(&config, wanted, &custody, &ports)?;
+        let clock = match wanted {
+            BackendKind::Renode | BackendKind::Auto => engine::clock(&config)?,
+            BackendKind::Qemu | BackendKind::Serial => None,
+        };
+        let ports = engine::ports(&config, wanted, report.as_ref(), clock.as_ref())?;
+        let backend = engine::choose(&config, wanted, &custody, &ports, clock)?;
         let machines: Vec<MachineUarts> = images
             .zip(ports)
             .map(|((name, _), ports)| MachineUarts::new(name, ports))

@@ -5,10 +5,11 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use crate::backend::{Backend, qemu, renode, serial};
-use crate::config::{BackendKind, ConfigError, MachineConfig, TargetConfig};
+use crate::config::{BackendKind, ClockKind, ConfigError, MachineConfig, TargetConfig};
 use crate::custody::Custody;
 use crate::error::Result;
 use crate::report::Report;
+use crate::runtime::VirtualClock;
 use crate::uart::{Port, Ports, Settings, on_stream};
 
 const VARIABLE: &str = "VTARGET_BACKEND";
@@ -30,8 +31,10 @@ pub(super) fn choose(
     wanted: BackendKind,
     custody: &Arc<Custody>,
     ports: &[Ports],
+    clock: Option<Arc<VirtualClock>>,
 ) -> Result<Box<dyn Backend>> {
     let on_qemu = || -> Result<Box<dyn Backend>> {
+        config.in_real_time()?;
         let program = qemu::find()?;
         let (custody, ports) = (Arc::clone(custody), Ports::all(ports));
         Ok(Box::new(qemu::Qemu::new(program, config, custody, ports)?))
@@ -39,7 +42,7 @@ pub(super) fn choose(
     let on_renode = |program| -> Result<Box<dyn Backend>> {
         let custody = Arc::clone(custody);
         Ok(Box::new(renode::Renode::new(
-            program, config, custody, ports,
+            program, config, custody, ports, clock,
         )?))
     };
     match wanted {
@@ -49,6 +52,7 @@ pub(super) fn choose(
         }
         BackendKind::Renode => on_renode(renode::find()?),
         BackendKind::Serial => {
+            config.in_real_time()?;
             not_run(config, "a physical board");
             let (custody, port) = (Arc::clone(custody), ports[0].main().clone());
             Ok(Box::new(serial::Serial::new(config, custody, port)?))
@@ -67,13 +71,29 @@ pub(super) fn choose(
     }
 }
 
+/// The clock of a board that runs only while it is waited for, if `config` wants that.
+pub(super) fn clock(config: &TargetConfig) -> Result<Option<Arc<VirtualClock>>> {
+    if config.clock == ClockKind::Realtime {
+        return Ok(None);
+    }
+    let machines = config.machines()?;
+    let uarts = machines.iter().map(|machine| machine.renode.uarts.len());
+    let clock = VirtualClock::new(uarts.sum(), config.timeouts.command);
+    Ok(Some(Arc::new(clock)))
+}
+
 /// The UARTs of each machine, off, with their standing guards.
 pub(super) fn ports(
     config: &TargetConfig,
     wanted: BackendKind,
     report: Option<&Arc<Report>>,
+    clock: Option<&Arc<VirtualClock>>,
 ) -> Result<Vec<Ports>> {
-    let port = |name: &str, label: &str| port(config, name, label, report);
+    let mut numbers = 0..;
+    let mut port = |name: &str, label: &str| {
+        let clock = clock.map(Arc::clone).zip(numbers.next());
+        port(config, name, label, report, clock)
+    };
     if wanted == BackendKind::Serial {
         let label = config.serial()?.port.display().to_string();
         let name = config
@@ -87,14 +107,14 @@ pub(super) fn ports(
     }
     let machines = config.machines()?;
     let several = machines.len() > 1;
-    let of = |machine: &MachineConfig| {
+    let mut of = |machine: &MachineConfig| {
         let ports = machine.renode.uarts.iter().map(|uart| match several {
             true => port(&uart.name, &format!("{}.{uart}", machine.name)),
             false => port(&uart.name, &uart.to_string()),
         });
         Ok(Ports::new(ports.collect::<Result<Vec<_>>>()?))
     };
-    machines.iter().map(of).collect()
+    machines.iter().map(&mut of).collect()
 }
 
 fn port(
@@ -102,6 +122,7 @@ fn port(
     name: &str,
     label: &str,
     report: Option<&Arc<Report>>,
+    virtual_clock: Option<(Arc<VirtualClock>, usize)>,
 ) -> Result<Port> {
     let prompt = config.prompt.as_deref().map(on_stream).transpose();
     let settings = Settings {
@@ -110,6 +131,7 @@ fn port(
         line_ending: config.line_ending.as_str().to_owned(),
         prompt: prompt.map_err(|e| config.invalid("prompt", e))?,
         report: report.map(Arc::clone),
+        virtual_clock,
     };
     let port = Port::new(name, label, settings);
     for (index, pattern) in config.forbid.iter().enumerate() {

@@ -68,6 +68,11 @@ impl Dialect {
         automata.as_ref().map(Arc::clone).map_err(Clone::clone)
     }
 
+    /// What it was parsed to.
+    pub(super) fn hir(&self) -> &Hir {
+        &self.hir
+    }
+
     /// The number of the group called `name`.
     pub(super) fn group(&self, name: &str) -> Option<usize> {
         let groups = self.regex.group_info();

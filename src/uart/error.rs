@@ -30,6 +30,27 @@ pub enum ExpectError {
         /// What may be wrong, if that can be guessed, and what arrived instead.
         seen: String,
     },
+    /// It was waited for in a virtual clock, and that hardly got on.
+    #[error(
+        "UART {uart}: {wanted} was ended by the host's watchdog after {on_host:?} of the host's time, \
+         when {had:?} of its {of:?} of virtual time had passed: {why}; {seen}"
+    )]
+    Watchdog {
+        /// The UART's name.
+        uart: String,
+        /// The operation.
+        wanted: String,
+        /// How long it was waited for on the host.
+        on_host: Duration,
+        /// How much of its time limit has passed for the guest.
+        had: Duration,
+        /// The time limit.
+        of: Duration,
+        /// What may be wrong, and what to do.
+        why: &'static str,
+        /// What arrived meanwhile.
+        seen: String,
+    },
     /// It cannot happen any more.
     #[error("UART {uart}: {wanted} cannot succeed: {ending}; {seen}")]
     Ended {

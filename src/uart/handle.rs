@@ -24,6 +24,7 @@ use super::run::Run;
 use super::search::{Engine, Stretch, on_stream};
 use super::send::{Ask, Paced, Send as Sending};
 use super::session::UartStream;
+use super::stops::last_bytes;
 use super::wait::{Cursor, Search, Wait};
 use crate::error::Result;
 use crate::report::{Caller, Recorded};
@@ -538,6 +539,7 @@ impl Uart {
     pub fn forbid(&self, pattern: impl IntoPattern) -> Result<()> {
         let pattern = pattern.into_pattern()?;
         let engine = Engine::guard(&pattern)?;
+        self.shared.always_stop_at(last_bytes(&pattern));
         let from = lock(&self.local).cursor.at;
         let transcript = &self.shared.transcript;
         transcript

@@ -34,13 +34,13 @@ const AT_ONCE: usize = 256 << 10;
 /// More than any kernel holds back for us: where draining a stream stops even if its other end goes on.
 const MOST_PENDING: usize = 8 << 20;
 
-/// The answer to a job: written, or not.
-pub(super) type Written = oneshot::Receiver<io::Result<()>>;
+/// The answer to a job: written, and how long it takes until the line is free again, or not.
+pub(super) type Written = oneshot::Receiver<io::Result<Duration>>;
 
 /// Bytes to write, and who wants to know.
-struct Job {
-    bytes: Vec<u8>,
-    written: oneshot::Sender<io::Result<()>>,
+pub(super) struct Job {
+    pub(super) bytes: Vec<u8>,
+    pub(super) written: oneshot::Sender<io::Result<Duration>>,
 }
 
 /// What the end of a stream means.
@@ -54,7 +54,7 @@ pub(super) enum OnEnd {
 /// One attachment of a stream; dropping it lets go of the stream.
 pub(super) struct Link {
     jobs: mpsc::UnboundedSender<Job>,
-    tasks: [AbortHandle; 2],
+    tasks: Vec<AbortHandle>,
     source: Option<Arc<Source>>,
 }
 
@@ -106,7 +106,7 @@ impl Link {
         let writer = io_thread.spawn(write_all(queue, Paced::new(Sink(sink), pace)));
         Ok(Self {
             jobs,
-            tasks: [reader.abort_handle(), writer.abort_handle()],
+            tasks: vec![reader.abort_handle(), writer.abort_handle()],
             source: Some(source),
         })
     }
@@ -123,9 +123,20 @@ impl Link {
         let writer = io_thread.spawn(write_all(queue, Paced::new(write, None)));
         Ok(Self {
             jobs,
-            tasks: [reader.abort_handle(), writer.abort_handle()],
+            tasks: vec![reader.abort_handle(), writer.abort_handle()],
             source: None,
         })
+    }
+
+    /// Attaches whoever takes the jobs and feeds the transcript by itself.
+    pub(super) fn by_hand() -> (Self, mpsc::UnboundedReceiver<Job>) {
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let link = Self {
+            jobs,
+            tasks: Vec::new(),
+            source: None,
+        };
+        (link, queue)
     }
 
     /// Hands over bytes to be written.
@@ -274,7 +285,7 @@ where
     while let Some(job) = jobs.recv().await {
         let written = sink.write_all(&job.bytes).await;
         // Whoever sent it may have gone; it is written all the same.
-        drop(job.written.send(written));
+        drop(job.written.send(written.map(|()| Duration::ZERO)));
         // Nobody waits for this, so that what is sent next can go at once.
         sink.catch_up().await;
     }

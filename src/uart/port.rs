@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::error::ExpectError;
+use super::hand::Hand;
 use super::handle::Uart;
 use super::link::{Link, OnEnd};
 use super::lock;
@@ -26,7 +27,7 @@ use super::pace::Pace;
 use super::pattern::Pattern;
 use super::transcript::{Ending, Limits, Transcript};
 use crate::report::{Console, Report};
-use crate::runtime::Clock;
+use crate::runtime::{ByteSet, Clock, Deadline, Stepped, VirtualClock, Wants};
 
 /// How long a backend has to say why its stream ended.
 const GRACE: Duration = Duration::from_millis(500);
@@ -46,6 +47,9 @@ pub(crate) struct Settings {
     pub(crate) prompt: Option<Pattern>,
     /// Who takes notes of operations on it.
     pub(crate) report: Option<Arc<Report>>,
+    /// The clock of a board that runs only while it is waited for, and the UART's
+    /// number among those of the board.
+    pub(crate) virtual_clock: Option<(Arc<VirtualClock>, usize)>,
 }
 
 impl Default for Settings {
@@ -56,6 +60,7 @@ impl Default for Settings {
             line_ending: "\n".to_owned(),
             prompt: None,
             report: None,
+            virtual_clock: None,
         }
     }
 }
@@ -106,8 +111,30 @@ impl Shared {
         Ok(shared)
     }
 
-    pub(super) fn clock(&self) -> Option<Arc<dyn Clock>> {
-        lock(&self.clock).clone()
+    /// A deadline in the board's clock; the board runs on to it, but not beyond a byte
+    /// of `stops`.
+    pub(super) fn deadline(&self, timeout: Duration, stops: ByteSet) -> Deadline {
+        let stepped = self.settings.virtual_clock.as_ref().map(|(clock, uart)| {
+            let (uart, bytes) = (*uart, stops);
+            Stepped::new(clock, Wants { uart, bytes })
+        });
+        Deadline::stepping(timeout, lock(&self.clock).clone(), stepped)
+    }
+
+    /// A deadline for what takes no time of the board's if that is a virtual one.
+    pub(super) fn deadline_standing(&self, timeout: Duration) -> Deadline {
+        match &self.settings.virtual_clock {
+            Some((clock, _)) => Deadline::new(clock.watchdog(timeout), None),
+            None => Deadline::new(timeout, lock(&self.clock).clone()),
+        }
+    }
+
+    /// The board stops at each byte of `stops` from now on, if it is one that can.
+    pub(super) fn always_stop_at(&self, stops: ByteSet) {
+        if let Some((clock, uart)) = &self.settings.virtual_clock {
+            let (uart, bytes) = (*uart, stops);
+            clock.always(Wants { uart, bytes });
+        }
     }
 
     /// Whether what feeds it has been stopped by somebody else.
@@ -148,6 +175,11 @@ impl Port {
         &self.shared.name
     }
 
+    pub(super) fn virtual_clock(&self) -> Option<&VirtualClock> {
+        let (clock, _) = self.shared.settings.virtual_clock.as_ref()?;
+        Some(clock)
+    }
+
     pub(super) fn transcript(&self) -> &Transcript {
         &self.shared.transcript
     }
@@ -166,6 +198,21 @@ impl Port {
     /// As [`attach`](Self::attach), for a stream whose end means that the board is `gone`.
     pub(crate) fn attach_device(&self, stream: impl Into<OwnedFd>, gone: &str) -> io::Result<()> {
         self.link(stream.into(), OnEnd::Died(gone.into()), None)
+    }
+
+    /// As [`attach`](Self::attach), for a board whose bytes are passed on one by one.
+    pub(crate) fn attach_by_hand(&self) -> Hand {
+        self.detach(Ending::Stopped(STARTED_ANEW));
+        self.shared
+            .transcript
+            .begin_segment(Ending::Stopped(STARTED_ANEW));
+        let (link, jobs) = Link::by_hand();
+        *lock(&self.shared.link) = Some(link);
+        Hand {
+            transcript: Arc::clone(&self.shared.transcript),
+            jobs,
+            free_at: Duration::ZERO,
+        }
     }
 
     fn link(&self, read: OwnedFd, on_end: OnEnd, pace: Option<Pace>) -> io::Result<()> {

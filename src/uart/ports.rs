@@ -51,11 +51,20 @@ impl Ports {
     /// See [`Port::power_off`].
     pub(crate) fn power_off(&self, why: &'static str) {
         self.iter().for_each(|port| port.power_off(why));
+        self.end_clock();
     }
 
     /// See [`Port::died`].
     pub(crate) fn died(&self, reason: &str) {
         self.iter().for_each(|port| port.died(reason));
+        self.end_clock();
+    }
+
+    /// Nobody waits any longer for a time that does not come.
+    fn end_clock(&self) {
+        if let Some(clock) = self.main().virtual_clock() {
+            clock.end();
+        }
     }
 
     /// See [`Port::halted`].

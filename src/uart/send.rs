@@ -1,10 +1,13 @@
 //! Sending: bytes are handed to the I/O thread whole, and waited for until they are written.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+
+use tokio::sync::oneshot::error::RecvError;
 
 use super::error::ExpectError;
 use super::link::Written;
@@ -13,12 +16,13 @@ use super::port::Shared;
 use super::transcript::Ending;
 use super::wait::{Search, Wait};
 use crate::error::Result;
-use crate::runtime::{Deadline, Task};
+use crate::runtime::{ByteSet, Deadline, Task};
 
 /// `send`, `send_line`
 pub(super) struct Send {
     uart: Arc<Shared>,
     name: &'static str,
+    timeout: Duration,
     deadline: Deadline,
     length: usize,
     state: State,
@@ -27,6 +31,12 @@ pub(super) struct Send {
 enum State {
     Unsent(Vec<u8>),
     Sent(Written),
+    /// The line is to carry most of it before this, in the time of a virtual clock.
+    Carried {
+        deadline: Deadline,
+        /// Whether that is enough.
+        in_time: bool,
+    },
 }
 
 impl Send {
@@ -39,7 +49,8 @@ impl Send {
         Self {
             uart: Arc::clone(uart),
             name,
-            deadline: Deadline::new(timeout, uart.clock()),
+            timeout,
+            deadline: uart.deadline_standing(timeout),
             length: bytes.len(),
             state: State::Unsent(bytes),
         }
@@ -76,13 +87,40 @@ impl Send {
     fn describe(&self) -> String {
         format!("{} of {} bytes", self.name, self.length)
     }
+
+    fn waited(&self) -> Duration {
+        match &self.state {
+            State::Carried { deadline, .. } => deadline.waited(),
+            State::Unsent(_) | State::Sent(_) => self.deadline.waited(),
+        }
+    }
+
+    /// Why it was not written.
+    fn failed(&self, answer: std::result::Result<io::Result<Duration>, RecvError>) -> ExpectError {
+        match answer {
+            Ok(Err(e)) if !matches!(self.uart.transcript.ending(), Some(Ending::Died(_))) => {
+                self.not_sent(e.to_string())
+            }
+            _ => self.gone(),
+        }
+    }
+
+    fn late(&self) -> ExpectError {
+        ExpectError::Timeout {
+            uart: self.uart.name.clone(),
+            wanted: self.describe(),
+            waited: self.waited(),
+            seen: "its other end does not take it, or not so fast (a serial line takes some 11 bytes in a millisecond)".to_owned(),
+        }
+    }
 }
 
 impl Task for Send {
     type Output = ();
 
     fn set_timeout(&mut self, timeout: Duration) {
-        self.deadline.set_timeout(timeout);
+        self.timeout = timeout;
+        self.deadline = self.uart.deadline_standing(timeout);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -105,24 +143,28 @@ impl Task for Send {
         if let State::Sent(written) = &mut self.state
             && let Poll::Ready(answer) = Pin::new(written).poll(cx)
         {
-            return Poll::Ready(match answer {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(e)) => Err(match self.uart.transcript.ending() {
-                    Some(Ending::Died(_)) => self.gone(),
-                    _ => self.not_sent(e.to_string()),
-                }
-                .into()),
-                Err(_) => Err(self.gone().into()),
+            let rest = match answer {
+                Ok(Ok(Duration::ZERO)) => return Poll::Ready(Ok(())),
+                Ok(Ok(rest)) => rest,
+                answer => return Poll::Ready(Err(self.failed(answer).into())),
+            };
+            let within = rest.min(self.timeout);
+            self.state = State::Carried {
+                deadline: self.uart.deadline(within, ByteSet::NONE),
+                in_time: rest <= self.timeout,
+            };
+        }
+        if let State::Carried { deadline, in_time } = &mut self.state {
+            ready!(deadline.poll(cx))?;
+            let in_time = *in_time && deadline.watchdog().is_none();
+            return Poll::Ready(match self.uart.transcript.ending() {
+                Some(_) => Err(self.gone().into()),
+                None if in_time => Ok(()),
+                None => Err(self.late().into()),
             });
         }
         ready!(self.deadline.poll(cx))?;
-        Poll::Ready(Err(ExpectError::Timeout {
-            uart: self.uart.name.clone(),
-            wanted: self.describe(),
-            waited: self.deadline.waited(),
-            seen: "its other end does not take it, or not so fast (a serial line takes some 11 bytes in a millisecond)".to_owned(),
-        }
-        .into()))
+        Poll::Ready(Err(self.late().into()))
     }
 }
 
@@ -167,7 +209,7 @@ impl<S: Search> Task for Ask<S> {
             }
             ready!(self.send.poll(cx))?;
             self.sent = true;
-            let left = self.timeout.saturating_sub(self.send.deadline.waited());
+            let left = self.timeout.saturating_sub(self.send.waited());
             self.wait.set_timeout(left);
         }
         self.wait.poll(cx)
@@ -207,7 +249,7 @@ impl Paced {
             delay,
             done: 0,
             step: Step::Next,
-            deadline: Deadline::new(timeout, uart.clock()),
+            deadline: uart.deadline_standing(timeout),
         }
     }
 }
@@ -233,7 +275,7 @@ impl Task for Paced {
             self.step = match self.step {
                 Step::Writing(_) => {
                     self.done += 1;
-                    Step::Resting(Deadline::new(self.delay, self.uart.clock()))
+                    Step::Resting(self.uart.deadline(self.delay, ByteSet::NONE))
                 }
                 Step::Next | Step::Resting(_) => match self.bytes.get(self.done) {
                     Some(byte) => Step::Writing(Send::new(

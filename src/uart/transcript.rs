@@ -208,6 +208,11 @@ impl Transcript {
     ///
     /// Readers are told by [`announce`](Self::announce), once for several appends.
     pub(super) fn append(&self, buffer: &mut Vec<u8>, n: usize) {
+        self.append_at(buffer, n, self.began.elapsed());
+    }
+
+    /// As [`append`](Self::append), for bytes that came at `time`.
+    pub(super) fn append_at(&self, buffer: &mut Vec<u8>, n: usize, time: Duration) {
         if n == 0 {
             return;
         }
@@ -239,7 +244,7 @@ impl Transcript {
             bytes
         });
         let mut state = self.state();
-        state.marks.note(start, self.began.elapsed());
+        state.marks.note(start, time);
         if state.tail.bytes.len() + n > self.limits.chunk {
             state.close_tail();
         }

@@ -17,7 +17,7 @@ use super::pattern::PatternError;
 use super::port::Shared;
 use super::transcript::{Next, Position};
 use crate::error::Result;
-use crate::runtime::{Deadline, Task};
+use crate::runtime::{ByteSet, Deadline, Task};
 
 /// After this many bytes the deadline is looked at, even if there is more.
 const BREATH: u64 = 4 << 20;
@@ -41,6 +41,10 @@ pub(super) trait Search: Send {
 
     /// Begins, or begins again after a power cycle.
     fn restart(&mut self, at: u64);
+
+    /// The bytes at which it may have found what it looks for, or something else to
+    /// be told of at once.
+    fn stops(&self) -> ByteSet;
 
     /// What it has found before it has looked at anything.
     fn at_once(&mut self) -> Option<Self::Output> {
@@ -117,11 +121,12 @@ impl<S: Search> Wait<S> {
         search: Result<S, PatternError>,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        let stops = search.as_ref().map_or(ByteSet::NONE, Search::stops);
         Self {
             uart: Arc::clone(uart),
             local: Arc::clone(local),
             search,
-            deadline: Deadline::new(timeout, uart.clock()),
+            deadline: uart.deadline(timeout, stops),
             scan: None,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             registered: false,
@@ -220,6 +225,15 @@ impl<S: Search> Wait<S> {
                         Ok(()) => self.deadline.timeout().max(self.deadline.waited()),
                         Err(e) => return Poll::Ready(Err(e.into())),
                     };
+                    if let Some(on_host) = self.deadline.watchdog() {
+                        return Poll::Ready(Err(too_slow(
+                            search,
+                            scan,
+                            uart,
+                            &self.deadline,
+                            on_host,
+                        )));
+                    }
                     let had = self.deadline.cut_short();
                     return Poll::Ready(timed_out(search, scan, uart, waited, had));
                 }
@@ -285,6 +299,33 @@ fn timed_out<S: Search>(
         }
         .into()
     })
+}
+
+/// The error of a wait in a virtual clock that the host's time has ended.
+fn too_slow(
+    search: &impl Search,
+    scan: &Scan,
+    uart: &Shared,
+    deadline: &Deadline,
+    on_host: Duration,
+) -> crate::Error {
+    let why = match uart.is_stopped() {
+        true => "its emulator is stopped by a signal; continue it with SIGCONT",
+        false => {
+            "the emulator hangs, or its guest keeps it so busy that its time hardly passes; \
+             raise `timeouts: command:` if the host is that slow"
+        }
+    };
+    ExpectError::Watchdog {
+        uart: uart.name.clone(),
+        wanted: search.describe(),
+        on_host: Duration::from_millis(on_host.as_millis() as u64),
+        had: deadline.cut_short().unwrap_or_default(),
+        of: deadline.timeout(),
+        why,
+        seen: seen(&uart.transcript, scan.from),
+    }
+    .into()
 }
 
 /// Why the guest did not get its time, if it did not.

@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::config::LoadCommand;
 
@@ -263,6 +264,29 @@ impl Command {
     /// Connects `uart` to a terminal.
     pub(super) fn connect(uart: &Name, terminal: usize) -> Self {
         Self(format!("connector Connect {uart} {TERMINAL}{terminal}"))
+    }
+
+    /// Makes the time of the whole emulation independent of the host: it passes as fast
+    /// as it can, in steps of `quantum`, one processor after the other; what is random
+    /// is the same each time.
+    pub(super) fn virtual_time(quantum: Duration) -> Self {
+        let quantum = quantum.as_secs_f64();
+        Self(format!(
+            "emulation SetSeed 1; emulation SetGlobalQuantum \"{quantum}\"; \
+             emulation SetGlobalAdvanceImmediately true; emulation SetGlobalSerialExecution true"
+        ))
+    }
+
+    /// Makes the script's commands ready, of which the first opens the FIFOs in
+    /// `directory`; the line to a UART carries a byte in `byte`.
+    pub(super) fn open_stepping(directory: &PlainPath, byte: Duration) -> Self {
+        let (directory, byte) = (&directory.0, byte.as_nanos());
+        Self(format!("stepping_open \"{directory}\" {byte}"))
+    }
+
+    /// Connects `uart` of the selected machine to the script.
+    pub(super) fn connect_stepping(uart: &Name) -> Self {
+        Self(format!("stepping_attach \"{uart}\""))
     }
 
     pub(super) fn create_hub(hub: &Name) -> Self {

@@ -29,6 +29,7 @@ mod screen;
 mod script;
 mod session;
 mod socket;
+mod stepping;
 mod telnet;
 mod terminal;
 mod version;
@@ -37,6 +38,7 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{
     Backend, BoxFuture, EmulatorDeath, EmulatorError, EngineKind, Identity, LogText, Metrics,
@@ -48,7 +50,7 @@ use crate::config::{
 };
 use crate::custody::Custody;
 use crate::firmware::{self, Firmware, Format};
-use crate::runtime::Clock;
+use crate::runtime::{Clock, Hold, VirtualClock};
 use crate::uart::{Pace, Ports};
 use clock::GuestClock;
 use command::{Command, Load, Name, Table};
@@ -81,6 +83,12 @@ const BYTES_PER_SECOND: u32 = 115_200 / 10;
 /// How many go at once: cheap to have waiting, and enough for every line that is typed.
 const BURST: usize = 256;
 
+/// The steps in which a virtual clock passes: longer ones cost less.
+const QUANTUM: Duration = Duration::from_millis(10);
+
+/// The same for several machines: none gets further ahead of another.
+const QUANTUM_OF_SEVERAL: Duration = Duration::from_millis(1);
+
 /// A board played by Renode.
 pub(crate) struct Renode {
     program: PathBuf,
@@ -93,6 +101,8 @@ pub(crate) struct Renode {
     custody: Arc<Custody>,
     machines: Vec<Machine>,
     logs: Logs,
+    /// The clock that stands still except while somebody waits, if it is that one.
+    clock: Option<Arc<VirtualClock>>,
     session: Option<Session>,
     /// Whether the board has been let go since power-on.
     runs: bool,
@@ -113,6 +123,7 @@ impl Renode {
         config: &TargetConfig,
         custody: Arc<Custody>,
         ports: &[Ports],
+        clock: Option<Arc<VirtualClock>>,
     ) -> Result<Self, ConfigError> {
         let machines = config.machines()?.into_iter().zip(ports);
         let machine = |(config, ports): (MachineConfig, &Ports)| Machine {
@@ -129,6 +140,7 @@ impl Renode {
             custody,
             machines: machines.map(machine).collect(),
             logs: Logs::default(),
+            clock,
             session: None,
             runs: false,
         })
@@ -179,6 +191,7 @@ impl Renode {
                 &self.logs,
                 self.config.timeouts.command,
                 control,
+                self.clock.as_ref(),
             )?;
             let session = self.session.insert(session);
             match session.greeted(arrival).await {
@@ -232,12 +245,25 @@ impl Renode {
         let made = session.run(SETTING_UP, &log_to).await;
         self.logs.log.hold(&session.log_file());
         made?;
+        if session.stepping().is_some() {
+            let include = Command::include(&plain(&stepping::script(session.directory()))?);
+            let open = Command::open_stepping(&plain(session.directory())?, stepping::BYTE);
+            session.run_all(SETTING_UP, &[include, open]).await?;
+        }
         let mut terminals = 0..;
         for machine in &mut self.machines {
             machine.make(session, &self.config).await?;
             // Before any other command: one of the user's may let the board run.
             let uarts = machine.config.renode.uarts.iter();
             for ((uart, port), number) in uarts.zip(machine.ports.iter()).zip(&mut terminals) {
+                if let Some(stepping) = session.stepping() {
+                    let connect = Command::connect_stepping(&Name::peripheral(&uart.path)?);
+                    let connected = session.run(SETTING_UP, &connect).await;
+                    let field = self.config.field_of(&machine.config.name, &uart.field());
+                    connected.map_err(|error| at(self.config.place(&field), error))?;
+                    stepping.attach(port.attach_by_hand());
+                    continue;
+                }
                 let transport = self.config.uart_transport;
                 let terminal = Terminal::create(session, number, transport).await?;
                 let connect = Command::connect(&Name::peripheral(&uart.path)?, number);
@@ -257,6 +283,14 @@ impl Renode {
             }
             let peripherals = session.run(SETTING_UP, &Command::peripherals()).await?;
             machine.processors = processor::all(&peripherals.text)?;
+        }
+        if session.stepping().is_some() {
+            let quantum = match self.machines.len() {
+                1 => QUANTUM,
+                _ => QUANTUM_OF_SEVERAL,
+            };
+            let set = Command::virtual_time(quantum);
+            session.run(SETTING_UP, &set).await?;
         }
         for hub in self.config.uart_hubs() {
             let connected = self.connect(session, hub).await;
@@ -297,8 +331,33 @@ impl Renode {
     /// Lets the board run. The guest runs before the command is done, which takes another 100 ms.
     fn let_go(&mut self) {
         if let Some(session) = &self.session {
-            session.run_ahead(&Command::start());
+            self.run(session);
             self.runs = true;
+        }
+    }
+
+    /// Lets the board run, or lets it run as soon as somebody waits.
+    fn run(&self, session: &Session) {
+        match &self.clock {
+            Some(clock) => clock.begin(),
+            None => session.run_ahead(&Command::start()),
+        }
+    }
+
+    /// Has a board with a virtual clock stand still as long as the hold is there.
+    async fn stand_still(&self) -> Result<Option<Hold>, EmulatorError> {
+        let Some(clock) = &self.clock else {
+            return Ok(None);
+        };
+        let limit = self.config.timeouts.command;
+        match tokio::time::timeout(limit, clock.hold()).await {
+            Ok(hold) => Ok(Some(hold)),
+            Err(_) => Err(EmulatorError::TooSlow {
+                kind: KIND,
+                step: "stopping the virtual clock",
+                limit,
+                field: "command",
+            }),
         }
     }
 
@@ -367,7 +426,10 @@ impl Renode {
         session: &Session,
         machines: RangeInclusive<usize>,
     ) -> Result<(), EmulatorError> {
-        session.run_strictly(RESETTING, &Command::pause()).await?;
+        match session.stepping() {
+            Some(stepping) => stepping.clear(),
+            None => session.run_strictly(RESETTING, &Command::pause()).await?,
+        }
         let begin_anew = || {
             let machines = &self.machines[machines.clone()];
             machines.iter().for_each(|machine| machine.ports.restart());
@@ -385,7 +447,7 @@ impl Renode {
         if is_late {
             begin_anew();
         }
-        session.run_ahead(&Command::start());
+        self.run(session);
         Ok(())
     }
 }
@@ -583,6 +645,7 @@ impl Backend for Renode {
 
     fn reload<'a>(&'a mut self, machine: usize, firmware: &'a Firmware) -> Outcome<'a> {
         Box::pin(async move {
+            let _still = self.stand_still().await?;
             if self.runs {
                 return self.replace(machine, firmware).await;
             }
@@ -595,6 +658,7 @@ impl Backend for Renode {
     fn reset(&mut self, machine: Option<usize>) -> Outcome<'_> {
         Box::pin(async move {
             let last = self.machines.len() - 1;
+            let _still = self.stand_still().await?;
             match &self.session {
                 Some(session) if self.runs => {
                     let machines = machine.map_or(0..=last, |machine| machine..=machine);
@@ -608,6 +672,7 @@ impl Backend for Renode {
     fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {
         Box::pin(async move {
             let command = Command::users(command)?;
+            let _still = self.stand_still().await?;
             let Some(session) = &self.session else {
                 return Ok(String::new());
             };
@@ -622,6 +687,7 @@ impl Backend for Renode {
 
     fn metrics(&mut self) -> BoxFuture<'_, Result<Metrics, EmulatorError>> {
         Box::pin(async {
+            let _still = self.stand_still().await?;
             let Some(session) = &self.session else {
                 return Ok(Metrics::default());
             };

@@ -4,7 +4,7 @@
 //! which commands make a board.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use tokio::net::unix::pipe;
@@ -16,12 +16,14 @@ use super::last_words::LastWords;
 use super::link::{Arrival, Joining, Link};
 use super::log_file::LogFile;
 use super::monitor::{Monitor, MonitorError, Reply};
+use super::stepping::{Sender, Stepping};
 use super::version::Version;
 use super::{KIND, command_line, halt, port};
 use crate::backend::emulator::Emulator;
 use crate::backend::{EmulatorDeath, EmulatorError, OutputTail};
 use crate::config::Control;
-use crate::custody::{Custody, Launch, PrivateDir};
+use crate::custody::{Custody, Launch, PrivateDir, Process};
+use crate::runtime::VirtualClock;
 use crate::uart::Ports;
 
 const STARTING: &str = "starting Renode";
@@ -47,6 +49,8 @@ pub(super) struct Session {
     monitor: Monitor,
     private: Arc<PrivateDir>,
     output: OutputTail,
+    /// Drives it, where its clock stands still except while somebody waits.
+    stepping: Option<Stepping>,
     /// Tells of halted processors as long as it is there.
     halts: JoinSet<()>,
     /// What has come from the monitor.
@@ -65,6 +69,7 @@ impl Session {
         logs: &Logs,
         limit: Duration,
         control: Control,
+        clock: Option<&Arc<VirtualClock>>,
     ) -> Result<(Self, Arrival), EmulatorError> {
         let io = |source| EmulatorError::Io {
             step: STARTING,
@@ -76,6 +81,13 @@ impl Session {
             Control::Telnet { port: None } => Some(port::free().map_err(io)?),
         };
         let private = custody.private_dir()?;
+        let ended: OnceHandle = Arc::default();
+        let stepping = clock.map(|clock| {
+            let failed = failing(&logs.output, &ended);
+            Stepping::prepare(private.path(), clock, failed).map_err(io)
+        });
+        let stepping = stepping.transpose()?;
+        let reported = stepping.as_ref().map(|stepping| stepping.sender().clone());
         let (stdin, to_renode) = std::io::pipe().map_err(io)?;
         let (from_renode, stdout) = std::io::pipe().map_err(io)?;
         let (errors, stderr) = std::io::pipe().map_err(io)?;
@@ -117,18 +129,24 @@ impl Session {
         let (log, path, written) = (logs.log.clone(), log_file(private.path()), output.clone());
         let drained = async move {
             tokio::join!(reading, errors);
+            if let Some(reported) = reported {
+                reported.gone().await;
+            }
             log.hold(&path);
             if !says_log {
                 append_log(&log.text(), &written);
             }
         };
         let emulator = Emulator::start(KIND, custody, launch, output.clone(), drained, ports)?;
+        // Set once: the session is new.
+        let _ = ended.set(Arc::downgrade(&emulator.process()));
         let session = Self {
             program: program.to_owned(),
             emulator,
             monitor,
             private,
             output,
+            stepping,
             halts: JoinSet::new(),
             said,
             limit,
@@ -171,11 +189,21 @@ impl Session {
     /// Has every wait on a machine's ports fail at once if one of its processors comes to
     /// a halt from now on.
     pub(super) fn watch_processors(&mut self, machines: Vec<(String, Ports)>) {
+        let machines = Arc::new(machines);
+        let stepping = self.stepping.as_ref().map(|it| it.sender().clone());
         let halted = move |halt: &str| {
-            for (name, ports) in &machines {
-                if halt::machine(halt).is_none_or(|machine| machine == name) {
-                    ports.halted(halt);
+            let (machines, halt) = (Arc::clone(&machines), halt.to_owned());
+            let tell = move || {
+                for (name, ports) in machines.iter() {
+                    if halt::machine(&halt).is_none_or(|machine| machine == name) {
+                        ports.halted(&halt);
+                    }
                 }
+            };
+            match &stepping {
+                // Behind what it has said before.
+                Some(stepping) => stepping.then(tell),
+                None => tell(),
             }
         };
         match halt::follow(&self.log_file(), halted) {
@@ -379,6 +407,11 @@ impl Session {
         }
     }
 
+    /// What drives it, where its clock stands still except while somebody waits.
+    pub(super) fn stepping(&self) -> Option<&Sender> {
+        self.stepping.as_ref().map(Stepping::sender)
+    }
+
     pub(super) fn monitor(&self) -> &Monitor {
         &self.monitor
     }
@@ -402,6 +435,20 @@ impl Session {
     pub(super) async fn end(self) {
         self.emulator.end().await;
         self.private.remove();
+    }
+}
+
+/// The process, once there is one.
+type OnceHandle = Arc<OnceLock<Weak<Process>>>;
+
+/// Ends Renode, with what has failed as its last words.
+fn failing(output: &OutputTail, process: &OnceHandle) -> impl FnOnce(String) + Send + use<> {
+    let (output, process) = (output.clone(), Arc::clone(process));
+    move |why| {
+        output.push(format!("driving its clock failed: {why}\n").as_bytes());
+        if let Some(process) = process.get().and_then(Weak::upgrade) {
+            process.kill();
+        }
     }
 }
 

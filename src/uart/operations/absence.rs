@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::set::Set;
+use crate::runtime::ByteSet;
 use crate::uart::chunk::{Piece, View};
 use crate::uart::error::ExpectError;
 use crate::uart::pattern::{IntoPattern, PatternError};
@@ -34,6 +35,10 @@ impl Search for ExpectNone {
         self.set.restart(at);
     }
 
+    fn stops(&self) -> ByteSet {
+        self.set.stops()
+    }
+
     fn feed(&mut self, piece: Piece<'_>, uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
         match self.set.feed(piece, uart)? {
             None => Ok(None),
@@ -62,6 +67,10 @@ impl Search for ExpectSilence {
     type Output = ();
 
     fn restart(&mut self, _at: u64) {}
+
+    fn stops(&self) -> ByteSet {
+        ByteSet::ALL
+    }
 
     fn feed(&mut self, piece: Piece<'_>, uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
         let shown = piece.bytes.len().min(80);

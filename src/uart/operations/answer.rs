@@ -4,12 +4,14 @@ use std::ops::{ControlFlow, Range};
 
 use super::line::too_long;
 use super::set::Set;
+use crate::runtime::ByteSet;
 use crate::uart::chunk::{Piece, View};
 use crate::uart::error::ExpectError;
 use crate::uart::pattern::{Pattern, PatternError};
 use crate::uart::port::Shared;
 use crate::uart::search::Stretch;
 use crate::uart::split::Splitter;
+use crate::uart::stops::LINE_ENDS;
 use crate::uart::wait::{Done, Search};
 
 /// The echo of a line that was sent: the first line that ends with it.
@@ -32,6 +34,10 @@ impl Search for Echo {
 
     fn restart(&mut self, _at: u64) {
         self.lines.restart();
+    }
+
+    fn stops(&self) -> ByteSet {
+        ByteSet::of(LINE_ENDS)
     }
 
     fn feed(&mut self, piece: Piece<'_>, uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
@@ -127,6 +133,10 @@ impl Search for Output {
         self.prompt.restart(at);
         self.from = at;
         self.echo = EchoSoFar::default();
+    }
+
+    fn stops(&self) -> ByteSet {
+        self.prompt.stops()
     }
 
     fn feed(

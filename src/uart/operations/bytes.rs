@@ -1,5 +1,6 @@
 //! Bytes as they come: `read_exact`, and reading for a stream.
 
+use crate::runtime::ByteSet;
 use crate::uart::chunk::{Piece, View};
 use crate::uart::error::ExpectError;
 use crate::uart::port::Shared;
@@ -29,6 +30,10 @@ impl Search for ReadExact {
 
     fn restart(&mut self, _at: u64) {
         self.bytes.clear();
+    }
+
+    fn stops(&self) -> ByteSet {
+        ByteSet::ALL
     }
 
     fn at_once(&mut self) -> Option<Vec<u8>> {
@@ -70,6 +75,10 @@ impl Search for ReadSome {
     }
 
     fn restart(&mut self, _at: u64) {}
+
+    fn stops(&self) -> ByteSet {
+        ByteSet::ALL
+    }
 
     fn at_once(&mut self) -> Option<Vec<u8>> {
         (self.0 == 0).then(Vec::new)

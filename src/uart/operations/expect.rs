@@ -1,6 +1,7 @@
 //! Patterns on the stream: `expect`, `expect_bytes`, `expect_any`, `expect_all`.
 
 use super::set::Set;
+use crate::runtime::ByteSet;
 use crate::uart::chunk::{Piece, View};
 use crate::uart::error::ExpectError;
 use crate::uart::matched::Match;
@@ -39,6 +40,10 @@ impl Search for Expect {
 
     fn restart(&mut self, at: u64) {
         self.set.restart(at);
+    }
+
+    fn stops(&self) -> ByteSet {
+        self.set.stops()
     }
 
     fn feed(
@@ -91,6 +96,10 @@ impl Search for ExpectAny {
 
     fn restart(&mut self, at: u64) {
         self.0.restart(at);
+    }
+
+    fn stops(&self) -> ByteSet {
+        self.0.stops()
     }
 
     fn feed(
@@ -166,6 +175,11 @@ impl Search for ExpectAll {
             set.restart(at);
             *found = None;
         }
+    }
+
+    fn stops(&self) -> ByteSet {
+        let sets = self.patterns.iter();
+        sets.fold(ByteSet::NONE, |stops, (set, _)| stops.union(set.stops()))
     }
 
     fn at_once(&mut self) -> Option<Vec<Match>> {

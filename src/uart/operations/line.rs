@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::set::quoted;
+use crate::runtime::ByteSet;
 use crate::uart::chunk::{Piece, View};
 use crate::uart::error::ExpectError;
 use crate::uart::hint::hint;
@@ -11,6 +12,7 @@ use crate::uart::pattern::{Groups, IntoPattern, Pattern, PatternError};
 use crate::uart::port::Shared;
 use crate::uart::search::Stretch;
 use crate::uart::split::{LONGEST_LINE, Line, Splitter};
+use crate::uart::stops::LINE_ENDS;
 use crate::uart::wait::{Done, Search};
 
 /// `expect_line`
@@ -36,6 +38,10 @@ impl Search for ExpectLine {
     fn restart(&mut self, at: u64) {
         self.from = at;
         self.lines.restart();
+    }
+
+    fn stops(&self) -> ByteSet {
+        ByteSet::of(LINE_ENDS)
     }
 
     fn feed(
@@ -121,6 +127,10 @@ impl Search for ReadLine {
 
     fn restart(&mut self, _at: u64) {
         self.lines.restart();
+    }
+
+    fn stops(&self) -> ByteSet {
+        ByteSet::of(LINE_ENDS)
     }
 
     fn feed(

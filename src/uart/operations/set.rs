@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::runtime::ByteSet;
 use crate::uart::chunk::{Piece, View};
 use crate::uart::error::ExpectError;
 use crate::uart::hint::hint;
@@ -10,6 +11,7 @@ use crate::uart::matched::Match;
 use crate::uart::pattern::{Groups, Pattern, PatternError};
 use crate::uart::port::Shared;
 use crate::uart::search::{Engine, Located, Stretch};
+use crate::uart::stops::last_bytes;
 use crate::uart::wait::Done;
 
 /// Several patterns on one stream, looked for at once.
@@ -40,6 +42,14 @@ impl Set {
         for (_, engine) in &mut self.patterns {
             engine.restart();
         }
+    }
+
+    /// The bytes that a match of any can end with.
+    pub(super) fn stops(&self) -> ByteSet {
+        let patterns = self.patterns.iter();
+        patterns.fold(ByteSet::NONE, |stops, (pattern, _)| {
+            stops.union(last_bytes(pattern))
+        })
     }
 
     /// The earliest match of any; of those with the same end that of the first pattern.

@@ -1,0 +1,319 @@
+//! Driving Renode step by step, for a clock that stands still except while somebody waits.
+//!
+//! A script of ours inside Renode starts and stops the emulation and hands over each
+//! byte with its virtual time; at those that somebody may wait for, the thread that
+//! executes the guest stands still until it is told to go on or to stop right there. Two
+//! FIFOs carry orders and reports. Knows nothing of what anybody waits for.
+
+mod report;
+
+use std::fs::{File, OpenOptions};
+use std::future::poll_fn;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use tokio::io::AsyncWriteExt;
+use tokio::net::unix::pipe;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::runtime::{ByteSet, Run, VirtualClock};
+use crate::uart::{Hand, Parcel};
+use report::{Report, Reports};
+
+const SCRIPT: &str = include_str!("stepping.py");
+
+/// How long the line takes to carry a byte to the guest: 115200 baud, as in real time.
+pub(super) const BYTE: Duration = Duration::from_nanos(86_806);
+
+/// How many bytes may be on the line when a `send` is done.
+const AHEAD: u32 = super::BURST as u32;
+
+/// What is told to the driver.
+enum Message {
+    Attach(Hand),
+    /// The board starts anew: what was sent is lost.
+    Clear,
+    /// To be done when the guest stands still and all that it said is there.
+    Then(Box<dyn FnOnce() + Send>),
+    /// Renode is gone: what it has reported is to be read.
+    Gone(oneshot::Sender<()>),
+}
+
+/// The driver of one Renode; it ends when this is dropped.
+pub(super) struct Stepping {
+    messages: Sender,
+    _driver: JoinSet<()>,
+}
+
+/// What tells the driver something.
+#[derive(Clone)]
+pub(super) struct Sender(mpsc::UnboundedSender<Message>);
+
+impl Stepping {
+    /// Makes what Renode needs in `directory`, and drives it from then on. A failure is told
+    /// to `failed`.
+    ///
+    /// Must be called on the I/O thread.
+    pub(super) fn prepare(
+        directory: &Path,
+        clock: &Arc<VirtualClock>,
+        failed: impl FnOnce(String) + Send + 'static,
+    ) -> io::Result<Self> {
+        std::fs::write(script(directory), SCRIPT)?;
+        let reports = pipe::Receiver::from_file_unchecked(fifo(&directory.join("reports"))?)?;
+        let orders = pipe::Sender::from_file_unchecked(fifo(&directory.join("orders"))?)?;
+        clock.prepare();
+        let (sender, messages) = mpsc::unbounded_channel();
+        let driver = Driver {
+            clock: Arc::clone(clock),
+            reports: Reports::new(reports),
+            orders,
+            messages,
+            hands: Vec::new(),
+            calls: Vec::new(),
+        };
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            if let Err(error) = driver.drive().await {
+                failed(error.to_string());
+            }
+        });
+        Ok(Self {
+            messages: Sender(sender),
+            _driver: task,
+        })
+    }
+
+    pub(super) fn sender(&self) -> &Sender {
+        &self.messages
+    }
+}
+
+impl Sender {
+    /// The next of the board's UARTs.
+    pub(super) fn attach(&self, hand: Hand) {
+        self.tell(Message::Attach(hand));
+    }
+
+    /// Forgets what was sent and has not arrived.
+    pub(super) fn clear(&self) {
+        self.tell(Message::Clear);
+    }
+
+    /// Has `act` done when the guest stands still and all that it has said is there.
+    pub(super) fn then(&self, act: impl FnOnce() + Send + 'static) {
+        self.tell(Message::Then(Box::new(act)));
+    }
+
+    /// Returns when all has been read that a Renode which is gone has reported.
+    pub(super) async fn gone(&self) {
+        let (read, done) = oneshot::channel();
+        self.tell(Message::Gone(read));
+        // A driver that has gone has read all.
+        let _ = done.await;
+    }
+
+    fn tell(&self, message: Message) {
+        // A driver that has gone needs no telling.
+        let _ = self.0.send(message);
+    }
+}
+
+/// Where the script is.
+pub(super) fn script(directory: &Path) -> std::path::PathBuf {
+    directory.join("stepping.py")
+}
+
+/// A FIFO, open in both directions: it then neither blocks nor ends before we do.
+fn fifo(path: &Path) -> io::Result<File> {
+    mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)
+}
+
+struct Driver {
+    clock: Arc<VirtualClock>,
+    reports: Reports,
+    orders: pipe::Sender,
+    messages: mpsc::UnboundedReceiver<Message>,
+    hands: Vec<Hand>,
+    /// What has come while the guest ran and is to be heeded when it stands.
+    calls: Vec<Call>,
+}
+
+/// Something that is to be done while the guest stands still.
+enum Call {
+    Message(Message),
+    /// Bytes for that UART.
+    Parcel(usize, Parcel),
+}
+
+/// Renode is gone, or the target is.
+struct Over;
+
+impl Driver {
+    async fn drive(mut self) -> io::Result<()> {
+        loop {
+            for call in std::mem::take(&mut self.calls) {
+                if let Err(Over) = self.heed(call).await? {
+                    return Ok(());
+                }
+            }
+            let run = tokio::select! {
+                biased;
+                call = call(&mut self.messages, &mut self.hands) => {
+                    self.calls.push(call);
+                    None
+                }
+                report = self.reports.next() => {
+                    // The user's own commands may have let it run.
+                    if let Report::Still(time) = self.take(report?)? {
+                        self.clock.reached(time);
+                        self.clock.stands();
+                    }
+                    None
+                }
+                run = self.clock.wanted() => Some(run),
+            };
+            if let Some(run) = run {
+                self.run(run).await?;
+            }
+        }
+    }
+
+    /// Lets the guest run until it stands still again.
+    async fn run(&mut self, run: Run) -> io::Result<()> {
+        let at_most = run.at_most.map_or(0, |time| time.as_nanos());
+        let stops = run.stops.iter().map(|stops| match *stops {
+            ByteSet::NONE => "-".to_owned(),
+            stops => stops.to_hex(),
+        });
+        let stops: Vec<String> = stops.collect();
+        self.order(&format!("run {at_most} {}", stops.join(" ")))
+            .await?;
+        let mut stopped = false;
+        while !self.is_over() {
+            let stop = tokio::select! {
+                biased;
+                call = call(&mut self.messages, &mut self.hands) => {
+                    self.calls.push(call);
+                    true
+                }
+                report = self.reports.next() => match self.take(report?)? {
+                    Report::Ask(time) if !stopped => {
+                        self.clock.reached(time);
+                        self.clock.ask();
+                        let go = self.may_go_on().await;
+                        if go {
+                            self.order("go").await?;
+                        }
+                        !go
+                    }
+                    Report::Still(time) => {
+                        self.clock.reached(time);
+                        self.clock.stands();
+                        return Ok(());
+                    }
+                    _ => false,
+                },
+                () = self.clock.interrupted(), if !stopped => true,
+            };
+            if stop && !stopped {
+                stopped = true;
+                self.order("stop").await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether Renode is gone, so that nothing more is to be waited for.
+    fn is_over(&self) -> bool {
+        let gone = |call: &Call| matches!(call, Call::Message(Message::Gone(_)));
+        self.calls.iter().any(gone)
+    }
+
+    /// Whether the guest, which stands at a byte, may go on behind it.
+    async fn may_go_on(&mut self) -> bool {
+        tokio::select! {
+            biased;
+            call = call(&mut self.messages, &mut self.hands) => {
+                self.calls.push(call);
+                false
+            }
+            go = self.clock.may_go_on() => go,
+        }
+    }
+
+    /// Does what is to be done while the guest stands still.
+    async fn heed(&mut self, call: Call) -> io::Result<Result<(), Over>> {
+        match call {
+            Call::Message(Message::Attach(hand)) => self.hands.push(hand),
+            Call::Message(Message::Clear) => {
+                self.hands.iter_mut().for_each(Hand::clear);
+                self.order("clear").await?;
+            }
+            Call::Message(Message::Then(act)) => act(),
+            Call::Message(Message::Gone(read)) => {
+                while let Some(report) = self.reports.left() {
+                    // It was the last.
+                    let _ = self.take(report);
+                }
+                drop(read);
+                return Ok(Err(Over));
+            }
+            Call::Parcel(uart, parcel) => {
+                let bytes: String = parcel.bytes.iter().map(|b| format!("{b:02x}")).collect();
+                if !bytes.is_empty() {
+                    self.order(&format!("feed {uart} {bytes}")).await?;
+                }
+                self.hands[uart].passed_on(parcel, self.clock.now(), BYTE, AHEAD);
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Notes what a report says; one that is none is an error.
+    fn take(&mut self, report: Report) -> io::Result<Report> {
+        match report {
+            Report::Out(uart, time, mut bytes) if uart < self.hands.len() => {
+                let time = self.clock.since_made(time);
+                self.hands[uart].heard(&mut bytes, time);
+                Ok(Report::Out(uart, Duration::ZERO, Vec::new()))
+            }
+            Report::Out(..) => Err(io::Error::other("a report of a UART that is not there")),
+            Report::Error(text) => Err(io::Error::other(text)),
+            report => Ok(report),
+        }
+    }
+
+    async fn order(&mut self, order: &str) -> io::Result<()> {
+        self.orders.write_all(format!("{order}\n").as_bytes()).await
+    }
+}
+
+/// The next message or parcel. Loses nothing if it is dropped.
+async fn call(messages: &mut mpsc::UnboundedReceiver<Message>, hands: &mut [Hand]) -> Call {
+    poll_fn(|cx| {
+        if let Poll::Ready(Some(message)) = messages.poll_recv(cx) {
+            return Poll::Ready(Call::Message(message));
+        }
+        for (uart, hand) in hands.iter_mut().enumerate() {
+            if let Poll::Ready(parcel) = hand.poll_parcel(cx) {
+                return Poll::Ready(Call::Parcel(uart, parcel));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}

@@ -1,0 +1,129 @@
+//! What the script reports, line by line, as it comes out of a FIFO.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
+
+/// One of the script's reports; times are the emulator's own.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Report {
+    /// A UART has put out these bytes, the first of them at this time.
+    Out(usize, Duration, Vec<u8>),
+    /// The guest waits at a byte.
+    Ask(Duration),
+    /// The emulation stands still.
+    Still(Duration),
+    /// Anything else: what should not happen.
+    Error(String),
+}
+
+impl Report {
+    fn parse(line: &str) -> Self {
+        let words: Vec<&str> = line.split(' ').collect();
+        let report = match words[..] {
+            ["out", uart, time, bytes] => number(uart)
+                .zip(nanoseconds(time).zip(from_hex(bytes)))
+                .map(|(uart, (time, bytes))| Self::Out(uart, time, bytes)),
+            ["ask", time] => nanoseconds(time).map(Self::Ask),
+            ["still", time] => nanoseconds(time).map(Self::Still),
+            _ => None,
+        };
+        report.unwrap_or_else(|| Self::Error(line.to_owned()))
+    }
+}
+
+fn number(word: &str) -> Option<usize> {
+    word.parse().ok()
+}
+
+fn nanoseconds(word: &str) -> Option<Duration> {
+    word.parse().ok().map(Duration::from_nanos)
+}
+
+fn from_hex(digits: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|value| value as u8);
+    let pairs = digits.as_bytes().chunks(2);
+    pairs
+        .map(|pair| match *pair {
+            [high, low] => Some(digit(high)? << 4 | digit(low)?),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The reports in the order in which they come.
+pub(super) struct Reports {
+    pipe: pipe::Receiver,
+    buffer: Vec<u8>,
+    /// How much of the buffer has been handed out.
+    done: usize,
+}
+
+impl Reports {
+    pub(super) fn new(pipe: pipe::Receiver) -> Self {
+        Self {
+            pipe,
+            buffer: Vec::new(),
+            done: 0,
+        }
+    }
+
+    /// The next one. Loses nothing if it is dropped.
+    pub(super) async fn next(&mut self) -> io::Result<Report> {
+        loop {
+            if let Some(report) = self.take() {
+                return Ok(report);
+            }
+            if self.pipe.read_buf(&mut self.buffer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    /// The next one that is already there.
+    pub(super) fn left(&mut self) -> Option<Report> {
+        loop {
+            if let Some(report) = self.take() {
+                return Some(report);
+            }
+            match self.pipe.try_read_buf(&mut self.buffer) {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return None,
+            }
+        }
+    }
+
+    fn take(&mut self) -> Option<Report> {
+        let rest = &self.buffer[self.done..];
+        let Some(end) = memchr::memchr(b'\n', rest) else {
+            self.buffer.drain(..self.done);
+            self.done = 0;
+            return None;
+        };
+        let report = Report::parse(&String::from_utf8_lossy(&rest[..end]));
+        self.done += end + 1;
+        Some(report)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_what_it_says_or_an_error() {
+        let at = Duration::from_nanos(17300);
+        let parse = Report::parse;
+        assert_eq!(
+            parse("out 1 17300 00ff41"),
+            Report::Out(1, at, vec![0, 255, 65])
+        );
+        assert_eq!(parse("ask 17300"), Report::Ask(at));
+        assert_eq!(parse("still 17300"), Report::Still(at));
+        for odd in ["", "out", "out 1 x 00", "out 1 2 0", "out 1 2 é", "error x"] {
+            assert_eq!(parse(odd), Report::Error(odd.to_owned()));
+        }
+    }
+}

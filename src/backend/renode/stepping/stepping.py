@@ -1,0 +1,249 @@
+# Runs the emulation step by step, for a test that is told of every byte.
+#
+# Orders come line by line over one FIFO, reports go over another:
+#
+#   run TICKS STOPS...  lets the emulation run, for at most so many nanoseconds; 0 is for ever.
+#                       STOPS are a byte map for each UART: 64 hexadecimal digits, the highest
+#                       byte first, or - for none.
+#   go                  goes on behind the byte that was asked about
+#   stop                has the emulation stand still
+#   feed UART BYTES     hands bytes to the guest, at the pace of its line, as time passes
+#   clear               forgets what has not been handed over
+#
+#   out UART NS BYTES   the guest has sent these, the first of them at that time
+#   ask NS              the last byte is one to stop at: the guest waits at it for `go` or `stop`
+#   still NS            the emulation stands still
+#   error TEXT          something that should not happen
+#
+# A byte is handled on the thread that executes the guest, at the very moment at which it is
+# sent; orders are read on a thread of their own.
+
+import System
+from System import Action, Byte
+from System.Collections.Generic import Queue
+from System.IO import FileAccess, FileMode, FileShare, FileStream, StreamReader
+from System.Text import Encoding
+from System.Threading import AutoResetEvent, ManualResetEvent, Thread, ThreadStart
+from Antmicro.Renode.Core import EmulationManager
+from Antmicro.Renode.Time import ClockEntry, TimeInterval, WorkMode
+
+NANOSECONDS = 1000000000 // int(TimeInterval.TicksPerSecond)
+# What may wait in here while the emulation runs on: bytes, and how long in the guest's time.
+MOST_BYTES = 512
+LONGEST = 1000000
+
+
+class Uart(object):
+    def __init__(self, stepping, machine, uart, number):
+        self.stepping = stepping
+        self.machine = machine
+        self.uart = uart
+        self.number = number
+        self.stops = 0
+        self.to_feed = Queue[Byte]()
+        self.feeding = False
+        self.feed_next = Action(self.feed)
+        uart.CharReceived += self.sent
+
+    def now(self):
+        known, cpu = self.machine.SystemBus.TryGetCurrentCPU()
+        if known:
+            cpu.SyncTime()
+        return int(self.machine.ElapsedVirtualTime.TimeElapsed.Ticks) * NANOSECONDS
+
+    # The guest has sent a byte.
+    def sent(self, byte):
+        try:
+            self.stepping.sent(self, byte)
+        except Exception as error:
+            self.stepping.say("error " + repr(error))
+
+    # The guest's time has come for the next byte.
+    def feed(self):
+        if self.to_feed.Count > 0:
+            self.uart.WriteChar(self.to_feed.Dequeue())
+        else:
+            self.stop_feeding()
+
+    def start_feeding(self, period):
+        if not self.feeding:
+            self.uart.WriteChar(self.to_feed.Dequeue())
+            ticks = period // NANOSECONDS
+            entry = ClockEntry(ticks, TimeInterval.TicksPerSecond, self.feed_next, self.machine,
+                               "virtual-target-feed", workMode=WorkMode.Periodic)
+            self.machine.ClockSource.AddClockEntry(entry)
+            self.feeding = True
+
+    def stop_feeding(self):
+        if self.feeding:
+            self.machine.ClockSource.TryRemoveClockEntry(self.feed_next)
+            self.feeding = False
+
+
+class Stepping(object):
+    def __init__(self, directory, period):
+        self.period = period
+        self.emulation = EmulationManager.Instance.CurrentEmulation
+        self.uarts = []
+        self.lock = System.Object()
+        # Bytes that have not been reported yet: of which UART, since when.
+        self.pending = []
+        self.pending_of = None
+        self.pending_since = 0
+        # The guest waits at a byte.
+        self.asking = False
+        # The emulation has been told to stand still, or does.
+        self.stopping = True
+        self.answered = AutoResetEvent(False)
+        self.started = ManualResetEvent(False)
+        self.has_started = AutoResetEvent(False)
+        self.deadline = Action(self.deadline_passed)
+        self.armed = False
+        self.emulation.IsStartedChanged += self.started_changed
+        self.output = FileStream(directory + "/reports", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 1)
+        orders = FileStream(directory + "/orders", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1)
+        self.orders = StreamReader(orders, Encoding.ASCII)
+        reader = Thread(ThreadStart(self.read_orders))
+        reader.IsBackground = True
+        reader.Start()
+
+    def say(self, line):
+        data = Encoding.ASCII.GetBytes(line + "\n")
+        self.output.Write(data, 0, data.Length)
+        self.output.Flush()
+
+    def flush(self):
+        if self.pending:
+            said = "out %d %d %s" % (self.pending_of, self.pending_since, "".join(self.pending))
+            self.pending = []
+            self.say(said)
+
+    # On the guest's thread.
+    def sent(self, uart, byte):
+        now = uart.now()
+        if self.pending and (self.pending_of != uart.number or now - self.pending_since >= LONGEST
+                             or len(self.pending) >= MOST_BYTES):
+            self.flush()
+        if not self.pending:
+            self.pending_of = uart.number
+            self.pending_since = now
+        self.pending.append("%02x" % byte)
+        if uart.stops >> byte & 1:
+            self.ask(uart.machine, now)
+
+    def ask(self, machine, now):
+        self.flush()
+        System.Threading.Monitor.Enter(self.lock)
+        try:
+            if self.stopping:
+                return
+            self.asking = True
+        finally:
+            System.Threading.Monitor.Exit(self.lock)
+        self.say("ask %d" % now)
+        self.answered.WaitOne()
+        self.asking = False
+        if self.stopping:
+            self.stand_still(machine)
+
+    # On the guest's thread: at this very instruction.
+    def stand_still(self, machine):
+        self.started.WaitOne()
+        machine.PauseAndRequestEmulationPause(True)
+
+    def deadline_passed(self):
+        self.stopping = True
+        self.stand_still(self.uarts[0].machine)
+
+    def started_changed(self, emulation, is_started):
+        if is_started:
+            self.started.Set()
+            self.has_started.Set()
+            return
+        self.started.Reset()
+        self.stopping = True
+        self.flush()
+        self.say("still %d" % self.uarts[0].now())
+
+    # On the thread of the orders.
+    def read_orders(self):
+        while True:
+            order = self.orders.ReadLine()
+            if order is None:
+                # The test is gone.
+                self.order(["stop"])
+                return
+            try:
+                self.order(order.split(" "))
+            except Exception as error:
+                self.say("error " + repr(error))
+
+    def order(self, words):
+        order = words[0]
+        if order == "run":
+            self.run(int(words[1]), words[2:])
+        elif order == "go":
+            self.answered.Set()
+        elif order == "stop":
+            self.stop()
+        elif order == "feed":
+            uart = self.uarts[int(words[1])]
+            data = words[2]
+            for at in range(0, len(data), 2):
+                uart.to_feed.Enqueue(Byte(int(data[at:at + 2], 16)))
+            uart.start_feeding(self.period)
+        elif order == "clear":
+            for uart in self.uarts:
+                uart.to_feed.Clear()
+                uart.stop_feeding()
+
+    def run(self, nanoseconds, stops):
+        for uart, stop in zip(self.uarts, stops):
+            uart.stops = 0 if stop == "-" else int(stop, 16)
+        clocks = self.uarts[0].machine.ClockSource
+        if self.armed:
+            clocks.TryRemoveClockEntry(self.deadline)
+        self.armed = nanoseconds > 0
+        if self.armed:
+            entry = ClockEntry(nanoseconds // NANOSECONDS, TimeInterval.TicksPerSecond, self.deadline,
+                               self.uarts[0].machine, "virtual-target-deadline", workMode=WorkMode.OneShot)
+            clocks.AddClockEntry(entry)
+        if self.emulation.IsStarted:
+            raise Exception("something else has started the emulation; with `clock: virtual` "
+                            "leave `start` out of scripts and commands")
+        self.stopping = False
+        self.answered.Reset()
+        self.has_started.Reset()
+        # It sleeps for 100 ms when it is done.
+        starter = Thread(ThreadStart(self.emulation.StartAll))
+        starter.IsBackground = True
+        starter.Start()
+        self.has_started.WaitOne()
+
+    def stop(self):
+        System.Threading.Monitor.Enter(self.lock)
+        try:
+            if self.stopping and not self.asking:
+                return
+            self.stopping = True
+            asking = self.asking
+        finally:
+            System.Threading.Monitor.Exit(self.lock)
+        if asking:
+            self.answered.Set()
+        else:
+            self.emulation.PauseAll()
+
+
+stepping = None
+
+
+def mc_stepping_open(directory, period):
+    global stepping
+    stepping = Stepping(directory, int(period))
+
+
+def mc_stepping_attach(path):
+    machine = monitor.Machine
+    uart = machine[path]
+    stepping.uarts.append(Uart(stepping, machine, uart, len(stepping.uarts)))

@@ -1,0 +1,396 @@
+//! A clock that stands still except while somebody waits for it.
+//!
+//! Those who wait say until when, and which bytes of the guest's may be what they wait
+//! for. Whoever drives the guest lets it run as long as they all agree, and asks them
+//! at each such byte, while the guest stands at it. Knows nothing of what drives the
+//! guest or of what the bytes mean.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::deadline::HOST_CAP;
+
+/// How long somebody who has been woken may take to look while another one has
+/// looked: a future that is held but not polled must not keep the others waiting.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// A set of byte values.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    pub(crate) const NONE: Self = Self([0; 4]);
+    pub(crate) const ALL: Self = Self([u64::MAX; 4]);
+
+    pub(crate) fn of(bytes: impl IntoIterator<Item = u8>) -> Self {
+        bytes.into_iter().fold(Self::NONE, |mut set, byte| {
+            set.0[usize::from(byte / 64)] |= 1 << (byte % 64);
+            set
+        })
+    }
+
+    pub(crate) fn union(self, other: Self) -> Self {
+        let mut set = self;
+        for (word, more) in set.0.iter_mut().zip(other.0) {
+            *word |= more;
+        }
+        set
+    }
+
+    fn covers(self, other: Self) -> bool {
+        self.union(other) == self
+    }
+
+    /// As a number of 256 bits, in hexadecimal digits.
+    pub(crate) fn to_hex(self) -> String {
+        let [a, b, c, d] = self.0;
+        format!("{d:016x}{c:016x}{b:016x}{a:016x}")
+    }
+}
+
+/// What somebody waits for, beside the time: these bytes, on this UART.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Wants {
+    pub(crate) uart: usize,
+    pub(crate) bytes: ByteSet,
+}
+
+/// What the guest may run to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// No further than this, from now on.
+    pub(crate) at_most: Option<Duration>,
+    /// The bytes to ask at, of each UART.
+    pub(crate) stops: Vec<ByteSet>,
+}
+
+impl std::fmt::Debug for ByteSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
+/// See the module. Those who wait call [`poll`](Self::poll) and [`leave`](Self::leave);
+/// the rest is for whoever drives the guest.
+pub(crate) struct VirtualClock {
+    patience: Duration,
+    state: Mutex<State>,
+    /// Something has changed for the driver.
+    changed: Notify,
+    /// The guest has come to stand.
+    stood: Notify,
+}
+
+struct State {
+    life: Life,
+    /// The guest's time since the target was made, while it was on.
+    now: Duration,
+    /// When the present emulator was started.
+    since: Duration,
+    waiters: Vec<Waiter>,
+    /// The bytes to ask at whoever waits, of each UART.
+    always: Vec<ByteSet>,
+    /// Under way, up to then.
+    running: Option<(Option<Duration>, Vec<ByteSet>)>,
+    /// How many want the guest to stand still.
+    holds: usize,
+    /// Somebody who waited has left since the guest was asked about last.
+    left: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// There is nothing to wait for.
+    Off,
+    /// It is being set up.
+    Preparing,
+    On,
+}
+
+struct Waiter {
+    id: u64,
+    until: Option<Duration>,
+    wants: Wants,
+    waker: Waker,
+    /// It has looked since the guest stood or was asked about, and wants more.
+    looked: bool,
+    /// It was not there when it was asked.
+    absent: bool,
+}
+
+impl VirtualClock {
+    /// The clock of a board with that many UARTs, which is off. Nobody waits on the
+    /// host for longer than `patience` without the guest getting on.
+    pub(crate) fn new(uarts: usize, patience: Duration) -> Self {
+        Self {
+            patience,
+            state: Mutex::new(State {
+                life: Life::Off,
+                now: Duration::ZERO,
+                since: Duration::ZERO,
+                waiters: Vec::new(),
+                always: vec![ByteSet::NONE; uarts],
+                running: None,
+                holds: 0,
+                left: false,
+            }),
+            changed: Notify::new(),
+            stood: Notify::new(),
+        }
+    }
+
+    /// How long what has this time limit may take on the host.
+    pub(crate) fn watchdog(&self, timeout: Duration) -> Duration {
+        timeout
+            .saturating_mul(HOST_CAP)
+            .saturating_add(self.patience)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The guest's time since the target was made, while it was on.
+    pub(crate) fn now(&self) -> Duration {
+        self.state().now
+    }
+
+    /// The time that an emulator which was started last calls `elapsed`.
+    pub(crate) fn since_made(&self, elapsed: Duration) -> Duration {
+        self.state().since + elapsed
+    }
+
+    /// Has the guest stop at these bytes, too, whoever waits.
+    pub(crate) fn always(&self, wants: Wants) {
+        let always = &mut self.state().always[wants.uart];
+        *always = always.union(wants.bytes);
+    }
+
+    /// Ready when it is `until`, or there is no guest; lets the guest run otherwise.
+    pub(crate) fn poll(
+        &self,
+        id: u64,
+        until: Option<Duration>,
+        wants: Wants,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let mut state = self.state();
+        if state.life == Life::Off || until.is_some_and(|until| until <= state.now) {
+            state.waiters.retain(|waiter| waiter.id != id);
+            return Poll::Ready(());
+        }
+        match state.waiters.iter_mut().find(|waiter| waiter.id == id) {
+            Some(waiter) => {
+                waiter.waker.clone_from(cx.waker());
+                waiter.looked = true;
+                waiter.absent = false;
+            }
+            None => state.waiters.push(Waiter {
+                id,
+                until,
+                wants,
+                waker: cx.waker().clone(),
+                looked: true,
+                absent: false,
+            }),
+        }
+        drop(state);
+        self.changed.notify_one();
+        Poll::Pending
+    }
+
+    /// That one does not wait any more.
+    pub(crate) fn leave(&self, id: u64) {
+        let mut state = self.state();
+        let waited = state.waiters.len();
+        state.waiters.retain(|waiter| waiter.id != id);
+        if state.waiters.len() < waited {
+            state.left = true;
+            drop(state);
+            self.changed.notify_one();
+        }
+    }
+
+    /// An emulator is set up, whose time begins now.
+    pub(crate) fn prepare(&self) {
+        let mut state = self.state();
+        state.life = Life::Preparing;
+        state.since = state.now;
+        state.running = None;
+    }
+
+    /// The guest may run.
+    pub(crate) fn begin(&self) {
+        self.state().life = Life::On;
+        self.changed.notify_one();
+    }
+
+    /// There is no guest that could run; nobody waits for it any longer.
+    pub(crate) fn end(&self) {
+        let mut state = self.state();
+        state.life = Life::Off;
+        state.running = None;
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
+        self.stood.notify_waiters();
+        self.changed.notify_one();
+        waiters.into_iter().for_each(|waiter| waiter.waker.wake());
+    }
+
+    /// Waits until the guest has to run.
+    pub(crate) async fn wanted(&self) -> Run {
+        loop {
+            self.settled().await;
+            if let Some(run) = self.state().run() {
+                return run;
+            }
+            self.changed.notified().await;
+        }
+    }
+
+    /// The guest has come to this time of the present emulator.
+    pub(crate) fn reached(&self, elapsed: Duration) -> Duration {
+        let mut state = self.state();
+        let now = state.since + elapsed;
+        state.now = state.now.max(now);
+        now
+    }
+
+    /// The guest stands at a byte that somebody may wait for: they are to look at it.
+    pub(crate) fn ask(&self) {
+        let mut state = self.state();
+        let wakers = state.wake();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether the guest may go on, once all have looked.
+    pub(crate) async fn may_go_on(&self) -> bool {
+        self.settled().await;
+        self.state().may_go_on()
+    }
+
+    /// Waits until the guest, which runs, has to stand still.
+    pub(crate) async fn interrupted(&self) {
+        while self.state().may_go_on() {
+            self.changed.notified().await;
+        }
+    }
+
+    /// The guest stands still.
+    pub(crate) fn stands(&self) {
+        let mut state = self.state();
+        state.running = None;
+        let wakers = state.wake();
+        drop(state);
+        self.stood.notify_waiters();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Has the guest stand still until the hold is dropped.
+    pub(crate) async fn hold(self: &Arc<Self>) -> Hold {
+        self.state().holds += 1;
+        let hold = Hold(Arc::clone(self));
+        self.changed.notify_one();
+        loop {
+            let stood = self.stood.notified();
+            if self.state().running.is_none() {
+                return hold;
+            }
+            stood.await;
+        }
+    }
+
+    /// Waits until all have looked, or somebody wants the guest to stand still.
+    async fn settled(&self) {
+        loop {
+            let changed = self.changed.notified();
+            let (all, any) = {
+                let state = self.state();
+                let waiters = || state.waiters.iter().filter(|waiter| !waiter.absent);
+                let all = waiters().all(|waiter| waiter.looked);
+                let any = waiters().any(|waiter| waiter.looked);
+                (all || state.holds > 0 || state.life != Life::On, any)
+            };
+            if all {
+                return;
+            }
+            if !any {
+                changed.await;
+            } else if tokio::time::timeout(GRACE, changed).await.is_err() {
+                let mut state = self.state();
+                let waiters = state.waiters.iter_mut();
+                waiters.for_each(|waiter| waiter.absent |= !waiter.looked);
+            }
+        }
+    }
+}
+
+impl State {
+    /// Those for whom the guest runs.
+    fn present(&self) -> impl Iterator<Item = &Waiter> {
+        self.waiters.iter().filter(|waiter| waiter.looked)
+    }
+
+    /// Begins a run, if there is anybody for whom the guest is to run.
+    fn run(&mut self) -> Option<Run> {
+        if self.life != Life::On || self.holds > 0 || self.present().next().is_none() {
+            return None;
+        }
+        let mut stops = self.always.clone();
+        for Waiter { wants, .. } in self.present() {
+            stops[wants.uart] = stops[wants.uart].union(wants.bytes);
+        }
+        let until = self.present().filter_map(|waiter| waiter.until).min();
+        self.left = false;
+        self.running = Some((until, stops.clone()));
+        Some(Run {
+            at_most: until.map(|until| until - self.now),
+            stops,
+        })
+    }
+
+    /// Whether the run that is under way is right for all who wait.
+    fn may_go_on(&self) -> bool {
+        let Some((until, stops)) = &self.running else {
+            return false;
+        };
+        let is_covered = |waiter: &Waiter| {
+            let in_time = match (waiter.until, until) {
+                (Some(wanted), Some(until)) => wanted >= *until,
+                (Some(_), None) => false,
+                (None, _) => true,
+            };
+            in_time && stops[waiter.wants.uart].covers(waiter.wants.bytes)
+        };
+        self.life == Life::On
+            && self.holds == 0
+            && !self.left
+            && self.present().next().is_some()
+            && self.present().all(is_covered)
+    }
+
+    /// All who wait, who have to look again.
+    fn wake(&mut self) -> Vec<Waker> {
+        let waiters = self.waiters.iter_mut();
+        waiters
+            .map(|waiter| {
+                waiter.looked = false;
+                waiter.waker.clone()
+            })
+            .collect()
+    }
+}
+
+/// Has the guest stand still as long as it is there.
+pub(crate) struct Hold(Arc<VirtualClock>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.state().holds -= 1;
+        self.0.changed.notify_one();
+    }
+}
