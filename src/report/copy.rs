@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// From here on a file is set aside and a new one begun.
 const LARGE: u64 = 8 << 20;
@@ -20,8 +20,8 @@ pub(crate) trait Console: Send + Sync {
     /// Some of what has arrived from `from` on, which is before the end.
     fn bytes(&self, from: u64) -> Result<Vec<u8>, Lost>;
 
-    /// When the byte at `offset` arrived.
-    fn arrived(&self, offset: u64) -> Instant;
+    /// When the byte at `offset` arrived: since `began`, or in the board's own clock.
+    fn arrived(&self, offset: u64, began: Instant) -> Duration;
 }
 
 /// Output that is no longer there.
@@ -89,10 +89,7 @@ impl Copy {
         let mut offset = self.copied;
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             if !self.in_line {
-                let time = self
-                    .console
-                    .arrived(offset)
-                    .saturating_duration_since(began);
+                let time = self.console.arrived(offset, began);
                 text.extend(format!("{:11.6} ", time.as_secs_f64()).as_bytes());
             }
             text.extend(line.iter().filter(|byte| **byte != b'\r'));
@@ -147,7 +144,6 @@ impl<'a> Growing<'a> {
 mod tests {
     use super::*;
     use std::sync::Mutex;
-    use std::time::Duration;
 
     struct Said {
         bytes: Mutex<Vec<u8>>,
@@ -178,8 +174,8 @@ mod tests {
             Ok(bytes[from..to].to_vec())
         }
 
-        fn arrived(&self, offset: u64) -> Instant {
-            self.began + Duration::from_millis(offset)
+        fn arrived(&self, offset: u64, began: Instant) -> Duration {
+            (self.began + Duration::from_millis(offset)).saturating_duration_since(began)
         }
     }
 

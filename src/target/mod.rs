@@ -312,6 +312,30 @@ impl VirtualTarget {
         })
     }
 
+    /// Lets the board run for `duration`, whatever it says: in a
+    /// [virtual clock](crate::config::ClockKind::Virtual) for exactly that long, and as fast
+    /// as the host can; in real time at least until the guest has had that much.
+    ///
+    /// What it says meanwhile can be looked for afterwards: the cursors stay where they are.
+    ///
+    /// # Errors
+    /// [`ExpectError::Ended`](crate::uart::ExpectError::Ended) if the board goes off or halts meanwhile,
+    /// [`ExpectError::Forbidden`](crate::uart::ExpectError::Forbidden).
+    ///
+    /// ```no_run
+    /// # use virtual_target::secs;
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let board = virtual_target::VirtualTarget::from_yaml("board.yaml").boot().wait()?;
+    /// board.uart().send_line("watchdog start 60").wait()?;
+    /// board.run_for(secs(59)).wait()?;
+    /// board.uart().expect_line("watchdog expired").within(secs(2)).wait()?;
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn run_for(&self, duration: Duration) -> Operation<()> {
+        self.uart().run_for(duration, Location::caller())
+    }
+
     /// Whether the board is on and its emulator runs, or its serial port is there.
     pub fn is_on(&self) -> Operation<bool> {
         self.operation(|shared, _| async move { Ok(shared.board.lock().await.is_on()) })

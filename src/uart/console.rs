@@ -1,6 +1,6 @@
 //! The transcript as the report sees it: bytes to copy, and when they arrived.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::transcript::{Transcript, Unavailable};
 use crate::report::{Console, Lost};
@@ -18,7 +18,7 @@ impl Console for Transcript {
         Ok(chunk.bytes[(from - chunk.start) as usize..].to_vec())
     }
 
-    fn arrived(&self, offset: u64) -> Instant {
-        self.began() + self.time(offset)
+    fn arrived(&self, offset: u64, began: Instant) -> Duration {
+        self.time_since(offset, began)
     }
 }

@@ -16,7 +16,7 @@ use super::lock;
 use super::matched::Match;
 use super::operations::{
     Echo, Expect, ExpectAll, ExpectAny, ExpectLine, ExpectNone, ExpectSilence, Output, ReadExact,
-    ReadLine, ReadSome, occurs,
+    ReadLine, ReadSome, RunFor, occurs,
 };
 use super::pattern::{IntoPattern, Pattern, PatternError};
 use super::port::Shared;
@@ -321,6 +321,13 @@ impl Uart {
     #[track_caller]
     pub fn expect_none(&self, pattern: impl IntoPattern, duration: Duration) -> Operation<()> {
         self.wait_at_most(duration, ExpectNone::new(pattern, duration))
+    }
+
+    /// Lets `duration` pass in the target's clock; the cursor stays. Called at `at`.
+    pub(crate) fn run_for(&self, duration: Duration, at: Caller) -> Operation<()> {
+        let search = Ok(RunFor(duration));
+        let wait = Wait::new(&self.shared, &self.local, duration, search);
+        self.recorded_at(at, wait, Wait::describe)
     }
 
     /// Waits for the next line and returns it without its end-of-line.

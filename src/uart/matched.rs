@@ -169,8 +169,8 @@ impl Match {
         self.range.clone()
     }
 
-    /// When the last byte of the match arrived, in host time since the UART was
-    /// opened, to the millisecond.
+    /// When the last byte of the match arrived, to the millisecond: in host time since the
+    /// UART was opened, or in the time of a [virtual clock](crate::config::ClockKind::Virtual).
     pub fn time(&self) -> Duration {
         self.transcript.time(self.range.end.saturating_sub(1))
     }

@@ -87,7 +87,8 @@ impl Shared {
         ending: Option<Ending>,
         limits: Limits,
     ) -> Self {
-        let transcript = Transcript::new(settings.strip_ansi, limits, ending);
+        let transcript = Transcript::new(settings.strip_ansi, limits, ending)
+            .in_own_clock(settings.virtual_clock.is_some());
         if let Some(report) = &settings.report {
             transcript.tell(report.changed());
         }

@@ -16,7 +16,8 @@ use super::transcript::{Transcript, Unavailable};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TranscriptLine {
-    /// When it was complete, in the host's time since the target was made.
+    /// When it was complete, since the target was made: in the host's time, or in that of
+    /// a [virtual clock](crate::config::ClockKind::Virtual).
     pub at: Duration,
     /// Which UART it came from, as in messages: `node-a.console (sysbus.usart2)`.
     pub uart: String,
@@ -57,7 +58,7 @@ fn of(
         view: View::Text,
     };
     let line = |bytes: &[u8], end: u64| TranscriptLine {
-        at: (transcript.began() + transcript.time(end)).saturating_duration_since(began),
+        at: transcript.time_since(end, began),
         uart: uart.to_owned(),
         text: String::from_utf8_lossy(bytes).into_owned(),
     };

@@ -120,6 +120,8 @@ pub(super) struct Transcript {
     limits: Limits,
     strip: bool,
     began: Instant,
+    /// Times are those of the board's own clock.
+    own_clock: bool,
 }
 
 /// What only the appending side needs; locked before `state`.
@@ -187,7 +189,13 @@ impl Transcript {
             limits,
             strip,
             began: Instant::now(),
+            own_clock: false,
         }
+    }
+
+    /// Its times are to be those of the board's own clock.
+    pub(super) fn in_own_clock(self, own_clock: bool) -> Self {
+        Self { own_clock, ..self }
     }
 
     /// Tells `follower` of every change from now on.
@@ -410,6 +418,15 @@ impl Transcript {
         Position {
             segment: state.segments.len() - 1,
             offset: state.segments.last().map_or(0, |last| last.start),
+        }
+    }
+
+    /// When the byte at `offset` arrived: since `began`, or in the board's own clock.
+    pub(super) fn time_since(&self, offset: u64, began: Instant) -> Duration {
+        let time = self.time(offset);
+        match self.own_clock {
+            true => time,
+            false => (self.began + time).saturating_duration_since(began),
         }
     }
 

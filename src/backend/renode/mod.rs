@@ -678,6 +678,9 @@ impl Backend for Renode {
             };
             let answer = session.run("doing a monitor command", &command).await;
             self.select_anyway(session, MAIN).await?; // it may have selected another one
+            if let Some(stepping) = session.stepping() {
+                stepping.look().await; // it may have let the board run
+            }
             let answer = answer?;
             let complaints = answer.warnings.iter().map(String::as_str);
             let said: Vec<&str> = [answer.text.trim()].into_iter().chain(complaints).collect();

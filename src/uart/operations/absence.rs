@@ -1,4 +1,4 @@
-//! What must not come: `expect_none`, `expect_silence`.
+//! What must not come: `expect_none`, `expect_silence`; and time that passes, whatever comes: `run_for`.
 
 use std::time::Duration;
 
@@ -88,5 +88,30 @@ impl Search for ExpectSilence {
 
     fn describe(&self) -> String {
         format!("expect_silence({:?})", self.0)
+    }
+}
+
+/// `run_for`
+pub(in crate::uart) struct RunFor(pub(in crate::uart) Duration);
+
+impl Search for RunFor {
+    type Output = ();
+
+    fn restart(&mut self, _at: u64) {}
+
+    fn stops(&self) -> ByteSet {
+        ByteSet::NONE
+    }
+
+    fn feed(&mut self, _piece: Piece<'_>, _uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
+        Ok(None)
+    }
+
+    fn timed_out(&mut self) -> Option<()> {
+        Some(())
+    }
+
+    fn describe(&self) -> String {
+        format!("run_for({:?})", self.0)
     }
 }

@@ -7,7 +7,7 @@ mod expect;
 mod line;
 mod set;
 
-pub(super) use absence::{ExpectNone, ExpectSilence};
+pub(super) use absence::{ExpectNone, ExpectSilence, RunFor};
 pub(super) use answer::{Echo, Output, occurs};
 pub(super) use bytes::{ReadExact, ReadSome};
 pub(super) use expect::{Expect, ExpectAll, ExpectAny};

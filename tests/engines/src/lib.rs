@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use virtual_target::config::{BackendKind, Control, TargetConfig};
+use virtual_target::config::{BackendKind, ClockKind, Control, TargetConfig};
 use virtual_target::uart::Uart;
 use virtual_target::{Result, TargetBuilder, VirtualTarget, secs};
 
@@ -49,11 +49,15 @@ pub fn bare_on(engine: BackendKind) -> TargetBuilder {
     };
     let mut config = TargetConfig::from_file(&description).expect("a good description");
     config.control = control();
+    if engine == BackendKind::Renode {
+        config.clock = CLOCK.get();
+    }
     VirtualTarget::from_config(config).backend(engine)
 }
 
 thread_local! {
     static CONTROL: Cell<Control> = const { Cell::new(Control::Console) };
+    static CLOCK: Cell<ClockKind> = const { Cell::new(ClockKind::Realtime) };
 }
 
 /// The way to Renode's monitor for the boards that this thread makes.
@@ -67,6 +71,28 @@ pub fn over_telnet<T>(test: impl FnOnce() -> T) -> T {
     let outcome = test();
     CONTROL.set(Control::Console);
     outcome
+}
+
+/// Has the boards that `test` makes in this thread run in virtual time.
+pub fn in_virtual_time<T>(test: impl FnOnce() -> T) -> T {
+    CLOCK.set(ClockKind::Virtual);
+    let outcome = test();
+    CLOCK.set(ClockKind::Realtime);
+    outcome
+}
+
+/// Existing tests of this file once more, in virtual time; as [`tests_over_telnet!`].
+#[macro_export]
+macro_rules! tests_in_virtual_time {
+    ($($name:ident $(:: $renode:ident)?),+ $(,)?) => {
+        mod in_virtual_time {$(
+            #[test]
+            #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
+            fn $name() -> virtual_target::Result<()> {
+                engine_tests::in_virtual_time(super::$name $(:: $renode)?)
+            }
+        )+}
+    };
 }
 
 /// Existing tests of this file once more, over TCP: `name` or, of one on each engine,

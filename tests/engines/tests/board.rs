@@ -1,6 +1,8 @@
 //! A board's life on each engine: boot, talk, flash, reset, power.
 
-use engine_tests::{bare_on, on_each_board, sample, shell_on, tests_over_telnet};
+use engine_tests::{
+    bare_on, on_each_board, sample, shell_on, tests_in_virtual_time, tests_over_telnet,
+};
 use virtual_target::uart::Uart;
 use virtual_target::{Error, PowerError, Result, secs};
 
@@ -181,4 +183,19 @@ tests_over_telnet! {
     power_cycles_keep_the_handle::renode,
     power_off_during_a_wait_is_its_error::renode,
     many_firmware_formats::renode,
+}
+
+tests_in_virtual_time! {
+    greets_and_answers::renode,
+    the_guest_may_reset_itself::renode,
+    reset_starts_the_firmware_anew::renode,
+    flash_before_power_on_is_kept_for_it::renode,
+    flash_while_running_reloads::renode,
+    power_cycles_keep_the_handle::renode,
+    a_match_never_spans_a_power_cycle::renode,
+    power_off_during_a_wait_is_its_error::renode,
+    without_firmware_the_board_stands_still::renode,
+    many_firmware_formats::renode,
+    a_fault_is_seen_on_the_uart::renode,
+    run_does_not_send_before_the_first_prompt::renode,
 }

@@ -3,7 +3,7 @@
 
 use std::thread::sleep;
 
-use engine_tests::{on_each_engine, shell_on};
+use engine_tests::{on_each_engine, shell_on, tests_in_virtual_time};
 use virtual_target::config::BackendKind;
 use virtual_target::{Result, millis, secs};
 
@@ -81,3 +81,5 @@ on_each_engine! {
         flood(engine, many(engine), Reading::Late)
     }
 }
+
+tests_in_virtual_time! { read_quickly::renode, read_slowly::renode }

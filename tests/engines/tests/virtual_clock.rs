@@ -1,26 +1,43 @@
 //! The virtual clock: the board stands still except while a test waits, and stops at the
 //! very byte or moment.
 
+#![cfg_attr(not(renode), allow(unused, reason = "all tests are ignored"))]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use engine_tests::leftovers::emulators;
 use engine_tests::{on_renode, root, sample};
-use virtual_target::config::{BackendKind, ClockKind, TargetConfig};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use virtual_target::config::{BackendKind, Control, TargetConfig};
+use virtual_target::uart::Uart;
 use virtual_target::{Result, TargetBuilder, VirtualTarget, millis, secs};
 
-fn config() -> TargetConfig {
-    let mut config = TargetConfig::from_file(root().join("fixtures/stm32f4.yaml")).unwrap();
-    config.clock = ClockKind::Virtual;
-    config
+const SHELL: &str = "platform: platforms/boards/stm32f4_discovery-kit.repl\n\
+                     uart: sysbus.usart2\nclock: virtual\nmachine_name: stm32f4\n";
+
+/// What the shell says when it is reset.
+const GREETING: &str = "Hello from shell on stm32f4\r\n> ";
+
+/// How long a line of 115200 baud needs for a byte.
+const BYTE: Duration = Duration::from_nanos(86_806);
+
+fn target(more: &str) -> Result<TargetBuilder> {
+    let config = TargetConfig::from_yaml_str(&format!("{SHELL}{more}"), root())?;
+    Ok(VirtualTarget::from_config(config).backend(BackendKind::Renode))
 }
 
-fn target(config: TargetConfig) -> TargetBuilder {
-    VirtualTarget::from_config(config)
-        .backend(BackendKind::Renode)
-        .firmware(sample("shell.elf"))
+fn shell() -> Result<VirtualTarget> {
+    target("")?.firmware(sample("shell.elf")).boot().wait()
 }
 
-fn shell() -> TargetBuilder {
-    target(config())
+/// The shell, with its prompt seen.
+fn ready() -> Result<VirtualTarget> {
+    let board = shell()?;
+    board.uart().expect("> ").wait()?;
+    Ok(board)
 }
 
 /// What the board's clock shows.
@@ -28,24 +45,121 @@ fn now(board: &VirtualTarget) -> Result<Duration> {
     Ok(board.metrics().wait()?.virtual_time)
 }
 
+/// What `wait` lets the board say, reset before it: exactly up to where it stops.
+fn said_during(board: &VirtualTarget, wait: impl FnOnce(&Uart) -> Result<()>) -> Result<String> {
+    board.reset().wait()?;
+    let before = board.uart().transcript()?.len();
+    wait(board.uart())?;
+    thread::sleep(millis(5)); // a board that ran on would say more
+    let said = board.uart().transcript()?.split_off(before);
+    Ok(String::from_utf8(said).unwrap())
+}
+
+fn signal(signal: Signal) {
+    for pid in emulators() {
+        // Of those in a group only the leader has its number.
+        let _ = killpg(Pid::from_raw(pid), signal);
+    }
+}
+
+/// Keeps the host busy while `test` runs.
+fn under_load<T>(test: impl FnOnce() -> T) -> T {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| while !done.load(Ordering::Relaxed) {});
+        }
+        let outcome = test();
+        done.store(true, Ordering::Relaxed);
+        outcome
+    })
+}
+
+/// All that a test could see of a board, with the times.
+fn story() -> Result<Vec<String>> {
+    let board = shell()?;
+    let uart = board.uart();
+    let mut story = Vec::new();
+    let greeting = uart.expect_line("Hello from").wait()?;
+    story.push(format!("{:?} {greeting:?}", greeting.time()));
+    uart.expect("> ").wait()?;
+    uart.send_line("sleep 1500").wait()?;
+    uart.expect_line(r"re:slept (\d+) ms").wait()?;
+    story.push(format!("{:?}", uart.run_at(&board)?));
+    uart.send_paced("ping\n", millis(7)).wait()?;
+    uart.expect(r"re:p[o]n").wait()?;
+    story.push(format!(
+        "{:?}",
+        board.metrics().wait()?.total_instructions()
+    ));
+    uart.send_line("flood 50").wait()?;
+    uart.expect_any(["nothing", "flood done"]).wait()?;
+    story.push(now(&board)?.as_nanos().to_string());
+    story.extend(board.transcript()?.iter().map(ToString::to_string));
+    Ok(story)
+}
+
+trait At {
+    fn run_at(&self, board: &VirtualTarget) -> Result<Duration>;
+}
+
+impl At for Uart {
+    /// The board's time, once it has answered.
+    fn run_at(&self, board: &VirtualTarget) -> Result<Duration> {
+        self.expect("> ").wait()?;
+        now(board)
+    }
+}
+
 on_renode! {
-    fn a_dialogue_in_virtual_time() -> Result<()> {
-        let board = shell().boot().wait()?;
+    fn nothing_runs_unless_somebody_waits() -> Result<()> {
+        let board = shell()?;
         assert_eq!(now(&board)?, Duration::ZERO, "nothing has run yet");
-        let uart = board.uart();
-        uart.expect_line("Hello from").within(secs(2)).wait()?;
-        uart.expect("> ").wait()?;
-        uart.send_line("ping").wait()?;
-        uart.expect_line("pong").wait()?;
+        assert_eq!(board.uart().transcript()?, b"");
+        board.uart().expect("> ").wait()?;
         let before = now(&board)?;
-        std::thread::sleep(millis(50));
+        board.uart().send_line("ping").wait()?;
+        thread::sleep(millis(50));
         assert_eq!(now(&board)?, before, "it stands still");
+        assert_eq!(board.uart().transcript()?, GREETING.as_bytes());
+        board.uart().expect_line("pong").wait()?;
         board.shutdown().wait()
     }
 
+    fn every_wait_ends_at_the_very_byte() -> Result<()> {
+        let board = shell()?;
+        let said = |wait: fn(&Uart) -> Result<()>| said_during(&board, wait);
+        assert_eq!(said(|uart| uart.expect("Hel").wait().map(drop))?, "Hel");
+        assert_eq!(said(|uart| uart.expect(r"re:sh[a-z]+l").wait().map(drop))?, "Hello from shel");
+        assert_eq!(said(|uart| uart.expect(r"re:\d").wait().map(drop))?, "Hello from shell on stm3");
+        let regex = regex::Regex::new("(?i)FROM ").unwrap();
+        board.reset().wait()?;
+        board.uart().expect(&regex).wait()?;
+        assert!(board.uart().transcript()?.ends_with(b"Hello from "));
+        let closure = |text: &[u8]| text.ends_with(b"o f").then_some(0..text.len());
+        assert_eq!(said_during(&board, |uart| uart.expect(closure).wait().map(drop))?, "Hello f");
+        assert_eq!(said(|uart| uart.expect_line("Hello").wait().map(drop))?, "Hello from shell on stm32f4\r");
+        assert_eq!(said(|uart| uart.read_line().wait().map(drop))?, "Hello from shell on stm32f4\r");
+        assert_eq!(said(|uart| uart.expect_bytes(b"\r\n").wait().map(drop))?, "Hello from shell on stm32f4\r\n");
+        assert_eq!(said(|uart| uart.expect_any(["on", "sh"]).wait().map(drop))?, "Hello from sh");
+        assert_eq!(said(|uart| uart.expect_all(["shell", "Hello"]).wait().map(drop))?, "Hello from shell");
+        assert_eq!(said(|uart| uart.read_exact(7).wait().map(drop))?, "Hello f");
+        assert_eq!(said(|uart| Ok(uart.expect_none("from", secs(1)).wait().map_or((), |()| panic!("none"))))?, "Hello from");
+        assert_eq!(said(|uart| Ok(uart.expect_silence(secs(1)).wait().map_or((), |()| panic!("silence"))))?, "H");
+        assert_eq!(said(|uart| uart.expect("> ").wait().map(drop))?, GREETING);
+        Ok(())
+    }
+
+    fn a_guard_stops_the_board_at_the_very_byte() -> Result<()> {
+        let board = target("forbid: ['re:sh[e]l']")?.firmware(sample("shell.elf")).boot().wait()?;
+        let error = board.uart().expect_line("never").wait().unwrap_err().to_string();
+        assert!(error.contains("the forbidden pattern \"re:sh[e]l\" appeared"), "{error}");
+        assert_eq!(board.uart().transcript()?, b"Hello from shel");
+        Ok(())
+    }
+
     fn a_time_limit_is_exact() -> Result<()> {
-        let board = shell().boot().wait()?;
-        board.uart().expect("> ").wait()?;
+        let board = ready()?;
         let before = now(&board)?;
         let since = Instant::now();
         let error = board.uart().expect("never").wait().unwrap_err().to_string();
@@ -53,8 +167,276 @@ on_renode! {
         assert_eq!(now(&board)? - before, secs(10));
         let took = since.elapsed();
         assert!(took < secs(5), "ten idle seconds took {took:?}");
-        board.uart().expect_silence(millis(1234)).wait()?;
-        assert_eq!(now(&board)? - before, millis(11_234));
+        board.uart().expect_silence(Duration::from_nanos(1_234_567_890)).wait()?;
+        assert_eq!(now(&board)? - before, Duration::from_nanos(11_234_567_890));
+        board.run_for(Duration::from_micros(3)).wait()?;
+        assert_eq!(now(&board)? - before, Duration::from_nanos(11_234_570_890));
+        // What comes at the limit's end counts; what comes behind it does not.
+        board.uart().send_line("sleep 100").wait()?;
+        assert!(board.uart().expect("slept").within(millis(99)).wait().is_err());
+        board.uart().expect("slept").within(millis(3)).wait()?;
         Ok(())
     }
+
+    fn the_same_test_sees_the_same_at_the_same_times_on_a_busy_host() -> Result<()> {
+        let first = story()?;
+        let second = under_load(story)?;
+        assert_eq!(first, second);
+        assert!(first.len() > 50, "{first:?}");
+        Ok(())
+    }
+
+    fn a_dropped_wait_leaves_the_cursor_and_stops_the_clock() -> Result<()> {
+        let board = ready()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let cut = runtime.block_on(async {
+            tokio::time::timeout(millis(30), board.uart().expect("never").within(secs(1_000_000))).await
+        });
+        assert!(cut.is_err(), "{cut:?}");
+        let stands_at = now(&board)?;
+        assert!(stands_at > Duration::ZERO);
+        thread::sleep(millis(50));
+        assert_eq!(now(&board)?, stands_at);
+        board.uart().send_line("ping").wait()?;
+        board.uart().expect_line("pong").wait()?;
+        Ok(())
+    }
+
+    fn a_wait_that_is_not_polled_does_not_hold_up_another() -> Result<()> {
+        let board = ready()?;
+        let uart = board.uart().clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut later = uart.expect_line("never").within(secs(1000));
+            assert!(futures::poll!(&mut later).is_pending());
+            board.uart().send_line("ping").await?;
+            board.uart().expect_line("pong").await?;
+            board.uart().send_line("echo never").await?;
+            later.await.map(drop)
+        })
+    }
+
+    fn several_waits_at_once_each_end_at_their_byte() -> Result<()> {
+        let board = shell()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let [mut a, mut b] = [board.uart().clone(), board.uart().clone()];
+        let (a, b) = (&mut a, &mut b);
+        let said = |uart: &Uart| uart.transcript_text();
+        runtime.block_on(async {
+            let first = async { a.expect("from").await?; said(a) };
+            let second = async { b.expect_line("Hello").await?; said(b) };
+            let (first, second) = futures::try_join!(first, second)?;
+            assert_eq!(first, "Hello from");
+            assert_eq!(second, "Hello from shell on stm32f4\r");
+            Ok(())
+        })
+    }
+
+    fn what_is_sent_arrives_at_the_pace_of_the_line() -> Result<()> {
+        let board = ready()?;
+        let before = now(&board)?;
+        board.uart().send_paced("ping\n", millis(10)).wait()?;
+        assert_eq!(now(&board)? - before, millis(50));
+        board.uart().expect_line("pong").wait()?;
+        board.uart().expect("> ").wait()?;
+        // Bulk takes its time, and loses nothing.
+        board.uart().send_line("sink 20000").wait()?;
+        board.uart().expect("sink 20000\r\n").wait()?;
+        let before = now(&board)?;
+        board.uart().send([b'x'; 20_000]).wait()?;
+        let took = now(&board)? - before;
+        assert!(took.abs_diff(BYTE * (20_000 - 256)) <= BYTE, "{took:?}");
+        let sink = board.uart().expect_line("re:sink 20000 crc32 ([0-9a-f]{8})").wait()?;
+        assert_eq!(sink.get(1).as_deref(), Some("41654703"), "the checksum of 20000 times x");
+        let took = now(&board)? - before;
+        assert!(took >= BYTE * 19_999 && took < BYTE * 20_100, "{took:?}");
+        board.uart().send_line("overruns").wait()?;
+        board.uart().expect_line("overruns 0").wait()?;
+        // It is not done within less.
+        let error = board.uart().send([b'x'; 20_000]).within(millis(100)).wait().unwrap_err().to_string();
+        assert!(error.contains("send of 20000 bytes timed out after 100ms"), "{error}");
+        Ok(())
+    }
+
+    fn a_stopped_emulator_is_waited_for_and_then_told_of() -> Result<()> {
+        let board = target("timeouts: {command: 3s}")?.firmware(sample("shell.elf")).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        signal(Signal::SIGSTOP);
+        let goes_on = thread::spawn(|| {
+            thread::sleep(secs(1));
+            signal(Signal::SIGCONT);
+        });
+        let before = Instant::now();
+        let error = board.uart().expect("never").within(millis(10)).wait().unwrap_err().to_string();
+        assert!(before.elapsed() >= millis(900), "it was not stopped");
+        assert!(error.contains("timed out after 10ms"), "{error}");
+        goes_on.join().unwrap();
+        signal(Signal::SIGSTOP);
+        let error = board.uart().expect("never").within(millis(10)).wait().unwrap_err().to_string();
+        for part in ["was ended by the host's watchdog after ", "of its 10ms of virtual time", "stopped by a signal"] {
+            assert!(error.contains(part), "no {part:?} in: {error}");
+        }
+        signal(Signal::SIGCONT);
+        board.uart().send_line("ping").wait()?;
+        board.uart().expect_line("pong").wait()?;
+        Ok(())
+    }
+
+    fn an_emulator_that_is_gone_is_told_at_once() -> Result<()> {
+        let board = ready()?;
+        let killer = thread::spawn(|| {
+            thread::sleep(millis(200));
+            signal(Signal::SIGKILL);
+        });
+        let since = Instant::now();
+        let error = board.uart().expect("never").within(secs(1_000_000)).wait().unwrap_err().to_string();
+        assert!(error.contains("was killed by SIGKILL"), "{error}");
+        assert!(since.elapsed() < secs(30));
+        killer.join().unwrap();
+        board.power_on().wait()?;
+        assert_eq!(now(&board)?, Duration::ZERO, "its time begins anew");
+        board.uart().expect("> ").wait().map(drop)
+    }
+
+    fn a_processor_that_halts_is_told_at_once_and_one_that_locks_up_by_the_watchdog() -> Result<()> {
+        // Its stack pointer, its start, `ldr r0, [pc]; bx r0`, and where to: nowhere.
+        let nowhere = vec![0x2000_1000u32, 0x0800_0009, 0x4700_4800, 0xf000_0001];
+        let (reset, handler) = (0x0800_001d, 0x0800_001f);
+        // The vectors, then `udf #0` and, as the handler, `udf #1`.
+        let locked_up = vec![0x2000_1000u32, reset, handler, handler, handler, handler, handler, 0xde01_de00];
+        let directory = tempfile::tempdir().unwrap();
+        for (image, expected) in [
+            (nowhere, "has halted: cpu: CPU abort [PC=0xF0000000]: "),
+            (locked_up, "or its guest keeps it so busy that its time hardly passes"),
+        ] {
+            let file = directory.path().join("image.bin");
+            let image: Vec<u8> = image.into_iter().flat_map(u32::to_le_bytes).collect();
+            std::fs::write(&file, image).unwrap();
+            let board = target("load_address: 0x08000000\ntimeouts: {command: 2s}\n")?;
+            let board = board.firmware(&file).boot().wait()?;
+            let error = board.uart().expect("never").within(millis(50)).wait().unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+            // Other firmware runs.
+            board.power_cycle().wait()?;
+            board.power_off().wait()?;
+        }
+        Ok(())
+    }
+
+    fn several_uarts_and_scripts_and_telnet() -> Result<()> {
+        let config = TargetConfig::from_yaml_str(
+            "platform: platforms/boards/stm32f4_discovery-kit.repl\n\
+             uarts: {console: sysbus.usart2, link: sysbus.usart3}\nclock: virtual\ncontrol: telnet\n\
+             firmware: firmware-samples/prebuilt/stm32f4/bridge.elf\n",
+            root(),
+        )?;
+        assert_eq!(config.control, Control::Telnet { port: None });
+        let board = VirtualTarget::from_config(config).backend(BackendKind::Renode).boot().wait()?;
+        let (console, link) = (board.uart(), board.uart_named("link")?);
+        console.expect_line("Hello from bridge").wait()?;
+        console.send("to the link").wait()?;
+        assert_eq!(link.read_exact(11).wait()?, b"to the link");
+        link.send("and back").wait()?;
+        console.expect("back").wait()?;
+        let directory = tempfile::tempdir().unwrap();
+        let script = directory.path().join("board.resc");
+        std::fs::write(&script, "mach create\nmachine LoadPlatformDescription @platforms/boards/stm32f4_discovery-kit.repl\n").unwrap();
+        let config = TargetConfig::from_yaml_str(
+            &format!("script: {script:?}\nuart: sysbus.usart2\nclock: virtual\n"),
+            root(),
+        )?;
+        let board = VirtualTarget::from_config(config).backend(BackendKind::Renode);
+        let board = board.firmware(sample("shell.elf")).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        Ok(())
+    }
+
+    fn several_machines_share_one_clock() -> Result<()> {
+        let story = || -> Result<Vec<String>> {
+            let node = |name: &str| format!(
+                "\x20 {name}:\n\x20   platform: platforms/boards/stm32f4_discovery-kit.repl\n\
+                 \x20   uart: sysbus.usart2\n\x20   firmware: firmware-samples/prebuilt/stm32f4/bridge.elf\n"
+            );
+            let text = format!(
+                "clock: virtual\nmachines:\n{}{}uart_hubs: {{line: [a.sysbus.usart3, b.sysbus.usart3]}}\n",
+                node("a"), node("b"),
+            );
+            let config = TargetConfig::from_yaml_str(&text, root())?;
+            let board = VirtualTarget::from_config(config).boot().wait()?;
+            let (a, b) = (board.machine("a")?.uart(), board.machine("b")?.uart());
+            a.expect_line("Hello").wait()?;
+            b.expect_line("Hello").wait()?;
+            for (from, to) in [(a, b), (b, a), (a, b)] {
+                from.send("a word or two\n").wait()?;
+                to.expect_line("two").wait()?;
+            }
+            let before = now(&board)?;
+            board.run_for(secs(1)).wait()?;
+            let passed = now(&board)? - before;
+            assert!(passed.abs_diff(secs(1)) <= millis(1), "{passed:?}");
+            board.machine("b")?.reset().wait()?;
+            b.expect_line("Hello").wait()?;
+            Ok(board.transcript()?.iter().map(ToString::to_string).collect())
+        };
+        assert_eq!(story()?, under_load(story)?);
+        Ok(())
+    }
+
+    fn the_users_own_commands_may_let_it_run() -> Result<()> {
+        let board = target("allow_raw_monitor: true")?.firmware(sample("shell.elf")).boot().wait()?;
+        board.monitor("emulation RunFor \"0.5\"").wait()?;
+        assert_eq!(now(&board)?, millis(500));
+        assert_eq!(board.uart().expect("> ").wait()?.range().end, GREETING.len() as u64);
+        board.uart().expect_silence(secs(1)).wait()?;
+        assert_eq!(now(&board)?, millis(1500));
+        board.monitor("start").wait()?;
+        let error = board.uart().expect("never").wait().unwrap_err().to_string();
+        assert!(error.contains("something else has started the emulation"), "{error}");
+        Ok(())
+    }
+}
+
+#[test]
+fn another_engine_refuses_it_before_anything_starts() {
+    let refused = |yaml: &str, backend: BackendKind| {
+        let config = TargetConfig::from_yaml_str(yaml, root());
+        let built = config.map_err(Into::into).and_then(|config| {
+            let target = VirtualTarget::from_config(config).backend(backend);
+            target.firmware(sample("shell.elf")).build()
+        });
+        built.unwrap_err().to_string()
+    };
+    let why = "clock: only Renode has a virtual clock, and the target is to run on another engine: \
+               install Renode and use `backend: renode`, or write `clock: realtime`";
+    let yaml = format!("{SHELL}qemu: {{machine: netduinoplus2}}\nserial: {{port: /dev/null}}\n");
+    if cfg!(qemu) {
+        assert_eq!(
+            refused(&yaml, BackendKind::Qemu),
+            format!("<yaml>:3:1: {why}")
+        );
+    }
+    assert_eq!(
+        refused(&yaml, BackendKind::Serial),
+        format!("<yaml>:3:1: {why}")
+    );
+    let yaml = "backend: qemu\nqemu: {machine: netduinoplus2}\nclock: virtual\n";
+    assert_eq!(
+        refused(yaml, BackendKind::Qemu),
+        format!("<yaml>:3:1: {why}")
+    );
+    assert_eq!(
+        refused(
+            &format!("{SHELL}uart_transport: socket\n"),
+            BackendKind::Renode
+        ),
+        "<yaml>:5:1: uart_transport: with `clock: virtual` the UARTs are connected without \
+         pseudo-terminals or sockets: remove it"
+    );
+    assert_eq!(
+        refused(
+            "platform: platforms/x.repl\nuart: sysbus.u\nclock: fast\n",
+            BackendKind::Renode
+        ),
+        "<yaml>:3:1: clock: unknown value \"fast\" (known: realtime, virtual)"
+    );
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use engine_tests::{alone_on_each_engine, shell_on};
+use engine_tests::{alone_on_each_engine, shell_on, tests_in_virtual_time};
 use virtual_target::config::BackendKind;
 use virtual_target::{Result, VirtualTarget, millis, secs};
 
@@ -150,4 +150,16 @@ alone_on_each_engine! {
         }
         Ok(())
     }
+}
+
+tests_in_virtual_time! {
+    plain::renode,
+    tokio_current_thread::renode,
+    tokio_multi_thread::renode,
+    futures_block_on::renode,
+    wait_inside_tokio_current_thread::renode,
+    a_dropped_send_is_all_or_nothing::renode,
+    a_dropped_boot_ends_the_emulator::renode,
+    a_dropped_power_on_leaves_the_board_off_and_says_so::renode,
+    output_is_complete_before_anybody_reads::renode,
 }

@@ -43,6 +43,8 @@ enum Message {
     Clear,
     /// To be done when the guest stands still and all that it said is there.
     Then(Box<dyn FnOnce() + Send>),
+    /// Something else may have let the guest run: what it has said is to be read.
+    Look(oneshot::Sender<()>),
     /// Renode is gone: what it has reported is to be read.
     Gone(oneshot::Sender<()>),
 }
@@ -113,6 +115,14 @@ impl Sender {
         self.tell(Message::Then(Box::new(act)));
     }
 
+    /// Returns when all has been read that has been said so far; the guest stands still.
+    pub(super) async fn look(&self) {
+        let (read, done) = oneshot::channel();
+        self.tell(Message::Look(read));
+        // A driver that has gone has read all.
+        let _ = done.await;
+    }
+
     /// Returns when all has been read that a Renode which is gone has reported.
     pub(super) async fn gone(&self) {
         let (read, done) = oneshot::channel();
@@ -178,10 +188,7 @@ impl Driver {
                 }
                 report = self.reports.next() => {
                     // The user's own commands may have let it run.
-                    if let Report::Still(time) = self.take(report?)? {
-                        self.clock.reached(time);
-                        self.clock.stands();
-                    }
+                    self.take(report?)?;
                     None
                 }
                 run = self.clock.wanted() => Some(run),
@@ -264,6 +271,17 @@ impl Driver {
                 self.order("clear").await?;
             }
             Call::Message(Message::Then(act)) => act(),
+            Call::Message(Message::Look(read)) => {
+                self.order("look").await?;
+                loop {
+                    let report = self.reports.next().await?;
+                    if let Report::Still(time) = self.take(report)? {
+                        self.clock.reached(time);
+                        break;
+                    }
+                }
+                drop(read);
+            }
             Call::Message(Message::Gone(read)) => {
                 while let Some(report) = self.reports.left() {
                     // It was the last.

@@ -9,6 +9,7 @@
 #   stop                has the emulation stand still
 #   feed UART BYTES     hands bytes to the guest, at the pace of its line, as time passes
 #   clear               forgets what has not been handed over
+#   look                has all that was said, and the time, reported
 #
 #   out UART NS BYTES   the guest has sent these, the first of them at that time
 #   ask NS              the last byte is one to stop at: the guest waits at it for `go` or `stop`
@@ -99,6 +100,7 @@ class Stepping(object):
         self.has_started = AutoResetEvent(False)
         self.deadline = Action(self.deadline_passed)
         self.armed = False
+        self.step_ended = Action(self.pause_all)
         self.emulation.IsStartedChanged += self.started_changed
         self.output = FileStream(directory + "/reports", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 1)
         orders = FileStream(directory + "/orders", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1)
@@ -131,8 +133,8 @@ class Stepping(object):
         if uart.stops >> byte & 1:
             self.ask(uart.machine, now)
 
+    # Whoever reads the byte may order `stop` before the question: it has to be under way by then.
     def ask(self, machine, now):
-        self.flush()
         System.Threading.Monitor.Enter(self.lock)
         try:
             if self.stopping:
@@ -140,6 +142,7 @@ class Stepping(object):
             self.asking = True
         finally:
             System.Threading.Monitor.Exit(self.lock)
+        self.flush()
         self.say("ask %d" % now)
         self.answered.WaitOne()
         self.asking = False
@@ -147,9 +150,18 @@ class Stepping(object):
             self.stand_still(machine)
 
     # On the guest's thread: at this very instruction.
+    #
+    # Renode's `PauseAndRequestEmulationPause` does the same, but stops the other machines
+    # wherever they are by then; here they come to the end of their step.
     def stand_still(self, machine):
         self.started.WaitOne()
-        machine.PauseAndRequestEmulationPause(True)
+        machine.TryRestartTranslationBlockOnCurrentCpu(True)
+        self.emulation.MasterTimeSource.SinksReportedHook += self.step_ended
+        machine.Pause()
+
+    def pause_all(self):
+        self.emulation.MasterTimeSource.SinksReportedHook -= self.step_ended
+        self.emulation.PauseAll()
 
     def deadline_passed(self):
         self.stopping = True
@@ -192,6 +204,9 @@ class Stepping(object):
             for at in range(0, len(data), 2):
                 uart.to_feed.Enqueue(Byte(int(data[at:at + 2], 16)))
             uart.start_feeding(self.period)
+        elif order == "look":
+            self.flush()
+            self.say("still %d" % self.uarts[0].now())
         elif order == "clear":
             for uart in self.uarts:
                 uart.to_feed.Clear()
