@@ -18,13 +18,17 @@ test:
 	$(CARGO) test --workspace --doc --quiet
 	@$(MAKE) --no-print-directory examples
 
-## The guide's examples, on QEMU.
+## The guide's examples, on QEMU; that of virtual time on Renode, where there is one.
 examples:
 	@scripts/setup qemu
 	@for chapter in quickstart patterns power_and_flash several_at_once debugging; do \
 		echo "-- $$chapter"; \
 		VTARGET_BACKEND=qemu $(CARGO) run --quiet --example $$chapter || exit 1; \
 	done
+	@if command -v "$${VTARGET_RENODE:-renode}" >/dev/null; then \
+		echo "-- virtual_time"; \
+		$(CARGO) run --quiet --example virtual_time; \
+	fi
 
 ## What CI demands beyond the tests.
 lint:

@@ -6,6 +6,7 @@
 //! 4. [Several at once](several_at_once)
 //! 5. [When a test fails](debugging)
 //! 6. [In CI](ci)
+//! 7. [Virtual time](virtual_time)
 //!
 //! The repository has a runnable example of each, and a project to copy:
 //! `examples/firmware-suite`.
@@ -22,3 +23,5 @@ pub mod several_at_once {}
 pub mod debugging {}
 #[doc = include_str!("../docs/guide/6-ci.md")]
 pub mod ci {}
+#[doc = include_str!("../docs/guide/7-virtual-time.md")]
+pub mod virtual_time {}

@@ -9,10 +9,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use engine_tests::{sample, shell_on};
+use engine_tests::{in_virtual_time, sample, shell_on};
 use expect_bench::Figures;
 use virtual_target::config::BackendKind;
-use virtual_target::secs;
+use virtual_target::uart::Match;
+use virtual_target::{Operation, millis, secs};
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -20,6 +21,7 @@ fn main() -> Result<(), Failed> {
     let mut figures = Figures::load()?;
     boot(&mut figures, "qemu", BackendKind::Qemu, 21, bare_qemu)?;
     boot(&mut figures, "renode", BackendKind::Renode, 7, bare_renode)?;
+    virtual_time(&mut figures)?;
     engine_tests::lifecycle::measure(&mut figures);
     println!("{figures}");
     Ok(figures.save()?)
@@ -47,6 +49,46 @@ fn boot(
     for (key, times) in keys.into_iter().zip([ours, theirs]) {
         figures.set(&key, median(times));
     }
+    Ok(())
+}
+
+/// What virtual time costs the host: ten idle seconds, a wait, and output that is looked at
+/// line by line or byte by byte.
+fn virtual_time(figures: &mut Figures) -> Result<(), Failed> {
+    const IDLE: &str = "virtual.idle_10s_host_s";
+    const WAIT: &str = "virtual.wait_ms_p50";
+    const LINES: &str = "virtual.flood_bytes_per_s";
+    const BYTES: &str = "virtual.flood_every_byte_bytes_per_s";
+    let builder = in_virtual_time(|| shell_on(BackendKind::Renode));
+    let board = match builder.build() {
+        Ok(board) => board,
+        Err(missing) => {
+            [IDLE, WAIT, LINES, BYTES].map(|key| figures.missing(key, &missing));
+            return Ok(());
+        }
+    };
+    board.power_on().wait()?;
+    let uart = board.uart();
+    uart.expect("> ").wait()?;
+    let time = |duration| -> Result<Duration, Failed> {
+        let since = Instant::now();
+        board.run_for(duration).wait()?;
+        Ok(since.elapsed())
+    };
+    let idle = (0..5).map(|_| time(secs(10)));
+    figures.set(IDLE, median(idle.collect::<Result<_, _>>()?));
+    let wait = (0..101).map(|_| time(millis(1)));
+    figures.set(WAIT, 1000.0 * median(wait.collect::<Result<_, _>>()?));
+    let flood = |lines: u32, wait: Operation<Match>| -> Result<f64, Failed> {
+        let before = uart.transcript()?.len();
+        uart.send_line(format!("flood {lines}")).wait()?;
+        let since = Instant::now();
+        wait.within(secs(60)).wait()?;
+        Ok((uart.transcript()?.len() - before) as f64 / since.elapsed().as_secs_f64())
+    };
+    figures.set(LINES, flood(20_000, uart.expect_line("flood done 20000"))?);
+    let end = |text: &[u8]| text.ends_with(b"flood done 1000").then_some(0..text.len());
+    figures.set(BYTES, flood(1000, uart.expect(end))?);
     Ok(())
 }
 
