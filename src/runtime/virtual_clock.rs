@@ -273,6 +273,18 @@ impl VirtualClock {
         self.state().may_go_on()
     }
 
+    /// What the guest, which stands at a byte, may run to next; none if it has to stand
+    /// still for something else.
+    pub(crate) async fn wanted_next(&self) -> Option<Run> {
+        loop {
+            self.settled().await;
+            if let Some(next) = self.state().next() {
+                return next;
+            }
+            self.changed.notified().await;
+        }
+    }
+
     /// Waits until the guest, which runs, has to stand still.
     pub(crate) async fn interrupted(&self) {
         while self.state().may_go_on() {
@@ -335,6 +347,14 @@ impl State {
         self.waiters.iter().filter(|waiter| waiter.looked)
     }
 
+    /// The next run, if there is one without a rest; nothing if nobody wants anything yet.
+    fn next(&mut self) -> Option<Option<Run>> {
+        if self.life != Life::On || self.holds > 0 {
+            return Some(None);
+        }
+        self.run().map(Some)
+    }
+
     /// Begins a run, if there is anybody for whom the guest is to run.
     fn run(&mut self) -> Option<Run> {
         if self.life != Life::On || self.holds > 0 || self.present().next().is_none() {
@@ -392,5 +412,119 @@ impl Drop for Hold {
     fn drop(&mut self) {
         self.0.state().holds -= 1;
         self.0.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future, poll_fn};
+    use std::pin::pin;
+
+    use super::*;
+
+    const X: ByteSet = ByteSet([1 << 0x38, 0, 0, 0]);
+
+    fn clock() -> Arc<VirtualClock> {
+        let clock = VirtualClock::new(2, Duration::ZERO);
+        clock.prepare();
+        clock.begin();
+        Arc::new(clock)
+    }
+
+    fn wants(bytes: ByteSet) -> Wants {
+        Wants { uart: 1, bytes }
+    }
+
+    /// One look of somebody who waits.
+    async fn look(clock: &VirtualClock, id: u64, until: u64, bytes: ByteSet) -> Poll<()> {
+        let until = Some(Duration::from_secs(until));
+        poll_fn(|cx| Poll::Ready(clock.poll(id, until, wants(bytes), cx))).await
+    }
+
+    async fn is_pending(future: impl Future) -> bool {
+        let mut future = pin!(future);
+        poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+    }
+
+    #[tokio::test]
+    async fn the_guest_runs_as_far_as_all_agree() {
+        let clock = clock();
+        assert!(is_pending(clock.wanted()).await, "nobody waits");
+        clock.always(wants(X));
+        assert!(look(&clock, 1, 9, ByteSet::NONE).await.is_pending());
+        assert!(look(&clock, 2, 4, ByteSet::of([b'a'])).await.is_pending());
+        let run = clock.wanted().await;
+        assert_eq!(run.at_most, Some(Duration::from_secs(4)));
+        assert_eq!(run.stops, [ByteSet::NONE, X.union(ByteSet::of([b'a']))]);
+        assert!(is_pending(clock.interrupted()).await);
+        // One who comes later and wants no more changes nothing.
+        assert!(look(&clock, 3, 5, X).await.is_pending());
+        assert!(is_pending(clock.interrupted()).await);
+        assert!(look(&clock, 4, 3, X).await.is_pending());
+        clock.interrupted().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_a_byte_all_have_to_look_who_are_there() {
+        let clock = clock();
+        for id in [1, 2] {
+            assert!(look(&clock, id, 9, X).await.is_pending());
+        }
+        clock.wanted().await;
+        clock.ask();
+        assert!(is_pending(clock.may_go_on()).await, "nobody has looked");
+        assert!(look(&clock, 1, 9, X).await.is_pending());
+        assert!(is_pending(clock.may_go_on()).await, "one has not looked");
+        assert!(look(&clock, 2, 9, X).await.is_pending());
+        assert!(clock.may_go_on().await);
+        // One who does not look is not waited for, for ever.
+        clock.ask();
+        assert!(look(&clock, 1, 9, X).await.is_pending());
+        assert!(clock.may_go_on().await);
+        // Whoever has what it wanted leaves.
+        clock.ask();
+        clock.leave(1);
+        assert!(look(&clock, 2, 9, X).await.is_pending());
+        assert!(!clock.may_go_on().await);
+        assert!(clock.wanted_next().await.is_some(), "for the other one");
+    }
+
+    #[tokio::test]
+    async fn a_held_guest_stands_still() {
+        let clock = clock();
+        assert!(look(&clock, 1, 9, X).await.is_pending());
+        clock.wanted().await;
+        {
+            let mut hold = pin!(clock.hold());
+            assert!(is_pending(hold.as_mut()).await, "it still runs");
+            clock.interrupted().await;
+            assert_eq!(
+                clock.reached(Duration::from_secs(2)),
+                Duration::from_secs(2)
+            );
+            clock.stands();
+            let _hold = hold.await;
+            assert!(look(&clock, 1, 9, X).await.is_pending());
+            assert!(is_pending(clock.wanted()).await);
+        }
+        assert_eq!(clock.wanted().await.at_most, Some(Duration::from_secs(7)));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_guest_that_is_gone() {
+        let clock = clock();
+        assert!(look(&clock, 1, 9, X).await.is_pending());
+        clock.reached(Duration::from_secs(3));
+        clock.end();
+        assert!(look(&clock, 1, 9, X).await.is_ready());
+        // The next one's time comes on top.
+        clock.prepare();
+        clock.begin();
+        assert_eq!(
+            clock.since_made(Duration::from_secs(1)),
+            Duration::from_secs(4)
+        );
+        assert!(look(&clock, 2, 4, X).await.is_pending());
+        assert!(look(&clock, 3, 3, X).await.is_ready(), "its time has come");
     }
 }

@@ -259,7 +259,7 @@ on_renode! {
     }
 
     fn a_stopped_emulator_is_waited_for_and_then_told_of() -> Result<()> {
-        let board = target("timeouts: {command: 3s}")?.firmware(sample("shell.elf")).boot().wait()?;
+        let board = target("timeouts: {command: 10s}")?.firmware(sample("shell.elf")).boot().wait()?;
         board.uart().expect("> ").wait()?;
         signal(Signal::SIGSTOP);
         let goes_on = thread::spawn(|| {
@@ -312,7 +312,7 @@ on_renode! {
             let file = directory.path().join("image.bin");
             let image: Vec<u8> = image.into_iter().flat_map(u32::to_le_bytes).collect();
             std::fs::write(&file, image).unwrap();
-            let board = target("load_address: 0x08000000\ntimeouts: {command: 2s}\n")?;
+            let board = target("load_address: 0x08000000\ntimeouts: {command: 10s}\n")?;
             let board = board.firmware(&file).boot().wait()?;
             let error = board.uart().expect("never").within(millis(50)).wait().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

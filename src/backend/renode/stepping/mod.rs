@@ -169,8 +169,53 @@ enum Call {
     Parcel(usize, Parcel),
 }
 
+/// What comes next for a guest that stands at a byte.
+enum Next {
+    GoOn,
+    /// For somebody else, or further.
+    Other(Run),
+    Stop,
+}
+
 /// Renode is gone, or the target is.
 struct Over;
+
+/// The timer in the script that ends a run; it can be put off, and notices when it goes off.
+struct Timer {
+    /// When it goes off.
+    at: Option<Duration>,
+    /// When the run is to end.
+    until: Option<Duration>,
+}
+
+impl Timer {
+    fn new(at: Option<Duration>) -> Self {
+        Self { at, until: at }
+    }
+
+    /// It is `now`: it may have gone off and been set again.
+    fn passes(&mut self, now: Duration) {
+        if self.at.is_some_and(|at| at <= now) {
+            self.at = self.until;
+        }
+    }
+}
+
+/// When a run that begins now is to end.
+fn until(clock: &VirtualClock, run: &Run) -> Option<Duration> {
+    run.at_most.map(|at_most| clock.now() + at_most)
+}
+
+/// A run in the words of an order.
+fn words(run: &Run) -> String {
+    let at_most = run.at_most.map_or(0, |time| time.as_nanos());
+    run.stops
+        .iter()
+        .fold(at_most.to_string(), |words, stops| match *stops {
+            ByteSet::NONE => words + " -",
+            stops => words + " " + &stops.to_hex(),
+        })
+}
 
 impl Driver {
     async fn drive(mut self) -> io::Result<()> {
@@ -201,14 +246,8 @@ impl Driver {
 
     /// Lets the guest run until it stands still again.
     async fn run(&mut self, run: Run) -> io::Result<()> {
-        let at_most = run.at_most.map_or(0, |time| time.as_nanos());
-        let stops = run.stops.iter().map(|stops| match *stops {
-            ByteSet::NONE => "-".to_owned(),
-            stops => stops.to_hex(),
-        });
-        let stops: Vec<String> = stops.collect();
-        self.order(&format!("run {at_most} {}", stops.join(" ")))
-            .await?;
+        self.order(&format!("run {}", words(&run))).await?;
+        let mut timer = Timer::new(until(&self.clock, &run));
         let mut stopped = false;
         while !self.is_over() {
             let stop = tokio::select! {
@@ -221,11 +260,19 @@ impl Driver {
                     Report::Ask(time) if !stopped => {
                         self.clock.reached(time);
                         self.clock.ask();
-                        let go = self.may_go_on().await;
-                        if go {
-                            self.order("go").await?;
+                        timer.passes(self.clock.now());
+                        match self.next(timer.at).await {
+                            Next::GoOn => {
+                                self.order("go").await?;
+                                false
+                            }
+                            Next::Other(run) => {
+                                timer.until = until(&self.clock, &run);
+                                self.order(&format!("go {}", words(&run))).await?;
+                                false
+                            }
+                            Next::Stop => true,
                         }
-                        !go
                     }
                     Report::Still(time) => {
                         self.clock.reached(time);
@@ -250,15 +297,32 @@ impl Driver {
         self.calls.iter().any(gone)
     }
 
-    /// Whether the guest, which stands at a byte, may go on behind it.
-    async fn may_go_on(&mut self) -> bool {
+    /// What comes next for the guest, which stands at a byte, its `timer` set to that time.
+    async fn next(&mut self, timer: Option<Duration>) -> Next {
+        let clock = &self.clock;
+        let next = async {
+            if clock.may_go_on().await {
+                return Next::GoOn;
+            }
+            // Whoever waited has what it wanted. As a rule another wait follows: the guest
+            // need not be paused for that, as long as its timer is not too late.
+            match clock.wanted_next().await {
+                Some(run)
+                    if until(clock, &run)
+                        .is_none_or(|until| timer.is_some_and(|timer| timer <= until)) =>
+                {
+                    Next::Other(run)
+                }
+                _ => Next::Stop,
+            }
+        };
         tokio::select! {
             biased;
             call = call(&mut self.messages, &mut self.hands) => {
                 self.calls.push(call);
-                false
+                Next::Stop
             }
-            go = self.clock.may_go_on() => go,
+            next = next => next,
         }
     }
 

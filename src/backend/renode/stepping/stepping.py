@@ -5,7 +5,8 @@
 #   run TICKS STOPS...  lets the emulation run, for at most so many nanoseconds; 0 is for ever.
 #                       STOPS are a byte map for each UART: 64 hexadecimal digits, the highest
 #                       byte first, or - for none.
-#   go                  goes on behind the byte that was asked about
+#   go [TICKS STOPS...] goes on behind the byte that was asked about; no sooner than before, if
+#                       a new limit is given
 #   stop                has the emulation stand still
 #   feed UART BYTES     hands bytes to the guest, at the pace of its line, as time passes
 #   clear               forgets what has not been handed over
@@ -100,6 +101,9 @@ class Stepping(object):
         self.has_started = AutoResetEvent(False)
         self.deadline = Action(self.deadline_passed)
         self.armed = False
+        # When it is to stand still, if ever.
+        self.until = None
+        self.asked_at = 0
         self.step_ended = Action(self.pause_all)
         self.emulation.IsStartedChanged += self.started_changed
         self.output = FileStream(directory + "/reports", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 1)
@@ -142,6 +146,7 @@ class Stepping(object):
             self.asking = True
         finally:
             System.Threading.Monitor.Exit(self.lock)
+        self.asked_at = now
         self.flush()
         self.say("ask %d" % now)
         self.answered.WaitOne()
@@ -163,9 +168,34 @@ class Stepping(object):
         self.emulation.MasterTimeSource.SinksReportedHook -= self.step_ended
         self.emulation.PauseAll()
 
+    # On the guest's thread. The limit may have been raised since.
     def deadline_passed(self):
+        self.disarm()
+        if self.until is None:
+            return
+        left = self.until - self.uarts[0].now()
+        if left > 0:
+            self.arm(left)
+            return
         self.stopping = True
         self.stand_still(self.uarts[0].machine)
+
+    def arm(self, nanoseconds):
+        machine = self.uarts[0].machine
+        entry = ClockEntry(nanoseconds // NANOSECONDS, TimeInterval.TicksPerSecond, self.deadline, machine,
+                           "virtual-target-deadline", workMode=WorkMode.OneShot)
+        machine.ClockSource.AddClockEntry(entry)
+        self.armed = True
+
+    def disarm(self):
+        if self.armed:
+            self.uarts[0].machine.ClockSource.TryRemoveClockEntry(self.deadline)
+            self.armed = False
+
+    def aim(self, now, nanoseconds, stops):
+        self.until = now + nanoseconds if nanoseconds > 0 else None
+        for uart, stop in zip(self.uarts, stops):
+            uart.stops = 0 if stop == "-" else int(stop, 16)
 
     def started_changed(self, emulation, is_started):
         if is_started:
@@ -195,6 +225,8 @@ class Stepping(object):
         if order == "run":
             self.run(int(words[1]), words[2:])
         elif order == "go":
+            if len(words) > 1:
+                self.aim(self.asked_at, int(words[1]), words[2:])
             self.answered.Set()
         elif order == "stop":
             self.stop()
@@ -213,16 +245,10 @@ class Stepping(object):
                 uart.stop_feeding()
 
     def run(self, nanoseconds, stops):
-        for uart, stop in zip(self.uarts, stops):
-            uart.stops = 0 if stop == "-" else int(stop, 16)
-        clocks = self.uarts[0].machine.ClockSource
-        if self.armed:
-            clocks.TryRemoveClockEntry(self.deadline)
-        self.armed = nanoseconds > 0
-        if self.armed:
-            entry = ClockEntry(nanoseconds // NANOSECONDS, TimeInterval.TicksPerSecond, self.deadline,
-                               self.uarts[0].machine, "virtual-target-deadline", workMode=WorkMode.OneShot)
-            clocks.AddClockEntry(entry)
+        self.aim(self.uarts[0].now(), nanoseconds, stops)
+        self.disarm()
+        if nanoseconds > 0:
+            self.arm(nanoseconds)
         if self.emulation.IsStarted:
             raise Exception("something else has started the emulation; with `clock: virtual` "
                             "leave `start` out of scripts and commands")
