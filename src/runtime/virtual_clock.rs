@@ -464,7 +464,7 @@ mod tests {
         clock.interrupted().await;
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn at_a_byte_all_have_to_look_who_are_there() {
         let clock = clock();
         for id in [1, 2] {
