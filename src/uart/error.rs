@@ -33,7 +33,7 @@ pub enum ExpectError {
     /// It was waited for in a virtual clock, and that hardly got on.
     #[error(
         "UART {uart}: {wanted} was ended by the host's watchdog after {on_host:?} of the host's time, \
-         when {had:?} of its {of:?} of virtual time had passed: {why}; {seen}"
+         when {had:?} of its {of:?} of virtual time had passed: {seen}"
     )]
     Watchdog {
         /// The UART's name.
@@ -46,9 +46,7 @@ pub enum ExpectError {
         had: Duration,
         /// The time limit.
         of: Duration,
-        /// What may be wrong, and what to do.
-        why: &'static str,
-        /// What arrived meanwhile.
+        /// What may be wrong, what to do, and what arrived meanwhile.
         seen: String,
     },
     /// It cannot happen any more.

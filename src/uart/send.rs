@@ -229,7 +229,7 @@ pub(super) struct Paced {
 
 enum Step {
     Next,
-    Writing(Send),
+    Writing(Box<Send>),
     Resting(Deadline),
 }
 
@@ -278,12 +278,12 @@ impl Task for Paced {
                     Step::Resting(self.uart.deadline(self.delay, ByteSet::NONE))
                 }
                 Step::Next | Step::Resting(_) => match self.bytes.get(self.done) {
-                    Some(byte) => Step::Writing(Send::new(
+                    Some(byte) => Step::Writing(Box::new(Send::new(
                         &self.uart,
                         "send_paced",
                         vec![*byte],
                         self.deadline.timeout(),
-                    )),
+                    ))),
                     None => return Poll::Ready(Ok(())),
                 },
             };

@@ -322,8 +322,7 @@ fn too_slow(
         on_host: Duration::from_millis(on_host.as_millis() as u64),
         had: deadline.cut_short().unwrap_or_default(),
         of: deadline.timeout(),
-        why,
-        seen: seen(&uart.transcript, scan.from),
+        seen: format!("{why}; {}", seen(&uart.transcript, scan.from)),
     }
     .into()
 }

@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use virtual_target::config::{BackendKind, Control, TargetConfig};
 use virtual_target::uart::Uart;
-use virtual_target::{Result, TargetBuilder, VirtualTarget, millis, secs};
+use virtual_target::{Operation, Result, TargetBuilder, VirtualTarget, millis, secs};
 
 const SHELL: &str = "platform: platforms/boards/stm32f4_discovery-kit.repl\n\
                      uart: sysbus.usart2\nclock: virtual\nmachine_name: stm32f4\n";
@@ -55,6 +55,13 @@ fn said_during(board: &VirtualTarget, wait: impl FnOnce(&Uart) -> Result<()>) ->
     Ok(String::from_utf8(said).unwrap())
 }
 
+/// That something came which was not to.
+fn fails(absence: Operation<()>) -> Result<()> {
+    let error = absence.wait().unwrap_err().to_string();
+    assert!(error.contains(" appeared; "), "{error}");
+    Ok(())
+}
+
 fn signal(signal: Signal) {
     for pid in emulators() {
         // Of those in a group only the leader has its number.
@@ -67,7 +74,11 @@ fn under_load<T>(test: impl FnOnce() -> T) -> T {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| while !done.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
         }
         let outcome = test();
         done.store(true, Ordering::Relaxed);
@@ -85,7 +96,8 @@ fn story() -> Result<Vec<String>> {
     uart.expect("> ").wait()?;
     uart.send_line("sleep 1500").wait()?;
     uart.expect_line(r"re:slept (\d+) ms").wait()?;
-    story.push(format!("{:?}", uart.run_at(&board)?));
+    uart.expect("> ").wait()?;
+    story.push(format!("{:?}", now(&board)?));
     uart.send_paced("ping\n", millis(7)).wait()?;
     uart.expect(r"re:p[o]n").wait()?;
     story.push(format!(
@@ -97,18 +109,6 @@ fn story() -> Result<Vec<String>> {
     story.push(now(&board)?.as_nanos().to_string());
     story.extend(board.transcript()?.iter().map(ToString::to_string));
     Ok(story)
-}
-
-trait At {
-    fn run_at(&self, board: &VirtualTarget) -> Result<Duration>;
-}
-
-impl At for Uart {
-    /// The board's time, once it has answered.
-    fn run_at(&self, board: &VirtualTarget) -> Result<Duration> {
-        self.expect("> ").wait()?;
-        now(board)
-    }
 }
 
 on_renode! {
@@ -144,8 +144,8 @@ on_renode! {
         assert_eq!(said(|uart| uart.expect_any(["on", "sh"]).wait().map(drop))?, "Hello from sh");
         assert_eq!(said(|uart| uart.expect_all(["shell", "Hello"]).wait().map(drop))?, "Hello from shell");
         assert_eq!(said(|uart| uart.read_exact(7).wait().map(drop))?, "Hello f");
-        assert_eq!(said(|uart| Ok(uart.expect_none("from", secs(1)).wait().map_or((), |()| panic!("none"))))?, "Hello from");
-        assert_eq!(said(|uart| Ok(uart.expect_silence(secs(1)).wait().map_or((), |()| panic!("silence"))))?, "H");
+        assert_eq!(said(|uart| fails(uart.expect_none("from", secs(1))))?, "Hello from");
+        assert_eq!(said(|uart| fails(uart.expect_silence(secs(1))))?, "H");
         assert_eq!(said(|uart| uart.expect("> ").wait().map(drop))?, GREETING);
         Ok(())
     }

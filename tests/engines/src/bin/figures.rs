@@ -63,7 +63,9 @@ fn virtual_time(figures: &mut Figures) -> Result<(), Failed> {
     let board = match builder.build() {
         Ok(board) => board,
         Err(missing) => {
-            [IDLE, WAIT, LINES, BYTES].map(|key| figures.missing(key, &missing));
+            for key in [IDLE, WAIT, LINES, BYTES] {
+                figures.missing(key, &missing);
+            }
             return Ok(());
         }
     };
