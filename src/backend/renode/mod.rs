@@ -153,6 +153,9 @@ impl Renode {
         self.version = Some(version);
         self.set_up().await?;
         self.extra_commands().await?;
+        if let Some(session) = &self.session {
+            self.look(session).await?;
+        }
         let machines = self.machines.iter();
         let machines = machines.map(|it| (it.config.name.clone(), it.ports.clone()));
         let machines = machines.collect();
@@ -344,21 +347,33 @@ impl Renode {
         }
     }
 
+    /// Reads what a board with a virtual clock has said by the user's own commands, which
+    /// may have let it run.
+    async fn look(&self, session: &Session) -> Result<(), EmulatorError> {
+        let Some(stepping) = session.stepping() else {
+            return Ok(());
+        };
+        let looked = tokio::time::timeout(self.config.timeouts.command, stepping.look()).await;
+        looked.map_err(|_| self.too_slow("reading the virtual clock"))
+    }
+
+    fn too_slow(&self, step: &'static str) -> EmulatorError {
+        EmulatorError::TooSlow {
+            kind: KIND,
+            step,
+            limit: self.config.timeouts.command,
+            field: "command",
+        }
+    }
+
     /// Has a board with a virtual clock stand still as long as the hold is there.
     async fn stand_still(&self) -> Result<Option<Hold>, EmulatorError> {
         let Some(clock) = &self.clock else {
             return Ok(None);
         };
-        let limit = self.config.timeouts.command;
-        match tokio::time::timeout(limit, clock.hold()).await {
-            Ok(hold) => Ok(Some(hold)),
-            Err(_) => Err(EmulatorError::TooSlow {
-                kind: KIND,
-                step: "stopping the virtual clock",
-                limit,
-                field: "command",
-            }),
-        }
+        let hold = tokio::time::timeout(self.config.timeouts.command, clock.hold()).await;
+        hold.map(Some)
+            .map_err(|_| self.too_slow("stopping the virtual clock"))
     }
 
     fn guest_clock(&self, session: &Session) -> Arc<dyn Clock> {
@@ -678,9 +693,7 @@ impl Backend for Renode {
             };
             let answer = session.run("doing a monitor command", &command).await;
             self.select_anyway(session, MAIN).await?; // it may have selected another one
-            if let Some(stepping) = session.stepping() {
-                stepping.look().await; // it may have let the board run
-            }
+            self.look(session).await?;
             let answer = answer?;
             let complaints = answer.warnings.iter().map(String::as_str);
             let said: Vec<&str> = [answer.text.trim()].into_iter().chain(complaints).collect();

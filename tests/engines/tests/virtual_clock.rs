@@ -314,9 +314,9 @@ on_renode! {
             std::fs::write(&file, image).unwrap();
             let board = target("load_address: 0x08000000\ntimeouts: {command: 10s}\n")?;
             let board = board.firmware(&file).boot().wait()?;
-            let error = board.uart().expect("never").within(millis(50)).wait().unwrap_err().to_string();
+            let error = board.uart().expect("never").within(millis(500)).wait().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
-            // Other firmware runs.
+            // It can be turned on again, even so.
             board.power_cycle().wait()?;
             board.power_off().wait()?;
         }
@@ -389,6 +389,13 @@ on_renode! {
         assert_eq!(board.uart().expect("> ").wait()?.range().end, GREETING.len() as u64);
         board.uart().expect_silence(secs(1)).wait()?;
         assert_eq!(now(&board)?, millis(1500));
+        board.uart().send_line("ping").wait()?;
+        board.uart().expect_line("pong").wait()?;
+        let before = now(&board)?;
+        board.monitor("emulation RunFor \"20\"").wait()?; // beyond the wait's limit
+        assert_eq!(now(&board)? - before, secs(20));
+        board.run_for(secs(1)).wait()?;
+        assert_eq!(now(&board)? - before, secs(21));
         board.monitor("start").wait()?;
         let error = board.uart().expect("never").wait().unwrap_err().to_string();
         assert!(error.contains("something else has started the emulation"), "{error}");

@@ -36,6 +36,9 @@ pub(super) const BYTE: Duration = Duration::from_nanos(86_806);
 /// How many bytes may be on the line when a `send` is done.
 const AHEAD: u32 = super::BURST as u32;
 
+/// How often others have their turn on the I/O thread until a file that has grown has been read.
+const READINESS: usize = 4;
+
 /// What is told to the driver.
 enum Message {
     Attach(Hand),
@@ -80,6 +83,7 @@ impl Stepping {
             orders,
             messages,
             hands: Vec::new(),
+            looking: None,
             calls: Vec::new(),
         };
         let mut task = JoinSet::new();
@@ -158,6 +162,8 @@ struct Driver {
     orders: pipe::Sender,
     messages: mpsc::UnboundedReceiver<Message>,
     hands: Vec<Hand>,
+    /// Who waits for what has been said so far.
+    looking: Option<oneshot::Sender<()>>,
     /// What has come while the guest ran and is to be heeded when it stands.
     calls: Vec<Call>,
 }
@@ -233,7 +239,10 @@ impl Driver {
                 }
                 report = self.reports.next() => {
                     // The user's own commands may have let it run.
-                    self.take(report?)?;
+                    if let Report::Still(time) = self.take(report?)? {
+                        self.clock.reached(time);
+                        self.looking = None;
+                    }
                     None
                 }
                 run = self.clock.wanted() => Some(run),
@@ -276,6 +285,7 @@ impl Driver {
                     }
                     Report::Still(time) => {
                         self.clock.reached(time);
+                        self.hear_of_halts().await;
                         self.clock.stands();
                         return Ok(());
                     }
@@ -295,6 +305,26 @@ impl Driver {
     fn is_over(&self) -> bool {
         let gone = |call: &Call| matches!(call, Call::Message(Message::Gone(_)));
         self.calls.iter().any(gone)
+    }
+
+    /// Has done what is to be done about a processor that has halted before the guest came
+    /// to stand: what Renode has logged by then has been written, but not been read perhaps.
+    async fn hear_of_halts(&mut self) {
+        for _ in 0..READINESS {
+            tokio::task::yield_now().await;
+        }
+        while let Ok(message) = self.messages.try_recv() {
+            match message {
+                Message::Then(act) => act(),
+                message => self.calls.push(Call::Message(message)),
+            }
+        }
+        for call in std::mem::take(&mut self.calls) {
+            match call {
+                Call::Message(Message::Then(act)) => act(),
+                call => self.calls.push(call),
+            }
+        }
     }
 
     /// What comes next for the guest, which stands at a byte, its `timer` set to that time.
@@ -336,15 +366,8 @@ impl Driver {
             }
             Call::Message(Message::Then(act)) => act(),
             Call::Message(Message::Look(read)) => {
+                self.looking = Some(read);
                 self.order("look").await?;
-                loop {
-                    let report = self.reports.next().await?;
-                    if let Report::Still(time) = self.take(report)? {
-                        self.clock.reached(time);
-                        break;
-                    }
-                }
-                drop(read);
             }
             Call::Message(Message::Gone(read)) => {
                 while let Some(report) = self.reports.left() {

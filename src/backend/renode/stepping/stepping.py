@@ -44,8 +44,8 @@ class Uart(object):
         self.stops = 0
         self.to_feed = Queue[Byte]()
         self.feeding = False
-        self.feed_next = Action(self.feed)
-        uart.CharReceived += self.sent
+        self.feed_next = Action(stepping.telling(self.feed))
+        uart.CharReceived += stepping.telling(self.sent)
 
     def now(self):
         known, cpu = self.machine.SystemBus.TryGetCurrentCPU()
@@ -55,10 +55,7 @@ class Uart(object):
 
     # The guest has sent a byte.
     def sent(self, byte):
-        try:
-            self.stepping.sent(self, byte)
-        except Exception as error:
-            self.stepping.say("error " + repr(error))
+        self.stepping.sent(self, byte)
 
     # The guest's time has come for the next byte.
     def feed(self):
@@ -86,6 +83,8 @@ class Stepping(object):
     def __init__(self, directory, period):
         self.period = period
         self.emulation = EmulationManager.Instance.CurrentEmulation
+        # A processor that halts is told of by the log alone: before its time goes on.
+        self.emulation.CurrentLogger.SynchronousLogging = True
         self.uarts = []
         self.lock = System.Object()
         # Bytes that have not been reported yet: of which UART, since when.
@@ -99,19 +98,28 @@ class Stepping(object):
         self.answered = AutoResetEvent(False)
         self.started = ManualResetEvent(False)
         self.has_started = AutoResetEvent(False)
-        self.deadline = Action(self.deadline_passed)
+        self.deadline = Action(self.telling(self.deadline_passed))
         self.armed = False
         # When it is to stand still, if ever.
         self.until = None
         self.asked_at = 0
-        self.step_ended = Action(self.pause_all)
-        self.emulation.IsStartedChanged += self.started_changed
+        self.step_ended = Action(self.telling(self.pause_all))
+        self.emulation.IsStartedChanged += self.telling(self.started_changed)
         self.output = FileStream(directory + "/reports", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 1)
         orders = FileStream(directory + "/orders", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1)
         self.orders = StreamReader(orders, Encoding.ASCII)
         reader = Thread(ThreadStart(self.read_orders))
         reader.IsBackground = True
         reader.Start()
+
+    # What does `act` and tells of its failure: nobody else would.
+    def telling(self, act):
+        def told(*arguments):
+            try:
+                act(*arguments)
+            except Exception as error:
+                self.say("error " + repr(error))
+        return told
 
     def say(self, line):
         data = Encoding.ASCII.GetBytes(line + "\n")
@@ -177,7 +185,14 @@ class Stepping(object):
         if left > 0:
             self.arm(left)
             return
-        self.stopping = True
+        # Whoever is pausing everything already waits for this thread.
+        System.Threading.Monitor.Enter(self.lock)
+        try:
+            if self.stopping:
+                return
+            self.stopping = True
+        finally:
+            System.Threading.Monitor.Exit(self.lock)
         self.stand_still(self.uarts[0].machine)
 
     def arm(self, nanoseconds):
@@ -204,6 +219,8 @@ class Stepping(object):
             return
         self.started.Reset()
         self.stopping = True
+        # The user's own commands may let it run beyond.
+        self.until = None
         self.flush()
         self.say("still %d" % self.uarts[0].now())
 
@@ -215,10 +232,7 @@ class Stepping(object):
                 # The test is gone.
                 self.order(["stop"])
                 return
-            try:
-                self.order(order.split(" "))
-            except Exception as error:
-                self.say("error " + repr(error))
+            self.telling(self.order)(order.split(" "))
 
     def order(self, words):
         order = words[0]
