@@ -298,7 +298,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "platfrom: a\n",
-        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, script, variables, platform_fragments, uart, uarts, uart_transport, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, qemu, serial, timeouts, line_ending, prompt, forbid, strip_ansi, machines, uart_hubs)",
+        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts, uart_transport, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, qemu, serial, timeouts, line_ending, prompt, forbid, strip_ansi, machines, uart_hubs)",
     ),
     (
         "uart: a\nqemu:\n  machine: b\n  serail: 1\n",
@@ -896,7 +896,7 @@ fn bad_files() {
     let bad = dir.path().join("bad.yaml");
     fs::write(&bad, "# a board\n\nplatfrom: b\n").unwrap();
     assert!(complaint(&bad).starts_with(&format!(
-        "{}:3:1: platfrom: unknown field; did you mean `platform`? (known: backend, platform, script, variables, platform_fragments, uart, uarts,",
+        "{}:3:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts,",
         bad.display()
     )));
 }
