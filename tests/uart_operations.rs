@@ -10,6 +10,9 @@ mod common;
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 
 use common::{expect_error, uart};
 use virtual_target::uart::{ExpectError, Pattern, PatternError, Uart};
@@ -331,6 +334,80 @@ fn a_match_across_a_slid_window_is_found_where_it_is() {
         .within(millis(50));
     assert!(anchored.wait().is_err());
     drop(writer.join().unwrap());
+}
+
+/// What a shell reads, up to the end of the line.
+fn line(board: &mut UnixStream) -> String {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while byte != *b"\n" {
+        board.read_exact(&mut byte).unwrap();
+        line.push(byte[0]);
+    }
+    String::from_utf8(line).unwrap()
+}
+
+#[test]
+fn a_command_is_not_sent_before_the_prompt_of_what_was_sent_last() {
+    let (uart, mut board) = uart();
+    uart.set_prompt("> ").unwrap();
+    board.write_all(b"> ").unwrap();
+    assert!(uart.run("sleep").within(millis(50)).wait().is_err());
+    assert_eq!(line(&mut board), "sleep\n");
+    let late = expect_error(uart.run("ping").within(millis(50)).wait().unwrap_err());
+    assert!(
+        late.to_string()
+            .contains("run(\"ping\"), waiting for the prompt \"> \" before it sends, timed out"),
+        "{late}"
+    );
+    let mut run = uart.run("ping");
+    let waker = &mut Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut run).poll(waker).is_pending());
+    board.set_nonblocking(true).unwrap();
+    let nothing = board.read(&mut [0]).unwrap_err();
+    assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+    board.set_nonblocking(false).unwrap();
+    let shell = std::thread::spawn(move || {
+        board.write_all(b"slept\r\n> ").unwrap();
+        for answer in [
+            "ping\r\npong\r\n> ",
+            "say > \r\nok\r\n> ",
+            "echo\r\necho\r\n> ",
+        ] {
+            line(&mut board);
+            board.write_all(answer.as_bytes()).unwrap();
+        }
+        board
+    });
+    assert_eq!(run.wait().unwrap(), "pong");
+    uart.send_line("say > ").wait().unwrap();
+    uart.expect_line("ok").wait().unwrap();
+    assert_eq!(uart.run("echo").wait().unwrap(), "echo");
+    drop(shell.join().unwrap());
+}
+
+#[test]
+fn only_the_command_itself_is_its_echo() {
+    let (uart, mut board) = uart();
+    uart.set_prompt("> ").unwrap();
+    let shell = std::thread::spawn(move || {
+        board.write_all(b"> ").unwrap();
+        for answer in [
+            "got: abc\r\n> ",
+            " abc\r\nyes\r\n> ",
+            "one\r\n> ",
+            "\r\ntwo\r\n> ",
+        ] {
+            line(&mut board);
+            board.write_all(answer.as_bytes()).unwrap();
+        }
+        board
+    });
+    assert_eq!(uart.run("abc").wait().unwrap(), "got: abc");
+    assert_eq!(uart.run("abc").wait().unwrap(), "yes");
+    assert_eq!(uart.run("").wait().unwrap(), "one");
+    assert_eq!(uart.run("").wait().unwrap(), "two");
+    drop(shell.join().unwrap());
 }
 
 #[test]

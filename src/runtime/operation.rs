@@ -62,11 +62,6 @@ impl<T> Operation<T> {
         self
     }
 
-    /// As [`within`](Self::within), in place.
-    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
-        self.task.set_timeout(timeout);
-    }
-
     /// Waits in the calling thread, which sleeps until there is an answer.
     ///
     /// Works in a plain test, inside any runtime and inside `block_on`: all I/O

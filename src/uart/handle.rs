@@ -16,7 +16,7 @@ use super::lock;
 use super::matched::Match;
 use super::operations::{
     Echo, Expect, ExpectAll, ExpectAny, ExpectLine, ExpectNone, ExpectSilence, Output, ReadExact,
-    ReadLine, ReadSome, RunFor, occurs,
+    ReadLine, ReadSome, RunFor,
 };
 use super::pattern::{IntoPattern, Pattern, PatternError};
 use super::port::Shared;
@@ -445,11 +445,17 @@ impl Uart {
     /// line's echo and the end of the last line. The cursor goes behind the prompt.
     ///
     /// What had arrived before is passed over. The prompt is the one of
-    /// [`set_prompt`](Self::set_prompt) or of the target's YAML. Since the board was
-    /// started a prompt must have been seen: if none has, `run` waits for it before
-    /// it sends. A prompt inside the command's own echo is not taken for one; one
-    /// inside the answer is, so choose a pattern that answers do not have.
-    /// Lines of the answer end as the board ends them, most often in `\r\n`.
+    /// [`set_prompt`](Self::set_prompt) or of the target's YAML. If none has come since
+    /// the board was started, or since something was sent to it, `run` waits for it
+    /// before it sends: so the rest of an earlier answer is not taken for one to this
+    /// command, even if an earlier `run` was dropped or timed out. Of several lines sent
+    /// one right after the other only the last one's prompt can be told: wait for the
+    /// others yourself.
+    ///
+    /// A prompt inside the command's own echo is not taken for one; one
+    /// inside the answer is, so choose a pattern that answers do not have. A first line
+    /// that is the command itself is its echo. Lines of the answer end as the board ends
+    /// them, most often in `\r\n`.
     ///
     /// # Errors
     /// Those of [`send`](Self::send) and [`expect`](Self::expect);
@@ -473,17 +479,19 @@ impl Uart {
     /// ```
     #[track_caller]
     pub fn run(&self, command: impl AsRef<[u8]>) -> Operation<String> {
-        let prompt = lock(&self.local).prompt.clone();
-        let output = Output::new(command.as_ref(), prompt.clone());
-        let answer = self.ask("run", command.as_ref(), output);
-        match prompt {
-            Some(prompt) => {
-                let until_ready = self.expect(&prompt);
-                let run = Run::new(self.alias(), prompt, until_ready, answer);
-                Operation::new(run)
-            }
-            None => answer, // which is the error that says so
-        }
+        let command = command.as_ref();
+        let (prompt, timeout) = {
+            let local = lock(&self.local);
+            (local.prompt.clone(), local.timeout)
+        };
+        let Some(prompt) = prompt else {
+            return self.ask("run", command, Err::<Output, _>(PatternError::NoPrompt));
+        };
+        let answer = self.asking("run", command, Output::new(command, prompt.clone()));
+        // Waiting for an earlier prompt moves no cursor but its own.
+        let Self { shared, local } = self.clone();
+        let run = Run::new(shared, local, command, prompt, timeout, answer);
+        self.recorded(run, Run::describe)
     }
 
     /// The same handle: it shares the cursor and the settings.
@@ -492,16 +500,6 @@ impl Uart {
             shared: Arc::clone(&self.shared),
             local: Arc::clone(&self.local),
         }
-    }
-
-    /// Whether `pattern` has matched before the cursor since the board was started.
-    pub(super) fn has_passed(&self, pattern: &Pattern) -> Result<bool> {
-        let at = lock(&self.local).cursor.at;
-        let start = self.shared.transcript.last_start();
-        if at.segment < start.segment {
-            return Ok(false);
-        }
-        Ok(occurs(pattern, start.offset..at.offset, &self.shared)?)
     }
 
     /// Sets what [`run`](Self::run) of this handle takes for the prompt.
@@ -635,10 +633,19 @@ impl Uart {
         line: &[u8],
         answer: Result<S, PatternError>,
     ) -> Operation<S::Output> {
+        self.recorded(self.asking(name, line, answer), Ask::describe)
+    }
+
+    fn asking<S: Search>(
+        &self,
+        name: &'static str,
+        line: &[u8],
+        answer: Result<S, PatternError>,
+    ) -> Ask<S> {
         let timeout = lock(&self.local).timeout;
         let send = Sending::new(&self.shared, name, self.with_ending(line), timeout);
         let wait = Wait::new(&self.shared, &self.local, timeout, answer);
-        self.recorded(Ask::new(send, wait, timeout), Ask::describe)
+        Ask::new(send, wait, timeout)
     }
 
     /// An operation that knows where it was called; the target's report takes notes of

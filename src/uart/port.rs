@@ -25,12 +25,15 @@ use super::link::{Link, OnEnd};
 use super::lock;
 use super::pace::Pace;
 use super::pattern::Pattern;
-use super::transcript::{Ending, Limits, Transcript};
+use super::transcript::{Ending, Limits, Position, Transcript};
 use crate::report::{Console, Report};
 use crate::runtime::{ByteSet, Clock, Deadline, Stepped, VirtualClock, Wants};
 
 /// How long a backend has to say why its stream ended.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// So much of what is sent is known by its echo.
+const LONGEST_ECHO: usize = 4 << 10;
 
 /// What a wait fails with that was under way when the board was reset, flashed or turned on again.
 const STARTED_ANEW: &str = "the target was started anew meanwhile (reset, flash or power cycle)";
@@ -71,6 +74,7 @@ pub(super) struct Shared {
     pub(super) name: String,
     pub(super) transcript: Arc<Transcript>,
     pub(super) link: Mutex<Option<Link>>,
+    last_sent: Mutex<(Position, Vec<u8>)>,
     clock: Mutex<Option<Arc<dyn Clock>>>,
     stopped: Mutex<Option<Box<dyn Fn() -> bool + Send>>>,
     pub(super) settings: Settings,
@@ -96,9 +100,28 @@ impl Shared {
             name: name.to_owned(),
             transcript: Arc::new(transcript),
             link: Mutex::default(),
+            last_sent: Mutex::default(),
             clock: Mutex::default(),
             stopped: Mutex::default(),
             settings,
+        }
+    }
+
+    /// These bytes are about to be sent.
+    pub(super) fn note_sent(&self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let beginning = &bytes[..bytes.len().min(LONGEST_ECHO)];
+            *lock(&self.last_sent) = (self.transcript.end_position(), beginning.to_vec());
+        }
+    }
+
+    /// The beginning of what was sent last since the board was started, and where its output was then.
+    pub(super) fn last_sent(&self) -> (Position, Vec<u8>) {
+        let start = self.transcript.last_start();
+        let last = lock(&self.last_sent);
+        match last.0 < start {
+            true => (start, Vec::new()),
+            false => last.clone(),
         }
     }
 

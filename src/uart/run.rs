@@ -1,43 +1,70 @@
-//! Running a command: not before the board's first prompt, so that what comes up to
-//! the next one is its answer.
+//! Running a command: not before the board is ready for it, so that what comes up to
+//! the next prompt is its answer.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::handle::Uart;
-use super::matched::Match;
+use super::handle::Local;
+use super::operations::{Output, Ready};
 use super::pattern::Pattern;
+use super::port::Shared;
+use super::send::Ask;
+use super::wait::Wait;
 use crate::error::Result;
-use crate::runtime::{Operation, Task};
+use crate::runtime::Task;
 
-/// Waits for the prompt, unless one has been seen since the board was started; then
+/// Waits for the prompt that follows what was sent last, or the board's start; then
 /// sends the command and waits for its answer.
 pub(super) struct Run {
-    uart: Uart,
+    uart: Arc<Shared>,
+    local: Arc<Mutex<Local>>,
+    command: Vec<u8>,
     prompt: Pattern,
-    begun: bool,
-    until_ready: Option<Operation<Match>>,
-    answer: Operation<String>,
+    timeout: Duration,
+    state: State,
+    answer: Ask<Output>,
+}
+
+enum State {
+    New,
+    Waiting(Box<Wait<Ready>>),
+    Asking,
 }
 
 impl Run {
-    /// `until_ready` waits for the prompt, `answer` sends the command; `uart` has the
-    /// cursor that they move.
+    /// `answer` sends the command; the cursor of `local` goes to the prompt before.
     pub(super) fn new(
-        uart: Uart,
+        uart: Arc<Shared>,
+        local: Arc<Mutex<Local>>,
+        command: &[u8],
         prompt: Pattern,
-        until_ready: Operation<Match>,
-        answer: Operation<String>,
+        timeout: Duration,
+        answer: Ask<Output>,
     ) -> Self {
         Self {
             uart,
+            local,
+            command: command.to_vec(),
             prompt,
-            begun: false,
-            until_ready: Some(until_ready),
+            timeout,
+            state: State::New,
             answer,
         }
+    }
+
+    /// The operation, as in a message.
+    pub(super) fn describe(&self) -> String {
+        self.answer.describe()
+    }
+
+    /// Waits for the prompt, from where something was sent last.
+    fn until_ready(&self) -> Result<Wait<Ready>> {
+        let (from, sent) = self.uart.last_sent();
+        let ready = Ready::new(&sent, &self.command, self.prompt.clone());
+        let mut wait = Wait::new(&self.uart, &self.local, self.timeout, ready);
+        wait.begin_at(from)?;
+        Ok(wait)
     }
 }
 
@@ -45,23 +72,20 @@ impl Task for Run {
     type Output = String;
 
     fn set_timeout(&mut self, timeout: Duration) {
-        if let Some(until_ready) = &mut self.until_ready {
-            until_ready.set_timeout(timeout);
-        }
+        self.timeout = timeout;
         self.answer.set_timeout(timeout);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<String>> {
-        if !self.begun {
-            self.begun = true;
-            if self.uart.has_passed(&self.prompt)? {
-                self.until_ready = None;
-            }
+        if let State::New = self.state {
+            self.state = State::Waiting(Box::new(self.until_ready()?));
         }
-        if let Some(until_ready) = &mut self.until_ready {
-            ready!(Pin::new(until_ready).poll(cx))?;
-            self.until_ready = None;
+        if let State::Waiting(wait) = &mut self.state {
+            ready!(wait.poll(cx))?;
+            let left = self.timeout.saturating_sub(wait.waited());
+            self.answer.set_timeout(left);
+            self.state = State::Asking;
         }
-        Pin::new(&mut self.answer).poll(cx)
+        self.answer.poll(cx)
     }
 }

@@ -134,7 +134,10 @@ impl Task for Send {
                 return Poll::Ready(Err(self.gone().into()));
             }
             let bytes = std::mem::take(bytes);
-            let written = lock(&self.uart.link).as_ref().map(|link| link.write(bytes));
+            let written = lock(&self.uart.link).as_ref().map(|link| {
+                self.uart.note_sent(&bytes);
+                link.write(bytes)
+            });
             match written {
                 Some(written) => self.state = State::Sent(written),
                 None => return Poll::Ready(Err(self.gone().into())),

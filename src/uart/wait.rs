@@ -135,9 +135,14 @@ impl<S: Search> Wait<S> {
 
     /// Begins at the end of what has arrived, wherever the cursor is.
     pub(super) fn begin_at_end(&mut self) -> Result<(), ExpectError> {
+        self.begin_at(self.uart.transcript.end_position())
+    }
+
+    /// Begins at `at`, wherever the cursor is.
+    pub(super) fn begin_at(&mut self, at: Position) -> Result<(), ExpectError> {
         let search = self.search.as_mut().map_err(|e| e.clone())?;
         let cursor = Cursor {
-            at: self.uart.transcript.end_position(),
+            at,
             after_cr: false,
         };
         self.scan = Some(Scan::begin(cursor, &self.uart, search));
@@ -150,6 +155,11 @@ impl<S: Search> Wait<S> {
             Ok(search) => search.describe(),
             Err(e) => e.to_string(),
         }
+    }
+
+    /// How long it has waited.
+    pub(super) fn waited(&self) -> Duration {
+        self.deadline.waited()
     }
 
     /// What it finds without waiting.

@@ -1,6 +1,6 @@
 //! What is waited for after something was sent: its echo, or a command's output.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 use super::line::too_long;
 use super::set::Set;
@@ -63,11 +63,10 @@ impl Search for Echo {
     }
 }
 
-/// What a command puts out, up to the next prompt that is not part of its echo.
-pub(in crate::uart) struct Output {
-    command: Vec<u8>,
+/// What comes after something was sent, up to the next prompt that is not part of its echo.
+struct UpToPrompt {
+    sent: Vec<u8>,
     prompt: Set,
-    from: u64,
     echo: EchoSoFar,
 }
 
@@ -95,26 +94,110 @@ impl EchoSoFar {
     }
 }
 
-impl Output {
-    pub(in crate::uart) fn new(
-        command: &[u8],
-        prompt: Option<Pattern>,
-    ) -> Result<Self, PatternError> {
-        let prompt = prompt.ok_or(PatternError::NoPrompt)?;
+impl UpToPrompt {
+    fn new(sent: &[u8], prompt: Pattern) -> Result<Self, PatternError> {
         Ok(Self {
-            command: command.to_vec(),
+            sent: sent.to_vec(),
             prompt: Set::new(vec![prompt], View::Text)?,
-            from: 0,
             echo: EchoSoFar::default(),
+        })
+    }
+
+    fn restart(&mut self, at: u64) {
+        self.prompt.restart(at);
+        self.echo = EchoSoFar::default();
+    }
+
+    /// Where the prompt is.
+    fn feed(
+        &mut self,
+        mut piece: Piece<'_>,
+        uart: &Shared,
+    ) -> Result<Option<Range<u64>>, ExpectError> {
+        self.echo.follow(&self.sent, piece);
+        while let Some((_, found)) = self.prompt.feed(piece, uart)? {
+            if found.end > self.echo.end {
+                return Ok(Some(found.output.range.start..found.end));
+            }
+            piece = piece.skip((found.end - piece.offset) as usize);
+            self.prompt.restart(found.end);
+        }
+        Ok(None)
+    }
+}
+
+/// The prompt at which a board that has been sent something takes the next command.
+pub(in crate::uart) struct Ready {
+    reply: UpToPrompt,
+    command: Vec<u8>,
+}
+
+impl Ready {
+    /// `sent` is what was sent last, `command` what is to be sent next.
+    pub(in crate::uart) fn new(
+        sent: &[u8],
+        command: &[u8],
+        prompt: Pattern,
+    ) -> Result<Self, PatternError> {
+        Ok(Self {
+            reply: UpToPrompt::new(sent, prompt)?,
+            command: command.to_vec(),
+        })
+    }
+}
+
+impl Search for Ready {
+    type Output = ();
+
+    fn restart(&mut self, at: u64) {
+        self.reply.restart(at);
+    }
+
+    fn stops(&self) -> ByteSet {
+        self.reply.prompt.stops()
+    }
+
+    fn feed(&mut self, piece: Piece<'_>, uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
+        let prompt = self.reply.feed(piece, uart)?;
+        Ok(prompt.map(|prompt| Done {
+            output: (),
+            end: prompt.end,
+            after_cr: false,
+        }))
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "run(\"{}\"), waiting for the prompt {} before it sends,",
+            self.command.escape_ascii(),
+            self.reply.prompt.sources()
+        )
+    }
+}
+
+/// What a command puts out.
+pub(in crate::uart) struct Output {
+    reply: UpToPrompt,
+    from: u64,
+}
+
+impl Output {
+    pub(in crate::uart) fn new(command: &[u8], prompt: Pattern) -> Result<Self, PatternError> {
+        Ok(Self {
+            reply: UpToPrompt::new(command, prompt)?,
+            from: 0,
         })
     }
 
     /// The output without the echo of the command before it and the end of its last line.
     fn trimmed(&self, output: &[u8]) -> String {
         let end = memchr::memchr2(b'\r', b'\n', output).unwrap_or(output.len());
-        let output = match &output[..end] {
-            echo if !echo.is_empty() && echo.ends_with(&self.command) => {
-                let rest = &output[end..];
+        let is_echo = |line: &[u8]| {
+            let before = line.strip_suffix(self.reply.sent.as_slice());
+            before.is_some_and(|before| before.trim_ascii().is_empty())
+        };
+        let output = match output.split_at(end) {
+            (line, rest) if is_echo(line) => {
                 let returns = rest.iter().take_while(|b| **b == b'\r').count();
                 let rest = &rest[returns..];
                 rest.strip_prefix(b"\n").unwrap_or(rest)
@@ -130,65 +213,39 @@ impl Search for Output {
     type Output = String;
 
     fn restart(&mut self, at: u64) {
-        self.prompt.restart(at);
+        self.reply.restart(at);
         self.from = at;
-        self.echo = EchoSoFar::default();
     }
 
     fn stops(&self) -> ByteSet {
-        self.prompt.stops()
+        self.reply.prompt.stops()
     }
 
     fn feed(
         &mut self,
-        mut piece: Piece<'_>,
+        piece: Piece<'_>,
         uart: &Shared,
     ) -> Result<Option<Done<String>>, ExpectError> {
-        self.echo.follow(&self.command, piece);
-        while let Some((_, found)) = self.prompt.feed(piece, uart)? {
-            if found.end > self.echo.end {
-                let before = Stretch {
-                    transcript: &uart.transcript,
-                    range: self.from..found.output.range.start,
-                    view: View::Text,
-                };
-                return Ok(Some(Done {
-                    output: self.trimmed(&before.bytes()?),
-                    end: found.end,
-                    after_cr: false,
-                }));
-            }
-            piece = piece.skip((found.end - piece.offset) as usize);
-            self.prompt.restart(found.end);
-        }
-        Ok(None)
+        let Some(prompt) = self.reply.feed(piece, uart)? else {
+            return Ok(None);
+        };
+        let before = Stretch {
+            transcript: &uart.transcript,
+            range: self.from..prompt.start,
+            view: View::Text,
+        };
+        Ok(Some(Done {
+            output: self.trimmed(&before.bytes()?),
+            end: prompt.end,
+            after_cr: false,
+        }))
     }
 
     fn describe(&self) -> String {
         format!(
             "run(\"{}\"), waiting for the prompt {},",
-            self.command.escape_ascii(),
-            self.prompt.sources()
+            self.reply.sent.escape_ascii(),
+            self.reply.prompt.sources()
         )
     }
-}
-
-/// Whether `pattern` matches in what stands in `range`.
-pub(in crate::uart) fn occurs(
-    pattern: &Pattern,
-    range: Range<u64>,
-    uart: &Shared,
-) -> Result<bool, ExpectError> {
-    let mut set = Set::new(vec![pattern.clone()], View::Text)?;
-    set.restart(range.start);
-    let stretch = Stretch {
-        transcript: &uart.transcript,
-        range,
-        view: View::Text,
-    };
-    let found = stretch.forwards(|piece| match set.feed(piece, uart) {
-        Ok(None) => ControlFlow::Continue(()),
-        found => ControlFlow::Break(found),
-    })?;
-    Ok(found.transpose()?.is_some())
 }

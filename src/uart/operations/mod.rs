@@ -8,7 +8,7 @@ mod line;
 mod set;
 
 pub(super) use absence::{ExpectNone, ExpectSilence, RunFor};
-pub(super) use answer::{Echo, Output, occurs};
+pub(super) use answer::{Echo, Output, Ready};
 pub(super) use bytes::{ReadExact, ReadSome};
 pub(super) use expect::{Expect, ExpectAll, ExpectAny};
 pub(super) use line::{ExpectLine, ReadLine};

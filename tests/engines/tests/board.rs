@@ -4,7 +4,7 @@ use engine_tests::{
     bare_on, on_each_board, sample, shell_on, tests_in_virtual_time, tests_over_telnet,
 };
 use virtual_target::uart::Uart;
-use virtual_target::{Error, PowerError, Result, secs};
+use virtual_target::{Error, PowerError, Result, millis, secs};
 
 /// Sends a command to the shell and returns the line it answers with.
 fn ask(uart: &Uart, command: &str) -> Result<String> {
@@ -172,6 +172,22 @@ on_each_board! {
         assert_eq!(board.uart().run("ping").wait()?, "pong");
         Ok(())
     }
+
+    fn run_does_not_take_the_rest_of_an_earlier_answer(engine) {
+        let board = shell_on(engine).build()?;
+        let uart = board.uart();
+        uart.set_prompt("> ")?;
+        board.power_on().wait()?;
+        uart.expect("> ").wait()?;
+        for n in 0..20 {
+            uart.send_line("ping").wait()?;
+            uart.expect_line("pong").wait()?;
+            assert_eq!(uart.run(format!("echo {n}")).wait()?, n.to_string());
+        }
+        assert!(uart.run("sleep 300").within(millis(100)).wait().is_err());
+        assert_eq!(uart.run("ping").wait()?, "pong");
+        Ok(())
+    }
 }
 
 tests_over_telnet! {
@@ -198,4 +214,5 @@ tests_in_virtual_time! {
     many_firmware_formats::renode,
     a_fault_is_seen_on_the_uart::renode,
     run_does_not_send_before_the_first_prompt::renode,
+    run_does_not_take_the_rest_of_an_earlier_answer::renode,
 }
