@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use expectrl::process::NonBlocking;
 use expectrl::{Expect, Session};
@@ -36,8 +36,7 @@ pub fn on(name: &str, fd: OwnedFd) -> Box<dyn Contender> {
         "ours" => Box::new(Ours(Uart::over_fd(fd).unwrap(), None)),
         "expectrl" => Box::new(Expectrl::new(fd)),
         "rexpect" => Box::new(Rexpect::new(fd)),
-        "disturbed" => Box::new(Bare::new(fd, Duration::from_micros(5))),
-        _ => Box::new(Bare::new(fd, Duration::ZERO)),
+        _ => Box::new(Bare(BufReader::with_capacity(64 << 10, File::from(fd)))),
     }
 }
 
@@ -67,18 +66,7 @@ impl Contender for Ours {
 }
 
 /// The least that can be done: reading and looking.
-struct Bare {
-    input: BufReader<File>,
-    /// When it looks for a literal, it is busy for so long after every 64 KiB.
-    busy: Duration,
-}
-
-impl Bare {
-    fn new(fd: OwnedFd, busy: Duration) -> Self {
-        let input = BufReader::with_capacity(64 << 10, File::from(fd));
-        Self { input, busy }
-    }
-}
+struct Bare(BufReader<File>);
 
 impl Contender for Bare {
     fn literal(&mut self, text: &str) {
@@ -86,15 +74,8 @@ impl Contender for Bare {
         let overlap = text.len() - 1;
         let mut buffer = vec![0; 64 << 10];
         let mut kept = 0;
-        let mut since_busy = 0;
         loop {
-            let read = self.input.get_mut().read(&mut buffer[kept..]).unwrap();
-            since_busy += read;
-            if since_busy >= 64 << 10 && !self.busy.is_zero() {
-                since_busy = 0;
-                let began = Instant::now();
-                while began.elapsed() < self.busy {}
-            }
+            let read = self.0.get_mut().read(&mut buffer[kept..]).unwrap();
             let held = kept + read;
             if finder.find(&buffer[..held]).is_some() {
                 return;
@@ -115,7 +96,7 @@ impl Contender for Bare {
         let mut line = Vec::new();
         loop {
             line.clear();
-            self.input.read_until(b'\n', &mut line).unwrap();
+            self.0.read_until(b'\n', &mut line).unwrap();
             let found = REGEX.with(|compiled| {
                 let regex = compiled.get_or_init(|| regex::bytes::Regex::new(regex).unwrap());
                 let group = regex.captures(&line)?.get(1)?;
@@ -128,7 +109,7 @@ impl Contender for Bare {
     }
 
     fn never(&mut self, time: Duration) {
-        let mut fds = [PollFd::new(self.input.get_ref().as_fd(), PollFlags::POLLIN)];
+        let mut fds = [PollFd::new(self.0.get_ref().as_fd(), PollFlags::POLLIN)];
         let time = PollTimeout::try_from(time).unwrap();
         assert_eq!(poll(&mut fds, time).unwrap(), 0);
     }
