@@ -33,7 +33,10 @@ fn the_first_of_several_to_end_is_the_one() {
     let error = expect_error(uart.expect_any(none).wait().unwrap_err());
     assert!(matches!(
         error,
-        ExpectError::Pattern(PatternError::NoPatterns)
+        ExpectError::Pattern {
+            error: PatternError::NoPatterns,
+            ..
+        }
     ));
 }
 
@@ -176,7 +179,10 @@ fn a_command_returns_what_it_puts_out() {
     let error = expect_error(uart.run("x").wait().unwrap_err());
     assert!(matches!(
         error,
-        ExpectError::Pattern(PatternError::NoPrompt)
+        ExpectError::Pattern {
+            error: PatternError::NoPrompt,
+            ..
+        }
     ));
     uart.set_prompt("re:(?m)^[$] ").unwrap();
     let shell = std::thread::spawn(move || {
@@ -424,4 +430,31 @@ fn a_prompt_in_the_echo_of_a_command_is_not_its_end() {
     });
     assert_eq!(uart.run("say a > b").wait().unwrap(), "ok");
     shell.join().unwrap();
+}
+
+#[test]
+fn an_unfit_pattern_is_refused_and_told_with_its_place() {
+    let (uart, mut board) = uart();
+    board.write_all(b"data ok\r\n").unwrap();
+    let errors = [
+        (uart.expect("re:data (ok"), line!()),
+        (uart.expect("re:ok$"), line!()),
+        (uart.expect(""), line!()),
+        (uart.expect_line("data ok\r\n"), line!()),
+        (uart.expect_line(b"\rdata ok"), line!()),
+    ];
+    for (operation, line) in errors {
+        let error = operation.wait().unwrap_err().to_string();
+        assert!(error.starts_with("the pattern \""), "{error}");
+        let place = format!("\n  at tests/uart_operations.rs:{line}");
+        assert!(error.ends_with(&place), "{error}");
+    }
+    let error = uart.expect_line("ok\n").wait().unwrap_err().to_string();
+    let reason = r#"the pattern "ok\n" contains an end-of-line, and expect_line looks at lines"#;
+    assert!(error.starts_with(reason), "{error}");
+    let (error, line) = (uart.run("x").wait().unwrap_err().to_string(), line!());
+    assert!(error.starts_with("run needs to know"), "{error}");
+    let place = format!("\n  at tests/uart_operations.rs:{line}");
+    assert!(error.ends_with(&place), "{error}");
+    uart.expect_line("data ok").wait().unwrap();
 }

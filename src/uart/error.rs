@@ -86,8 +86,13 @@ pub enum ExpectError {
         seen: String,
     },
     /// The pattern cannot be used, or not there.
-    #[error(transparent)]
-    Pattern(#[from] PatternError),
+    #[error("{error}{place}")]
+    Pattern {
+        /// What is wrong with it.
+        error: PatternError,
+        /// Where it was looked for, if that is known.
+        place: String,
+    },
     /// Output that was needed is gone.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -168,12 +173,14 @@ impl ExpectError {
     pub(crate) fn add_note(&mut self, note: &str) {
         match self {
             Self::Timeout { seen, .. }
+            | Self::Watchdog { seen, .. }
             | Self::Ended { seen, .. }
             | Self::Forbidden { seen, .. }
             | Self::Unexpected { seen, .. } => {
                 seen.push_str(note);
             }
             Self::NotSent { reason, .. } => reason.push_str(note),
+            Self::Pattern { place, .. } => place.push_str(note),
             _ => {}
         }
     }
@@ -195,6 +202,15 @@ impl ExpectError {
             wanted,
             found: String::from_utf8_lossy(found).into_owned(),
             seen: up_to(&uart.transcript, end),
+        }
+    }
+}
+
+impl From<PatternError> for ExpectError {
+    fn from(error: PatternError) -> Self {
+        Self::Pattern {
+            error,
+            place: String::new(),
         }
     }
 }

@@ -223,7 +223,7 @@ impl Uart {
     ///
     /// # Errors
     /// * [`ExpectError::Timeout`], [`ExpectError::Ended`], [`ExpectError::Forbidden`].
-    /// * [`ExpectError::Pattern`] if it is no pattern.
+    /// * [`ExpectError::Pattern`] if it is no pattern, or a text with an end-of-line.
     /// * [`ExpectError::LineTooLong`] for a line of more than 8 MiB.
     ///
     /// ```

@@ -120,6 +120,15 @@ pub enum PatternError {
         /// Length of the text.
         length: usize,
     },
+    /// A text with an end-of-line is looked for in lines, which have none.
+    #[error(
+        "the pattern {pattern:?} contains an end-of-line, and expect_line looks at lines without theirs: leave \
+         it out, or use expect for a text that goes beyond one line"
+    )]
+    EndOfLine {
+        /// The pattern as written.
+        pattern: String,
+    },
     /// A list of patterns without any.
     #[error("expect_any was given no pattern, so that nothing can match; give it at least one")]
     NoPatterns,

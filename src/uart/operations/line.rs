@@ -8,7 +8,7 @@ use crate::uart::chunk::{Piece, View};
 use crate::uart::error::ExpectError;
 use crate::uart::hint::hint;
 use crate::uart::matched::Match;
-use crate::uart::pattern::{Groups, IntoPattern, Pattern, PatternError};
+use crate::uart::pattern::{Groups, IntoPattern, Kind, Pattern, PatternError};
 use crate::uart::port::Shared;
 use crate::uart::search::Stretch;
 use crate::uart::split::{LONGEST_LINE, Line, Splitter};
@@ -24,8 +24,16 @@ pub(in crate::uart) struct ExpectLine {
 
 impl ExpectLine {
     pub(in crate::uart) fn new(pattern: impl IntoPattern) -> Result<Self, PatternError> {
+        let pattern = pattern.into_pattern()?;
+        if let Kind::Literal(finder) = pattern.kind()
+            && finder.needle().iter().any(|byte| LINE_ENDS.contains(byte))
+        {
+            return Err(PatternError::EndOfLine {
+                pattern: pattern.to_string(),
+            });
+        }
         Ok(Self {
-            pattern: pattern.into_pattern()?,
+            pattern,
             lines: Splitter::default(),
             from: 0,
         })
