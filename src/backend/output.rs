@@ -1,4 +1,6 @@
 //! What an emulator wrote, kept for error messages and reports: its beginning and its end.
+//!
+//! What it answers to the harness is in the report, but is no last words.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +13,9 @@ const BEGINNING: usize = 4 * 1024;
 /// How much is kept of what comes behind that: its end.
 const END: usize = 8 * 1024;
 
+/// How much is kept of an answer that may stay incomplete.
+const ANSWER: usize = 1024;
+
 /// The end of an output, and for reports its beginning, too; clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OutputTail(Arc<Mutex<Kept>>);
@@ -20,44 +25,60 @@ struct Kept {
     beginning: Vec<u8>,
     left_out: usize,
     end: VecDeque<u8>,
+    /// The end of what it said by itself.
+    words: VecDeque<u8>,
+    /// The end of what may be an answer.
+    answer: VecDeque<u8>,
 }
 
 impl OutputTail {
     pub(crate) fn push(&self, bytes: &[u8]) {
         let mut kept = self.lock();
-        let room = BEGINNING - kept.beginning.len();
-        let (first, rest) = bytes.split_at(room.min(bytes.len()));
-        kept.beginning.extend(first);
-        kept.end.extend(rest);
-        let excess = kept.end.len().saturating_sub(END);
-        kept.end.drain(..excess);
-        kept.left_out += excess;
+        kept.push(bytes);
+        extend(&mut kept.words, bytes, END);
+    }
+
+    /// Adds what belongs to the last words only if nobody takes it for an
+    /// [answer](Self::answered).
+    pub(crate) fn push_answer(&self, bytes: &[u8]) {
+        let mut kept = self.lock();
+        kept.push(bytes);
+        extend(&mut kept.answer, bytes, ANSWER);
+    }
+
+    /// What was pushed as an answer was one.
+    pub(crate) fn answered(&self) {
+        self.lock().answer.clear();
+    }
+
+    /// What was pushed as an answer was none.
+    pub(crate) fn unasked(&self) {
+        let kept = &mut *self.lock();
+        extend(&mut kept.words, kept.answer.make_contiguous(), END);
+        kept.answer.clear();
     }
 
     pub(crate) fn clear(&self) {
         *self.lock() = Kept::default();
     }
 
-    /// The end, as text.
+    /// The last words: the end of an answer that is not complete, and of what it said by itself.
     pub(crate) fn text(&self) -> String {
         let kept = self.lock();
-        match kept.left_out {
-            0 => text([kept.beginning.as_slice()], &kept.end),
-            _ => text([], &kept.end),
-        }
+        let words = kept.answer.iter().chain(&kept.words).copied();
+        let words: Vec<u8> = words.collect();
+        String::from_utf8_lossy(&words[words.len().saturating_sub(END)..]).into_owned()
+    }
+
+    /// Whether it has said nothing at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().beginning.is_empty()
     }
 
     /// What gives all that is kept, as text, at any later time.
     pub(crate) fn reader(&self) -> super::LogText {
         let output = self.clone();
-        Box::new(move || {
-            let kept = output.lock();
-            let left_out = match kept.left_out {
-                0 => String::new(),
-                count => format!("\n[{count} bytes are left out]\n"),
-            };
-            text([&kept.beginning, left_out.as_bytes()], &kept.end)
-        })
+        Box::new(move || output.lock().text())
     }
 
     /// Reads `from` to its end.
@@ -74,10 +95,30 @@ impl OutputTail {
     }
 }
 
-fn text<const N: usize>(before: [&[u8]; N], end: &VecDeque<u8>) -> String {
-    let mut bytes = before.concat();
-    bytes.extend(end);
-    String::from_utf8_lossy(&bytes).into_owned()
+impl Kept {
+    fn push(&mut self, bytes: &[u8]) {
+        let room = BEGINNING - self.beginning.len();
+        let (first, rest) = bytes.split_at(room.min(bytes.len()));
+        self.beginning.extend(first);
+        self.left_out += extend(&mut self.end, rest, END);
+    }
+
+    fn text(&self) -> String {
+        let mut bytes = self.beginning.clone();
+        if self.left_out > 0 {
+            bytes.extend(format!("\n[{} bytes are left out]\n", self.left_out).bytes());
+        }
+        bytes.extend(&self.end);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+/// Adds `bytes` to an end of at most `most`; how many of the bytes before had to go.
+fn extend(end: &mut VecDeque<u8>, bytes: &[u8], most: usize) -> usize {
+    end.extend(bytes);
+    let excess = end.len().saturating_sub(most);
+    end.drain(..excess);
+    excess
 }
 
 #[cfg(test)]
@@ -90,8 +131,8 @@ mod tests {
         let report = output.reader();
         output.push(b"the banner\n");
         assert_eq!(report(), "the banner\n");
-        output.push(&[b'x'; BEGINNING]);
         assert_eq!(output.text(), report());
+        output.push(&[b'x'; BEGINNING]);
         output.push(&[b'y'; 2 * END]);
         output.push(b"\nthe end");
         let all = "the banner\n".len() + BEGINNING + 2 * END + "\nthe end".len();
@@ -104,5 +145,20 @@ mod tests {
         assert_eq!(output.text().len(), END);
         output.clear();
         assert_eq!(report(), "");
+    }
+
+    #[test]
+    fn an_answer_is_in_the_report_but_is_no_last_words() {
+        let output = OutputTail::default();
+        let report = output.reader();
+        output.push(b"by itself\n");
+        output.push_answer(b"an answer\n");
+        assert_eq!(output.text(), "an answer\nby itself\n");
+        output.answered();
+        output.push_answer(b"a warning\n");
+        output.unasked();
+        output.push_answer(b"half an ans");
+        assert_eq!(output.text(), "half an ansby itself\na warning\n");
+        assert_eq!(report(), "by itself\nan answer\na warning\nhalf an ans");
     }
 }

@@ -1,7 +1,8 @@
 //! The end of what Renode said, fit for an error message.
 //!
 //! Without colours, and without the frames of .NET's stack traces, which would
-//! push out what they are about. Knows nothing of commands.
+//! push out what they are about, and without answers to what it was asked. Knows
+//! nothing of commands.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc::UnboundedSender;
@@ -15,6 +16,8 @@ pub(super) struct LastWords {
     output: OutputTail,
     screen: Screen,
     listener: Option<UnboundedSender<String>>,
+    /// Whether what comes may be an answer.
+    answers: bool,
 }
 
 impl LastWords {
@@ -23,7 +26,24 @@ impl LastWords {
             output,
             screen: Screen::default(),
             listener: None,
+            answers: false,
         }
+    }
+
+    /// The stream has answers: lines are last words only up to [`answered`](Self::answered).
+    pub(super) fn with_answers(mut self) -> Self {
+        self.answers = true;
+        self
+    }
+
+    /// The lines since the last answer were one.
+    pub(super) fn answered(&self) {
+        self.output.answered();
+    }
+
+    /// The lines since the last answer were none.
+    pub(super) fn unasked(&self) {
+        self.output.unasked();
     }
 
     /// Tells `listener` of every line, as long as it listens.
@@ -53,8 +73,11 @@ impl LastWords {
     fn keep(&self, line: &str) {
         let frame = line.starts_with("  at ") || line.starts_with("   at ");
         if !frame && !line.trim().is_empty() {
-            self.output.push(line.as_bytes());
-            self.output.push(b"\n");
+            let line = format!("{line}\n");
+            match self.answers {
+                true => self.output.push_answer(line.as_bytes()),
+                false => self.output.push(line.as_bytes()),
+            }
         }
     }
 }

@@ -47,7 +47,7 @@ impl Link {
     ) -> Self {
         // Nothing is written before the process has passed its gate.
         let streams = std::future::ready(Some((from_renode, to_renode)));
-        let words = LastWords::new(output.clone());
+        let words = LastWords::new(output.clone()).with_answers();
         let (monitor, greeting, reading) =
             Monitor::new(Dialogue::default(), streams, words, written_down);
         Self {
@@ -74,7 +74,7 @@ impl Link {
             Some((WithoutCommands::new(from_renode), to_renode))
         };
         let said = OutputTail::default();
-        let words = LastWords::new(said.clone());
+        let words = LastWords::new(said.clone()).with_answers();
         let (monitor, greeting, reading) =
             Monitor::new(Dialogue::joined(), streams, words, written_down);
         let (lines, heard) = mpsc::unbounded_channel();

@@ -204,17 +204,19 @@ async fn read(
     let mut buffer = [0; 4096];
     // An error is an end as well: nothing more can come.
     while let Ok(n @ 1..) = from_renode.read(&mut buffer).await {
-        last_words.push(&buffer[..n]);
         let mut state = shared.lock();
         for &byte in &buffer[..n] {
+            last_words.push(&[byte]);
             match state.dialogue.push(byte) {
                 None => {}
                 Some(Turn::Ready(banner)) => {
+                    last_words.answered();
                     if let Some(greeted) = greeted.take() {
                         let _ = greeted.send(banner);
                     }
                 }
                 Some(Turn::Settled(verdict)) => {
+                    last_words.answered();
                     if let Some(waiting) = state.waiting.pop_front() {
                         if waiting.noted {
                             let answer = match &verdict {
@@ -227,6 +229,7 @@ async fn read(
                     }
                 }
                 Some(Turn::Stray(line)) => {
+                    last_words.unasked();
                     shared
                         .written_down
                         .push(format!("   - {}\n", line.text).as_bytes());

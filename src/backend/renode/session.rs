@@ -165,7 +165,7 @@ impl Session {
         let mut banner = match greeting.await? {
             Ok(Ok(banner)) => banner,
             Ok(Err(_)) => return Err(self.hung_up(STARTING).await),
-            Err(_) if self.said.text().is_empty() => return Err(self.too_slow(STARTING)),
+            Err(_) if self.said.is_empty() => return Err(self.too_slow(STARTING)),
             Err(_) => self.said.text(),
         };
         if over_tcp && Version::announced(&banner).is_none() {
