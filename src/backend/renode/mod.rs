@@ -20,6 +20,7 @@ mod link;
 mod log_file;
 mod metrics;
 mod monitor;
+mod peripherals;
 mod platform;
 mod port;
 mod processor;
@@ -68,6 +69,7 @@ const KIND: EngineKind = EngineKind::Renode;
 const MAIN: usize = 0;
 
 const SETTING_UP: &str = "setting up the board";
+const SELECTING: &str = "selecting a machine";
 const LOADING: &str = "loading the firmware";
 const RESETTING: &str = "resetting the board";
 
@@ -261,8 +263,8 @@ impl Renode {
             for ((uart, port), number) in uarts.zip(machine.ports.iter()).zip(&mut terminals) {
                 if let Some(stepping) = session.stepping() {
                     let connect = Command::connect_stepping(&Name::peripheral(&uart.path)?);
-                    let connected = session.run(SETTING_UP, &connect).await;
                     let field = self.config.field_of(&machine.config.name, &uart.field());
+                    let connected = connect_uart(session, &connect, &uart.path).await;
                     connected.map_err(|error| at(self.config.place(&field), error))?;
                     stepping.attach(port.attach_by_hand());
                     continue;
@@ -270,8 +272,8 @@ impl Renode {
                 let transport = self.config.uart_transport;
                 let terminal = Terminal::create(session, number, transport).await?;
                 let connect = Command::connect(&Name::peripheral(&uart.path)?, number);
-                let connected = session.run(SETTING_UP, &connect).await;
                 let field = self.config.field_of(&machine.config.name, &uart.field());
+                let connected = connect_uart(session, &connect, &uart.path).await;
                 connected.map_err(|error| at(self.config.place(&field), error))?;
                 let pace = Pace {
                     clock: Arc::clone(&clock),
@@ -328,7 +330,7 @@ impl Renode {
     async fn select_anyway(&self, session: &Session, machine: usize) -> Result<(), EmulatorError> {
         let name = Name::machine(&self.machines[machine].config.name)?;
         let select = Command::select_machine(&name);
-        session.run_strictly(SETTING_UP, &select).await
+        session.run_strictly(SELECTING, &select).await
     }
 
     /// Lets the board run. The guest runs before the command is done, which takes another 100 ms.
@@ -464,6 +466,25 @@ impl Renode {
         }
         self.run(session);
         Ok(())
+    }
+}
+
+/// Connects the UART at `path`; the error says which UARTs there are.
+async fn connect_uart(
+    session: &Session,
+    connect: &Command,
+    path: &str,
+) -> Result<(), EmulatorError> {
+    let Err(error) = session.run(SETTING_UP, connect).await else {
+        return Ok(());
+    };
+    if !matches!(error, EmulatorError::Refused { .. }) {
+        return Err(error);
+    }
+    // Without a list what Renode has said is still the reason.
+    match session.run(SETTING_UP, &Command::peripherals()).await {
+        Ok(listed) => Err(at(peripherals::no_uart(&listed.text, path), error)),
+        Err(_) => Err(error),
     }
 }
 
@@ -692,9 +713,13 @@ impl Backend for Renode {
                 return Ok(String::new());
             };
             let answer = session.run("doing a monitor command", &command).await;
-            self.select_anyway(session, MAIN).await?; // it may have selected another one
-            self.look(session).await?;
+            // It may have selected another one.
+            let restored = match self.select_anyway(session, MAIN).await {
+                Ok(()) => self.look(session).await,
+                error => error,
+            };
             let answer = answer?;
+            restored?;
             let complaints = answer.warnings.iter().map(String::as_str);
             let said: Vec<&str> = [answer.text.trim()].into_iter().chain(complaints).collect();
             Ok(said.join("\n").trim().to_owned())

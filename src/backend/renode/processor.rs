@@ -3,6 +3,7 @@
 //! The first is the one that runs the firmware; the others are started by it. Knows nothing of how firmware is loaded.
 
 use super::command::{Name, NotPlain};
+use super::peripherals::listed;
 use crate::firmware::Architecture;
 
 /// A processor and what it is.
@@ -49,13 +50,9 @@ pub(super) fn all(peripherals: &str) -> Result<Vec<Processor>, NotPlain> {
     processors(peripherals).collect()
 }
 
-/// The answer is a tree with a line for each: `├── cpu0 (CortexM)`, whose branches a
-/// terminal without UTF-8 shows as `???`.
 fn processors(peripherals: &str) -> impl Iterator<Item = Result<Processor, NotPlain>> + '_ {
-    peripherals.lines().filter_map(|line| {
-        let (name, kind) = line.trim_end().strip_suffix(')')?.rsplit_once(" (")?;
+    listed(peripherals).filter_map(|(name, kind)| {
         let &(kind, architecture) = KINDS.iter().find(|(known, _)| *known == kind)?;
-        let name = name.rsplit(' ').next()?;
         Some(
             Name::peripheral(&format!("sysbus.{name}")).map(|name| Processor {
                 name,

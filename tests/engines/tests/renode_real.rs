@@ -92,7 +92,17 @@ on_renode! {
     fn what_only_renode_can_refuse_is_told_with_its_line() -> Result<()> {
         for (platform, uart, place) in [
             ("platforms/boards/stm32f4.repl", "sysbus.usart2", "<yaml>:2:1: platform: Renode refused"),
-            (STM32F4, "sysbus.usart9", "<yaml>:3:1: uart: Renode refused"),
+            (
+                STM32F4,
+                "sysbus.usart9",
+                "<yaml>:3:1: uart: the machine has no sysbus.usart9; its UARTs are sysbus.uart4, \
+                 sysbus.uart5, sysbus.usart1, sysbus.usart2, sysbus.usart3: Renode refused",
+            ),
+            (
+                STM32F4,
+                "sysbus.gpioPortD\nclock: virtual",
+                "<yaml>:3:1: uart: sysbus.gpioPortD is of the type STM32_GPIOPort; its UARTs are sysbus.uart4, ",
+            ),
         ] {
             let text = format!("backend: renode\nplatform: {platform}\nuart: {uart}\n");
             let config = TargetConfig::from_yaml_str(&text, "/")?;
@@ -120,6 +130,18 @@ on_renode! {
         kill(renode, Signal::SIGKILL).unwrap();
         let error = waiting.join().unwrap().unwrap_err().to_string();
         assert!(error.contains("Renode exited with status 137"), "{error}");
+        // Answers to the harness are no last words.
+        assert!(!error.contains("SystemBus"), "{error}");
+        Ok(())
+    }
+
+    fn a_crash_in_a_monitor_command_is_told_as_such() -> Result<()> {
+        let text = format!("platform: {STM32F4}\nuart: sysbus.usart2\nallow_raw_monitor: true\n");
+        let board = VirtualTarget::from_config(TargetConfig::from_yaml_str(&text, "/")?);
+        let board = board.firmware(sample("shell.elf")).boot().wait()?;
+        let error = board.monitor("quit").wait().unwrap_err().to_string();
+        let told = "while doing a monitor command: Renode exited with status 0; its last words:";
+        assert!(error.starts_with(told), "{error}");
         Ok(())
     }
 
