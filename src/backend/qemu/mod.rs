@@ -113,11 +113,17 @@ impl Qemu {
         let (from_qemu, to_qemu) = tokio::net::UnixStream::from_std(qmp)
             .map_err(io)?
             .into_split();
-        let (qmp, greeting) = Qmp::new(from_qemu, to_qemu);
+        let (mut qmp, greeting) = Qmp::new(from_qemu, to_qemu);
         let run = firmware.map(|_| "cont");
+        let begin = "qmp_capabilities";
+        let begun = qmp.send(begin).await;
+        let runs = match run {
+            Some(run) => Some((run, qmp.send(run).await)),
+            None => None,
+        };
         self.running = Some(Running { emulator, qmp, run });
-        let started = self.execute(STEP, "qmp_capabilities", run).await;
-        started.map_err(|error| match error {
+        let begun = self.settle(STEP, begin, begun).await;
+        begun.map_err(|error| match error {
             // A machine or CPU that it does not know, for instance.
             EmulatorError::Died { .. } => EmulatorError::At {
                 place: self.place.clone(),
@@ -126,7 +132,15 @@ impl Qemu {
             error => error,
         })?;
         self.identity.set_version(greeting.await.ok());
-        Ok(())
+        let Some((run, reply)) = runs else {
+            return Ok(());
+        };
+        match self.settle(STEP, run, reply).await {
+            // What it runs has ended it: that is for the next operation to tell, with what
+            // the board has said, as it would tell of any later end.
+            Err(EmulatorError::Died { .. }) => Ok(()),
+            outcome => outcome,
+        }
     }
 
     /// Sends `command`, and `next` if there is one, in one go, and waits for the replies.

@@ -60,18 +60,15 @@ alone_on_each_engine! {
                 let error = board.uart().expect("never").within(secs(5)).wait().unwrap_err();
                 assert!(since.elapsed() < AT_ONCE, "after {:?}: {error}", since.elapsed());
                 assert!(error.to_string().contains(expected), "{error}");
+                assert!(error.to_string().contains("\n  at tests/engines/tests/faults.rs:"), "{error}");
             };
-            match board_with(engine, directory.path(), &image).boot().wait() {
-                Ok(board) => {
-                    never(&board);
-                    if renode {
-                        // A reset starts it anew, and it is watched then as well.
-                        board.reset().wait()?;
-                        never(&board);
-                    }
-                }
-                // QEMU ends at once, which may be before it has answered.
-                Err(error) => assert!(error.to_string().contains(expected), "{error}"),
+            // QEMU ends at once, which may be before it has answered: the boot does not tell of it.
+            let board = board_with(engine, directory.path(), &image).boot().wait()?;
+            never(&board);
+            if renode {
+                // A reset starts it anew, and it is watched then as well.
+                board.reset().wait()?;
+                never(&board);
             }
         }
         Ok(())
@@ -83,10 +80,8 @@ alone_on_each_engine! {
         let image = [0x2000_1000u32, reset, handler, handler, handler, handler, handler, 0xde01_de00];
         let directory = tempfile::tempdir().unwrap();
         let image = image.map(u32::to_le_bytes).concat();
-        let error = match board_with(engine, directory.path(), &image).boot().wait() {
-            Ok(board) => board.uart().expect("never").within(Duration::from_millis(200)).wait().unwrap_err(),
-            Err(error) => error,
-        };
+        let board = board_with(engine, directory.path(), &image).boot().wait()?;
+        let error = board.uart().expect("never").within(Duration::from_millis(200)).wait().unwrap_err();
         let expected = match engine {
             BackendKind::Renode => " of its time: it is very slow, or its processor is locked up; ",
             _ => "Lockup",
