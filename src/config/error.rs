@@ -103,16 +103,18 @@ pub enum ConfigError {
     /// QEMU is to run a target that does not say which of its boards that is.
     #[error(
         "{}: QEMU cannot run this target, because it has no `qemu` section: \
-         add `qemu: {{machine: …}}`, or run it on another engine (install Renode)",
+         add `qemu: {{machine: …}}`, or run it on another engine ({advice})",
         file.display()
     )]
     NoQemu {
         /// The file, or `<yaml>` for text.
         file: PathBuf,
+        /// How to have it on another engine.
+        advice: &'static str,
     },
     /// QEMU is to run a target with several machines or UARTs.
     #[error(
-        "{}: only Renode can run this target, because it has several `{what}`: install Renode",
+        "{}: only Renode can run this target, because it has several `{what}`: {advice}",
         file.display()
     )]
     SeveralOnQemu {
@@ -120,6 +122,8 @@ pub enum ConfigError {
         file: PathBuf,
         /// `machines` or `uarts`.
         what: &'static str,
+        /// How to have it on Renode.
+        advice: &'static str,
     },
     /// Renode is to run a target that does not say what the board is made of.
     #[error(

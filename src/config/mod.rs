@@ -288,18 +288,24 @@ impl TargetConfig {
     /// The configuration has no `qemu` section, or several machines or UARTs.
     pub fn qemu(&self) -> Result<&QemuConfig, ConfigError> {
         let file = || self.source.file.clone();
+        let advice = "install Renode";
         let several = |board: &RenodeConfig| board.uarts.len() > 1;
         match &self.qemu {
             Some(qemu) => Ok(qemu),
             None if !self.machines.is_empty() => Err(ConfigError::SeveralOnQemu {
                 file: file(),
                 what: "machines",
+                advice,
             }),
             None if self.renode.as_ref().is_some_and(several) => Err(ConfigError::SeveralOnQemu {
                 file: file(),
                 what: "uarts",
+                advice,
             }),
-            None => Err(ConfigError::NoQemu { file: file() }),
+            None => Err(ConfigError::NoQemu {
+                file: file(),
+                advice,
+            }),
         }
     }
 

@@ -119,8 +119,17 @@ impl TargetBuilder {
             BackendKind::Renode | BackendKind::Auto => engine::clock(&config)?,
             BackendKind::Qemu | BackendKind::Serial => None,
         };
-        let ports = engine::ports(&config, wanted, report.as_ref(), clock.as_ref())?;
-        let backend = engine::choose(&config, wanted, &custody, &ports, clock)?;
+        let in_code = self.backend.is_some();
+        let reason = |error| {
+            if in_code {
+                error
+            } else {
+                engine::reason(error)
+            }
+        };
+        let ports = engine::ports(&config, wanted, report.as_ref(), clock.as_ref());
+        let ports = ports.map_err(reason)?;
+        let backend = engine::choose(&config, wanted, &custody, &ports, clock).map_err(reason)?;
         let machines: Vec<MachineUarts> = images
             .zip(ports)
             .map(|((name, _), ports)| MachineUarts::new(name, ports))

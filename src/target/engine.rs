@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::backend::{Backend, qemu, renode, serial};
 use crate::config::{BackendKind, ClockKind, ConfigError, MachineConfig, TargetConfig};
 use crate::custody::Custody;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::runtime::VirtualClock;
 use crate::uart::{Port, Ports, Settings, on_stream};
@@ -23,6 +23,23 @@ pub(super) fn wanted(
         Some(wanted) => Ok(wanted),
         None => Ok(from_environment()?.unwrap_or(config.backend)),
     }
+}
+
+/// The error of a target that cannot run on what `wanted` gave, where the code has said
+/// nothing: the variable is the reason if it has forced QEMU.
+pub(super) fn reason(error: Error) -> Error {
+    blame(error, from_environment().ok().flatten())
+}
+
+fn blame(mut error: Error, forced: Option<BackendKind>) -> Error {
+    if let Error::Config(
+        ConfigError::NoQemu { advice, .. } | ConfigError::SeveralOnQemu { advice, .. },
+    ) = &mut error
+        && forced == Some(BackendKind::Qemu)
+    {
+        *advice = "VTARGET_BACKEND=qemu keeps it from there, so unset that";
+    }
+    error
 }
 
 /// The backend for `config`.
@@ -170,5 +187,27 @@ fn from_environment() -> Result<Option<BackendKind>, ConfigError> {
             value: value.to_string_lossy().into_owned(),
             allowed: "renode, qemu, serial or auto",
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_variable_has_forced_is_not_cured_by_an_installation() {
+        let uarts = "{a: sysbus.uart0, b: sysbus.uart1}";
+        let text = format!("platform: platforms/boards/x.repl\nuarts: {uarts}\n");
+        let config = TargetConfig::from_yaml_str(&text, "/").unwrap();
+        let error = |forced| {
+            let error = config.qemu().unwrap_err().into();
+            blame(error, forced).to_string()
+        };
+        let why = "<yaml>: only Renode can run this target, because it has several `uarts`: ";
+        for forced in [None, Some(BackendKind::Auto)] {
+            assert_eq!(error(forced), format!("{why}install Renode"));
+        }
+        let variable = "VTARGET_BACKEND=qemu keeps it from there, so unset that";
+        assert_eq!(error(Some(BackendKind::Qemu)), format!("{why}{variable}"));
     }
 }
