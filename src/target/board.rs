@@ -44,6 +44,10 @@ const POWER_ON: Change = Change {
     step: "booting the board",
     dropped: "the target is off: power_on() was dropped before it was done",
 };
+const POWER_CYCLE: Change = Change {
+    step: "booting the board",
+    dropped: "the target is off: power_cycle() was dropped before it was done",
+};
 const FLASH: Change = Change {
     step: "flashing the board",
     dropped: "the target is off: flash() was dropped before it was done",
@@ -87,13 +91,27 @@ impl Board {
         if self.is_on() {
             return Ok(());
         }
+        self.turn_on(POWER_ON, limit).await
+    }
+
+    /// Turns the board off, if it is on, and on again.
+    pub(super) async fn power_cycle(&mut self, limit: Duration) -> Result<()> {
+        // The waits that this ends and those of after it has been dropped get the same reason.
+        let why = "the target is off: power_cycle() turned it off, and will turn it on again unless it was \
+                   dropped before it was done";
+        self.power_off(why).await?;
+        self.power = Power::Off(Some(POWER_CYCLE.dropped));
+        self.turn_on(POWER_CYCLE, limit).await
+    }
+
+    async fn turn_on(&mut self, change: Change, limit: Duration) -> Result<()> {
         self.backend.power_off().await?; // what is left of one that died
         let slot = match self.slot.take() {
             Some(slot) => Some(slot),
             // Nobody closes the slots, so there is no error.
             None => Arc::clone(&self.slots).acquire_owned().await.ok(),
         };
-        self.change(POWER_ON, limit, |backend, firmware| {
+        self.change(change, limit, |backend, firmware| {
             backend.power_on(firmware)
         })
         .await?;

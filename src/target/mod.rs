@@ -249,11 +249,7 @@ impl VirtualTarget {
     #[track_caller]
     pub fn power_cycle(&self) -> Operation<()> {
         self.recorded("power_cycle".to_owned(), |shared, limit| async move {
-            let mut board = shared.board.lock().await;
-            board
-                .power_off("the target is off: power_cycle() is under way")
-                .await?;
-            board.power_on(limit).await?;
+            shared.board.lock().await.power_cycle(limit).await?;
             shared.skip_to_last_start();
             Ok(())
         })

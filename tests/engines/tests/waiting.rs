@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use engine_tests::{alone_on_each_engine, shell_on, tests_in_virtual_time};
+use engine_tests::{alone_on_each_engine, bare_on, sample, shell_on, tests_in_virtual_time};
 use virtual_target::config::BackendKind;
 use virtual_target::{Result, VirtualTarget, millis, secs};
 
@@ -139,6 +139,34 @@ alone_on_each_engine! {
         Ok(())
     }
 
+    fn a_dropped_power_cycle_leaves_the_board_off_and_says_so(engine) {
+        let board = shell_on(engine).boot().wait()?;
+        for pause in [0, 2, 10] {
+            board.power_on().wait()?;
+            current_thread().block_on(async {
+                let cut = tokio::time::timeout(millis(pause), board.power_cycle()).await;
+                assert!(cut.is_err(), "this host boots a board in {pause} ms");
+            });
+            let error = board.reset().wait().unwrap_err().to_string();
+            assert!(error.contains("the target is off"), "{error}");
+            let error = board.uart().clone().expect("pong").wait().unwrap_err().to_string();
+            assert!(error.contains("dropped before it was done"), "{error}");
+        }
+        Ok(())
+    }
+
+    fn a_board_without_firmware_says_so(engine) {
+        let board = bare_on(engine).boot().wait()?;
+        let wait = || board.uart().expect("> ").within(millis(50)).wait();
+        let error = wait().unwrap_err().to_string();
+        assert!(error.contains("; the board was given no firmware: name it in "), "{error}");
+        board.flash(sample("hello.elf")).wait()?;
+        board.uart().expect_line("Hello from").wait()?;
+        let error = wait().unwrap_err().to_string();
+        assert!(!error.contains("no firmware"), "{error}");
+        Ok(())
+    }
+
     fn output_is_complete_before_anybody_reads(engine) {
         let board = shell_on(engine).boot().wait()?;
         board.uart().clone().expect("> ").wait()?;
@@ -161,5 +189,6 @@ tests_in_virtual_time! {
     a_dropped_send_is_all_or_nothing::renode,
     a_dropped_boot_ends_the_emulator::renode,
     a_dropped_power_on_leaves_the_board_off_and_says_so::renode,
+    a_dropped_power_cycle_leaves_the_board_off_and_says_so::renode,
     output_is_complete_before_anybody_reads::renode,
 }
