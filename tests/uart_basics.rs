@@ -196,7 +196,14 @@ fn a_timeout_says_what_may_be_wrong() {
     let consumed = "; it had appeared before, in what was read already: each operation goes on where the last one stopped; ";
     let unfinished = "; it is in the last line, which is not finished: no end-of-line yet; ";
     let case = r#"; there is "READY", which differs only in case; "#;
+    let regex = r#"; "re:up \\d+" would have matched: a regular expression starts with "re:""#;
+    let start = "; `^` is where the search began, not where a line starts: ";
     for (says, after, pattern, line, hint) in [
+        ("boot\nup 12 ms\n", "boot", r"up \d+", true, regex),
+        ("boot\nup 12 ms", "boot", r"up \d+", false, regex),
+        ("boot\nup 12 ms\n", "boot", r"RE:up \d+", true, regex),
+        ("boot\nup 12 ms\n", "boot", r"re: up \d+", true, regex),
+        ("boot\nup 12 ms\n", "boot", r"re:^up \d+", false, start),
         ("boot ready done ", "done", "ready", false, consumed),
         ("boot 12 done ", "done", r"re:\d+", false, consumed),
         ("boot\nready> ", "boot", "ready", true, unfinished),
@@ -206,6 +213,10 @@ fn a_timeout_says_what_may_be_wrong() {
     ] {
         let error = timeout(says, after, pattern, line);
         assert!(error.contains(hint), "{pattern}: {error}");
+    }
+    for pattern in ["*", "x*", "(", "a|b"] {
+        let error = timeout("boot up 12 ms", "boot", pattern, false);
+        assert!(!error.contains("would have matched"), "{error}");
     }
     let error = timeout("boot steady ", "boot", "ready", false);
     assert!(error.contains("ms; 8 bytes have arrived since:"), "{error}");

@@ -3,16 +3,18 @@
 //! Only a guess is made from what is there; the search is over and nothing depends on it.
 
 use super::chunk::View;
-use super::pattern::{Kind, Pattern};
+use super::pattern::{Kind, Pattern, REGEX_PREFIX};
+use super::port::Shared;
 use super::search::Stretch;
+use super::stops::LINE_ENDS;
 use super::transcript::Transcript;
 
 /// How much of the output is looked at, from the end and from the cursor back.
 const LOOKED_AT: usize = 64 << 10;
 
 /// What may be wrong where nothing has been received at all.
-pub(super) fn silent(transcript: &Transcript) -> Option<String> {
-    let silent = transcript.end_position().offset == 0;
+pub(super) fn silent(uart: &Shared) -> Option<String> {
+    let silent = uart.transcript.end_position().offset == 0;
     silent.then(|| {
         "is this the UART that the firmware writes to (in the target's YAML: `uart`, for QEMU \
          `qemu.serial`, for a physical board `serial.port` and `serial.baud`), and does the firmware run?"
@@ -47,10 +49,59 @@ pub(super) fn hint(
     if let Some(other) = other_case(pattern, &since) {
         return Some(format!("there is {other:?}, which differs only in case"));
     }
+    if let Some(meant) = regex_meant(pattern, &since, in_lines) {
+        return Some(format!(
+            "{meant:?} would have matched: a regular expression starts with \"re:\", in lower case and with no space behind it"
+        ));
+    }
+    if !in_lines && is_line_start_meant(pattern, &since) {
+        return Some(
+            "`^` is where the search began, not where a line starts: use expect_line, or write (?m)^"
+                .to_owned(),
+        );
+    }
     found(&text(0..from)).then(|| {
         "it had appeared before, in what was read already: each operation goes on where the last one stopped"
             .to_owned()
     })
+}
+
+/// The regular expression that `pattern` would be with the right prefix, if that matches.
+fn regex_meant(pattern: &Pattern, text: &[u8], in_lines: bool) -> Option<String> {
+    let source = &**pattern.source();
+    let regex = match source.get(..REGEX_PREFIX.len()) {
+        Some(prefix) if prefix.eq_ignore_ascii_case(REGEX_PREFIX) => {
+            source[REGEX_PREFIX.len()..].trim_start()
+        }
+        _ if matches!(pattern.kind(), Kind::Literal(_)) => source,
+        _ => return None,
+    };
+    let meant = format!("{REGEX_PREFIX}{regex}");
+    if meant == source {
+        return None;
+    }
+    let regex = Pattern::new(&meant).ok()?;
+    let matches = |text| matches(&regex, text);
+    let found = match in_lines {
+        true => text.split(|byte| LINE_ENDS.contains(byte)).any(matches),
+        false => matches(text),
+    };
+    found.then_some(meant)
+}
+
+/// Whether `pattern` would have matched if its `^` were the start of a line.
+fn is_line_start_meant(pattern: &Pattern, text: &[u8]) -> bool {
+    let regex = pattern.source().strip_prefix(REGEX_PREFIX);
+    let regex = regex.filter(|regex| regex.starts_with('^'));
+    let lines = regex.map(|regex| Pattern::new(format!("{REGEX_PREFIX}(?m){regex}")));
+    lines.is_some_and(|lines| lines.is_ok_and(|lines| matches(&lines, text)))
+}
+
+/// Whether `pattern` matches something that is not empty.
+fn matches(pattern: &Pattern, text: &[u8]) -> bool {
+    let found = pattern.find(text).ok().flatten();
+    let whole = found.and_then(|groups| groups.into_iter().next().flatten());
+    whole.is_some_and(|range| !range.is_empty())
 }
 
 /// What in `text` is the literal `pattern` but for its case.

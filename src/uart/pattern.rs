@@ -16,7 +16,7 @@ use super::lock;
 use super::text::Decoded;
 
 /// What marks a string as a regular expression.
-const REGEX_PREFIX: &str = "re:";
+pub(super) const REGEX_PREFIX: &str = "re:";
 /// What an `expectrl::NBytes` may ask for on a stream.
 const MOST_BYTES: usize = 64 << 10;
 

@@ -15,6 +15,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -77,6 +78,8 @@ pub(super) struct Shared {
     last_sent: Mutex<(Position, Vec<u8>)>,
     clock: Mutex<Option<Arc<dyn Clock>>>,
     stopped: Mutex<Option<Box<dyn Fn() -> bool + Send>>>,
+    /// Whether the board was started without firmware.
+    is_bare: AtomicBool,
     pub(super) settings: Settings,
 }
 
@@ -103,6 +106,7 @@ impl Shared {
             last_sent: Mutex::default(),
             clock: Mutex::default(),
             stopped: Mutex::default(),
+            is_bare: AtomicBool::new(false),
             settings,
         }
     }
@@ -164,6 +168,11 @@ impl Shared {
     /// Whether what feeds it has been stopped by somebody else.
     pub(super) fn is_stopped(&self) -> bool {
         lock(&self.stopped).as_ref().is_some_and(|asked| asked())
+    }
+
+    /// Whether the board was started without firmware.
+    pub(super) fn is_bare(&self) -> bool {
+        self.is_bare.load(Ordering::Relaxed)
     }
 }
 
@@ -268,6 +277,11 @@ impl Port {
     /// Has `asked` tell whether the emulator has been stopped by a signal.
     pub(crate) fn set_stopped(&self, asked: impl Fn() -> bool + Send + 'static) {
         *lock(&self.shared.stopped) = Some(Box::new(asked));
+    }
+
+    /// Whether the board has been started without firmware.
+    pub(crate) fn set_bare(&self, bare: bool) {
+        self.shared.is_bare.store(bare, Ordering::Relaxed);
     }
 
     /// The board was powered off; `why` is the reason that waits fail with.

@@ -77,6 +77,11 @@ impl Ports {
         self.iter().for_each(|port| port.set_stopped(asked.clone()));
     }
 
+    /// See [`Port::set_bare`].
+    pub(crate) fn set_bare(&self, bare: bool) {
+        self.iter().for_each(|port| port.set_bare(bare));
+    }
+
     /// The first error of a guard that no operation has failed of; none is told twice.
     pub(crate) fn unnoticed_alarm(&self) -> Option<ExpectError> {
         let alarms: Vec<_> = self.iter().filter_map(Port::unnoticed_alarm).collect();

@@ -292,14 +292,20 @@ fn timed_out<S: Search>(
 ) -> Result<S::Output> {
     search.timed_out().ok_or_else(|| {
         let seen = seen(&uart.transcript, scan.from);
-        let seen = if let Some(why) = held_up(uart, had) {
-            format!("{why}; {seen}")
-        } else if let Some(hint) = silent(&uart.transcript) {
-            format!("{seen}: {hint}")
-        } else if let Some(hint) = search.hint(uart, scan.from) {
-            format!("{hint}; {seen}")
-        } else {
-            seen
+        let hint = || match silent(uart) {
+            Some(hint) => format!("{seen}: {hint}"),
+            None => match search.hint(uart, scan.from) {
+                Some(hint) => format!("{hint}; {seen}"),
+                None => seen.clone(),
+            },
+        };
+        let seen = match (stands_still(uart), had) {
+            (Some(why), _) => format!("{why}; {seen}"),
+            (None, Some(had)) => format!(
+                "the guest has had only {had:?} of its time: it is very slow, or its processor is locked up; {}",
+                hint()
+            ),
+            (None, None) => hint(),
         };
         ExpectError::Timeout {
             uart: uart.name.clone(),
@@ -319,13 +325,10 @@ fn too_slow(
     deadline: &Deadline,
     on_host: Duration,
 ) -> crate::Error {
-    let why = match uart.is_stopped() {
-        true => "its emulator is stopped by a signal; continue it with SIGCONT",
-        false => {
-            "the emulator hangs, or its guest keeps it so busy that its time hardly passes; \
-             raise `timeouts: command:` if the host is that slow"
-        }
-    };
+    let why = stands_still(uart).unwrap_or(
+        "the emulator hangs, or its guest keeps it so busy that its time hardly passes; \
+         raise `timeouts: command:` if the host is that slow",
+    );
     ExpectError::Watchdog {
         uart: uart.name.clone(),
         wanted: search.describe(),
@@ -337,14 +340,16 @@ fn too_slow(
     .into()
 }
 
-/// Why the guest did not get its time, if it did not.
-fn held_up(uart: &Shared, had: Option<Duration>) -> Option<String> {
+/// Why the guest does not run, if that is known.
+fn stands_still(uart: &Shared) -> Option<&'static str> {
     if uart.is_stopped() {
-        return Some("its emulator is stopped by a signal; continue it with SIGCONT".to_owned());
+        return Some("its emulator is stopped by a signal; continue it with SIGCONT");
     }
-    had.map(|had| {
-        format!("the guest has had only {had:?} of its time: it is very slow, or its processor is locked up")
-    })
+    let silent = uart.transcript.end_position().offset == 0;
+    (uart.is_bare() && silent).then_some(
+        "the board was given no firmware: name it in the target's YAML (`firmware`) or in the test \
+         (`firmware(…)`, `flash(…)`)",
+    )
 }
 
 impl Scan {

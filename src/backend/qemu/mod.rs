@@ -115,6 +115,7 @@ impl Qemu {
             .into_split();
         let (mut qmp, greeting) = Qmp::new(from_qemu, to_qemu);
         let run = firmware.map(|_| "cont");
+        self.ports.set_bare(run.is_none());
         let begin = "qmp_capabilities";
         let begun = qmp.send(begin).await;
         let runs = match run {

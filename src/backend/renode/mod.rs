@@ -150,6 +150,7 @@ impl Renode {
 
     async fn start(&mut self, firmware: &[Option<Firmware>]) -> Result<(), EmulatorError> {
         self.runs = false;
+        self.ports().set_bare(true);
         let version = self.launch().await?;
         self.identity.set_version(Some(version.to_string()));
         self.version = Some(version);
@@ -336,6 +337,7 @@ impl Renode {
     /// Lets the board run. The guest runs before the command is done, which takes another 100 ms.
     fn let_go(&mut self) {
         if let Some(session) = &self.session {
+            self.ports().set_bare(false);
             self.run(session);
             self.runs = true;
         }

@@ -83,7 +83,9 @@ alone_on_each_engine! {
         let board = board_with(engine, directory.path(), &image).boot().wait()?;
         let error = board.uart().expect("never").within(Duration::from_millis(200)).wait().unwrap_err();
         let expected = match engine {
-            BackendKind::Renode => " of its time: it is very slow, or its processor is locked up; ",
+            BackendKind::Renode => {
+                " of its time: it is very slow, or its processor is locked up; nothing has arrived at all: is this the UART"
+            }
             _ => "Lockup",
         };
         assert!(error.to_string().contains(expected), "{error}");
