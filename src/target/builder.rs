@@ -13,7 +13,7 @@ use super::{Shared, VirtualTarget, engine};
 use crate::backend::Backend;
 use crate::config::{BackendKind, ConfigError, TargetConfig};
 use crate::custody::Custody;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::report::{Caller, Copy, Recorded, Report, Subject, TestName};
 use crate::runtime::{Operation, Remote, Task};
@@ -68,11 +68,16 @@ impl TargetBuilder {
             Err(_) => Duration::ZERO,
         };
         let held = Arc::clone(&custody);
-        let boot = Remote::new(limit, move |limit| async move {
-            let target = self.assemble(held, report?, at)?;
-            target.shared.board.lock().await.power_on(limit).await?;
-            target.shared.skip_to_last_start();
-            Ok(target)
+        let boot = Remote::new(limit, move |limit| {
+            // In the thread of whoever waits, whose test then has the notices in its output.
+            let report = report.map_err(Error::from);
+            let target = report.and_then(|report| self.assemble(held, report, at));
+            async move {
+                let target = target?;
+                target.shared.board.lock().await.power_on(limit).await?;
+                target.shared.skip_to_last_start();
+                Ok(target)
+            }
         });
         Operation::new(Boot {
             boot: Recorded::new(boot, known.as_ref(), at, |_| "boot".to_owned()),

@@ -56,6 +56,27 @@ mod on_purpose {
         let _board = greeted().unwrap();
     }
 
+    fn boots_with_a_notice() {
+        let text = "qemu: {machine: netduinoplus2, serial: 1}\nplatform: platforms/boards/x.repl\n\
+                    uart: sysbus.usart2\nextra_commands: [version]\n";
+        let config = TargetConfig::from_yaml_str(text, "/").unwrap();
+        let board = VirtualTarget::from_config(config).firmware(sample("hello.elf"));
+        let _board = board.boot().wait().unwrap();
+        panic!("on purpose");
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn notices_once() {
+        boots_with_a_notice();
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn notices_again() {
+        boots_with_a_notice();
+    }
+
     /// Passes when its artifacts have been written.
     #[test]
     #[ignore = "run by the tests below"]
@@ -195,6 +216,24 @@ fn directory(target: &Path, test: &str) -> PathBuf {
 fn read(directory: &Path, name: &str) -> String {
     let path = directory.join(name);
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn a_notice_is_in_the_output_of_the_test_that_boots() {
+    let target = tempfile::tempdir().unwrap();
+    let mut command = command(BackendKind::Qemu, "notices_once", target.path());
+    command.arg("on_purpose::notices_again");
+    let text = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    for test in ["notices_once", "notices_again"] {
+        let notice = format!(
+            "---- on_purpose::{test} stdout ----\nvirtual-target: machine-0 runs on QEMU: its `extra_commands`"
+        );
+        assert!(text.contains(&notice), "{text}");
+    }
 }
 
 /// A process that does not outlive its handle.
