@@ -125,13 +125,17 @@ alone_on_each_engine! {
 
     fn a_dropped_power_on_leaves_the_board_off_and_says_so(engine) {
         let board = shell_on(engine).build()?;
-        current_thread().block_on(async {
-            let cut = tokio::time::timeout(millis(2), board.power_on()).await;
-            assert!(cut.is_err(), "this host boots a board in 2 ms");
+        // On a busy host it may be dropped before it has begun.
+        let dropped_midway = [2, 4, 8, 16].into_iter().any(|pause| {
+            current_thread().block_on(async {
+                let cut = tokio::time::timeout(millis(pause), board.power_on()).await;
+                assert!(cut.is_err(), "this host boots a board in {pause} ms");
+            });
+            assert!(!board.is_on().wait().unwrap());
+            let error = board.uart().expect("> ").wait().unwrap_err().to_string();
+            error.contains("power_on() was dropped")
         });
-        assert!(!board.is_on().wait()?);
-        let error = board.uart().expect("> ").wait().unwrap_err().to_string();
-        assert!(error.contains("power_on() was dropped"), "{error}");
+        assert!(dropped_midway);
         let error = board.reset().wait().unwrap_err().to_string();
         assert!(error.contains("power_on() was dropped"), "{error}");
         board.power_on().wait()?;
