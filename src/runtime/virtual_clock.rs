@@ -184,6 +184,7 @@ impl VirtualClock {
         }
         match state.waiters.iter_mut().find(|waiter| waiter.id == id) {
             Some(waiter) => {
+                waiter.until = until;
                 waiter.waker.clone_from(cx.waker());
                 waiter.looked = true;
                 waiter.absent = false;
@@ -368,7 +369,7 @@ impl State {
         self.left = false;
         self.running = Some((until, stops.clone()));
         Some(Run {
-            at_most: until.map(|until| until - self.now),
+            at_most: until.map(|until| until.saturating_sub(self.now)),
             stops,
         })
     }
@@ -462,6 +463,18 @@ mod tests {
         assert!(is_pending(clock.interrupted()).await);
         assert!(look(&clock, 4, 3, X).await.is_pending());
         clock.interrupted().await;
+    }
+
+    #[tokio::test]
+    async fn a_limit_that_is_changed_counts() {
+        let clock = clock();
+        assert!(look(&clock, 1, 9, X).await.is_pending());
+        clock.wanted().await;
+        assert!(look(&clock, 1, 3, X).await.is_pending());
+        clock.interrupted().await;
+        clock.stands();
+        assert!(look(&clock, 1, 4, X).await.is_pending());
+        assert_eq!(clock.wanted().await.at_most, Some(Duration::from_secs(4)));
     }
 
     #[tokio::test]

@@ -402,6 +402,20 @@ on_renode! {
         assert_eq!(now(&board)? - before, secs(20));
         board.run_for(secs(1)).wait()?;
         assert_eq!(now(&board)? - before, secs(21));
+        // Beside a wait, whose time that is, too.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let before = now(&board)?;
+        let (waited, ran) = runtime.block_on(async {
+            futures::join!(
+                board.uart().expect("never").within(secs(5)),
+                board.monitor("emulation RunFor \"20\""),
+            )
+        });
+        let error = waited.unwrap_err().to_string();
+        assert!(error.contains("timed out after "), "{error}");
+        ran?;
+        assert!(now(&board)? - before >= secs(20));
+        board.run_for(secs(1)).wait()?;
         board.monitor("start").wait()?;
         let error = board.uart().expect("never").wait().unwrap_err().to_string();
         assert!(error.contains("something else has started the emulation"), "{error}");

@@ -8,7 +8,7 @@
 mod report;
 
 use std::fs::{File, OpenOptions};
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -87,11 +87,7 @@ impl Stepping {
             calls: Vec::new(),
         };
         let mut task = JoinSet::new();
-        task.spawn(async move {
-            if let Err(error) = driver.drive().await {
-                failed(error.to_string());
-            }
-        });
+        task.spawn(watch(driver.drive(), failed));
         Ok(Self {
             messages: Sender(sender),
             _driver: task,
@@ -138,6 +134,20 @@ impl Sender {
     fn tell(&self, message: Message) {
         // A driver that has gone needs no telling.
         let _ = self.0.send(message);
+    }
+}
+
+/// Has `drive` done, and told to `failed` if it fails, or panics.
+async fn watch(
+    drive: impl Future<Output = io::Result<()>> + Send + 'static,
+    failed: impl FnOnce(String),
+) {
+    let mut driver = JoinSet::new();
+    driver.spawn(drive);
+    match driver.join_next().await {
+        Some(Ok(Ok(()))) | None => {}
+        Some(Ok(Err(error))) => failed(error.to_string()),
+        Some(Err(error)) => failed(error.to_string()),
     }
 }
 
@@ -214,13 +224,14 @@ fn until(clock: &VirtualClock, run: &Run) -> Option<Duration> {
 
 /// A run in the words of an order.
 fn words(run: &Run) -> String {
-    let at_most = run.at_most.map_or(0, |time| time.as_nanos());
-    run.stops
-        .iter()
-        .fold(at_most.to_string(), |words, stops| match *stops {
-            ByteSet::NONE => words + " -",
-            stops => words + " " + &stops.to_hex(),
-        })
+    let at_most = match run.at_most {
+        Some(time) => time.as_nanos().to_string(),
+        None => "-".to_owned(),
+    };
+    run.stops.iter().fold(at_most, |words, stops| match *stops {
+        ByteSet::NONE => words + " -",
+        stops => words + " " + &stops.to_hex(),
+    })
 }
 
 impl Driver {
@@ -239,13 +250,17 @@ impl Driver {
                 }
                 report = self.reports.next() => {
                     // The user's own commands may have let it run.
-                    if let Report::Still(time) = self.take(report?)? {
-                        self.clock.reached(time);
-                        self.looking = None;
+                    match self.take(report?)? {
+                        Report::Still(time) => self.stands(time),
+                        Report::Seen(time) => {
+                            self.stands(time);
+                            self.looking = None;
+                        }
+                        _ => {}
                     }
                     None
                 }
-                run = self.clock.wanted() => Some(run),
+                run = self.clock.wanted(), if self.looking.is_none() => Some(run),
             };
             if let Some(run) = run {
                 self.run(run).await?;
@@ -299,6 +314,12 @@ impl Driver {
             }
         }
         Ok(())
+    }
+
+    /// The guest stands still, at `time`: those who wait look again.
+    fn stands(&self, time: Duration) {
+        self.clock.reached(time);
+        self.clock.stands();
     }
 
     /// Whether Renode is gone, so that nothing more is to be waited for.
@@ -421,4 +442,28 @@ async fn call(messages: &mut mpsc::UnboundedReceiver<Message>, hands: &mut [Hand
         Poll::Pending
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_limit_is_told_from_one_of_no_time() {
+        let words = |at_most| {
+            let stops = vec![ByteSet::NONE];
+            words(&Run { at_most, stops })
+        };
+        assert_eq!(words(Some(Duration::ZERO)), "0 -");
+        assert_eq!(words(None), "- -");
+    }
+
+    #[tokio::test]
+    async fn a_driver_that_panics_is_told_of() {
+        let (failed, told) = oneshot::channel();
+        let drive = async { panic!("on purpose") };
+        watch(drive, |error| failed.send(error).unwrap()).await;
+        let told = told.await.unwrap();
+        assert!(told.contains("panicked"), "{told}");
+    }
 }

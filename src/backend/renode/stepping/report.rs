@@ -15,6 +15,8 @@ pub(super) enum Report {
     Ask(Duration),
     /// The emulation stands still.
     Still(Duration),
+    /// It stands still, as it has been asked, and all that was said has been reported.
+    Seen(Duration),
     /// Anything else: what should not happen.
     Error(String),
 }
@@ -28,6 +30,7 @@ impl Report {
                 .map(|(uart, (time, bytes))| Self::Out(uart, time, bytes)),
             ["ask", time] => nanoseconds(time).map(Self::Ask),
             ["still", time] => nanoseconds(time).map(Self::Still),
+            ["seen", time] => nanoseconds(time).map(Self::Seen),
             _ => None,
         };
         report.unwrap_or_else(|| Self::Error(line.to_owned()))
@@ -122,6 +125,7 @@ mod tests {
         );
         assert_eq!(parse("ask 17300"), Report::Ask(at));
         assert_eq!(parse("still 17300"), Report::Still(at));
+        assert_eq!(parse("seen 17300"), Report::Seen(at));
         for odd in ["", "out", "out 1 x 00", "out 1 2 0", "out 1 2 é", "error x"] {
             assert_eq!(parse(odd), Report::Error(odd.to_owned()));
         }

@@ -2,10 +2,10 @@
 #
 # Orders come line by line over one FIFO, reports go over another:
 #
-#   run TICKS STOPS...  lets the emulation run, for at most so many nanoseconds; 0 is for ever.
+#   run NS STOPS...     lets the emulation run, for at most so many nanoseconds; - is for ever.
 #                       STOPS are a byte map for each UART: 64 hexadecimal digits, the highest
 #                       byte first, or - for none.
-#   go [TICKS STOPS...] goes on behind the byte that was asked about; no sooner than before, if
+#   go [NS STOPS...]    goes on behind the byte that was asked about; no sooner than before, if
 #                       a new limit is given
 #   stop                has the emulation stand still
 #   feed UART BYTES     hands bytes to the guest, at the pace of its line, as time passes
@@ -14,7 +14,8 @@
 #
 #   out UART NS BYTES   the guest has sent these, the first of them at that time
 #   ask NS              the last byte is one to stop at: the guest waits at it for `go` or `stop`
-#   still NS            the emulation stands still
+#   still NS            the emulation has come to stand still
+#   seen NS             the answer to `look`
 #   error TEXT          something that should not happen
 #
 # A byte is handled on the thread that executes the guest, at the very moment at which it is
@@ -29,10 +30,15 @@ from System.Threading import AutoResetEvent, ManualResetEvent, Thread, ThreadSta
 from Antmicro.Renode.Core import EmulationManager
 from Antmicro.Renode.Time import ClockEntry, TimeInterval, WorkMode
 
-NANOSECONDS = 1000000000 // int(TimeInterval.TicksPerSecond)
+NANOSECONDS_PER_TICK = 1000000000 // int(TimeInterval.TicksPerSecond)
 # What may wait in here while the emulation runs on: bytes, and how long in the guest's time.
 MOST_BYTES = 512
 LONGEST = 1000000
+
+
+# No sooner than that, and not at once: that would be never.
+def ticks(nanoseconds):
+    return max(1, -(-nanoseconds // NANOSECONDS_PER_TICK))
 
 
 class Uart(object):
@@ -51,7 +57,7 @@ class Uart(object):
         known, cpu = self.machine.SystemBus.TryGetCurrentCPU()
         if known:
             cpu.SyncTime()
-        return int(self.machine.ElapsedVirtualTime.TimeElapsed.Ticks) * NANOSECONDS
+        return int(self.machine.ElapsedVirtualTime.TimeElapsed.Ticks) * NANOSECONDS_PER_TICK
 
     # The guest has sent a byte.
     def sent(self, byte):
@@ -67,8 +73,7 @@ class Uart(object):
     def start_feeding(self, period):
         if not self.feeding:
             self.uart.WriteChar(self.to_feed.Dequeue())
-            ticks = period // NANOSECONDS
-            entry = ClockEntry(ticks, TimeInterval.TicksPerSecond, self.feed_next, self.machine,
+            entry = ClockEntry(ticks(period), TimeInterval.TicksPerSecond, self.feed_next, self.machine,
                                "virtual-target-feed", workMode=WorkMode.Periodic)
             self.machine.ClockSource.AddClockEntry(entry)
             self.feeding = True
@@ -197,7 +202,7 @@ class Stepping(object):
 
     def arm(self, nanoseconds):
         machine = self.uarts[0].machine
-        entry = ClockEntry(nanoseconds // NANOSECONDS, TimeInterval.TicksPerSecond, self.deadline, machine,
+        entry = ClockEntry(ticks(nanoseconds), TimeInterval.TicksPerSecond, self.deadline, machine,
                            "virtual-target-deadline", workMode=WorkMode.OneShot)
         machine.ClockSource.AddClockEntry(entry)
         self.armed = True
@@ -207,8 +212,8 @@ class Stepping(object):
             self.uarts[0].machine.ClockSource.TryRemoveClockEntry(self.deadline)
             self.armed = False
 
-    def aim(self, now, nanoseconds, stops):
-        self.until = now + nanoseconds if nanoseconds > 0 else None
+    def aim(self, now, limit, stops):
+        self.until = None if limit == "-" else now + int(limit)
         for uart, stop in zip(self.uarts, stops):
             uart.stops = 0 if stop == "-" else int(stop, 16)
 
@@ -237,10 +242,10 @@ class Stepping(object):
     def order(self, words):
         order = words[0]
         if order == "run":
-            self.run(int(words[1]), words[2:])
+            self.run(words[1], words[2:])
         elif order == "go":
             if len(words) > 1:
-                self.aim(self.asked_at, int(words[1]), words[2:])
+                self.aim(self.asked_at, words[1], words[2:])
             self.answered.Set()
         elif order == "stop":
             self.stop()
@@ -252,17 +257,17 @@ class Stepping(object):
             uart.start_feeding(self.period)
         elif order == "look":
             self.flush()
-            self.say("still %d" % self.uarts[0].now())
+            self.say("seen %d" % self.uarts[0].now())
         elif order == "clear":
             for uart in self.uarts:
                 uart.to_feed.Clear()
                 uart.stop_feeding()
 
-    def run(self, nanoseconds, stops):
-        self.aim(self.uarts[0].now(), nanoseconds, stops)
+    def run(self, limit, stops):
+        self.aim(self.uarts[0].now(), limit, stops)
         self.disarm()
-        if nanoseconds > 0:
-            self.arm(nanoseconds)
+        if limit != "-":
+            self.arm(int(limit))
         if self.emulation.IsStarted:
             raise Exception("something else has started the emulation; with `clock: virtual` "
                             "leave `start` out of scripts and commands")
