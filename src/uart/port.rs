@@ -157,6 +157,12 @@ impl Shared {
         }
     }
 
+    /// The clock of a board that runs only while it is waited for.
+    pub(super) fn virtual_clock(&self) -> Option<&VirtualClock> {
+        let (clock, _) = self.settings.virtual_clock.as_ref()?;
+        Some(clock)
+    }
+
     /// The board stops at each byte of `stops` from now on, if it is one that can.
     pub(super) fn always_stop_at(&self, stops: ByteSet) {
         if let Some((clock, uart)) = &self.settings.virtual_clock {
@@ -209,8 +215,7 @@ impl Port {
     }
 
     pub(super) fn virtual_clock(&self) -> Option<&VirtualClock> {
-        let (clock, _) = self.shared.settings.virtual_clock.as_ref()?;
-        Some(clock)
+        self.shared.virtual_clock()
     }
 
     pub(super) fn transcript(&self) -> &Transcript {

@@ -14,7 +14,7 @@ use super::link::Written;
 use super::lock;
 use super::port::Shared;
 use super::transcript::Ending;
-use super::wait::{Search, Wait};
+use super::wait::{Search, Wait, too_slow};
 use crate::error::Result;
 use crate::runtime::{ByteSet, Deadline, Task};
 
@@ -88,11 +88,27 @@ impl Send {
         format!("{} of {} bytes", self.name, self.length)
     }
 
+    /// How long it has waited in the board's time; a virtual one stands still until the
+    /// bytes are on the line.
     fn waited(&self) -> Duration {
         match &self.state {
             State::Carried { deadline, .. } => deadline.waited(),
+            _ if self.uart.virtual_clock().is_some() => Duration::ZERO,
             State::Unsent(_) | State::Sent(_) => self.deadline.waited(),
         }
+    }
+
+    /// The host's watchdog has ended it after `on_host`, when it had had so much of its limit.
+    fn watchdog(&self, on_host: Duration, had: Duration) -> ExpectError {
+        let (wanted, of) = (self.describe(), self.timeout);
+        too_slow(
+            &self.uart,
+            wanted,
+            on_host,
+            had,
+            of,
+            "it may have been sent in part",
+        )
     }
 
     /// Why it was not written.
@@ -159,15 +175,20 @@ impl Task for Send {
         }
         if let State::Carried { deadline, in_time } = &mut self.state {
             ready!(deadline.poll(cx))?;
-            let in_time = *in_time && deadline.watchdog().is_none();
-            return Poll::Ready(match self.uart.transcript.ending() {
-                Some(_) => Err(self.gone().into()),
-                None if in_time => Ok(()),
-                None => Err(self.late().into()),
+            let in_time = *in_time;
+            let cut_short = deadline.watchdog().zip(deadline.cut_short());
+            return Poll::Ready(match (self.uart.transcript.ending(), cut_short) {
+                (Some(_), _) => Err(self.gone().into()),
+                (None, Some((on_host, had))) => Err(self.watchdog(on_host, had).into()),
+                (None, None) if in_time => Ok(()),
+                (None, None) => Err(self.late().into()),
             });
         }
         ready!(self.deadline.poll(cx))?;
-        Poll::Ready(Err(self.late().into()))
+        Poll::Ready(Err(match self.uart.virtual_clock() {
+            Some(_) => self.watchdog(self.deadline.waited(), Duration::ZERO).into(),
+            None => self.late().into(),
+        }))
     }
 }
 
@@ -227,13 +248,20 @@ pub(super) struct Paced {
     /// How many have been written.
     done: usize,
     step: Step,
+    timeout: Duration,
     deadline: Deadline,
+    /// What a virtual clock showed when it began.
+    began: Option<Duration>,
 }
 
 enum Step {
     Next,
     Writing(Box<Send>),
-    Resting(Deadline),
+    Resting {
+        deadline: Deadline,
+        /// Whether the time limit allows for the whole rest, in a virtual clock.
+        in_time: bool,
+    },
 }
 
 impl Paced {
@@ -252,8 +280,67 @@ impl Paced {
             delay,
             done: 0,
             step: Step::Next,
+            timeout,
             deadline: uart.deadline_standing(timeout),
+            began: None,
         }
+    }
+
+    /// How much of a virtual clock's time has passed.
+    fn passed(&mut self) -> Option<Duration> {
+        let now = self.uart.virtual_clock()?.now();
+        let began = *self.began.get_or_insert(now);
+        Some(now.saturating_sub(began))
+    }
+
+    /// What comes next; nothing if all is done.
+    fn next(&mut self) -> Option<Step> {
+        let left = self
+            .timeout
+            .saturating_sub(self.passed().unwrap_or_default());
+        if matches!(self.step, Step::Writing(_)) {
+            self.done += 1;
+            let is_virtual = self.uart.virtual_clock().is_some();
+            let in_time = !is_virtual || self.delay <= left;
+            let rest = if in_time { self.delay } else { left };
+            let deadline = self.uart.deadline(rest, ByteSet::NONE);
+            return Some(Step::Resting { deadline, in_time });
+        }
+        let byte = vec![*self.bytes.get(self.done)?];
+        let send = Send::new(&self.uart, "send_paced", byte, left);
+        Some(Step::Writing(Box::new(send)))
+    }
+
+    fn describe(&self) -> String {
+        format!("send_paced of {} bytes", self.bytes.len())
+    }
+
+    fn have_been_sent(&self) -> String {
+        format!("{} bytes have been sent", self.done)
+    }
+
+    fn gone(&self, ending: &Ending) -> ExpectError {
+        ExpectError::NotSent {
+            uart: self.uart.name.clone(),
+            wanted: self.describe(),
+            reason: ending.to_string(),
+        }
+    }
+
+    fn late(&self, waited: Duration) -> ExpectError {
+        ExpectError::Timeout {
+            uart: self.uart.name.clone(),
+            wanted: self.describe(),
+            waited,
+            seen: self.have_been_sent(),
+        }
+    }
+
+    /// The host's watchdog has ended it after `on_host`.
+    fn watchdog(&mut self, on_host: Duration) -> ExpectError {
+        let had = self.passed().unwrap_or_default();
+        let (wanted, seen) = (self.describe(), self.have_been_sent());
+        too_slow(&self.uart, wanted, on_host, had, self.timeout, &seen)
     }
 }
 
@@ -261,7 +348,8 @@ impl Task for Paced {
     type Output = ();
 
     fn set_timeout(&mut self, timeout: Duration) {
-        self.deadline.set_timeout(timeout);
+        self.timeout = timeout;
+        self.deadline = self.uart.deadline_standing(timeout);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -269,35 +357,35 @@ impl Task for Paced {
             let stepped = match &mut self.step {
                 Step::Next => Poll::Ready(Ok(())),
                 Step::Writing(send) => send.poll(cx),
-                Step::Resting(rest) => rest.poll(cx).map_err(Into::into),
+                Step::Resting { deadline, in_time } => match deadline.poll(cx)? {
+                    Poll::Pending => Poll::Pending,
+                    Poll::Ready(()) => {
+                        let (in_time, watchdog) = (*in_time, deadline.watchdog());
+                        let clock = self.uart.virtual_clock();
+                        let ending = clock.and_then(|_| self.uart.transcript.ending());
+                        Poll::Ready(match (ending, watchdog) {
+                            (Some(ending), _) => Err(self.gone(&ending).into()),
+                            (None, Some(on_host)) => Err(self.watchdog(on_host).into()),
+                            (None, None) if in_time => Ok(()),
+                            (None, None) => Err(self.late(self.timeout).into()),
+                        })
+                    }
+                },
             };
             let Poll::Ready(stepped) = stepped else {
                 break;
             };
             stepped?;
-            self.step = match self.step {
-                Step::Writing(_) => {
-                    self.done += 1;
-                    Step::Resting(self.uart.deadline(self.delay, ByteSet::NONE))
-                }
-                Step::Next | Step::Resting(_) => match self.bytes.get(self.done) {
-                    Some(byte) => Step::Writing(Box::new(Send::new(
-                        &self.uart,
-                        "send_paced",
-                        vec![*byte],
-                        self.deadline.timeout(),
-                    ))),
-                    None => return Poll::Ready(Ok(())),
-                },
-            };
+            match self.next() {
+                Some(next) => self.step = next,
+                None => return Poll::Ready(Ok(())),
+            }
         }
         ready!(self.deadline.poll(cx))?;
-        let error = ExpectError::Timeout {
-            uart: self.uart.name.clone(),
-            wanted: format!("send_paced of {} bytes", self.bytes.len()),
-            waited: self.deadline.waited(),
-            seen: format!("{} bytes have been sent", self.done),
-        };
-        Poll::Ready(Err(error.into()))
+        let waited = self.deadline.waited();
+        Poll::Ready(Err(match self.uart.virtual_clock() {
+            Some(_) => self.watchdog(waited).into(),
+            None => self.late(waited).into(),
+        }))
     }
 }

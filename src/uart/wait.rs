@@ -236,13 +236,12 @@ impl<S: Search> Wait<S> {
                         Err(e) => return Poll::Ready(Err(e.into())),
                     };
                     if let Some(on_host) = self.deadline.watchdog() {
-                        return Poll::Ready(Err(too_slow(
-                            search,
-                            scan,
-                            uart,
-                            &self.deadline,
-                            on_host,
-                        )));
+                        let (had, of) = (self.deadline.cut_short(), self.deadline.timeout());
+                        let wanted = search.describe();
+                        let seen = seen(transcript, scan.from);
+                        let error =
+                            too_slow(uart, wanted, on_host, had.unwrap_or_default(), of, &seen);
+                        return Poll::Ready(Err(error.into()));
                     }
                     let had = self.deadline.cut_short();
                     return Poll::Ready(timed_out(search, scan, uart, waited, had));
@@ -317,27 +316,28 @@ fn timed_out<S: Search>(
     })
 }
 
-/// The error of a wait in a virtual clock that the host's time has ended.
-fn too_slow(
-    search: &impl Search,
-    scan: &Scan,
+/// The error of an operation in a virtual clock that the host's time has ended, after
+/// it had had so much of its limit, of which `seen` is to be said.
+pub(super) fn too_slow(
     uart: &Shared,
-    deadline: &Deadline,
+    wanted: String,
     on_host: Duration,
-) -> crate::Error {
+    had: Duration,
+    of: Duration,
+    seen: &str,
+) -> ExpectError {
     let why = stands_still(uart).unwrap_or(
         "the emulator hangs, or its guest keeps it so busy that its time hardly passes; \
          raise `timeouts: command:` if the host is that slow",
     );
     ExpectError::Watchdog {
         uart: uart.name.clone(),
-        wanted: search.describe(),
+        wanted,
         on_host: Duration::from_millis(on_host.as_millis() as u64),
-        had: deadline.cut_short().unwrap_or_default(),
-        of: deadline.timeout(),
-        seen: format!("{why}; {}", seen(&uart.transcript, scan.from)),
+        had,
+        of,
+        seen: format!("{why}; {seen}"),
     }
-    .into()
 }
 
 /// Why the guest does not run, if that is known.

@@ -258,6 +258,47 @@ on_renode! {
         Ok(())
     }
 
+    fn a_limit_of_what_sends_is_in_the_boards_time_alone() -> Result<()> {
+        let board = ready()?;
+        let uart = board.uart();
+        let before = now(&board)?;
+        let error = uart.send_paced("ping\n", millis(10)).within(millis(25)).wait().unwrap_err().to_string();
+        assert!(error.contains("send_paced of 5 bytes timed out after 25ms; 3 bytes have been sent"), "{error}");
+        assert_eq!(now(&board)? - before, millis(25));
+        uart.send_line("").wait()?;
+        uart.expect("> ").wait()?;
+        let story = || -> Result<Duration> {
+            let board = target("prompt: '> '")?.firmware(sample("shell.elf")).boot().wait()?;
+            board.uart().expect("> ").wait()?;
+            let before = now(&board)?;
+            let run = board.uart().run("sleep 1000").within(millis(20));
+            let error = run.wait().unwrap_err().to_string();
+            assert!(error.contains(" timed out after 20ms"), "{error}");
+            Ok(now(&board)? - before)
+        };
+        assert_eq!(story()?, millis(20));
+        assert_eq!(under_load(story)?, millis(20));
+        Ok(())
+    }
+
+    fn what_is_sent_to_a_stopped_emulator_ends_by_the_watchdog() -> Result<()> {
+        let board = target("timeouts: {command: 3s}")?.firmware(sample("shell.elf")).boot().wait()?;
+        let uart = board.uart();
+        uart.expect("> ").wait()?;
+        signal(Signal::SIGSTOP);
+        for error in [
+            uart.send([b'x'; 2000]).within(millis(10)).wait().unwrap_err(),
+            uart.send_paced("ping\n", millis(1)).within(millis(10)).wait().unwrap_err(),
+        ] {
+            let error = error.to_string();
+            for part in ["was ended by the host's watchdog after ", "of its 10ms of virtual time", "stopped by a signal"] {
+                assert!(error.contains(part), "no {part:?} in: {error}");
+            }
+        }
+        signal(Signal::SIGCONT);
+        Ok(())
+    }
+
     fn a_stopped_emulator_is_waited_for_and_then_told_of() -> Result<()> {
         let board = target("timeouts: {command: 10s}")?.firmware(sample("shell.elf")).boot().wait()?;
         board.uart().expect("> ").wait()?;
