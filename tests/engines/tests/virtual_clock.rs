@@ -202,6 +202,28 @@ on_renode! {
         Ok(())
     }
 
+    fn a_guest_that_speaks_is_stopped_whenever_that_is() -> Result<()> {
+        let board = ready()?;
+        let uart = board.uart();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        uart.send_line("flood 100000").wait()?;
+        for round in 0..150u64 {
+            // It is asked about each byte; sends, and waits that are dropped, stop it anywhere.
+            let closure = |_: &[u8]| None;
+            runtime.block_on(async {
+                let moment = Duration::from_micros(200 + round * 37 % 3000);
+                let wait = uart.expect(closure).within(secs(10));
+                assert!(tokio::time::timeout(moment, wait).await.is_err());
+                let (wait, send) = (uart.read_exact(1 + round as usize % 7), uart.send("x"));
+                futures::try_join!(wait, send)
+            })?;
+            if round % 10 == 0 {
+                now(&board)?;
+            }
+        }
+        Ok(())
+    }
+
     fn a_wait_that_is_not_polled_does_not_hold_up_another() -> Result<()> {
         let board = ready()?;
         let uart = board.uart().clone();

@@ -280,7 +280,7 @@ impl Driver {
                     self.calls.push(call);
                     true
                 }
-                report = self.reports.next() => match self.take(report?)? {
+                report = self.reports.next() => match self.take_all(report?)? {
                     Report::Ask(time) if !stopped => {
                         self.clock.reached(time);
                         self.clock.ask();
@@ -407,6 +407,21 @@ impl Driver {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// As [`take`](Self::take), and with it what was reported at once with it: whether there
+    /// is more to tell must not depend on how soon somebody reacts to a part.
+    fn take_all(&mut self, mut report: Report) -> io::Result<Report> {
+        loop {
+            report = self.take(report)?;
+            match report {
+                Report::Out(..) => match self.reports.take() {
+                    Some(next) => report = next,
+                    None => return Ok(report),
+                },
+                report => return Ok(report),
+            }
+        }
     }
 
     /// Notes what a report says; one that is none is an error.

@@ -6,6 +6,9 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
+/// As much is written to a FIFO at once, if at all.
+const PIPE_BUF: usize = 4096;
+
 /// One of the script's reports; times are the emulator's own.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Report {
@@ -79,6 +82,8 @@ impl Reports {
             if let Some(report) = self.take() {
                 return Ok(report);
             }
+            // What was written at once is read at once.
+            self.buffer.reserve(PIPE_BUF);
             if self.pipe.read_buf(&mut self.buffer).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -98,7 +103,8 @@ impl Reports {
         }
     }
 
-    fn take(&mut self) -> Option<Report> {
+    /// The next one that has been read already.
+    pub(super) fn take(&mut self) -> Option<Report> {
         let rest = &self.buffer[self.done..];
         let Some(end) = memchr::memchr(b'\n', rest) else {
             self.buffer.drain(..self.done);

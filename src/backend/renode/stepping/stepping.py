@@ -126,16 +126,24 @@ class Stepping(object):
                 self.say("error " + repr(error))
         return told
 
+    # At once: whoever reads it knows all that was said before, too.
     def say(self, line):
-        data = Encoding.ASCII.GetBytes(line + "\n")
+        self.write(self.unsaid() + line + "\n")
+
+    def write(self, lines):
+        data = Encoding.ASCII.GetBytes(lines)
         self.output.Write(data, 0, data.Length)
         self.output.Flush()
 
+    # What has not been reported yet, as a report that is to be followed by another.
+    def unsaid(self):
+        pending, self.pending = self.pending, []
+        if not pending:
+            return ""
+        return "out %d %d %s\n" % (self.pending_of, self.pending_since, "".join(pending))
+
     def flush(self):
-        if self.pending:
-            said = "out %d %d %s" % (self.pending_of, self.pending_since, "".join(self.pending))
-            self.pending = []
-            self.say(said)
+        self.write(self.unsaid())
 
     # On the guest's thread.
     def sent(self, uart, byte):
@@ -160,11 +168,16 @@ class Stepping(object):
         finally:
             System.Threading.Monitor.Exit(self.lock)
         self.asked_at = now
-        self.flush()
         self.say("ask %d" % now)
         self.answered.WaitOne()
-        self.asking = False
-        if self.stopping:
+        # One step: an order to stop finds the guest asking, or running.
+        System.Threading.Monitor.Enter(self.lock)
+        try:
+            self.asking = False
+            stop = self.stopping
+        finally:
+            System.Threading.Monitor.Exit(self.lock)
+        if stop:
             self.stand_still(machine)
 
     # On the guest's thread: at this very instruction.
@@ -226,7 +239,6 @@ class Stepping(object):
         self.stopping = True
         # The user's own commands may let it run beyond.
         self.until = None
-        self.flush()
         self.say("still %d" % self.uarts[0].now())
 
     # On the thread of the orders.
@@ -256,7 +268,6 @@ class Stepping(object):
                 uart.to_feed.Enqueue(Byte(int(data[at:at + 2], 16)))
             uart.start_feeding(self.period)
         elif order == "look":
-            self.flush()
             self.say("seen %d" % self.uarts[0].now())
         elif order == "clear":
             for uart in self.uarts:
