@@ -36,7 +36,7 @@ mod terminal;
 mod version;
 
 use std::io;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -438,6 +438,15 @@ impl Renode {
         restarted.map_err(|error| at(place(firmware), error))
     }
 
+    /// The numbers of the UARTs of those machines among all of the board's.
+    fn uarts(&self, machines: &RangeInclusive<usize>) -> Range<usize> {
+        let count = |machines: &[Machine]| -> usize {
+            let counts = machines.iter().map(|machine| machine.ports.iter().count());
+            counts.sum()
+        };
+        count(&self.machines[..*machines.start()])..count(&self.machines[..=*machines.end()])
+    }
+
     /// Resets machines of a running board. It stands still in between, so that what they
     /// said before is told from what they say after.
     async fn restart(
@@ -446,7 +455,7 @@ impl Renode {
         machines: RangeInclusive<usize>,
     ) -> Result<(), EmulatorError> {
         match session.stepping() {
-            Some(stepping) => stepping.clear(),
+            Some(stepping) => stepping.clear(self.uarts(&machines)),
             None => session.run_strictly(RESETTING, &Command::pause()).await?,
         }
         let begin_anew = || {

@@ -451,6 +451,30 @@ on_renode! {
         Ok(())
     }
 
+    fn a_reset_of_one_machine_loses_nothing_that_another_was_sent() -> Result<()> {
+        let node = |name: &str| format!(
+            "\x20 {name}:\n\x20   platform: platforms/boards/stm32f4_discovery-kit.repl\n\
+             \x20   uart: sysbus.usart2\n\x20   firmware: firmware-samples/prebuilt/stm32f4/shell.elf\n"
+        );
+        let text = format!("clock: virtual\nmachines:\n{}{}", node("a"), node("b"));
+        let config = TargetConfig::from_yaml_str(&text, root())?;
+        let board = VirtualTarget::from_config(config).boot().wait()?;
+        let (a, b) = (board.machine("a")?.uart(), board.machine("b")?.uart());
+        for (reset, other) in [("a", b), ("b", a)] {
+            a.expect("> ").wait()?;
+            b.expect("> ").wait()?;
+            a.send_line("echo one").wait()?;
+            b.send_line("echo one").wait()?;
+            let before = board.machine(reset)?.uart().transcript()?.len();
+            board.machine(reset)?.reset().wait()?;
+            other.expect_line("one").wait()?;
+            board.run_for(millis(100)).wait()?;
+            let said = board.machine(reset)?.uart().transcript()?.split_off(before);
+            assert_eq!(String::from_utf8_lossy(&said), GREETING, "{reset} has lost what it was sent");
+        }
+        Ok(())
+    }
+
     fn the_users_own_commands_may_let_it_run() -> Result<()> {
         let board = target("allow_raw_monitor: true")?.firmware(sample("shell.elf")).boot().wait()?;
         board.monitor("emulation RunFor \"0.5\"").wait()?;
@@ -514,14 +538,16 @@ fn another_engine_refuses_it_before_anything_starts() {
         refused(yaml, BackendKind::Qemu),
         format!("<yaml>:3:1: {why}")
     );
-    assert_eq!(
-        refused(
-            &format!("{SHELL}uart_transport: socket\n"),
-            BackendKind::Renode
-        ),
-        "<yaml>:5:1: uart_transport: with `clock: virtual` the UARTs are connected without \
-         pseudo-terminals or sockets: remove it"
-    );
+    for transport in ["socket", "pty"] {
+        assert_eq!(
+            refused(
+                &format!("{SHELL}uart_transport: {transport}\n"),
+                BackendKind::Renode
+            ),
+            "<yaml>:5:1: uart_transport: with `clock: virtual` the UARTs are connected without \
+             pseudo-terminals or sockets: remove it"
+        );
+    }
     assert_eq!(
         refused(
             "platform: platforms/x.repl\nuart: sysbus.u\nclock: fast\n",

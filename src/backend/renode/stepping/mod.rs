@@ -7,11 +7,14 @@
 
 mod report;
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::future::{Future, poll_fn};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -36,14 +39,17 @@ pub(super) const BYTE: Duration = Duration::from_nanos(86_806);
 /// How many bytes may be on the line when a `send` is done.
 const AHEAD: u32 = super::BURST as u32;
 
+/// How many bytes for the guest an order carries at most.
+const MOST_AT_ONCE: usize = 1024;
+
 /// How often others have their turn on the I/O thread until a file that has grown has been read.
 const READINESS: usize = 4;
 
 /// What is told to the driver.
 enum Message {
     Attach(Hand),
-    /// The board starts anew: what was sent is lost.
-    Clear,
+    /// The machine of these UARTs starts anew: what was sent to them is lost.
+    Clear(Range<usize>),
     /// To be done when the guest stands still and all that it said is there.
     Then(Box<dyn FnOnce() + Send>),
     /// Something else may have let the guest run: what it has said is to be read.
@@ -84,7 +90,7 @@ impl Stepping {
             messages,
             hands: Vec::new(),
             looking: None,
-            calls: Vec::new(),
+            calls: VecDeque::new(),
         };
         let mut task = JoinSet::new();
         task.spawn(watch(driver.drive(), failed));
@@ -105,9 +111,9 @@ impl Sender {
         self.tell(Message::Attach(hand));
     }
 
-    /// Forgets what was sent and has not arrived.
-    pub(super) fn clear(&self) {
-        self.tell(Message::Clear);
+    /// Forgets what was sent to these UARTs and has not arrived.
+    pub(super) fn clear(&self, uarts: Range<usize>) {
+        self.tell(Message::Clear(uarts));
     }
 
     /// Has `act` done when the guest stands still and all that it has said is there.
@@ -175,7 +181,7 @@ struct Driver {
     /// Who waits for what has been said so far.
     looking: Option<oneshot::Sender<()>>,
     /// What has come while the guest ran and is to be heeded when it stands.
-    calls: Vec<Call>,
+    calls: VecDeque<Call>,
 }
 
 /// Something that is to be done while the guest stands still.
@@ -237,7 +243,7 @@ fn words(run: &Run) -> String {
 impl Driver {
     async fn drive(mut self) -> io::Result<()> {
         loop {
-            for call in std::mem::take(&mut self.calls) {
+            while let Some(call) = self.calls.pop_front() {
                 if let Err(Over) = self.heed(call).await? {
                     return Ok(());
                 }
@@ -245,7 +251,7 @@ impl Driver {
             let run = tokio::select! {
                 biased;
                 call = call(&mut self.messages, &mut self.hands) => {
-                    self.calls.push(call);
+                    self.calls.push_back(call);
                     None
                 }
                 report = self.reports.next() => {
@@ -273,11 +279,11 @@ impl Driver {
         self.order(&format!("run {}", words(&run))).await?;
         let mut timer = Timer::new(until(&self.clock, &run));
         let mut stopped = false;
-        while !self.is_over() {
+        while !is_over(&self.calls) {
             let stop = tokio::select! {
                 biased;
                 call = call(&mut self.messages, &mut self.hands) => {
-                    self.calls.push(call);
+                    self.calls.push_back(call);
                     true
                 }
                 report = self.reports.next() => match self.take_all(report?)? {
@@ -322,12 +328,6 @@ impl Driver {
         self.clock.stands();
     }
 
-    /// Whether Renode is gone, so that nothing more is to be waited for.
-    fn is_over(&self) -> bool {
-        let gone = |call: &Call| matches!(call, Call::Message(Message::Gone(_)));
-        self.calls.iter().any(gone)
-    }
-
     /// Has done what is to be done about a processor that has halted before the guest came
     /// to stand: what Renode has logged by then has been written, but not been read perhaps.
     async fn hear_of_halts(&mut self) {
@@ -335,15 +335,12 @@ impl Driver {
             tokio::task::yield_now().await;
         }
         while let Ok(message) = self.messages.try_recv() {
-            match message {
-                Message::Then(act) => act(),
-                message => self.calls.push(Call::Message(message)),
-            }
+            self.calls.push_back(Call::Message(message));
         }
         for call in std::mem::take(&mut self.calls) {
             match call {
                 Call::Message(Message::Then(act)) => act(),
-                call => self.calls.push(call),
+                call => self.calls.push_back(call),
             }
         }
     }
@@ -370,7 +367,7 @@ impl Driver {
         tokio::select! {
             biased;
             call = call(&mut self.messages, &mut self.hands) => {
-                self.calls.push(call);
+                self.calls.push_back(call);
                 Next::Stop
             }
             next = next => next,
@@ -381,9 +378,11 @@ impl Driver {
     async fn heed(&mut self, call: Call) -> io::Result<Result<(), Over>> {
         match call {
             Call::Message(Message::Attach(hand)) => self.hands.push(hand),
-            Call::Message(Message::Clear) => {
-                self.hands.iter_mut().for_each(Hand::clear);
-                self.order("clear").await?;
+            Call::Message(Message::Clear(uarts)) => {
+                for uart in uarts {
+                    self.hands[uart].clear();
+                    self.order(&format!("clear {uart}")).await?;
+                }
             }
             Call::Message(Message::Then(act)) => act(),
             Call::Message(Message::Look(read)) => {
@@ -399,8 +398,8 @@ impl Driver {
                 return Ok(Err(Over));
             }
             Call::Parcel(uart, parcel) => {
-                let bytes: String = parcel.bytes.iter().map(|b| format!("{b:02x}")).collect();
-                if !bytes.is_empty() {
+                for part in parcel.bytes.chunks(MOST_AT_ONCE) {
+                    let bytes: String = part.iter().map(|b| format!("{b:02x}")).collect();
                     self.order(&format!("feed {uart} {bytes}")).await?;
                 }
                 self.hands[uart].passed_on(parcel, self.clock.now(), BYTE, AHEAD);
@@ -438,9 +437,25 @@ impl Driver {
         }
     }
 
+    /// Hands an order over, unless Renode is gone, which would read it.
     async fn order(&mut self, order: &str) -> io::Result<()> {
-        self.orders.write_all(format!("{order}\n").as_bytes()).await
+        let order = format!("{order}\n");
+        let mut written = pin!(self.orders.write_all(order.as_bytes()));
+        while !is_over(&self.calls) {
+            tokio::select! {
+                biased;
+                written = &mut written => return written,
+                call = call(&mut self.messages, &mut self.hands) => self.calls.push_back(call),
+            }
+        }
+        Ok(())
     }
+}
+
+/// Whether Renode is gone, so that nothing more is to be waited for.
+fn is_over(calls: &VecDeque<Call>) -> bool {
+    let gone = |call: &Call| matches!(call, Call::Message(Message::Gone(_)));
+    calls.iter().any(gone)
 }
 
 /// The next message or parcel. Loses nothing if it is dropped.

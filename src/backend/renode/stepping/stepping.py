@@ -9,7 +9,7 @@
 #                       a new limit is given
 #   stop                has the emulation stand still
 #   feed UART BYTES     hands bytes to the guest, at the pace of its line, as time passes
-#   clear               forgets what has not been handed over
+#   clear UART          forgets what has not been handed over to it
 #   look                has all that was said, and the time, reported
 #
 #   out UART NS BYTES   the guest has sent these, the first of them at that time
@@ -270,9 +270,9 @@ class Stepping(object):
         elif order == "look":
             self.say("seen %d" % self.uarts[0].now())
         elif order == "clear":
-            for uart in self.uarts:
-                uart.to_feed.Clear()
-                uart.stop_feeding()
+            uart = self.uarts[int(words[1])]
+            uart.to_feed.Clear()
+            uart.stop_feeding()
 
     def run(self, limit, stops):
         self.aim(self.uarts[0].now(), limit, stops)
