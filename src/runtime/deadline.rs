@@ -158,6 +158,13 @@ impl Deadline {
         self.stepped.as_ref().map(|_| armed.since.elapsed())
     }
 
+    /// Lets the guest run no longer: what was waited for has come.
+    pub(crate) fn leave(&self) {
+        if let Some(stepped) = &self.stepped {
+            stepped.clock.leave(stepped.id);
+        }
+    }
+
     /// Ready when the deadline has passed; armed by the first call.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), HostError>> {
         if let Some(stepped) = &mut self.stepped {

@@ -141,9 +141,9 @@ impl Shared {
 
     /// A deadline in the board's clock; the board runs on to it, but not beyond a byte
     /// of `stops`.
-    pub(super) fn deadline(&self, timeout: Duration, stops: ByteSet) -> Deadline {
+    pub(super) fn deadline(&self, timeout: Duration, stops: impl FnOnce() -> ByteSet) -> Deadline {
         let stepped = self.settings.virtual_clock.as_ref().map(|(clock, uart)| {
-            let (uart, bytes) = (*uart, stops);
+            let (uart, bytes) = (*uart, stops());
             Stepped::new(clock, Wants { uart, bytes })
         });
         Deadline::stepping(timeout, lock(&self.clock).clone(), stepped)

@@ -169,7 +169,7 @@ impl Task for Send {
             };
             let within = rest.min(self.timeout);
             self.state = State::Carried {
-                deadline: self.uart.deadline(within, ByteSet::NONE),
+                deadline: self.uart.deadline(within, || ByteSet::NONE),
                 in_time: rest <= self.timeout,
             };
         }
@@ -303,7 +303,7 @@ impl Paced {
             let is_virtual = self.uart.virtual_clock().is_some();
             let in_time = !is_virtual || self.delay <= left;
             let rest = if in_time { self.delay } else { left };
-            let deadline = self.uart.deadline(rest, ByteSet::NONE);
+            let deadline = self.uart.deadline(rest, || ByteSet::NONE);
             return Some(Step::Resting { deadline, in_time });
         }
         let byte = vec![*self.bytes.get(self.done)?];

@@ -34,13 +34,13 @@ fn of(hir: &Hir) -> ByteSet {
             ByteSet::of(ranges.flatten())
         }
         HirKind::Class(Class::Unicode(class)) => {
-            let ranges = class.iter();
+            let (ranges, continuation) = (class.iter(), ByteSet::of(0x80..=0xbf));
             ranges.fold(ByteSet::NONE, |set, range| {
                 let ascii = u32::from(range.start())..=u32::from(range.end()).min(0x7f);
                 let ascii = ByteSet::of(ascii.filter_map(|code| u8::try_from(code).ok()));
                 let more = match range.end() {
                     '\0'..='\x7f' => ByteSet::NONE,
-                    _ => ByteSet::of(0x80..=0xbf),
+                    _ => continuation,
                 };
                 set.union(ascii).union(more)
             })
@@ -68,6 +68,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::uart::pattern::IntoPattern;
     use crate::uart::search::Engine;
 
     fn ends_of(pattern: &str) -> ByteSet {
@@ -91,8 +92,20 @@ mod tests {
             let expected = ByteSet::of(expected.iter().copied());
             assert_eq!(ends_of(pattern), expected, "{pattern}");
         }
-        let closure = Pattern::new("x").unwrap();
-        assert_eq!(last_bytes(&closure), ByteSet::of([b'x']));
+    }
+
+    #[test]
+    fn what_looks_for_itself_sees_every_byte() {
+        let closure = |_: &[u8]| None::<std::ops::Range<usize>>;
+        let patterns = [
+            closure.into_pattern(),
+            expectrl::NBytes(3).into_pattern(),
+            (&regex::Regex::new("x").unwrap()).into_pattern(),
+            (&regex::bytes::Regex::new("x").unwrap()).into_pattern(),
+        ];
+        for pattern in patterns {
+            assert_eq!(last_bytes(&pattern.unwrap()), ByteSet::ALL);
+        }
     }
 
     proptest! {

@@ -42,6 +42,11 @@ pub(super) trait Search: Send {
     /// Begins, or begins again after a power cycle.
     fn restart(&mut self, at: u64);
 
+    /// Whether what has arrived already is nothing to it.
+    fn begins_at_end(&self) -> bool {
+        false
+    }
+
     /// The bytes at which it may have found what it looks for, or something else to
     /// be told of at once.
     fn stops(&self) -> ByteSet;
@@ -121,12 +126,12 @@ impl<S: Search> Wait<S> {
         search: Result<S, PatternError>,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let stops = search.as_ref().map_or(ByteSet::NONE, Search::stops);
+        let stops = || search.as_ref().map_or(ByteSet::NONE, Search::stops);
         Self {
             uart: Arc::clone(uart),
             local: Arc::clone(local),
-            search,
             deadline: uart.deadline(timeout, stops),
+            search,
             scan: None,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             registered: false,
@@ -178,9 +183,16 @@ impl<S: Search> Wait<S> {
         };
         let uart = &*self.uart;
         let transcript = &uart.transcript;
-        let scan = self
-            .scan
-            .get_or_insert_with(|| Scan::begin(lock(&self.local).cursor, uart, search));
+        let scan = self.scan.get_or_insert_with(|| {
+            let cursor = match search.begins_at_end() {
+                true => Cursor {
+                    at: transcript.end_position(),
+                    after_cr: false,
+                },
+                false => lock(&self.local).cursor,
+            };
+            Scan::begin(cursor, uart, search)
+        });
         if let Some(output) = search.at_once() {
             return Poll::Ready(Ok(output));
         }
@@ -226,34 +238,34 @@ impl<S: Search> Wait<S> {
                     let error = ExpectError::forbidden(uart, &alarm, &search.describe());
                     return Poll::Ready(Err(error.into()));
                 }
-                Next::Nothing => {
+                Next::Nothing if scan.until.is_none() => {
                     let Some(cx) = &mut cx else {
                         return Poll::Pending;
                     };
                     self.registered = true;
-                    let waited = match ready!(self.deadline.poll(cx)) {
-                        Ok(()) => self.deadline.timeout().max(self.deadline.waited()),
-                        Err(e) => return Poll::Ready(Err(e.into())),
-                    };
-                    if let Some(on_host) = self.deadline.watchdog() {
-                        let (had, of) = (self.deadline.cut_short(), self.deadline.timeout());
-                        let wanted = search.describe();
-                        let seen = seen(transcript, scan.from);
-                        let error =
-                            too_slow(uart, wanted, on_host, had.unwrap_or_default(), of, &seen);
-                        return Poll::Ready(Err(error.into()));
-                    }
-                    let had = self.deadline.cut_short();
-                    return Poll::Ready(timed_out(search, scan, uart, waited, had));
+                    ready!(self.deadline.poll(cx))?;
+                    // What has come meanwhile counts, as does the board's end.
+                    scan.until = Some(transcript.end_position().offset);
+                    continue;
                 }
+                Next::Nothing => {}
             }
             if scan.until.is_some_and(|until| scan.at.offset >= until) {
-                let waited = self.deadline.waited();
-                return Poll::Ready(timed_out(search, scan, uart, waited, None));
+                let had = self.deadline.cut_short();
+                if let Some(on_host) = self.deadline.watchdog() {
+                    let (wanted, of) = (search.describe(), self.deadline.timeout());
+                    let (had, seen) = (had.unwrap_or_default(), seen(transcript, scan.from));
+                    let error = too_slow(uart, wanted, on_host, had, of, &seen);
+                    return Poll::Ready(Err(error.into()));
+                }
+                let waited = self.deadline.timeout().max(self.deadline.waited());
+                return Poll::Ready(timed_out(search, scan, uart, waited, had));
             }
             if breath == 0 {
                 breath = BREATH;
+                // A virtual clock stands still until all is read.
                 if let Some(cx) = &mut cx
+                    && uart.virtual_clock().is_none()
                     && scan.until.is_none()
                     && self.deadline.poll(cx).is_ready()
                 {
@@ -388,7 +400,9 @@ impl<S: Search> Task for Wait<S> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Output>> {
-        self.look(Some(cx))
+        let found = ready!(self.look(Some(cx)));
+        self.deadline.leave();
+        Poll::Ready(found)
     }
 }
 

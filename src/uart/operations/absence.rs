@@ -99,6 +99,10 @@ impl Search for RunFor {
 
     fn restart(&mut self, _at: u64) {}
 
+    fn begins_at_end(&self) -> bool {
+        true
+    }
+
     fn stops(&self) -> ByteSet {
         ByteSet::NONE
     }
