@@ -167,6 +167,7 @@ impl VirtualClock {
     pub(crate) fn always(&self, wants: Wants) {
         let always = &mut self.state().always[wants.uart];
         *always = always.union(wants.bytes);
+        self.changed.notify_one();
     }
 
     /// Ready when it is `until`, or there is no guest; lets the guest run otherwise.
@@ -253,11 +254,9 @@ impl VirtualClock {
     }
 
     /// The guest has come to this time of the present emulator.
-    pub(crate) fn reached(&self, elapsed: Duration) -> Duration {
+    pub(crate) fn reached(&self, elapsed: Duration) {
         let mut state = self.state();
-        let now = state.since + elapsed;
-        state.now = state.now.max(now);
-        now
+        state.now = state.now.max(state.since + elapsed);
     }
 
     /// The guest stands at a byte that somebody may wait for: they are to look at it.
@@ -387,9 +386,11 @@ impl State {
             };
             in_time && stops[waiter.wants.uart].covers(waiter.wants.bytes)
         };
+        let mut always = stops.iter().zip(&self.always);
         self.life == Life::On
             && self.holds == 0
             && !self.left
+            && always.all(|(stops, always)| stops.covers(*always))
             && self.present().next().is_some()
             && self.present().all(is_covered)
     }
@@ -478,6 +479,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_guard_that_comes_while_the_guest_runs_is_heeded() {
+        let clock = clock();
+        assert!(look(&clock, 1, 9, ByteSet::NONE).await.is_pending());
+        clock.wanted().await;
+        assert!(is_pending(clock.interrupted()).await);
+        clock.always(wants(X));
+        clock.interrupted().await;
+    }
+
+    #[tokio::test]
     async fn at_a_byte_all_have_to_look_who_are_there() {
         let clock = clock();
         for id in [1, 2] {
@@ -511,10 +522,8 @@ mod tests {
             let mut hold = pin!(clock.hold());
             assert!(is_pending(hold.as_mut()).await, "it still runs");
             clock.interrupted().await;
-            assert_eq!(
-                clock.reached(Duration::from_secs(2)),
-                Duration::from_secs(2)
-            );
+            clock.reached(Duration::from_secs(2));
+            assert_eq!(clock.now(), Duration::from_secs(2));
             clock.stands();
             let _hold = hold.await;
             assert!(look(&clock, 1, 9, X).await.is_pending());
