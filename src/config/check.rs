@@ -160,7 +160,7 @@ fn clock(
     if matches!(backend, BackendKind::Qemu | BackendKind::Serial) {
         return Err(Problem::new("clock", NO_VIRTUAL_CLOCK));
     }
-    if transport == Some(UartTransport::Socket) {
+    if transport.is_some() {
         let message = "with `clock: virtual` the UARTs are connected without pseudo-terminals \
                        or sockets: remove it";
         return Err(Problem::new("uart_transport", message));
