@@ -344,8 +344,10 @@ impl Port {
 mod tests {
     use std::io::Write;
     use std::os::unix::net::UnixStream;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
+    use crate::runtime::Reading;
     use crate::secs;
 
     fn attach(port: &Port) -> UnixStream {
@@ -428,6 +430,35 @@ mod tests {
         board.write_all(b"again").unwrap();
         uart.expect("again").wait().unwrap();
         uart.send("x").wait().unwrap();
+    }
+
+    /// A clock that is read for the second time as the board goes.
+    struct Last(Port, AtomicBool);
+
+    impl Clock for Last {
+        fn read(&self) -> Reading {
+            if self.1.swap(true, Ordering::Relaxed) {
+                self.0.died("it burnt");
+            }
+            let now = secs(if self.0.death().is_some() { 2 } else { 1 });
+            Box::pin(async move { Some(now) })
+        }
+    }
+
+    #[test]
+    fn a_board_that_goes_as_the_time_is_up_has_ended() {
+        let port = Port::new("uart", "uart", Settings::default());
+        for silence in [true, false] {
+            let _board = attach(&port);
+            port.set_clock(Some(Arc::new(Last(port.clone(), AtomicBool::new(false)))));
+            let (uart, time) = (port.uart(), Duration::from_millis(10));
+            let outcome = match silence {
+                true => uart.expect_silence(time).wait(),
+                false => uart.expect("never").within(time).wait().map(drop),
+            };
+            let error = outcome.unwrap_err().to_string();
+            assert!(error.contains("it burnt"), "{error}");
+        }
     }
 
     #[test]

@@ -157,6 +157,8 @@ class Stepping(object):
         self.pending.append("%02x" % byte)
         if uart.stops >> byte & 1:
             self.ask(uart.machine, now)
+        elif byte == 10:
+            self.flush()
 
     # Whoever reads the byte may order `stop` before the question: it has to be under way by then.
     def ask(self, machine, now):
