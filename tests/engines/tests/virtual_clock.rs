@@ -199,6 +199,16 @@ on_renode! {
         assert_eq!(now(&board)?, stands_at);
         board.uart().send_line("ping").wait()?;
         board.uart().expect_line("pong").wait()?;
+        // Whoever looks at the time stops it, too; whoever looks at the output does not.
+        board.uart().send_line("flood 100000").wait()?;
+        let cut = runtime.block_on(async {
+            tokio::time::timeout(millis(30), board.uart().expect("never").within(secs(1_000_000))).await
+        });
+        assert!(cut.is_err(), "{cut:?}");
+        thread::sleep(millis(500)); // more than enough to come to stand
+        let said = board.uart().transcript()?.len();
+        thread::sleep(millis(200));
+        assert_eq!(board.uart().transcript()?.len(), said, "it runs on");
         Ok(())
     }
 
