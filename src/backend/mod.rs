@@ -134,7 +134,8 @@ pub struct EmulatorDeath {
     pub kind: EngineKind,
     /// Such as `QEMU exited with status 1`.
     pub(crate) what: String,
-    /// The last it wrote to its standard error (and, for Renode, its console).
+    /// The last it wrote to its standard error (and, for Renode, to its console, but for complete
+    /// answers to what it was asked).
     pub output: String,
 }
 

@@ -62,10 +62,10 @@ impl OutputTail {
         *self.lock() = Kept::default();
     }
 
-    /// The last words: the end of an answer that is not complete, and of what it said by itself.
+    /// The last words: the end of what it said by itself, and of an answer that is not complete.
     pub(crate) fn text(&self) -> String {
         let kept = self.lock();
-        let words = kept.answer.iter().chain(&kept.words).copied();
+        let words = kept.words.iter().chain(&kept.answer).copied();
         let words: Vec<u8> = words.collect();
         String::from_utf8_lossy(&words[words.len().saturating_sub(END)..]).into_owned()
     }
@@ -153,12 +153,12 @@ mod tests {
         let report = output.reader();
         output.push(b"by itself\n");
         output.push_answer(b"an answer\n");
-        assert_eq!(output.text(), "an answer\nby itself\n");
+        assert_eq!(output.text(), "by itself\nan answer\n");
         output.answered();
         output.push_answer(b"a warning\n");
         output.unasked();
         output.push_answer(b"half an ans");
-        assert_eq!(output.text(), "half an ansby itself\na warning\n");
+        assert_eq!(output.text(), "by itself\na warning\nhalf an ans");
         assert_eq!(report(), "by itself\nan answer\na warning\nhalf an ans");
     }
 }

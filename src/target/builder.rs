@@ -124,13 +124,10 @@ impl TargetBuilder {
             BackendKind::Renode | BackendKind::Auto => engine::clock(&config)?,
             BackendKind::Qemu | BackendKind::Serial => None,
         };
-        let in_code = self.backend.is_some();
-        let reason = |error| {
-            if in_code {
-                error
-            } else {
-                engine::reason(error)
-            }
+        let chosen = self.backend.is_some() || config.backend == BackendKind::Qemu;
+        let reason = |error| match chosen {
+            true => error,
+            false => engine::reason(error),
         };
         let ports = engine::ports(&config, wanted, report.as_ref(), clock.as_ref());
         let ports = ports.map_err(reason)?;

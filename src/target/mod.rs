@@ -216,7 +216,7 @@ impl VirtualTarget {
     /// Limited by `timeouts.boot`. Dropped midway, it leaves the board off.
     ///
     /// # Errors
-    /// [`EmulatorError`](crate::EmulatorError): the emulator is missing, ends at once, or refuses something.
+    /// [`EmulatorError`](crate::EmulatorError): the emulator is missing, ends before the firmware runs, or refuses something.
     #[track_caller]
     pub fn power_on(&self) -> Operation<()> {
         self.recorded("power_on".to_owned(), |shared, limit| async move {

@@ -450,7 +450,7 @@ impl Uart {
     /// before it sends: so the rest of an earlier answer is not taken for one to this
     /// command, even if an earlier `run` was dropped or timed out. Of several lines sent
     /// one right after the other only the last one's prompt can be told: wait for the
-    /// others yourself.
+    /// others yourself. The time limit counts for that prompt and for the answer, each.
     ///
     /// A prompt inside the command's own echo is not taken for one; one
     /// inside the answer is, so choose a pattern that answers do not have. A first line

@@ -49,20 +49,22 @@ pub(super) fn hint(
     if let Some(other) = other_case(pattern, &since) {
         return Some(format!("there is {other:?}, which differs only in case"));
     }
-    if let Some(meant) = regex_meant(pattern, &since, in_lines) {
-        return Some(format!(
-            "{meant:?} would have matched: a regular expression starts with \"re:\", in lower case and with no space behind it"
-        ));
-    }
     if !in_lines && is_line_start_meant(pattern, &since) {
         return Some(
             "`^` is where the search began, not where a line starts: use expect_line, or write (?m)^"
                 .to_owned(),
         );
     }
-    found(&text(0..from)).then(|| {
-        "it had appeared before, in what was read already: each operation goes on where the last one stopped"
-            .to_owned()
+    if found(&text(0..from)) {
+        return Some(
+            "it had appeared before, in what was read already: each operation goes on where the last one stopped"
+                .to_owned(),
+        );
+    }
+    regex_meant(pattern, &since, in_lines).map(|meant| {
+        format!(
+            "{meant:?} would have matched: a regular expression starts with \"re:\", in lower case and with no space behind it"
+        )
     })
 }
 
@@ -73,7 +75,7 @@ fn regex_meant(pattern: &Pattern, text: &[u8], in_lines: bool) -> Option<String>
         Some(prefix) if prefix.eq_ignore_ascii_case(REGEX_PREFIX) => {
             source[REGEX_PREFIX.len()..].trim_start()
         }
-        _ if matches!(pattern.kind(), Kind::Literal(_)) => source,
+        _ if matches!(pattern.kind(), Kind::Literal(_)) && is_plainly_regex(source) => source,
         _ => return None,
     };
     let meant = format!("{REGEX_PREFIX}{regex}");
@@ -87,6 +89,12 @@ fn regex_meant(pattern: &Pattern, text: &[u8], in_lines: bool) -> Option<String>
         false => matches(text),
     };
     found.then_some(meant)
+}
+
+/// Whether a text has what only regular expressions have; brackets are in many a log.
+fn is_plainly_regex(text: &str) -> bool {
+    let marks = [r"\d", r"\w", r"\s", r"\S", ".*", ".+"];
+    text.starts_with('^') || marks.iter().any(|mark| text.contains(mark))
 }
 
 /// Whether `pattern` would have matched if its `^` were the start of a line.

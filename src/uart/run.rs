@@ -82,8 +82,6 @@ impl Task for Run {
         }
         if let State::Waiting(wait) = &mut self.state {
             ready!(wait.poll(cx))?;
-            let left = self.timeout.saturating_sub(wait.waited());
-            self.answer.set_timeout(left);
             self.state = State::Asking;
         }
         self.answer.poll(cx)

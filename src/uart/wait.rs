@@ -162,11 +162,6 @@ impl<S: Search> Wait<S> {
         }
     }
 
-    /// How long it has waited.
-    pub(super) fn waited(&self) -> Duration {
-        self.deadline.waited()
-    }
-
     /// What it finds without waiting.
     pub(super) fn now(&mut self) -> Option<Result<S::Output>> {
         match self.look(None) {
@@ -359,7 +354,7 @@ fn stands_still(uart: &Shared) -> Option<&'static str> {
     }
     let silent = uart.transcript.end_position().offset == 0;
     (uart.is_bare() && silent).then_some(
-        "the board was given no firmware: name it in the target's YAML (`firmware`) or in the test \
+        "no firmware was named for the board: name it in the target's YAML (`firmware`) or in the test \
          (`firmware(…)`, `flash(…)`)",
     )
 }

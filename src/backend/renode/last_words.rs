@@ -1,7 +1,7 @@
 //! The end of what Renode said, fit for an error message.
 //!
 //! Without colours, and without the frames of .NET's stack traces, which would
-//! push out what they are about, and without answers to what it was asked. Knows
+//! push out what they are about, and without complete answers to what it was asked. Knows
 //! nothing of commands.
 
 use tokio::io::{AsyncRead, AsyncReadExt};

@@ -83,14 +83,16 @@ impl EchoSoFar {
         if self.over {
             return;
         }
-        let expected = command[self.bytes..].iter();
-        let same = expected
-            .zip(piece.bytes)
-            .take_while(|(a, b)| a == b)
-            .count();
+        // The end of the prompt before may come late: blanks, most often.
+        let heard = match self.bytes {
+            0 => piece.bytes.trim_ascii_start(),
+            _ => piece.bytes,
+        };
+        let expected = command.trim_ascii_start()[self.bytes..].iter();
+        let same = expected.zip(heard).take_while(|(a, b)| a == b).count();
         self.bytes += same;
-        self.end = piece.offset + same as u64;
-        self.over = same < piece.bytes.len();
+        self.end = piece.end() - (heard.len() - same) as u64;
+        self.over = same < heard.len();
     }
 }
 
@@ -164,6 +166,16 @@ impl Search for Ready {
             end: prompt.end,
             after_cr: false,
         }))
+    }
+
+    fn hint(&self, _uart: &Shared, _from: u64) -> Option<String> {
+        let since = match self.reply.sent.as_slice() {
+            [] => "the board was started".to_owned(),
+            sent => format!("\"{}\" was sent", sent.escape_ascii()),
+        };
+        Some(format!(
+            "no prompt has come since {since}; if none follows that, use send_line and expect instead of run"
+        ))
     }
 
     fn describe(&self) -> String {

@@ -163,7 +163,7 @@ alone_on_each_engine! {
         let board = bare_on(engine).boot().wait()?;
         let wait = || board.uart().expect("> ").within(millis(50)).wait();
         let error = wait().unwrap_err().to_string();
-        assert!(error.contains("; the board was given no firmware: name it in "), "{error}");
+        assert!(error.contains("; no firmware was named for the board: name it in "), "{error}");
         board.flash(sample("hello.elf")).wait()?;
         board.uart().expect_line("Hello from").wait()?;
         let error = wait().unwrap_err().to_string();
