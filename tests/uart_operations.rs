@@ -187,18 +187,8 @@ fn a_command_returns_what_it_puts_out() {
     uart.set_prompt("re:(?m)^[$] ").unwrap();
     let shell = std::thread::spawn(move || {
         board.write_all(b"old\r\n$ ").unwrap();
-        for answer in [
-            "ls\r\n\x1b[1ma\x1b[0m\r\nb\r\n$ ",
-            "$ ",
-            "echo hi\r\nhi\r\n",
-        ] {
-            let mut byte = [0];
-            while byte != *b"\n" {
-                board.read_exact(&mut byte).unwrap();
-            }
-            board.write_all(answer.as_bytes()).unwrap();
-        }
-        board
+        let list = "ls\r\n\x1b[1ma\x1b[0m\r\nb\r\n$ ";
+        answer(board, [list, "$ ", "echo hi\r\nhi\r\n"])
     });
     uart.expect("$ ").wait().unwrap();
     assert_eq!(uart.run("ls").wait().unwrap(), "a\r\nb");
@@ -353,6 +343,15 @@ fn line(board: &mut UnixStream) -> String {
     String::from_utf8(line).unwrap()
 }
 
+/// A shell that answers each line with the next of these.
+fn answer<const N: usize>(mut board: UnixStream, answers: [&str; N]) -> UnixStream {
+    for answer in answers {
+        line(&mut board);
+        board.write_all(answer.as_bytes()).unwrap();
+    }
+    board
+}
+
 #[test]
 fn a_command_is_not_sent_before_the_prompt_of_what_was_sent_last() {
     let (uart, mut board) = uart();
@@ -375,15 +374,14 @@ fn a_command_is_not_sent_before_the_prompt_of_what_was_sent_last() {
     board.set_nonblocking(false).unwrap();
     let shell = std::thread::spawn(move || {
         board.write_all(b"slept\r\n> ").unwrap();
-        for answer in [
-            "ping\r\npong\r\n> ",
-            "say > \r\nok\r\n> ",
-            "echo\r\necho\r\n> ",
-        ] {
-            line(&mut board);
-            board.write_all(answer.as_bytes()).unwrap();
-        }
-        board
+        answer(
+            board,
+            [
+                "ping\r\npong\r\n> ",
+                "say > \r\nok\r\n> ",
+                "echo\r\necho\r\n> ",
+            ],
+        )
     });
     assert_eq!(run.wait().unwrap(), "pong");
     uart.send_line("say > ").wait().unwrap();
@@ -398,16 +396,15 @@ fn only_the_command_itself_is_its_echo() {
     uart.set_prompt("> ").unwrap();
     let shell = std::thread::spawn(move || {
         board.write_all(b"> ").unwrap();
-        for answer in [
-            "got: abc\r\n> ",
-            " abc\r\nyes\r\n> ",
-            "one\r\n> ",
-            "\r\ntwo\r\n> ",
-        ] {
-            line(&mut board);
-            board.write_all(answer.as_bytes()).unwrap();
-        }
-        board
+        answer(
+            board,
+            [
+                "got: abc\r\n> ",
+                " abc\r\nyes\r\n> ",
+                "one\r\n> ",
+                "\r\ntwo\r\n> ",
+            ],
+        )
     });
     assert_eq!(uart.run("abc").wait().unwrap(), "got: abc");
     assert_eq!(uart.run("abc").wait().unwrap(), "yes");

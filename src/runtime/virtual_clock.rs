@@ -294,12 +294,9 @@ impl VirtualClock {
 
     /// The guest stands still.
     pub(crate) fn stands(&self) {
-        let mut state = self.state();
-        state.running = None;
-        let wakers = state.wake();
-        drop(state);
+        self.state().running = None;
         self.stood.notify_waiters();
-        wakers.into_iter().for_each(Waker::wake);
+        self.ask();
     }
 
     /// Has the guest stand still until the hold is dropped.

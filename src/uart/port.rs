@@ -240,10 +240,7 @@ impl Port {
 
     /// As [`attach`](Self::attach), for a board whose bytes are passed on one by one.
     pub(crate) fn attach_by_hand(&self) -> Hand {
-        self.detach(Ending::Stopped(STARTED_ANEW));
-        self.shared
-            .transcript
-            .begin_segment(Ending::Stopped(STARTED_ANEW));
+        self.begin_anew();
         let (link, jobs) = Link::by_hand();
         *lock(&self.shared.link) = Some(link);
         Hand {
@@ -255,13 +252,17 @@ impl Port {
 
     fn link(&self, read: OwnedFd, on_end: OnEnd, pace: Option<Pace>) -> io::Result<()> {
         let write = read.try_clone()?;
-        self.detach(Ending::Stopped(STARTED_ANEW));
-        self.shared
-            .transcript
-            .begin_segment(Ending::Stopped(STARTED_ANEW));
+        self.begin_anew();
         let link = Link::over_fds(read, write, &self.shared.transcript, on_end, pace)?;
         *lock(&self.shared.link) = Some(link);
         Ok(())
+    }
+
+    /// Lets go of what is attached; the board is about to start anew on something else.
+    fn begin_anew(&self) {
+        let ending = Ending::Stopped(STARTED_ANEW);
+        self.detach(ending.clone());
+        self.shared.transcript.begin_segment(ending);
     }
 
     /// The board, which stands still, is about to start anew on the stream that is attached.

@@ -117,11 +117,7 @@ impl Qemu {
         let run = firmware.map(|_| "cont");
         self.ports.set_bare(run.is_none());
         let begin = "qmp_capabilities";
-        let begun = qmp.send(begin).await;
-        let runs = match run {
-            Some(run) => Some((run, qmp.send(run).await)),
-            None => None,
-        };
+        let (begun, runs) = send(&mut qmp, begin, run).await;
         self.running = Some(Running { emulator, qmp, run });
         let begun = self.settle(STEP, begin, begun).await;
         begun.map_err(|error| match error {
@@ -154,11 +150,7 @@ impl Qemu {
         let Some(running) = &mut self.running else {
             return Ok(());
         };
-        let reply = running.qmp.send(command).await;
-        let next = match next {
-            Some(next) => Some((next, running.qmp.send(next).await)),
-            None => None,
-        };
+        let (reply, next) = send(&mut running.qmp, command, next).await;
         self.settle(step, command, reply).await?;
         if let Some((next, reply)) = next {
             self.settle(step, next, reply).await?;
@@ -192,6 +184,20 @@ impl Qemu {
             }),
         }
     }
+}
+
+/// Sends `command`, and `next` if there is one, in one go.
+async fn send(
+    qmp: &mut Qmp<OwnedWriteHalf>,
+    command: &'static str,
+    next: Option<&'static str>,
+) -> (Reply, Option<(&'static str, Reply)>) {
+    let reply = qmp.send(command).await;
+    let next = match next {
+        Some(next) => Some((next, qmp.send(next).await)),
+        None => None,
+    };
+    (reply, next)
 }
 
 impl Backend for Qemu {

@@ -243,7 +243,7 @@ impl Renode {
             for machine in &self.machines {
                 let checked = version.check_platform(&machine.config.renode.platform);
                 let field = self.config.field_of(&machine.config.name, "platform");
-                checked.map_err(|error| at(self.config.place(&field), error))?;
+                checked.map_err(in_field(&self.config, &field))?;
             }
         }
         let clock = self.guest_clock(session);
@@ -262,20 +262,20 @@ impl Renode {
             // Before any other command: one of the user's may let the board run.
             let uarts = machine.config.renode.uarts.iter();
             for ((uart, port), number) in uarts.zip(machine.ports.iter()).zip(&mut terminals) {
+                let field = self.config.field_of(&machine.config.name, &uart.field());
+                let name = Name::peripheral(&uart.path)?;
                 if let Some(stepping) = session.stepping() {
-                    let connect = Command::connect_stepping(&Name::peripheral(&uart.path)?);
-                    let field = self.config.field_of(&machine.config.name, &uart.field());
+                    let connect = Command::connect_stepping(&name);
                     let connected = connect_uart(session, &connect, &uart.path).await;
-                    connected.map_err(|error| at(self.config.place(&field), error))?;
+                    connected.map_err(in_field(&self.config, &field))?;
                     stepping.attach(port.attach_by_hand());
                     continue;
                 }
                 let transport = self.config.uart_transport;
                 let terminal = Terminal::create(session, number, transport).await?;
-                let connect = Command::connect(&Name::peripheral(&uart.path)?, number);
-                let field = self.config.field_of(&machine.config.name, &uart.field());
+                let connect = Command::connect(&name, number);
                 let connected = connect_uart(session, &connect, &uart.path).await;
-                connected.map_err(|error| at(self.config.place(&field), error))?;
+                connected.map_err(in_field(&self.config, &field))?;
                 let pace = Pace {
                     clock: Arc::clone(&clock),
                     burst: BURST,
@@ -301,7 +301,7 @@ impl Renode {
         for hub in self.config.uart_hubs() {
             let connected = self.connect(session, hub).await;
             let field = format!("uart_hubs.{}", hub.name);
-            connected.map_err(|error| at(self.config.place(&field), error))?;
+            connected.map_err(in_field(&self.config, &field))?;
         }
         self.select(session, MAIN).await
     }
@@ -358,26 +358,17 @@ impl Renode {
             return Ok(());
         };
         let looked = tokio::time::timeout(self.config.timeouts.command, stepping.look()).await;
-        looked.map_err(|_| self.too_slow("reading the virtual clock"))
-    }
-
-    fn too_slow(&self, step: &'static str) -> EmulatorError {
-        EmulatorError::TooSlow {
-            kind: KIND,
-            step,
-            limit: self.config.timeouts.command,
-            field: "command",
-        }
+        looked.map_err(|_| session.too_slow("reading the virtual clock"))
     }
 
     /// Has a board with a virtual clock stand still as long as the hold is there.
     async fn stand_still(&self) -> Result<Option<Hold>, EmulatorError> {
-        let Some(clock) = &self.clock else {
+        let (Some(clock), Some(session)) = (&self.clock, &self.session) else {
             return Ok(None);
         };
         let hold = tokio::time::timeout(self.config.timeouts.command, clock.hold()).await;
         hold.map(Some)
-            .map_err(|_| self.too_slow("stopping the virtual clock"))
+            .map_err(|_| session.too_slow("stopping the virtual clock"))
     }
 
     fn guest_clock(&self, session: &Session) -> Arc<dyn Clock> {
@@ -401,7 +392,7 @@ impl Renode {
                 let done = session.run_leniently(SETTING_UP, &command).await;
                 let field = format!("extra_commands[{index}]");
                 let field = self.config.field_of(&config.name, &field);
-                done.map_err(|error| at(self.config.place(&field), error))?;
+                done.map_err(in_field(&self.config, &field))?;
                 any = true;
             }
         }
@@ -527,7 +518,7 @@ impl Machine {
         session.run(SETTING_UP, &create).await?;
         let loaded = session.run(SETTING_UP, &load).await;
         let field = config.field_of(&self.config.name, "platform");
-        loaded.map_err(|error| at(config.place(&field), error))?;
+        loaded.map_err(in_field(config, &field))?;
         self.add_fragments(session, config).await
     }
 
@@ -538,11 +529,11 @@ impl Machine {
     ) -> Result<(), EmulatorError> {
         for (index, fragment) in self.config.renode.fragments.iter().enumerate() {
             let field = format!("platform_fragments[{index}]");
-            let place = |error| at(config.place(&field), error);
+            let place = in_field(config, &field);
             let staged = platform::stage_fragment(fragment, index, session.directory());
-            let staged = staged.map_err(handing).map_err(place)?;
+            let staged = staged.map_err(handing).map_err(&place)?;
             let load = Command::load_platform(&plain(&staged)?);
-            session.run(SETTING_UP, &load).await.map_err(place)?;
+            session.run(SETTING_UP, &load).await.map_err(&place)?;
         }
         Ok(())
     }
@@ -638,6 +629,11 @@ fn place(firmware: &Firmware) -> String {
 fn at(place: String, error: EmulatorError) -> EmulatorError {
     let source = Box::new(error);
     EmulatorError::At { place, source }
+}
+
+/// Says of an error where the `field` stands that it is about.
+fn in_field(config: &TargetConfig, field: &str) -> impl Fn(EmulatorError) -> EmulatorError {
+    move |error| at(config.place(field), error)
 }
 
 impl Backend for Renode {

@@ -264,7 +264,7 @@ impl Session {
         }
     }
 
-    fn too_slow(&self, step: &'static str) -> EmulatorError {
+    pub(super) fn too_slow(&self, step: &'static str) -> EmulatorError {
         EmulatorError::TooSlow {
             kind: KIND,
             step,

@@ -81,30 +81,29 @@ pub fn in_virtual_time<T>(test: impl FnOnce() -> T) -> T {
     outcome
 }
 
-/// Existing tests of this file once more, in virtual time; as [`tests_over_telnet!`].
-#[macro_export]
-macro_rules! tests_in_virtual_time {
-    ($($name:ident $(:: $renode:ident)?),+ $(,)?) => {
-        mod in_virtual_time {$(
-            #[test]
-            #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
-            fn $name() -> virtual_target::Result<()> {
-                engine_tests::in_virtual_time(super::$name $(:: $renode)?)
-            }
-        )+}
-    };
-}
-
 /// Existing tests of this file once more, over TCP: `name` or, of one on each engine,
 /// `name::renode`.
 #[macro_export]
 macro_rules! tests_over_telnet {
-    ($($name:ident $(:: $renode:ident)?),+ $(,)?) => {
-        mod over_telnet {$(
+    ($($tests:tt)+) => { $crate::tests_once_more! { over_telnet: $($tests)+ } };
+}
+
+/// Existing tests of this file once more, in virtual time; as [`tests_over_telnet!`].
+#[macro_export]
+macro_rules! tests_in_virtual_time {
+    ($($tests:tt)+) => { $crate::tests_once_more! { in_virtual_time: $($tests)+ } };
+}
+
+/// What these macros have in common: a module and the function of that name.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tests_once_more {
+    ($way:ident: $($name:ident $(:: $renode:ident)?),+ $(,)?) => {
+        mod $way {$(
             #[test]
             #[cfg_attr(not(renode), ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none")]
             fn $name() -> virtual_target::Result<()> {
-                engine_tests::over_telnet(super::$name $(:: $renode)?)
+                engine_tests::$way(super::$name $(:: $renode)?)
             }
         )+}
     };

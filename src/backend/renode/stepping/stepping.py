@@ -36,6 +36,17 @@ MOST_BYTES = 512
 LONGEST = 1000000
 
 
+class Lock(object):
+    def __init__(self):
+        self.held = System.Object()
+
+    def __enter__(self):
+        System.Threading.Monitor.Enter(self.held)
+
+    def __exit__(self, *failure):
+        System.Threading.Monitor.Exit(self.held)
+
+
 # No sooner than that, and not at once: that would be never.
 def ticks(nanoseconds):
     return max(1, -(-nanoseconds // NANOSECONDS_PER_TICK))
@@ -91,7 +102,7 @@ class Stepping(object):
         # A processor that halts is told of by the log alone: before its time goes on.
         self.emulation.CurrentLogger.SynchronousLogging = True
         self.uarts = []
-        self.lock = System.Object()
+        self.lock = Lock()
         # Bytes that have not been reported yet: of which UART, since when.
         self.pending = []
         self.pending_of = None
@@ -162,23 +173,17 @@ class Stepping(object):
 
     # Whoever reads the byte may order `stop` before the question: it has to be under way by then.
     def ask(self, machine, now):
-        System.Threading.Monitor.Enter(self.lock)
-        try:
+        with self.lock:
             if self.stopping:
                 return
             self.asking = True
-        finally:
-            System.Threading.Monitor.Exit(self.lock)
         self.asked_at = now
         self.say("ask %d" % now)
         self.answered.WaitOne()
         # One step: an order to stop finds the guest asking, or running.
-        System.Threading.Monitor.Enter(self.lock)
-        try:
+        with self.lock:
             self.asking = False
             stop = self.stopping
-        finally:
-            System.Threading.Monitor.Exit(self.lock)
         if stop:
             self.stand_still(machine)
 
@@ -206,13 +211,10 @@ class Stepping(object):
             self.arm(left)
             return
         # Whoever is pausing everything already waits for this thread.
-        System.Threading.Monitor.Enter(self.lock)
-        try:
+        with self.lock:
             if self.stopping:
                 return
             self.stopping = True
-        finally:
-            System.Threading.Monitor.Exit(self.lock)
         self.stand_still(self.uarts[0].machine)
 
     def arm(self, nanoseconds):
@@ -294,14 +296,11 @@ class Stepping(object):
         self.has_started.WaitOne()
 
     def stop(self):
-        System.Threading.Monitor.Enter(self.lock)
-        try:
+        with self.lock:
             if self.stopping and not self.asking:
                 return
             self.stopping = True
             asking = self.asking
-        finally:
-            System.Threading.Monitor.Exit(self.lock)
         if asking:
             self.answered.Set()
         else:
