@@ -140,7 +140,11 @@ impl Dialogue {
             State::Idle { stray } => {
                 // A message from elsewhere may stand before the echo, without an end of its own.
                 if let Some(open) = self.open.front()
-                    && line.text.ends_with(&open.line)
+                    && line
+                        .typed
+                        .as_ref()
+                        .unwrap_or(&line.text)
+                        .ends_with(&open.line)
                 {
                     self.joining = false;
                     self.state = State::Running(Vec::new());
@@ -205,7 +209,8 @@ fn verdict(mut output: Vec<Line>, open: &Open) -> Verdict {
 fn reason(mut complaints: Vec<String>, sent: &str) -> String {
     let repeats = |line: &String| {
         let named = line.strip_prefix("There was an error executing command '");
-        let named = named.and_then(|rest| rest.strip_suffix('\''));
+        // Later versions announce the reason by a colon and a blank.
+        let named = named.and_then(|rest| rest.trim_end_matches([':', ' ']).strip_suffix('\''));
         named.is_some_and(|command| sent.contains(command))
     };
     if complaints.len() > 1 && complaints.first().is_some_and(repeats) {
@@ -227,7 +232,10 @@ mod tests {
             prop::sample::select(vec![
                 "\x1b[33;1m(m) \x1b[0m",
                 "\x1b[31;1m(monitor) ",
+                "\x1b[91m(monitor) \x1b[0m",
                 "\x1b[;031m",
+                "\x1b[91m",
+                " \r",
                 "\x1b[",
                 "a; echo \"vt-000001\"\n\r",
                 "b; echo \"vt-000002\"\n\r",

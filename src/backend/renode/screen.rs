@@ -23,13 +23,23 @@ pub(super) struct Line {
     pub(super) text: String,
     /// Whether any of it is in the colour of errors.
     pub(super) red: bool,
+    /// The text without the blank before each carriage return inside it, if there is one:
+    /// what was typed, if this is the echo of a command that is wider than the screen.
+    pub(super) typed: Option<String>,
 }
 
-/// The colour that Renode gives to all its error messages, and to nothing else.
-const ERROR: &[u8] = b";031";
+/// The colours of error messages: of 1.16 and before, and of later versions, which
+/// give the second one to a prompt as well.
+const ERROR: [&[u8]; 2] = [b";031", b"91"];
 
-/// The colours of the prompt: without and with a machine.
-const PROMPT: [&[u8]; 2] = [b"31;1", b"33;1"];
+/// The colours of types in listings, and of no prompt.
+const LISTING: [&[u8]; 2] = [b";032", b"92"];
+
+/// What ends a colour.
+const RESET: [&[u8]; 2] = [b"", b"0"];
+
+/// The prompt without a machine, which no error message begins with.
+const MONITOR: &[u8] = b"(monitor) ";
 
 /// Far longer than those of any colour.
 const LONGEST_PARAMETERS: usize = 64;
@@ -39,6 +49,10 @@ const LONGEST_PARAMETERS: usize = 64;
 pub(super) struct Screen {
     line: Vec<u8>,
     red: bool,
+    /// Whether the last byte was a carriage return behind a blank.
+    returned: bool,
+    /// Where in the line something came behind a blank and a carriage return.
+    wraps: Vec<usize>,
     ink: Ink,
     escape: Escape,
 }
@@ -48,9 +62,11 @@ pub(super) struct Screen {
 enum Ink {
     #[default]
     Plain,
-    Red,
-    /// The prompt's; what has come in it so far.
-    Prompt(Vec<u8>),
+    /// That of errors, at the beginning of a line maybe of a prompt; what has come in it
+    /// so far, as long as that may become one.
+    Red(Option<Vec<u8>>),
+    /// Another one; what has come in it so far.
+    Other(Vec<u8>),
 }
 
 /// How far into an escape sequence we are.
@@ -67,7 +83,11 @@ impl Screen {
     /// Takes the next byte.
     pub(super) fn push(&mut self, byte: u8) -> Option<Event> {
         match (std::mem::take(&mut self.escape), byte) {
-            (Escape::Outside, 0x1b) => self.escape = Escape::Begun,
+            (Escape::Outside, 0x1b) => {
+                self.escape = Escape::Begun;
+                let complete = matches!(&self.ink, Ink::Red(Some(text)) if is_prompt(text));
+                return complete.then(|| self.take_prompt());
+            }
             (Escape::Outside, _) => return self.show(byte),
             (Escape::Begun, b'[') => self.escape = Escape::Parameters(Vec::new()),
             // A sequence of two bytes; Renode has none that matters.
@@ -86,49 +106,76 @@ impl Screen {
         None
     }
 
-    /// A change of colour. Text in the prompt's colour that is no prompt was text.
+    /// A change of colour. Text in a colour that is no prompt was text.
     fn dip(&mut self, parameters: &[u8]) {
-        let ink = match parameters {
-            ERROR => Ink::Red,
-            colour if PROMPT.contains(&colour) => Ink::Prompt(Vec::new()),
-            _ => Ink::Plain,
+        self.dry();
+        self.ink = match parameters {
+            error if ERROR.contains(&error) => Ink::Red(self.line.is_empty().then(Vec::new)),
+            text if LISTING.contains(&text) || RESET.contains(&text) => Ink::Plain,
+            _ => Ink::Other(Vec::new()),
         };
-        if let Ink::Prompt(text) = std::mem::replace(&mut self.ink, ink) {
-            self.line.extend(text);
+    }
+
+    /// What has come in a colour is text.
+    fn dry(&mut self) {
+        match &mut self.ink {
+            Ink::Plain => {}
+            Ink::Red(maybe) => {
+                let text = maybe.take().unwrap_or_default();
+                self.red |= !text.is_empty();
+                self.line.extend(text);
+            }
+            Ink::Other(text) => self.line.append(text),
         }
+    }
+
+    fn take_prompt(&mut self) -> Event {
+        self.ink = Ink::Plain;
+        Event::Prompt(self.take_line())
     }
 
     fn show(&mut self, byte: u8) -> Option<Event> {
         match byte {
-            b'\r' => return None,
+            b'\r' => {
+                self.returned = self.line.last() == Some(&b' ');
+                return None;
+            }
             b'\n' => {
-                if let Ink::Prompt(text) = &mut self.ink {
-                    self.line.append(text);
-                }
+                self.dry();
                 return Some(Event::Line(self.take_line()));
             }
             _ => {}
         }
-        let length = match &mut self.ink {
+        if std::mem::take(&mut self.returned) {
+            self.wraps.push(self.line.len());
+        }
+        let coming = match &mut self.ink {
             Ink::Plain => {
                 self.line.push(byte);
-                self.line.len()
+                0
             }
-            Ink::Red => {
+            Ink::Red(Some(text)) if may_become_prompt(text, byte) => {
+                text.push(byte);
+                if text == MONITOR {
+                    return Some(self.take_prompt());
+                }
+                text.len()
+            }
+            Ink::Red(_) => {
+                self.dry();
                 self.red = true;
                 self.line.push(byte);
-                self.line.len()
+                0
             }
-            Ink::Prompt(text) => {
+            Ink::Other(text) => {
                 text.push(byte);
-                if text.starts_with(b"(") && text.ends_with(b") ") {
-                    self.ink = Ink::Plain;
-                    return Some(Event::Prompt(self.take_line()));
+                if is_prompt(text) {
+                    return Some(self.take_prompt());
                 }
-                self.line.len() + text.len()
+                text.len()
             }
         };
-        if length <= LONGEST_LINE {
+        if self.line.len() + coming <= LONGEST_LINE {
             return None;
         }
         *self = Self::default();
@@ -137,10 +184,34 @@ impl Screen {
 
     /// What has come of the line that has not ended yet.
     pub(super) fn take_line(&mut self) -> Line {
+        let line = std::mem::take(&mut self.line);
+        let wraps = std::mem::take(&mut self.wraps);
+        let as_text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let typed = (!wraps.is_empty()).then(|| {
+            let mut typed = line.clone();
+            for wrap in wraps.iter().rev() {
+                typed.remove(wrap - 1);
+            }
+            as_text(&typed)
+        });
+        self.returned = false;
         Line {
-            text: String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned(),
+            text: as_text(&line),
             red: std::mem::take(&mut self.red),
+            typed,
         }
+    }
+}
+
+fn is_prompt(text: &[u8]) -> bool {
+    text.starts_with(b"(") && text.ends_with(b") ")
+}
+
+/// Whether `byte` may continue the `text` of a prompt in the colour of errors.
+fn may_become_prompt(text: &[u8], byte: u8) -> bool {
+    match text {
+        [] => byte == b'(',
+        _ => !is_prompt(text),
     }
 }
 
@@ -155,7 +226,11 @@ mod tests {
 
     fn line(text: &str, red: bool) -> Line {
         let text = text.to_owned();
-        Line { text, red }
+        Line {
+            text,
+            red,
+            typed: None,
+        }
     }
 
     #[test]
@@ -167,25 +242,56 @@ mod tests {
 
     #[test]
     fn red_is_an_error_and_no_other_colour_is() {
-        let shown = events(b"\x1b[;031mbad\r\n\x1b[0m\x1b[;032mgood\x1b[0m\n\x1b[31;1mF\x1b[0m\n");
-        let expected = [("bad", true), ("good", false), ("F", false)];
-        assert_eq!(
-            shown,
-            expected.map(|(text, red)| Event::Line(line(text, red)))
-        );
+        for (red, green) in [(";031", ";032"), ("91", "92")] {
+            let text =
+                format!("\x1b[{red}mbad\r\n\x1b[0m\x1b[{green}mgood\x1b[0m\n\x1b[31;1mF\x1b[0m\n");
+            let expected = [("bad", true), ("good", false), ("F", false)];
+            assert_eq!(
+                events(text.as_bytes()),
+                expected.map(|(text, red)| Event::Line(line(text, red)))
+            );
+        }
     }
 
     #[test]
-    fn a_prompt_is_known_by_its_colour_and_not_by_its_text() {
+    fn a_prompt_is_known_by_its_text_and_place_in_any_colour_of_its_own() {
         let prompt = Event::Prompt(Line::default());
-        assert_eq!(
-            events(b"\x1b[31;1m(monitor) "),
-            std::slice::from_ref(&prompt)
-        );
-        assert_eq!(events(b"\x1b[33;1m(a b) \x1b[0m"), [prompt]);
-        assert_eq!(events(b"(monitor) \x1b[;032m(monitor) \x1b[0m"), []);
+        for colour in ["31;1", "33;1", "33", "91", ";031", "35"] {
+            let shown = events(format!("\x1b[{colour}m(monitor) ").as_bytes());
+            assert_eq!(shown, std::slice::from_ref(&prompt), "{colour}");
+            let shown = events(format!("\x1b[{colour}m(a b) \x1b[0m").as_bytes());
+            assert_eq!(shown, std::slice::from_ref(&prompt), "{colour}");
+        }
+        assert_eq!(events(b"\x1b[33m(a) "), [prompt]);
+        for plain in ["", "\x1b[;032m", "\x1b[92m", "\x1b[0m"] {
+            let shown = events(format!("{plain}(monitor) \x1b[0m").as_bytes());
+            assert_eq!(shown, [], "{plain:?}");
+        }
         let text = events(b"\x1b[33;1m(monitor)\x1b[0m \n");
         assert_eq!(text, [Event::Line(line("(monitor) ", false))]);
+    }
+
+    #[test]
+    fn an_error_that_looks_like_a_prompt_is_an_error() {
+        for red in [";031", "91"] {
+            for text in ["(a) b", "(a) (b) ", "a (b) ", "(a", "("] {
+                let shown = events(format!("\x1b[{red}m{text}\r\n\x1b[0m").as_bytes());
+                assert_eq!(shown, [Event::Line(line(text, true))], "{red}");
+            }
+            let shown = events(format!("a\x1b[{red}m(b) \x1b[0mc\n").as_bytes());
+            assert_eq!(shown, [Event::Line(line("a(b) c", true))], "{red}");
+        }
+    }
+
+    #[test]
+    fn what_was_typed_over_several_rows_is_known() {
+        let shown = events(b"a  \rb \rc\n\rd \r\ne \r\r\n \x1b[0m\rf");
+        let wrapped = Line {
+            typed: Some("a bc".into()),
+            ..line("a  b c", false)
+        };
+        let expected = [wrapped, line("d ", false), line("e ", false)];
+        assert_eq!(shown, expected.map(Event::Line));
     }
 
     #[test]
@@ -196,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_line_or_sequence_without_an_end_does_not_grow_for_ever() {
-        for begin in ["", "\x1b[;031m", "\x1b[33;1m(", "x\x1b[33;1m"] {
+        for begin in ["", "\x1b[;031m", "\x1b[91m(", "\x1b[33;1m(", "x\x1b[33;1m"] {
             let mut shown = begin.as_bytes().to_vec();
             shown.resize(LONGEST_LINE + begin.len() + 1, b'x');
             shown.extend(b"\nnext\n");

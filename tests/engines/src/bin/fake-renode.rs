@@ -24,6 +24,10 @@
 //! | `cutP@STEP` | says P per cent of the answer, closes its output, and lives on |
 //!
 //! `engine_tests::telnet` lists what it does wrong on a port only.
+//!
+//! It speaks as version 1.16.1 does; with `FAKE_RENODE_SPEAKS=main`, as the main branch of
+//! August 2026: in other colours, with the echo of long commands wrapped. On its console
+//! it writes in pieces of any length, and ends a prompt's colour only with the next echo.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -36,8 +40,40 @@ use std::time::{Duration, Instant};
 
 use engine_tests::telnet::{self, Client};
 
-const RED: &str = "\x1b[;031m";
 const OFF: &str = "\x1b[0m";
+
+/// What differs between the versions of Renode that it can speak as.
+struct Dialect {
+    version: &'static str,
+    /// The prompt's colours, without and with a machine.
+    prompt: [&'static str; 2],
+    red: &'static str,
+    green: &'static str,
+    /// What announces the reason of an error behind the command.
+    announced: &'static str,
+    /// Where the echo goes on in the next row; the prompt counts.
+    width: usize,
+}
+
+/// Version 1.16.1.
+const RELEASE: Dialect = Dialect {
+    version: "1.16.1",
+    prompt: ["\x1b[31;1m", "\x1b[33;1m"],
+    red: "\x1b[;031m",
+    green: "\x1b[;032m",
+    announced: "",
+    width: usize::MAX,
+};
+
+/// The main branch of August 2026.
+const MAIN: Dialect = Dialect {
+    version: "1.17.0",
+    prompt: ["\x1b[91m", "\x1b[33m"],
+    red: "\x1b[91m",
+    green: "\x1b[92m",
+    announced: ": ",
+    width: 80,
+};
 
 /// Steps by name: how the command begins, and which of those it is.
 const STEPS: [(&str, &str, usize); 12] = [
@@ -57,6 +93,11 @@ const STEPS: [(&str, &str, usize); 12] = [
 
 struct Renode {
     cue: String,
+    dialect: Dialect,
+    /// Where the next piece of the output ends.
+    cuts: Cell<u32>,
+    /// What comes only with the next echo.
+    withheld: Cell<&'static str>,
     /// How often the cue's command has come.
     seen: usize,
     /// What is left to say before the output is closed.
@@ -117,6 +158,12 @@ impl Renode {
     fn new(cue: String, client: Option<Client>) -> Self {
         Self {
             cue,
+            dialect: match std::env::var("FAKE_RENODE_SPEAKS").as_deref() {
+                Ok("main") => MAIN,
+                _ => RELEASE,
+            },
+            cuts: Cell::new(1),
+            withheld: Cell::new(""),
             seen: 0,
             allowance: Cell::new(None),
             client: client.map(RefCell::new),
@@ -156,11 +203,7 @@ impl Renode {
                 return ended;
             }
             let is_cue = |kind: &str| self.cue == format!("{kind}:{number}");
-            if is_cue("garble") {
-                self.say(&format!("{}\n\r", &line[1..]));
-            } else {
-                self.say(&format!("{line}\n\r"));
-            }
+            self.echo(if is_cue("garble") { &line[1..] } else { &line });
             if is_cue("hang") {
                 break;
             }
@@ -177,10 +220,13 @@ impl Renode {
                 std::thread::sleep(Duration::from_secs(3));
             }
             if self.cue == "mimic" {
-                self.say(
-                    "(stm32f4) \r\r\n(monitor) \r\nvt-000001\r\n\x1b[;032m(stm32f4) \x1b[0m\n\r",
-                );
-                self.say("\x1b[33;1m(stm32f4)\x1b[0m Error: it is none\r\n");
+                let Dialect { prompt, green, .. } = self.dialect;
+                self.say("(stm32f4) \r\r\n(monitor) \r\nvt-000001\r\n");
+                self.say(&format!("{green}(stm32f4) {OFF}\n\r"));
+                self.say(&format!(
+                    "{}(stm32f4){OFF} Error: it is none\r\n",
+                    prompt[1]
+                ));
             }
             match self.run(&line) {
                 Done::Well | Done::Badly => self.prompt(),
@@ -212,7 +258,10 @@ impl Renode {
 
     /// The versions of Renode and of .NET that it plays.
     fn version(&self) -> (String, Option<String>) {
-        let version = self.cue.strip_prefix("version=").unwrap_or("1.16.1");
+        let version = self
+            .cue
+            .strip_prefix("version=")
+            .unwrap_or(self.dialect.version);
         match version.split_once(',') {
             Some((renode, net)) => (renode.to_owned(), Some(net.to_owned())),
             None => (version.to_owned(), None),
@@ -279,29 +328,59 @@ impl Renode {
             return client.borrow_mut().say(text);
         }
         let mut out = std::io::stdout().lock();
-        let step = if self.cue == "drip" {
-            1
-        } else {
-            text.len().max(1)
-        };
-        for piece in text.as_bytes().chunks(step) {
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            let (piece, left) = rest.split_at(self.cut().min(rest.len()));
             let _ = out.write_all(piece).and_then(|()| out.flush());
+            rest = left;
         }
+    }
+
+    /// How long the next piece is.
+    fn cut(&self) -> usize {
+        if self.cue == "drip" {
+            return 1;
+        }
+        let next = self
+            .cuts
+            .get()
+            .wrapping_mul(1_664_525)
+            .wrapping_add(1_013_904_223);
+        self.cuts.set(next);
+        1 + (next >> 16) as usize % 40
+    }
+
+    /// Echoes what was typed behind the prompt.
+    fn echo(&self, line: &str) {
+        let behind = self.machine.as_deref().unwrap_or("monitor").len() + "() ".len();
+        let mut echo = self.withheld.take().to_owned();
+        for (column, c) in (behind..).zip(line.chars()) {
+            if column > behind && column % self.dialect.width == 0 {
+                echo += " \r";
+            }
+            echo.push(c);
+        }
+        self.say(&format!("{echo}\n\r"));
     }
 
     fn prompt(&self) {
+        let [without, with] = self.dialect.prompt;
         match &self.machine {
-            None => self.say(&format!("\x1b[31;1m(monitor) {OFF}")),
-            Some(name) => self.say(&format!("\x1b[33;1m({name}) {OFF}")),
+            None => self.say(&format!("{without}(monitor) ")),
+            Some(name) => self.say(&format!("{with}({name}) ")),
         }
+        self.withheld.set(OFF);
     }
 
     fn complain(&self, text: &str) {
-        self.say(&format!("{RED}{text}\r\n{OFF}"));
+        self.say(&format!("{}{text}\r\n{OFF}", self.dialect.red));
     }
 
     fn fail(&self, command: &str, reason: &str) -> Done {
-        self.complain(&format!("There was an error executing command '{command}'"));
+        let announced = self.dialect.announced;
+        self.complain(&format!(
+            "There was an error executing command '{command}'{announced}"
+        ));
         self.complain(reason);
         Done::Badly
     }
