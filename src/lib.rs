@@ -35,6 +35,7 @@ mod backend;
 pub mod config;
 mod custody;
 mod error;
+mod files;
 pub mod firmware;
 #[cfg(any(doc, doctest))]
 pub mod guide;

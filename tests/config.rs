@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -425,6 +425,10 @@ const BAD_VALUES: &[(&str, &str)] = &[
         r#"<yaml>:3:1: load_address: "08000000" is not an address: write it like 0x08000000"#,
     ),
     (
+        "load_address: '0x+8'",
+        r#"<yaml>:3:1: load_address: "0x+8" is not an address: write it like 0x08000000"#,
+    ),
+    (
         "load_address: '0x80g'",
         r#"<yaml>:3:1: load_address: "0x80g" is not an address: write it like 0x08000000"#,
     ),
@@ -469,8 +473,8 @@ const BAD_VALUES: &[(&str, &str)] = &[
         "<yaml>:3:1: monitor_port: there is a port only with `control: telnet`: add that, or remove the port",
     ),
     (
-        "control: telnet\nmonitor_port: 0",
-        "<yaml>:4:1: monitor_port: 0 is out of range: ports are counted from 1 to 65535",
+        "control: telnet\nmonitor_port: -1",
+        "<yaml>:4:1: monitor_port: -1 is out of range: ports are counted from 1 to 65535",
     ),
     (
         "control: telnet\nmonitor_port: 65536",
@@ -901,6 +905,119 @@ fn bad_files() {
     )));
 }
 
+/// A named pipe in `dir`, which nobody writes to.
+fn pipe(dir: &Path) -> PathBuf {
+    let pipe = dir.join("pipe.resc");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    pipe
+}
+
+/// A file of that size, which takes no space.
+fn sparse(dir: &Path, size: u64) -> PathBuf {
+    let sparse = dir.join("sparse.resc");
+    fs::File::create(&sparse).unwrap().set_len(size).unwrap();
+    sparse
+}
+
+#[test]
+fn what_never_ends_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let complaint = |path: &Path| TargetConfig::from_file(path).unwrap_err().to_string();
+    for path in [&pipe(dir.path()), Path::new("/dev/zero")] {
+        let what = format!(
+            "the target file `{}` is not a regular file: copy it into one",
+            path.display()
+        );
+        assert_eq!(complaint(path), what);
+    }
+    let huge = sparse(dir.path(), 1 << 40);
+    assert_eq!(
+        complaint(&huge),
+        format!(
+            "`{}` has 1099511627776 bytes, and a target file has at most 1048576: is it the right one?",
+            huge.display()
+        )
+    );
+}
+
+/// The files that a target names, each by the field that it can stand in.
+#[test]
+fn what_a_target_names_is_a_regular_file_of_a_sensible_size() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = dir.path().join("d.resc");
+    fs::create_dir(&directory).unwrap();
+    let irregular = "cannot be used: it is not a regular file";
+    for (file, why) in [
+        (pipe(dir.path()), irregular),
+        (
+            sparse(dir.path(), 1 << 40),
+            "cannot be used: it has 1099511627776 bytes, and at most",
+        ),
+        (directory, "cannot be used: it is a directory"),
+    ] {
+        let name = file.display();
+        for text in [
+            format!("platform: {name}\nuart: sysbus.a"),
+            format!("script: {name}\nuart: sysbus.a"),
+            format!("script: scripts/x.resc\nvariables: {{x: '@{name}'}}\nuart: sysbus.a"),
+        ] {
+            let complaint = complaint(&text);
+            assert!(complaint.contains(why), "{complaint}");
+        }
+        let fragment = file.with_extension("repl");
+        fs::rename(&file, &fragment).unwrap();
+        let complaint = complaint(&format!(
+            "{LEAST}platform_fragments: [{}]",
+            fragment.display()
+        ));
+        assert!(complaint.contains(why), "{complaint}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_content() {
+    let config = parse(&format!("\u{feff}{LEAST}machine_name: s"));
+    assert_eq!(config.machine_name, "s");
+    assert_eq!(
+        complaint("\u{feff}uart: a\nuart: b\n"),
+        r#"<yaml>:2:1: "uart" is given twice: remove one of the two"#
+    );
+}
+
+#[test]
+fn any_port_is_no_port_in_particular() {
+    let config = parse(&format!("{LEAST}control: telnet\nmonitor_port: 0"));
+    assert_eq!(config.control, Control::Telnet { port: None });
+    let config = parse(&format!("{LEAST}monitor_port: 0"));
+    assert_eq!(config.control, Control::Console);
+}
+
+#[test]
+fn deep_nesting_is_refused_at_once() {
+    for (text, expected) in [
+        (
+            "[".repeat(100_000),
+            "<yaml>:1:1001: more than 1000 brackets are open here",
+        ),
+        (
+            "{a: ".repeat(100_000),
+            "<yaml>:1:4001: more than 1000 brackets are open here",
+        ),
+        (
+            "\n[a: ".repeat(100_000),
+            "<yaml>:1002:1: more than 1000 brackets are open here",
+        ),
+        ("[".repeat(200), "<yaml>:1:129: it is nested too deeply"),
+        ("{a: ".repeat(900), "<yaml>:1:513: it is nested too deeply"),
+        (
+            "- ".repeat(500_000),
+            "<yaml>:1:257: it is nested too deeply",
+        ),
+    ] {
+        assert_eq!(complaint(&text), expected);
+    }
+}
+
 /// What a document may be pieced together from.
 #[rustfmt::skip]
 const PIECES: &[&str] = &[
@@ -924,5 +1041,24 @@ proptest! {
     fn no_text_makes_it_panic(text in yaml_like()) {
         let _ = TargetConfig::from_yaml_str(&text, ".");
         let _ = TargetConfig::from_yaml_str(&format!("{LEAST}{text}"), ".");
+    }
+
+    /// A good file with a few bytes changed, cut off anywhere: it is read or refused.
+    #[test]
+    fn no_damage_makes_it_panic(
+        changes in prop::collection::vec((0..600_usize, any::<u8>()), 0..6),
+        length in 0..=600_usize,
+    ) {
+        let mut content = fs::read("fixtures/stm32f4.yaml").unwrap();
+        for (at, byte) in changes {
+            if let Some(old) = content.get_mut(at) {
+                *old = byte;
+            }
+        }
+        content.truncate(length);
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("board.yaml");
+        fs::write(&file, content).unwrap();
+        let _ = TargetConfig::from_file(&file);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use virtual_target::config::{Platform, TargetConfig};
+use virtual_target::config::{Control, Platform, TargetConfig};
 
 /// As JEP-0010 writes it.
 const SHORT: &str = r#"
@@ -68,6 +68,24 @@ fn the_short_form_of_the_jep() {
         ["sysbus WriteDoubleWord 0x40090030 0x0301"]
     );
     assert!(config.skipped_entries().is_empty());
+}
+
+/// As upstream writes it: the driver's default, any port, and one that is meant.
+#[test]
+fn the_port_of_the_monitor() {
+    let control = |line: &str| {
+        let text = SHORT.replace("    machine_name", &format!("    {line}\n    machine_name"));
+        TargetConfig::from_yaml_str(&text, ".").unwrap().control
+    };
+    assert_eq!(control("monitor_port: 0"), Control::Console);
+    assert_eq!(
+        control("monitor_port: 45671"),
+        Control::Telnet { port: Some(45671) }
+    );
+    assert_eq!(
+        complaint(&SHORT.replace("    uart:", "    monitor_port: 70000\n    uart:")),
+        "<yaml>:5:5: export.Renode.monitor_port: 70000 is out of range: ports are counted from 1 to 65535"
+    );
 }
 
 #[test]

@@ -101,7 +101,7 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "script: dir.resc\nuart: a",
-        "1:1: script: there is no file \"DIR/dir.resc\", and \"dir.resc\" does not begin with `scripts/` as the scripts that come with Renode do",
+        "1:1: script: `DIR/dir.resc` cannot be used: it is a directory",
     ),
     (
         "script: fw.elf\nuart: a",

@@ -16,6 +16,7 @@ use super::{
     BackendKind, ClockKind, Control, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig,
     Source, TargetConfig, Timeouts, UartConfig, UartTransport, values,
 };
+use crate::files::{self, LARGEST_TEXT};
 
 /// Why another engine than Renode cannot have `clock: virtual`.
 pub(super) const NO_VIRTUAL_CLOCK: &str = "only Renode has a virtual clock, and the target is to run \
@@ -170,6 +171,8 @@ fn clock(
 
 fn control(word: Option<&str>, port: Option<i64>) -> Result<Control, Problem> {
     let control = given("control", &word, |word| values::choice(word, &CONTROLS))?;
+    // 0 is any port that is free, as everywhere; on the console that is none at all.
+    let port = port.filter(|&port| port != 0);
     let port = given("monitor_port", &port, |&port| values::port(port))?;
     match (control.unwrap_or(Control::Console), port) {
         (Control::Telnet { .. }, port) => Ok(Control::Telnet { port }),
@@ -355,13 +358,15 @@ fn uarts(
     Ok(Some(known))
 }
 
+/// Whether there is such a file, of at most `limit` bytes.
+pub(super) fn is_file(file: &Path, limit: u64) -> Result<bool, String> {
+    files::check(file, limit).map_err(|why| format!("`{}` cannot be used: {why}", file.display()))
+}
+
 fn platform(name: &str, base_dir: &Path) -> Result<Platform, String> {
     let file = base_dir.join(name);
-    if file.is_file() {
+    if is_file(&file, LARGEST_TEXT)? {
         return Ok(Platform::File(file));
-    }
-    if file.is_dir() {
-        return Err(format!("{name:?} is a directory: name a `.repl` file"));
     }
     let example = "platforms/boards/stm32f4_discovery-kit.repl";
     values::built_in("platform", example, name, &file).map(Platform::BuiltIn)

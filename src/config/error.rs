@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{locate, values};
+use crate::files::Unusable;
 
 /// A target's configuration cannot be read or is not valid.
 #[derive(thiserror::Error)]
@@ -22,6 +23,25 @@ pub enum ConfigError {
     Directory {
         /// The path as it was given.
         path: PathBuf,
+    },
+    /// The path names a pipe, a device or the like.
+    #[error("the target file `{}` is not a regular file: copy it into one", path.display())]
+    NotAFile {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+    /// The file is far larger than any description.
+    #[error(
+        "`{}` has {size} bytes, and a target file has at most {limit}: is it the right one?",
+        path.display()
+    )]
+    TooLarge {
+        /// The path as it was given.
+        path: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+        /// The largest size that is read.
+        limit: u64,
     },
     /// The file could not be read.
     #[error("cannot read the target file `{}`: {source}", path.display())]
@@ -152,8 +172,17 @@ impl ConfigError {
         let path = path.to_path_buf();
         match source.kind() {
             io::ErrorKind::NotFound => Self::NotFound { path },
-            io::ErrorKind::IsADirectory => Self::Directory { path },
             _ => Self::Read { path, source },
+        }
+    }
+
+    pub(super) fn unusable(path: &Path, why: Unusable) -> Self {
+        let path = path.to_path_buf();
+        match why {
+            Unusable::Io(source) => Self::unreadable(&path, source),
+            Unusable::Directory => Self::Directory { path },
+            Unusable::NotAFile => Self::NotAFile { path },
+            Unusable::TooLarge { size, limit } => Self::TooLarge { path, size, limit },
         }
     }
 

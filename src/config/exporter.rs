@@ -6,6 +6,7 @@
 use serde_yaml::{Mapping, Value};
 
 use super::error::Problem;
+use super::raw::Raw;
 
 /// The driver whose `config` is a target's.
 const DRIVER: &str = "jumpstarter_driver_renode.driver.Renode";
@@ -14,7 +15,19 @@ const DRIVER: &str = "jumpstarter_driver_renode.driver.Renode";
 const SHORT: &str = "Renode";
 
 /// What the driver takes for `uart` where a file does not say.
-pub(super) const DEFAULT_UART: &str = "sysbus.uart0";
+const DEFAULT_UART: &str = "sysbus.uart0";
+
+/// Gives a target's settings the meaning that they have for the driver.
+pub(super) fn complete(raw: &mut Raw) {
+    if raw.uarts.is_none() && raw.machines.is_none() {
+        raw.uart.get_or_insert_with(|| DEFAULT_UART.to_owned());
+    }
+    // The driver knows TCP only, and takes 0, its default, for any port: nobody relies on
+    // one then. A port that is named may be somebody's.
+    if raw.control.is_none() && raw.monitor_port.is_some_and(|port| port != 0) {
+        raw.control = Some("telnet".to_owned());
+    }
+}
 
 /// A target in an exporter's file.
 #[derive(Debug)]

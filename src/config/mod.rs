@@ -30,7 +30,6 @@ mod serial;
 mod values;
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{self, Path, PathBuf};
 
@@ -44,6 +43,7 @@ pub use script::{Fragment, Script, Variable};
 pub(crate) use serial::FIRMWARE;
 pub use serial::{BoardCommand, SerialConfig};
 
+use crate::files::{self, LARGEST_TEXT};
 use error::Problem;
 
 /// Everything that defines a board; see the README's table for the YAML fields.
@@ -379,7 +379,8 @@ impl TargetConfig {
     }
 
     fn read_file(path: &Path, entry: Option<&str>) -> Result<Self, ConfigError> {
-        let bytes = fs::read(path).map_err(|error| ConfigError::unreadable(path, error))?;
+        let bytes =
+            files::read(path, LARGEST_TEXT).map_err(|why| ConfigError::unusable(path, why))?;
         let text = std::str::from_utf8(&bytes)
             .map_err(|error| ConfigError::not_utf8(path, &bytes, error.valid_up_to()))?;
         let base_dir = path.parent().unwrap_or(Path::new(""));
@@ -392,6 +393,8 @@ impl TargetConfig {
         base_dir: &Path,
         entry: Option<&str>,
     ) -> Result<Self, ConfigError> {
+        // Some editors begin a UTF-8 file with this mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let base_dir =
             absolute_dir(base_dir).map_err(|error| ConfigError::unreadable(file, error))?;
         let source = Source {
@@ -428,10 +431,7 @@ fn target(
     };
     raw::fields(entry.settings)
         .and_then(|mut raw| {
-            if raw.uarts.is_none() && raw.machines.is_none() {
-                raw.uart
-                    .get_or_insert_with(|| exporter::DEFAULT_UART.to_owned());
-            }
+            exporter::complete(&mut raw);
             check::check(raw, source, base_dir)
         })
         .map(|config| TargetConfig {

@@ -114,7 +114,32 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Names<T> {
 /// Text into YAML's own values. These then become [`Raw`]: in one go, a number
 /// would be taken for text wherever text is expected.
 pub(super) fn document(text: &str) -> Result<Value, Problem> {
+    not_too_deep(text)?;
     deserialize(Deserializer::from_str(text)).map_err(|error| not_yaml(text, &error))
+}
+
+/// Refuses what costs the parser a time that grows with the square of its depth.
+///
+/// Brackets in texts and comments count as well: no file has so many of them unclosed.
+fn not_too_deep(text: &str) -> Result<(), Problem> {
+    const DEEPEST: usize = 1000;
+    let mut depth: usize = 0;
+    for (number, line) in (1..).zip(text.lines()) {
+        for (column, c) in (1..).zip(line.chars()) {
+            match c {
+                '[' | '{' => depth += 1,
+                ']' | '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth > DEEPEST {
+                let mut problem =
+                    Problem::new("", format!("more than {DEEPEST} brackets are open here"));
+                problem.place = Some((number, column));
+                return Err(problem);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The fields of a target.
@@ -152,6 +177,13 @@ fn not_yaml(text: &str, error: &PathError) -> Problem {
             message: format!("{key} is given twice: remove one of the two"),
             place: locate::repeated_key(text, &field),
             field,
+        };
+    }
+    if message.contains("recursion limit exceeded") {
+        return Problem {
+            field: String::new(),
+            message: "it is nested too deeply".to_owned(),
+            place,
         };
     }
     if message.contains("more than one document") {

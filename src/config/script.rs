@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::{Mapping, Value};
 
+use super::check::is_file;
 use super::error::Problem;
 use super::values;
+use crate::files::{LARGEST_IMAGE, LARGEST_TEXT};
 
 /// A Renode script that makes a board, and what it is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub(super) fn script(name: &str, base_dir: &Path) -> Result<PathBuf, String> {
             "{name:?} does not end in `.resc`: name a Renode script"
         ));
     }
-    if file.is_file() {
+    if is_file(&file, LARGEST_TEXT)? {
         let file_name = file.file_name().unwrap_or_default().to_string_lossy();
         values::script_name(&file_name)?;
         return Ok(file);
@@ -74,7 +76,7 @@ fn variable(value: &Value, base_dir: &Path) -> Result<Variable, String> {
             None => values::variable_text(text).map(Variable::Text),
             Some(path) => {
                 let file = base_dir.join(path);
-                if file.is_file() {
+                if is_file(&file, LARGEST_IMAGE)? {
                     return Ok(Variable::File(file));
                 }
                 Err(format!("there is no file `{}`", file.display()))
@@ -114,7 +116,7 @@ pub(super) fn fragment(given: &str, base_dir: &Path) -> Result<Fragment, String>
         return Ok(Fragment::Text(given.to_owned()));
     }
     let file = base_dir.join(given);
-    if file.is_file() {
+    if is_file(&file, LARGEST_TEXT)? {
         return Ok(Fragment::File(file));
     }
     Err(format!("there is no file `{}`", file.display()))

@@ -226,6 +226,8 @@ pub(super) fn address(value: &Value) -> Result<u64, String> {
     let parsed = match value {
         Value::Number(number) => number.as_u64(),
         Value::String(text) => match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+            // A sign would be read as well.
+            Some(digits) if digits.starts_with('+') => None,
             Some(digits) => u64::from_str_radix(digits, 16).ok(),
             None => None,
         },

@@ -31,7 +31,10 @@ fn from_environment() -> Result<usize, ConfigError> {
     if value.is_empty() {
         return Ok(Semaphore::MAX_PERMITS);
     }
-    let count = value.to_str().and_then(|text| text.parse().ok());
+    let digits = value
+        .to_str()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let count = digits.and_then(|digits| digits.parse().ok());
     match count {
         Some(count @ 1..=Semaphore::MAX_PERMITS) => Ok(count),
         _ => Err(ConfigError::Environment {

@@ -1,0 +1,88 @@
+//! Opens files that users name: regular ones only, and none larger than a limit.
+//!
+//! A pipe or a device may never end, and to open one may take for ever. So the file
+//! is opened without waiting, and what it is is asked of the open file: whatever has
+//! its name a moment later does not matter.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+
+/// The largest description of a target, a platform or a script, in bytes.
+pub(crate) const LARGEST_TEXT: u64 = 1 << 20;
+
+/// The largest image that is loaded into a board, in bytes.
+pub(crate) const LARGEST_IMAGE: u64 = 1 << 30;
+
+/// Why a file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unusable {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("it is a directory")]
+    Directory,
+    #[error("it is not a regular file")]
+    NotAFile,
+    #[error("it has {size} bytes, and at most {limit} are allowed")]
+    TooLarge { size: u64, limit: u64 },
+}
+
+/// Opens `path` if it is a regular file of at most `limit` bytes.
+pub(crate) fn open(path: &Path, limit: u64) -> Result<File, Unusable> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path)
+        .map_err(|error| match error.raw_os_error() {
+            // A socket, or a device that nothing drives.
+            Some(code) if [Errno::ENXIO as i32, Errno::ENODEV as i32].contains(&code) => {
+                Unusable::NotAFile
+            }
+            _ => Unusable::Io(error),
+        })?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(Unusable::Directory);
+    }
+    if !metadata.is_file() {
+        return Err(Unusable::NotAFile);
+    }
+    match metadata.len() {
+        size if size > limit => Err(Unusable::TooLarge { size, limit }),
+        _ => Ok(file),
+    }
+}
+
+/// All of the file at `path`, of at most `limit` bytes.
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Unusable> {
+    let mut content = Vec::new();
+    // Some files are larger than they say, and any may grow.
+    open(path, limit)?
+        .take(limit + 1)
+        .read_to_end(&mut content)?;
+    match content.len() as u64 {
+        size if size > limit => Err(Unusable::TooLarge { size, limit }),
+        _ => Ok(content),
+    }
+}
+
+/// Whether there is a file at `path`; one that cannot be used says why.
+pub(crate) fn check(path: &Path, limit: u64) -> Result<bool, Unusable> {
+    match open(path, limit) {
+        Ok(_) => Ok(true),
+        Err(Unusable::Io(error)) if is_missing(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
