@@ -1062,3 +1062,11 @@ proptest! {
         let _ = TargetConfig::from_file(&file);
     }
 }
+
+#[test]
+fn patterns_of_bytes_are_read() {
+    let fields = "prompt: 're:(?-u)\\xff> '\nforbid: ['re:(?-u)[\\x80-\\xff]']\n";
+    let config = parse(&format!("{LEAST}{fields}"));
+    assert_eq!(config.prompt.as_deref(), Some(r"re:(?-u)\xff> "));
+    assert_eq!(config.forbid, [r"re:(?-u)[\x80-\xff]"]);
+}

@@ -277,7 +277,8 @@ pub(super) fn pattern(pattern: &str) -> Result<String, String> {
         return Err("an empty pattern matches everything: write one or remove it".to_owned());
     }
     if let Some(expression) = pattern.strip_prefix("re:") {
-        regex::Regex::new(expression).map_err(|error| error.to_string())?;
+        // Of bytes: `(?-u)` may match what is no text.
+        regex::bytes::Regex::new(expression).map_err(|error| error.to_string())?;
     }
     Ok(pattern.to_owned())
 }

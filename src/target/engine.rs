@@ -141,7 +141,9 @@ fn port(
     report: Option<&Arc<Report>>,
     virtual_clock: Option<(Arc<VirtualClock>, usize)>,
 ) -> Result<Port> {
-    let prompt = config.prompt.as_deref().map(on_stream).transpose();
+    let prompt = config.prompt.as_deref();
+    let prompt = prompt.map(|prompt| on_stream(prompt, config.strip_ansi));
+    let prompt = prompt.transpose();
     let settings = Settings {
         strip_ansi: config.strip_ansi,
         timeout: config.timeouts.expect,

@@ -6,15 +6,17 @@
 
 use std::ops::Range;
 
-/// A control sequence longer than this was none; what follows is text again.
+/// A control sequence longer than this was none; what follows is text again. The same for the
+/// strings that no terminal shows (APC, PM, SOS): two bytes of noise begin one.
 const LONGEST_SEQUENCE: u16 = 256;
-/// The same for the strings (titles, links, device control).
+/// The same for the strings that are in use (titles, links, device control).
 const LONGEST_STRING: u16 = 4096;
 
 const BEL: u8 = 0x07;
 const CAN: u8 = 0x18;
 const SUB: u8 = 0x1a;
-const ESC: u8 = 0x1b;
+/// What every sequence begins with; never text.
+pub(super) const ESC: u8 = 0x1b;
 
 /// Where in a sequence the stream is; it starts in plain text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,7 +38,9 @@ enum State {
     Control,
     /// In `ESC ] …`, which BEL ends as well.
     OsCommand,
-    /// In a DCS, SOS, PM or APC string.
+    /// In a DCS string.
+    DeviceControl,
+    /// In a SOS, PM or APC string.
     String,
 }
 
@@ -65,6 +69,11 @@ impl Stripper {
         }
     }
 
+    /// How many bytes of a sequence have come that has not ended, if there is one.
+    pub(super) fn unfinished(&self) -> Option<u16> {
+        (self.state != State::Text).then_some(self.length)
+    }
+
     fn began() -> Self {
         Self {
             state: State::Escape,
@@ -85,7 +94,9 @@ impl Stripper {
                 return false;
             }
             (State::OsCommand, BEL) => (State::Text, false),
-            (state @ (State::OsCommand | State::String), _) => (state, false),
+            (state @ (State::OsCommand | State::DeviceControl | State::String), _) => {
+                (state, false)
+            }
             // Other control characters act as if the sequence were not there.
             (state, 0..=0x1f) => (state, true),
             (_, 0x80..) => (State::Text, true),
@@ -93,12 +104,13 @@ impl Stripper {
             (State::Control, 0x20..=0x3f) => (State::Control, false),
             (State::Escape, b'[') => (State::Control, false),
             (State::Escape, b']') => (State::OsCommand, false),
-            (State::Escape, b'P' | b'X' | b'^' | b'_') => (State::String, false),
+            (State::Escape, b'P') => (State::DeviceControl, false),
+            (State::Escape, b'X' | b'^' | b'_') => (State::String, false),
             (State::Escape | State::Intermediate, 0x20..=0x2f) => (State::Intermediate, false),
             (_, _) => (State::Text, false),
         };
         let longest = match next {
-            State::OsCommand | State::String => LONGEST_STRING,
+            State::OsCommand | State::DeviceControl => LONGEST_STRING,
             _ => LONGEST_SEQUENCE,
         };
         self.state = if self.length >= longest {
@@ -211,7 +223,9 @@ mod tests {
     fn garbage_cannot_hide_the_output_for_ever() {
         let input = format!("\x1b]{}seen", "x".repeat(usize::from(LONGEST_STRING)));
         assert!(strip(input.as_bytes()).ends_with("seen"));
-        let input = format!("\x1b[{}seen", "1".repeat(usize::from(LONGEST_SEQUENCE)));
-        assert!(strip(input.as_bytes()).ends_with("seen"));
+        for begin in ["\x1b[", "\x1b_", "\x1b^", "\x1bX"] {
+            let input = format!("{begin}{}seen", "1".repeat(usize::from(LONGEST_SEQUENCE)));
+            assert!(strip(input.as_bytes()).ends_with("seen"));
+        }
     }
 }

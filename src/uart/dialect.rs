@@ -1,7 +1,9 @@
 //! The regular expressions of `re:` patterns: compiled, and checked for use on a stream.
 //!
-//! They match bytes, know Unicode classes, and take `\b` as ASCII, so that a
-//! lazy DFA can run them over any bytes.
+//! They match text as `text` decodes it, so that an invalid byte is one character, U+FFFD.
+//! One that matches bytes somewhere (`(?-u)`) is given the bytes as they are; in it `.` and
+//! negated classes match a character or any single byte beyond ASCII. `\b` is ASCII, so that
+//! a lazy DFA can run them over anything.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -10,10 +12,15 @@ use regex_automata::meta;
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::prefilter::Prefilter;
 use regex_automata::{Anchored, Input, MatchKind};
-use regex_syntax::hir::{Capture, Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::literal::Extractor;
+use regex_syntax::hir::{
+    Capture, Class, ClassBytes, ClassBytesRange, Hir, HirKind, Look, Repetition,
+};
 
+use super::ansi::ESC;
 use super::lock;
 use super::pattern::{Groups, PatternError};
+use super::text::Decoded;
 
 /// A compiled `re:` pattern.
 pub(super) struct Dialect {
@@ -27,6 +34,8 @@ pub(super) struct Dialect {
 pub(super) struct Automata {
     pub(super) forward: DFA,
     pub(super) reverse: DFA,
+    /// They run on the bytes as they are, not on text.
+    pub(super) see_bytes: bool,
     caches: Mutex<Vec<Caches>>,
 }
 
@@ -45,8 +54,9 @@ impl Dialect {
             .build()
             .parse(regex)
             .map_err(|e| syntax(source, &e))?;
-        let hir = with_ascii_words(hir);
-        let config = meta::Config::new().utf8_empty(false);
+        let see_bytes = !hir.properties().is_utf8();
+        let hir = adapted(hir, see_bytes);
+        let config = meta::Config::new().utf8_empty(!see_bytes);
         let compiled = meta::Builder::new()
             .configure(config)
             .build_from_hir(&hir)
@@ -79,20 +89,34 @@ impl Dialect {
         groups.to_index(regex_automata::PatternID::ZERO, name)
     }
 
+    /// Whether it is given the bytes as they are, not text.
+    fn sees_bytes(&self) -> bool {
+        !self.hir.properties().is_utf8()
+    }
+
     /// Finds it in a complete text.
     pub(super) fn find(&self, text: &[u8]) -> Option<Groups> {
-        self.captures(Input::new(text))
+        self.captures(text, 0, Anchored::No)
     }
 
     /// The match in `text` that starts at `start`; what is before is only context.
     pub(super) fn find_from(&self, text: &[u8], start: usize) -> Option<Groups> {
-        self.captures(Input::new(text).range(start..).anchored(Anchored::Yes))
+        self.captures(text, start, Anchored::Yes)
     }
 
-    fn captures(&self, input: Input<'_>) -> Option<Groups> {
+    fn captures(&self, bytes: &[u8], from: usize, anchored: Anchored) -> Option<Groups> {
+        let decoded = (!self.sees_bytes()).then(|| Decoded::whole(bytes, from));
+        let (haystack, from) = match &decoded {
+            Some(decoded) => (decoded.text().as_bytes(), decoded.from()),
+            None => (bytes, from),
+        };
+        let input = Input::new(haystack).range(from..).anchored(anchored);
         let mut captures = self.regex.create_captures();
         self.regex.search_captures(&input, &mut captures);
-        let group = |span: regex_automata::Span| span.range();
+        let group = |span: regex_automata::Span| match &decoded {
+            Some(decoded) => decoded.to_bytes(span.range()),
+            None => span.range(),
+        };
         captures
             .is_match()
             .then(|| captures.iter().map(|span| span.map(group)).collect())
@@ -101,8 +125,11 @@ impl Dialect {
 
 impl Automata {
     fn new(source: &str, hir: &Hir) -> Result<Self, PatternError> {
-        let prefilter = Prefilter::from_hir_prefix(MatchKind::All, hir).filter(Prefilter::is_fast);
+        let see_bytes = !hir.properties().is_utf8();
+        let prefilter = Prefilter::from_hir_prefix(MatchKind::All, hir)
+            .filter(|prefilter| prefilter.is_fast() && (see_bytes || begins_as_it_is(hir)));
         Ok(Self {
+            see_bytes,
             forward: automaton(source, hir, false, prefilter)?,
             reverse: automaton(source, hir, true, None)?,
             caches: Mutex::default(),
@@ -117,6 +144,17 @@ impl Automata {
     pub(super) fn return_caches(&self, caches: Caches) {
         lock(&self.caches).push(caches);
     }
+}
+
+/// Whether a match of a text pattern begins with bytes that are in the stream as they are:
+/// U+FFFD may stand for others.
+fn begins_as_it_is(hir: &Hir) -> bool {
+    let beginnings = Extractor::new().extract(hir);
+    let first = char::REPLACEMENT_CHARACTER
+        .encode_utf8(&mut [0; 4])
+        .as_bytes()[0];
+    let mut literals = beginnings.literals().into_iter().flatten();
+    literals.all(|literal| !literal.as_bytes().contains(&first))
 }
 
 fn automaton(
@@ -168,18 +206,67 @@ pub(super) fn check(source: &str, hir: &Hir) -> Result<(), PatternError> {
     }
 }
 
-/// As [`check`], for a regular expression that was compiled elsewhere.
+/// As [`check`], for a regular expression that was compiled elsewhere from `source`; `finds`
+/// tells what it finds in a text.
 ///
-/// Flags that were set outside its text are not known here; none of them turns
-/// an assertion that looks ahead into one that does not.
-pub(super) fn check_foreign(source: &str) -> Result<(), PatternError> {
-    let parsed = regex_syntax::ParserBuilder::new()
+/// Flags that were set outside its text are not known here. Most of them change nothing of
+/// this; whether white space is ignored in it is seen by what it finds.
+pub(super) fn check_foreign(
+    source: &str,
+    finds: impl Fn(&str) -> Option<std::ops::Range<usize>>,
+) -> Result<(), PatternError> {
+    let is_empty = |text: &&str| finds(text).is_some_and(|found| found.is_empty());
+    if ["", "a", " ", "\n", "a a"].iter().any(is_empty) {
+        return Err(PatternError::Empty {
+            pattern: source.to_owned(),
+        });
+    }
+    let ignoring = parsed(source, true).filter(|hir| finds(&example(hir)).is_some());
+    let meant = ignoring.or_else(|| parsed(source, false));
+    meant.map_or(Ok(()), |hir| check(source, &hir))
+}
+
+/// What a regular expression of others means, with white space ignored in it or not.
+pub(super) fn parsed(source: &str, ignore_whitespace: bool) -> Option<Hir> {
+    let mut parser = regex_syntax::ParserBuilder::new()
         .utf8(false)
-        .build()
-        .parse(source);
-    match parsed {
-        Ok(hir) => check(source, &hir),
-        Err(_) => Ok(()),
+        .octal(true)
+        .ignore_whitespace(ignore_whitespace)
+        .build();
+    parser.parse(source).ok()
+}
+
+/// A short text that `hir` matches, as far as its assertions allow.
+fn example(hir: &Hir) -> String {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => String::new(),
+        HirKind::Literal(literal) => String::from_utf8_lossy(&literal.0).into_owned(),
+        HirKind::Class(Class::Unicode(class)) => {
+            class.iter().take(1).map(|range| range.start()).collect()
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            let first = class.iter().take(1);
+            first.map(|range| char::from(range.start())).collect()
+        }
+        HirKind::Repetition(repetition) => {
+            example(&repetition.sub).repeat(repetition.min.min(100) as usize)
+        }
+        HirKind::Capture(capture) => example(&capture.sub),
+        HirKind::Alternation(choices) => choices.first().map(example).unwrap_or_default(),
+        HirKind::Concat(parts) => parts.iter().map(example).collect(),
+    }
+}
+
+/// Whether there is an escape character in all that `hir` matches.
+pub(super) fn needs_escape(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(literal) => literal.0.contains(&ESC),
+        HirKind::Class(class) => class.literal().is_some_and(|only| only == [ESC]),
+        HirKind::Repetition(repetition) => repetition.min > 0 && needs_escape(&repetition.sub),
+        HirKind::Capture(capture) => needs_escape(&capture.sub),
+        HirKind::Alternation(choices) => choices.iter().all(needs_escape),
+        HirKind::Concat(parts) => parts.iter().any(needs_escape),
     }
 }
 
@@ -222,29 +309,45 @@ fn name(look: Look) -> &'static str {
     }
 }
 
-/// `hir` with every word boundary taken as ASCII.
-fn with_ascii_words(hir: Hir) -> Hir {
-    if !hir.properties().look_set().contains_word_unicode() {
+/// `hir` with every word boundary taken as ASCII and, where it is to `see_bytes`, with any
+/// single byte beyond ASCII where U+FFFD would match.
+fn adapted(hir: Hir, see_bytes: bool) -> Hir {
+    if !see_bytes && !hir.properties().look_set().contains_word_unicode() {
         return hir;
     }
+    let each = |parts: Vec<Hir>| parts.into_iter().map(|part| adapted(part, see_bytes));
     match hir.into_kind() {
         HirKind::Empty => Hir::empty(),
         HirKind::Literal(literal) => Hir::literal(literal.0),
+        HirKind::Class(class) if see_bytes && matches_replacement(&class) => {
+            let beyond_ascii = ClassBytes::new([ClassBytesRange::new(0x80, 0xff)]);
+            Hir::alternation(vec![
+                Hir::class(class),
+                Hir::class(Class::Bytes(beyond_ascii)),
+            ])
+        }
         HirKind::Class(class) => Hir::class(class),
         HirKind::Look(look) => Hir::look(ascii(look)),
         HirKind::Repetition(repetition) => Hir::repetition(Repetition {
-            sub: Box::new(with_ascii_words(*repetition.sub)),
+            sub: Box::new(adapted(*repetition.sub, see_bytes)),
             ..repetition
         }),
         HirKind::Capture(capture) => Hir::capture(Capture {
-            sub: Box::new(with_ascii_words(*capture.sub)),
+            sub: Box::new(adapted(*capture.sub, see_bytes)),
             ..capture
         }),
-        HirKind::Concat(parts) => Hir::concat(parts.into_iter().map(with_ascii_words).collect()),
-        HirKind::Alternation(choices) => {
-            Hir::alternation(choices.into_iter().map(with_ascii_words).collect())
-        }
+        HirKind::Concat(parts) => Hir::concat(each(parts).collect()),
+        HirKind::Alternation(choices) => Hir::alternation(each(choices).collect()),
     }
+}
+
+/// Whether an invalid byte of a text is in `class`, as it is in `.` and in negated ones.
+pub(super) fn matches_replacement(class: &Class) -> bool {
+    let Class::Unicode(class) = class else {
+        return false;
+    };
+    let mut ranges = class.iter();
+    ranges.any(|range| (range.start()..=range.end()).contains(&char::REPLACEMENT_CHARACTER))
 }
 
 fn ascii(look: Look) -> Look {

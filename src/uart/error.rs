@@ -8,6 +8,7 @@ use super::guard::Alarm;
 use super::pattern::PatternError;
 use super::port::Shared;
 use super::search::Stretch;
+use super::text::lossy;
 use super::transcript::{Ending, Transcript, Unavailable};
 
 /// How much of the output an error shows.
@@ -200,7 +201,7 @@ impl ExpectError {
         Self::Unexpected {
             uart: uart.name.clone(),
             wanted,
-            found: String::from_utf8_lossy(found).into_owned(),
+            found: lossy(found).into_owned(),
             seen: up_to(&uart.transcript, end),
         }
     }
@@ -247,7 +248,31 @@ pub(super) fn seen(transcript: &Transcript, from: u64) -> String {
         1 => "1 byte has".to_owned(),
         _ => format!("{total} bytes have"),
     };
-    format!("{arrived} arrived since:{}", tail(transcript, from..end))
+    let (shown, hidden) = (tail(transcript, from..end), hidden(transcript, from..end));
+    format!("{arrived} arrived since:{shown}{hidden}")
+}
+
+/// Shows the end of the output if it is taken for the beginning of an escape sequence: noise
+/// may look like one.
+fn hidden(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
+    const SHOWN: usize = 80;
+    let unfinished = transcript.unfinished_sequence();
+    let stretch = Stretch {
+        transcript,
+        range,
+        view: View::Raw,
+    };
+    let bytes = stretch.last(unfinished).unwrap_or_default();
+    let Some(first) = bytes.chunks(SHOWN).next() else {
+        return String::new();
+    };
+    let more = if bytes.len() > SHOWN { "…" } else { "" };
+    format!(
+        "\n  behind that {} bytes are taken for an escape sequence that has not ended: \"{}{more}\"; with \
+         `strip_ansi: false` in the target's YAML they are text",
+        bytes.len(),
+        first.escape_ascii()
+    )
 }
 
 /// Shows the output up to `end`.
@@ -265,7 +290,7 @@ fn tail(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
         Ok(bytes) => bytes,
         Err(e) => return format!(" ({e})"),
     };
-    let text = String::from_utf8_lossy(&bytes);
+    let text = lossy(&bytes);
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let cut = lines.len().saturating_sub(SHOWN_LINES);
     let mut shown = String::new();

@@ -14,7 +14,7 @@ use super::search::Engine;
 pub(super) struct Alarm {
     /// The guard's pattern.
     pub(super) pattern: Arc<str>,
-    /// Just behind the last byte of what was found.
+    /// Just behind the byte at which what was found is known.
     pub(super) end: u64,
 }
 
@@ -55,7 +55,7 @@ pub(super) fn look<'a>(
     mut pieces: impl Iterator<Item = Piece<'a>>,
 ) -> Option<Alarm> {
     let end = pieces.find_map(|piece| match engine.feed(piece.bytes) {
-        Ok(found) => Some(piece.offset + found? as u64),
+        Ok(found) => Some(piece.offset + found?.known as u64),
         // The engines of guards run no foreign code, which alone can fail.
         Err(_) => None,
     })?;

@@ -25,6 +25,7 @@ use super::search::{Engine, Stretch, on_stream};
 use super::send::{Ask, Paced, Send as Sending};
 use super::session::UartStream;
 use super::stops::last_bytes;
+use super::text::lossy;
 use super::wait::{Cursor, Search, Wait};
 use crate::error::Result;
 use crate::report::{Caller, Recorded};
@@ -210,7 +211,7 @@ impl Uart {
     /// ```
     #[track_caller]
     pub fn expect(&self, pattern: impl IntoPattern) -> Operation<Match> {
-        self.wait_for(Expect::text(pattern))
+        self.wait_for(self.visible(pattern).and_then(Expect::text))
     }
 
     /// Waits for a line in which `pattern` matches anywhere; the cursor goes
@@ -238,7 +239,7 @@ impl Uart {
     /// ```
     #[track_caller]
     pub fn expect_line(&self, pattern: impl IntoPattern) -> Operation<Match> {
-        self.wait_for(ExpectLine::new(pattern))
+        self.wait_for(self.visible(pattern).and_then(ExpectLine::new))
     }
 
     /// Waits for the first of several patterns to match and tells which, counted from 0.
@@ -263,7 +264,7 @@ impl Uart {
         &self,
         patterns: impl IntoIterator<Item = P>,
     ) -> Operation<(usize, Match)> {
-        self.wait_for(ExpectAny::new(patterns))
+        self.wait_for(self.all_visible(patterns).and_then(ExpectAny::new))
     }
 
     /// Waits until every pattern has matched, in any order; the matches in the order of the list.
@@ -287,7 +288,7 @@ impl Uart {
         &self,
         patterns: impl IntoIterator<Item = P>,
     ) -> Operation<Vec<Match>> {
-        self.wait_for(ExpectAll::new(patterns))
+        self.wait_for(self.all_visible(patterns).and_then(ExpectAll::new))
     }
 
     /// Waits for exactly these bytes; escape sequences are bytes like any other.
@@ -320,7 +321,9 @@ impl Uart {
     /// if the board goes off, [`ExpectError::Pattern`] as for [`expect`](Self::expect).
     #[track_caller]
     pub fn expect_none(&self, pattern: impl IntoPattern, duration: Duration) -> Operation<()> {
-        self.wait_at_most(duration, ExpectNone::new(pattern, duration))
+        let pattern = self.visible(pattern);
+        let search = pattern.and_then(|pattern| ExpectNone::new(pattern, duration));
+        self.wait_at_most(duration, search)
     }
 
     /// Lets `duration` pass in the target's clock; the cursor stays. Called at `at`.
@@ -507,7 +510,7 @@ impl Uart {
     /// # Errors
     /// [`ExpectError::Pattern`] if it is no pattern for a stream.
     pub fn set_prompt(&self, prompt: impl IntoPattern) -> Result<()> {
-        let prompt = on_stream(prompt)?;
+        let prompt = on_stream(prompt, self.shared.settings.strip_ansi)?;
         lock(&self.local).prompt = Some(prompt);
         Ok(())
     }
@@ -542,7 +545,7 @@ impl Uart {
     /// # Ok(()) }
     /// ```
     pub fn forbid(&self, pattern: impl IntoPattern) -> Result<()> {
-        let pattern = pattern.into_pattern()?;
+        let pattern = self.visible(pattern)?;
         let engine = Engine::guard(&pattern)?;
         self.shared.always_stop_at(last_bytes(&pattern));
         let from = lock(&self.local).cursor.at;
@@ -559,7 +562,7 @@ impl Uart {
     /// [`ExpectError::Unavailable`] if it is more than what is kept (8 GiB).
     pub fn transcript_text(&self) -> Result<String> {
         let text = self.everything(View::Text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        Ok(lossy(&text).into_owned())
     }
 
     /// The UART as a blocking byte stream, such as an `expectrl::Session` needs.
@@ -597,6 +600,23 @@ impl Uart {
             view,
         };
         Ok(stretch.bytes()?)
+    }
+
+    /// A pattern that can be found in text.
+    fn visible(&self, pattern: impl IntoPattern) -> Result<Pattern, PatternError> {
+        let pattern = pattern.into_pattern()?;
+        if self.shared.settings.strip_ansi {
+            pattern.check_visible()?;
+        }
+        Ok(pattern)
+    }
+
+    fn all_visible<P: IntoPattern>(
+        &self,
+        patterns: impl IntoIterator<Item = P>,
+    ) -> Result<Vec<Pattern>, PatternError> {
+        let patterns = patterns.into_iter();
+        patterns.map(|pattern| self.visible(pattern)).collect()
     }
 
     #[track_caller]

@@ -7,6 +7,7 @@ use super::pattern::{Kind, Pattern, REGEX_PREFIX};
 use super::port::Shared;
 use super::search::Stretch;
 use super::stops::LINE_ENDS;
+use super::text::lossy;
 use super::transcript::Transcript;
 
 /// How much of the output is looked at, from the end and from the cursor back.
@@ -30,20 +31,28 @@ pub(super) fn hint(
     from: u64,
 ) -> Option<String> {
     let end = transcript.end_position().offset;
-    let text = |range| {
+    let output = |range, view| {
         let stretch = Stretch {
             transcript,
             range,
-            view: View::Text,
+            view,
         };
         stretch.last(LOOKED_AT).unwrap_or_default()
     };
+    let text = |range| output(range, View::Text);
     let found = |text: &[u8]| matches!(pattern.find(text), Ok(Some(_)));
     let since = text(from..end);
     let unfinished = memchr::memrchr2(b'\r', b'\n', &since).map_or(0, |at| at + 1);
     if in_lines && found(&since[unfinished..]) {
         return Some(
             "it is in the last line, which is not finished: no end-of-line yet".to_owned(),
+        );
+    }
+    if found(&output(from..end, View::Raw)) {
+        return Some(
+            "it is within what is taken for an escape sequence, which matching passes over: with \
+             `strip_ansi: false` in the target's YAML that is text"
+                .to_owned(),
         );
     }
     if let Some(other) = other_case(pattern, &since) {
@@ -121,5 +130,5 @@ fn other_case(pattern: &Pattern, text: &[u8]) -> Option<String> {
     let found = text
         .windows(needle.len().max(1))
         .find(|window| window.eq_ignore_ascii_case(needle))?;
-    Some(String::from_utf8_lossy(found).into_owned())
+    Some(lossy(found).into_owned())
 }

@@ -1,6 +1,7 @@
 //! The lines of a UART one after the other, as an iterator and as a stream.
 
 use std::future::Future;
+use std::iter::FusedIterator;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -17,33 +18,63 @@ use crate::runtime::Operation;
 ///
 /// A `for` loop over it waits in the calling thread; async code has it as a
 /// [`Stream`]. It ends when the board goes off or its stream is closed. Every
-/// other error, such as a timeout, is an item, after which it can go on.
+/// other error is an item; after a timeout it can go on, after any other error it is at its end.
 #[derive(Debug)]
 pub struct Lines {
     uart: Uart,
     at: Caller,
     next: Option<Operation<String>>,
+    ended: bool,
 }
 
 impl Lines {
     pub(super) fn new(uart: Uart, at: Caller) -> Self {
-        let next = None;
-        Self { uart, at, next }
+        Self {
+            uart,
+            at,
+            next: None,
+            ended: false,
+        }
     }
 
     fn next(&mut self) -> Operation<String> {
         let next = self.next.take();
         next.unwrap_or_else(|| self.uart.read_line_at(self.at))
     }
+
+    /// The item that the result of a `read_line` is; none at the end of the output.
+    fn item(&mut self, line: Result<String>) -> Option<Result<String>> {
+        let Err(Error::Expect(error)) = &line else {
+            self.ended = line.is_err();
+            return Some(line);
+        };
+        self.ended = !matches!(
+            **error,
+            ExpectError::Timeout { .. } | ExpectError::Watchdog { .. }
+        );
+        let is_end = matches!(
+            **error,
+            ExpectError::Ended {
+                ending: Ending::Stopped(_) | Ending::Closed,
+                ..
+            }
+        );
+        (!is_end).then_some(line)
+    }
 }
+
+impl FusedIterator for BlockingLines {}
 
 impl Stream for Lines {
     type Item = Result<String>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
         let mut next = self.next();
         match Pin::new(&mut next).poll(cx) {
-            Poll::Ready(line) => Poll::Ready(item(line)),
+            Poll::Ready(line) => Poll::Ready(self.item(line)),
             Poll::Pending => {
                 self.next = Some(next);
                 Poll::Pending
@@ -69,16 +100,10 @@ impl Iterator for BlockingLines {
     type Item = Result<String>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        item(self.0.next().wait())
+        if self.0.ended {
+            return None;
+        }
+        let line = self.0.next().wait();
+        self.0.item(line)
     }
-}
-
-/// The item that the result of a `read_line` is; none at the end of the output.
-fn item(line: Result<String>) -> Option<Result<String>> {
-    let ended = matches!(
-        &line,
-        Err(Error::Expect(error))
-            if matches!(**error, ExpectError::Ended { ending: Ending::Stopped(_) | Ending::Closed, .. })
-    );
-    (!ended).then_some(line)
 }

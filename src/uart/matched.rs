@@ -11,6 +11,7 @@ use super::chunk::View;
 use super::error::ExpectError;
 use super::pattern::{Groups, Pattern};
 use super::search::Stretch;
+use super::text::lossy;
 use super::transcript::Transcript;
 use crate::error::Result;
 
@@ -74,7 +75,7 @@ impl Group for &str {
 impl Match {
     /// The text of the match; what is not UTF-8 in it becomes U+FFFD.
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.as_bytes())
+        lossy(self.as_bytes())
     }
 
     /// The bytes of the match.
@@ -86,7 +87,7 @@ impl Match {
     /// text of any other match.
     pub fn line(&self) -> Cow<'_, str> {
         if self.is_line {
-            String::from_utf8_lossy(&self.text)
+            lossy(&self.text)
         } else {
             self.text()
         }
@@ -95,7 +96,7 @@ impl Match {
     /// The text of a group; `None` if there is none or it took no part in the match.
     pub fn get(&self, group: impl Group) -> Option<Cow<'_, str>> {
         let index = group.index(&self.pattern)?;
-        self.bytes_of(index).map(String::from_utf8_lossy)
+        self.bytes_of(index).map(lossy)
     }
 
     /// The bytes of a group; `None` if there is none or it took no part in the match.
@@ -160,7 +161,7 @@ impl Match {
             view: View::Text,
         };
         let bytes = stretch.bytes().map_err(ExpectError::from)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        Ok(lossy(&bytes).into_owned())
     }
 
     /// Where the match is, in bytes from the beginning of the transcript, escape

@@ -191,7 +191,8 @@ impl Looked {
         let bytes = |regex: &str| Plain::Bytes(regex::bytes::Regex::new(regex).unwrap());
         match self {
             Self::Literal(text) => bytes(&regex::escape(text)),
-            Self::Dialect(regex) | Self::Bytes(regex) => bytes(regex),
+            Self::Dialect(regex) => Plain::ours(regex),
+            Self::Bytes(regex) => bytes(regex),
             Self::Text(regex) => {
                 regex::Regex::new(regex).map_or_else(|_| bytes(regex), Plain::Text)
             }
@@ -205,52 +206,129 @@ enum Plain {
     Text(regex::Regex),
 }
 
+/// What the reference finds on a stream.
+struct First {
+    /// How many bytes it takes to know.
+    known: usize,
+    /// Behind the last byte that was looked at.
+    end: usize,
+    groups: Vec<Option<String>>,
+    /// Behind the last byte of any group.
+    cursor: usize,
+}
+
 impl Plain {
-    /// The groups of its match in `text`, as text, and where the last of them ends.
-    fn find(&self, text: &[u8]) -> Option<(Vec<Option<String>>, usize)> {
+    /// A regular expression of ours. One that is not for text alone sees bytes, where `.` and
+    /// negated classes match any single byte beyond ASCII as well.
+    fn ours(regex: &str) -> Self {
+        if let Ok(regex) = regex::Regex::new(regex) {
+            return Self::Text(regex);
+        }
+        let hidden = [("(?-u:[^a])", "\u{1}"), ("(?s:.)", "\u{2}")];
+        let shown = [
+            (".", "(?:.|(?-u:[\\x80-\\xff]))"),
+            ("[^a]", "(?:[^a]|(?-u:[\\x80-\\xff]))"),
+            (r"\W", "(?:\\W|(?-u:[\\x80-\\xff]))"),
+            ("\u{1}", "(?-u:[^a])"),
+            ("\u{2}", "(?:(?s:.)|(?-u:[\\x80-\\xff]))"),
+        ];
+        let mut bytes = regex.to_owned();
+        for (from, to) in hidden.into_iter().chain(shown) {
+            bytes = bytes.replace(from, to);
+        }
+        Self::Bytes(regex::bytes::Regex::new(&bytes).unwrap())
+    }
+
+    /// The groups of its match in a text that is complete.
+    fn find(&self, text: &[u8]) -> Option<Vec<Option<String>>> {
         match self {
             Self::Bytes(regex) => {
                 let captures = regex.captures(text)?;
-                let end = captures.iter().flatten().map(|group| group.end()).max()?;
                 let text = |group: regex::bytes::Match<'_>| lossy(group.as_bytes());
-                Some((captures.iter().map(|group| group.map(text)).collect(), end))
+                Some(captures.iter().map(|group| group.map(text)).collect())
             }
             Self::Text(regex) => {
-                let (decoded, ends) = decoded(text);
-                let captures = regex.captures(&decoded)?;
-                let end = captures.iter().flatten().map(|group| group.end()).max()?;
+                let text = lossy(text);
+                let captures = regex.captures(&text)?;
                 let text = |group: regex::Match<'_>| group.as_str().to_owned();
-                let groups = captures.iter().map(|group| group.map(text));
-                Some((groups.collect(), ends[decoded[..end].chars().count()]))
+                Some(captures.iter().map(|group| group.map(text)).collect())
             }
         }
     }
+
+    /// Its first match on a stream that begins with `bytes`.
+    fn first(&self, bytes: &[u8]) -> Option<First> {
+        match self {
+            Self::Bytes(regex) => (1..=bytes.len()).find_map(|end| {
+                let captures = regex.captures(&bytes[..end])?;
+                let cursor = captures.iter().flatten().map(|group| group.end()).max()?;
+                let text = |group: regex::bytes::Match<'_>| lossy(group.as_bytes());
+                Some(First {
+                    known: end,
+                    end,
+                    groups: captures.iter().map(|group| group.map(text)).collect(),
+                    cursor,
+                })
+            }),
+            Self::Text(regex) => {
+                let (mut text, mut places) = (String::new(), vec![(0, 0)]);
+                characters(bytes).into_iter().find_map(|character| {
+                    text.push(character.char);
+                    places.push((text.len(), character.end));
+                    let captures = regex.captures(&text)?;
+                    let cursor = captures.iter().flatten().map(|group| group.end()).max()?;
+                    let place = places.iter().find(|(end, _)| *end == cursor)?;
+                    let text = |group: regex::Match<'_>| group.as_str().to_owned();
+                    Some(First {
+                        known: character.known,
+                        end: character.end,
+                        groups: captures.iter().map(|group| group.map(text)).collect(),
+                        cursor: place.1,
+                    })
+                })
+            }
+        }
+    }
+}
+
+/// A character of a stream: where it ends, and how many bytes it takes to know it.
+struct Character {
+    char: char,
+    end: usize,
+    known: usize,
+}
+
+/// The characters that are known by the last of `bytes`.
+fn characters(bytes: &[u8]) -> Vec<Character> {
+    let mut characters: Vec<Character> = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let as_text = |end: usize| std::str::from_utf8(&bytes[at..end]);
+        let open = |end: &usize| as_text(*end).is_err_and(|e| e.error_len().is_none());
+        let Some(known) = (at + 1..=bytes.len()).find(|end| !open(end)) else {
+            break;
+        };
+        let (char, end) = match as_text(known) {
+            Ok(text) => (text.chars().next().unwrap(), known),
+            Err(_) => (char::REPLACEMENT_CHARACTER, at + 1),
+        };
+        let before = characters.last().map_or(0, |character| character.known);
+        let known = known.max(before);
+        characters.push(Character { char, end, known });
+        at = end;
+    }
+    characters
 }
 
 fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// `bytes` as text, without a character of which the end is missing, and where in `bytes`
-/// its characters begin and the last one ends.
-fn decoded(bytes: &[u8]) -> (String, Vec<usize>) {
-    let whole = |missing: &usize| {
-        let tail = &bytes[bytes.len() - missing..];
-        std::str::from_utf8(tail).is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none())
-    };
-    let missing = (1..=bytes.len().min(3)).rev().find(whole).unwrap_or(0);
-    let (mut text, mut places) = (String::new(), vec![0]);
-    for chunk in bytes[..bytes.len() - missing].utf8_chunks() {
-        for c in chunk.valid().chars() {
-            text.push(c);
-            places.push(places[places.len() - 1] + c.len_utf8());
-        }
-        if !chunk.invalid().is_empty() {
-            text.push(char::REPLACEMENT_CHARACTER);
-            places.push(places[places.len() - 1] + chunk.invalid().len());
-        }
-    }
-    (text, places)
+    let text = characters(bytes)
+        .into_iter()
+        .map(|character| character.char);
+    let mut text: String = text.collect();
+    // What is missing does not come any more.
+    let whole: usize = characters(bytes).last().map_or(0, |last| last.end);
+    text.extend(bytes[whole..].iter().map(|_| char::REPLACEMENT_CHARACTER));
+    text
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -341,23 +419,22 @@ impl Reference {
         let bytes: Vec<u8> = rest.iter().map(|(byte, _)| *byte).collect();
         match prepared.step {
             Step::Expect(_) => {
-                for end in 1..=bytes.len() {
-                    for (which, regex) in prepared.references.iter().enumerate() {
-                        if let Some((groups, end)) = regex.find(&bytes[..end]) {
-                            self.at = rest[end - 1].1 + 1;
-                            self.after_cr = false;
-                            return Some(Found {
-                                which,
-                                groups,
-                                line: Vec::new(),
-                            });
-                        }
-                    }
-                }
-                None
+                let found = prepared.references.iter().enumerate();
+                let found = found.filter_map(|(which, regex)| Some((which, regex.first(&bytes)?)));
+                let (which, first) = found.min_by_key(|(_, first)| (first.known, first.end))?;
+                self.at = match first.cursor {
+                    0 => self.at,
+                    cursor => rest[cursor - 1].1 + 1,
+                };
+                self.after_cr = false;
+                Some(Found {
+                    which,
+                    groups: first.groups,
+                    line: Vec::new(),
+                })
             }
             Step::ExpectLine(_) => {
-                let look = |line: &[u8]| Some(prepared.references[0].find(line)?.0);
+                let look = |line: &[u8]| prepared.references[0].find(line);
                 self.line(&rest, &bytes, look)
             }
             Step::ReadLine => self.line(&rest, &bytes, |_| Some(Vec::new())),
@@ -491,9 +568,7 @@ fn check(steps: &[Prepared<'_>], output: &Output) -> Result<(), TestCaseError> {
         };
         let expected = match (step, expected) {
             (Step::ReadLine, Some(found)) => Some(Found {
-                line: String::from_utf8_lossy(&found.line)
-                    .into_owned()
-                    .into_bytes(),
+                line: lossy(&found.line).into_bytes(),
                 ..found
             }),
             (_, expected) => expected,

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 use expectrl::Needle;
 use memchr::memmem::Finder;
 
-use super::dialect::Dialect;
+use super::ansi::ESC;
+use super::dialect::{self, Dialect};
 use super::lock;
 use super::text::Decoded;
 
@@ -129,6 +130,16 @@ pub enum PatternError {
         /// The pattern as written.
         pattern: String,
     },
+    /// An escape sequence is looked for in text, from which they are taken out.
+    #[error(
+        "the pattern {pattern:?} contains an escape sequence, and matching passes over these, so that it can \
+         never match: leave the sequence out, look for it with expect_bytes, or set `strip_ansi: false` in the \
+         target's YAML"
+    )]
+    EscapeSequence {
+        /// The pattern as written.
+        pattern: String,
+    },
     /// A list of patterns without any.
     #[error("expect_any was given no pattern, so that nothing can match; give it at least one")]
     NoPatterns,
@@ -150,12 +161,18 @@ pub enum PatternError {
 /// What can be looked for.
 ///
 /// * a string: its text, or a regular expression when it starts with `re:`
-///   (the `regex` crate's syntax, on bytes, `\b` is ASCII);
+///   (the `regex` crate's syntax; `\b` is ASCII);
 /// * bytes: exactly these;
 /// * [`regex::Regex`], [`regex::bytes::Regex`];
 /// * [`expectrl`] needles; any other [`Needle`] through [`Pattern::needle`];
 /// * a closure from the text so far to the range of the match;
 /// * a [`Pattern`].
+///
+/// Text that is looked at has one U+FFFD for each byte that is not UTF-8, which `.` and
+/// negated classes match; a character of which the end has not arrived yet is not looked at.
+/// A `re:` pattern that can match other bytes than UTF-8, such as `re:(?-u)\xff`, and a
+/// [`regex::bytes::Regex`] see bytes; in the former, `.` and negated classes match any single
+/// byte beyond ASCII, too.
 ///
 /// ```
 /// use virtual_target::uart::{IntoPattern, Pattern};
@@ -239,12 +256,32 @@ impl Pattern {
         }
     }
 
+    /// Checks that it can be found in text from which the escape sequences are taken out.
+    pub(super) fn check_visible(&self) -> Result<(), PatternError> {
+        let needs_escape =
+            |source| dialect::parsed(source, false).is_some_and(|hir| dialect::needs_escape(&hir));
+        let is_hidden = match self.kind() {
+            Kind::Literal(finder) => finder.needle().contains(&ESC),
+            Kind::Dialect(dialect) => dialect::needs_escape(dialect.hir()),
+            Kind::Text(regex) => needs_escape(regex.as_str()),
+            Kind::Bytes(regex) => needs_escape(regex.as_str()),
+            Kind::Needle(_) | Kind::Closure(_) => false,
+        };
+        match is_hidden {
+            true => Err(PatternError::EscapeSequence {
+                pattern: self.to_string(),
+            }),
+            false => Ok(()),
+        }
+    }
+
     /// Finds it in a text that is complete, with the plain semantics of its engine.
     pub(super) fn find(&self, text: &[u8]) -> Result<Option<Groups>, PatternError> {
         self.find_at(text, 0, false)
     }
 
-    /// Finds it in `text` from `from` on; what is before is only context.
+    /// Finds it in `text` from `from` on; what is before is only context. Of a pattern for
+    /// text the last character is complete.
     pub(super) fn find_at(
         &self,
         text: &[u8],
@@ -258,7 +295,7 @@ impl Pattern {
             })),
             Kind::Dialect(dialect) => Ok(dialect.find(text)),
             Kind::Text(regex) => {
-                let decoded = Decoded::new(text, from);
+                let decoded = Decoded::whole(text, from);
                 let found = regex.captures_at(decoded.text(), decoded.from());
                 Ok(found.map(|captures| {
                     let group = |m: regex::Match<'_>| decoded.to_bytes(m.range());
@@ -286,7 +323,8 @@ impl Pattern {
         }
     }
 
-    /// Whether it is found in `text` from `from` on.
+    /// Whether it is found in `text` from `from` on; a pattern for text does not look at a
+    /// last character that is not complete.
     pub(super) fn is_match_at(
         &self,
         text: &[u8],
@@ -295,7 +333,7 @@ impl Pattern {
     ) -> Result<bool, PatternError> {
         match self.kind() {
             Kind::Text(regex) => {
-                let decoded = Decoded::new(text, from);
+                let decoded = Decoded::so_far(text, from);
                 Ok(regex.is_match_at(decoded.text(), decoded.from()))
             }
             Kind::Bytes(regex) => Ok(regex.is_match_at(text, from)),
@@ -355,7 +393,7 @@ impl IntoPattern for &Pattern {
 impl IntoPattern for &str {
     fn into_pattern(self) -> Result<Pattern, PatternError> {
         match self.strip_prefix(REGEX_PREFIX) {
-            Some(regex) => dialect(self, regex),
+            Some(regex) => recent(self, regex),
             None => Ok(Pattern::make(
                 self,
                 Kind::Literal(Finder::new(self).into_owned()),
@@ -366,7 +404,7 @@ impl IntoPattern for &str {
 
 /// Compiles `regex`, written as `source`, or finds it among those that were
 /// compiled of late: in a test's loop it is always the same few.
-fn dialect(source: &str, regex: &str) -> Result<Pattern, PatternError> {
+fn recent(source: &str, regex: &str) -> Result<Pattern, PatternError> {
     static RECENT: Mutex<VecDeque<Pattern>> = Mutex::new(VecDeque::new());
     const KEPT: usize = 16;
 

@@ -10,6 +10,7 @@ use super::chunk::View;
 use super::ports::Ports;
 use super::search::Stretch;
 use super::split::Splitter;
+use super::text::lossy;
 use super::transcript::{Transcript, Unavailable};
 
 /// A line that a board has put out, as in [`VirtualTarget::transcript`](crate::VirtualTarget::transcript).
@@ -60,10 +61,10 @@ fn of(
     let line = |bytes: &[u8], end: u64| TranscriptLine {
         at: transcript.time_since(end, began),
         uart: uart.to_owned(),
-        text: String::from_utf8_lossy(bytes).into_owned(),
+        text: lossy(bytes).into_owned(),
     };
     let mut lines = Vec::new();
-    let mut splitter = Splitter::default();
+    let mut splitter = Splitter::up_to(usize::MAX);
     stretch.forwards(|piece| {
         splitter.feed(piece, |found| {
             lines.push(line(found.bytes, found.end));

@@ -1,4 +1,4 @@
-//! Splitter of a stream, whatever their end-of-line.
+//! The lines of a stream, whatever their end-of-line.
 //!
 //! A line ends at `\n` or `\r`. After a `\r`, any further `\r` and one `\n`
 //! belong to the same end; a `\r` at the start of a line is ignored. Hence
@@ -11,8 +11,11 @@ use super::chunk::Piece;
 pub(super) const LONGEST_LINE: usize = 8 << 20;
 
 /// Puts lines together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Splitter {
+    longest: usize,
+    /// Where a line starts that is longer.
+    too_long: Option<u64>,
     /// The beginning of the line that has not ended yet.
     carry: Vec<u8>,
     /// Where that is in the transcript.
@@ -32,14 +35,31 @@ pub(super) struct Line<'a> {
     pub(super) after_cr: bool,
 }
 
+impl Default for Splitter {
+    fn default() -> Self {
+        Self::up_to(LONGEST_LINE)
+    }
+}
+
 impl Splitter {
-    pub(super) fn restart(&mut self) {
-        *self = Self::default();
+    /// Stops at a line that is longer than `longest`.
+    pub(super) fn up_to(longest: usize) -> Self {
+        Self {
+            longest,
+            too_long: None,
+            carry: Vec::new(),
+            start: 0,
+            after_cr: false,
+        }
     }
 
-    /// Where the unfinished line starts, if it is too long.
+    pub(super) fn restart(&mut self) {
+        *self = Self::up_to(self.longest);
+    }
+
+    /// Where the line starts at which it has stopped as that is too long.
     pub(super) fn too_long(&self) -> Option<u64> {
-        (self.carry.len() > LONGEST_LINE).then_some(self.start)
+        self.too_long
     }
 
     /// The beginning of a line that has not ended yet, if there is one.
@@ -61,8 +81,12 @@ impl Splitter {
             }
             let Some(length) = memchr::memchr2(b'\r', b'\n', piece.bytes) else {
                 self.carry.extend_from_slice(piece.bytes);
+                self.check(self.carry.len());
                 return None;
             };
+            if !self.check(self.carry.len() + length) {
+                return None;
+            }
             self.after_cr = piece.bytes[length] == b'\r';
             let in_piece = piece.take(length);
             let bytes = if self.carry.is_empty() {
@@ -83,6 +107,14 @@ impl Splitter {
             self.carry.clear();
             piece = piece.skip(length + 1);
         }
+    }
+
+    /// Whether a line may be so long.
+    fn check(&mut self, length: usize) -> bool {
+        if length > self.longest {
+            self.too_long = Some(self.start);
+        }
+        self.too_long.is_none()
     }
 
     /// `piece` without what belongs to the end of the line before.
@@ -123,6 +155,24 @@ mod tests {
             offset += bytes.len() as u64;
         }
         found
+    }
+
+    #[test]
+    fn a_line_is_too_long_however_it_is_cut() {
+        let find = |input: &[u8], size| {
+            let mut lines = Splitter::up_to(4);
+            let mut offset = 0;
+            let found = input.chunks(size).find_map(|bytes| {
+                let found = lines.feed(Piece { offset, bytes }, |line| Some(line.bytes.to_vec()));
+                offset += bytes.len() as u64;
+                found
+            });
+            (found, lines.too_long())
+        };
+        for size in 1..=6 {
+            assert_eq!(find(b"abcd\n", size), (Some(b"abcd".to_vec()), None));
+            assert_eq!(find(b"abcde\n", size), (None, Some(0)), "{size}");
+        }
     }
 
     #[test]

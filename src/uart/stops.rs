@@ -4,7 +4,9 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use super::dialect::matches_replacement;
 use super::pattern::{Kind, Pattern};
+use super::text::REPLACEMENT;
 use crate::runtime::ByteSet;
 
 /// What ends a line.
@@ -28,6 +30,9 @@ fn of(hir: &Hir) -> ByteSet {
     match hir.kind() {
         // Assertions at a match's end look back only: the others are refused on a stream.
         HirKind::Empty | HirKind::Look(_) => ByteSet::NONE,
+        // That a byte is invalid is known at whatever comes behind it.
+        HirKind::Literal(literal) if literal.0.ends_with(REPLACEMENT.as_bytes()) => ByteSet::ALL,
+        HirKind::Class(class) if matches_replacement(class) => ByteSet::ALL,
         HirKind::Literal(literal) => ByteSet::of(literal.0.last().copied()),
         HirKind::Class(Class::Bytes(class)) => {
             let ranges = class.iter().map(|range| range.start()..=range.end());
@@ -111,15 +116,15 @@ mod tests {
     proptest! {
         #[test]
         fn no_match_ends_with_any_other(
-            pattern in "re:[ab](?:[ab.]|\\(c\\|d[?]\\)|[a-c][*+?]|\\\\d|é)[*?]{0,1}[abd]{0,1}",
-            text in "[abcd0-9é]{0,40}",
+            pattern in "re:[ab](?:[ab.]|\\(c\\|d[?]\\)|[a-c][*+?]|\\\\d|é|\\[\\^b\\]|\\(\\?-u:[.]\\))[*?]{0,1}[abd]{0,1}",
+            text in prop::collection::vec(prop::sample::select(&b"abcd09\xc3\xa9\xff"[..]), 0..40),
         ) {
             let Ok(pattern) = Pattern::new(&pattern) else { return Ok(()) };
             let Ok(mut engine) = Engine::new(&pattern) else { return Ok(()) };
             let set = last_bytes(&pattern);
-            if let Some(end) = engine.feed(text.as_bytes()).unwrap() {
-                let last = ByteSet::of([text.as_bytes()[end - 1]]);
-                prop_assert_eq!(set.union(last), set, "{} in {}", pattern, text);
+            if let Some(end) = engine.feed(&text).unwrap() {
+                let last = ByteSet::of([text[end.known - 1]]);
+                prop_assert_eq!(set.union(last), set, "{} in {:?}", pattern, text);
             }
         }
     }

@@ -412,6 +412,12 @@ impl Transcript {
         }
     }
 
+    /// How many bytes at the end belong to an escape sequence that has not ended.
+    pub(super) fn unfinished_sequence(&self) -> usize {
+        let unfinished = self.state().stripper.unfinished();
+        unfinished.map_or(0, usize::from)
+    }
+
     /// Where the present segment begins.
     pub(super) fn last_start(&self) -> Position {
         let state = self.state();

@@ -154,16 +154,16 @@ impl ExpectAll {
     }
 
     /// The matches, once there are all.
-    fn all(&mut self) -> Option<Vec<Match>> {
+    fn done(&mut self) -> Option<Done<Vec<Match>>> {
         if self.patterns.iter().any(|(_, found)| found.is_none()) {
             return None;
         }
-        Some(
-            self.patterns
-                .iter_mut()
-                .filter_map(|(_, found)| found.take())
-                .collect(),
-        )
+        let found = self.patterns.iter_mut();
+        Some(Done {
+            output: found.filter_map(|(_, found)| found.take()).collect(),
+            end: self.end,
+            after_cr: false,
+        })
     }
 }
 
@@ -199,11 +199,19 @@ impl Search for ExpectAll {
                 self.end = self.end.max(done.end);
             }
         }
-        Ok(self.all().map(|output| Done {
-            output,
-            end: self.end,
-            after_cr: false,
-        }))
+        Ok(self.done())
+    }
+
+    fn finish(&mut self, end: u64, uart: &Shared) -> Result<Option<Done<Vec<Match>>>, ExpectError> {
+        for (set, found) in &mut self.patterns {
+            if found.is_none()
+                && let Some((_, done)) = set.finish(end, uart)?
+            {
+                *found = Some(done.output);
+                self.end = self.end.max(done.end);
+            }
+        }
+        Ok(self.done())
     }
 
     fn describe(&self) -> String {

@@ -13,6 +13,7 @@ use crate::uart::port::Shared;
 use crate::uart::search::Stretch;
 use crate::uart::split::{LONGEST_LINE, Line, Splitter};
 use crate::uart::stops::LINE_ENDS;
+use crate::uart::text::lossy;
 use crate::uart::wait::{Done, Search};
 
 /// `expect_line`
@@ -148,7 +149,7 @@ impl Search for ReadLine {
     ) -> Result<Option<Done<String>>, ExpectError> {
         let found = self.lines.feed(piece, |line| {
             Some(Done {
-                output: String::from_utf8_lossy(line.bytes).into_owned(),
+                output: lossy(line.bytes).into_owned(),
                 end: line.end + 1,
                 after_cr: line.after_cr,
             })

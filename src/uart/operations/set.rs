@@ -10,7 +10,7 @@ use crate::uart::hint::hint;
 use crate::uart::matched::Match;
 use crate::uart::pattern::{Groups, Pattern, PatternError};
 use crate::uart::port::Shared;
-use crate::uart::search::{Engine, Located, Stretch};
+use crate::uart::search::{Engine, Hit, Located, Stretch};
 use crate::uart::stops::last_bytes;
 use crate::uart::wait::Done;
 
@@ -58,21 +58,21 @@ impl Set {
         piece: Piece<'_>,
         uart: &Shared,
     ) -> Result<Option<(usize, Done<Match>)>, ExpectError> {
-        let mut first = None;
+        let mut first: Option<(usize, Hit)> = None;
         let mut bytes = piece.bytes;
         for (index, (_, engine)) in self.patterns.iter_mut().enumerate() {
-            if let Some(end) = engine.feed(bytes)? {
-                first = Some((index, end));
-                bytes = &bytes[..end - 1];
-            }
-            if bytes.is_empty() {
-                break;
+            if let Some(hit) = engine.feed(bytes)?
+                && first.is_none_or(|(_, first)| hit.is_before(first))
+            {
+                first = Some((index, hit));
+                bytes = &bytes[..hit.known];
             }
         }
-        let Some((index, end)) = first else {
+        let Some((index, hit)) = first else {
             return Ok(None);
         };
-        let found = self.locate(index, piece.offset + end as u64, uart, false)?;
+        let known = piece.offset + hit.known as u64;
+        let found = self.locate(index, known, hit.behind, uart, false)?;
         Ok(Some((index, found)))
     }
 
@@ -81,27 +81,37 @@ impl Set {
         end: u64,
         uart: &Shared,
     ) -> Result<Option<(usize, Done<Match>)>, ExpectError> {
-        for index in 0..self.patterns.len() {
-            if self.patterns[index].1.finish()? {
-                return Ok(Some((index, self.locate(index, end, uart, true)?)));
+        let mut first: Option<(usize, Hit)> = None;
+        for (index, (_, engine)) in self.patterns.iter_mut().enumerate() {
+            if let Some(hit) = engine.finish()?
+                && first.is_none_or(|(_, first)| hit.is_before(first))
+            {
+                first = Some((index, hit));
             }
         }
-        Ok(None)
+        let Some((index, hit)) = first else {
+            return Ok(None);
+        };
+        let found = self.locate(index, end, hit.behind, uart, true)?;
+        Ok(Some((index, found)))
     }
 
+    /// Looks up the match of a pattern that is known at `known`, and ends so many bytes before.
     fn locate(
         &mut self,
         index: usize,
-        end: u64,
+        known: u64,
+        behind: usize,
         uart: &Shared,
         eof: bool,
     ) -> Result<Done<Match>, ExpectError> {
         let (pattern, engine) = &mut self.patterns[index];
         let stretch = Stretch {
             transcript: &uart.transcript,
-            range: self.from..end,
+            range: self.from..known,
             view: self.view,
         };
+        let stretch = stretch.without_last(behind)?;
         let Located { text, groups } = engine.locate(&stretch, eof)?;
         let whole = groups
             .first()

@@ -3,6 +3,7 @@
 //! The forward automaton knows all matches at once and stops at the earliest
 //! end; the reverse one, run backwards from there, finds where that match
 //! starts, and the regular expression itself its groups. All three are linear.
+//! Both automata run on text, which the bytes are decoded to on the way.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -13,20 +14,18 @@ use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::util::start;
 use regex_automata::{Anchored, Span};
 
-use super::{LONGEST_MATCH, Located, Stretch};
+use super::{Hit, LONGEST_MATCH, Located, Stretch};
 use crate::uart::dialect::{Automata, Caches, Dialect};
 use crate::uart::error::ExpectError;
 use crate::uart::pattern::{Kind, Pattern, PatternError};
-
-/// Beyond this size a cache might be cleared by asking it about the end of the
-/// stream, which would make the present state's id invalid.
-const SAFE_CACHE: usize = 1 << 20;
+use crate::uart::text::{Backwards, Decoder, Part, REPLACEMENT};
 
 /// The automata of one pattern and how far they are.
 pub(in crate::uart) struct Automaton {
     pattern: Pattern,
     automata: Arc<Automata>,
     caches: Caches,
+    decoder: Decoder,
     state: Option<LazyStateID>,
 }
 
@@ -36,63 +35,55 @@ impl Automaton {
             pattern: pattern.clone(),
             caches: automata.take_caches(),
             automata,
+            decoder: Decoder::default(),
             state: None,
         }
     }
 
     pub(super) fn restart(&mut self) {
         self.state = None;
+        self.decoder.restart();
     }
 
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<usize>, PatternError> {
-        let gave_up = |e: &dyn fmt::Display| gave_up(&self.pattern, e);
-        let automata = Arc::clone(&self.automata);
-        let dfa = &automata.forward;
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<Hit>, PatternError> {
+        self.walk(|walk, decoder, see_bytes| match see_bytes {
+            true => walk.bytes(bytes),
+            false => walk.decoded(bytes, decoder),
+        })
+    }
+
+    /// As [`feed`](Self::feed), for the end of the stream.
+    pub(super) fn finish(&mut self) -> Result<Option<Hit>, PatternError> {
+        self.walk(|walk, decoder, _| {
+            let count = decoder.finish();
+            walk.invalid(count, 0, 0)
+        })
+    }
+
+    fn walk(
+        &mut self,
+        run: impl FnOnce(&mut Walk<'_>, &mut Decoder, bool) -> Result<Option<Hit>, String>,
+    ) -> Result<Option<Hit>, PatternError> {
+        let dfa = &self.automata.forward;
         let cache = self
             .caches
             .forward
             .get_or_insert_with(|| dfa.create_cache());
-        let mut state = match self.state {
-            Some(state) => state,
-            None => start_state(dfa, cache, None).map_err(|e| gave_up(&e))?,
+        let state = match self.state.take() {
+            Some(state) => Ok(state),
+            None => start_state(dfa, cache, None).map_err(|e| e.to_string()),
         };
-        let mut at = 0;
-        while at < bytes.len() {
-            if state.is_start()
-                && let Some(next) = candidate(dfa, bytes, at)
-            {
-                at = next;
-                state = start_state(dfa, cache, Some(bytes[at - 1])).map_err(|e| gave_up(&e))?;
-                continue;
-            }
-            if state.is_tagged() {
-                state = dfa
-                    .next_state(cache, state, bytes[at])
-                    .map_err(|e| gave_up(&e))?;
-                at += 1;
-            } else {
-                let (run, before, after) = run(dfa, cache, state, &bytes[at..]);
-                at += run;
-                state = after;
-                if state.is_unknown() {
-                    state = dfa
-                        .next_state(cache, before, bytes[at - 1])
-                        .map_err(|e| gave_up(&e))?;
-                }
-            }
-            // The automaton tells of a match one byte late.
-            if state.is_match() {
-                return Ok(Some(at - 1));
-            }
-            if state.is_dead() {
-                break;
-            }
-        }
-        self.state = Some(state);
-        let at_end = at_end(dfa, cache, state).map_err(|e| gave_up(&e))?;
-        Ok(at_end.then_some(bytes.len()))
+        let found = state.and_then(|state| {
+            let mut walk = Walk { dfa, cache, state };
+            let found = run(&mut walk, &mut self.decoder, self.automata.see_bytes)?;
+            // What has found something is not fed on.
+            self.state = found.is_none().then_some(walk.state);
+            Ok(found)
+        });
+        found.map_err(|reason| gave_up(&self.pattern, &reason))
     }
 
+    /// Looks up the match that ends where `stream` does.
     pub(super) fn locate(&mut self, stream: &Stretch<'_>) -> Result<Located, ExpectError> {
         let length = self.length(stream)?;
         if length > LONGEST_MATCH {
@@ -130,35 +121,33 @@ impl Automaton {
             .reverse
             .get_or_insert_with(|| dfa.create_cache());
         let config = start::Config::new().anchored(Anchored::Yes);
-        let mut state = dfa.start_state(cache, &config).map_err(|e| gave_up(&e))?;
-        let (mut length, mut longest) = (0, 0);
-        let stopped = stream.backwards(|piece| {
-            for byte in piece.bytes.iter().rev() {
-                match dfa.next_state(cache, state, *byte) {
-                    Ok(next) => state = next,
-                    Err(e) => return ControlFlow::Break(Some(gave_up(&e))),
-                }
-                if state.is_match() {
-                    longest = length;
-                }
-                if state.is_dead() {
-                    return ControlFlow::Break(None);
-                }
-                length += 1;
-            }
-            ControlFlow::Continue(())
+        let state = dfa.start_state(cache, &config).map_err(|e| gave_up(&e))?;
+        let mut walk = WalkBack {
+            dfa,
+            cache,
+            state,
+            length: 0,
+            longest: 0,
+        };
+        let mut backwards = Backwards::default();
+        let mut stopped = stream.backwards(|piece| {
+            let mut bytes = piece.bytes.iter().rev();
+            let stopped = match self.automata.see_bytes {
+                true => bytes.find_map(|byte| walk.character(&[*byte], 1)),
+                false => bytes.find_map(|byte| {
+                    backwards.take(*byte, |character, length| walk.character(character, length))
+                }),
+            };
+            stopped.map_or(ControlFlow::Continue(()), ControlFlow::Break)
         })?;
-        match stopped {
-            Some(Some(error)) => return Err(error.into()),
-            Some(None) => {}
-            None => {
-                let end = dfa.next_eoi_state(cache, state);
-                if end.map_err(|e| gave_up(&e))?.is_match() {
-                    longest = length;
-                }
-            }
+        if stopped.is_none() {
+            stopped = backwards.finish(|character, length| walk.character(character, length));
         }
-        Ok(longest)
+        match stopped {
+            Some(Stopped::Failed(reason)) => Err(gave_up(&reason).into()),
+            Some(Stopped::Dead) => Ok(walk.longest),
+            None => walk.finish().map_err(|e| gave_up(&e).into()),
+        }
     }
 }
 
@@ -166,6 +155,184 @@ impl Drop for Automaton {
     fn drop(&mut self) {
         self.automata
             .return_caches(std::mem::take(&mut self.caches));
+    }
+}
+
+/// The forward automaton at work.
+struct Walk<'a> {
+    dfa: &'a DFA,
+    cache: &'a mut Cache,
+    state: LazyStateID,
+}
+
+impl Walk<'_> {
+    /// Runs over `bytes` as they are.
+    fn bytes(&mut self, bytes: &[u8]) -> Result<Option<Hit>, String> {
+        match self.run(bytes)? {
+            Some(end) => Ok(Some(Hit::at(end))),
+            None => Ok(self.is_at_match()?.then(|| Hit::at(bytes.len()))),
+        }
+    }
+
+    /// Runs over the text that `bytes` are.
+    fn decoded(&mut self, bytes: &[u8], decoder: &mut Decoder) -> Result<Option<Hit>, String> {
+        let mut at = 0;
+        while at < bytes.len() && !self.state.is_dead() {
+            // No match begins within a character, hence nothing before its beginning has to be decoded.
+            if self.state.is_start()
+                && !decoder.is_within()
+                && let Some(next) = candidate(self.dfa, bytes, at)
+            {
+                self.begin_behind(bytes[next - 1])?;
+                at = next;
+                continue;
+            }
+            match decoder.next(&bytes[at..]) {
+                Part::Text(length) => {
+                    if let Some(Hit { known, .. }) = self.bytes(&bytes[at..at + length])? {
+                        return Ok(Some(Hit::at(at + known)));
+                    }
+                    at += length;
+                }
+                Part::Character {
+                    bytes: character,
+                    length,
+                    here,
+                } => {
+                    at += here;
+                    if self.bytes(&character[..length])?.is_some() {
+                        return Ok(Some(Hit::at(at)));
+                    }
+                }
+                Part::Invalid {
+                    count,
+                    here,
+                    by_next,
+                } => {
+                    at += here;
+                    let found = self.invalid(count, at, usize::from(by_next))?;
+                    if found.is_some() {
+                        return Ok(found);
+                    }
+                }
+                Part::Beginning => break,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Runs over `count` invalid bytes that end at `end`, which is known by so many more.
+    fn invalid(&mut self, count: usize, end: usize, more: usize) -> Result<Option<Hit>, String> {
+        for left in (0..count).rev() {
+            if self.bytes(REPLACEMENT.as_bytes())?.is_some() {
+                let (known, behind) = (end + more, left + more);
+                return Ok(Some(Hit { known, behind }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Runs over `bytes`, to the end of the first match.
+    fn run(&mut self, bytes: &[u8]) -> Result<Option<usize>, String> {
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.state.is_start()
+                && let Some(next) = candidate(self.dfa, bytes, at)
+            {
+                self.begin_behind(bytes[next - 1])?;
+                at = next;
+                continue;
+            }
+            if self.state.is_tagged() {
+                self.step(self.state, bytes[at])?;
+                at += 1;
+            } else {
+                let (run, before, after) = run(self.dfa, self.cache, self.state, &bytes[at..]);
+                at += run;
+                self.state = after;
+                if after.is_unknown() {
+                    self.step(before, bytes[at - 1])?;
+                }
+            }
+            // The automaton tells of a match one byte late.
+            if self.state.is_match() {
+                return Ok(Some(at - 1));
+            }
+            if self.state.is_dead() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    fn step(&mut self, from: LazyStateID, byte: u8) -> Result<(), String> {
+        let next = self.dfa.next_state(self.cache, from, byte);
+        self.state = next.map_err(|e| e.to_string())?;
+        Ok(())
+    }
+
+    /// Begins anew, behind this byte.
+    fn begin_behind(&mut self, byte: u8) -> Result<(), String> {
+        let state = start_state(self.dfa, self.cache, Some(byte));
+        self.state = state.map_err(|e| e.to_string())?;
+        Ok(())
+    }
+
+    /// Whether a match ends here. If it does, the state is of no use any more.
+    ///
+    /// The cache may be cleared by that, but only to make room for the state of a match: the
+    /// other answer is the dead state, which is always there.
+    fn is_at_match(&mut self) -> Result<bool, String> {
+        let end = self.dfa.next_eoi_state(self.cache, self.state);
+        Ok(end.map_err(|e| e.to_string())?.is_match())
+    }
+}
+
+/// The reverse automaton at work, from a match's end on.
+struct WalkBack<'a> {
+    dfa: &'a DFA,
+    cache: &'a mut Cache,
+    state: LazyStateID,
+    /// So many bytes of the stream it has come.
+    length: usize,
+    /// The longest match so far.
+    longest: usize,
+}
+
+/// Why it goes no further.
+enum Stopped {
+    Dead,
+    Failed(String),
+}
+
+impl WalkBack<'_> {
+    /// Takes the character before, which has so many bytes in the stream.
+    fn character(&mut self, text: &[u8], length: usize) -> Option<Stopped> {
+        for byte in text.iter().rev() {
+            match self.dfa.next_state(self.cache, self.state, *byte) {
+                Ok(next) => self.state = next,
+                Err(e) => return Some(Stopped::Failed(e.to_string())),
+            }
+            // The automaton tells of a match one byte late; none starts within a character.
+            if self.state.is_match() {
+                self.longest = self.length;
+            }
+            if self.state.is_dead() {
+                return Some(Stopped::Dead);
+            }
+        }
+        self.length += length;
+        None
+    }
+
+    /// There is nothing before: the length of the longest match.
+    fn finish(self) -> Result<usize, regex_automata::hybrid::CacheError> {
+        let end = self.dfa.next_eoi_state(self.cache, self.state)?;
+        Ok(if end.is_match() {
+            self.length
+        } else {
+            self.longest
+        })
     }
 }
 
@@ -207,23 +374,64 @@ fn run(
     (bytes.len(), before, state)
 }
 
-/// Whether the stream's end, if it were here, would make a match.
-fn at_end(
-    dfa: &DFA,
-    cache: &mut Cache,
-    state: LazyStateID,
-) -> Result<bool, regex_automata::hybrid::CacheError> {
-    let end = if cache.memory_usage() < SAFE_CACHE {
-        dfa.next_eoi_state(cache, state)?
-    } else {
-        dfa.next_eoi_state(&mut cache.clone(), state)?
-    };
-    Ok(end.is_match())
-}
-
 fn gave_up(pattern: &Pattern, reason: &dyn fmt::Display) -> PatternError {
     PatternError::Syntax {
         pattern: pattern.to_string(),
         reason: format!("its automaton gave up: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::uart::pattern::Pattern;
+    use crate::uart::search::{Engine, Hit};
+
+    /// A pattern of which the automaton needs more states than fit into its cache.
+    const LARGE: &str = r"[a-m][^\n]{20}!";
+
+    /// Letters without order.
+    fn letters(count: usize) -> Vec<u8> {
+        let mut state = 1_u32;
+        let next = |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            b'a' + (state >> 24) as u8 % 26
+        };
+        (0..count).map(next).collect()
+    }
+
+    #[test]
+    fn a_cache_that_is_cleared_on_the_way_changes_nothing() {
+        let pattern = Pattern::new(format!("re:{LARGE}")).unwrap();
+        let reference = regex::Regex::new(LARGE).unwrap();
+        let mut output = letters(40_000);
+        for at in (0..output.len()).step_by(97) {
+            output[at] = b'!';
+        }
+        let text = std::str::from_utf8(&output).unwrap();
+        let ends: Vec<usize> = reference.find_iter(text).map(|found| found.end()).collect();
+        assert!(ends.len() > 10);
+        for size in [1, 7, output.len()] {
+            let mut engine = Engine::new(&pattern).unwrap();
+            let (mut found, mut at, mut largest, mut clearings) = (Vec::new(), 0, 0, 0);
+            while at < output.len() {
+                let slice = &output[at..output.len().min(at + size)];
+                match engine.feed(slice).unwrap() {
+                    Some(Hit { known, .. }) => {
+                        at += known;
+                        found.push(at);
+                        engine.restart();
+                    }
+                    None => at += slice.len(),
+                }
+                let Engine::Automaton(engine) = &engine else {
+                    unreachable!("it is a regular expression");
+                };
+                let used = engine.caches.forward.as_ref().unwrap().memory_usage();
+                clearings += usize::from(used < largest);
+                largest = used;
+            }
+            assert!(clearings > 0 || size == output.len(), "{largest}");
+            assert_eq!(found, ends, "by {size}");
+        }
     }
 }

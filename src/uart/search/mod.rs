@@ -18,9 +18,16 @@ use super::transcript::{Transcript, Unavailable};
 /// A match longer than this is given up: it would have to be held in memory.
 const LONGEST_MATCH: usize = 8 << 20;
 
-/// Compiles `pattern` and checks that it makes sense on a stream.
-pub(crate) fn on_stream(pattern: impl IntoPattern) -> Result<Pattern, PatternError> {
+/// Compiles `pattern` and checks that it makes sense on a stream, from which escape
+/// sequences may be taken out.
+pub(crate) fn on_stream(
+    pattern: impl IntoPattern,
+    strip_ansi: bool,
+) -> Result<Pattern, PatternError> {
     let pattern = pattern.into_pattern()?;
+    if strip_ansi {
+        pattern.check_visible()?;
+    }
     Engine::new(&pattern)?;
     Ok(pattern)
 }
@@ -32,9 +39,31 @@ pub(super) enum Engine {
     Window(window::Window),
 }
 
+/// Where in a slice a pattern was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hit {
+    /// Behind the byte at which that is known.
+    pub(super) known: usize,
+    /// How far before that the match ends: that a byte is invalid may be known only by the next.
+    pub(super) behind: usize,
+}
+
+impl Hit {
+    /// A match that ends with the byte at which it is known.
+    fn at(known: usize) -> Self {
+        Self { known, behind: 0 }
+    }
+
+    /// Whether it is known earlier, or at the same byte and ends earlier.
+    pub(super) fn is_before(self, other: Self) -> bool {
+        let order = |hit: Self| (hit.known, std::cmp::Reverse(hit.behind));
+        order(self) < order(other)
+    }
+}
+
 /// A match that was looked up.
 pub(super) struct Located {
-    /// The text that the groups lie in; it ends where the engine stopped.
+    /// The text that the groups lie in; it ends where the match does.
     pub(super) text: Vec<u8>,
     pub(super) groups: Groups,
 }
@@ -76,24 +105,25 @@ impl Engine {
         }
     }
 
-    /// Feeds it the next bytes; the end in `bytes` of the earliest match.
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<usize>, PatternError> {
+    /// Feeds it the next bytes; the earliest match that is known by them.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<Hit>, PatternError> {
         match self {
-            Self::Literal(engine) => Ok(engine.feed(bytes)),
+            Self::Literal(engine) => Ok(engine.feed(bytes).map(Hit::at)),
             Self::Automaton(engine) => engine.feed(bytes),
             Self::Window(engine) => engine.feed(bytes),
         }
     }
 
-    /// Whether the end of the stream is a match.
-    pub(super) fn finish(&mut self) -> Result<bool, PatternError> {
+    /// The match that is known by the end of the stream, which is byte 0 here.
+    pub(super) fn finish(&mut self) -> Result<Option<Hit>, PatternError> {
         match self {
-            Self::Literal(_) | Self::Automaton(_) => Ok(false),
+            Self::Literal(_) => Ok(None),
+            Self::Automaton(engine) => engine.finish(),
             Self::Window(engine) => engine.finish(),
         }
     }
 
-    /// Looks up the match that was found at the end of `stream`.
+    /// Looks up the match that was found, which ends where `stream` does.
     ///
     /// `eof` tells that it was [`finish`](Self::finish) that found it.
     pub(super) fn locate(
@@ -167,6 +197,17 @@ impl Stretch<'_> {
         }
         let last = self.offset_back(length - range.end + 1)?;
         Ok(start..last + 1)
+    }
+
+    /// Without its last `n` bytes, and what stands before them that is not in view.
+    pub(super) fn without_last(self, n: usize) -> Result<Self, Unavailable> {
+        let end = match n {
+            0 => self.range.end,
+            // A sequence behind the last byte that is left does not belong to it.
+            _ => (self.offset_back(n + 1)? + 1).max(self.range.start),
+        };
+        let range = self.range.start..end;
+        Ok(Self { range, ..self })
     }
 
     /// The offset of the byte that is the `n`th from the end; for 0 that of the end.

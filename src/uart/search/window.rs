@@ -6,9 +6,10 @@
 //! Within a block the earliest end is found by bisection: what has matched a
 //! text matches every longer one.
 
-use super::Located;
+use super::{Hit, Located};
 use crate::uart::dialect;
 use crate::uart::pattern::{Kind, Pattern, PatternError};
+use crate::uart::text::{character_ends, unfinished};
 
 const BLOCK: usize = 64 << 10;
 /// Bytes kept before the window, so that `^` and `\b` see what is there.
@@ -27,8 +28,12 @@ pub(in crate::uart) struct Window {
 impl Window {
     pub(super) fn new(pattern: &Pattern) -> Result<Self, PatternError> {
         match pattern.kind() {
-            Kind::Text(regex) => dialect::check_foreign(regex.as_str())?,
-            Kind::Bytes(regex) => dialect::check_foreign(regex.as_str())?,
+            Kind::Text(regex) => {
+                dialect::check_foreign(regex.as_str(), |text| Some(regex.find(text)?.range()))?;
+            }
+            Kind::Bytes(regex) => dialect::check_foreign(regex.as_str(), |text| {
+                Some(regex.find(text.as_bytes())?.range())
+            })?,
             _ => {}
         }
         Ok(Self {
@@ -45,7 +50,7 @@ impl Window {
         self.in_block = 0;
     }
 
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<usize>, PatternError> {
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<Hit>, PatternError> {
         let mut fed = 0;
         while fed < bytes.len() {
             if self.in_block == BLOCK {
@@ -57,8 +62,12 @@ impl Window {
             self.in_block += more;
             if self.pattern.is_match_at(&self.text, self.start, false)? {
                 let end = self.earliest(before, self.text.len())?;
-                self.text.truncate(end);
-                return Ok(Some(fed + end - before));
+                let missing = unfinished(&self.text[..end]);
+                let behind = self.cut(unfinished(&self.text[..end - 1]) + 1, end, missing)?;
+                return Ok(Some(Hit {
+                    known: fed + end - before,
+                    behind,
+                }));
             }
             fed += more;
         }
@@ -90,11 +99,40 @@ impl Window {
         Ok(some)
     }
 
-    pub(super) fn finish(&mut self) -> Result<bool, PatternError> {
-        match self.pattern.kind() {
-            Kind::Needle(_) => self.pattern.is_match_at(&self.text, self.start, true),
-            _ => Ok(false),
+    /// Cuts the text, which matches up to `end`, to the earliest character with which it does.
+    /// Its last characters are known only now: they are in the `last` bytes before `end`, without
+    /// `missing` ones. How far before `end` that is.
+    fn cut(&mut self, last: usize, end: usize, missing: usize) -> Result<usize, PatternError> {
+        self.text.truncate(end);
+        if !matches!(self.pattern.kind(), Kind::Text(_)) {
+            return Ok(0);
         }
+        let from = end - last;
+        for length in character_ends(&self.text[from..end - missing]) {
+            let text = &self.text[..from + length];
+            if self.pattern.find_at(text, self.start, false)?.is_some() {
+                self.text.truncate(from + length);
+                break;
+            }
+        }
+        Ok(end - self.text.len())
+    }
+
+    pub(super) fn finish(&mut self) -> Result<Option<Hit>, PatternError> {
+        let (end, missing) = (self.text.len(), unfinished(&self.text));
+        let found = match self.pattern.kind() {
+            Kind::Needle(_) => self.pattern.is_match_at(&self.text, self.start, true)?,
+            Kind::Text(_) if missing > 0 => {
+                let found = self.pattern.find_at(&self.text, self.start, true)?;
+                found.is_some()
+            }
+            _ => false,
+        };
+        if !found {
+            return Ok(None);
+        }
+        let behind = self.cut(missing, end, 0)?;
+        Ok(Some(Hit { known: 0, behind }))
     }
 
     pub(super) fn locate(&mut self, eof: bool) -> Result<Located, PatternError> {

@@ -69,6 +69,8 @@ alone_on_each_engine! {
             (good.clone() + "extra_commands: 7\n", "extra_commands"),
             (good.clone() + "forbid: ['re:panic$']\n", "forbid[0]: the pattern"),
             (good.clone() + "prompt: 're:>\\b'\n", "prompt: the pattern"),
+            (good.clone() + "prompt: \"\\e[1;32muart:~$ \\e[m\"\n", "strip_ansi: false"),
+            (good.clone() + "forbid: [\"\\e[31mE\"]\n", "forbid[0]: the pattern"),
             (good.replace("machine_name: stm32f4", "machine_name: 'st\"m'"), "machine_name"),
             (good.replace("machine_name: stm32f4", "machine_name: \"st\\nm\""), "machine_name"),
         ];
