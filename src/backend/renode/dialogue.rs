@@ -44,11 +44,16 @@ pub(super) enum Refusal {
 
 pub(super) type Verdict = Result<Answer, Refusal>;
 
+/// How a complaint begins that is nobody's reason: Renode goes on without the file.
+pub(super) const NO_DOWNLOAD: &str = "Failed to download ";
+
 /// What comes out of the dialogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Turn {
     /// Renode is there; what it said of itself.
     Ready(String),
+    /// Renode has echoed the command that was sent longest ago, and does it now.
+    Begun,
     /// The outcome of the command that was sent longest ago.
     Settled(Verdict),
     /// A line that answers nothing.
@@ -148,7 +153,7 @@ impl Dialogue {
                 {
                     self.joining = false;
                     self.state = State::Running(Vec::new());
-                    return None;
+                    return Some(Turn::Begun);
                 }
                 if line.text.is_empty() || self.joining {
                     return None;
@@ -189,7 +194,9 @@ fn verdict(mut output: Vec<Line>, open: &Open) -> Verdict {
         output.pop();
     }
     let (red, plain): (Vec<Line>, Vec<Line>) = output.into_iter().partition(|line| line.red);
-    let complaints: Vec<String> = red.into_iter().map(|line| line.text).collect();
+    let mut complaints: Vec<String> = red.into_iter().map(|line| line.text).collect();
+    complaints.sort_by_key(|complaint| complaint.starts_with(NO_DOWNLOAD));
+    complaints.dedup();
     match before {
         Some(before) => {
             let mut text: Vec<String> = plain.into_iter().map(|line| line.text).collect();
@@ -247,6 +254,26 @@ mod tests {
         ]
     }
 
+    #[test]
+    fn a_download_that_failed_is_no_reason_for_what_comes_after_it() {
+        let mut dialogue = Dialogue::default();
+        let sent = dialogue.send("include @x");
+        let shown = format!(
+            "\x1b[33m(m) \x1b[0m{}\n\r\
+             \x1b[91mFailed to download a\r\n\x1b[0m\x1b[91mFailed to download a\r\n\x1b[0m\
+             \x1b[91mThere was an error executing command 'include @x': \r\n\x1b[0m\
+             \x1b[91mNo such file\r\n\x1b[0m\x1b[33m(m) ",
+            sent.trim_end()
+        );
+        let mut turns = shown.bytes().filter_map(|byte| dialogue.push(byte));
+        let refused = turns.find_map(|turn| match turn {
+            Turn::Settled(verdict) => Some(verdict),
+            _ => None,
+        });
+        let reason = "No such file\nFailed to download a".to_owned();
+        assert_eq!(refused, Some(Err(Refusal::Refused(reason))));
+    }
+
     proptest! {
         #[test]
         fn nothing_that_is_shown_makes_it_panic_or_answer_too_often(
@@ -262,7 +289,7 @@ mod tests {
                 match turn {
                     Turn::Ready(_) => greeted += 1,
                     Turn::Settled(_) => settled += 1,
-                    Turn::Stray(_) => {}
+                    Turn::Stray(_) | Turn::Begun => {}
                     Turn::Overlong => prop_assert!(false, "so few bytes"),
                 }
             }

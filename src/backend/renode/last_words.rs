@@ -36,7 +36,7 @@ impl LastWords {
         self
     }
 
-    /// The lines since the last answer were one.
+    /// The lines since the last answer were one, or an echo.
     pub(super) fn answered(&self) {
         self.output.answered();
     }

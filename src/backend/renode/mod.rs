@@ -13,8 +13,11 @@ mod clock;
 mod command;
 mod command_line;
 mod dialogue;
+mod downloads;
+mod environment;
 mod growth;
 mod halt;
+mod kept;
 mod last_words;
 mod link;
 mod log_file;
@@ -30,9 +33,11 @@ mod screen;
 mod script;
 mod session;
 mod socket;
+mod startup;
 mod stepping;
 mod telnet;
 mod terminal;
+mod unpacked;
 mod version;
 
 use std::io;
@@ -55,8 +60,9 @@ use crate::runtime::{Clock, Hold, VirtualClock};
 use crate::uart::{Pace, Ports};
 use clock::GuestClock;
 use command::{Command, Load, Name, Table};
+use kept::Kept;
 use processor::Processor;
-use session::{Logs, Session, plain};
+use session::{Logs, Session, Start, plain};
 use terminal::Terminal;
 use tokio::task::JoinHandle;
 use version::Version;
@@ -94,6 +100,7 @@ const QUANTUM_OF_SEVERAL: Duration = Duration::from_millis(1);
 /// A board played by Renode.
 pub(crate) struct Renode {
     program: PathBuf,
+    kept: Kept,
     identity: Identity,
     /// The version of the Renode that was started last.
     version: Option<Version>,
@@ -135,6 +142,7 @@ impl Renode {
         };
         Ok(Self {
             identity: Identity::of(KIND, program.clone()),
+            kept: Kept::of(&program),
             program,
             version: None,
             runtime_asked: None,
@@ -170,6 +178,9 @@ impl Renode {
                 self.load(number, firmware).await?;
             }
         }
+        if let Some(session) = &self.session {
+            self.kept.downloads_of(session.directory());
+        }
         // A script may have loaded what the board runs.
         if firmware.iter().any(Option::is_some) || self.machines.iter().any(Machine::is_scripted) {
             self.let_go();
@@ -188,17 +199,20 @@ impl Renode {
     async fn launch(&mut self) -> Result<Version, EmulatorError> {
         let control = self.config.control;
         let chosen = control == Control::Telnet { port: None };
+        let downloads_come = downloads::may_come().await;
         let mut attempt = 1;
+        let mut unpacked_anew = false;
         loop {
-            let (session, arrival) = Session::start(
-                &self.program,
-                &self.custody,
-                self.ports(),
-                &self.logs,
-                self.config.timeouts.command,
+            let start = Start {
+                program: &self.program,
+                kept: &self.kept,
+                downloads_come,
                 control,
-                self.clock.as_ref(),
-            )?;
+                limit: self.config.timeouts.command,
+                clock: self.clock.as_ref(),
+            };
+            let started = Session::start(start, &self.custody, self.ports(), &self.logs);
+            let (session, arrival) = started?;
             let session = self.session.insert(session);
             match session.greeted(arrival).await {
                 Err(EmulatorError::PortTaken { port, .. }) if chosen && attempt < PORTS => {
@@ -214,7 +228,22 @@ impl Renode {
                                  or use `control: console`, which needs none",
                     });
                 }
-                greeted => return greeted,
+                Err(EmulatorError::Died { .. })
+                    if !unpacked_anew && self.kept.remove_if_damaged() =>
+                {
+                    tracing::warn!("what Renode had unpacked was damaged, and is unpacked again");
+                    unpacked_anew = true;
+                    self.power_off().await?;
+                }
+                Err(EmulatorError::Died { step, death }) => {
+                    let place = unpacked::place(self.kept.unpacked.as_ref());
+                    let death = Arc::new(startup::explained(&death, &place));
+                    return Err(EmulatorError::Died { step, death });
+                }
+                greeted => {
+                    self.kept.has_started();
+                    return greeted;
+                }
             }
         }
     }

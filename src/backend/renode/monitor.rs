@@ -11,14 +11,14 @@
 //!
 //! Knows nothing of processes, boards or what commands there are.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::command::Command;
-use super::dialogue::{Answer, Dialogue, Refusal, Turn, Verdict};
+use super::dialogue::{Answer, Dialogue, NO_DOWNLOAD, Refusal, Turn, Verdict};
 use super::last_words::LastWords;
 use super::screen::LONGEST_LINE;
 use crate::backend::OutputTail;
@@ -215,6 +215,8 @@ async fn read(
                         let _ = greeted.send(banner);
                     }
                 }
+                // Its own words are what comes behind the echo.
+                Some(Turn::Begun) => last_words.answered(),
                 Some(Turn::Settled(verdict)) => {
                     last_words.answered();
                     if let Some(waiting) = state.waiting.pop_front() {
@@ -257,6 +259,12 @@ fn settle(waiting: Waiting, verdict: Verdict) {
     let command = &waiting.command;
     if let Ok(answer) = &verdict {
         for warning in &answer.warnings {
+            if warning.starts_with(NO_DOWNLOAD) {
+                // At each boot, as a rule.
+                static SAID: Once = Once::new();
+                SAID.call_once(|| tracing::warn!("Renode goes on without a file: {warning}"));
+                continue;
+            }
             tracing::warn!("Renode did `{command}`, but says: {warning}");
         }
     }

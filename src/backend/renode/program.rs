@@ -25,13 +25,12 @@ pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
 }
 
 /// The directory for what can be fetched again, as the system defines it.
-fn cache() -> Option<PathBuf> {
-    let set = |name: &str| {
-        let path = PathBuf::from(std::env::var_os(name)?);
-        path.is_absolute().then_some(path)
-    };
-    set("XDG_CACHE_HOME").or_else(|| {
-        let home = set("HOME")?;
+pub(super) fn cache() -> Option<PathBuf> {
+    let absolute = |path: PathBuf| path.is_absolute().then_some(path);
+    let set = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    set.and_then(absolute).or_else(|| {
+        // Where `HOME` is not set, as below some runners of CI, the system knows it.
+        let home = std::env::home_dir().and_then(absolute)?;
         Some(home.join(if cfg!(target_os = "macos") {
             "Library/Caches"
         } else {

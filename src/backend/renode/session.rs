@@ -12,11 +12,14 @@ use tokio::task::JoinSet;
 
 use super::command::{Command, NotPlain, PlainPath};
 use super::dialogue::{Answer, Refusal};
+use super::environment::{Decided, environment};
+use super::kept::Kept;
 use super::last_words::LastWords;
 use super::link::{Arrival, Joining, Link};
 use super::log_file::LogFile;
 use super::monitor::{Monitor, MonitorError, Reply};
 use super::stepping::{Sender, Stepping};
+use super::unpacked::Unpacked;
 use super::version::Version;
 use super::{KIND, command_line, halt, port};
 use crate::backend::emulator::Emulator;
@@ -42,6 +45,19 @@ pub(super) struct Logs {
     pub(super) log: LogFile,
 }
 
+/// What a Renode is started with.
+pub(super) struct Start<'a> {
+    pub(super) program: &'a Path,
+    pub(super) kept: &'a Kept,
+    /// Whether what it downloads can be expected to come.
+    pub(super) downloads_come: bool,
+    /// Where its monitor is.
+    pub(super) control: Control,
+    /// The time it has to become ready, and each command.
+    pub(super) limit: Duration,
+    pub(super) clock: Option<&'a Arc<VirtualClock>>,
+}
+
 /// A Renode process and the way to it.
 pub(super) struct Session {
     program: PathBuf,
@@ -60,17 +76,21 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Starts `program`, with its monitor where `control` says; it is ready when it has
-    /// [`greeted`](Self::greeted).
+    /// Starts a Renode; it is ready when it has [`greeted`](Self::greeted).
     pub(super) fn start(
-        program: &Path,
+        start: Start<'_>,
         custody: &Custody,
         ports: Ports,
         logs: &Logs,
-        limit: Duration,
-        control: Control,
-        clock: Option<&Arc<VirtualClock>>,
     ) -> Result<(Self, Arrival), EmulatorError> {
+        let Start {
+            program,
+            kept,
+            control,
+            limit,
+            clock,
+            ..
+        } = start;
         let io = |source| EmulatorError::Io {
             step: STARTING,
             source,
@@ -91,10 +111,17 @@ impl Session {
         let (stdin, to_renode) = std::io::pipe().map_err(io)?;
         let (from_renode, stdout) = std::io::pipe().map_err(io)?;
         let (errors, stderr) = std::io::pipe().map_err(io)?;
+        if let Some(Err(error)) = kept.downloads.as_ref().map(|it| it.share(private.path())) {
+            tracing::debug!(%error, "Renode cannot use what was downloaded before");
+        }
+        let decided = Decided {
+            unpack_into: kept.unpacked.as_ref().map(Unpacked::directory),
+            no_downloads: !start.downloads_come,
+        };
         let launch = Launch {
             program: program.to_owned(),
             args: command_line::arguments(monitor_port),
-            env: command_line::environment(private.path(), std::env::vars_os()),
+            env: environment(private.path(), std::env::vars_os(), &decided),
             gate: to_renode.try_clone().map_err(io)?.into(),
             stdin: stdin.into(),
             stdout: stdout.into(),
@@ -456,13 +483,30 @@ fn log_file(private: &Path) -> PathBuf {
     private.join("renode.log")
 }
 
-/// Adds the end of Renode's log to its last words.
+/// Adds the end of Renode's log to its last words, with its futile downloads in one line.
 fn append_log(log: &str, output: &OutputTail) {
     const LINES: usize = 10;
-    let lines: Vec<&str> = log.trim_end().lines().collect();
+    let about_download = |line: &&str| {
+        let text = line.split_once("] ").map_or(*line, |(_, text)| text);
+        [
+            "Downloading ",
+            "Failed to download from ",
+            "Download failed ",
+        ]
+        .iter()
+        .any(|begin| text.starts_with(begin))
+    };
+    let (downloads, lines): (Vec<&str>, Vec<&str>) =
+        log.trim_end().lines().partition(about_download);
     let last = &lines[lines.len().saturating_sub(LINES)..];
     if !last.is_empty() {
         output.push(format!("the end of its log:\n{}\n", last.join("\n")).as_bytes());
+    }
+    if downloads
+        .iter()
+        .any(|line| line.contains("Failed to download"))
+    {
+        output.push(b"(it has gone on without a file that it could not download)\n");
     }
 }
 
@@ -495,4 +539,28 @@ impl From<NotPlain> for EmulatorError {
 /// A path that may be part of a command.
 pub(super) fn plain(path: &Path) -> Result<PlainPath, EmulatorError> {
     Ok(PlainPath::new(path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn downloads_in_vain_are_told_once_and_last() {
+        let output = OutputTail::default();
+        append_log("", &output);
+        assert_eq!(output.text(), "");
+        let attempt = "08:27:16.8717 [INFO] Downloading https://a/b.gz.\n\
+             08:27:16.8717 [ERROR] Failed to download from https://a/b.gz, reason: x (attempt 1/5)\n";
+        let log = format!(
+            "08:27:16.1 [WARNING] cpu: why\n{}08:27:16.9 [ERROR] Download failed 5 times, aborting.\n",
+            attempt.repeat(5)
+        );
+        append_log(&log, &output);
+        assert_eq!(
+            output.text(),
+            "the end of its log:\n08:27:16.1 [WARNING] cpu: why\n\
+             (it has gone on without a file that it could not download)\n"
+        );
+    }
 }

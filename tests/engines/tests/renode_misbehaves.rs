@@ -49,6 +49,10 @@ fn boot_target(how: &str, target: &str) -> Result<String, String> {
         .arg(written(directory.path(), target))
         .env("VTARGET_RENODE", program)
         .env("TMPDIR", &temporary)
+        .env(
+            "XDG_CACHE_HOME",
+            concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"),
+        )
         .env_remove("HOME")
         .env("LANG", "C")
         .output()

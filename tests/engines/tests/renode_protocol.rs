@@ -187,7 +187,7 @@ fn replay(name: &str, late_resets: bool) -> (String, Vec<(String, Verdict)>) {
         };
         for byte in std::mem::take(&mut shown).bytes() {
             match dialogue.push(byte) {
-                None => {}
+                None | Some(Turn::Begun) => {}
                 Some(Turn::Ready(said)) => banner = said,
                 Some(Turn::Settled(verdict)) => settled.push(verdict),
                 Some(Turn::Stray(line)) => panic!("{name}: a stray line {line:?}"),
