@@ -8,7 +8,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(mounts, renode, qemu, soak)");
+    println!("cargo::rustc-check-cfg=cfg(mounts, namespaces, renode, qemu, soak)");
     for variable in [
         "PATH",
         "VTARGET_RENODE",
@@ -21,6 +21,9 @@ fn main() {
     }
     if may_mount() {
         println!("cargo::rustc-cfg=mounts");
+    }
+    if may_enter_namespaces() {
+        println!("cargo::rustc-cfg=namespaces");
     }
     if env::var_os("VTARGET_SOAK").is_some() {
         println!("cargo::rustc-cfg=soak");
@@ -56,6 +59,15 @@ fn main() {
 fn may_mount() -> bool {
     let mount = ["-m", "mount", "-t", "tmpfs", "none", "/tmp"];
     let tried = std::process::Command::new("unshare").args(mount).output();
+    tried.is_ok_and(|tried| tried.status.success())
+}
+
+/// Whether a test may have a network and a name server of its own.
+fn may_enter_namespaces() -> bool {
+    let enter = "ip link set lo up && mount --bind /dev/null /etc/resolv.conf";
+    let tried = std::process::Command::new("unshare")
+        .args(["-rnm", "sh", "-c", enter])
+        .output();
     tried.is_ok_and(|tried| tried.status.success())
 }
 

@@ -5,6 +5,7 @@ pub mod faults;
 pub mod leftovers;
 pub mod lifecycle;
 pub mod load;
+pub mod network;
 pub mod physical;
 pub mod player;
 pub mod pty;

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use engine_tests::{in_virtual_time, sample, shell_on};
+use engine_tests::{in_virtual_time, network, sample, shell_on};
 use expect_bench::Figures;
 use virtual_target::config::BackendKind;
 use virtual_target::uart::Match;
@@ -21,6 +21,7 @@ fn main() -> Result<(), Failed> {
     let mut figures = Figures::load()?;
     boot(&mut figures, "qemu", BackendKind::Qemu, 21, bare_qemu)?;
     boot(&mut figures, "renode", BackendKind::Renode, 7, bare_renode)?;
+    swallowed_network(&mut figures)?;
     virtual_time(&mut figures)?;
     engine_tests::lifecycle::measure(&mut figures);
     println!("{figures}");
@@ -49,6 +50,54 @@ fn boot(
     for (key, times) in keys.into_iter().zip([ours, theirs]) {
         figures.set(&key, median(times));
     }
+    Ok(())
+}
+
+/// A boot where names are asked of a resolver that never answers, over one where that
+/// fails at once; alternating, after one of each.
+fn swallowed_network(figures: &mut Figures) -> Result<(), Failed> {
+    const RATIO: &str = "boot.swallowed_network_ratio";
+    if let Err(missing) = shell_on(BackendKind::Renode).build() {
+        figures.missing(RATIO, &missing);
+        return Ok(());
+    }
+    if !cfg!(namespaces) {
+        figures.missing(
+            RATIO,
+            "no right to make namespaces, or no unshare, or no ip",
+        );
+        return Ok(());
+    }
+    let directory = tempfile::tempdir()?;
+    let booter = engine_tests::player::program("booter");
+    let target = directory.path().join("target.yaml");
+    let text = format!(
+        "backend: renode\nplatform: platforms/boards/stm32f4_discovery-kit.repl\n\
+         uart: sysbus.usart2\nmachine_name: stm32f4\nfirmware: {:?}\n",
+        sample("shell.elf").canonicalize()?
+    );
+    fs::write(&target, text)?;
+    let boot = |mut command: Command, cache: &str| -> Result<Duration, Failed> {
+        command.arg(&target);
+        command.env("XDG_CACHE_HOME", directory.path().join(cache));
+        let since = Instant::now();
+        let outcome = command.output()?;
+        let took = since.elapsed();
+        match outcome.status.success() {
+            true => Ok(took),
+            false => Err(String::from_utf8_lossy(&outcome.stderr).into()),
+        }
+    };
+    let (mut swallowed, mut offline) = (Vec::new(), Vec::new());
+    for _ in 0..6 {
+        let command = network::swallowing(directory.path(), &booter);
+        swallowed.push(boot(command, "swallowed")?);
+        offline.push(boot(network::offline(&booter), "offline")?);
+    }
+    figures.set(
+        RATIO,
+        median(swallowed.split_off(1)) / median(offline.split_off(1)),
+    );
     Ok(())
 }
 

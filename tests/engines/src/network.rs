@@ -1,0 +1,30 @@
+//! Networks that are not there, each in namespaces of its own.
+//!
+//! Needs the right to make them (`cfg(namespaces)`), util-linux and iproute2.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+
+use crate::player::program;
+
+/// `run` where no packet can go anywhere: whoever looks up a name fails at once.
+pub fn offline(run: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.arg("-rn").arg(run);
+    command
+}
+
+/// `run` where names are asked of a resolver that never answers; `directory` is for
+/// its configuration.
+pub fn swallowing(directory: &Path, run: &Path) -> Command {
+    const ENTER: &str = "echo nameserver 127.0.0.1 > \"$0\" \
+         && mount --bind \"$0\" /etc/resolv.conf && ip link set lo up && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command
+        .args(["-rnm", "sh", "-c", ENTER].map(OsStr::new))
+        .arg(directory.join("resolv.conf"))
+        .arg(program("deaf-resolver"))
+        .arg(run);
+    command
+}
