@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::PowerError;
-use super::slots::Slot;
+use super::slots::{self, Slot};
 use crate::backend::{Backend, EmulatorError, Engine, Metrics, Outcome};
 use crate::custody::Custody;
 use crate::error::Result;
@@ -108,8 +108,7 @@ impl Board {
         self.backend.power_off().await?; // what is left of one that died
         let slot = match self.slot.take() {
             Some(slot) => Some(slot),
-            // Nobody closes the slots, so there is no error.
-            None => Arc::clone(&self.slots).acquire_owned().await.ok(),
+            None => slots::take(&self.slots, &self.machine).await,
         };
         self.change(change, limit, |backend, firmware| {
             backend.power_on(firmware)

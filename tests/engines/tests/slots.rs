@@ -1,7 +1,8 @@
 //! `VTARGET_MAX_PARALLEL`. It is read once in a process, so that each test here runs
 //! one of [`on_purpose`] as a program of its own.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 
 /// What is run with a value of the variable.
 mod on_purpose {
@@ -49,17 +50,32 @@ mod on_purpose {
         first.uart().expect_line("Hello from").await?;
         Ok(())
     }
+
+    /// The first board goes when a line comes on standard input.
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn waits_for_a_line() -> Result<()> {
+        let first = shell_on(Qemu).boot().wait()?;
+        let second = std::thread::spawn(|| shell_on(Qemu).boot().wait().map(drop));
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        drop(first);
+        second.join().unwrap()
+    }
 }
 
 fn run(test: &str, slots: &str) -> String {
-    let output = Command::new(std::env::current_exe().unwrap())
+    let output = command(test, slots).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn command(test: &str, slots: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--ignored", "--exact", "--test-threads=2"])
         .arg(format!("on_purpose::{test}"))
         .env("VTARGET_MAX_PARALLEL", slots)
-        .env("VTARGET_ARTIFACTS", "never")
-        .output()
-        .unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
+        .env("VTARGET_ARTIFACTS", "never");
+    command
 }
 
 #[test]
@@ -80,6 +96,34 @@ fn waiting_for_a_slot_is_not_boot_time() {
 fn a_board_that_is_off_or_given_up_takes_no_slot() {
     let text = run("a_dropped_wait_takes_no_slot", "1");
     assert!(text.contains("1 passed"), "{text}");
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn a_board_that_waits_for_a_slot_says_so() {
+    let mut child = command("waits_for_a_line", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let notice = lines.find(|line| {
+        line.as_ref()
+            .is_ok_and(|line| line.contains("waits for a turn"))
+    });
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("1 passed"), "{text}");
+    assert_eq!(
+        notice.unwrap().unwrap(),
+        "virtual-target: stm32f4 waits for a turn: VTARGET_MAX_PARALLEL=1, and as many boards \
+         of this process are on; it boots when one of them is powered off or dropped"
+    );
 }
 
 #[test]
