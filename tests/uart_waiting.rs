@@ -55,6 +55,38 @@ fn under_block_on() {
     futures::executor::block_on(dialogue(&echoing())).unwrap();
 }
 
+/// More operations than a task of tokio's may do before it has to return to its runtime.
+async fn many_waits(uart: Uart) {
+    for number in 0..300 {
+        uart.send_line("ping").wait().unwrap();
+        uart.expect_line("ping").wait().unwrap();
+        let late = uart.expect("never").within(millis(1)).wait();
+        let error = expect_error(late.unwrap_err());
+        assert!(
+            matches!(error, ExpectError::Timeout { .. }),
+            "{number}: {error}"
+        );
+    }
+}
+
+/// Runs it on a thread of its own, because a wait that hangs cannot be given up.
+fn in_a_task_of(runtime: &mut tokio::runtime::Builder) {
+    let runtime = runtime.enable_all().build().unwrap();
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let uart = echoing();
+        let waits = runtime.block_on(async { tokio::spawn(many_waits(uart)).await });
+        done.send(waits).unwrap();
+    });
+    ended.recv_timeout(secs(120)).unwrap().unwrap();
+}
+
+#[test]
+fn many_waits_in_one_task_of_tokio_end() {
+    in_a_task_of(&mut tokio::runtime::Builder::new_current_thread());
+    in_a_task_of(tokio::runtime::Builder::new_multi_thread().worker_threads(1));
+}
+
 #[tokio::test]
 async fn in_a_current_thread_runtime() {
     dialogue(&echoing()).await.unwrap();

@@ -46,7 +46,7 @@ pub(crate) struct Process {
     group: Pid,
     owner: u32,
     /// Held while signalling and while reaping: the number cannot come to mean another process in between.
-    reaped: Arc<Mutex<bool>>,
+    pub(super) reaped: Arc<Mutex<bool>>,
     exit: watch::Receiver<Option<Exit>>,
     watcher: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
@@ -98,14 +98,23 @@ impl Process {
 
     /// Whether it has been stopped by a signal and waits to be continued, where the system can tell.
     pub(crate) fn is_stopped(&self) -> bool {
-        std::process::id() == self.owner && !*lock(&self.reaped) && is_stopped(self.group)
+        self.unless_reaped(is_stopped).unwrap_or_default()
     }
 
     /// Kills it with its group; returns at once.
     pub(crate) fn kill(&self) {
-        if std::process::id() == self.owner && !*lock(&self.reaped) {
-            kill_group(self.group);
+        self.unless_reaped(kill_group);
+    }
+
+    /// Does something to the group as long as its number cannot be somebody else's.
+    pub(super) fn unless_reaped<T>(&self, act: impl FnOnce(Pid) -> T) -> Option<T> {
+        // In a forked child the lock may be held by a thread that is not there.
+        if std::process::id() != self.owner {
+            return None;
         }
+        let reaped = lock(&self.reaped);
+        // The lock is held until `act` is done: nobody reaps the group meanwhile.
+        (!*reaped).then(|| act(self.group))
     }
 
     /// Blocks until it has ended and is reaped. To be called after [`kill`](Self::kill).

@@ -62,6 +62,17 @@ fn release_kills_and_reaps_the_whole_group() {
 }
 
 #[test]
+fn a_process_is_not_reaped_while_it_is_signalled_nor_signalled_once_it_is_reaped() {
+    let custody = Custody::new();
+    let (process, _stdin, _stdout) = shell(&custody, "read x");
+    let held = process.unless_reaped(|_| process.reaped.try_lock().is_err());
+    assert_eq!(held, Some(true), "it can be reaped meanwhile");
+    custody.release();
+    let signalled = process.unless_reaped(|_| ());
+    assert_eq!(signalled, None, "its number may be another process's");
+}
+
+#[test]
 fn the_program_gets_what_follows_the_gate() {
     let custody = Custody::new();
     let (process, mut stdin, mut stdout) = shell(&custody, "cat; exit 7");

@@ -12,10 +12,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
+use crate::runtime::virtual_clock::Look;
 use crate::runtime::{HostError, VirtualClock, Wants, handle};
 
 /// A deadline never waits longer than this many times its timeout on the host.
@@ -45,6 +46,8 @@ pub(crate) struct Stepped {
     id: u64,
     /// The clock's time when the deadline was armed.
     began: Option<Duration>,
+    /// The look at what the guest has sent that has been begun, if anybody looks.
+    look: Option<Look>,
 }
 
 impl Stepped {
@@ -56,6 +59,7 @@ impl Stepped {
             wants,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             began: None,
+            look: None,
         }
     }
 
@@ -65,7 +69,8 @@ impl Stepped {
         let until = began
             .checked_add(timeout)
             .filter(|until| until.as_nanos() <= i64::MAX as u128);
-        self.clock.poll(self.id, until, self.wants, cx)
+        let look = self.look.take().unwrap_or_else(|| self.clock.look());
+        self.clock.poll(self.id, until, self.wants, look, cx)
     }
 
     /// The clock's time since the deadline was armed.
@@ -94,6 +99,7 @@ impl Drop for Stepped {
 }
 
 struct Armed {
+    /// By the host's clock: the user's runtime may have paused tokio's.
     since: Instant,
     sleep: Pin<Box<Sleep>>,
     began: Answer,
@@ -158,6 +164,14 @@ impl Deadline {
         self.stepped.as_ref().map(|_| armed.since.elapsed())
     }
 
+    /// To be called by who looks at what the guest has sent, before the look and the
+    /// [`poll`](Self::poll) that follows it: a byte that comes in between is not overlooked.
+    pub(crate) fn begin_look(&mut self) {
+        if let Some(stepped) = &mut self.stepped {
+            stepped.look = Some(stepped.clock.look());
+        }
+    }
+
     /// Lets the guest run no longer: what was waited for has come.
     pub(crate) fn leave(&self) {
         if let Some(stepped) = &self.stepped {
@@ -190,7 +204,7 @@ fn arm(timeout: Duration, clock: Option<&dyn Clock>) -> Result<Armed, HostError>
     let since = Instant::now();
     Ok(Armed {
         since,
-        sleep: Box::pin(tokio::time::sleep_until(after(since, timeout))),
+        sleep: Box::pin(tokio::time::sleep_until(after(since, timeout).into())),
         began: clock.map_or(Answer::Is(None), |clock| Answer::Asked(clock.read())),
         now: None,
         had: None,
@@ -219,7 +233,9 @@ impl Armed {
                 if rest.is_zero() {
                     return Poll::Ready(());
                 }
-                self.sleep.as_mut().reset(after(Instant::now(), rest));
+                self.sleep
+                    .as_mut()
+                    .reset(after(Instant::now(), rest).into());
             }
             if self.sleep.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
@@ -294,6 +310,22 @@ mod tests {
         let mut deadline = Deadline::new(Duration::from_millis(20), Some(clock));
         poll_fn(|cx| deadline.poll(cx)).await.unwrap();
         assert_eq!(deadline.cut_short(), Some(Duration::ZERO));
+    }
+
+    /// The clock of the runtime in which it is polled stands still, too.
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_ends_in_a_runtime_whose_time_is_paused() {
+        let clock = Arc::new(Stands(Duration::from_secs(1)));
+        let mut deadline = Deadline::new(Duration::from_millis(20), Some(clock));
+        // On a thread of its own, because this one never returns if it goes wrong.
+        let (done, ended) = std::sync::mpsc::channel();
+        let user = tokio::runtime::Handle::current();
+        std::thread::spawn(move || {
+            let _in_users_runtime = user.enter();
+            futures::executor::block_on(poll_fn(|cx| deadline.poll(cx))).unwrap();
+            done.send(()).unwrap();
+        });
+        ended.recv_timeout(Duration::from_secs(60)).unwrap();
     }
 
     #[tokio::test]

@@ -98,9 +98,10 @@ impl Wake for Unpark {
 }
 
 /// Polls `future` in this thread, parked in between. Unlike the executors of
-/// the runtimes it may be nested in any of them.
+/// the runtimes it may be nested in any of them: in a task of tokio's, what `future` does
+/// is not taken from that task's budget, which only a return to tokio would fill again.
 fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
+    let mut future = pin!(tokio::task::unconstrained(future));
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);
     loop {

@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -58,6 +58,10 @@ pub(crate) struct Wants {
     pub(crate) bytes: ByteSet,
 }
 
+/// A look at what the guest has sent, from the last question on that was asked before it.
+#[derive(Clone, Copy)]
+pub(crate) struct Look(u64);
+
 /// What the guest may run to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Run {
@@ -99,6 +103,10 @@ struct State {
     holds: usize,
     /// Somebody who waited has left since the guest was asked about last.
     left: bool,
+    /// How often those who wait have been asked to look.
+    questions: u64,
+    /// When the first of them has looked since they were asked last.
+    first_look: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -136,6 +144,8 @@ impl VirtualClock {
                 running: None,
                 holds: 0,
                 left: false,
+                questions: 0,
+                first_look: None,
             }),
             changed: Notify::new(),
             stood: Notify::new(),
@@ -170,12 +180,22 @@ impl VirtualClock {
         self.changed.notify_one();
     }
 
-    /// Ready when it is `until`, or there is no guest; lets the guest run otherwise.
+    /// Begins a look at what the guest has sent so far.
+    pub(crate) fn look(&self) -> Look {
+        Look(self.state().questions)
+    }
+
+    /// Ready when it is `until`, or there is no guest; lets the guest run otherwise, because
+    /// `look`, which was begun before anything was looked at, has found nothing.
+    ///
+    /// A look that was begun before the last question does not answer it: it may have
+    /// missed the very byte that the question is about.
     pub(crate) fn poll(
         &self,
         id: u64,
         until: Option<Duration>,
         wants: Wants,
+        look: Look,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let mut state = self.state();
@@ -183,11 +203,12 @@ impl VirtualClock {
             state.waiters.retain(|waiter| waiter.id != id);
             return Poll::Ready(());
         }
+        let looked = look.0 == state.questions;
         match state.waiters.iter_mut().find(|waiter| waiter.id == id) {
             Some(waiter) => {
                 waiter.until = until;
                 waiter.waker.clone_from(cx.waker());
-                waiter.looked = true;
+                waiter.looked = looked;
                 waiter.absent = false;
             }
             None => state.waiters.push(Waiter {
@@ -195,11 +216,17 @@ impl VirtualClock {
                 until,
                 wants,
                 waker: cx.waker().clone(),
-                looked: true,
+                looked,
                 absent: false,
             }),
         }
+        if looked {
+            state.first_look.get_or_insert_with(Instant::now);
+        }
         drop(state);
+        if !looked {
+            cx.waker().wake_by_ref();
+        }
         self.changed.notify_one();
         Poll::Pending
     }
@@ -317,19 +344,24 @@ impl VirtualClock {
     async fn settled(&self) {
         loop {
             let changed = self.changed.notified();
-            let (all, any) = {
+            let (all, first_look) = {
                 let state = self.state();
-                let waiters = || state.waiters.iter().filter(|waiter| !waiter.absent);
-                let all = waiters().all(|waiter| waiter.looked);
-                let any = waiters().any(|waiter| waiter.looked);
-                (all || state.holds > 0 || state.life != Life::On, any)
+                let mut waiters = state.waiters.iter().filter(|waiter| !waiter.absent);
+                let all = waiters.all(|waiter| waiter.looked);
+                let all = all || state.holds > 0 || state.life != Life::On;
+                (all, state.first_look)
             };
             if all {
                 return;
             }
-            if !any {
+            let Some(first_look) = first_look else {
                 changed.await;
-            } else if tokio::time::timeout(GRACE, changed).await.is_err() {
+                continue;
+            };
+            if tokio::time::timeout_at((first_look + GRACE).into(), changed)
+                .await
+                .is_err()
+            {
                 let mut state = self.state();
                 let waiters = state.waiters.iter_mut();
                 waiters.for_each(|waiter| waiter.absent |= !waiter.looked);
@@ -394,6 +426,8 @@ impl State {
 
     /// All who wait, who have to look again.
     fn wake(&mut self) -> Vec<Waker> {
+        self.questions += 1;
+        self.first_look = None;
         let waiters = self.waiters.iter_mut();
         waiters
             .map(|waiter| {
@@ -437,7 +471,7 @@ mod tests {
     /// One look of somebody who waits.
     async fn look(clock: &VirtualClock, id: u64, until: u64, bytes: ByteSet) -> Poll<()> {
         let until = Some(Duration::from_secs(until));
-        poll_fn(|cx| Poll::Ready(clock.poll(id, until, wants(bytes), cx))).await
+        poll_fn(|cx| Poll::Ready(clock.poll(id, until, wants(bytes), clock.look(), cx))).await
     }
 
     async fn is_pending(future: impl Future) -> bool {
@@ -509,6 +543,45 @@ mod tests {
         assert!(look(&clock, 2, 9, X).await.is_pending());
         assert!(!clock.may_go_on().await);
         assert!(clock.wanted_next().await.is_some(), "for the other one");
+    }
+
+    #[tokio::test]
+    async fn a_look_that_was_begun_before_the_question_does_not_answer_it() {
+        let clock = clock();
+        assert!(look(&clock, 1, 9, X).await.is_pending());
+        clock.wanted().await;
+        for id in [1, 2] {
+            let stale = clock.look();
+            clock.ask();
+            let until = Some(Duration::from_secs(9));
+            let polled = poll_fn(|cx| Poll::Ready(clock.poll(id, until, wants(X), stale, cx)));
+            assert!(polled.await.is_pending());
+            assert!(is_pending(clock.may_go_on()).await, "{id} has not looked");
+            assert!(look(&clock, 1, 9, X).await.is_pending());
+            assert!(look(&clock, id, 9, X).await.is_pending());
+            assert!(clock.may_go_on().await);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_looks_again_and_again_does_not_prolong_the_wait_for_others() {
+        let clock = clock();
+        for id in [1, 2] {
+            assert!(look(&clock, id, 9, X).await.is_pending());
+        }
+        clock.wanted().await;
+        clock.ask();
+        let looking = async {
+            loop {
+                assert!(look(&clock, 1, 9, X).await.is_pending());
+                tokio::time::sleep(GRACE / 4).await;
+            }
+        };
+        tokio::select! {
+            may_go_on = clock.may_go_on() => assert!(may_go_on),
+            () = looking => {}
+            () = tokio::time::sleep(50 * GRACE) => panic!("2 is still waited for"),
+        }
     }
 
     #[tokio::test]

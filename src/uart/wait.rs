@@ -395,6 +395,7 @@ impl<S: Search> Task for Wait<S> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Output>> {
+        self.deadline.begin_look();
         let found = ready!(self.look(Some(cx)));
         self.deadline.leave();
         Poll::Ready(found)
