@@ -813,8 +813,16 @@ const BAD_BOARDS: &[(&str, &str)] = &[
         "<yaml>:3:1: serial: a physical board has one UART here, and there are several `uarts`: remove `serial`, or keep one UART",
     ),
     (
-        "platform: boards/b.repl\nuart: a",
-        r#"<yaml>:1:1: platform: there is no file "/nowhere/boards/b.repl", and "boards/b.repl" does not begin with `platforms/` as the platforms that come with Renode do"#,
+        "platform: b.repl\nuart: a",
+        r#"<yaml>:1:1: platform: there is no file "/nowhere/b.repl", and the platforms that come with Renode are in directories, such as `platforms/boards/stm32f4_discovery-kit.repl`"#,
+    ),
+    (
+        "platform: ./platforms/b.repl\nuart: a",
+        r#"<yaml>:1:1: platform: there is no file "/nowhere/./platforms/b.repl", and "./platforms/b.repl" is not the plain path of a platform that comes with Renode, such as `platforms/boards/stm32f4_discovery-kit.repl`"#,
+    ),
+    (
+        "platform: /a/b.repl\nuart: a",
+        r#"<yaml>:1:1: platform: there is no file "/a/b.repl", and "/a/b.repl" is not the plain path of a platform that comes with Renode, such as `platforms/boards/stm32f4_discovery-kit.repl`"#,
     ),
     (
         "platform: platforms/b.repl;quit\nuart: a",

@@ -89,7 +89,7 @@ fn fragments_are_files_or_text() {
 const BAD: &[(&str, &str)] = &[
     (
         "script: no.resc\nuart: a",
-        "1:1: script: there is no file \"DIR/no.resc\", and \"no.resc\" does not begin with `scripts/` as the scripts that come with Renode do",
+        "1:1: script: there is no file \"DIR/no.resc\", and the scripts that come with Renode are in directories, such as `scripts/single-node/stm32f4_discovery.resc`",
     ),
     (
         "uart: a\nscript: scripts/../no.resc",

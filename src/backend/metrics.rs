@@ -7,8 +7,9 @@ use std::time::Duration;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// The instructions that each processor of the (first) machine has executed, by its name such as
-    /// `sysbus.cpu`. Renode counts them by blocks; a reset does not begin anew.
+    /// The instructions that each processor has executed, by its name such as `sysbus.cpu`;
+    /// among those of several machines, such as `node-a.sysbus.cpu`. Renode counts them by
+    /// blocks; a reset does not begin anew.
     pub instructions: Vec<(String, u64)>,
     /// The time that has passed for the guest.
     pub virtual_time: Duration,

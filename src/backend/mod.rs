@@ -7,6 +7,7 @@
 mod emulator;
 mod executable;
 mod identity;
+mod image;
 mod metrics;
 mod output;
 pub(crate) mod qemu;
@@ -15,6 +16,7 @@ pub(crate) mod serial;
 
 pub use identity::Engine;
 pub(crate) use identity::Identity;
+pub(crate) use image::Image;
 pub use metrics::Metrics;
 pub(crate) use output::OutputTail;
 
@@ -25,7 +27,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::custody::CustodyError;
-use crate::firmware::Firmware;
 use crate::runtime::Clock;
 
 /// A boxed future, as `dyn Backend` needs them.
@@ -53,12 +54,12 @@ pub(crate) trait Backend: Send {
     /// What it writes down of its emulator from each power-on on, by the names of files.
     fn logs(&self) -> Vec<(&'static str, LogText)>;
 
-    /// Whether the machine of that number can run `firmware`; asked before anything is started.
-    fn accepts(&self, machine: usize, firmware: &Firmware) -> crate::Result<()>;
+    /// Whether the machine of that number can be given the image; asked before anything is started.
+    fn accepts(&self, machine: usize, image: &Image) -> crate::Result<()>;
 
-    /// Starts the emulator with the `firmware` of each machine in its memory and lets the
-    /// board run; without any firmware the board stands still.
-    fn power_on<'a>(&'a mut self, firmware: &'a [Option<Firmware>]) -> Outcome<'a>;
+    /// Starts the emulator with the image of each machine in its memory and lets the board run;
+    /// QEMU's stands still without one.
+    fn power_on<'a>(&'a mut self, images: &'a [Option<Image>]) -> Outcome<'a>;
 
     /// Ends the emulator at once; returns when it is gone. Does nothing when it is not there.
     ///
@@ -66,7 +67,7 @@ pub(crate) trait Backend: Send {
     fn power_off(&mut self) -> Outcome<'_>;
 
     /// Replaces the firmware of a machine of a running board, which starts anew with it.
-    fn reload<'a>(&'a mut self, machine: usize, firmware: &'a Firmware) -> Outcome<'a>;
+    fn reload<'a>(&'a mut self, machine: usize, image: &'a Image) -> Outcome<'a>;
 
     /// Whether the board can be reset at all; asked before it is.
     fn can_reset(&self) -> Result<(), EmulatorError> {
@@ -82,8 +83,11 @@ pub(crate) trait Backend: Send {
         Box::pin(async { Err(error) })
     }
 
-    /// What the board has done since power-on.
-    fn metrics(&mut self) -> BoxFuture<'_, Result<Metrics, EmulatorError>> {
+    /// What one machine of the board has done since power-on, or all.
+    fn metrics(
+        &mut self,
+        _machine: Option<usize>,
+    ) -> BoxFuture<'_, Result<Metrics, EmulatorError>> {
         let error = self.only_renode("measure what the board has done".to_owned());
         Box::pin(async { Err(error) })
     }

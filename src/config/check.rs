@@ -31,14 +31,6 @@ const BACKENDS: [(&str, BackendKind); 4] = [
     ("auto", BackendKind::Auto),
 ];
 
-const LOAD_COMMANDS: [(&str, LoadCommand); 5] = [
-    (LoadCommand::Elf.as_str(), LoadCommand::Elf),
-    (LoadCommand::Binary.as_str(), LoadCommand::Binary),
-    (LoadCommand::SymbolsFrom.as_str(), LoadCommand::SymbolsFrom),
-    (LoadCommand::Hex.as_str(), LoadCommand::Hex),
-    (LoadCommand::SRecord.as_str(), LoadCommand::SRecord),
-];
-
 const UART_TRANSPORTS: [(&str, UartTransport); 2] = [
     ("pty", UartTransport::Pty),
     ("socket", UartTransport::Socket),
@@ -190,7 +182,7 @@ pub(super) fn loading(
     address: &Option<Value>,
 ) -> Result<(Option<LoadCommand>, Option<u64>), Problem> {
     let command = given("load_command", command, |word| {
-        values::choice(word, &LOAD_COMMANDS)
+        values::choice(word, &LoadCommand::ALL.map(|it| (it.as_str(), it)))
     })?;
     let address = given("load_address", address, values::address)?;
     if command == Some(LoadCommand::Binary) && address.is_none() {

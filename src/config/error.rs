@@ -230,8 +230,13 @@ impl Problem {
     }
 
     pub(super) fn locate(self, file: &Path, text: &str) -> ConfigError {
-        let place = self.place.or_else(|| locate::field(text, &self.field));
-        let (line, column) = place.unwrap_or((1, 1));
+        // A field that has been merged in has no place of its own, but its parents do.
+        let mut fields = std::iter::successors(Some(self.field.as_str()), |field: &&str| {
+            let (parent, _) = field.rsplit_once(['.', '['])?;
+            Some(parent)
+        });
+        let located = || fields.find_map(|field| locate::field(text, field));
+        let (line, column) = self.place.or_else(located).unwrap_or((1, 1));
         ConfigError::Invalid {
             file: file.to_path_buf(),
             line,

@@ -17,6 +17,7 @@
 //! # Ok::<(), virtual_target::config::ConfigError>(())
 //! ```
 
+mod bench;
 mod check;
 mod dialogue;
 mod error;
@@ -28,6 +29,7 @@ mod renode;
 mod script;
 mod serial;
 mod values;
+mod yaml_1_1;
 
 use std::fmt;
 use std::io;
@@ -160,7 +162,9 @@ impl TargetConfig {
     /// `path` itself to the current directory.
     ///
     /// The configuration file of a Jumpstarter exporter will do as well, if one of its
-    /// drivers is Renode's: that entry's `config` is the target.
+    /// drivers is Renode's: that entry's `config` is the target. Where none is, a serial port
+    /// (PySerial's driver) makes a physical board, with the probe (probe-rs) that stands beside
+    /// it; what else drives that board has no like here and is skipped.
     ///
     /// # Errors
     ///
@@ -201,7 +205,8 @@ impl TargetConfig {
         Self::read(text, Path::new("<yaml>"), base_dir.as_ref(), None)
     }
 
-    /// The entries of an exporter's file that are of other drivers, by name and driver.
+    /// The entries of an exporter's file that the target is not made of, by name and driver,
+    /// and such settings of its own.
     ///
     /// They play no part here; the boot says so in a notice. Empty for any other file.
     pub fn skipped_entries(&self) -> &[String] {
@@ -410,12 +415,12 @@ impl TargetConfig {
 
 /// The target that `document` is, or that is its `entry`.
 fn target(
-    document: Value,
+    mut document: Value,
     entry: Option<&str>,
     source: Source,
     base_dir: &Path,
 ) -> Result<TargetConfig, Problem> {
-    let Some(mut entries) = exporter::entries(&document)? else {
+    let Some(entries) = exporter::entries(&mut document)? else {
         return match entry {
             None => check::check(raw::fields(document)?, source, base_dir),
             Some(entry) => Err(Problem::new(
@@ -424,20 +429,19 @@ fn target(
             )),
         };
     };
-    let entry = entries.choose(entry)?;
+    let (entry, skipped) = entries.choose(entry)?;
     let source = Source {
         target: entry.path.clone(),
         ..source
     };
     raw::fields(entry.settings)
         .and_then(|mut raw| {
-            exporter::complete(&mut raw);
+            if entry.is_renode {
+                exporter::complete(&mut raw);
+            }
             check::check(raw, source, base_dir)
         })
-        .map(|config| TargetConfig {
-            skipped: entries.others,
-            ..config
-        })
+        .map(|config| TargetConfig { skipped, ..config })
         .map_err(|problem| problem.under(&entry.path))
 }
 

@@ -111,6 +111,14 @@ pub enum LoadCommand {
 }
 
 impl LoadCommand {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Elf,
+        Self::Binary,
+        Self::SymbolsFrom,
+        Self::Hex,
+        Self::SRecord,
+    ];
+
     /// The monitor command, as it is written in the YAML file.
     ///
     /// ```

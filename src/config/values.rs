@@ -100,7 +100,7 @@ pub(super) fn variable_text(text: &str) -> Result<String, String> {
 }
 
 /// The path of a file that comes with Renode, where the project has no such `file`.
-/// It is a `kind`, such as the `example`: a platform or a script, in a directory of that name.
+/// It is a `kind`, such as the `example`: a platform or a script, in some directory of Renode's.
 pub(super) fn built_in(
     kind: &str,
     example: &str,
@@ -109,8 +109,8 @@ pub(super) fn built_in(
 ) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.+/".contains(c);
     let hidden = |part: &str| part.is_empty() || part.starts_with('.');
-    let why = if !path.starts_with(&format!("{kind}s/")) {
-        format!("{path:?} does not begin with `{kind}s/` as the {kind}s that come with Renode do")
+    let why = if !path.contains('/') {
+        format!("the {kind}s that come with Renode are in directories, such as `{example}`")
     } else if let Some(bad) = path.chars().find(|&c| !allowed(c)) {
         format!("no {kind} that comes with Renode has {bad:?} in its path")
     } else if path.split('/').any(hidden) {

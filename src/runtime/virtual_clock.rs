@@ -90,7 +90,8 @@ pub(crate) struct VirtualClock {
 
 struct State {
     life: Life,
-    /// The guest's time since the target was made, while it was on.
+    /// The guest's time since the target was made: while it was on, and what it was
+    /// left off for on purpose.
     now: Duration,
     /// When the present emulator was started.
     since: Duration,
@@ -163,7 +164,7 @@ impl VirtualClock {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The guest's time since the target was made, while it was on.
+    /// The guest's time since the target was made.
     pub(crate) fn now(&self) -> Duration {
         self.state().now
     }
@@ -241,6 +242,12 @@ impl VirtualClock {
             drop(state);
             self.changed.notify_one();
         }
+    }
+
+    /// So much time has passed while there was no guest.
+    pub(crate) fn pass(&self, time: Duration) {
+        let mut state = self.state();
+        state.now = state.now.saturating_add(time);
     }
 
     /// An emulator is set up, whose time begins now.

@@ -8,10 +8,9 @@ use tokio::sync::Semaphore;
 
 use super::PowerError;
 use super::slots::{self, Slot};
-use crate::backend::{Backend, EmulatorError, Engine, Metrics, Outcome};
+use crate::backend::{Backend, EmulatorError, Engine, Image, Metrics, Outcome};
 use crate::custody::Custody;
 use crate::error::Result;
-use crate::firmware::Firmware;
 use crate::uart::Ports;
 
 /// The state behind the lock that orders a target's operations.
@@ -21,7 +20,7 @@ pub(super) struct Board {
     pub(super) custody: Arc<Custody>,
     pub(super) machine: String,
     /// Each machine's.
-    firmware: Vec<Option<Firmware>>,
+    images: Vec<Option<Image>>,
     power: Power,
     slots: Arc<Semaphore>,
     /// Held while there is an emulator.
@@ -63,7 +62,7 @@ impl Board {
         ports: Ports,
         custody: Arc<Custody>,
         machine: String,
-        firmware: Vec<Option<Firmware>>,
+        images: Vec<Option<Image>>,
         slots: Arc<Semaphore>,
     ) -> Self {
         Self {
@@ -71,7 +70,7 @@ impl Board {
             ports,
             custody,
             machine,
-            firmware,
+            images,
             power: Power::Off(None),
             slots,
             slot: None,
@@ -94,13 +93,14 @@ impl Board {
         self.turn_on(POWER_ON, limit).await
     }
 
-    /// Turns the board off, if it is on, and on again.
-    pub(super) async fn power_cycle(&mut self, limit: Duration) -> Result<()> {
+    /// Turns the board off, if it is on, and on again when it has been off for `wait`.
+    pub(super) async fn power_cycle(&mut self, wait: Duration, limit: Duration) -> Result<()> {
         // The waits that this ends and those of after it has been dropped get the same reason.
         let why = "the target is off: power_cycle() turned it off, and will turn it on again unless it was \
                    dropped before it was done";
         self.power_off(why).await?;
         self.power = Power::Off(Some(POWER_CYCLE.dropped));
+        self.ports.stay_off(wait).await;
         self.turn_on(POWER_CYCLE, limit).await
     }
 
@@ -110,10 +110,8 @@ impl Board {
             Some(slot) => Some(slot),
             None => slots::take(&self.slots, &self.machine).await,
         };
-        self.change(change, limit, |backend, firmware| {
-            backend.power_on(firmware)
-        })
-        .await?;
+        self.change(change, limit, |backend, images| backend.power_on(images))
+            .await?;
         self.slot = slot;
         Ok(())
     }
@@ -129,16 +127,16 @@ impl Board {
     pub(super) async fn flash(
         &mut self,
         machine: usize,
-        firmware: Firmware,
+        image: Image,
         limit: Duration,
     ) -> Result<()> {
-        self.backend.accepts(machine, &firmware)?;
-        self.firmware[machine] = Some(firmware);
+        self.backend.accepts(machine, &image)?;
+        self.images[machine] = Some(image);
         if !self.is_on() {
             return Ok(());
         }
-        self.change(FLASH, limit, |backend, firmware| match &firmware[machine] {
-            Some(firmware) => backend.reload(machine, firmware),
+        self.change(FLASH, limit, |backend, images| match &images[machine] {
+            Some(image) => backend.reload(machine, image),
             None => Box::pin(async { Ok(()) }),
         })
         .await
@@ -157,9 +155,10 @@ impl Board {
         Ok(self.backend.monitor(command).await?)
     }
 
-    pub(super) async fn metrics(&mut self) -> Result<Metrics> {
+    /// Measures one machine, or all.
+    pub(super) async fn metrics(&mut self, machine: Option<usize>) -> Result<Metrics> {
         self.must_run("measure")?;
-        Ok(self.backend.metrics().await?)
+        Ok(self.backend.metrics(machine).await?)
     }
 
     /// Checks that the board is on and its emulator runs, as `operation` needs it.
@@ -187,7 +186,7 @@ impl Board {
         &mut self,
         change: Change,
         limit: Duration,
-        act: impl for<'a> FnOnce(&'a mut dyn Backend, &'a [Option<Firmware>]) -> Outcome<'a>,
+        act: impl for<'a> FnOnce(&'a mut dyn Backend, &'a [Option<Image>]) -> Outcome<'a>,
     ) -> Result<()> {
         self.power = Power::Off(Some(change.dropped));
         let mut attempt = Attempt {
@@ -196,7 +195,7 @@ impl Board {
             why: change.dropped,
             done: false,
         };
-        let act = act(self.backend.as_mut(), &self.firmware);
+        let act = act(self.backend.as_mut(), &self.images);
         let outcome = match tokio::time::timeout(limit, act).await {
             Ok(outcome) => outcome,
             Err(_) => Err(EmulatorError::TooSlow {

@@ -10,7 +10,7 @@ use super::board::Board;
 use super::machine::MachineUarts;
 use super::slots::slots;
 use super::{Shared, VirtualTarget, engine};
-use crate::backend::Backend;
+use crate::backend::{Backend, Image};
 use crate::config::{BackendKind, ConfigError, TargetConfig};
 use crate::custody::Custody;
 use crate::error::{Error, Result};
@@ -107,7 +107,7 @@ impl TargetBuilder {
         for entry in config.skipped_entries() {
             let machine = &config.machine_name;
             eprintln!(
-                "virtual-target: {machine}: the exporter's {entry} is skipped: it is not a Renode target"
+                "virtual-target: {machine}: the exporter's {entry} is skipped: it plays no part in this target"
             );
         }
         if self.firmware.is_some() {
@@ -139,9 +139,14 @@ impl TargetBuilder {
         if let Some(report) = &report {
             report.begin(subject(&config, &firmware, &*backend, &machines));
         }
-        for (machine, firmware) in firmware.iter().enumerate() {
-            if let Some(firmware) = firmware {
-                backend.accepts(machine, firmware)?;
+        let image = |firmware| Image {
+            firmware,
+            load_command: None,
+        };
+        let images: Vec<Option<Image>> = firmware.into_iter().map(|it| it.map(image)).collect();
+        for (machine, image) in images.iter().enumerate() {
+            if let Some(image) = image {
+                backend.accepts(machine, image)?;
             }
         }
         let ports = Ports::all(machines.iter().map(|machine| &machine.ports));
@@ -150,7 +155,7 @@ impl TargetBuilder {
             ports.clone(),
             Arc::clone(&custody),
             config.machine_name.clone(),
-            firmware,
+            images,
             slots()?,
         );
         Ok(VirtualTarget {

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::VirtualTarget;
-use crate::config::TargetConfig;
+use crate::backend::Metrics;
+use crate::config::{LoadCommand, TargetConfig};
 use crate::error::Result;
 use crate::runtime::Operation;
 use crate::uart::{Port, Ports, Uart};
@@ -94,16 +95,46 @@ impl<'a> Machine<'a> {
     ///
     /// # Errors
     /// Those of [`VirtualTarget::flash`].
+    #[track_caller]
     pub fn flash(self, path: impl AsRef<Path>) -> Operation<()> {
-        self.target.flash_machine(Some(self.number), path.as_ref())
+        self.target
+            .flash_machine(Some(self.number), path.as_ref(), None)
+    }
+
+    /// As [`flash`](Self::flash), by that command. As [`VirtualTarget::flash_with`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::flash_with`].
+    #[track_caller]
+    pub fn flash_with(self, path: impl AsRef<Path>, load_command: LoadCommand) -> Operation<()> {
+        self.target
+            .flash_machine(Some(self.number), path.as_ref(), Some(load_command))
     }
 
     /// Resets it alone: its firmware starts anew. As [`VirtualTarget::reset`].
     ///
     /// # Errors
     /// Those of [`VirtualTarget::reset`].
+    #[track_caller]
     pub fn reset(self) -> Operation<()> {
         let what = format!("{}: reset", self.name());
         self.target.reset_machines(Some(self.number), what)
+    }
+
+    /// What it has done since power-on: its own instructions, and the times of the whole
+    /// target. As [`VirtualTarget::metrics`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::metrics`].
+    ///
+    /// ```no_run
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let board = virtual_target::VirtualTarget::from_yaml("nodes.yaml").boot().wait()?;
+    /// let metrics = board.machine("node-b")?.metrics().wait()?;
+    /// println!("{} instructions", metrics.total_instructions());
+    /// # Ok(()) }
+    /// ```
+    pub fn metrics(self) -> Operation<Metrics> {
+        self.target.metrics_of(Some(self.number))
     }
 }

@@ -18,8 +18,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{EmulatorDeath, Engine, EngineKind, Metrics};
-use crate::config::{Platform, TargetConfig};
+use crate::backend::{EmulatorDeath, Engine, EngineKind, Image, Metrics};
+use crate::config::{LoadCommand, Platform, TargetConfig};
 use crate::custody::Custody;
 use crate::firmware::Firmware;
 use crate::report::{Caller, Recorded, Report};
@@ -242,14 +242,42 @@ impl VirtualTarget {
         })
     }
 
-    /// Turns the board off, if it is on, and on again.
+    /// Turns the board off, if it is on, and on again at once.
     ///
     /// # Errors
     /// Those of [`power_off`](Self::power_off) and [`power_on`](Self::power_on).
     #[track_caller]
     pub fn power_cycle(&self) -> Operation<()> {
-        self.recorded("power_cycle".to_owned(), |shared, limit| async move {
-            shared.board.lock().await.power_cycle(limit).await?;
+        self.power_cycle_after(Duration::ZERO, "power_cycle".to_owned())
+    }
+
+    /// Turns the board off, if it is on, leaves it off for `wait`, and turns it on again:
+    /// so that the supply of a physical board discharges, or a clock of its own goes on.
+    ///
+    /// The time is that of the board's clock: a [virtual](crate::config::ClockKind::Virtual)
+    /// one goes on by `wait` in no time of the host's. It is no part of the limit, which
+    /// [`power_on`](Self::power_on) has for itself.
+    ///
+    /// # Errors
+    /// Those of [`power_off`](Self::power_off) and [`power_on`](Self::power_on).
+    ///
+    /// ```no_run
+    /// # use virtual_target::secs;
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let board = virtual_target::VirtualTarget::from_yaml("board.yaml").boot().wait()?;
+    /// board.power_cycle_with_wait(secs(2)).wait()?;
+    /// board.uart().expect_line("cold start").wait()?;
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn power_cycle_with_wait(&self, wait: Duration) -> Operation<()> {
+        self.power_cycle_after(wait, format!("power_cycle_with_wait({wait:?})"))
+    }
+
+    #[track_caller]
+    fn power_cycle_after(&self, wait: Duration, what: String) -> Operation<()> {
+        self.recorded(what, move |shared, limit| async move {
+            shared.board.lock().await.power_cycle(wait, limit).await?;
             shared.skip_to_last_start();
             Ok(())
         })
@@ -266,12 +294,41 @@ impl VirtualTarget {
     /// [`EmulatorError`](crate::EmulatorError) otherwise.
     #[track_caller]
     pub fn flash(&self, path: impl AsRef<Path>) -> Operation<()> {
-        self.flash_machine(None, path.as_ref())
+        self.flash_machine(None, path.as_ref(), None)
+    }
+
+    /// As [`flash`](Self::flash), by that command whatever `load_command` in the description says.
+    ///
+    /// `load_address` stays the description's.
+    ///
+    /// # Errors
+    /// Those of [`flash`](Self::flash), among them an image of a format that the command is not
+    /// for; a physical board's own `flash` command cannot be told how to load.
+    ///
+    /// ```no_run
+    /// use virtual_target::config::LoadCommand;
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let board = virtual_target::VirtualTarget::from_yaml("board.yaml").build()?;
+    /// board.flash_with("build/shell.bin", LoadCommand::Binary).wait()?;
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn flash_with(&self, path: impl AsRef<Path>, load_command: LoadCommand) -> Operation<()> {
+        self.flash_machine(None, path.as_ref(), Some(load_command))
     }
 
     /// Flashes the machine of that number, or else the only one.
-    fn flash_machine(&self, machine: Option<usize>, path: &Path) -> Operation<()> {
-        let what = format!("flash({path:?})");
+    #[track_caller]
+    fn flash_machine(
+        &self,
+        machine: Option<usize>,
+        path: &Path,
+        load_command: Option<LoadCommand>,
+    ) -> Operation<()> {
+        let what = match load_command {
+            None => format!("flash({path:?})"),
+            Some(command) => format!("flash_with({path:?}, {command:?})"),
+        };
         let what = match machine {
             Some(number) => format!("{}: {what}", self.shared.machines[number].name),
             None => what,
@@ -283,7 +340,11 @@ impl VirtualTarget {
                 None => shared.config.single_machine().map(|()| 0)?,
             };
             let mut board = shared.board.lock().await;
-            board.flash(machine, firmware?, limit).await?;
+            let image = Image {
+                firmware: firmware?,
+                load_command,
+            };
+            board.flash(machine, image, limit).await?;
             shared.skip_to_last_start();
             Ok(())
         })
@@ -300,6 +361,7 @@ impl VirtualTarget {
     }
 
     /// Resets one machine, or all.
+    #[track_caller]
     fn reset_machines(&self, machine: Option<usize>, what: String) -> Operation<()> {
         self.recorded(what, move |shared, limit| async move {
             shared.board.lock().await.reset(machine, limit).await?;
@@ -337,8 +399,8 @@ impl VirtualTarget {
         self.operation(|shared, _| async move { Ok(shared.board.lock().await.is_on()) })
     }
 
-    /// What the board has done since power-on: instructions, virtual and host time. Of
-    /// several machines, the instructions are those of the first one.
+    /// What the board has done since power-on: instructions, virtual and host time. The
+    /// instructions are those of all machines; [`Machine::metrics`] has those of one.
     /// The figures of the last call are among the artifacts, in `metrics.txt`.
     ///
     /// # Errors
@@ -356,7 +418,14 @@ impl VirtualTarget {
     /// # Ok(()) }
     /// ```
     pub fn metrics(&self) -> Operation<Metrics> {
-        self.operation(|shared, _| async move { shared.board.lock().await.metrics().await })
+        self.metrics_of(None)
+    }
+
+    /// Measures one machine, or all.
+    fn metrics_of(&self, machine: Option<usize>) -> Operation<Metrics> {
+        self.operation(
+            move |shared, _| async move { shared.board.lock().await.metrics(machine).await },
+        )
     }
 
     /// Has Renode do a monitor command, such as `sysbus.cpu PC`; what it printed.

@@ -318,6 +318,16 @@ impl Port {
         }
     }
 
+    /// Whether a processor of the board has come to a halt since it was last started.
+    pub(crate) fn is_halted(&self) -> bool {
+        matches!(self.shared.transcript.ending(), Some(Ending::Halted(_)))
+    }
+
+    /// Whether the board was started without firmware.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.shared.is_bare()
+    }
+
     /// The error of a guard that found something, if no operation has failed of it yet.
     ///
     /// A target returns it when it is shut down, and panics with it when it is dropped.

@@ -1,6 +1,7 @@
 //! All UARTs of a board, which are turned on and off together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::error::ExpectError;
 use super::port::Port;
@@ -58,6 +59,15 @@ impl Ports {
     pub(crate) fn died(&self, reason: &str) {
         self.iter().for_each(|port| port.died(reason));
         self.end_clock();
+    }
+
+    /// Waits until the board, which is off, has been off for `time` in its clock; a virtual
+    /// one takes no time of the host's.
+    pub(crate) async fn stay_off(&self, time: Duration) {
+        match self.main().virtual_clock() {
+            Some(clock) => clock.pass(time),
+            None => tokio::time::sleep(time).await,
+        }
     }
 
     /// Nobody waits any longer for a time that does not come.

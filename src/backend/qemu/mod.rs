@@ -16,8 +16,8 @@ use tokio::net::unix::{OwnedWriteHalf, pipe};
 
 use super::emulator::Emulator;
 use super::{
-    Backend, EmulatorDeath, EmulatorError, EngineKind, Identity, LogText, Outcome, OutputTail,
-    executable,
+    Backend, EmulatorDeath, EmulatorError, EngineKind, Identity, Image, LogText, Outcome,
+    OutputTail, executable,
 };
 use crate::config::{ConfigError, LoadCommand, QemuConfig, TargetConfig};
 use crate::custody::{Custody, Launch};
@@ -209,7 +209,8 @@ impl Backend for Qemu {
         vec![("emulator.log", self.output.reader())]
     }
 
-    fn accepts(&self, _machine: usize, firmware: &Firmware) -> crate::Result<()> {
+    fn accepts(&self, _machine: usize, image: &Image) -> crate::Result<()> {
+        let firmware = &image.firmware;
         firmware.check_architecture(ARCHITECTURE, &self.config.machine)?;
         firmware.check_load_address(self.load_address)?;
         let unsupported = |what, advice| EmulatorError::Unsupported {
@@ -224,24 +225,19 @@ impl Backend for Qemu {
             )
             .into());
         }
-        match self.load_command {
-            None => Ok(()),
-            Some(command) if command.format() == Some(firmware.format()) => Ok(()),
-            Some(command) => Err(unsupported(
-                format!(
-                    "load the {} file {:?} by `{}`",
-                    firmware.format(),
-                    firmware.path(),
-                    command.as_str()
-                ),
-                "leave `load_command` out: the file's own format decides then",
+        match image.load_command(self.load_command, KIND)? {
+            Some(LoadCommand::SymbolsFrom) => Err(unsupported(
+                format!("load the symbols of {:?} alone", firmware.path()),
+                "leave `load_command` out: the file is then loaded",
             )
             .into()),
+            _ => Ok(()),
         }
     }
 
-    fn power_on<'a>(&'a mut self, firmware: &'a [Option<Firmware>]) -> Outcome<'a> {
-        Box::pin(self.start(firmware.first().and_then(Option::as_ref)))
+    fn power_on<'a>(&'a mut self, images: &'a [Option<Image>]) -> Outcome<'a> {
+        let image = images.first().and_then(Option::as_ref);
+        Box::pin(self.start(image.map(|image| &image.firmware)))
     }
 
     fn power_off(&mut self) -> Outcome<'_> {
@@ -253,10 +249,10 @@ impl Backend for Qemu {
         })
     }
 
-    fn reload<'a>(&'a mut self, _machine: usize, firmware: &'a Firmware) -> Outcome<'a> {
+    fn reload<'a>(&'a mut self, _machine: usize, image: &'a Image) -> Outcome<'a> {
         Box::pin(async {
             self.power_off().await?;
-            self.start(Some(firmware)).await
+            self.start(Some(&image.firmware)).await
         })
     }
 

@@ -24,6 +24,7 @@ pub(super) struct NotPlain {
     pub(super) value: String,
     pub(super) role: &'static str,
     pub(super) why: String,
+    pub(super) advice: &'static str,
 }
 
 /// An absolute path for `@…` and `"…"`: of printable ASCII without what ends or
@@ -47,17 +48,23 @@ pub(super) struct Name(String);
 impl PlainPath {
     pub(super) fn new(path: &Path) -> Result<Self, NotPlain> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+,=~ ".contains(c);
-        let role = "a path";
-        let Some(text) = path.to_str() else {
-            let value = path.to_string_lossy().into_owned();
-            let why = "it is not UTF-8".to_owned();
-            return Err(NotPlain { value, role, why });
+        let not_plain = |value: &str, why: String| NotPlain {
+            value: value.to_owned(),
+            role: "a path",
+            why,
+            advice: "set TMPDIR to a directory whose path is of plain ASCII",
         };
-        allow(text, role, plain)?;
+        let Some(text) = path.to_str() else {
+            return Err(not_plain(
+                &path.to_string_lossy(),
+                "it is not UTF-8".to_owned(),
+            ));
+        };
+        if let Some(why) = why_not(text, plain) {
+            return Err(not_plain(text, why));
+        }
         if !text.starts_with('/') {
-            let value = text.to_owned();
-            let why = "it is not absolute".to_owned();
-            return Err(NotPlain { value, role, why });
+            return Err(not_plain(text, "it is not absolute".to_owned()));
         }
         Ok(Self(text.to_owned()))
     }
@@ -98,13 +105,23 @@ impl fmt::Display for Name {
 }
 
 fn allow(value: &str, role: &'static str, plain: impl Fn(char) -> bool) -> Result<(), NotPlain> {
-    let why = match value.chars().find(|&c| !plain(c)) {
-        Some(bad) => format!("it contains {bad:?}"),
-        None if value.is_empty() => "it is empty".to_owned(),
-        None => return Ok(()),
+    let Some(why) = why_not(value, plain) else {
+        return Ok(());
     };
-    let value = value.to_owned();
-    Err(NotPlain { value, role, why })
+    Err(NotPlain {
+        value: value.to_owned(),
+        role,
+        why,
+        advice: "use plain ASCII names",
+    })
+}
+
+fn why_not(value: &str, plain: impl Fn(char) -> bool) -> Option<String> {
+    match value.chars().find(|&c| !plain(c)) {
+        Some(bad) => Some(format!("it contains {bad:?}")),
+        None if value.is_empty() => Some("it is empty".to_owned()),
+        None => None,
+    }
 }
 
 /// What comes with Renode has a path that is plain.
@@ -165,8 +182,22 @@ impl Command {
 
     /// A command of the user's own.
     pub(super) fn users(text: &str) -> Result<Self, NotPlain> {
-        allow(text, "a command", |c| (' '..='~').contains(&c))?;
-        Ok(Self(text.to_owned()))
+        let why = match text.trim().is_empty() {
+            true => Some("it is empty".to_owned()),
+            false => why_not(text, |c| (' '..='~').contains(&c)),
+        };
+        let Some(why) = why else {
+            return Ok(Self(text.to_owned()));
+        };
+        Err(NotPlain {
+            value: text.to_owned(),
+            role: "a command",
+            why,
+            advice: match text.contains(['\n', '\r']) {
+                true => "newlines are refused: send each line as a command of its own",
+                false => "a command is one line of printable ASCII",
+            },
+        })
     }
 
     /// What Renode says of itself when it starts.
@@ -298,17 +329,37 @@ impl Command {
         Self(format!("connector Connect {uart} {HUB}{hub}"))
     }
 
-    /// What the board's reset does, whoever asks for it: sets again what the
-    /// user's commands had set, and loads the firmware.
+    /// What the board's reset does, whoever asks for it: does again what the user's
+    /// commands had done to registers and memory, and loads the firmware.
     ///
     /// It wakes the processor as well: Renode halts one that has nothing to run, and
     /// a reset alone does not wake it.
     pub(super) fn on_reset(users: &[String], load: &Load) -> Self {
-        let again = users.iter().filter(|command| sets_numbers(command));
-        let again: String = again.map(|command| format!("{command}; ")).collect();
+        let again = again(users).map(|command| format!("{command}; "));
+        let again: String = again.collect();
         let cpu = load.processor.as_ref();
-        let wake = cpu.map_or(String::new(), |cpu| format!("; {cpu} IsHalted false"));
+        let wake = cpu.map_or(String::new(), |cpu| {
+            format!("; {}", Self::wake(cpu).as_str())
+        });
         Self(format!("macro reset \"{again}{load}{wake}\""))
+    }
+
+    /// Has the selected machine do again, behind each reset, what the user's commands had
+    /// done to registers and memory; its `reset` macro, if it has one, is the user's own.
+    /// Nothing if there is nothing to do. A script of [`repeat`](super::repeat)'s knows the command.
+    pub(super) fn after_reset(users: &[String]) -> Option<Self> {
+        let again: Vec<&str> = again(users).collect();
+        (!again.is_empty()).then(|| Self(format!("after_reset \"{}\"", again.join("; "))))
+    }
+
+    /// Takes [`after_reset`](Self::after_reset) back.
+    pub(super) fn nothing_after_reset() -> Self {
+        Self("after_reset \"\"".to_owned())
+    }
+
+    /// Has a processor that has come to a halt run again.
+    pub(super) fn wake(processor: &Name) -> Self {
+        Self(format!("{processor} IsHalted false"))
     }
 
     /// Loads firmware into a board that has not run, whose processor needs no waking:
@@ -354,7 +405,18 @@ impl Command {
     }
 }
 
-/// Whether a command of the user's sets registers of the board, in its memory map
+/// Those of the user's commands whose effect a reset takes back.
+fn again(users: &[String]) -> impl Iterator<Item = &str> {
+    let users = users.iter().map(|command| command.trim());
+    users.filter(|command| sets_numbers(command) || loads(command))
+}
+
+/// Whether one of the user's commands loads an image.
+pub(super) fn any_loads(users: &[String]) -> bool {
+    users.iter().any(|command| loads(command.trim()))
+}
+
+/// Whether a command sets registers of the board, in its memory map
 /// or by name, and does nothing else: `sysbus WriteDoubleWord 0x40090030 0x0301`,
 /// `sysbus.cpu0 VectorTableOffset 0x400000`. A reset takes that back.
 fn sets_numbers(command: &str) -> bool {
@@ -373,6 +435,18 @@ fn sets_numbers(command: &str) -> bool {
     let on_the_bus = *object == "sysbus" || object.starts_with("sysbus.") && plain(object, "._");
     let sets = plain(property, "") && !values.is_empty();
     on_the_bus && sets && values.iter().all(|value| is_value(value))
+}
+
+/// Whether a command loads an image from a file or a variable and does nothing else:
+/// `sysbus LoadELF @firmware.elf`, `sysbus LoadBinary $bin 0x08000000`.
+fn loads(command: &str) -> bool {
+    let loaded = LoadCommand::ALL.into_iter().find_map(|load| {
+        let rest = command.strip_prefix(load.as_str())?;
+        rest.starts_with(' ').then(|| rest.trim_start())
+    });
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+,=~: \\".contains(c);
+    let image = loaded.and_then(|image| image.strip_prefix(['@', '$']));
+    image.is_some_and(|image| !image.is_empty() && image.chars().all(plain))
 }
 
 /// What a UART's other end is called in Renode, before its number.
@@ -452,19 +526,29 @@ mod tests {
     fn a_command_of_the_users_is_one_line_of_printable_ascii() {
         let ok = "sysbus WriteDoubleWord 0x40090030 0x0301; echo \"#$`'\"";
         assert_eq!(Command::users(ok).unwrap().as_str(), ok);
-        for bad in ["", "a\nb", "a\r", "\t", "é", "a\x7f", "\x15"] {
-            assert!(Command::users(bad).is_err(), "{bad:?}");
+        for bad in ["", "  ", "\t", "é", "a\x7f", "\x15"] {
+            let error = Command::users(bad).unwrap_err();
+            assert_eq!(
+                error.advice, "a command is one line of printable ASCII",
+                "{bad:?}"
+            );
+        }
+        for bad in ["a\nb", "a\r", "\n", "a\r\nb"] {
+            let error = Command::users(bad).unwrap_err();
+            assert!(error.advice.starts_with("newlines are refused"), "{bad:?}");
         }
         let error = Command::users("pau\u{17f}e").unwrap_err().to_string();
         assert!(error.contains("'\u{17f}'"), "{error}");
     }
 
     #[test]
-    fn what_sets_numbers_on_the_bus_is_done_again_at_a_reset() {
+    fn what_a_reset_takes_back_is_done_again() {
         let again = [
             "sysbus WriteDoubleWord 0x40090030 0x0301",
             "sysbus.cpu0 VectorTableOffset 4194304",
-            "  sysbus.a.b_1  IsHalted   true ",
+            "sysbus.a.b_1  IsHalted   true",
+            "sysbus LoadELF @firmware/a\\ b.elf",
+            "sysbus LoadBinary $bin 0x08000000",
         ];
         let once = [
             "",
@@ -481,6 +565,13 @@ mod tests {
             "emulation SetGlobalQuantum 1",
             "logLevel 0",
             "# sysbus WriteByte 0 0",
+            "sysbus LoadELF",
+            "sysbus LoadELF x",
+            "sysbus LoadELF @",
+            "sysbus LoadELF @x; quit",
+            "sysbus LoadELF @x`quit`",
+            "sysbus LoadELF @x\" \"",
+            "sysbus LoadELFs @x",
         ];
         let load = Load {
             command: LoadCommand::Elf,
@@ -490,13 +581,17 @@ mod tests {
             vectors: None,
         };
         let all = [&once[..], &again].concat().into_iter().map(str::to_owned);
+        let all: Vec<String> = all.map(|command| format!(" {command} ")).collect();
+        let joined = again.join("; ");
         assert_eq!(
-            Command::on_reset(&all.collect::<Vec<_>>(), &load).as_str(),
-            format!(
-                r#"macro reset "{}; {}; {}; sysbus LoadELF @/a.elf""#,
-                again[0], again[1], again[2]
-            )
+            Command::on_reset(&all, &load).as_str(),
+            format!(r#"macro reset "{joined}; sysbus LoadELF @/a.elf""#)
         );
+        let repeated = Command::after_reset(&all).unwrap();
+        assert_eq!(repeated.as_str(), format!("after_reset \"{joined}\""));
+        assert_eq!(Command::after_reset(&all[..once.len()]), None);
+        assert!(any_loads(&all));
+        assert!(!any_loads(&all[..once.len() + 3]));
     }
 
     #[test]

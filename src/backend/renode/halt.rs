@@ -13,6 +13,9 @@ use super::growth::Growth;
 /// The longest line of a log that is looked at whole.
 const LONGEST: u64 = 64 << 10;
 
+/// What Renode says of a processor that is to start where there is nothing.
+const HALTED: &str = "CPU was halted";
+
 /// How many lines are looked at before others have their turn on the I/O thread.
 const AT_ONCE: usize = 1000;
 
@@ -63,8 +66,13 @@ pub(super) fn follow(
 fn halt(line: &str) -> Option<&str> {
     let (_, text) = line.split_once(" [ERROR] ")?;
     let (_processor, said) = text.split_once(": ")?;
-    let halts = said.starts_with("CPU abort") || said.contains("CPU was halted");
+    let halts = said.starts_with("CPU abort") || said.contains(HALTED);
     halts.then(|| text.trim_end().trim_end_matches('.'))
+}
+
+/// Whether the processor has not run at all, because it found nothing to run.
+pub(super) fn found_nothing(halt: &str) -> bool {
+    halt.contains(HALTED)
 }
 
 /// The machine that a halt is on; Renode names it where there are several.
@@ -96,6 +104,7 @@ mod tests {
         let no_vectors = halt(no_vectors).unwrap();
         assert!(no_vectors.starts_with("m/cpu0: PC does not"));
         assert_eq!(machine(no_vectors), Some("m"));
+        assert!(found_nothing(no_vectors) && !found_nothing(halt(ABORT).unwrap()));
         assert_eq!(machine("cpu: CPU abort [PC=0x0]: in /x: y"), None);
         for other in [
             "21:57:13.2952 [ERROR] Download failed 5 times, aborting.",

@@ -8,11 +8,11 @@ use crate::backend::{EmulatorError, Metrics};
 
 const STEP: &str = "reading the board's metrics";
 
-/// The figures of these `processors` of the selected machine, and of the emulation's time.
-pub(super) async fn read(
+/// What these `processors` of the selected machine have executed, by their names.
+pub(super) async fn instructions(
     session: &Session,
     processors: &[Processor],
-) -> Result<Metrics, EmulatorError> {
+) -> Result<Vec<(String, u64)>, EmulatorError> {
     let mut instructions = Vec::new();
     for processor in processors {
         let command = Command::executed_instructions(&processor.name);
@@ -22,6 +22,14 @@ pub(super) async fn read(
         let count = count.ok_or_else(|| session.nonsense(STEP, answer.text.clone()))?;
         instructions.push((processor.name.to_string(), count));
     }
+    Ok(instructions)
+}
+
+/// These instructions and the times of the whole emulation.
+pub(super) async fn with_times(
+    session: &Session,
+    instructions: Vec<(String, u64)>,
+) -> Result<Metrics, EmulatorError> {
     let times = session.run(STEP, &Command::time_source()).await?.text;
     let time = |name| {
         let time = clock::field(&times, name);

@@ -29,6 +29,7 @@ mod port;
 mod processor;
 mod program;
 mod pty;
+mod repeat;
 mod screen;
 mod script;
 mod session;
@@ -47,8 +48,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Backend, BoxFuture, EmulatorDeath, EmulatorError, EngineKind, Identity, LogText, Metrics,
-    Outcome, qemu,
+    Backend, BoxFuture, EmulatorDeath, EmulatorError, EngineKind, Identity, Image, LogText,
+    Metrics, Outcome, qemu,
 };
 use crate::config::{
     ConfigError, Control, LoadCommand, MachineConfig, Platform, TargetConfig, UartHub,
@@ -113,8 +114,6 @@ pub(crate) struct Renode {
     /// The clock that stands still except while somebody waits, if it is that one.
     clock: Option<Arc<VirtualClock>>,
     session: Option<Session>,
-    /// Whether the board has been let go since power-on.
-    runs: bool,
 }
 
 /// One of the board's machines.
@@ -123,6 +122,8 @@ struct Machine {
     ports: Ports,
     /// The first of them runs the firmware; known once the board is set up.
     processors: Vec<Processor>,
+    /// It runs firmware of the harness's, which its `reset` macro loads.
+    is_flashed: bool,
 }
 
 impl Renode {
@@ -139,6 +140,7 @@ impl Renode {
             config,
             ports: ports.clone(),
             processors: Vec::new(),
+            is_flashed: false,
         };
         Ok(Self {
             identity: Identity::of(KIND, program.clone()),
@@ -152,13 +154,10 @@ impl Renode {
             logs: Logs::default(),
             clock,
             session: None,
-            runs: false,
         })
     }
 
-    async fn start(&mut self, firmware: &[Option<Firmware>]) -> Result<(), EmulatorError> {
-        self.runs = false;
-        self.ports().set_bare(true);
+    async fn start(&mut self, images: &[Option<Image>]) -> Result<(), EmulatorError> {
         let version = self.launch().await?;
         self.identity.set_version(Some(version.to_string()));
         self.version = Some(version);
@@ -173,17 +172,15 @@ impl Renode {
         if let Some(session) = &mut self.session {
             session.watch_processors(machines);
         }
-        for (number, firmware) in firmware.iter().enumerate() {
-            if let Some(firmware) = firmware {
-                self.load(number, firmware).await?;
+        for (number, image) in images.iter().enumerate() {
+            match image {
+                Some(image) => self.load(number, image).await?,
+                None => self.leave_unflashed(number).await?,
             }
         }
         if let Some(session) = &self.session {
             self.kept.downloads_of(session.directory());
-        }
-        // A script may have loaded what the board runs.
-        if firmware.iter().any(Option::is_some) || self.machines.iter().any(Machine::is_scripted) {
-            self.let_go();
+            self.run(session);
         }
         self.ask_runtime();
         Ok(())
@@ -363,16 +360,8 @@ impl Renode {
         session.run_strictly(SELECTING, &select).await
     }
 
-    /// Lets the board run. The guest runs before the command is done, which takes another 100 ms.
-    fn let_go(&mut self) {
-        if let Some(session) = &self.session {
-            self.ports().set_bare(false);
-            self.run(session);
-            self.runs = true;
-        }
-    }
-
-    /// Lets the board run, or lets it run as soon as somebody waits.
+    /// Lets the board run, or lets it run as soon as somebody waits. The guest runs before
+    /// the command is done, which takes another 100 ms.
     fn run(&self, session: &Session) {
         match &self.clock {
             Some(clock) => clock.begin(),
@@ -431,31 +420,65 @@ impl Renode {
         }
     }
 
-    /// Puts `firmware` into the memory of a board that does not run, now and at every reset.
-    async fn load(&self, machine: usize, firmware: &Firmware) -> Result<(), EmulatorError> {
+    /// Prepares the resets of a machine that the harness has no firmware for.
+    async fn leave_unflashed(&mut self, number: usize) -> Result<(), EmulatorError> {
         let Some(session) = &self.session else {
             return Ok(());
         };
-        let target = &self.machines[machine];
-        let load = target.load(session, machine, firmware, self.version.as_ref())?;
-        let commands = [target.on_reset(&load), Command::load(&load)];
-        self.select(session, machine).await?;
+        let machine = &mut self.machines[number];
+        machine.is_flashed = false;
+        machine.ports.set_bare(machine.is_bare());
+        let Some(command) = Command::after_reset(&machine.config.extra_commands) else {
+            return Ok(());
+        };
+        self.select(session, number).await?;
+        repeat::after_reset(session, command).await?;
+        self.select(session, MAIN).await
+    }
+
+    /// Puts `firmware` into the memory of a board that does not run, now and at every reset.
+    async fn load(&mut self, number: usize, image: &Image) -> Result<(), EmulatorError> {
+        let Some(session) = &self.session else {
+            return Ok(());
+        };
+        let machine = &mut self.machines[number];
+        let load = machine.load(session, number, image, self.version.as_ref())?;
+        let commands = [machine.on_reset(&load), Command::load(&load)];
+        machine.is_flashed = true;
+        machine.ports.set_bare(machine.runs_nothing(&load));
+        self.select(session, number).await?;
         let loaded = session.run_all(LOADING, &commands).await;
-        loaded.map_err(|error| at(place(firmware), error))?;
+        loaded.map_err(|error| at(place(&image.firmware), error))?;
         self.select(session, MAIN).await
     }
 
     /// Replaces the firmware of one machine of a running board.
-    async fn replace(&self, machine: usize, firmware: &Firmware) -> Result<(), EmulatorError> {
+    async fn replace(&mut self, number: usize, image: &Image) -> Result<(), EmulatorError> {
         let Some(session) = &self.session else {
             return Ok(());
         };
-        let target = &self.machines[machine];
-        let load = target.load(session, machine, firmware, self.version.as_ref())?;
-        self.select(session, machine).await?;
-        session.run(LOADING, &target.on_reset(&load)).await?;
-        let restarted = self.restart(session, machine..=machine).await;
-        restarted.map_err(|error| at(place(firmware), error))
+        let machine = &mut self.machines[number];
+        let load = machine.load(session, number, image, self.version.as_ref())?;
+        let on_reset = machine.on_reset(&load);
+        let was_flashed = std::mem::replace(&mut machine.is_flashed, true);
+        let repeats = Command::after_reset(&machine.config.extra_commands).is_some();
+        self.select(session, number).await?;
+        if repeats && !was_flashed {
+            session
+                .run(LOADING, &Command::nothing_after_reset())
+                .await?;
+        }
+        session.run(LOADING, &on_reset).await?;
+        let machine = &self.machines[number];
+        machine.ports.set_bare(machine.runs_nothing(&load));
+        let restarted = self.restart(session, number..=number).await;
+        restarted.map_err(|error| at(place(&image.firmware), error))
+    }
+
+    /// That machine's number, or those of all.
+    fn numbers(&self, machine: Option<usize>) -> RangeInclusive<usize> {
+        let last = self.machines.len() - 1;
+        machine.map_or(0..=last, |machine| machine..=machine)
     }
 
     /// The numbers of the UARTs of those machines among all of the board's.
@@ -478,6 +501,13 @@ impl Renode {
             Some(stepping) => stepping.clear(self.uarts(&machines)),
             None => session.run_strictly(RESETTING, &Command::pause()).await?,
         }
+        // The `reset` macro of flashed firmware wakes the processor; one of the user's may not.
+        let halted = self.machines[machines.clone()].iter();
+        let halted = halted.map(|machine| match machine.is_flashed {
+            false if machine.ports.main().is_halted() => machine.firmware_processor(),
+            _ => None,
+        });
+        let halted: Vec<Option<&Name>> = halted.collect();
         let begin_anew = || {
             let machines = &self.machines[machines.clone()];
             machines.iter().for_each(|machine| machine.ports.restart());
@@ -487,9 +517,12 @@ impl Renode {
         if !is_late {
             begin_anew(); // before a reset in which a processor may halt
         }
-        for machine in machines.clone() {
-            self.select(session, machine).await?;
+        for (number, halted) in machines.clone().zip(halted) {
+            self.select(session, number).await?;
             session.run_strictly(RESETTING, &Command::reset()).await?;
+            if let Some(processor) = halted {
+                session.run(RESETTING, &Command::wake(processor)).await?;
+            }
         }
         self.select(session, MAIN).await?;
         if is_late {
@@ -520,9 +553,20 @@ async fn connect_uart(
 }
 
 impl Machine {
-    /// Whether a script of the user's makes it.
-    fn is_scripted(&self) -> bool {
-        matches!(self.config.renode.platform, Platform::Script(_))
+    /// Whether, without firmware of the harness's, nothing is known that it could run.
+    fn is_bare(&self) -> bool {
+        let is_scripted = matches!(self.config.renode.platform, Platform::Script(_));
+        !is_scripted && !command::any_loads(&self.config.extra_commands)
+    }
+
+    /// As [`is_bare`](Self::is_bare), with what `load` loads: of an ELF file the symbols alone, maybe.
+    fn runs_nothing(&self, load: &Load) -> bool {
+        load.command == LoadCommand::SymbolsFrom && self.is_bare()
+    }
+
+    /// The processor that runs the firmware.
+    fn firmware_processor(&self) -> Option<&Name> {
+        self.processors.first().map(|it| &it.name)
     }
 
     /// Makes it, without its UARTs, and selects it.
@@ -546,6 +590,13 @@ impl Machine {
         let create = Command::create_machine(&Name::machine(&self.config.name)?);
         session.run(SETTING_UP, &create).await?;
         let loaded = session.run(SETTING_UP, &load).await;
+        let loaded = loaded.map_err(|error| match &self.config.renode.platform {
+            Platform::BuiltIn(name) => at(
+                format!("{name:?} is no file of the project's, and as one of Renode's own"),
+                error,
+            ),
+            _ => error,
+        });
         let field = config.field_of(&self.config.name, "platform");
         loaded.map_err(in_field(config, &field))?;
         self.add_fragments(session, config).await
@@ -572,9 +623,10 @@ impl Machine {
         &self,
         session: &Session,
         number: usize,
-        firmware: &Firmware,
+        image: &Image,
         version: Option<&Version>,
     ) -> Result<Load, EmulatorError> {
+        let firmware = &image.firmware;
         self.fits(firmware)?;
         let name = format!("firmware-{number}");
         let staged = firmware::stage(firmware.path(), session.directory(), &name);
@@ -582,7 +634,8 @@ impl Machine {
             step: "copying the firmware to the private directory",
             source,
         })?;
-        let command = self.config.load_command.unwrap_or(match firmware.format() {
+        let named = image.load_command.or(self.config.load_command);
+        let command = named.unwrap_or(match firmware.format() {
             Format::Elf => LoadCommand::Elf,
             Format::IntelHex => LoadCommand::Hex,
             Format::SRecord => LoadCommand::SRecord,
@@ -596,7 +649,7 @@ impl Machine {
             command,
             file: plain(&file)?,
             address: address.filter(|_| command == LoadCommand::Binary),
-            processor: self.processors.first().map(|it| it.name.clone()),
+            processor: self.firmware_processor().cloned(),
             vectors: self.vectors(command),
         })
     }
@@ -690,20 +743,19 @@ impl Backend for Renode {
         ]
     }
 
-    fn accepts(&self, machine: usize, firmware: &Firmware) -> crate::Result<()> {
+    fn accepts(&self, machine: usize, image: &Image) -> crate::Result<()> {
+        let firmware = &image.firmware;
         let machine = &self.machines[machine].config;
         // QEMU's board, where the description has one too, tells what the processor is.
         if self.config.qemu().is_ok() {
             firmware.check_architecture(qemu::ARCHITECTURE, &machine.name)?;
         }
-        if machine.load_command.is_none() {
-            firmware.check_load_address(machine.load_address)?;
-        }
-        Ok(())
+        image.load_command(machine.load_command, KIND)?;
+        Ok(firmware.check_load_address(machine.load_address)?)
     }
 
-    fn power_on<'a>(&'a mut self, firmware: &'a [Option<Firmware>]) -> Outcome<'a> {
-        Box::pin(self.start(firmware))
+    fn power_on<'a>(&'a mut self, images: &'a [Option<Image>]) -> Outcome<'a> {
+        Box::pin(self.start(images))
     }
 
     fn power_off(&mut self) -> Outcome<'_> {
@@ -715,28 +767,19 @@ impl Backend for Renode {
         })
     }
 
-    fn reload<'a>(&'a mut self, machine: usize, firmware: &'a Firmware) -> Outcome<'a> {
+    fn reload<'a>(&'a mut self, machine: usize, image: &'a Image) -> Outcome<'a> {
         Box::pin(async move {
             let _still = self.stand_still().await?;
-            if self.runs {
-                return self.replace(machine, firmware).await;
-            }
-            self.load(machine, firmware).await?;
-            self.let_go();
-            Ok(())
+            self.replace(machine, image).await
         })
     }
 
     fn reset(&mut self, machine: Option<usize>) -> Outcome<'_> {
         Box::pin(async move {
-            let last = self.machines.len() - 1;
             let _still = self.stand_still().await?;
             match &self.session {
-                Some(session) if self.runs => {
-                    let machines = machine.map_or(0..=last, |machine| machine..=machine);
-                    self.restart(session, machines).await
-                }
-                _ => Ok(()),
+                Some(session) => self.restart(session, self.numbers(machine)).await,
+                None => Ok(()),
             }
         })
     }
@@ -762,13 +805,28 @@ impl Backend for Renode {
         })
     }
 
-    fn metrics(&mut self) -> BoxFuture<'_, Result<Metrics, EmulatorError>> {
-        Box::pin(async {
+    fn metrics(&mut self, machine: Option<usize>) -> BoxFuture<'_, Result<Metrics, EmulatorError>> {
+        Box::pin(async move {
             let _still = self.stand_still().await?;
             let Some(session) = &self.session else {
                 return Ok(Metrics::default());
             };
-            let metrics = metrics::read(session, &self.machines[MAIN].processors).await?;
+            let mut instructions = Vec::new();
+            for number in self.numbers(machine) {
+                let Machine {
+                    config, processors, ..
+                } = &self.machines[number];
+                self.select(session, number).await?;
+                for (processor, count) in metrics::instructions(session, processors).await? {
+                    let name = match machine.is_none() && self.machines.len() > 1 {
+                        true => format!("{}.{processor}", config.name),
+                        false => processor,
+                    };
+                    instructions.push((name, count));
+                }
+            }
+            self.select(session, MAIN).await?;
+            let metrics = metrics::with_times(session, instructions).await?;
             self.logs.metrics.clear();
             self.logs.metrics.push(metrics.to_string().as_bytes());
             Ok(metrics)

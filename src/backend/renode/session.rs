@@ -222,7 +222,10 @@ impl Session {
             let (machines, halt) = (Arc::clone(&machines), halt.to_owned());
             let tell = move || {
                 for (name, ports) in machines.iter() {
-                    if halt::machine(&halt).is_none_or(|machine| machine == name) {
+                    let is_its = halt::machine(&halt).is_none_or(|machine| machine == name);
+                    // What has no firmware may still get some: that it runs nothing is no failure.
+                    let is_idle = ports.main().is_bare() && halt::found_nothing(&halt);
+                    if is_its && !is_idle {
                         ports.halted(&halt);
                     }
                 }
@@ -531,7 +534,7 @@ impl From<NotPlain> for EmulatorError {
         Self::Unsupported {
             kind: KIND,
             what: not_plain.to_string(),
-            advice: "use plain ASCII names (for a path, set TMPDIR to a directory that has one)",
+            advice: not_plain.advice,
         }
     }
 }

@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Backend, EmulatorDeath, EmulatorError, EngineKind, Identity, LogText, Outcome, OutputTail, qemu,
+    Backend, EmulatorDeath, EmulatorError, EngineKind, Identity, Image, LogText, Outcome,
+    OutputTail, qemu,
 };
 use crate::config::{SerialConfig, TargetConfig};
 use crate::custody::Custody;
@@ -151,7 +152,13 @@ impl Backend for Serial {
         vec![("commands.log", self.log.reader())]
     }
 
-    fn accepts(&self, _machine: usize, firmware: &Firmware) -> crate::Result<()> {
+    fn accepts(&self, _machine: usize, image: &Image) -> crate::Result<()> {
+        let firmware = &image.firmware;
+        if let Some(command) = image.load_command {
+            let what = format!("load {:?} by `{}`", firmware.path(), command.as_str());
+            let advice = "its own `serial: flash:` command loads it: use `flash`";
+            return Err(Self::unsupported(what, advice).into());
+        }
         if self.has_twin {
             firmware.check_architecture(qemu::ARCHITECTURE, &self.machine_name)?;
         }
@@ -162,8 +169,9 @@ impl Backend for Serial {
         Ok(())
     }
 
-    fn power_on<'a>(&'a mut self, firmware: &'a [Option<Firmware>]) -> Outcome<'a> {
-        Box::pin(self.start(firmware.first().and_then(Option::as_ref)))
+    fn power_on<'a>(&'a mut self, images: &'a [Option<Image>]) -> Outcome<'a> {
+        let image = images.first().and_then(Option::as_ref);
+        Box::pin(self.start(image.map(|image| &image.firmware)))
     }
 
     fn power_off(&mut self) -> Outcome<'_> {
@@ -183,8 +191,8 @@ impl Backend for Serial {
         })
     }
 
-    fn reload<'a>(&'a mut self, _machine: usize, firmware: &'a Firmware) -> Outcome<'a> {
-        Box::pin(self.load(firmware))
+    fn reload<'a>(&'a mut self, _machine: usize, image: &'a Image) -> Outcome<'a> {
+        Box::pin(self.load(&image.firmware))
     }
 
     fn can_reset(&self) -> Result<(), EmulatorError> {

@@ -9,11 +9,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use engine_tests::leftovers::emulators;
 use engine_tests::{alone, bare_on, on_renode, root, sample, shell_on};
 use virtual_target::config::{BackendKind, ConfigError, LoadCommand, Platform, TargetConfig};
-use virtual_target::{EmulatorError, Error, PowerError, Result, TargetBuilder, VirtualTarget};
+use virtual_target::{
+    EmulatorError, Error, PowerError, Result, TargetBuilder, VirtualTarget, secs,
+};
 
 const STM32F4: &str =
     "platform: platforms/boards/stm32f4_discovery-kit.repl\nuart: sysbus.usart2\n";
@@ -34,6 +37,11 @@ struct Conversation {
 }
 
 fn converse(launch: &str, more: &str) -> Conversation {
+    let firmware = sample("shell.elf");
+    converse_without_firmware(launch, &format!("firmware: {firmware:?}\n{more}"))
+}
+
+fn converse_without_firmware(launch: &str, more: &str) -> Conversation {
     let _alone = alone();
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
@@ -45,9 +53,7 @@ fn converse(launch: &str, more: &str) -> Conversation {
     );
     fs::write(path("renode"), script).unwrap();
     fs::set_permissions(path("renode"), fs::Permissions::from_mode(0o755)).unwrap();
-    let firmware = sample("shell.elf");
-    let target =
-        format!("{STM32F4}backend: renode\nmachine_name: stm32f4\nfirmware: {firmware:?}\n{more}");
+    let target = format!("{STM32F4}backend: renode\nmachine_name: stm32f4\n{more}");
     fs::write(path("target.yaml"), target).unwrap();
     let done = Command::new(env!("CARGO_BIN_EXE_booter"))
         .arg(path("target.yaml"))
@@ -150,7 +156,9 @@ mod test_renode_monitor {
     fn newline_rejection() -> Result<()> {
         let board = board("allow_raw_monitor: true")?.boot().wait()?;
         for command in ["version\nquit", "version\rquit", "version\r\nquit", "\n"] {
-            board.monitor(command).wait().unwrap_err();
+            let error = board.monitor(command).wait().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("Renode cannot take {command:?} as a command, because ")), "{error}");
+            assert!(error.ends_with("; newlines are refused: send each line as a command of its own"), "{error}");
         }
         assert!(board.is_on().wait()?);
         Ok(())
@@ -228,10 +236,74 @@ mod test_renode_power {
 
     on_renode! {
     fn firmware_less_boot() -> Result<()> {
-        let board = bare_on(BackendKind::Renode).boot().wait()?;
-        assert!(board.is_on().wait()?);
+        let board = board("allow_raw_monitor: true")?.boot().wait()?;
+        let began = Instant::now();
+        let error = board.uart().expect("x").within(secs(1)).wait().unwrap_err().to_string();
+        assert!(began.elapsed() < secs(10), "its own limit, and not twenty times that");
+        assert!(error.contains("timed out after 1"), "{error}");
+        assert!(error.contains("no firmware was named for the board"), "{error}");
+        assert_eq!(board.monitor("emulation IsStarted").wait()?, "True");
+        board.reset().wait()?;
+        assert_eq!(board.monitor("emulation IsStarted").wait()?, "True");
+        board.flash(sample("shell.elf")).wait()?;
+        board.uart().expect_line("Hello from shell").wait()?;
         Ok(())
     }
+
+    fn firmware_that_extra_commands_load_runs_and_starts_anew_at_every_reset() -> Result<()> {
+        let directory = tempfile::Builder::new().prefix("a b").tempdir().unwrap();
+        let image = directory.path().join("shell.elf");
+        fs::copy(sample("shell.elf"), &image).unwrap();
+        let image = image.display().to_string().replace(' ', "\\ ");
+        let poke = "sysbus WriteDoubleWord 0x4000002C 0x1063"; // TIM2_ARR
+        let board = board(&format!(
+            "allow_raw_monitor: true\nextra_commands: ['sysbus LoadELF @{image}', '{poke}']"
+        ))?;
+        let board = board.boot().wait()?;
+        let arr = || board.monitor("sysbus ReadDoubleWord 0x4000002C").wait();
+        let uart = board.uart();
+        for reset in ["power-on", "reset()", "the guest's"] {
+            match reset {
+                "reset()" => board.reset().wait()?,
+                "the guest's" => uart.send_line("reset").wait()?,
+                _ => {}
+            }
+            uart.expect_line("Hello from shell").wait()?;
+            uart.expect("> ").wait()?;
+            assert_eq!(arr()?, "0x00001063", "after {reset}");
+        }
+        // Once firmware is flashed, that of the commands comes no more behind it.
+        board.flash(sample("hello.elf")).wait()?;
+        uart.expect_line("Hello from hello").wait()?;
+        board.reset().wait()?;
+        uart.expect_line("Hello from hello").wait()?;
+        assert_eq!(arr()?, "0x00001063");
+        Ok(())
+    }
+    }
+
+    #[test]
+    fn power_on_without_firmware_starts_the_emulation() {
+        let extra =
+            "extra_commands: ['sysbus LoadELF @/fw.elf', 'sysbus WriteByte 0x1 0x2', version]";
+        let conversation = converse_without_firmware("", extra);
+        assert_eq!(
+            conversation.outcome.as_deref(),
+            Ok("Renode 1.16.1 (Mono) is fine\n")
+        );
+        let order = positions(
+            &conversation.commands,
+            &[
+                "connector Connect sysbus.usart2 ",
+                "sysbus LoadELF @/fw.elf",
+                "sysbus WriteByte 0x1 0x2",
+                "after_reset \"sysbus LoadELF @/fw.elf; sysbus WriteByte 0x1 0x2\"",
+                "start",
+                "pause",
+                "machine Reset",
+            ],
+        );
+        assert!(order.is_sorted(), "{:#?}", conversation.commands);
     }
 
     on_renode! {
@@ -290,6 +362,35 @@ mod test_renode_flasher {
     }
 
     on_renode! {
+    fn a_load_command_of_a_flash_loads_images_of_its_format_and_no_others() -> Result<()> {
+        let board = board("load_command: sysbus LoadBinary\nload_address: 0x08000000")?.build()?;
+        let images = [
+            ("shell.elf", LoadCommand::Elf),
+            ("shell.hex", LoadCommand::Hex),
+            ("shell.srec", LoadCommand::SRecord),
+            ("shell.bin", LoadCommand::Binary),
+        ];
+        board.flash_with(sample("hello.elf"), LoadCommand::Elf).wait()?;
+        board.power_on().wait()?;
+        board.uart().expect_line("Hello from hello").wait()?;
+        for (image, command) in images {
+            board.flash_with(sample(image), command).wait()?;
+            board.uart().expect_line("Hello from shell").wait()?;
+            for (_, other) in images.into_iter().filter(|(_, other)| *other != command) {
+                let error = board.flash_with(sample(image), other).wait().unwrap_err().to_string();
+                assert!(error.contains(&format!("{image}\" by `{}`", other.as_str())), "{error}");
+            }
+            // Refused before anything was done.
+            board.uart().send_line("ping").wait()?;
+            board.uart().expect_line("re:^pong$").wait()?;
+        }
+        let error = board.flash(sample("hello.elf")).wait().unwrap_err().to_string();
+        assert!(error.contains("hello.elf\" by `sysbus LoadBinary`; leave `load_command` out"), "{error}");
+        board.flash(sample("hello.bin")).wait()?;
+        board.uart().expect_line("Hello from hello").wait()?;
+        Ok(())
+    }
+
     fn elf_is_known_by_its_magic() -> Result<()> {
         let directory = tempfile::tempdir().unwrap();
         for (name, address) in [("shell.elf", ""), ("shell.bin", "load_address: 0x08000000")] {

@@ -7,7 +7,7 @@ use std::thread;
 
 use engine_tests::{assert_power_off_fails_waits, on_renode, root, sample};
 use virtual_target::config::TargetConfig;
-use virtual_target::{Result, TargetBuilder, VirtualTarget, millis, secs};
+use virtual_target::{Result, TargetBuilder, VirtualTarget, millis};
 
 fn two_nodes(node_b: &str, more: &str) -> Result<TargetBuilder> {
     let text = format!(
@@ -154,20 +154,35 @@ on_renode! {
         Ok(())
     }
 
-    fn a_machine_that_halts_leaves_the_others_alone() -> Result<()> {
-        // node-b has nothing to run.
+    fn a_machine_without_firmware_is_no_failure_and_leaves_the_others_alone() -> Result<()> {
         let text = "machines:\n  node-a: {platform: platforms/boards/stm32f4_discovery-kit.repl, \
                     uart: sysbus.usart2, firmware: firmware-samples/prebuilt/stm32f4/shell.elf}\n  \
                     node-b: {platform: platforms/boards/stm32f4_discovery-kit.repl, uart: sysbus.usart2}\n";
         let board = VirtualTarget::from_config(TargetConfig::from_yaml_str(text, root())?);
         let board = board.boot().wait()?;
-        let error = board.machine("node-b")?.uart().expect("never").within(secs(5)).wait();
+        let error = board.machine("node-b")?.uart().expect("never").within(millis(50)).wait();
         let error = error.unwrap_err().to_string();
-        assert!(error.contains("has halted: node-b/cpu"), "{error}");
+        assert!(error.contains("UART node-b.sysbus.usart2: expect(\"never\") timed out after "), "{error}");
+        assert!(error.contains("; no firmware was named for the board"), "{error}");
         let a = board.machine("node-a")?.uart();
         a.expect("> ").wait()?;
         a.send_line("ping").wait()?;
         a.expect_line("pong").wait()?;
+        // What each has done is told apart.
+        let all = board.metrics().wait()?;
+        let (names, counts): (Vec<_>, Vec<_>) = all.instructions.iter().cloned().unzip();
+        assert_eq!(names, ["node-a.sysbus.cpu", "node-b.sysbus.cpu"]);
+        assert!(counts[0] > 0 && counts[1] == 0, "{all}");
+        for (name, count) in ["node-a", "node-b"].into_iter().zip(counts) {
+            let own = board.machine(name)?.metrics().wait()?;
+            assert_eq!(own.instructions.len(), 1);
+            assert_eq!(own.instructions[0].0, "sysbus.cpu");
+            assert!(own.total_instructions() >= count && (count > 0) == (own.total_instructions() > 0), "{own}");
+        }
+        // It can be given some later.
+        let b = board.machine("node-b")?;
+        b.flash(sample("hello.elf")).wait()?;
+        b.uart().expect_line("Hello from hello").wait()?;
         Ok(())
     }
 

@@ -45,8 +45,13 @@ on_each_engine! {
         assert_eq!(board.monitor("echo \"Error: x\"").wait()?, "Error: x");
         let refused = board.monitor("sysbus Nope").wait().unwrap_err().to_string();
         assert!(refused.contains("does not provide a field, method or property Nope"), "{refused}");
-        for bad in ["echo \"1\"\necho \"2\"", "echo \"\u{e9}\"", ""] {
-            board.monitor(bad).wait().unwrap_err();
+        for (bad, advice) in [
+            ("echo \"\u{e9}\"", "a command is one line of printable ASCII"),
+            ("", "a command is one line of printable ASCII"),
+            ("echo \"1\"\necho \"2\"", "newlines are refused: send each line as a command of its own"),
+        ] {
+            let error = board.monitor(bad).wait().unwrap_err().to_string();
+            assert!(error.ends_with(advice), "{error}");
         }
         board.power_off().wait()?;
         let off = board.monitor("sysbus.cpu PC").wait().unwrap_err();

@@ -8,7 +8,7 @@ use std::path::Path;
 use engine_tests::{on_renode, sample};
 use tempfile::TempDir;
 use virtual_target::config::TargetConfig;
-use virtual_target::{Result, TargetBuilder, VirtualTarget};
+use virtual_target::{Result, TargetBuilder, VirtualTarget, secs};
 
 const STM32F4: &str = "platforms/boards/stm32f4_discovery-kit.repl";
 
@@ -102,6 +102,41 @@ on_renode! {
         board.flash(sample("hello.elf")).wait()?;
         board.uart().expect_line("Hello from hello").wait()?;
         Ok(())
+    }
+
+    fn registers_that_extra_commands_set_are_set_again_behind_the_reset_macro_of_a_script() -> Result<()> {
+        let project = Project::new(BOARD);
+        let poke = "sysbus WriteDoubleWord 0x4000002C 0x1063"; // TIM2_ARR
+        let board = project.boot(&format!(
+            "script: board.resc\nvariables: {{bin: '@f w.elf', name: 'my-board'}}\nextra_commands: ['{poke}']"
+        ))?;
+        let arr = || board.monitor("sysbus ReadDoubleWord 0x4000002C").wait();
+        let uart = board.uart();
+        for reset in ["power-on", "reset()", "the guest's"] {
+            match reset {
+                "reset()" => board.reset().wait()?,
+                "the guest's" => uart.send_line("reset").wait()?,
+                _ => {}
+            }
+            answers(&board)?;
+            uart.expect("> ").wait()?;
+            assert_eq!(arr()?, "0x00001063", "after {reset}");
+        }
+        // The machine that was selected stays so.
+        assert!(board.monitor("help mach").wait()?.contains("Current machine: my-board"));
+        Ok(())
+    }
+
+    fn a_reset_wakes_a_processor_that_had_halted_on_a_board_that_a_script_makes() -> Result<()> {
+        let project = Project::new(BOARD);
+        let board = project.boot("script: board.resc\nvariables: {bin: '@f w.elf'}")?;
+        let uart = board.uart();
+        uart.expect("> ").wait()?;
+        board.monitor("pause; sysbus.cpu PC 0xF0000000; start").wait()?;
+        let error = uart.expect("never").within(secs(5)).wait().unwrap_err().to_string();
+        assert!(error.contains("has halted: cpu: CPU abort"), "{error}");
+        board.reset().wait()?;
+        answers(&board)
     }
 
     fn firmware_of_the_test_goes_into_a_board_that_a_script_makes() -> Result<()> {

@@ -223,6 +223,23 @@ fn commands_run_in_their_order() -> Result<()> {
 }
 
 #[test]
+fn a_power_cycle_with_a_wait_leaves_the_board_off_for_so_long() -> Result<()> {
+    let played = Played::new();
+    let timed = |field| (field, played.script(field, "date +%s%N >> calls", "x"));
+    let commands = [timed("power_on"), timed("power_off")];
+    let board = played.target(&commands, "").boot().wait()?;
+    board.power_cycle_with_wait(secs(1)).wait()?;
+    let times: Vec<u64> = played
+        .calls()
+        .iter()
+        .map(|it| it.parse().unwrap())
+        .collect();
+    assert_eq!(times.len(), 3);
+    assert!(times[2] - times[1] >= 1_000_000_000, "{times:?}");
+    Ok(())
+}
+
+#[test]
 fn an_argument_stays_one_argument() -> Result<()> {
     let played = Played::new();
     let odd =

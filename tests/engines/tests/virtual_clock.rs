@@ -396,6 +396,18 @@ on_renode! {
         Ok(())
     }
 
+    fn a_power_cycle_with_a_wait_takes_the_time_of_the_board_alone() -> Result<()> {
+        let board = target("")?.firmware(sample("hello.elf")).boot().wait()?;
+        board.uart().expect_line("Hello from").wait()?;
+        let began = Instant::now();
+        board.power_cycle_with_wait(secs(3600)).wait()?;
+        board.uart().expect_line("Hello from").wait()?;
+        assert!(began.elapsed() < secs(3600));
+        let times: Vec<Duration> = board.transcript()?.iter().map(|line| line.at).collect();
+        assert!(times[0] < secs(1) && *times.last().unwrap() >= secs(3600), "{times:?}");
+        Ok(())
+    }
+
     fn several_uarts_and_scripts_and_telnet() -> Result<()> {
         let config = TargetConfig::from_yaml_str(
             "platform: platforms/boards/stm32f4_discovery-kit.repl\n\

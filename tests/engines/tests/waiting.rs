@@ -194,5 +194,6 @@ tests_in_virtual_time! {
     a_dropped_boot_ends_the_emulator::renode,
     a_dropped_power_on_leaves_the_board_off_and_says_so::renode,
     a_dropped_power_cycle_leaves_the_board_off_and_says_so::renode,
+    a_board_without_firmware_says_so::renode,
     output_is_complete_before_anybody_reads::renode,
 }

@@ -412,6 +412,8 @@ impl Renode {
                 Some(name) => self.say(&format!("mach\r\n\r\nCurrent machine: {name}\r\n")),
                 None => self.complain("No machine selected."),
             },
+            // A script of the harness's that makes commands.
+            ("include", path) if path.ends_with(".py") => {}
             ("include", path) => {
                 let script = std::fs::read_to_string(&path[1..]).unwrap_or_default();
                 for line in script.lines() {
@@ -465,7 +467,7 @@ impl Renode {
                 let path = rest.trim_start_matches('@').trim_end_matches(" true");
                 self.log = File::create(path).ok();
             }
-            ("logLevel" | "macro" | "connector", _) => {}
+            ("logLevel" | "macro" | "connector" | "after_reset", _) => {}
             ("Save", path) if path.starts_with("@/no/") => return Done::Fatally,
             ("machine" | "sysbus", _) if self.machine.is_none() => {
                 self.complain(&format!("No such command or device: {word}"));

@@ -1,0 +1,95 @@
+//! Firmware and how it is to be loaded, as a target hands it to its engine.
+
+use super::{EmulatorError, EngineKind};
+use crate::config::LoadCommand;
+use crate::firmware::{Firmware, Format};
+
+/// An image for one machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Image {
+    pub(crate) firmware: Firmware,
+    /// How to load it, where the test says so; else the description does, or the format.
+    pub(crate) load_command: Option<LoadCommand>,
+}
+
+impl Image {
+    /// The command that the test or the description names, if it loads an image of this
+    /// format; asked before anything is started.
+    ///
+    /// # Errors
+    /// The command is for another format.
+    pub(crate) fn load_command(
+        &self,
+        described: Option<LoadCommand>,
+        kind: EngineKind,
+    ) -> Result<Option<LoadCommand>, EmulatorError> {
+        let Some(command) = self.load_command.or(described) else {
+            return Ok(None);
+        };
+        let format = self.firmware.format();
+        // The symbols are those of an ELF file.
+        if command.format().unwrap_or(Format::Elf) == format {
+            return Ok(Some(command));
+        }
+        Err(EmulatorError::Unsupported {
+            kind,
+            what: format!(
+                "load the {format} file {:?} by `{}`",
+                self.firmware.path(),
+                command.as_str()
+            ),
+            advice: match self.load_command {
+                Some(_) => "name the command of that format in `flash_with`, or use `flash`",
+                None => {
+                    "leave `load_command` out: the file's own format decides then; or flash this image \
+                     by `flash_with`"
+                }
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_command_is_for_images_of_its_format() {
+        let directory = tempfile::tempdir().unwrap();
+        let raw = directory.path().join("image.bin");
+        std::fs::write(&raw, [1, 2, 3, 4]).unwrap();
+        let image = |load_command| Image {
+            firmware: Firmware::open(&raw).unwrap(),
+            load_command,
+        };
+        let command = |named, described| image(named).load_command(described, EngineKind::Renode);
+        let (binary, elf) = (Some(LoadCommand::Binary), Some(LoadCommand::Elf));
+        assert_eq!(command(None, None).unwrap(), None);
+        assert_eq!(command(None, binary).unwrap(), binary);
+        assert_eq!(
+            command(binary, elf).unwrap(),
+            binary,
+            "the test's own comes first"
+        );
+        for other in LoadCommand::ALL {
+            if other != LoadCommand::Binary {
+                let what = format!("image.bin\" by `{}`; ", other.as_str());
+                for (named, described, advice) in [
+                    (
+                        Some(other),
+                        binary,
+                        "name the command of that format in `flash_with`",
+                    ),
+                    (None, Some(other), "leave `load_command` out"),
+                ] {
+                    let error = command(named, described).unwrap_err().to_string();
+                    assert!(
+                        error.starts_with("Renode cannot load the raw binary file "),
+                        "{error}"
+                    );
+                    assert!(error.contains(&format!("{what}{advice}")), "{error}");
+                }
+            }
+        }
+    }
+}

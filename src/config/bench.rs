@@ -1,0 +1,97 @@
+//! From Jumpstarter's drivers of a physical board to the fields of a target.
+//!
+//! A serial port and a debug probe have their like here; what turns a supply on and off does
+//! not, as it is no program of the host's.
+
+use serde_yaml::{Mapping, Value};
+
+use super::yaml_1_1;
+
+/// The driver of a serial port, which makes an entry a board.
+pub(super) const PORT: &str = "jumpstarter_driver_pyserial.driver.PySerial";
+
+/// The driver that flashes and resets.
+const PROBE: &str = "jumpstarter_driver_probe_rs.driver.ProbeRs";
+
+/// What became of the drivers of a board.
+#[derive(Debug)]
+pub(super) struct Bench {
+    /// The fields of the target.
+    pub(super) settings: Value,
+    /// The key of the probe's driver, if there is one.
+    pub(super) probe: Option<String>,
+    /// Those of the port's settings that have no like here.
+    pub(super) unknown: Vec<String>,
+}
+
+/// The board that the driver `port` is connected to; `beside` are the drivers it stands among.
+/// None if it is connected to no port of this host.
+pub(super) fn bench(name: &str, port: &Value, beside: &Mapping) -> Option<Bench> {
+    let config = port.get("config")?;
+    let url = config.get("url")?.as_str()?;
+    if url.contains("://") {
+        return None;
+    }
+    let mut serial = Mapping::new();
+    serial.insert("port".into(), url.into());
+    if let Some(baud) = config.get("baudrate") {
+        serial.insert("baud".into(), baud.clone());
+    }
+    let mut probes = beside
+        .iter()
+        .filter(|(_, driver)| kind(driver) == Some(PROBE));
+    // Of several, which one is the board's is not said.
+    let probe = match (probes.next(), probes.next()) {
+        (Some((key, probe)), None) => key.as_str().map(|key| (key.to_owned(), probe)),
+        _ => None,
+    };
+    if let Some((_, probe)) = &probe {
+        serial.insert("flash".into(), command(probe, "download", &["{firmware}"]));
+        serial.insert("reset".into(), command(probe, "reset", &[]));
+    }
+    let known = ["url", "baudrate", "check_present"];
+    let fields = config.as_mapping().into_iter().flatten();
+    let fields = fields.filter_map(|(field, _)| field.as_str());
+    let unknown = fields.filter(|field| !known.contains(field));
+    let settings = [
+        ("backend", Value::from("serial")),
+        ("machine_name", Value::from(name)),
+        ("serial", Value::Mapping(serial)),
+    ];
+    let settings = settings
+        .into_iter()
+        .map(|(field, value)| (Value::from(field), value));
+    Some(Bench {
+        settings: Value::Mapping(settings.collect()),
+        probe: probe.map(|(key, _)| key),
+        unknown: unknown.map(str::to_owned).collect(),
+    })
+}
+
+/// A driver's `type`.
+pub(super) fn kind(driver: &Value) -> Option<&str> {
+    driver.get("type").and_then(Value::as_str)
+}
+
+/// A command of probe-rs with the probe's settings.
+fn command(probe: &Value, verb: &str, arguments: &[&str]) -> Value {
+    let setting = |name| probe.get("config").and_then(|config| config.get(name));
+    let text = |name| setting(name).and_then(Value::as_str);
+    let mut command = vec![
+        text("probe_rs_path").unwrap_or("probe-rs"),
+        verb,
+        "--non-interactive",
+    ];
+    for (name, option) in [
+        ("probe", "--probe"),
+        ("chip", "--chip"),
+        ("protocol", "--protocol"),
+    ] {
+        command.extend(text(name).into_iter().flat_map(|value| [option, value]));
+    }
+    if setting("connect_under_reset").and_then(yaml_1_1::flag) == Some(true) {
+        command.push("--connect-under-reset");
+    }
+    command.extend(arguments);
+    command.into_iter().map(Value::from).collect()
+}

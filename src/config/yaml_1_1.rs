@@ -1,0 +1,60 @@
+//! What YAML 1.1 reads and YAML 1.2 does not: merge keys, and more words for true and false.
+//!
+//! Jumpstarter reads its files with PyYAML, which knows 1.1; our own files are 1.2.
+
+use serde_yaml::{Mapping, Value};
+
+use super::error::Problem;
+
+const MERGE: &str = "<<";
+
+/// Puts what `<<: *anchor` names into the mapping it stands in, whose own fields go first;
+/// `path` is the value's.
+pub(super) fn merge(value: &mut Value, path: &str) -> Result<(), Problem> {
+    match value {
+        Value::Mapping(mapping) => {
+            for (key, value) in mapping.iter_mut() {
+                let key = key.as_str().unwrap_or_default();
+                let path = match path {
+                    "" => key.to_owned(),
+                    path => format!("{path}.{key}"),
+                };
+                merge(value, &path)?;
+            }
+            match mapping.remove(MERGE) {
+                None => Ok(()),
+                Some(Value::Sequence(several)) => several
+                    .into_iter()
+                    .try_for_each(|one| put_into(mapping, one, path)),
+                Some(one) => put_into(mapping, one, path),
+            }
+        }
+        Value::Sequence(values) => {
+            let mut values = (0..).zip(values);
+            values.try_for_each(|(index, value)| merge(value, &format!("{path}[{index}]")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn put_into(mapping: &mut Mapping, merged: Value, path: &str) -> Result<(), Problem> {
+    let Value::Mapping(merged) = merged else {
+        let message =
+            "`<<` puts in the fields of a mapping, or of several in a list: name one by `*anchor`";
+        return Err(Problem::new(path, message));
+    };
+    for (key, value) in merged {
+        mapping.entry(key).or_insert(value);
+    }
+    Ok(())
+}
+
+/// Whether it is true, where it is a word for either.
+pub(super) fn flag(value: &Value) -> Option<bool> {
+    match value.as_str() {
+        None => value.as_bool(),
+        Some("yes" | "Yes" | "YES" | "on" | "On" | "ON") => Some(true),
+        Some("no" | "No" | "NO" | "off" | "Off" | "OFF") => Some(false),
+        Some(_) => None,
+    }
+}
