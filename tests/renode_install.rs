@@ -169,6 +169,41 @@ fn a_download_is_installed() {
     setting.assert_installed(&setting.download(&url).output().unwrap());
 }
 
+/// Of another version, whose archives have other names from 1.17 on.
+#[test]
+fn a_version_of_the_users_needs_its_checksum() {
+    let setting = Setting::new();
+    let install = |version: &str, more: &str| {
+        let mut command = setting.command("", &format!("--version {version} {more}"));
+        command.env_remove("VTARGET_RENODE_SHA256");
+        command
+    };
+    let refused = install("1.17.0", "").output().unwrap();
+    assert_refused(&refused, &["Renode 1.17.0 is not known", "--sha256"]);
+    setting.assert_holds(&[]);
+    for (version, old) in [("1.17.0", false), ("1.16.0", true), ("2.0", false)] {
+        let url = serve(&setting.archive, vec![usize::MAX]);
+        let mut command = install(version, &format!("--sha256 {}", setting.sum));
+        let outcome = command.env("VTARGET_RENODE_URL", url).output().unwrap();
+        let said = String::from_utf8_lossy(&outcome.stdout);
+        assert!(outcome.status.success(), "{outcome:?}");
+        assert_eq!(said.contains("-dotnet"), old, "{said}");
+        let program = setting
+            .cache()
+            .join(format!("virtual-target/renode-{version}/renode"));
+        let told = format!("set VTARGET_RENODE={}", program.display());
+        assert!(program.exists() && said.contains(&told), "{said}");
+    }
+    let from = format!(
+        "--sha256 {} --from '{}'",
+        setting.sum,
+        setting.archive.display()
+    );
+    assert!(install("1.18.0", &from).status().unwrap().success());
+    let is_there = |version| install(version, "--installed").status().unwrap().success();
+    assert!(is_there("1.18.0") && !is_there("1.19.0"));
+}
+
 #[test]
 fn a_cut_download_is_continued() {
     let setting = Setting::new();
@@ -238,7 +273,9 @@ fn bad_arguments_are_named() {
     let setting = Setting::new();
     for (arguments, part) in [
         ("--form x", "--form"),
-        ("--from", "needs the name"),
+        ("--from", "--from needs a value"),
+        ("--version 1/2 --sha256 0", "'1/2' is no version"),
+        ("--sha256", "--sha256 needs a value"),
         ("--from nowhere", "no file 'nowhere'"),
     ] {
         assert_refused(&setting.command("", arguments).output().unwrap(), &[part]);

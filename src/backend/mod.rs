@@ -101,6 +101,11 @@ pub(crate) trait Backend: Send {
         }
     }
 
+    /// What it has not finished yet, as in ``it has not done `start` ``, if that is known.
+    fn unfinished(&self) -> Option<String> {
+        None
+    }
+
     /// How the emulator ended, if it was started and has ended by itself.
     fn ended(&self) -> Option<Arc<EmulatorDeath>>;
 
@@ -190,13 +195,16 @@ pub enum EmulatorError {
     },
     /// The emulator did not do in time what it was asked to.
     #[error(
-        "{kind} took longer than {limit:?} while {step}; raise `timeouts: {field}:` if this host is slow"
+        "{kind} took longer than {limit:?} while {step}{}; raise `timeouts: {field}:` if this host is slow",
+        because_it(unfinished.as_deref())
     )]
     TooSlow {
         /// The kind of emulator.
         kind: EngineKind,
         /// What was being done.
         step: &'static str,
+        /// What it has not done, if that is known, such as ``has not done `start` ``.
+        unfinished: Option<String>,
         /// The time it had.
         limit: Duration,
         /// The field of the configuration that sets the limit.
@@ -327,6 +335,10 @@ fn last_words(output: &str) -> String {
     lines.fold("; its last words:".to_owned(), |text, line| {
         text + "\n    " + line
     })
+}
+
+fn because_it(unfinished: Option<&str>) -> String {
+    unfinished.map_or(String::new(), |unfinished| format!(": it {unfinished}"))
 }
 
 fn still_busy(command: Option<&str>) -> String {

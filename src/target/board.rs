@@ -201,6 +201,7 @@ impl Board {
             Err(_) => Err(EmulatorError::TooSlow {
                 kind: self.backend.identity().engine().kind,
                 step: change.step,
+                unfinished: self.backend.unfinished(),
                 limit,
                 field: "boot",
             }),

@@ -833,6 +833,15 @@ impl Backend for Renode {
         })
     }
 
+    fn unfinished(&self) -> Option<String> {
+        let monitor = self.session.as_ref()?.monitor();
+        Some(match monitor.busy_with() {
+            Some(command) => format!("has not done `{command}`"),
+            None if !monitor.is_ready() => "has not shown its first prompt".to_owned(),
+            None => return None,
+        })
+    }
+
     fn ended(&self) -> Option<Arc<EmulatorDeath>> {
         self.session.as_ref()?.ended()
     }

@@ -54,6 +54,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     dialogue: Dialogue,
+    /// The first prompt has come.
+    ready: bool,
     /// The commands without an answer, and who waits for it.
     waiting: std::collections::VecDeque<Waiting>,
     /// No answer can come any more.
@@ -125,6 +127,17 @@ impl Monitor {
     /// What came that no Renode says, if that is why there are no answers any more.
     pub(super) fn nonsense(&self) -> Option<String> {
         self.shared.lock().nonsense.clone()
+    }
+
+    /// The command that was sent longest ago and has no answer yet, if there is one.
+    pub(super) fn busy_with(&self) -> Option<String> {
+        let state = self.shared.lock();
+        state.waiting.front().map(|first| first.command.clone())
+    }
+
+    /// Whether the first prompt has come.
+    pub(super) fn is_ready(&self) -> bool {
+        self.shared.lock().ready
     }
 
     /// Sends `command`, whether or not earlier ones have been answered.
@@ -210,6 +223,7 @@ async fn read(
             match state.dialogue.push(byte) {
                 None => {}
                 Some(Turn::Ready(banner)) => {
+                    state.ready = true;
                     last_words.answered();
                     if let Some(greeted) = greeted.take() {
                         let _ = greeted.send(banner);

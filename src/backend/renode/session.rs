@@ -4,7 +4,7 @@
 //! which commands make a board.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Once, OnceLock, Weak};
 use std::time::Duration;
 
 use tokio::net::unix::pipe;
@@ -20,7 +20,7 @@ use super::log_file::LogFile;
 use super::monitor::{Monitor, MonitorError, Reply};
 use super::stepping::{Sender, Stepping};
 use super::unpacked::Unpacked;
-use super::version::Version;
+use super::version::{TRIED_ARE, Version};
 use super::{KIND, command_line, halt, port};
 use crate::backend::emulator::Emulator;
 use crate::backend::{EmulatorDeath, EmulatorError, OutputTail};
@@ -193,7 +193,14 @@ impl Session {
             Ok(Ok(banner)) => banner,
             Ok(Err(_)) => return Err(self.hung_up(STARTING).await),
             Err(_) if self.said.is_empty() => return Err(self.too_slow(STARTING)),
-            Err(_) => self.said.text(),
+            Err(_) => {
+                let said = self.said.text();
+                let why = format!(
+                    "{}\n(and no prompt that is understood; tried were {TRIED_ARE})",
+                    said.trim_end()
+                );
+                return Err(self.nonsense(STARTING, why));
+            }
         };
         if over_tcp && Version::announced(&banner).is_none() {
             // The banner goes to the first client, which may have been somebody else.
@@ -209,6 +216,10 @@ impl Session {
                 program: self.program.clone(),
                 advice: "use 1.14 or newer (scripts/install-renode installs one)",
             });
+        }
+        if !version.was_tried() {
+            static SAID: Once = Once::new();
+            SAID.call_once(|| tracing::warn!("this is Renode {version}; tried were {TRIED_ARE}"));
         }
         Ok(version)
     }
@@ -298,6 +309,7 @@ impl Session {
         EmulatorError::TooSlow {
             kind: KIND,
             step,
+            unfinished: None,
             limit: self.limit,
             field: "command",
         }

@@ -176,7 +176,7 @@ mod tests {
         let damages: [Damage; 3] = [
             |dir| fs::write(dir.join("renode.dll"), "1234").unwrap(),
             |dir| fs::remove_file(dir.join("lib/with space.so")).unwrap(),
-            |dir| fs::set_permissions(dir.join("lib"), Permissions::from_mode(0)).unwrap(),
+            |dir| fs::set_permissions(dir.join("lib"), Permissions::from_mode(0o000)).unwrap(),
         ];
         // Whoever is root can read all.
         let root = nix::unistd::geteuid().is_root();

@@ -25,6 +25,13 @@ const PLATFORMS: [(&str, Number); 2] = [
     ("platforms/cpus/nxp-s32k388.repl", (1, 15, 0)),
 ];
 
+/// The versions that this project was tried with; the last one as its main branch.
+const TRIED: [Number; 2] = [(1, 16, 1), (1, 17, 0)];
+
+/// The same in words.
+pub(super) const TRIED_ARE: &str =
+    "1.16.1 and the main branch of August 2026 (becomes 1.17), see docs/renode.md";
+
 type Number = (u32, u32, u32);
 
 /// A version of Renode, as it names itself: `1.16.1`.
@@ -53,6 +60,11 @@ impl Version {
 
     pub(super) fn is_too_old(&self) -> bool {
         self.number < OLDEST
+    }
+
+    /// Whether this project was tried with it.
+    pub(super) fn was_tried(&self) -> bool {
+        TRIED.contains(&self.number)
     }
 
     /// Checks that this version has `command`.
@@ -152,6 +164,12 @@ mod tests {
         ] {
             assert!(!version(good).is_too_old(), "{good}");
         }
+    }
+
+    #[test]
+    fn those_that_were_tried_are_known() {
+        assert!(version("1.16.1").was_tried() && version("1.17.0").was_tried());
+        assert!(!version("1.16.0").was_tried() && !version("1.18.0").was_tried());
     }
 
     #[test]

@@ -101,7 +101,7 @@ fn misbehaviour_is_named() {
     // Commands: 1 logFile, 2 mach, 3 platform, 4 pty, 5 connector, 6 peripherals, 7 macro, 8 load,
     // 9 start, 10 python, then the clock's and reset.
     let quick = "timeouts: {command: 500ms}";
-    let cases: [(&str, &str, &[&str]); 11] = [
+    let cases: [(&str, &str, &[&str]); 12] = [
         (
             "exit",
             "",
@@ -120,6 +120,14 @@ fn misbehaviour_is_named() {
             ],
         ),
         ("garbage", quick, &["unexpected", "login:"]),
+        (
+            "no-prompt",
+            quick,
+            &[
+                "unexpected while starting Renode: Renode, version 1.1",
+                "no prompt that is understood; tried were 1.16.1 and the main branch",
+            ],
+        ),
         (
             "die:1",
             "",
@@ -157,6 +165,22 @@ fn misbehaviour_is_named() {
                 assert!(error.contains(part), "{kind}: no {part:?} in: {error}");
             }
             assert!(!error.contains("  at System"), "{kind}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_boot_that_hangs_says_where() {
+    // Long enough for all the steps before.
+    let cases = [
+        ("silent", "1s", "it has not shown its first prompt"),
+        ("hang@load", "8s", "it has not done `sysbus LoadELF @"),
+    ];
+    for (kind, limit, expected) in cases {
+        let error = boot(&cue(kind), &format!("timeouts: {{boot: {limit}}}")).expect_err(kind);
+        let late = format!("Renode took longer than {limit} while booting the board: ");
+        for part in [&late, expected, "raise `timeouts: boot:`"] {
+            assert!(error.contains(part), "{kind}: no {part:?} in: {error}");
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | `silent` | says nothing |
 //! | `exit` | ends at once, with a reason on standard error |
 //! | `version=V` | is version V on Mono, and lacks what came later; behind a comma the version of .NET |
+//! | `no-prompt` | says who it is, and nothing else |
 //! | `garbage` | says something that is not Renode's, and nothing else |
 //! | `drip` | writes byte by byte |
 //! | `die:N` | ends in command N as Renode does when it crashes |
@@ -188,6 +189,9 @@ impl Renode {
         let client = self.client.as_ref().map(RefCell::borrow);
         if !client.is_some_and(|client| client.had_another()) {
             self.say(&format!("{OFF}Renode, version {version} (fake)\n\r\n\r"));
+            if self.cue == "no-prompt" {
+                return idle();
+            }
             self.prompt();
         }
         let mut number = 0;
