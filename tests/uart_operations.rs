@@ -131,7 +131,7 @@ fn the_end_of_a_line_that_comes_late_is_no_line_and_no_noise() {
 #[test]
 fn a_guard_fails_every_operation_that_comes_to_it() {
     let (uart, mut board) = uart();
-    uart.forbid("re:Hard[A-Z]ault").unwrap();
+    let guard = uart.forbid("re:Hard[A-Z]ault").unwrap();
     board.write_all(b"fine\nHardF").unwrap();
     uart.expect_line("fine").wait().unwrap();
     let waiting = uart.expect("never").within(secs(60));
@@ -144,7 +144,7 @@ fn a_guard_fails_every_operation_that_comes_to_it() {
     assert!(
         error.starts_with(
             "UART uart: the forbidden pattern \"re:Hard[A-Z]ault\" appeared, noticed by expect(\"ready\"); \
-             the output up to there:\n  | fine\\n\n  | HardFault\n  at tests/uart_operations.rs:"
+             the output around it:\n  | fine\\n\n  | HardFault at 0x8000\\n\n  | ready\\n\n  at tests/uart_operations.rs:"
         ),
         "{error}"
     );
@@ -155,6 +155,8 @@ fn a_guard_fails_every_operation_that_comes_to_it() {
     // What came before it is still there, however late it is looked at.
     let late = uart.clone();
     late.expect("Hard").wait().unwrap();
+    guard.lift();
+    late.expect("ready").wait().unwrap();
 }
 
 #[test]
@@ -162,8 +164,9 @@ fn a_guard_sees_what_had_come_before_it_was_set() {
     let (uart, mut board) = uart();
     board.write_all(b"panic!\n").unwrap();
     uart.clone().expect("!").wait().unwrap();
-    uart.forbid("panic").unwrap();
+    let guard = uart.forbid("panic").unwrap();
     assert!(uart.expect("!").wait().is_err());
+    guard.lift();
     let error = uart.forbid(|_: &[u8]| None).unwrap_err();
     assert!(
         error

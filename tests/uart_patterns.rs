@@ -63,6 +63,7 @@ fn an_invalid_byte_is_one_character() {
             (found.range(), found.get_bytes(1)),
             (6..9, Some(&b"\xb0"[..]))
         );
+        uart.expect("\n").wait().unwrap();
         assert_eq!(uart.transcript_text().unwrap(), "temp 21\u{fffd}C ok\r\n");
     });
 }
@@ -131,10 +132,13 @@ fn a_guard_sees_what_a_wait_sees() {
         r"re:(?-u)[\x80-\xff]",
         r"re:T (?-u:\xff)\W+x",
     ] {
-        at_every_cut(b"ASSERT \xff x > 0 failed\r\ndone\r\n", |uart, _board| {
-            uart.forbid(pattern).unwrap();
+        at_every_cut(b"ASSERT \xff x > 0 failed\r\ndone\r\n", |uart, board| {
+            // Nothing comes behind it that would be waited for.
+            drop(board);
+            let guard = uart.forbid(pattern).unwrap();
             let error = uart.expect_line("done").wait().unwrap_err();
             assert!(error.to_string().contains("forbidden pattern"), "{error}");
+            guard.lift();
         });
     }
 }
@@ -280,11 +284,12 @@ fn noise_that_looks_like_an_escape_sequence_hides_little_and_is_shown() {
 #[test]
 fn the_lines_end_after_an_error_that_would_come_again() {
     let (uart, mut board) = uart();
-    uart.forbid("HardFault").unwrap();
+    let guard = uart.forbid("HardFault").unwrap();
     board.write_all(b"one\nHardFault\n").unwrap();
     let lines: Vec<_> = uart.lines().into_iter().take(5).collect();
     assert_eq!(lines.len(), 2);
     assert!(lines[1].is_err());
+    guard.lift();
     drop(board);
 }
 

@@ -465,7 +465,7 @@ impl VirtualTarget {
     /// something only by a panic, and leaves a physical board powered.
     ///
     /// # Errors
-    /// A pattern that was [forbidden](Uart::forbid) has appeared and no operation has failed of it;
+    /// A pattern that was [forbidden](Uart::forbid) has appeared, and no error that says so lives;
     /// else those of [`power_off`](Self::power_off).
     pub fn shutdown(self) -> Operation<()> {
         let limit = self.shared.config.timeouts.boot;
@@ -475,16 +475,16 @@ impl VirtualTarget {
                 .power_off("the target is off: shutdown() was called")
                 .await;
             drop(board);
-            match self.unnoticed_alarm() {
+            match self.verdict() {
                 Some(alarm) => Err(alarm),
                 None => done,
             }
         }))
     }
 
-    /// The error of a guard that found something, if no operation has failed of it yet.
-    fn unnoticed_alarm(&self) -> Option<crate::Error> {
-        let mut alarm = crate::Error::from(self.shared.ports.unnoticed_alarm()?);
+    /// The error of a guard that found something, unless an error that says so lives.
+    fn verdict(&self) -> Option<crate::Error> {
+        let mut alarm = crate::Error::from(self.shared.ports.verdict()?);
         let at = self.shared.at;
         alarm.add_note(&format!("\n  target made at {}:{}", at.file(), at.line()));
         if let Some(report) = &self.shared.report {
@@ -548,8 +548,8 @@ impl Shared {
 
 impl Drop for VirtualTarget {
     /// # Panics
-    /// If a [forbidden](Uart::forbid) pattern has appeared and no operation has
-    /// failed of it, unless the thread panics already: a test must not pass then.
+    /// If a [forbidden](Uart::forbid) pattern has appeared and no error that says so
+    /// lives, unless the thread panics already: a test must not pass then.
     #[allow(clippy::panic)]
     fn drop(&mut self) {
         // A forked child has a copy of the handle, but the board is its parent's.
@@ -560,7 +560,7 @@ impl Drop for VirtualTarget {
             .ports
             .power_off("the target is off: it was dropped");
         self.shared.custody.release();
-        let alarm = self.unnoticed_alarm();
+        let alarm = self.verdict();
         let panicking = std::thread::panicking();
         if let Some(report) = &self.shared.report {
             report.finish(panicking);

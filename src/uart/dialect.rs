@@ -27,6 +27,8 @@ pub(super) struct Dialect {
     source: String,
     hir: Hir,
     regex: meta::Regex,
+    /// It cannot match without an escape character.
+    pub(super) needs_escape: bool,
     automata: OnceLock<Result<Arc<Automata>, PatternError>>,
 }
 
@@ -63,6 +65,7 @@ impl Dialect {
             .map_err(|e| syntax(source, &e))?;
         Ok(Self {
             source: source.to_owned(),
+            needs_escape: needs_escape(&hir),
             hir,
             regex: compiled,
             automata: OnceLock::new(),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::aftermath;
+use super::alarms::Told;
 use super::chunk::View;
 use super::guard::Alarm;
 use super::pattern::PatternError;
@@ -71,8 +73,10 @@ pub enum ExpectError {
         wanted: String,
         /// The guard's pattern.
         pattern: String,
-        /// What arrived up to there.
+        /// What arrived up to there, and what followed.
         seen: String,
+        /// While it lives, the test counts as told.
+        told: Told,
     },
     /// Something appeared that was not to.
     #[error("UART {uart}: {wanted} failed: {found:?} appeared; {seen}")]
@@ -192,7 +196,8 @@ impl ExpectError {
             uart: uart.name.clone(),
             wanted: wanted.to_owned(),
             pattern: alarm.pattern.to_string(),
-            seen: up_to(&uart.transcript, alarm.end),
+            seen: around(&uart.transcript, alarm.end),
+            told: uart.transcript.tell_alarm(),
         }
     }
 
@@ -280,7 +285,34 @@ fn up_to(transcript: &Transcript, end: u64) -> String {
     format!("the output up to there:{}", tail(transcript, 0..end))
 }
 
+/// Shows the line that has the byte before `end`, with what comes before and behind.
+fn around(transcript: &Transcript, end: u64) -> String {
+    let arrived = transcript.end_position().offset;
+    let (end, after) = (
+        end.min(arrived),
+        Stretch {
+            transcript,
+            range: end.min(arrived)..arrived,
+            view: View::Text,
+        },
+    );
+    let after = match after.first(aftermath::BYTES) {
+        Ok(bytes) => lossy(&bytes).into_owned(),
+        Err(e) => format!("({e})"),
+    };
+    let mut lines = after.split_inclusive('\n');
+    let rest: String = lines.by_ref().take(aftermath::LINES).collect();
+    let more = lines.next().map_or("", |_| "\n  …");
+    let shown = tail_and(transcript, 0..end, &rest);
+    format!("the output around it:{shown}{more}")
+}
+
 fn tail(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
+    tail_and(transcript, range, "")
+}
+
+/// The end of what is in `range`, and `rest`, which follows it.
+fn tail_and(transcript: &Transcript, range: std::ops::Range<u64>, rest: &str) -> String {
     let stretch = Stretch {
         transcript,
         range,
@@ -291,13 +323,16 @@ fn tail(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
         Err(e) => return format!(" ({e})"),
     };
     let text = lossy(&bytes);
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let cut = lines.len().saturating_sub(SHOWN_LINES);
+    let cut = text
+        .split_inclusive('\n')
+        .count()
+        .saturating_sub(SHOWN_LINES);
     let mut shown = String::new();
     if cut > 0 || bytes.len() == SHOWN_BYTES {
         shown.push_str("\n  …");
     }
-    for line in &lines[cut..] {
+    let text = format!("{text}{rest}");
+    for line in text.split_inclusive('\n').skip(cut) {
         shown.push_str("\n  | ");
         shown.extend(line.chars().flat_map(escape));
     }

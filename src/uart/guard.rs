@@ -4,65 +4,151 @@
 //! for this reason only compiled patterns can stand guard. Guards know nothing
 //! of the operations that they make fail.
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::chunk::Piece;
 use super::search::Engine;
+use super::transcript::Transcript;
+
+/// A standing guard, which [`Uart::forbid`](super::Uart::forbid) has set.
+///
+/// It stands whether the handle is kept or dropped.
+///
+/// ```
+/// # fn main() -> virtual_target::Result<()> {
+/// # use std::io::Write;
+/// # let (ours, mut board) = std::os::unix::net::UnixStream::pair().unwrap();
+/// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+/// let guard = uart.forbid("HardFault")?;
+/// # board.write_all(b"self-test passed\n").unwrap();
+/// uart.expect_line("self-test passed").wait()?;
+/// // From here on the test provokes the fault.
+/// guard.lift();
+/// # board.write_all(b"HardFault at 0x080005da\n").unwrap();
+/// uart.expect_line("re:HardFault at 0x[0-9a-f]+").wait()?;
+/// # Ok(()) }
+/// ```
+pub struct Guard {
+    transcript: Arc<Transcript>,
+    id: u64,
+    pattern: Arc<str>,
+}
+
+impl Guard {
+    pub(super) fn new(transcript: &Arc<Transcript>, sentry: &Sentry) -> Self {
+        Self {
+            transcript: Arc::clone(transcript),
+            id: sentry.id,
+            pattern: Arc::clone(&sentry.pattern),
+        }
+    }
+
+    /// Lifts the guard, as if it had never been set: the pattern may appear, and if it
+    /// has, operations no longer fail because of it, nor does the end of the test.
+    pub fn lift(self) {
+        self.transcript.lift(self.id);
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Guard").field(&self.pattern).finish()
+    }
+}
 
 /// A guard found what it must not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Alarm {
+    /// Whose it is.
+    pub(super) guard: u64,
     /// The guard's pattern.
     pub(super) pattern: Arc<str>,
-    /// Just behind the byte at which what was found is known.
+    /// Just behind the byte at which what was found is known; one more where that is the
+    /// end of the output.
     pub(super) end: u64,
 }
 
-#[derive(Default)]
-pub(super) struct Guards {
-    guards: Vec<(Arc<str>, Engine)>,
+/// A guard at its post.
+pub(super) struct Sentry {
+    id: u64,
+    pattern: Arc<str>,
+    engine: Engine,
 }
 
-impl Guards {
-    pub(super) fn add(&mut self, pattern: Arc<str>, engine: Engine) {
-        self.guards.push((pattern, engine));
+impl Sentry {
+    pub(super) fn new(pattern: &Arc<str>, engine: Engine) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            pattern: Arc::clone(pattern),
+            engine,
+        }
     }
 
     /// Forgets what was half found: a power cycle lies between.
     pub(super) fn restart(&mut self) {
-        for (_, engine) in &mut self.guards {
-            engine.restart();
-        }
+        self.engine.restart();
     }
 
-    /// Looks at what arrived; the first alarm in the order of the bytes.
+    /// Looks at what arrived.
     pub(super) fn look<'a>(
         &mut self,
-        pieces: impl Iterator<Item = Piece<'a>> + Clone,
+        mut pieces: impl Iterator<Item = Piece<'a>>,
     ) -> Option<Alarm> {
-        let alarms = self
-            .guards
-            .iter_mut()
-            .filter_map(|(pattern, engine)| look(pattern, engine, pieces.clone()));
-        alarms.min_by_key(|alarm| alarm.end)
+        let end = pieces.find_map(|piece| match self.engine.feed(piece.bytes) {
+            Ok(found) => Some(piece.offset + found?.known as u64),
+            // The engines of guards run no foreign code, which alone can fail.
+            Err(_) => None,
+        })?;
+        // An engine that has found something is not fed on as if it had not.
+        self.restart();
+        Some(self.alarm(end))
+    }
+
+    /// The output ends at `end`.
+    pub(super) fn finish(&mut self, end: u64) -> Option<Alarm> {
+        let found = self.engine.finish().ok().flatten();
+        self.restart();
+        found.map(|_| self.alarm(end + 1))
+    }
+
+    fn alarm(&self, end: u64) -> Alarm {
+        Alarm {
+            guard: self.id,
+            pattern: Arc::clone(&self.pattern),
+            end,
+        }
     }
 }
 
-/// Lets one guard look at what arrived.
-pub(super) fn look<'a>(
-    pattern: &Arc<str>,
-    engine: &mut Engine,
-    mut pieces: impl Iterator<Item = Piece<'a>>,
-) -> Option<Alarm> {
-    let end = pieces.find_map(|piece| match engine.feed(piece.bytes) {
-        Ok(found) => Some(piece.offset + found?.known as u64),
-        // The engines of guards run no foreign code, which alone can fail.
-        Err(_) => None,
-    })?;
-    // An engine that has found something is not fed on as if it had not.
-    engine.restart();
-    Some(Alarm {
-        pattern: Arc::clone(pattern),
-        end,
-    })
+/// All guards of a UART.
+#[derive(Default)]
+pub(super) struct Guards(Vec<Sentry>);
+
+impl Guards {
+    pub(super) fn add(&mut self, sentry: Sentry) {
+        self.0.push(sentry);
+    }
+
+    pub(super) fn remove(&mut self, id: u64) {
+        self.0.retain(|sentry| sentry.id != id);
+    }
+
+    /// Has all look at what arrived.
+    pub(super) fn look<'a>(
+        &mut self,
+        pieces: impl Iterator<Item = Piece<'a>> + Clone,
+    ) -> Vec<Alarm> {
+        let sentries = self.0.iter_mut();
+        let alarms = sentries.filter_map(|sentry| sentry.look(pieces.clone()));
+        alarms.collect()
+    }
+
+    /// The output ends at `end`.
+    pub(super) fn finish(&mut self, end: u64) -> Vec<Alarm> {
+        let sentries = self.0.iter_mut();
+        sentries.filter_map(|sentry| sentry.finish(end)).collect()
+    }
 }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::chunk::View;
 use super::error::ExpectError;
+use super::guard::{Guard, Sentry};
 use super::lines::Lines;
 use super::link::{Link, OnEnd};
 use super::lock;
@@ -26,6 +27,7 @@ use super::send::{Ask, Paced, Send as Sending};
 use super::session::UartStream;
 use super::stops::last_bytes;
 use super::text::lossy;
+use super::verdict::{Judge, at_exit};
 use super::wait::{Cursor, Search, Wait};
 use crate::error::Result;
 use crate::report::{Caller, Recorded};
@@ -74,6 +76,8 @@ use crate::runtime::{Operation, Task};
 pub struct Uart {
     shared: Arc<Shared>,
     local: Arc<Mutex<Local>>,
+    /// Who gives the verdict at the end, where that is not a target.
+    judge: Option<Arc<Judge>>,
 }
 
 /// What belongs to one handle.
@@ -137,7 +141,11 @@ impl Uart {
             uart: NAME.to_owned(),
             reason: e.to_string(),
         })?;
-        Ok(Self::at_start(&Arc::new(shared)))
+        let shared = Arc::new(shared);
+        Ok(Self {
+            judge: Some(Judge::new(&shared)),
+            ..Self::at_start(&shared)
+        })
     }
 
     /// A handle with its own cursor at the beginning of the transcript.
@@ -151,6 +159,7 @@ impl Uart {
         Self {
             shared: Arc::clone(shared),
             local: Arc::new(Mutex::new(local)),
+            judge: None,
         }
     }
 
@@ -179,7 +188,10 @@ impl Uart {
     /// ```
     #[must_use]
     pub fn from_start(&self) -> Self {
-        Self::at_start(&self.shared)
+        Self {
+            judge: self.judge.clone(),
+            ..Self::at_start(&self.shared)
+        }
     }
 
     /// Sets how long operations of this handle wait by default; 10 s at first.
@@ -492,7 +504,7 @@ impl Uart {
         };
         let answer = self.asking("run", command, Output::new(command, prompt.clone()));
         // Waiting for an earlier prompt moves no cursor but its own.
-        let Self { shared, local } = self.clone();
+        let Self { shared, local, .. } = self.clone();
         let run = Run::new(shared, local, command, prompt, timeout, answer);
         self.recorded(run, Run::describe)
     }
@@ -502,6 +514,7 @@ impl Uart {
         Self {
             shared: Arc::clone(&self.shared),
             local: Arc::clone(&self.local),
+            judge: self.judge.clone(),
         }
     }
 
@@ -527,8 +540,15 @@ impl Uart {
     /// appear on the UART.
     ///
     /// Once it has, every operation fails that has not found what it looks for
-    /// before it, and so does the test at its end, if no operation has. Guards
-    /// are literals or `re:` patterns; they cannot be taken back.
+    /// before it. Its error shows the whole line and what follows, for which it waits: 20
+    /// lines, or 100 ms in the board's time. Guards are literals or `re:` patterns. The
+    /// [`Guard`] that is returned lifts it, for a test that provokes the fault.
+    ///
+    /// The test fails as well when that error is swallowed, or when no operation came to it:
+    /// when the target is dropped, or the last handle of a UART without one, and no such error
+    /// lives (it is being returned, say) and the thread does not panic, the drop panics.
+    /// What is in a `static` is never dropped: there the process is aborted where it exits.
+    /// A process that is killed or aborts tells nothing.
     ///
     /// # Errors
     /// [`ExpectError::Pattern`] for anything else, [`ExpectError::Unavailable`] if
@@ -538,22 +558,23 @@ impl Uart {
     /// # fn main() -> virtual_target::Result<()> {
     /// # let (ours, mut board) = std::os::unix::net::UnixStream::pair().unwrap();
     /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
-    /// uart.forbid("HardFault")?;
+    /// let guard = uart.forbid("HardFault")?;
     /// # std::io::Write::write_all(&mut board, b"ok\nHardFault at 0\nready\n").unwrap();
     /// uart.expect_line("ok").wait()?;
     /// assert!(uart.expect_line("ready").wait().is_err());
+    /// guard.lift(); // or the end of this test would fail it
     /// # Ok(()) }
     /// ```
-    pub fn forbid(&self, pattern: impl IntoPattern) -> Result<()> {
+    pub fn forbid(&self, pattern: impl IntoPattern) -> Result<Guard> {
         let pattern = self.visible(pattern)?;
-        let engine = Engine::guard(&pattern)?;
+        let sentry = Sentry::new(pattern.source(), Engine::guard(&pattern)?);
         self.shared.always_stop_at(last_bytes(&pattern));
-        let from = lock(&self.local).cursor.at;
         let transcript = &self.shared.transcript;
-        transcript
-            .guard(pattern.source(), engine, from)
-            .map_err(ExpectError::from)?;
-        Ok(())
+        let guard = Guard::new(transcript, &sentry);
+        at_exit(&self.shared);
+        let from = lock(&self.local).cursor.at;
+        transcript.guard(sentry, from).map_err(ExpectError::from)?;
+        Ok(guard)
     }
 
     /// Everything the board has put out so far as text, without escape sequences.
@@ -704,6 +725,7 @@ impl Clone for Uart {
         Self {
             shared: Arc::clone(&self.shared),
             local: Arc::new(Mutex::new(local)),
+            judge: self.judge.clone(),
         }
     }
 }

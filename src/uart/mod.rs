@@ -6,6 +6,8 @@
 //! their results never depend on how the bytes arrived. This module knows
 //! nothing of emulators and targets: they attach file descriptors to a `Port`.
 
+mod aftermath;
+mod alarms;
 mod ansi;
 mod chunk;
 mod console;
@@ -36,9 +38,12 @@ mod split;
 mod stops;
 mod text;
 mod transcript;
+mod verdict;
 mod wait;
 
+pub use alarms::Told;
 pub use error::ExpectError;
+pub use guard::Guard;
 pub(crate) use hand::{Hand, Parcel};
 pub use handle::Uart;
 pub use lines::{BlockingLines, Lines};

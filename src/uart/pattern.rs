@@ -262,7 +262,7 @@ impl Pattern {
             |source| dialect::parsed(source, false).is_some_and(|hir| dialect::needs_escape(&hir));
         let is_hidden = match self.kind() {
             Kind::Literal(finder) => finder.needle().contains(&ESC),
-            Kind::Dialect(dialect) => dialect::needs_escape(dialect.hir()),
+            Kind::Dialect(dialect) => dialect.needs_escape,
             Kind::Text(regex) => needs_escape(regex.as_str()),
             Kind::Bytes(regex) => needs_escape(regex.as_str()),
             Kind::Needle(_) | Kind::Closure(_) => false,

@@ -27,6 +27,7 @@ use super::lock;
 use super::pace::Pace;
 use super::pattern::Pattern;
 use super::transcript::{Ending, Limits, Position, Transcript};
+use super::verdict::verdict;
 use crate::report::{Console, Report};
 use crate::runtime::{ByteSet, Clock, Deadline, Stepped, VirtualClock, Wants};
 
@@ -137,6 +138,15 @@ impl Shared {
         let shared = Self::new(name, Settings::default(), None);
         *lock(&shared.link) = Some(attach(&shared.transcript)?);
         Ok(shared)
+    }
+
+    /// How long ago, in the board's clock, the byte at `offset` came.
+    pub(super) fn since(&self, offset: u64) -> Duration {
+        let now = match self.virtual_clock() {
+            Some(clock) => clock.now(),
+            None => self.transcript.began().elapsed(),
+        };
+        now.saturating_sub(self.transcript.time(offset))
     }
 
     /// A deadline in the board's clock; the board runs on to it, but not beyond a byte
@@ -328,18 +338,16 @@ impl Port {
         self.shared.is_bare()
     }
 
-    /// The error of a guard that found something, if no operation has failed of it yet.
+    /// The error of a guard that found something, unless an error that says so lives.
     ///
     /// A target returns it when it is shut down, and panics with it when it is dropped.
-    pub(crate) fn unnoticed_alarm(&self) -> Option<ExpectError> {
-        let transcript = &self.shared.transcript;
-        let alarm = transcript.unnoticed_alarm()?;
-        transcript.notice();
-        Some(ExpectError::forbidden(
-            &self.shared,
-            &alarm,
-            "the end of the test",
-        ))
+    pub(crate) fn verdict(&self) -> Option<ExpectError> {
+        verdict(&self.shared, "the end of the test")
+    }
+
+    /// Whether an error lives that says that a guard found something.
+    pub(crate) fn is_alarm_told(&self) -> bool {
+        self.shared.transcript.is_alarm_told()
     }
 
     fn detach(&self, ending: Ending) {
@@ -487,14 +495,26 @@ mod tests {
         let port = Port::new("u", "u", Settings::default());
         port.uart().forbid("HardFault").unwrap();
         let mut board = attach(&port);
-        board.write_all(b"ok HardFault").unwrap();
+        board.write_all(b"ok HardFault pc=0x1234\nr0=0").unwrap();
         port.power_off("off");
         port.uart().expect("ok").wait().unwrap();
         assert_eq!(
-            port.unnoticed_alarm().unwrap().to_string(),
+            port.verdict().unwrap().to_string(),
             "UART u: the forbidden pattern \"HardFault\" appeared, noticed by the end of the test; \
-             the output up to there:\n  | ok HardFault"
+             the output around it:\n  | ok HardFault pc=0x1234\\n\n  | r0=0"
         );
-        assert!(port.unnoticed_alarm().is_none());
+        assert!(port.verdict().is_none());
+    }
+
+    #[test]
+    fn a_pattern_that_only_the_end_completes_is_forbidden_too() {
+        let port = Port::new("u", "u", Settings::default());
+        port.uart().forbid("re:fault.").unwrap();
+        let mut board = attach(&port);
+        board.write_all(b"fault\xc3").unwrap();
+        port.uart().expect("fault").wait().unwrap();
+        port.power_off("off");
+        port.uart().expect_bytes(b"\xc3").wait().unwrap();
+        assert!(port.verdict().is_some());
     }
 }

@@ -92,9 +92,11 @@ impl Ports {
         self.iter().for_each(|port| port.set_bare(bare));
     }
 
-    /// The first error of a guard that no operation has failed of; none is told twice.
-    pub(crate) fn unnoticed_alarm(&self) -> Option<ExpectError> {
-        let alarms: Vec<_> = self.iter().filter_map(Port::unnoticed_alarm).collect();
-        alarms.into_iter().next()
+    /// The first error of a guard that found something, unless an error that says so of any
+    /// lives; none is told twice.
+    pub(crate) fn verdict(&self) -> Option<ExpectError> {
+        let is_told = self.iter().any(Port::is_alarm_told);
+        let errors: Vec<_> = self.iter().filter_map(Port::verdict).collect();
+        errors.into_iter().next().filter(|_| !is_told)
     }
 }

@@ -142,7 +142,6 @@ impl Task for Send {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if let State::Unsent(bytes) = &mut self.state {
             if let Some(alarm) = self.uart.transcript.alarm() {
-                self.uart.transcript.notice();
                 let error = ExpectError::forbidden(&self.uart, &alarm, &self.describe());
                 return Poll::Ready(Err(error.into()));
             }

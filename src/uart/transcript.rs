@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::alarms::{Alarms, Told};
 use super::ansi::Stripper;
 use super::chunk::{Chunk, Piece, View};
-use super::guard::{self, Alarm, Guards};
+use super::guard::{Alarm, Guards, Sentry};
 use super::lock;
 use super::marks::Marks;
-use super::search::Engine;
 use super::spill::Spill;
 
 /// How much of the output is kept where, and in what bits.
@@ -146,9 +146,7 @@ struct State {
     readers: Vec<(u64, Waker)>,
     /// Told of every change; unlike a reader it stays.
     follower: Option<Arc<Notify>>,
-    alarm: Option<Alarm>,
-    /// An operation has failed because of it.
-    noticed: bool,
+    alarms: Alarms,
     /// Starts of blocks in the file, with the stripper's state there.
     spilled: VecDeque<(u64, Stripper)>,
     /// Why what is before the first of them is gone.
@@ -179,8 +177,7 @@ impl Transcript {
                 marks: Marks::default(),
                 readers: Vec::new(),
                 follower: None,
-                alarm: None,
-                noticed: false,
+                alarms: Alarms::default(),
                 spilled: VecDeque::new(),
                 lost: None,
                 read_back: None,
@@ -240,7 +237,7 @@ impl Transcript {
         } else {
             text.push(0..n as u32);
         }
-        let alarm = guards.look(text.iter().map(|span| Piece {
+        let alarms = guards.look(text.iter().map(|span| Piece {
             offset: start + u64::from(span.start),
             bytes: &buffer[span.start as usize..span.end as usize],
         }));
@@ -268,7 +265,7 @@ impl Transcript {
                 state.tail.extend_from(&buffer[..n], text);
             }
         }
-        state.alarm = state.alarm.take().or(alarm);
+        state.alarms.raise(alarms);
         let over = state.held > self.limits.memory;
         drop(state);
         if over {
@@ -321,64 +318,66 @@ impl Transcript {
     }
 
     /// Sets a guard that looks at everything from `from` on.
-    pub(super) fn guard(
-        &self,
-        pattern: &Arc<str>,
-        mut engine: Engine,
-        mut from: Position,
-    ) -> Result<(), Unavailable> {
+    pub(super) fn guard(&self, mut sentry: Sentry, mut from: Position) -> Result<(), Unavailable> {
+        let mut alarms = Vec::new();
         // Most of what is there is looked at before the intake is held up.
-        self.patrol(pattern, &mut engine, &mut from)?;
+        self.patrol(&mut sentry, &mut from, &mut alarms)?;
         let mut intake = lock(&self.intake);
-        self.patrol(pattern, &mut engine, &mut from)?;
-        intake.guards.add(Arc::clone(pattern), engine);
+        self.patrol(&mut sentry, &mut from, &mut alarms)?;
+        intake.guards.add(sentry);
+        let mut state = self.state();
+        drop(intake);
+        state.alarms.raise(alarms);
+        wake(state);
         Ok(())
     }
 
     /// Lets a guard look at what is there from `at` on.
     fn patrol(
         &self,
-        pattern: &Arc<str>,
-        engine: &mut Engine,
+        sentry: &mut Sentry,
         at: &mut Position,
+        alarms: &mut Vec<Alarm>,
     ) -> Result<(), Unavailable> {
         let last = self.end_position().segment;
         loop {
-            match self.next(*at, last, None) {
+            let next = self.state().next(*at, last);
+            match next {
                 Next::Bytes(range) => {
                     let chunk = self.chunk(range.start)?;
-                    let pieces = || chunk.pieces(range.clone(), View::Text);
-                    if let Some(alarm) = guard::look(pattern, engine, pieces()) {
-                        self.raise(alarm);
-                    }
+                    alarms.extend(sentry.look(chunk.pieces(range.clone(), View::Text)));
                     at.offset = chunk.end().min(range.end);
                 }
                 Next::Segment(next) => {
+                    alarms.extend(sentry.finish(at.offset));
                     *at = next;
-                    engine.restart();
                 }
-                Next::Ended(_) | Next::Alarm(_) | Next::Nothing => return Ok(()),
+                Next::Ended(_) => {
+                    alarms.extend(sentry.finish(at.offset));
+                    return Ok(());
+                }
+                Next::Alarm(_) | Next::Nothing => return Ok(()),
             }
         }
     }
 
-    fn raise(&self, alarm: Alarm) {
+    /// Takes a guard away, with what it has found.
+    pub(super) fn lift(&self, guard: u64) {
+        let mut intake = lock(&self.intake);
+        intake.guards.remove(guard);
         let mut state = self.state();
-        if state
-            .alarm
-            .as_ref()
-            .is_none_or(|known| alarm.end < known.end)
-        {
-            state.alarm = Some(alarm);
-        }
+        drop(intake);
+        state.alarms.withdraw(guard);
         wake(state);
     }
 
     /// Starts a new segment, as a power cycle does. What is open ends with `ending`.
     pub(super) fn begin_segment(&self, ending: Ending) {
         let mut intake = lock(&self.intake);
-        intake.guards.restart();
         let mut state = self.state();
+        let alarms = intake.guards.finish(state.tail.end());
+        drop(intake);
+        state.alarms.raise(alarms);
         state.end(ending);
         state.stripper = Stripper::default();
         state.close_tail();
@@ -392,7 +391,11 @@ impl Transcript {
 
     /// Ends the present segment; the first ending counts.
     pub(super) fn end(&self, ending: Ending) {
+        let mut intake = lock(&self.intake);
         let mut state = self.state();
+        let alarms = intake.guards.finish(state.tail.end());
+        drop(intake);
+        state.alarms.raise(alarms);
         state.end(ending);
         wake(state);
     }
@@ -446,55 +449,45 @@ impl Transcript {
     /// When there is nothing yet, `reader` is woken by the next change.
     pub(super) fn next(&self, at: Position, last: usize, reader: Option<(u64, &Waker)>) -> Next {
         let mut state = self.state();
-        let segment_end = match state.segments.get(at.segment + 1) {
-            Some(next) => next.start,
-            None => state.tail.end(),
-        };
-        if let Some(alarm) = &state.alarm
-            && alarm.end <= at.offset + 1
-        {
-            return Next::Alarm(alarm.clone());
-        }
-        // A match that ends where the guard's does, or later, comes too late.
-        let end = state
-            .alarm
-            .as_ref()
-            .map_or(segment_end, |alarm| segment_end.min(alarm.end - 1));
-        if at.offset < end {
-            return Next::Bytes(at.offset..end);
-        }
-        if at.segment < last {
-            return Next::Segment(Position {
-                segment: at.segment + 1,
-                offset: segment_end,
-            });
-        }
-        if let Some(ending) = &state.segments[at.segment].ending {
-            return Next::Ended(ending.clone());
-        }
-        if let Some((id, waker)) = reader {
-            match state.readers.iter_mut().find(|(known, _)| *known == id) {
-                Some((_, known)) => known.clone_from(waker),
-                None => state.readers.push((id, waker.clone())),
+        let mut next = state.next(at, last);
+        if let Some(alarm) = state.alarms.first() {
+            if alarm.end <= at.offset + 1 {
+                return Next::Alarm(alarm.clone());
+            }
+            // A match that ends where the guard's does, or later, comes too late.
+            if let Next::Bytes(range) = &mut next {
+                range.end = range.end.min(alarm.end - 1);
             }
         }
-        Next::Nothing
+        if let (Next::Nothing, Some((id, waker))) = (&next, reader) {
+            state.watch(id, waker);
+        }
+        next
     }
 
-    /// Notes that an operation failed because of the alarm.
-    pub(super) fn notice(&self) {
-        self.state().noticed = true;
+    /// Has `waker` woken by the next change.
+    pub(super) fn watch(&self, id: u64, waker: &Waker) {
+        self.state().watch(id, waker);
     }
 
-    /// The alarm, if there is one.
+    /// The first alarm, if there is one.
     pub(super) fn alarm(&self) -> Option<Alarm> {
-        self.state().alarm.clone()
+        self.state().alarms.first().cloned()
     }
 
-    /// The alarm, if no operation has failed because of it.
-    pub(super) fn unnoticed_alarm(&self) -> Option<Alarm> {
-        let state = self.state();
-        state.alarm.clone().filter(|_| !state.noticed)
+    /// See [`Alarms::tell`].
+    pub(super) fn tell_alarm(&self) -> Told {
+        self.state().alarms.tell()
+    }
+
+    /// See [`Alarms::is_told`].
+    pub(super) fn is_alarm_told(&self) -> bool {
+        self.state().alarms.is_told()
+    }
+
+    /// See [`Alarms::judge`].
+    pub(super) fn judge(&self) -> Option<Alarm> {
+        self.state().alarms.judge()
     }
 
     /// Whether anybody waits.
@@ -560,6 +553,34 @@ fn wake(mut state: MutexGuard<'_, State>) {
 }
 
 impl State {
+    /// What there is at `at`, whatever guards have found, up to the end of segment `last`.
+    fn next(&self, at: Position, last: usize) -> Next {
+        let segment_end = match self.segments.get(at.segment + 1) {
+            Some(next) => next.start,
+            None => self.tail.end(),
+        };
+        if at.offset < segment_end {
+            return Next::Bytes(at.offset..segment_end);
+        }
+        if at.segment < last {
+            return Next::Segment(Position {
+                segment: at.segment + 1,
+                offset: segment_end,
+            });
+        }
+        match &self.segments[at.segment].ending {
+            Some(ending) => Next::Ended(ending.clone()),
+            None => Next::Nothing,
+        }
+    }
+
+    fn watch(&mut self, id: u64, waker: &Waker) {
+        match self.readers.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, known)) => known.clone_from(waker),
+            None => self.readers.push((id, waker.clone())),
+        }
+    }
+
     /// Closes the open chunk and opens one behind it.
     fn close_tail(&mut self) {
         let fresh = Chunk::empty(self.tail.end(), self.stripper);
@@ -649,7 +670,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::uart::pattern::Pattern;
-    use crate::uart::search::Stretch;
+    use crate::uart::search::{Engine, Stretch};
 
     const SMALL: Limits = Limits {
         memory: 256 << 10,
@@ -744,9 +765,8 @@ mod tests {
         for pattern in ["HardFault", "re:Hard ?Fault"] {
             let transcript = Transcript::new(true, SMALL, None);
             let engine = Engine::guard(&Pattern::new(pattern).unwrap()).unwrap();
-            transcript
-                .guard(&pattern.into(), engine, Position::default())
-                .unwrap();
+            let sentry = Sentry::new(&pattern.into(), engine);
+            transcript.guard(sentry, Position::default()).unwrap();
             for read in ["boot Hard", "Fault", " at 0x", "08001234", "\nHardFault\n"] {
                 append(&transcript, read.as_bytes());
             }

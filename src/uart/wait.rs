@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use super::aftermath::Aftermath;
 use super::chunk::{Piece, View};
 use super::error::{ExpectError, seen};
 use super::handle::Local;
@@ -103,6 +104,8 @@ pub(super) struct Wait<S> {
     scan: Option<Scan>,
     id: u64,
     registered: bool,
+    /// Something forbidden has appeared, and the board tells more of it.
+    aftermath: Option<Box<Aftermath>>,
 }
 
 /// How far a search is.
@@ -135,6 +138,7 @@ impl<S: Search> Wait<S> {
             scan: None,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             registered: false,
+            aftermath: None,
         }
     }
 
@@ -229,7 +233,14 @@ impl<S: Search> Wait<S> {
                     .into()));
                 }
                 Next::Alarm(alarm) => {
-                    transcript.notice();
+                    if let Some(cx) = &mut cx {
+                        self.deadline.leave();
+                        self.registered = true;
+                        let aftermath = self.aftermath.get_or_insert_with(|| {
+                            Box::new(Aftermath::new(uart, alarm.end, self.id))
+                        });
+                        ready!(aftermath.poll(cx, uart));
+                    }
                     let error = ExpectError::forbidden(uart, &alarm, &search.describe());
                     return Poll::Ready(Err(error.into()));
                 }
@@ -238,6 +249,7 @@ impl<S: Search> Wait<S> {
                         return Poll::Pending;
                     };
                     self.registered = true;
+                    self.aftermath = None;
                     ready!(self.deadline.poll(cx))?;
                     // What has come meanwhile counts, as does the board's end.
                     scan.until = Some(transcript.end_position().offset);

@@ -236,6 +236,20 @@ impl Stretch<'_> {
         Ok(bytes)
     }
 
+    /// Its first `n` bytes.
+    pub(super) fn first(&self, n: usize) -> Result<Vec<u8>, Unavailable> {
+        let mut bytes = Vec::new();
+        self.forwards(|piece| {
+            let more = piece.bytes.len().min(n - bytes.len());
+            bytes.extend_from_slice(&piece.bytes[..more]);
+            match bytes.len() < n {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        })?;
+        Ok(bytes)
+    }
+
     /// Its last `n` bytes.
     pub(super) fn last(&self, n: usize) -> Result<Vec<u8>, Unavailable> {
         let start = self.offset_back(n)?;

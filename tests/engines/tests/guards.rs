@@ -41,11 +41,44 @@ on_each_engine! {
         board.uart().expect_line("pong").wait()?;
         board.uart().send_line("panic").wait()?;
         let error = board.uart().expect_line("pong").within(secs(60)).wait().unwrap_err();
-        match error {
-            Error::Expect(error) => assert!(matches!(*error, ExpectError::Forbidden { .. }), "{error}"),
+        match &error {
+            Error::Expect(error) => assert!(matches!(**error, ExpectError::Forbidden { .. }), "{error}"),
             other => panic!("{other}"),
         }
-        // It was noticed: the end is peaceful.
+        // It is told as long as the error lives: the end is peaceful.
+        board.shutdown().wait()
+    }
+
+    fn an_error_that_was_swallowed_fails_the_end(engine) {
+        let board = guarded(engine, "HardFault")?;
+        board.uart().send_line("panic").wait()?;
+        let _ = board.uart().expect("never").within(secs(60)).wait();
+        let panicked = catch_unwind(AssertUnwindSafe(|| drop(board))).unwrap_err();
+        let message = panicked.downcast_ref::<String>().map_or("", String::as_str);
+        assert!(message.contains(r#"the forbidden pattern "HardFault" appeared, noticed by the end of the test"#), "{message}");
+        let board = guarded(engine, "HardFault")?;
+        board.uart().send_line("panic").wait()?;
+        assert!(board.uart().expect("never").within(secs(60)).wait().is_err());
+        let error = board.shutdown().wait().unwrap_err().to_string();
+        assert!(says_where(&error), "{error}");
+        Ok(())
+    }
+
+    fn a_fault_is_told_with_its_whole_line(engine) {
+        let board = guarded(engine, "re:Hard")?;
+        board.uart().send_line("panic").wait()?;
+        let error = board.uart().expect("never").within(secs(60)).wait().unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("HardFault at 0x"), "{message}");
+        board.shutdown().wait()
+    }
+
+    fn a_test_that_provokes_the_fault_lifts_the_guard(engine) {
+        let board = guarded(engine, "no such thing")?;
+        let guard = board.uart().forbid("HardFault")?;
+        guard.lift();
+        board.uart().send_line("panic").wait()?;
+        board.uart().expect_line("HardFault at").wait()?;
         board.shutdown().wait()
     }
 

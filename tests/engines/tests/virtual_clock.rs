@@ -150,11 +150,23 @@ on_renode! {
         Ok(())
     }
 
-    fn a_guard_stops_the_board_at_the_very_byte() -> Result<()> {
-        let board = target("forbid: ['re:sh[e]l']")?.firmware(sample("shell.elf")).boot().wait()?;
-        let error = board.uart().expect_line("never").wait().unwrap_err().to_string();
-        assert!(error.contains("the forbidden pattern \"re:sh[e]l\" appeared"), "{error}");
-        assert_eq!(board.uart().transcript()?, b"Hello from shel");
+    fn a_guard_lets_the_board_tell_the_rest_and_stops_it_at_an_exact_time() -> Result<()> {
+        let told = || {
+            let board = target("forbid: ['re:sh[e]l']")?.firmware(sample("shell.elf")).boot().wait()?;
+            let error = board.uart().expect_line("never").wait().unwrap_err();
+            let message = error.to_string();
+            assert!(message.contains("the forbidden pattern \"re:sh[e]l\" appeared"), "{message}");
+            assert!(message.contains("\n  | Hello from shell on stm32f4"), "{message}");
+            assert_eq!(board.uart().transcript()?, GREETING.as_bytes());
+            let at = now(&board)?;
+            // Who comes to it later does not wait again.
+            let again = board.uart().expect("never").wait().unwrap_err();
+            assert_eq!(now(&board)?, at);
+            board.shutdown().wait()?;
+            drop(again);
+            Ok::<_, virtual_target::Error>(at)
+        };
+        assert_eq!(told()?, told()?);
         Ok(())
     }
 
