@@ -18,7 +18,7 @@ test:
 	$(CARGO) test --workspace --doc --quiet
 	@$(MAKE) --no-print-directory examples
 
-## The guide's examples, on QEMU; that of virtual time on Renode, where there is one.
+## The guide's examples, on QEMU; those of virtual time and Ethernet on Renode, where there is one.
 examples:
 	@scripts/setup qemu
 	@for chapter in quickstart patterns power_and_flash several_at_once debugging; do \
@@ -26,8 +26,10 @@ examples:
 		VTARGET_BACKEND=qemu $(CARGO) run --quiet --example $$chapter || exit 1; \
 	done
 	@if command -v "$${VTARGET_RENODE:-renode}" >/dev/null; then \
-		echo "-- virtual_time"; \
-		$(CARGO) run --quiet --example virtual_time; \
+		for chapter in virtual_time ethernet; do \
+			echo "-- $$chapter"; \
+			$(CARGO) run --quiet --example $$chapter || exit 1; \
+		done; \
 	fi
 
 ## What CI demands beyond the tests.

@@ -298,7 +298,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "platfrom: a\n",
-        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts, uart_transport, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, qemu, serial, timeouts, line_ending, prompt, forbid, strip_ansi, machines, uart_hubs)",
+        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts, uart_transport, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, qemu, serial, timeouts, line_ending, prompt, forbid, strip_ansi, machines, uart_hubs, switches)",
     ),
     (
         "uart: a\nqemu:\n  machine: b\n  serail: 1\n",
@@ -678,7 +678,7 @@ const BAD_MACHINES: &[(&str, &str)] = &[
     ),
     (
         "uart_hubs: {line: [a.sysbus.uart1, a.sysbus.uart1]}",
-        r#"<yaml>:4:36: uart_hubs.line[1]: "a.sysbus.uart1" is in this hub already: remove one"#,
+        r#"<yaml>:4:36: uart_hubs.line[1]: "a.sysbus.uart1" is named already: remove one"#,
     ),
     (
         "uart_hubs: {'li ne': [a.sysbus.uart1, b.sysbus.uart1]}",
@@ -687,6 +687,22 @@ const BAD_MACHINES: &[(&str, &str)] = &[
     (
         "uart_hubs: {line: a.sysbus.uart1}",
         r#"<yaml>:4:13: uart_hubs.line: invalid type: string "a.sysbus.uart1", expected a list (`- item`)"#,
+    ),
+    (
+        "switches: {lan: [a.sysbus.ethernet]}",
+        "<yaml>:4:12: switches.lan: a switch needs two Ethernet interfaces at least, such as `node-a.sysbus.ethernet`",
+    ),
+    (
+        "switches: {lan: [a.sysbus.ethernet, b]}",
+        r#"<yaml>:4:37: switches.lan[1]: "b" is not a machine's Ethernet interface: write its name and the path, such as `node-a.sysbus.ethernet`"#,
+    ),
+    (
+        "switches: {lan: [a.sysbus.ethernet, a.sysbus.ethernet]}",
+        r#"<yaml>:4:37: switches.lan[1]: "a.sysbus.ethernet" is named already: remove one"#,
+    ),
+    (
+        "switches: {lan;quit: [a.sysbus.ethernet, b.sysbus.ethernet]}",
+        r#"<yaml>:4:12: switches.lan;quit: character 4 of "lan;quit" is ';': only letters, digits, `_` and `-` are allowed"#,
     ),
 ];
 
@@ -712,7 +728,8 @@ fn machines_are_in_the_order_of_the_file() {
          \x20   load_command: sysbus LoadBinary\n\
          \x20   load_address: 0x1000\n\
          \x20   extra_commands: [version]\n\
-         uart_hubs: {{line: [c.sysbus.uart2, a.sysbus.uart1]}}\n"
+         uart_hubs: {{line: [c.sysbus.uart2, a.sysbus.uart1]}}\n\
+         switches: {{lan: [b.sysbus.ethernet, a.sysbus.emac0]}}\n"
     ));
     let machines = config.machines().unwrap();
     let names: Vec<&str> = machines
@@ -727,6 +744,17 @@ fn machines_are_in_the_order_of_the_file() {
     assert_eq!(c.load_command, Some(LoadCommand::Binary));
     assert_eq!(c.load_address, Some(0x1000));
     assert_eq!(c.extra_commands, ["version"]);
+    let [lan] = config.switches() else {
+        panic!("{:?}", config.switches())
+    };
+    let interfaces = [
+        (1, "sysbus.ethernet".to_owned()),
+        (0, "sysbus.emac0".to_owned()),
+    ];
+    assert_eq!(
+        (lan.name.as_str(), &lan.interfaces[..]),
+        ("lan", &interfaces[..])
+    );
     let [line] = config.uart_hubs() else {
         panic!("{:?}", config.uart_hubs())
     };
@@ -766,7 +794,11 @@ const BAD_BOARDS: &[(&str, &str)] = &[
     ),
     (
         "platform: platforms/b.repl\nuart: sysbus.uart0\nuart_hubs: {line: [a.b, c.d]}",
-        "<yaml>:3:1: uart_hubs: hubs are between `machines`: name these",
+        "<yaml>:3:1: uart_hubs: it connects `machines`: name these",
+    ),
+    (
+        "platform: platforms/b.repl\nuart: sysbus.uart0\nswitches: {lan: [a.b, c.d]}",
+        "<yaml>:3:1: switches: it connects `machines`: name these",
     ),
     (
         "uarts: {console: sysbus.uart0}",

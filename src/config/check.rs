@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_yaml::Value;
 
 use super::error::Problem;
-use super::machines::machines;
+use super::machines::{Machines, machines};
 use super::raw::{Named, Raw, RawQemu, RawTimeouts};
 use super::script::{self, Fragment, Script};
 use super::serial::serial;
@@ -59,7 +59,11 @@ pub(super) fn check(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetC
     })?
     .unwrap_or(BackendKind::Renode);
     let (load_command, load_address) = loading(&raw.load_command, &raw.load_address)?;
-    let (machines, uart_hubs) = machines(backend, &raw, base_dir)?;
+    let Machines {
+        machines,
+        uart_hubs,
+        switches,
+    } = machines(backend, &raw, base_dir)?;
     let main = machines.first();
     let machine_name = given("machine_name", &raw.machine_name, |name| {
         values::machine_name(name)
@@ -108,6 +112,7 @@ pub(super) fn check(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetC
         renode,
         machines,
         uart_hubs,
+        switches,
         source,
         skipped: Vec::new(),
     })

@@ -37,19 +37,42 @@ pub struct UartHub {
     pub uarts: Vec<(usize, String)>,
 }
 
-/// The machines and hubs of `raw`; none if it is a single machine.
+/// An Ethernet switch between machines: a frame that one interface sends, the one that it
+/// is for receives, or all others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Switch {
+    /// Its name in `switches`.
+    pub name: String,
+    /// Each machine, by its place in [`TargetConfig::machines`](super::TargetConfig::machines), and Renode's path to the interface.
+    pub interfaces: Vec<(usize, String)>,
+}
+
+/// Several machines and what connects them; nothing of a target that is a single machine.
+#[derive(Debug, Default)]
+pub(super) struct Machines {
+    pub(super) machines: Vec<MachineConfig>,
+    pub(super) uart_hubs: Vec<UartHub>,
+    pub(super) switches: Vec<Switch>,
+}
+
+/// The machines of `raw`, and what connects them.
 pub(super) fn machines(
     backend: BackendKind,
     raw: &Raw,
     base_dir: &Path,
-) -> Result<(Vec<MachineConfig>, Vec<UartHub>), Problem> {
+) -> Result<Machines, Problem> {
     let Some(Named(entries)) = &raw.machines else {
-        return match raw.uart_hubs {
-            None => Ok((Vec::new(), Vec::new())),
-            Some(_) => Err(Problem::new(
-                "uart_hubs",
-                "hubs are between `machines`: name these",
-            )),
+        let between = [
+            ("uart_hubs", raw.uart_hubs.is_some()),
+            ("switches", raw.switches.is_some()),
+        ];
+        return match between.into_iter().find(|(_, given)| *given) {
+            None => Ok(Machines::default()),
+            Some((field, _)) => {
+                let message = "it connects `machines`: name these";
+                Err(Problem::new(field, message))
+            }
         };
     };
     if entries.is_empty() {
@@ -87,12 +110,40 @@ pub(super) fn machines(
         machine(name, raw, base_dir).map_err(|problem| problem.under(&format!("machines.{name}")))
     };
     let machines: Vec<_> = entries.iter().map(machine).collect::<Result<_, _>>()?;
-    let hubs = raw.uart_hubs.iter().flat_map(|Named(hubs)| hubs);
-    let hub = |(name, members): &(String, Vec<String>)| {
-        hub(name, members, &machines).map_err(|problem| problem.under(&format!("uart_hubs.{name}")))
+    let hubs = connections("uart_hubs", &raw.uart_hubs, HUB, &machines)?;
+    let hubs = hubs
+        .into_iter()
+        .map(|(name, uarts)| UartHub { name, uarts });
+    let switches = connections("switches", &raw.switches, SWITCH, &machines)?;
+    let switch = |(name, interfaces)| Switch { name, interfaces };
+    Ok(Machines {
+        uart_hubs: hubs.collect(),
+        switches: switches.into_iter().map(switch).collect(),
+        machines,
+    })
+}
+
+/// What is connected, and what messages call it: itself, its members, such a member's path.
+type Kind = [&'static str; 3];
+
+const HUB: Kind = ["a hub", "UART", "sysbus.usart3"];
+const SWITCH: Kind = ["a switch", "Ethernet interface", "sysbus.ethernet"];
+
+/// A name, and the members by their machine's number and their path.
+type Connection = (String, Vec<(usize, String)>);
+
+fn connections(
+    field: &str,
+    given: &Option<Named<Vec<String>>>,
+    kind: Kind,
+    machines: &[MachineConfig],
+) -> Result<Vec<Connection>, Problem> {
+    let given = given.iter().flat_map(|Named(given)| given);
+    let one = |(name, members): &(String, Vec<String>)| {
+        connection(name, members, kind, machines)
+            .map_err(|problem| problem.under(&format!("{field}.{name}")))
     };
-    let hubs = hubs.map(hub).collect::<Result<_, _>>()?;
-    Ok((machines, hubs))
+    given.map(one).collect()
 }
 
 /// A field that is given for the target and belongs to a machine.
@@ -135,30 +186,37 @@ fn machine(name: &str, raw: &RawMachine, base_dir: &Path) -> Result<MachineConfi
     })
 }
 
-fn hub(name: &str, members: &[String], machines: &[MachineConfig]) -> Result<UartHub, Problem> {
+fn connection(
+    name: &str,
+    members: &[String],
+    kind: Kind,
+    machines: &[MachineConfig],
+) -> Result<Connection, Problem> {
+    let [what, member_is, example] = kind;
     let name = values::plain_name(name).map_err(|message| Problem::new("", message))?;
     if members.len() < 2 {
-        let message = "a hub needs two UARTs at least, such as `node-a.sysbus.usart3`";
+        let message = format!("{what} needs two {member_is}s at least, such as `node-a.{example}`");
         return Err(Problem::new("", message));
     }
-    let mut uarts = Vec::new();
+    let mut paths = Vec::new();
     for (index, member) in members.iter().enumerate() {
-        let uart = uart(member, machines)
-            .and_then(|uart| match uarts.contains(&uart) {
-                true => Err(format!("{member:?} is in this hub already: remove one")),
-                false => Ok(uart),
+        let path = path(member, kind, machines)
+            .and_then(|path| match paths.contains(&path) {
+                true => Err(format!("{member:?} is named already: remove one")),
+                false => Ok(path),
             })
             .map_err(|message| Problem::new(format!("[{index}]"), message))?;
-        uarts.push(uart);
+        paths.push(path);
     }
-    Ok(UartHub { name, uarts })
+    Ok((name, paths))
 }
 
-/// A machine's number and the path to its UART, from `node-a.sysbus.usart3`.
-fn uart(member: &str, machines: &[MachineConfig]) -> Result<(usize, String), String> {
+/// A machine's number and the path on it, from `node-a.sysbus.usart3`.
+fn path(member: &str, kind: Kind, machines: &[MachineConfig]) -> Result<(usize, String), String> {
+    let [_, member_is, example] = kind;
     let Some((machine, path)) = member.split_once('.') else {
         return Err(format!(
-            "{member:?} is not a machine's UART: write its name and the path, such as `node-a.sysbus.usart3`"
+            "{member:?} is not a machine's {member_is}: write its name and the path, such as `node-a.{example}`"
         ));
     };
     match machines.iter().position(|known| known.name == machine) {

@@ -39,7 +39,7 @@ use serde_yaml::Value;
 
 pub use dialogue::{LineEnding, Timeouts};
 pub use error::ConfigError;
-pub use machines::{MachineConfig, UartHub};
+pub use machines::{MachineConfig, Switch, UartHub};
 pub use renode::{Control, LoadCommand, Platform, RenodeConfig, UartConfig, UartTransport};
 pub use script::{Fragment, Script, Variable};
 pub(crate) use serial::FIRMWARE;
@@ -99,6 +99,7 @@ pub struct TargetConfig {
     renode: Option<RenodeConfig>,
     machines: Vec<MachineConfig>,
     uart_hubs: Vec<UartHub>,
+    switches: Vec<Switch>,
     qemu: Option<QemuConfig>,
     serial: Option<SerialConfig>,
     source: Source,
@@ -246,6 +247,11 @@ impl TargetConfig {
     /// The lines between several `machines`.
     pub fn uart_hubs(&self) -> &[UartHub] {
         &self.uart_hubs
+    }
+
+    /// The Ethernet switches between several `machines`.
+    pub fn switches(&self) -> &[Switch] {
+        &self.switches
     }
 
     /// The machines' names and firmware, whatever plays them.

@@ -42,6 +42,7 @@ pub(super) struct Raw {
     pub(super) strip_ansi: Option<bool>,
     pub(super) machines: Option<Named<RawMachine>>,
     pub(super) uart_hubs: Option<Named<Vec<String>>>,
+    pub(super) switches: Option<Named<Vec<String>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

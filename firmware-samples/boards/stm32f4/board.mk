@@ -2,4 +2,4 @@
 ARCH := cortex-m
 CROSS := arm-none-eabi-
 CPU_FLAGS := -mcpu=cortex-m4 -mthumb -mfloat-abi=soft
-BOARD_SAMPLES := bridge
+BOARD_SAMPLES := bridge ethernet

@@ -83,10 +83,10 @@ impl Name {
         Ok(Self(name.to_owned()))
     }
 
-    /// A hub's name, which stands bare.
+    /// The name of a hub or a switch, which stands bare.
     pub(super) fn hub(name: &str) -> Result<Self, NotPlain> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-        allow(name, "a hub's name", plain)?;
+        allow(name, "the name of a hub or a switch", plain)?;
         Ok(Self(name.to_owned()))
     }
 
@@ -324,6 +324,15 @@ impl Command {
         Self(format!("emulation CreateUARTHub \"{HUB}{hub}\""))
     }
 
+    pub(super) fn create_switch(switch: &Name) -> Self {
+        Self(format!("emulation CreateSwitch \"{SWITCH}{switch}\""))
+    }
+
+    /// Connects an Ethernet interface of the selected machine to a switch.
+    pub(super) fn connect_to_switch(interface: &Name, switch: &Name) -> Self {
+        Self(format!("connector Connect {interface} {SWITCH}{switch}"))
+    }
+
     /// Connects `uart` of the selected machine to a hub.
     pub(super) fn connect_to_hub(uart: &Name, hub: &Name) -> Self {
         Self(format!("connector Connect {uart} {HUB}{hub}"))
@@ -454,6 +463,9 @@ const TERMINAL: &str = "virtual-target-uart-";
 
 /// What a hub is called in Renode, before its name, which could be another thing's.
 const HUB: &str = "virtual-target-hub-";
+
+/// The same of a switch.
+const SWITCH: &str = "virtual-target-switch-";
 
 #[cfg(test)]
 mod tests {

@@ -52,7 +52,7 @@ use super::{
     Metrics, Outcome, qemu,
 };
 use crate::config::{
-    ConfigError, Control, LoadCommand, MachineConfig, Platform, TargetConfig, UartHub,
+    ConfigError, Control, LoadCommand, MachineConfig, Platform, Switch, TargetConfig, UartHub,
     UartTransport,
 };
 use crate::custody::Custody;
@@ -324,22 +324,39 @@ impl Renode {
             let set = Command::virtual_time(quantum);
             session.run(SETTING_UP, &set).await?;
         }
-        for hub in self.config.uart_hubs() {
-            let connected = self.connect(session, hub).await;
-            let field = format!("uart_hubs.{}", hub.name);
-            connected.map_err(in_field(&self.config, &field))?;
+        for UartHub { name, uarts, .. } in self.config.uart_hubs() {
+            let hub = Name::hub(name)?;
+            let connect = |uart: &Name| Command::connect_to_hub(uart, &hub);
+            let connected = self.connect(session, Command::create_hub(&hub), uarts, connect);
+            let field = format!("uart_hubs.{name}");
+            connected.await.map_err(in_field(&self.config, &field))?;
+        }
+        for Switch {
+            name, interfaces, ..
+        } in self.config.switches()
+        {
+            let switch = Name::hub(name)?;
+            let create = Command::create_switch(&switch);
+            let connect = |interface: &Name| Command::connect_to_switch(interface, &switch);
+            let connected = self.connect(session, create, interfaces, connect);
+            let field = format!("switches.{name}");
+            connected.await.map_err(in_field(&self.config, &field))?;
         }
         self.select(session, MAIN).await
     }
 
-    /// Makes a line between machines.
-    async fn connect(&self, session: &Session, hub: &UartHub) -> Result<(), EmulatorError> {
-        let name = Name::hub(&hub.name)?;
-        let create = Command::create_hub(&name);
+    /// Makes what is to be between machines, and connects its members to it.
+    async fn connect(
+        &self,
+        session: &Session,
+        create: Command,
+        members: &[(usize, String)],
+        connect: impl Fn(&Name) -> Command,
+    ) -> Result<(), EmulatorError> {
         session.run(SETTING_UP, &create).await?;
-        for (machine, uart) in &hub.uarts {
+        for (machine, path) in members {
             self.select(session, *machine).await?;
-            let connect = Command::connect_to_hub(&Name::peripheral(uart)?, &name);
+            let connect = connect(&Name::peripheral(path)?);
             session.run(SETTING_UP, &connect).await?;
         }
         Ok(())

@@ -3,11 +3,12 @@
 
 #![cfg_attr(not(renode), allow(unused, reason = "all tests are ignored"))]
 
+use std::fs;
 use std::thread;
 
 use engine_tests::{assert_power_off_fails_waits, on_renode, root, sample};
-use virtual_target::config::TargetConfig;
-use virtual_target::{Result, TargetBuilder, VirtualTarget, millis};
+use virtual_target::config::{ClockKind, TargetConfig};
+use virtual_target::{Machine, Result, TargetBuilder, VirtualTarget, millis};
 
 fn two_nodes(node_b: &str, more: &str) -> Result<TargetBuilder> {
     let text = format!(
@@ -183,6 +184,38 @@ on_renode! {
         let b = board.machine("node-b")?;
         b.flash(sample("hello.elf")).wait()?;
         b.uart().expect_line("Hello from hello").wait()?;
+        Ok(())
+    }
+
+    fn frames_go_through_a_switch() -> Result<()> {
+        let mut config = TargetConfig::from_file(root().join("fixtures/ethernet.yaml"))?;
+        for clock in [ClockKind::Realtime, ClockKind::Virtual] {
+            config.clock = clock;
+            let board = VirtualTarget::from_config(config.clone()).boot().wait()?;
+            let (a, b) = (board.machine("node-a")?, board.machine("node-b")?);
+            let greeted = || {
+                let greet = |node: Machine<'_>| node.uart().expect_line("Hello from ethernet").wait();
+                greet(a).and(greet(b))
+            };
+            let talk = || -> Result<()> {
+                for (from, to) in [(a, b), (b, a), (b, a), (a, b)] {
+                    let text = format!("{} calls", from.name());
+                    from.uart().send_line(&text).wait()?;
+                    assert_eq!(to.uart().read_line().wait()?, format!("frame: {text}"));
+                }
+                Ok(())
+            };
+            greeted()?;
+            talk()?;
+            board.reset().wait()?;
+            greeted()?;
+            talk()?;
+        }
+        let bad = fs::read_to_string(root().join("fixtures/ethernet.yaml")).unwrap();
+        let bad = bad.replace("node-b.sysbus.ethernet", "node-b.sysbus.usart3");
+        let config = TargetConfig::from_yaml_str(&bad, root().join("fixtures"))?;
+        let error = VirtualTarget::from_config(config).boot().wait().unwrap_err().to_string();
+        assert!(error.contains("switches.lan: Renode refused `connector Connect sysbus.usart3 "), "{error}");
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::fs;
 use engine_tests::{on_renode, root, sample_for};
 use virtual_target::config::TargetConfig;
 use virtual_target::uart::Uart;
-use virtual_target::{Result, VirtualTarget, secs};
+use virtual_target::{Result, VirtualTarget, millis, secs};
 
 /// What a board says of itself, and the files that define it.
 struct Reference {
@@ -116,6 +116,70 @@ on_renode! {
             uart.expect_line("echo: a new board").wait()?;
             board.reset().wait()?;
         }
+        Ok(())
+    }
+
+    /// The board of opensomeip's Zephyr port: a description of one's own with a PL011, which a
+    /// command turns on. Without that it neither sends nor receives.
+    fn a_pl011_that_extra_commands_turn_on_sends_and_receives() -> Result<()> {
+        let directory = tempfile::tempdir().unwrap();
+        let description = "nvic: IRQControllers.NVIC @ sysbus 0xE000E000\n    -> cpu@0\n\
+            cpu: CPU.CortexM @ sysbus\n    cpuType: \"cortex-m7\"\n    nvic: nvic\n\
+            flash: Memory.MappedMemory @ sysbus 0x00400000\n    size: 0x10000\n\
+            uart0: UART.PL011 @ sysbus 0x40090000\n";
+        fs::write(directory.path().join("s32k388_renode.repl"), description).unwrap();
+        let exporter = |commands: &str| {
+            let text = format!(
+                "export:\n  ecu:\n    type: jumpstarter_driver_renode.driver.Renode\n    config:\n      \
+                 platform: ./s32k388_renode.repl\n      uart: sysbus.uart0\n      allow_raw_monitor: yes\n      \
+                 clock: virtual\n      extra_commands: [{commands}]\n"
+            );
+            let config = TargetConfig::from_yaml_str(&text, directory.path());
+            VirtualTarget::from_config(config?).boot().wait()
+        };
+        let board = exporter("sysbus WriteDoubleWord 0x40090030 0x0301")?;
+        for _ in 0..2 {
+            assert_eq!(board.monitor("sysbus ReadDoubleWord 0x40090030").wait()?, "0x00000301");
+            board.monitor("sysbus WriteDoubleWord 0x40090000 0x41").wait()?;
+            board.uart().expect("A").wait()?;
+            board.uart().send("z").wait()?;
+            board.run_for(millis(10)).wait()?;
+            assert_eq!(board.monitor("sysbus ReadDoubleWord 0x40090000").wait()?, "0x0000007A");
+            board.reset().wait()?;
+        }
+        let off = exporter("")?;
+        off.monitor("sysbus WriteDoubleWord 0x40090000 0x41").wait()?;
+        off.uart().expect("A").within(millis(10)).wait().unwrap_err();
+        Ok(())
+    }
+
+    /// openbsw's board, as the JEP's driver describes it: the H743 that comes with Renode.
+    fn the_stm32h743_that_comes_with_renode_runs_the_h753s_firmware() -> Result<()> {
+        let text = "platform: platforms/cpus/stm32h743.repl\nuart: sysbus.usart3\n";
+        let board = VirtualTarget::from_config(TargetConfig::from_yaml_str(text, root())?);
+        let board = board.firmware(sample_for("nucleo-h753zi", "shell.elf")).boot().wait()?;
+        let uart = board.uart();
+        for _ in 0..2 {
+            uart.expect_line("Hello from shell").wait()?;
+            uart.expect("> ").wait()?;
+            uart.send_line("ping").wait()?;
+            uart.expect_line("re:^pong$").wait()?;
+            board.reset().wait()?;
+        }
+        Ok(())
+    }
+
+    /// Of those that Renode has in other directories than `platforms`.
+    fn a_platform_of_renodes_may_be_anywhere_in_its_tree() -> Result<()> {
+        let boot = |platform: &str| {
+            let text = format!("platform: {platform}\nuart: sysbus.sci0\n");
+            let config = TargetConfig::from_yaml_str(&text, "/nowhere");
+            VirtualTarget::from_config(config?).boot().wait()
+        };
+        boot("tests/platforms/renesas-ck_ra6m5-sensors_example.repl")?;
+        let error = boot("boards/none.repl").unwrap_err().to_string();
+        let why = "platform: \"boards/none.repl\" is no file of the project's, and as one of Renode's own: Renode refused";
+        assert!(error.contains(why), "{error}");
         Ok(())
     }
 
