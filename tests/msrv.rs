@@ -19,7 +19,9 @@ fn version(text: &str) -> Vec<u32> {
 #[test]
 fn no_dependency_wants_a_newer_rust_than_this_crate_states() {
     // Other systems' dependencies are not there where only this one has been built for.
-    let host = Command::new("rustc").args(["--print", "host-tuple"]).output();
+    let host = Command::new("rustc")
+        .args(["--print", "host-tuple"])
+        .output();
     let host = String::from_utf8(host.unwrap().stdout).unwrap();
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--locked"])

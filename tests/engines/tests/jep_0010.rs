@@ -13,7 +13,9 @@ use std::time::Instant;
 
 use engine_tests::leftovers::emulators;
 use engine_tests::{alone, bare_on, on_renode, root, sample, shell_on};
-use virtual_target::config::{BackendKind, ConfigError, LoadCommand, Platform, TargetConfig};
+use virtual_target::config::{
+    BackendKind, ConfigError, Control, LoadCommand, Platform, TargetConfig,
+};
 use virtual_target::{
     EmulatorError, Error, PowerError, Result, TargetBuilder, VirtualTarget, secs,
 };
@@ -165,18 +167,16 @@ mod test_renode_monitor {
     }
     }
 
-    #[test]
-    fn stream_cleanup_on_a_failed_start() {
-        let _alone = alone();
-        let target = || {
-            let config = config("timeouts: {boot: 1ms}").unwrap();
-            VirtualTarget::from_config(config).backend(BackendKind::Renode)
-        };
+    on_renode! {
+    fn stream_cleanup_on_a_failed_start() -> Result<()> {
+        let target = || board("timeouts: {boot: 300ms}").unwrap();
         let descriptors = || fs::read_dir("/proc/self/fd").unwrap().count();
         let _ = target().boot().wait(); // the I/O thread and the helper process come with the first
         let before = descriptors();
         for _ in 0..5 {
-            target().boot().wait().unwrap_err();
+            let error = target().boot().wait().unwrap_err();
+            // It was started, and gave up while it was spoken to.
+            assert!(matches!(error, Error::Emulator(EmulatorError::TooSlow { .. })), "{error}");
         }
         // The I/O thread may still be closing those of the last one.
         assert!(
@@ -185,6 +185,8 @@ mod test_renode_monitor {
             descriptors()
         );
         assert_eq!(emulators(), Default::default());
+        Ok(())
+    }
     }
 }
 
@@ -411,6 +413,12 @@ mod test_renode_config {
     fn default_values() {
         let config = config("").unwrap();
         assert_eq!(config.machine_name, "machine-0");
+        assert_eq!(config.control, Control::Console, "no port");
+        assert_eq!(config.timeouts.command, secs(30));
+        // The driver's default of `uart` counts where the file is the driver's.
+        let driver = "export: {Renode: {platform: platforms/boards/b.repl}}";
+        let driver = TargetConfig::from_yaml_str(driver, root()).unwrap();
+        assert_eq!(driver.renode().unwrap().uarts[0].path, "sysbus.uart0");
         assert!(config.extra_commands.is_empty());
         assert!(!config.allow_raw_monitor);
         assert_eq!(config.firmware, None);
@@ -419,11 +427,36 @@ mod test_renode_config {
 
     #[test]
     fn custom_config() {
-        let own = "machine_name: ecu 7\nextra_commands: [version]\nallow_raw_monitor: true";
+        let own = "machine_name: ecu 7\nextra_commands: [version]\nallow_raw_monitor: true\n\
+                   control: telnet\nmonitor_port: 45671\ntimeouts: {command: 5s}";
         let config = config(own).unwrap();
+        let renode = config.renode().unwrap();
+        let platform = "platforms/boards/stm32f4_discovery-kit.repl";
+        assert_eq!(renode.platform, Platform::BuiltIn(platform.into()));
+        assert_eq!(renode.uarts[0].path, "sysbus.usart2");
+        assert_eq!(config.control, Control::Telnet { port: Some(45671) });
+        assert_eq!(config.timeouts.command, secs(5));
         assert_eq!(config.machine_name, "ecu 7");
         assert_eq!(config.extra_commands, ["version"]);
         assert!(config.allow_raw_monitor);
+    }
+
+    #[test]
+    fn machine_names_are_plain() {
+        for good in ["stm32f4", "ecu 7", "a.b_c-d"] {
+            let named = config(&format!("machine_name: {good}")).unwrap();
+            assert_eq!(named.machine_name, good);
+        }
+        for bad in ["ecu/1", "a(1)", "a\"b", "a;quit"] {
+            let error = config(&format!("machine_name: '{bad}'"))
+                .unwrap_err()
+                .to_string();
+            let why = "machine_name: character ";
+            assert!(
+                error.contains(why) && error.contains("only letters, digits, spaces"),
+                "{error}"
+            );
+        }
     }
 
     #[test]
@@ -450,7 +483,7 @@ mod test_renode_client {
     use super::*;
 
     on_renode! {
-    fn properties_and_children() -> Result<()> {
+    fn properties() -> Result<()> {
         let target = board("machine_name: ecu")?.build()?;
         assert_eq!(
             target.platform(),
