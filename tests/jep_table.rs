@@ -83,12 +83,10 @@ fn the_files_that_the_table_names_are_there() {
         assert!(root().join(&name[1]).exists(), "there is no {}", &name[1]);
     }
     // Those that are shown by all tests of a file.
+    let word = Regex::new(r"`([a-z_0-9]+)`").unwrap();
     for row in table.lines().filter(|line| line.starts_with("| ")) {
         let shown_by = row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap();
-        for word in Regex::new(r"`([a-z_0-9]+)`")
-            .unwrap()
-            .captures_iter(shown_by)
-        {
+        for word in word.captures_iter(shown_by) {
             let file = root().join(format!("tests/engines/tests/{}.rs", &word[1]));
             let known = ["over_telnet", "physical", "load_command", "switches"];
             assert!(
