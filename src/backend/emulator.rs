@@ -1,6 +1,6 @@
 //! A running emulator process, of either kind: its output, its end, and who is told of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -14,6 +14,9 @@ use crate::uart::Ports;
 /// only a descendant in another session can still hold the pipe.
 pub(super) const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// Why we have ended an emulator ourselves, once we have.
+pub(super) type EndedFor = Arc<OnceLock<String>>;
+
 /// An emulator process; dropping it kills it without any report.
 pub(super) struct Emulator {
     process: Arc<Process>,
@@ -22,8 +25,8 @@ pub(super) struct Emulator {
 }
 
 impl Emulator {
-    /// Starts one. When it ends by itself, every wait on one of `ports` fails at once,
-    /// with the `output` that `drained` has collected.
+    /// Starts one. When it ends by itself, or for the reason `ended_for`, every wait on one
+    /// of `ports` fails at once, with the `output` that `drained` has collected.
     pub(super) fn start(
         kind: EngineKind,
         custody: &Custody,
@@ -31,6 +34,7 @@ impl Emulator {
         output: OutputTail,
         drained: impl Future<Output = ()> + Send + 'static,
         ports: Ports,
+        ended_for: EndedFor,
     ) -> Result<Self, EmulatorError> {
         let process = custody.spawn(launch)?;
         let drained = tokio::spawn(drained);
@@ -43,7 +47,10 @@ impl Emulator {
             let _ = tokio::time::timeout(LAST_WORDS, drained).await;
             let death = Arc::new(EmulatorDeath {
                 kind,
-                what: format!("{kind} {exit}"),
+                what: match ended_for.get() {
+                    Some(why) => format!("{kind} was ended: {why}"),
+                    None => format!("{kind} {exit}"),
+                },
                 output: output.text(),
             });
             ports.died(&death.to_string());

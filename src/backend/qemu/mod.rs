@@ -107,7 +107,8 @@ impl Qemu {
         let output = self.output.clone();
         let drained = output.clone().drain(stderr);
         let ports = self.ports.clone();
-        let emulator = Emulator::start(KIND, &self.custody, launch, output, drained, ports)?;
+        let (custody, ended_for) = (&self.custody, Arc::default());
+        let emulator = Emulator::start(KIND, custody, launch, output, drained, ports, ended_for)?;
 
         qmp.set_nonblocking(true).map_err(io)?;
         let (from_qemu, to_qemu) = tokio::net::UnixStream::from_std(qmp)

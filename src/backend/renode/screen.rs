@@ -322,6 +322,13 @@ mod tests {
     }
 
     #[test]
+    fn text_is_utf_8_as_dot_net_prints_it() {
+        let shown = events("├── cpu (CortexM)\r\n\r└── é\n".as_bytes());
+        let expected = ["├── cpu (CortexM)", "└── é"].map(|text| Event::Line(line(text, false)));
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
     fn cursor_movements_are_not_text() {
         assert_eq!(
             events(b"a\x1b[6n\x1b[1Bb\x1b7c\n"),

@@ -22,7 +22,7 @@ use super::stepping::{Sender, Stepping};
 use super::unpacked::Unpacked;
 use super::version::{TRIED_ARE, Version};
 use super::{KIND, command_line, halt, port};
-use crate::backend::emulator::Emulator;
+use crate::backend::emulator::{Emulator, EndedFor};
 use crate::backend::{EmulatorDeath, EmulatorError, OutputTail};
 use crate::config::Control;
 use crate::custody::{Custody, Launch, PrivateDir, Process};
@@ -64,7 +64,7 @@ pub(super) struct Session {
     emulator: Emulator,
     monitor: Monitor,
     private: Arc<PrivateDir>,
-    output: OutputTail,
+    ended_for: EndedFor,
     /// Drives it, where its clock stands still except while somebody waits.
     stepping: Option<Stepping>,
     /// Tells of halted processors as long as it is there.
@@ -102,8 +102,9 @@ impl Session {
         };
         let private = custody.private_dir()?;
         let ended: OnceHandle = Arc::default();
+        let ended_for = EndedFor::default();
         let stepping = clock.map(|clock| {
-            let failed = failing(&logs.output, &ended);
+            let failed = failing(&ended_for, &ended);
             Stepping::prepare(private.path(), clock, failed).map_err(io)
         });
         let stepping = stepping.transpose()?;
@@ -164,7 +165,8 @@ impl Session {
                 append_log(&log.text(), &written);
             }
         };
-        let emulator = Emulator::start(KIND, custody, launch, output.clone(), drained, ports)?;
+        let why = Arc::clone(&ended_for);
+        let emulator = Emulator::start(KIND, custody, launch, output, drained, ports, why)?;
         // Set once: the session is new.
         let _ = ended.set(Arc::downgrade(&emulator.process()));
         let session = Self {
@@ -172,7 +174,7 @@ impl Session {
             emulator,
             monitor,
             private,
-            output,
+            ended_for,
             stepping,
             halts: JoinSet::new(),
             said,
@@ -368,10 +370,10 @@ impl Session {
     }
 
     /// Sends `command` and does not wait: should it fail after all, Renode is
-    /// ended, with the reason as its last words.
+    /// ended for that reason.
     pub(super) fn run_ahead(&self, command: &Command) {
         let reply = self.monitor.send(command).within(self.limit);
-        let (process, output) = (self.emulator.process(), self.output.clone());
+        let (process, ended_for) = (self.emulator.process(), Arc::clone(&self.ended_for));
         let command = command.as_str().to_owned();
         tokio::spawn(async move {
             let reason = match reply.await {
@@ -379,7 +381,8 @@ impl Session {
                 Err(MonitorError::Refused(refusal)) => reason(refusal),
                 Err(MonitorError::Late { .. }) => "it never came back".to_owned(),
             };
-            output.push(format!("`{command}` failed: {reason}\n").as_bytes());
+            // The first reason counts.
+            let _ = ended_for.set(format!("`{command}` failed: {reason}"));
             process.kill();
         });
     }
@@ -483,11 +486,12 @@ impl Session {
 /// The process, once there is one.
 type OnceHandle = Arc<OnceLock<Weak<Process>>>;
 
-/// Ends Renode, with what has failed as its last words.
-fn failing(output: &OutputTail, process: &OnceHandle) -> impl FnOnce(String) + Send + use<> {
-    let (output, process) = (output.clone(), Arc::clone(process));
+/// Ends Renode, for what has failed.
+fn failing(ended_for: &EndedFor, process: &OnceHandle) -> impl FnOnce(String) + Send + use<> {
+    let (ended_for, process) = (Arc::clone(ended_for), Arc::clone(process));
     move |why| {
-        output.push(format!("driving its clock failed: {why}\n").as_bytes());
+        // The first reason counts.
+        let _ = ended_for.set(format!("driving its clock failed: {why}"));
         if let Some(process) = process.get().and_then(Weak::upgrade) {
             process.kill();
         }

@@ -43,6 +43,15 @@ on_each_engine! {
         let pc = answer?;
         assert!(pc.starts_with("0x8"), "{pc}");
         assert_eq!(board.monitor("echo \"Error: x\"").wait()?, "Error: x");
+        // The lines of a tree are what the runtime makes of them: `?` on Mono.
+        let tree = board.monitor("peripherals").wait()?;
+        let line = tree.lines().find(|line| line.contains("usart2 (")).unwrap_or_default();
+        let (before, name) = line.trim().split_once(' ').unwrap_or_default();
+        assert!(["???", "├──", "└──"].contains(&before), "{line:?}");
+        assert!(name.starts_with("usart2 (STM32"), "{line:?}");
+        let help = board.monitor("help mach").wait()?;
+        assert!(help.contains("Current machine: stm32f4"), "{help}");
+        assert!(!tree.contains('\u{fffd}') && !help.contains('\u{fffd}'), "{tree}{help}");
         let refused = board.monitor("sysbus Nope").wait().unwrap_err().to_string();
         assert!(refused.contains("does not provide a field, method or property Nope"), "{refused}");
         for (bad, advice) in [

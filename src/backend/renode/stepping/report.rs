@@ -132,7 +132,14 @@ mod tests {
         assert_eq!(parse("ask 17300"), Report::Ask(at));
         assert_eq!(parse("still 17300"), Report::Still(at));
         assert_eq!(parse("seen 17300"), Report::Seen(at));
-        for odd in ["", "out", "out 1 x 00", "out 1 2 0", "out 1 2 é", "error x"] {
+        for odd in [
+            "",
+            "out",
+            "out 1 x 00",
+            "out 1 2 0",
+            "out 1 2 é",
+            "error: x",
+        ] {
             assert_eq!(parse(odd), Report::Error(odd.to_owned()));
         }
     }

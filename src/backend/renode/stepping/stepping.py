@@ -16,7 +16,7 @@
 #   ask NS              the last byte is one to stop at: the guest waits at it for `go` or `stop`
 #   still NS            the emulation has come to stand still
 #   seen NS             the answer to `look`
-#   error TEXT          something that should not happen
+#   error: TEXT         something that should not happen
 #
 # A byte is handled on the thread that executes the guest, at the very moment at which it is
 # sent; orders are read on a thread of their own.
@@ -134,7 +134,8 @@ class Stepping(object):
             try:
                 act(*arguments)
             except Exception as error:
-                self.say("error " + repr(error))
+                # In one line, as all reports are.
+                self.say("error: " + " ".join((str(error) or repr(error)).split()))
         return told
 
     # At once: whoever reads it knows all that was said before, too.
