@@ -31,6 +31,9 @@ pub enum HostError {
         "cannot start the background I/O thread: {0}; raise the limit on threads or processes (ulimit -u)"
     )]
     IoThread(String),
+    /// There is no pseudo-terminal left, or none at all.
+    #[error("cannot open a pseudo-terminal: {0}")]
+    Pty(String),
 }
 
 /// The handle of the I/O runtime, started at the first call.

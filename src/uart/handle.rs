@@ -21,6 +21,7 @@ use super::operations::{
 };
 use super::pattern::{IntoPattern, Pattern, PatternError};
 use super::port::Shared;
+use super::pty::UartPty;
 use super::run::Run;
 use super::search::{Engine, Stretch, on_stream};
 use super::send::{Ask, Paced, Send as Sending};
@@ -31,7 +32,7 @@ use super::verdict::{Judge, at_exit};
 use super::wait::{Cursor, Search, Wait};
 use crate::error::Result;
 use crate::report::{Caller, Recorded};
-use crate::runtime::{Operation, Task};
+use crate::runtime::{HostError, Operation, Task};
 
 /// A UART: a cursor over everything the board has put out, and a way to send to it.
 ///
@@ -584,6 +585,30 @@ impl Uart {
     pub fn transcript_text(&self) -> Result<String> {
         let text = self.everything(View::Text)?;
         Ok(lossy(&text).into_owned())
+    }
+
+    /// A pseudo-terminal through which other programs, such as PySerial or `minicom`, talk to the
+    /// board from now on, beside the test: they get what it sends, and what they send goes to it.
+    ///
+    /// The transcript records all that the board sends, as ever, and nothing is lost while no
+    /// program reads. The way survives power cycles, and ends when the result is dropped, or at a
+    /// pattern that is [forbidden](Self::forbid). A board with a
+    /// [virtual clock](crate::config::ClockKind::Virtual) runs while the test waits, not while
+    /// another program does.
+    ///
+    /// # Errors
+    /// [`HostError::Pty`](crate::HostError::Pty): the host has no pseudo-terminal left.
+    ///
+    /// ```
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let (ours, _board) = std::os::unix::net::UnixStream::pair().unwrap();
+    /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+    /// let pty = uart.open_pty()?;
+    /// println!("picocom {}", pty.path().display());
+    /// # Ok(()) }
+    /// ```
+    pub fn open_pty(&self) -> Result<UartPty> {
+        Ok(UartPty::open(&self.shared).map_err(|e| HostError::Pty(e.to_string()))?)
     }
 
     /// The UART as a blocking byte stream, such as an `expectrl::Session` needs.

@@ -184,7 +184,7 @@ fn widen(read: &OwnedFd) {
 fn widen(_read: &OwnedFd) {}
 
 /// Makes a descriptor non-blocking and known to the I/O thread.
-fn register(fd: OwnedFd) -> io::Result<AsyncFd<File>> {
+pub(super) fn register(fd: OwnedFd) -> io::Result<AsyncFd<File>> {
     let flags = OFlag::from_bits_truncate(fcntl(&fd, FcntlArg::F_GETFL)?);
     fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     #[allow(

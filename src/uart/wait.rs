@@ -121,6 +121,12 @@ struct Scan {
     until: Option<u64>,
 }
 
+/// The number of a reader of transcripts, of its own.
+pub(super) fn reader_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 impl<S: Search> Wait<S> {
     pub(super) fn new(
         uart: &Arc<Shared>,
@@ -128,7 +134,6 @@ impl<S: Search> Wait<S> {
         timeout: Duration,
         search: Result<S, PatternError>,
     ) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let stops = || search.as_ref().map_or(ByteSet::NONE, Search::stops);
         Self {
             uart: Arc::clone(uart),
@@ -136,7 +141,7 @@ impl<S: Search> Wait<S> {
             deadline: uart.deadline(timeout, stops),
             search,
             scan: None,
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id: reader_id(),
             registered: false,
             aftermath: None,
         }

@@ -2,11 +2,13 @@
 
 #![cfg_attr(not(renode), allow(unused, reason = "all tests are ignored"))]
 
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
 use std::thread;
 
 use engine_tests::{assert_power_off_fails_waits, on_renode, sample};
 use virtual_target::config::TargetConfig;
-use virtual_target::{Result, TargetBuilder, VirtualTarget, millis};
+use virtual_target::{Result, TargetBuilder, VirtualTarget, millis, secs};
 
 const TWO: &str = "uarts: {console: sysbus.usart2, modem: sysbus.usart3}\n";
 
@@ -94,6 +96,34 @@ on_renode! {
         let error = board.shutdown().wait().unwrap_err().to_string();
         assert!(error.contains("UART modem (sysbus.usart3)"), "{error}");
         assert!(error.contains("noticed by the end of the test"), "{error}");
+        Ok(())
+    }
+
+    fn another_program_talks_to_the_board_through_a_pseudo_terminal() -> Result<()> {
+        for clock in ["realtime", "virtual"] {
+            let board = board(&format!("uart: sysbus.usart2\nclock: {clock}\n"))?;
+            let board = board.firmware(sample("shell.elf")).build()?;
+            let pty = board.uart().open_pty()?;
+            let program = OpenOptions::new().read(true).write(true).open(pty.path());
+            let mut program = program.unwrap();
+            let reads = |mut program: &File, text: &str| {
+                let mut bytes = vec![0; text.len()];
+                program.read_exact(&mut bytes).unwrap();
+                assert_eq!(String::from_utf8(bytes).unwrap(), text);
+            };
+            // The way is there before the board is, and survives a power cycle.
+            for _ in 0..2 {
+                board.power_on().wait()?;
+                board.uart().expect("> ").wait()?;
+                reads(&program, "Hello from shell on stm32f4\r\n> ");
+                program.write_all(b"ping\r").unwrap();
+                // The test lets a virtual clock run on, until the program's input has come.
+                board.uart().expect_line("re:^pong$").within(secs(3600)).wait()?;
+                board.uart().expect("> ").wait()?;
+                reads(&program, "ping\r\npong\r\n> ");
+                board.power_off().wait()?;
+            }
+        }
         Ok(())
     }
 

@@ -1,0 +1,165 @@
+//! A pseudo-terminal through which other programs talk to a board: `minicom`, PySerial, pexpect.
+//!
+//! What the board sends is passed on from the transcript, which records it before; what comes the
+//! other way is sent to the board. Nothing here waits in the board's time: a virtual clock stands
+//! still for those who do.
+
+use std::fs::File;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::pty::openpty;
+use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use nix::unistd::ttyname;
+use tokio::io::unix::AsyncFd;
+use tokio::task::AbortHandle;
+
+use super::chunk::View;
+use super::link::register;
+use super::lock;
+use super::port::Shared;
+use super::transcript::{Next, Position};
+use super::wait::reader_id;
+use crate::runtime;
+
+/// How much is read from the other program at once.
+const READ: usize = 4 << 10;
+
+/// A pseudo-terminal that leads to a board's UART; made by [`Uart::open_pty`](super::Uart::open_pty).
+///
+/// It is gone when this is dropped.
+#[derive(Debug)]
+pub struct UartPty {
+    path: PathBuf,
+    /// Held, so that the line stays while no program has it open.
+    _far_end: OwnedFd,
+    tasks: [AbortHandle; 2],
+}
+
+impl UartPty {
+    pub(super) fn open(uart: &Arc<Shared>) -> io::Result<Self> {
+        let pty = openpty(None, None)?;
+        for end in [&pty.master, &pty.slave] {
+            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+        }
+        let mut settings = tcgetattr(&pty.slave)?;
+        cfmakeraw(&mut settings);
+        tcsetattr(&pty.slave, SetArg::TCSANOW, &settings)?;
+        let path = ttyname(&pty.slave)?;
+        let io_thread = runtime::handle().map_err(io::Error::other)?;
+        let _entered = io_thread.enter();
+        let output = register(pty.master.try_clone()?)?;
+        let input = register(pty.master)?;
+        let from = uart.transcript.end_position();
+        let out = io_thread.spawn(pass_on(Arc::clone(uart), from, output));
+        let in_ = io_thread.spawn(send(Arc::clone(uart), input));
+        Ok(Self {
+            path,
+            _far_end: pty.slave,
+            tasks: [out.abort_handle(), in_.abort_handle()],
+        })
+    }
+
+    /// What other programs open, such as `/dev/pts/7`.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for UartPty {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+/// Forgets the waker when the task ends.
+struct Reader {
+    uart: Arc<Shared>,
+    id: u64,
+    at: Position,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.uart.transcript.leave(self.id);
+    }
+}
+
+impl Reader {
+    /// The next bytes of the board's, as soon as there are some; whatever starts it has.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Vec<u8>> {
+        let transcript = &self.uart.transcript;
+        // Before a look, so that nothing is missed.
+        transcript.watch(self.id, cx.waker());
+        loop {
+            let last = transcript.end_position().segment;
+            match transcript.next(self.at, last, None) {
+                Next::Bytes(range) => {
+                    let Ok(chunk) = transcript.chunk(range.start) else {
+                        self.at.offset = range.end; // more than what is kept
+                        continue;
+                    };
+                    let pieces = chunk.pieces(range.clone(), View::Raw);
+                    let bytes = pieces.flat_map(|piece| piece.bytes.iter().copied());
+                    let bytes: Vec<u8> = bytes.collect();
+                    self.at.offset = chunk.end().min(range.end);
+                    return Poll::Ready(bytes);
+                }
+                Next::Segment(next) => self.at = next,
+                Next::Ended(_) | Next::Alarm(_) | Next::Nothing => return Poll::Pending,
+            }
+        }
+    }
+}
+
+/// Passes on what the board sends. While no program takes it, the rest waits in the transcript.
+async fn pass_on(uart: Arc<Shared>, at: Position, output: AsyncFd<File>) {
+    let id = reader_id();
+    let mut reader = Reader { uart, id, at };
+    loop {
+        let bytes = poll_fn(|cx| reader.poll(cx)).await;
+        let mut left = bytes.as_slice();
+        while !left.is_empty() {
+            let Ok(mut ready) = output.writable().await else {
+                return;
+            };
+            match ready.try_io(|pty| pty.get_ref().write(left)) {
+                Ok(Ok(written)) => left = &left[written..],
+                Ok(Err(e)) if e.kind() == ErrorKind::Interrupted => {}
+                Ok(Err(_)) => return,
+                Err(_would_block) => {}
+            }
+        }
+    }
+}
+
+/// Sends what a program writes to the board, while that is on.
+async fn send(uart: Arc<Shared>, input: AsyncFd<File>) {
+    let mut buffer = [0; READ];
+    loop {
+        let Ok(mut ready) = input.readable().await else {
+            return;
+        };
+        let n = match ready.try_io(|pty| pty.get_ref().read(&mut buffer)) {
+            Ok(Ok(0)) => return,
+            Ok(Ok(n)) => n,
+            Ok(Err(e)) if e.kind() == ErrorKind::Interrupted => continue,
+            Ok(Err(_)) => return,
+            Err(_would_block) => continue,
+        };
+        uart.note_sent(&buffer[..n]);
+        let written = {
+            let link = lock(&uart.link);
+            link.as_ref().map(|link| link.write(buffer[..n].to_vec()))
+        };
+        if let Some(written) = written {
+            // A board that goes off meanwhile has not got it.
+            let _ = written.await;
+        }
+    }
+}
