@@ -9,7 +9,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use virtual_target::VirtualTarget;
 use virtual_target::config::{
-    BackendKind, Control, LineEnding, LoadCommand, Platform, TargetConfig, Timeouts, UartTransport,
+    BackendKind, Control, Echo, LineEnding, LoadCommand, Platform, TargetConfig, Timeouts,
+    UartTransport,
 };
 
 const LEAST: &str = "platform: platforms/boards/b.repl\nuart: sysbus.uart0\n";
@@ -52,6 +53,8 @@ fn the_least_that_renode_needs() {
     assert_eq!(config.timeouts, Timeouts::default());
     assert_eq!(config.line_ending, LineEnding::Lf);
     assert_eq!(config.prompt, None);
+    assert_eq!(config.echo, Echo::Auto);
+    assert!(config.ignore_lines.is_empty());
     assert!(config.forbid.is_empty());
     assert!(config.strip_ansi);
 }
@@ -78,6 +81,8 @@ qemu: {machine: netduinoplus2, cpu: cortex-m4, serial: 1}
 timeouts: {expect: 500ms, boot: 2min, command: 7s}
 line_ending: crlf
 prompt: 're:\w+> '
+echo: off
+ignore_lines: ['re:<\w+> ', beat]
 forbid: [HardFault, 're:panic(ked)?']
 strip_ansi: false
 "#,
@@ -104,8 +109,25 @@ strip_ansi: false
     assert_eq!(config.timeouts.command, Duration::from_secs(7));
     assert_eq!(config.line_ending, LineEnding::CrLf);
     assert_eq!(config.prompt.as_deref(), Some(r"re:\w+> "));
+    assert_eq!(config.echo, Echo::Off);
+    assert_eq!(config.ignore_lines, [r"re:<\w+> ", "beat"]);
     assert_eq!(config.forbid, ["HardFault", "re:panic(ked)?"]);
     assert!(!config.strip_ansi);
+}
+
+#[test]
+fn whether_a_board_echoes_may_be_a_truth_value() {
+    for (value, expected) in [
+        ("auto", Echo::Auto),
+        ("on", Echo::On),
+        ("'on'", Echo::On),
+        ("true", Echo::On),
+        ("off", Echo::Off),
+        ("false", Echo::Off),
+    ] {
+        let config = parse(&format!("{LEAST}echo: {value}\n"));
+        assert_eq!(config.echo, expected, "{value}");
+    }
 }
 
 #[test]
@@ -298,7 +320,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "platfrom: a\n",
-        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts, uart_transport, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, qemu, serial, timeouts, line_ending, prompt, forbid, strip_ansi, machines, uart_hubs, switches)",
+        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts, uart_transport, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, qemu, serial, timeouts, line_ending, prompt, echo, ignore_lines, forbid, strip_ansi, machines, uart_hubs, switches)",
     ),
     (
         "uart: a\nqemu:\n  machine: b\n  serail: 1\n",
@@ -487,6 +509,15 @@ const BAD_VALUES: &[(&str, &str)] = &[
     (
         r#"line_ending: "\r\n""#,
         r#"<yaml>:3:1: line_ending: unknown value "\r\n" (known: lf, cr, crlf)"#,
+    ),
+    (
+        "echo: perhaps",
+        "<yaml>:3:1: echo: unknown value \"perhaps\" (known: auto, on, off)",
+    ),
+    ("echo: 1", "<yaml>:3:1: echo: `1` is not auto, on or off"),
+    (
+        "ignore_lines: ['']",
+        "<yaml>:3:16: ignore_lines[0]: an empty pattern matches everything: write one or remove it",
     ),
     (
         "prompt: ''",
@@ -894,6 +925,13 @@ fn patterns_that_make_no_sense_on_a_stream() {
     let error = complaint("prompt: 're:> $'");
     assert!(
         error.starts_with("<yaml>:3:1: prompt: the pattern \"re:> $\" ends in $, "),
+        "{error}"
+    );
+    let error = complaint("ignore_lines: [ok, \"log\\n\"]");
+    assert!(
+        error.starts_with(
+            "<yaml>:3:20: ignore_lines[1]: the pattern \"log\\n\" contains an end-of-line"
+        ),
         "{error}"
     );
     let error = complaint("prompt: 're:x*'");

@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::task::{Context, Waker};
 
 use common::{expect_error, uart};
+use virtual_target::config::Echo;
 use virtual_target::uart::{ExpectError, Pattern, PatternError, Uart};
 use virtual_target::{millis, secs};
 
@@ -191,7 +192,7 @@ fn a_command_returns_what_it_puts_out() {
     let shell = std::thread::spawn(move || {
         board.write_all(b"old\r\n$ ").unwrap();
         let list = "ls\r\n\x1b[1ma\x1b[0m\r\nb\r\n$ ";
-        answer(board, [list, "$ ", "echo hi\r\nhi\r\n"])
+        answer(board, [list, "true\r\n$ ", "echo hi\r\nhi\r\n"])
     });
     uart.expect("$ ").wait().unwrap();
     assert_eq!(uart.run("ls").wait().unwrap(), "a\r\nb");
@@ -393,27 +394,164 @@ fn a_command_is_not_sent_before_the_prompt_of_what_was_sent_last() {
     drop(shell.join().unwrap());
 }
 
-#[test]
-fn only_the_command_itself_is_its_echo() {
+/// A shell that is at its prompt and answers each line with the next of these.
+fn scripted(answers: &[&str]) -> (Uart, std::thread::JoinHandle<UnixStream>) {
     let (uart, mut board) = uart();
     uart.set_prompt("> ").unwrap();
+    let answers: Vec<String> = answers.iter().map(|answer| (*answer).to_owned()).collect();
+    board.write_all(b"> ").unwrap();
     let shell = std::thread::spawn(move || {
-        board.write_all(b"> ").unwrap();
-        answer(
-            board,
-            [
-                "got: abc\r\n> ",
-                " abc\r\nyes\r\n> ",
-                "one\r\n> ",
-                "\r\ntwo\r\n> ",
-            ],
-        )
+        for answer in answers {
+            line(&mut board);
+            board.write_all(answer.as_bytes()).unwrap();
+        }
+        board
     });
-    assert_eq!(uart.run("abc").wait().unwrap(), "got: abc");
-    assert_eq!(uart.run("abc").wait().unwrap(), "yes");
-    assert_eq!(uart.run("").wait().unwrap(), "one");
-    assert_eq!(uart.run("").wait().unwrap(), "two");
+    (uart, shell)
+}
+
+#[test]
+fn only_the_command_itself_is_its_echo() {
+    for (command, reply, expected) in [
+        ("abc", "got: abc\r\n> ", "got: abc"),
+        ("abc", " abc\r\nyes\r\n> ", "yes"),
+        ("", "one\r\n> ", "one"),
+        ("", "\r\ntwo\r\n> ", "two"),
+    ] {
+        let (uart, shell) = scripted(&[reply]);
+        assert_eq!(uart.run(command).wait().unwrap(), expected, "{reply:?}");
+        drop(shell.join().unwrap());
+    }
+}
+
+#[test]
+fn an_echo_is_what_the_screen_shows_as_one() {
+    for (command, reply, expected) in [
+        ("ab", "\r> a\r> ab\r\nyes\r\n> ", "yes"),
+        ("ping", "log\r\n> ping\r\npong\r\n> ", "pong"),
+        ("id", "id\r\n\ruid=0\r\n> ", "uid=0"),
+        ("id", "id\r\n\x1b[?2004l\ruid=0\r\n\x1b[?2004h> ", "uid=0"),
+        ("abcdef", "abc \rdef\r\nyes\r\n> ", "yes"),
+        ("abcdef", "abc\r\ndef\r\nyes\r\n> ", "yes"),
+        ("id", "link down\r\nid\r\nuid=0\r\n> ", "uid=0"),
+        ("ping", "ping\n\rpong\n\r> ", "pong"),
+    ] {
+        // The second time it is known that the board echoes.
+        let (uart, shell) = scripted(&[reply, reply]);
+        for _ in 0..2 {
+            assert_eq!(uart.run(command).wait().unwrap(), expected, "{reply:?}");
+        }
+        drop(shell.join().unwrap());
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_told_is_an_error() {
+    let twice = "pong\r\n> \r\n> ";
+    let (uart, shell) = scripted(&[twice, twice]);
+    for echo in [Echo::Off, Echo::Auto] {
+        uart.set_echo(echo);
+        let error = uart.run("ping").wait().unwrap_err().to_string();
+        assert!(error.contains("use `line_ending: cr`"), "{error}");
+    }
     drop(shell.join().unwrap());
+
+    let (uart, shell) = scripted(&["one\r\n> ", "two\r\ntwo\r\n> "]);
+    assert_eq!(uart.run("get").wait().unwrap(), "one");
+    let error = expect_error(uart.run("two").wait().unwrap_err());
+    assert!(matches!(error, ExpectError::Ambiguous { .. }), "{error}");
+    drop(shell.join().unwrap());
+}
+
+#[test]
+fn a_command_that_the_board_has_not_taken_whole_has_no_answer() {
+    let full = "abc\r\x1b[Klog: full\r\n> abc";
+    for (reply, hint) in [
+        (full, "has echoed 3 of the command's 6 bytes"),
+        ("abcdef", "`line_ending: cr`"),
+        ("other\r\nno\r\n> ", "`echo: off`"),
+    ] {
+        let (uart, shell) = scripted(&[reply]);
+        uart.set_echo(Echo::On);
+        let error = uart
+            .run("abcdef")
+            .within(millis(100))
+            .wait()
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(hint), "{error}");
+        drop(shell.join().unwrap());
+    }
+    // Not known to echo; the next command is not answered with what is left.
+    let (uart, shell) = scripted(&[full, "x\r\n> "]);
+    assert!(uart.run("abcdef").within(millis(100)).wait().is_err());
+    assert!(uart.run("x").within(millis(100)).wait().is_err());
+    drop(uart);
+    drop(shell.join());
+}
+
+#[test]
+fn log_lines_are_no_part_of_an_answer() {
+    let (uart, shell) = scripted(&[
+        "get\r\n[1] log\r\na\r\n[2] a > b\r\nb\r\n> ",
+        "ge[3] log\r\nt\r\na\r\n> ",
+        "get\r\n[4] log\r\n> get\r\na\r\n> ",
+        "get\r\n[5] log\r\n> ",
+    ]);
+    uart.set_ignore_lines([r"re:\[\d+\] "]).unwrap();
+    for expected in ["a\r\nb", "a", "a", ""] {
+        assert_eq!(uart.run("get").wait().unwrap(), expected);
+    }
+    assert!(uart.set_ignore_lines(["log\n"]).is_err());
+    drop(shell.join().unwrap());
+}
+
+#[test]
+fn what_has_a_line_end_in_it_is_no_single_line() {
+    let (uart, _board) = uart();
+    uart.set_prompt("> ").unwrap();
+    for line in ["a\nb", "a\rb", "a\n"] {
+        for error in [
+            uart.run(line).wait().unwrap_err(),
+            uart.send_line_echoed(line).wait().unwrap_err(),
+        ] {
+            let error = expect_error(error);
+            assert!(matches!(error, ExpectError::NotSent { .. }), "{error}");
+            assert!(
+                error.to_string().contains("there is a line end in it"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_broken_echo_is_one() {
+    // The prompt may come before or after the line is sent.
+    for echo in [
+        "> abc \rdef\r\n",
+        "> abc\r\ndef\r\n",
+        "abc \rdef\r\n",
+        "abc\r\ndef\r\n",
+    ] {
+        let (uart, shell) = scripted(&[&format!("{echo}next\r\n")]);
+        uart.send_line_echoed("abcdef").wait().unwrap();
+        assert_eq!(uart.read_line().wait().unwrap(), "next");
+        drop(shell.join().unwrap());
+    }
+}
+
+#[test]
+fn the_return_of_a_line_end_that_began_with_a_newline_is_no_noise() {
+    let (uart, mut board) = uart();
+    board.write_all(b"a\n\rb\n").unwrap();
+    uart.expect_line("a").wait().unwrap();
+    assert!(uart.clone().expect_silence(millis(5)).wait().is_err());
+    uart.expect_line("b").wait().unwrap();
+    board.write_all(b"\r").unwrap();
+    uart.expect_silence(millis(20)).wait().unwrap();
+    board.write_all(b"c").unwrap();
+    assert!(uart.expect_silence(secs(60)).wait().is_err());
 }
 
 #[test]

@@ -105,6 +105,8 @@ pub(super) fn check(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetC
         })?
         .unwrap_or(LineEnding::Lf),
         prompt: given("prompt", &raw.prompt, |text| values::pattern(text))?,
+        echo: given("echo", &raw.echo, values::echo)?.unwrap_or_default(),
+        ignore_lines: each("ignore_lines", raw.ignore_lines.as_deref(), values::pattern)?,
         forbid: each("forbid", raw.forbid.as_deref(), values::pattern)?,
         strip_ansi: raw.strip_ansi.unwrap_or(true),
         qemu: qemu(backend, raw.qemu.as_ref(), renode.as_ref())?,

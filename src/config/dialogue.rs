@@ -29,6 +29,19 @@ impl LineEnding {
     }
 }
 
+/// Whether a board sends back the lines that it is sent, as [`Uart::run`](crate::uart::Uart::run)
+/// has to know: an answer begins behind the echo of its command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Echo {
+    /// `auto`: known from the first command after each start of the board on.
+    #[default]
+    Auto,
+    /// `on`: the board echoes; an answer without an echo before it is none.
+    On,
+    /// `off`: the board does not echo; what comes up to the prompt is the answer.
+    Off,
+}
+
 /// How long to wait before giving up.
 ///
 /// In YAML a whole number and its unit, `ms`, `s` or `min`: `500ms`, `10s`.

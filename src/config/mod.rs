@@ -37,7 +37,7 @@ use std::path::{self, Path, PathBuf};
 
 use serde_yaml::Value;
 
-pub use dialogue::{LineEnding, Timeouts};
+pub use dialogue::{Echo, LineEnding, Timeouts};
 pub use error::ConfigError;
 pub use machines::{MachineConfig, Switch, UartHub};
 pub use renode::{Control, LoadCommand, Platform, RenodeConfig, UartConfig, UartTransport};
@@ -91,6 +91,11 @@ pub struct TargetConfig {
     pub line_ending: LineEnding,
     /// `prompt`: the pattern of the firmware's shell prompt (`re:` starts a regular expression).
     pub prompt: Option<String>,
+    /// `echo`: whether the firmware's shell echoes the lines that it is sent. Default `auto`.
+    pub echo: Echo,
+    /// `ignore_lines`: patterns of log lines that may come between a command's output; they
+    /// are left out of the answers of `run`.
+    pub ignore_lines: Vec<String>,
     /// `forbid`: patterns that must never appear; a test in which one does fails.
     pub forbid: Vec<String>,
     /// `strip_ansi`: whether colour codes are removed from received lines

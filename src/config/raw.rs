@@ -38,6 +38,8 @@ pub(super) struct Raw {
     pub(super) timeouts: Option<RawTimeouts>,
     pub(super) line_ending: Option<String>,
     pub(super) prompt: Option<String>,
+    pub(super) echo: Option<Value>,
+    pub(super) ignore_lines: Option<Vec<String>>,
     pub(super) forbid: Option<Vec<String>>,
     pub(super) strip_ansi: Option<bool>,
     pub(super) machines: Option<Named<RawMachine>>,

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde_yaml::Value;
 
+use super::Echo;
+
 const LONGEST_NAME: usize = 64;
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -219,6 +221,17 @@ pub(super) fn monitor_command(command: &str) -> Result<String, String> {
         return Err(format!("character {position} is {bad:?}: {why}"));
     }
     Ok(command.to_owned())
+}
+
+/// Whether the board echoes; `on` and `off` are words, or truth values to some readers of YAML.
+pub(super) fn echo(value: &Value) -> Result<Echo, String> {
+    const CHOICES: [(&str, Echo); 3] = [("auto", Echo::Auto), ("on", Echo::On), ("off", Echo::Off)];
+    match value {
+        Value::Bool(true) => Ok(Echo::On),
+        Value::Bool(false) => Ok(Echo::Off),
+        Value::String(word) => choice(word, &CHOICES),
+        other => Err(format!("{} is not auto, on or off", shown(other))),
+    }
 }
 
 /// An address, as a number or as text: `0x08000000`.

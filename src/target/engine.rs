@@ -10,7 +10,7 @@ use crate::custody::Custody;
 use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::runtime::VirtualClock;
-use crate::uart::{Port, Ports, Settings, on_stream};
+use crate::uart::{IgnoredLines, Port, Ports, Settings, on_stream};
 
 const VARIABLE: &str = "VTARGET_BACKEND";
 
@@ -149,6 +149,8 @@ fn port(
         timeout: config.timeouts.expect,
         line_ending: config.line_ending.as_str().to_owned(),
         prompt: prompt.map_err(|e| config.invalid("prompt", e))?,
+        echo: config.echo,
+        ignored: ignored(config)?,
         report: report.map(Arc::clone),
         virtual_clock,
     };
@@ -158,6 +160,15 @@ fn port(
         set.map_err(|e| config.invalid(&format!("forbid[{index}]"), e))?;
     }
     Ok(port)
+}
+
+/// The log lines that are no part of an answer.
+fn ignored(config: &TargetConfig) -> Result<IgnoredLines> {
+    let patterns = (0..).zip(&config.ignore_lines).map(|(index, pattern)| {
+        let invalid = |e| config.invalid(&format!("ignore_lines[{index}]"), e);
+        IgnoredLines::pattern(pattern, config.strip_ansi).map_err(invalid)
+    });
+    Ok(IgnoredLines::new(patterns.collect::<Result<_, _>>()?))
 }
 
 /// Says which engine `auto` came to mean; the same test may pass on one and fail on the other.

@@ -90,6 +90,18 @@ pub enum ExpectError {
         /// The output up to there.
         seen: String,
     },
+    /// What arrived can be read in more than one way.
+    #[error("UART {uart}: {wanted} cannot tell the answer: {why}; {seen}")]
+    Ambiguous {
+        /// The UART's name.
+        uart: String,
+        /// The operation.
+        wanted: String,
+        /// Why it cannot be told, and what to do.
+        why: String,
+        /// What arrived.
+        seen: String,
+    },
     /// The pattern cannot be used, or not there.
     #[error("{error}{place}")]
     Pattern {
@@ -181,7 +193,8 @@ impl ExpectError {
             | Self::Watchdog { seen, .. }
             | Self::Ended { seen, .. }
             | Self::Forbidden { seen, .. }
-            | Self::Unexpected { seen, .. } => {
+            | Self::Unexpected { seen, .. }
+            | Self::Ambiguous { seen, .. } => {
                 seen.push_str(note);
             }
             Self::NotSent { reason, .. } => reason.push_str(note),
@@ -198,6 +211,16 @@ impl ExpectError {
             pattern: alarm.pattern.to_string(),
             seen: around(&uart.transcript, alarm.end),
             told: uart.transcript.tell_alarm(),
+        }
+    }
+
+    /// What has arrived from `from` on does not tell the answer.
+    pub(super) fn ambiguous(uart: &Shared, wanted: String, why: &str, from: u64) -> Self {
+        Self::Ambiguous {
+            uart: uart.name.clone(),
+            wanted,
+            why: why.to_owned(),
+            seen: seen(&uart.transcript, from),
         }
     }
 

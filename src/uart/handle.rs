@@ -11,25 +11,28 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::chunk::View;
 use super::error::ExpectError;
 use super::guard::{Guard, Sentry};
+use super::ignored::IgnoredLines;
 use super::lines::Lines;
 use super::link::{Link, OnEnd};
 use super::lock;
 use super::matched::Match;
 use super::operations::{
-    Echo, Expect, ExpectAll, ExpectAny, ExpectLine, ExpectNone, ExpectSilence, Output, ReadExact,
+    EchoedLine, Expect, ExpectAll, ExpectAny, ExpectLine, ExpectNone, ExpectSilence, ReadExact,
     ReadLine, ReadSome, RunFor,
 };
 use super::pattern::{IntoPattern, Pattern, PatternError};
 use super::port::Shared;
 use super::pty::UartPty;
-use super::run::Run;
+use super::run::{Command, Run};
 use super::search::{Engine, Stretch, on_stream};
-use super::send::{Ask, Paced, Send as Sending};
+use super::send::{Ask, Paced, Refused, Send as Sending};
 use super::session::UartStream;
 use super::stops::last_bytes;
 use super::text::lossy;
+use super::transcript::Position;
 use super::verdict::{Judge, at_exit};
 use super::wait::{Cursor, Search, Wait};
+use crate::config::Echo;
 use crate::error::Result;
 use crate::report::{Caller, Recorded};
 use crate::runtime::{HostError, Operation, Task};
@@ -88,6 +91,32 @@ pub(super) struct Local {
     timeout: Duration,
     line_ending: Arc<str>,
     prompt: Option<Pattern>,
+    echo: Echo,
+    ignored: IgnoredLines,
+}
+
+impl Local {
+    /// Moves the cursor to `at`, unless it is further already.
+    pub(super) fn advance(&mut self, at: Position) {
+        if at >= self.cursor.at {
+            self.cursor = Cursor {
+                at,
+                after_cr: false,
+            };
+        }
+    }
+
+    /// The same with its cursor at `at`.
+    pub(super) fn starting_at(&self, at: Position) -> Self {
+        let cursor = Cursor {
+            at,
+            after_cr: false,
+        };
+        Self {
+            cursor,
+            ..self.clone()
+        }
+    }
 }
 
 impl Uart {
@@ -156,6 +185,8 @@ impl Uart {
             timeout: shared.settings.timeout,
             line_ending: shared.settings.line_ending.as_str().into(),
             prompt: shared.settings.prompt.clone(),
+            echo: shared.settings.echo,
+            ignored: shared.settings.ignored.clone(),
         };
         Self {
             shared: Arc::clone(shared),
@@ -323,7 +354,7 @@ impl Uart {
     /// [`ExpectError::Ended`] if the board goes off.
     #[track_caller]
     pub fn expect_silence(&self, duration: Duration) -> Operation<()> {
-        self.wait_at_most(duration, Ok(ExpectSilence(duration)))
+        self.wait_at_most(duration, Ok(ExpectSilence::new(duration)))
     }
 
     /// Checks that `pattern` does not match within `duration`, from the cursor on.
@@ -450,17 +481,23 @@ impl Uart {
     /// come back as it was sent.
     #[track_caller]
     pub fn send_line_echoed(&self, line: impl AsRef<[u8]>) -> Operation<()> {
-        self.ask(
-            "send_line_echoed",
-            line.as_ref(),
-            Ok(Echo::new(line.as_ref())),
-        )
+        const NAME: &str = "send_line_echoed";
+        let line = line.as_ref();
+        let name = format!("{NAME}(\"{}\")", line.escape_ascii());
+        if let Err(error) = self.one_line(&name, line) {
+            return self.refused(name, error);
+        }
+        let timeout = lock(&self.local).timeout;
+        let send = Sending::new(&self.shared, NAME, self.with_ending(line), timeout);
+        let echo = Ok(EchoedLine::new(line));
+        let wait = Wait::new(&self.shared, &self.local, timeout, echo);
+        self.recorded(Ask::new(send, wait, timeout), Ask::describe)
     }
 
     /// Sends a line and returns what comes up to the next prompt, without the
     /// line's echo and the end of the last line. The cursor goes behind the prompt.
     ///
-    /// What had arrived before is passed over. The prompt is the one of
+    /// What belongs to anything before the command is passed over. The prompt is the one of
     /// [`set_prompt`](Self::set_prompt) or of the target's YAML. If none has come since
     /// the board was started, or since something was sent to it, `run` waits for it
     /// before it sends: so the rest of an earlier answer is not taken for one to this
@@ -468,14 +505,25 @@ impl Uart {
     /// one right after the other only the last one's prompt can be told: wait for the
     /// others yourself. The time limit counts for that prompt and for the answer, each.
     ///
-    /// A prompt inside the command's own echo is not taken for one; one
-    /// inside the answer is, so choose a pattern that answers do not have. A first line
-    /// that is the command itself is its echo. Lines of the answer end as the board ends
-    /// them, most often in `\r\n`.
+    /// The answer begins behind the command's echo, which may be drawn in any way that a
+    /// terminal shows as the command behind a prompt: redrawn with each character, broken at
+    /// the terminal's end, begun anew behind a log line. A prompt before the end of the echo is
+    /// not the answer's end; one inside the answer is, so choose a pattern that answers do not
+    /// have. Whether the board echoes is found out with the first command after each start,
+    /// unless [`set_echo`](Self::set_echo) or the target's YAML (`echo`) says it: a line that
+    /// is the command itself is taken for its echo, and a prompt without an echo before it has
+    /// to stand for half a second of the board's time. Without an echo
+    /// all that comes up to the prompt is the answer, log lines among it, and a board that prints more
+    /// than one prompt for a line cannot be understood.
+    ///
+    /// The answer is without empty lines at its start and its end, and without the log lines of
+    /// [`set_ignore_lines`](Self::set_ignore_lines). Its lines end as the board ends them, most often in `\r\n`.
     ///
     /// # Errors
-    /// Those of [`send`](Self::send) and [`expect`](Self::expect);
-    /// [`ExpectError::Pattern`] also if no prompt is set.
+    /// * Those of [`send`](Self::send) and [`expect`](Self::expect);
+    ///   [`ExpectError::Pattern`] also if no prompt is set, [`ExpectError::NotSent`] also if
+    ///   there is a line end in the command.
+    /// * [`ExpectError::Ambiguous`] if what has come can be read in more than one way.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {
@@ -495,19 +543,47 @@ impl Uart {
     /// ```
     #[track_caller]
     pub fn run(&self, command: impl AsRef<[u8]>) -> Operation<String> {
-        let command = command.as_ref();
-        let (prompt, timeout) = {
+        let line = command.as_ref();
+        let (prompt, echo, ignored, timeout) = {
             let local = lock(&self.local);
-            (local.prompt.clone(), local.timeout)
+            let ignored = local.ignored.clone();
+            (local.prompt.clone(), local.echo, ignored, local.timeout)
         };
+        let name = format!("run(\"{}\")", line.escape_ascii());
+        if let Err(error) = self.one_line(&name, line) {
+            return self.refused(name, error);
+        }
         let Some(prompt) = prompt else {
-            return self.ask("run", command, Err::<Output, _>(PatternError::NoPrompt));
+            return self.refused(name, PatternError::NoPrompt.into());
         };
-        let answer = self.asking("run", command, Output::new(command, prompt.clone()));
-        // Waiting for an earlier prompt moves no cursor but its own.
-        let Self { shared, local, .. } = self.clone();
-        let run = Run::new(shared, local, command, prompt, timeout, answer);
+        let send = Sending::new(&self.shared, "run", self.with_ending(line), timeout);
+        let command = Command {
+            line: line.to_vec(),
+            prompt,
+            echo,
+            ignored,
+        };
+        let run = Run::new(&self.shared, &self.local, command, send, timeout);
         self.recorded(run, Run::describe)
+    }
+
+    /// Checks that `line`, which `wanted` is to send, is a single one.
+    fn one_line(&self, wanted: &str, line: &[u8]) -> Result<(), ExpectError> {
+        if memchr::memchr2(b'\r', b'\n', line).is_none() {
+            return Ok(());
+        }
+        Err(ExpectError::NotSent {
+            uart: self.shared.name.clone(),
+            wanted: wanted.to_owned(),
+            reason: "there is a line end in it, and what comes back is told by one line: send each line by itself"
+                .to_owned(),
+        })
+    }
+
+    /// An operation that fails when it is waited for.
+    #[track_caller]
+    fn refused<T: Send + 'static>(&self, name: String, error: ExpectError) -> Operation<T> {
+        self.recorded(Refused::new(error), |_| name)
     }
 
     /// The same handle: it shares the cursor and the settings.
@@ -526,6 +602,50 @@ impl Uart {
     pub fn set_prompt(&self, prompt: impl IntoPattern) -> Result<()> {
         let prompt = on_stream(prompt, self.shared.settings.strip_ansi)?;
         lock(&self.local).prompt = Some(prompt);
+        Ok(())
+    }
+
+    /// Sets whether the board echoes what [`run`](Self::run) of this handle sends; found out
+    /// with the first command otherwise.
+    ///
+    /// ```
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let (ours, board) = std::os::unix::net::UnixStream::pair().unwrap();
+    /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+    /// use virtual_target::config::Echo;
+    /// uart.set_echo(Echo::Off);
+    /// # Ok(()) }
+    /// ```
+    pub fn set_echo(&self, echo: Echo) {
+        lock(&self.local).echo = echo;
+    }
+
+    /// Sets the patterns of log lines that may come in between a command's output: what
+    /// [`run`](Self::run) of this handle returns is without them.
+    ///
+    /// A line in which one matches is left out. It may have come in the middle of another
+    /// one, which then goes on behind it: for that, have the pattern begin where the log line
+    /// begins, with its time or its level.
+    ///
+    /// # Errors
+    /// [`ExpectError::Pattern`] if one is no pattern, or a text with an end-of-line.
+    ///
+    /// ```
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let (ours, board) = std::os::unix::net::UnixStream::pair().unwrap();
+    /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+    /// uart.set_ignore_lines([r"re:\[\d\d:\d\d:\d\d\.\d+,\d+\] <\w+> "])?;
+    /// # Ok(()) }
+    /// ```
+    pub fn set_ignore_lines<P: IntoPattern>(
+        &self,
+        patterns: impl IntoIterator<Item = P>,
+    ) -> Result<()> {
+        let strip_ansi = self.shared.settings.strip_ansi;
+        let patterns = patterns.into_iter();
+        let patterns = patterns.map(|pattern| IgnoredLines::pattern(pattern, strip_ansi));
+        let ignored = IgnoredLines::new(patterns.collect::<Result<_, _>>()?);
+        lock(&self.local).ignored = ignored;
         Ok(())
     }
 
@@ -689,29 +809,6 @@ impl Uart {
         let timeout = lock(&self.local).timeout;
         let send = Sending::new(&self.shared, name, bytes, timeout);
         self.recorded(send, Sending::preview)
-    }
-
-    /// Sends a line and waits for an answer that comes after.
-    #[track_caller]
-    fn ask<S: Search + 'static>(
-        &self,
-        name: &'static str,
-        line: &[u8],
-        answer: Result<S, PatternError>,
-    ) -> Operation<S::Output> {
-        self.recorded(self.asking(name, line, answer), Ask::describe)
-    }
-
-    fn asking<S: Search>(
-        &self,
-        name: &'static str,
-        line: &[u8],
-        answer: Result<S, PatternError>,
-    ) -> Ask<S> {
-        let timeout = lock(&self.local).timeout;
-        let send = Sending::new(&self.shared, name, self.with_ending(line), timeout);
-        let wait = Wait::new(&self.shared, &self.local, timeout, answer);
-        Ask::new(send, wait, timeout)
     }
 
     /// An operation that knows where it was called; the target's report takes notes of

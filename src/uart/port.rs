@@ -22,20 +22,20 @@ use std::time::Duration;
 use super::error::ExpectError;
 use super::hand::Hand;
 use super::handle::Uart;
+use super::ignored::IgnoredLines;
 use super::link::{Link, OnEnd};
 use super::lock;
 use super::pace::Pace;
 use super::pattern::Pattern;
-use super::transcript::{Ending, Limits, Position, Transcript};
+use super::talk::{Before, Talk};
+use super::transcript::{Ending, Limits, Transcript};
 use super::verdict::verdict;
+use crate::config::Echo;
 use crate::report::{Console, Report};
 use crate::runtime::{ByteSet, Clock, Deadline, Stepped, VirtualClock, Wants};
 
 /// How long a backend has to say why its stream ended.
 const GRACE: Duration = Duration::from_millis(500);
-
-/// So much of what is sent is known by its echo.
-const LONGEST_ECHO: usize = 4 << 10;
 
 /// What a wait fails with that was under way when the board was reset, flashed or turned on again.
 const STARTED_ANEW: &str = "the target was started anew meanwhile (reset, flash or power cycle)";
@@ -50,6 +50,10 @@ pub(crate) struct Settings {
     pub(crate) line_ending: String,
     /// What ends the output of a command.
     pub(crate) prompt: Option<Pattern>,
+    /// Whether the board echoes.
+    pub(crate) echo: Echo,
+    /// Log lines that are no part of an answer.
+    pub(crate) ignored: IgnoredLines,
     /// Who takes notes of operations on it.
     pub(crate) report: Option<Arc<Report>>,
     /// The clock of a board that runs only while it is waited for, and the UART's
@@ -64,6 +68,8 @@ impl Default for Settings {
             timeout: Duration::from_secs(10),
             line_ending: "\n".to_owned(),
             prompt: None,
+            echo: Echo::Auto,
+            ignored: IgnoredLines::default(),
             report: None,
             virtual_clock: None,
         }
@@ -76,7 +82,7 @@ pub(super) struct Shared {
     pub(super) name: String,
     pub(super) transcript: Arc<Transcript>,
     pub(super) link: Mutex<Option<Link>>,
-    last_sent: Mutex<(Position, Vec<u8>)>,
+    pub(super) talk: Mutex<Talk>,
     clock: Mutex<Option<Arc<dyn Clock>>>,
     stopped: Mutex<Option<Box<dyn Fn() -> bool + Send>>>,
     /// Whether the board was started without firmware.
@@ -104,7 +110,7 @@ impl Shared {
             name: name.to_owned(),
             transcript: Arc::new(transcript),
             link: Mutex::default(),
-            last_sent: Mutex::default(),
+            talk: Mutex::default(),
             clock: Mutex::default(),
             stopped: Mutex::default(),
             is_bare: AtomicBool::new(false),
@@ -114,20 +120,20 @@ impl Shared {
 
     /// These bytes are about to be sent.
     pub(super) fn note_sent(&self, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            let beginning = &bytes[..bytes.len().min(LONGEST_ECHO)];
-            *lock(&self.last_sent) = (self.transcript.end_position(), beginning.to_vec());
-        }
+        let at = self.transcript.end_position();
+        lock(&self.talk).note_sent(at, bytes);
     }
 
-    /// The beginning of what was sent last since the board was started, and where its output was then.
-    pub(super) fn last_sent(&self) -> (Position, Vec<u8>) {
+    /// What there was before the next command.
+    pub(super) fn before(&self) -> Before {
         let start = self.transcript.last_start();
-        let last = lock(&self.last_sent);
-        match last.0 < start {
-            true => (start, Vec::new()),
-            false => last.clone(),
-        }
+        lock(&self.talk).before(start)
+    }
+
+    /// Whether the board, as it was started last, has been seen to echo.
+    pub(super) fn echoes(&self) -> Option<bool> {
+        let segment = self.transcript.end_position().segment;
+        lock(&self.talk).echoes(segment)
     }
 
     /// A UART that is on, over what `attach` makes of its transcript.

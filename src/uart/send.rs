@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -90,7 +91,7 @@ impl Send {
 
     /// How long it has waited in the board's time; a virtual one stands still until the
     /// bytes are on the line.
-    fn waited(&self) -> Duration {
+    pub(super) fn waited(&self) -> Duration {
         match &self.state {
             State::Carried { deadline, .. } => deadline.waited(),
             _ if self.uart.virtual_clock().is_some() => Duration::ZERO,
@@ -191,7 +192,35 @@ impl Task for Send {
     }
 }
 
-/// Sends something, then waits for the answer: `send_line_echoed`, `run`.
+/// What cannot be done.
+pub(super) struct Refused<T> {
+    error: Option<ExpectError>,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T> Refused<T> {
+    pub(super) fn new(error: ExpectError) -> Self {
+        Self {
+            error: Some(error),
+            output: PhantomData,
+        }
+    }
+}
+
+impl<T> Task for Refused<T> {
+    type Output = T;
+
+    fn set_timeout(&mut self, _timeout: Duration) {}
+
+    fn poll(&mut self, _cx: &mut Context<'_>) -> Poll<Result<T>> {
+        match self.error.take() {
+            Some(error) => Poll::Ready(Err(error.into())),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// Sends something, then waits for the answer: `send_line_echoed`.
 pub(super) struct Ask<S> {
     send: Send,
     wait: Wait<S>,

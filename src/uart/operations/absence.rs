@@ -8,6 +8,8 @@ use crate::uart::chunk::{Piece, View};
 use crate::uart::error::ExpectError;
 use crate::uart::pattern::{IntoPattern, PatternError};
 use crate::uart::port::Shared;
+use crate::uart::search::Stretch;
+use crate::uart::stops::LINE_ENDS;
 use crate::uart::wait::{Done, Search};
 
 /// `expect_none`
@@ -61,18 +63,43 @@ impl Search for ExpectNone {
 }
 
 /// `expect_silence`
-pub(in crate::uart) struct ExpectSilence(pub(in crate::uart) Duration);
+pub(in crate::uart) struct ExpectSilence {
+    within: Duration,
+    from: u64,
+}
+
+impl ExpectSilence {
+    pub(in crate::uart) fn new(within: Duration) -> Self {
+        Self { within, from: 0 }
+    }
+
+    /// Returns true if it began behind a line end, of which a `\r` may still come.
+    fn began_a_line(&self, uart: &Shared) -> Result<bool, ExpectError> {
+        let before = Stretch {
+            transcript: &uart.transcript,
+            range: self.from.saturating_sub(1)..self.from,
+            view: View::Text,
+        };
+        Ok(before.bytes()?.iter().all(|byte| LINE_ENDS.contains(byte)))
+    }
+}
 
 impl Search for ExpectSilence {
     type Output = ();
 
-    fn restart(&mut self, _at: u64) {}
+    fn restart(&mut self, at: u64) {
+        self.from = at;
+    }
 
     fn stops(&self) -> ByteSet {
         ByteSet::ALL
     }
 
     fn feed(&mut self, piece: Piece<'_>, uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
+        let is_line_end = piece.bytes.iter().all(|byte| *byte == b'\r');
+        if is_line_end && self.began_a_line(uart)? {
+            return Ok(None);
+        }
         let shown = piece.bytes.len().min(80);
         Err(ExpectError::unexpected(
             uart,
@@ -87,7 +114,7 @@ impl Search for ExpectSilence {
     }
 
     fn describe(&self) -> String {
-        format!("expect_silence({:?})", self.0)
+        format!("expect_silence({:?})", self.within)
     }
 }
 

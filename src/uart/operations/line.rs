@@ -41,6 +41,12 @@ impl ExpectLine {
     }
 }
 
+impl ExpectLine {
+    pub(in crate::uart) fn into_pattern(self) -> Pattern {
+        self.pattern
+    }
+}
+
 impl Search for ExpectLine {
     type Output = Match;
 

@@ -9,6 +9,7 @@ pub mod network;
 pub mod physical;
 pub mod player;
 pub mod pty;
+pub mod shells;
 pub mod telnet;
 
 use std::cell::Cell;

@@ -173,6 +173,20 @@ on_each_board! {
         Ok(())
     }
 
+    fn a_shell_that_answers_each_line_twice_gives_each_command_its_own_answer(engine) {
+        let board = shell_on(engine).build()?;
+        let uart = board.uart();
+        uart.set_prompt("> ")?;
+        // The shell takes `\r\n` for one line end, and `\n\r` for two.
+        uart.set_line_ending("\n\r");
+        board.power_on().wait()?;
+        for n in 0..50 {
+            assert_eq!(uart.run("ping").wait()?, "pong");
+            assert_eq!(uart.run(format!("echo a {n}")).wait()?, format!("a {n}"));
+        }
+        Ok(())
+    }
+
     fn run_does_not_take_the_rest_of_an_earlier_answer(engine) {
         let board = shell_on(engine).build()?;
         let uart = board.uart();
@@ -215,4 +229,5 @@ tests_in_virtual_time! {
     a_fault_is_seen_on_the_uart::renode,
     run_does_not_send_before_the_first_prompt::renode,
     run_does_not_take_the_rest_of_an_earlier_answer::renode,
+    a_shell_that_answers_each_line_twice_gives_each_command_its_own_answer::renode,
 }

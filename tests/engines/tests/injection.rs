@@ -166,7 +166,7 @@ fn boot(engine: BackendKind, field: &str, value: &Value) -> Result<VirtualTarget
 
 #[test]
 fn refused_before_anything_starts() {
-    const FIELDS: [&str; 24] = [
+    const FIELDS: [&str; 25] = [
         "backend",
         "platform",
         "uart",
@@ -184,6 +184,7 @@ fn refused_before_anything_starts() {
         "monitor_port",
         "allow_raw_monitor",
         "line_ending",
+        "echo",
         "strip_ansi",
         "timeouts.expect",
         "timeouts.boot",

@@ -1,0 +1,222 @@
+//! `run` against shells that are played byte by byte, in a time of their own: no answer is ever wrong.
+//!
+//! Each shape of a shell is given a hundred commands; what it sends arrives cut at every byte, at
+//! several paces. Neither threads nor the host's clock are in it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::handle::Uart;
+use super::ignored::IgnoredLines;
+use super::link::{Job, Link};
+use super::lock;
+use super::pattern::Pattern;
+use super::port::{Settings, Shared};
+use crate::config::Echo;
+use crate::error::Result;
+use crate::runtime::{Operation, VirtualClock};
+
+#[path = "../../tests/engines/src/shells.rs"]
+#[allow(unreachable_pub, reason = "another crate has it as well")]
+mod shells;
+
+use shells::{Shape, Shell, command, shapes};
+
+const COMMANDS: usize = 100;
+
+/// How what a shell sends arrives.
+#[derive(Debug, Clone, Copy)]
+enum Pace {
+    /// All of it, before anybody looks.
+    AtOnce,
+    /// In pieces of this many bytes; what is left when a command is answered comes behind the next one.
+    Pieces(usize),
+    /// Byte by byte, with so many milliseconds in between.
+    Slow(u64),
+    /// The first so many bytes of each answer, then the rest.
+    Cut(usize),
+}
+
+/// A shell, and the crate's end of it.
+struct Bench {
+    shell: Shell,
+    shared: Arc<Shared>,
+    uart: Uart,
+    jobs: UnboundedReceiver<Job>,
+    clock: Arc<VirtualClock>,
+    now: Duration,
+    /// What the shell has sent and has not arrived.
+    sent: Vec<u8>,
+}
+
+impl Bench {
+    fn new(shape: Shape) -> Self {
+        let clock = Arc::new(VirtualClock::new(1, Duration::from_secs(60)));
+        clock.prepare();
+        clock.begin();
+        let ignored = shape
+            .ignore_lines
+            .iter()
+            .copied()
+            .map(|pattern| IgnoredLines::pattern(pattern, true));
+        let settings = Settings {
+            line_ending: shape.line_ending.to_owned(),
+            prompt: Some(Pattern::new(shape.prompt).unwrap()),
+            echo: match shape.echo {
+                None => Echo::Auto,
+                Some(true) => Echo::On,
+                Some(false) => Echo::Off,
+            },
+            ignored: IgnoredLines::new(ignored.collect::<std::result::Result<_, _>>().unwrap()),
+            virtual_clock: Some((Arc::clone(&clock), 0)),
+            ..Settings::default()
+        };
+        let shared = Arc::new(Shared::new("uart", settings, None));
+        let (link, jobs) = Link::by_hand();
+        *lock(&shared.link) = Some(link);
+        let mut shell = shape.start();
+        let sent = shell.sent();
+        Self {
+            uart: Uart::at_start(&shared),
+            shell,
+            shared,
+            jobs,
+            clock,
+            now: Duration::ZERO,
+            sent,
+        }
+    }
+
+    /// The shell takes what has been sent to it.
+    fn carry(&mut self) {
+        while let Ok(job) = self.jobs.try_recv() {
+            job.bytes.iter().for_each(|byte| self.shell.receive(*byte));
+            self.sent.extend(self.shell.sent());
+            drop(job.written.send(Ok(Duration::ZERO)));
+        }
+    }
+
+    fn arrive(&mut self, count: usize) {
+        let mut bytes: Vec<u8> = self.sent.drain(..count.min(self.sent.len())).collect();
+        let count = bytes.len();
+        self.shared
+            .transcript
+            .append_at(&mut bytes, count, self.now);
+        self.shared.transcript.announce();
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.clock.reached(self.now);
+    }
+
+    fn run(&mut self, command: &str, pace: Pace) -> Result<String> {
+        let mut run = self.uart.run(command).within(Duration::from_secs(600));
+        let mut cut = match pace {
+            Pace::Cut(at) => Some(at),
+            _ => None,
+        };
+        loop {
+            if let Some(answer) = poll(&mut run) {
+                return answer;
+            }
+            self.carry();
+            // What the shell sends after the operation has been told of its job being done.
+            if self.sent.is_empty() {
+                if let Some(answer) = poll(&mut run) {
+                    return answer;
+                }
+                if self.sent.is_empty() {
+                    self.pass(Duration::from_millis(100));
+                }
+            }
+            match pace {
+                Pace::AtOnce => self.arrive(usize::MAX),
+                Pace::Pieces(size) => self.arrive(size),
+                Pace::Slow(millis) => {
+                    self.arrive(1);
+                    self.pass(Duration::from_millis(millis));
+                }
+                Pace::Cut(_) => self.arrive(cut.take().unwrap_or(usize::MAX)),
+            }
+        }
+    }
+}
+
+fn poll(run: &mut Operation<String>) -> Option<Result<String>> {
+    match Pin::new(run).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    }
+}
+
+/// Runs the first `count` commands; what was wrong, and how many were answered right.
+fn converse(shape: Shape, pace: Pace, count: usize) -> (Option<String>, usize) {
+    let mut bench = Bench::new(shape);
+    let mut right = 0;
+    for n in 0..count {
+        let command = command(n);
+        let place = format!("{}, {pace:?}, {n}: {command:?}", shape.name);
+        match bench.run(&command, pace) {
+            Ok(answer) if answer == shape.answer(&command, n) => right += 1,
+            Ok(answer) => return (Some(format!("{place}: {answer:?}")), right),
+            Err(_) if shape.is_hopeless => {}
+            Err(e) => return (Some(format!("{place}: {e}")), right),
+        }
+    }
+    (None, right)
+}
+
+fn none_is_wrong(paces: &[Pace], count: usize) {
+    let shapes = shapes();
+    let wrong = shapes.iter().filter_map(|shape| {
+        let mut paces = paces.iter();
+        paces.find_map(|pace| converse(*shape, *pace, count).0)
+    });
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn there_are_shells_enough() {
+    let mut names: Vec<_> = shapes().iter().map(|shape| shape.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), shapes().len());
+    assert!(names.len() >= 30, "{}", names.len());
+}
+
+#[test]
+fn a_hundred_commands_are_answered_right_at_once() {
+    none_is_wrong(&[Pace::AtOnce], COMMANDS);
+}
+
+#[test]
+fn a_hundred_commands_are_answered_right_byte_by_byte() {
+    none_is_wrong(&[Pace::Pieces(1)], COMMANDS);
+}
+
+#[test]
+fn a_hundred_commands_are_answered_right_slowly() {
+    none_is_wrong(&[Pace::Slow(20)], COMMANDS);
+}
+
+#[test]
+fn answers_are_right_wherever_they_are_cut() {
+    let cuts: Vec<_> = (1..60).map(Pace::Cut).collect();
+    none_is_wrong(&cuts, 3);
+}
+
+#[test]
+#[ignore = "a minute: make soak"]
+fn answers_are_right_wherever_they_are_cut_soak() {
+    let cuts: Vec<_> = (1..300).map(Pace::Cut).collect();
+    none_is_wrong(&cuts, 12);
+    let sizes: Vec<_> = (2..40).map(Pace::Pieces).collect();
+    none_is_wrong(&sizes, COMMANDS);
+}
