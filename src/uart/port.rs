@@ -334,11 +334,6 @@ impl Port {
         }
     }
 
-    /// Whether a processor of the board has come to a halt since it was last started.
-    pub(crate) fn is_halted(&self) -> bool {
-        matches!(self.shared.transcript.ending(), Some(Ending::Halted(_)))
-    }
-
     /// Whether the board was started without firmware.
     pub(crate) fn is_bare(&self) -> bool {
         self.shared.is_bare()

@@ -347,9 +347,7 @@ impl Command {
         let again = again(users).map(|command| format!("{command}; "));
         let again: String = again.collect();
         let cpu = load.processor.as_ref();
-        let wake = cpu.map_or(String::new(), |cpu| {
-            format!("; {}", Self::wake(cpu).as_str())
-        });
+        let wake = cpu.map_or(String::new(), |cpu| format!("; {cpu} IsHalted false"));
         Self(format!("macro reset \"{again}{load}{wake}\""))
     }
 
@@ -364,11 +362,6 @@ impl Command {
     /// Takes [`after_reset`](Self::after_reset) back.
     pub(super) fn nothing_after_reset() -> Self {
         Self("after_reset \"\"".to_owned())
-    }
-
-    /// Has a processor that has come to a halt run again.
-    pub(super) fn wake(processor: &Name) -> Self {
-        Self(format!("{processor} IsHalted false"))
     }
 
     /// Loads firmware into a board that has not run, whose processor needs no waking:

@@ -518,13 +518,6 @@ impl Renode {
             Some(stepping) => stepping.clear(self.uarts(&machines)),
             None => session.run_strictly(RESETTING, &Command::pause()).await?,
         }
-        // The `reset` macro of flashed firmware wakes the processor; one of the user's may not.
-        let halted = self.machines[machines.clone()].iter();
-        let halted = halted.map(|machine| match machine.is_flashed {
-            false if machine.ports.main().is_halted() => machine.firmware_processor(),
-            _ => None,
-        });
-        let halted: Vec<Option<&Name>> = halted.collect();
         let begin_anew = || {
             let machines = &self.machines[machines.clone()];
             machines.iter().for_each(|machine| machine.ports.restart());
@@ -534,12 +527,9 @@ impl Renode {
         if !is_late {
             begin_anew(); // before a reset in which a processor may halt
         }
-        for (number, halted) in machines.clone().zip(halted) {
-            self.select(session, number).await?;
+        for machine in machines.clone() {
+            self.select(session, machine).await?;
             session.run_strictly(RESETTING, &Command::reset()).await?;
-            if let Some(processor) = halted {
-                session.run(RESETTING, &Command::wake(processor)).await?;
-            }
         }
         self.select(session, MAIN).await?;
         if is_late {
@@ -579,11 +569,6 @@ impl Machine {
     /// As [`is_bare`](Self::is_bare), with what `load` loads: of an ELF file the symbols alone, maybe.
     fn runs_nothing(&self, load: &Load) -> bool {
         load.command == LoadCommand::SymbolsFrom && self.is_bare()
-    }
-
-    /// The processor that runs the firmware.
-    fn firmware_processor(&self) -> Option<&Name> {
-        self.processors.first().map(|it| &it.name)
     }
 
     /// Makes it, without its UARTs, and selects it.
@@ -666,7 +651,7 @@ impl Machine {
             command,
             file: plain(&file)?,
             address: address.filter(|_| command == LoadCommand::Binary),
-            processor: self.firmware_processor().cloned(),
+            processor: self.processors.first().map(|it| it.name.clone()),
             vectors: self.vectors(command),
         })
     }

@@ -127,7 +127,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_reset_wakes_a_processor_that_had_halted_on_a_board_that_a_script_makes() -> Result<()> {
+    fn a_reset_starts_a_board_anew_that_a_script_makes_and_whose_processor_had_halted() -> Result<()> {
         let project = Project::new(BOARD);
         let board = project.boot("script: board.resc\nvariables: {bin: '@f w.elf'}")?;
         let uart = board.uart();
