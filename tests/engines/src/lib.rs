@@ -1,5 +1,6 @@
 //! What the engine tests share: the samples, the boards, and a look at what is left behind.
 
+pub mod conversations;
 pub mod endings;
 pub mod faults;
 pub mod leftovers;

@@ -23,6 +23,7 @@ fn main() -> Result<(), Failed> {
     boot(&mut figures, "renode", BackendKind::Renode, 7, bare_renode)?;
     swallowed_network(&mut figures)?;
     virtual_time(&mut figures)?;
+    engine_tests::conversations::measure(&mut figures)?;
     engine_tests::lifecycle::measure(&mut figures);
     println!("{figures}");
     Ok(figures.save()?)
