@@ -367,6 +367,19 @@ on_renode! {
         Ok(())
     }
 
+    fn a_byte_takes_the_line_its_time_also_the_first() -> Result<()> {
+        const BYTE: Duration = Duration::from_nanos(86_806);
+        let board = ready()?;
+        // Also one that is sent as the line has just become free.
+        for pause in [Duration::ZERO, BYTE, BYTE / 2, Duration::ZERO, 3 * BYTE] {
+            board.run_for(pause).wait()?;
+            board.uart().send("x").wait()?;
+            board.uart().expect_silence(BYTE - Duration::from_micros(2)).wait()?;
+            board.uart().expect("x").within(BYTE / 2).wait()?;
+        }
+        Ok(())
+    }
+
     fn an_emulator_that_is_gone_is_told_at_once() -> Result<()> {
         let board = ready()?;
         let killer = thread::spawn(|| {

@@ -76,14 +76,13 @@ class Uart(object):
 
     # The guest's time has come for the next byte.
     def feed(self):
-        if self.to_feed.Count > 0:
-            self.uart.WriteChar(self.to_feed.Dequeue())
-        else:
+        self.uart.WriteChar(self.to_feed.Dequeue())
+        if self.to_feed.Count == 0:
             self.stop_feeding()
 
+    # The first byte takes the line as long as any other.
     def start_feeding(self, period):
         if not self.feeding:
-            self.uart.WriteChar(self.to_feed.Dequeue())
             entry = ClockEntry(ticks(period), TimeInterval.TicksPerSecond, self.feed_next, self.machine,
                                "virtual-target-feed", workMode=WorkMode.Periodic)
             self.machine.ClockSource.AddClockEntry(entry)
