@@ -11,9 +11,15 @@
 //! also signals the reaper when its parent dies, by `setpriv` (util-linux) where
 //! that is installed.
 //!
+//! It finds the programs that it runs (`rm`, `sleep`, `setpriv`) in the system's
+//! directories or, where these hold none (as on NixOS), by this process's PATH.
+//! Without `rm` it does not start: it could not keep its promise.
+//!
 //! Should the reaper itself be killed, a new one is started at once and told
 //! everything again.
 
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -31,6 +37,9 @@ pub(super) enum Ward {
     /// A directory or link, by its absolute path without a newline.
     Path(PathBuf),
 }
+
+/// Where nearly every system has the programs that the script runs.
+const SYSTEM: &str = "/usr/bin:/bin";
 
 /// Has the script (`$1`) signalled when its parent (`$2`) dies, where the system can.
 /// URG does nothing to a program that does not ask for it, so it may come early.
@@ -166,17 +175,10 @@ fn keep(started: &mpsc::SyncSender<io::Result<Line>>) {
 
 fn start() -> io::Result<(Child, Line)> {
     let owner = std::process::id();
-    let mut child = Command::new("/bin/sh")
+    let path = search_path(SYSTEM, env::var_os("PATH").as_deref())?;
+    let mut child = command(&path)
         .args(["-c", START, "virtual-target-reaper", SCRIPT])
         .arg(owner.to_string())
-        .current_dir("/")
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("LC_ALL", "C")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
         .spawn()?;
     let Some(stdin) = child.stdin.take() else {
         return Err(io::Error::other("no pipe to it"));
@@ -190,6 +192,47 @@ fn start() -> io::Result<(Child, Line)> {
             owner,
         },
     ))
+}
+
+/// A shell that finds programs by `path`, and has nothing of this process.
+pub(super) fn command(path: &OsStr) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command
+        .current_dir("/")
+        .env_clear()
+        .env("PATH", path)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0);
+    command
+}
+
+/// The directories of `system`, then those of the `user`, as a PATH by which `rm` is found.
+///
+/// A directory that is not absolute would be another one where the reaper runs.
+pub(super) fn search_path(system: &str, user: Option<&OsStr>) -> io::Result<OsString> {
+    let directories: Vec<PathBuf> = env::split_paths(system)
+        .chain(user.into_iter().flat_map(env::split_paths))
+        .filter(|directory| directory.is_absolute())
+        .collect();
+    let path = env::join_paths(&directories).map_err(io::Error::other)?;
+    if directories
+        .iter()
+        .any(|directory| directory.join("rm").is_file())
+    {
+        Ok(path)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            format!(
+                "it removes directories with the program `rm`, which is in none of {}; \
+                 install it, or add its directory to PATH",
+                path.display()
+            ),
+        ))
+    }
 }
 
 /// Waits for the reaper's death, which nobody but an attacker or the OOM killer

@@ -217,3 +217,40 @@ fn at_end_of_file_the_helper_kills_and_removes_what_it_was_told() {
     spared.kill().unwrap();
     spared.wait().unwrap();
 }
+
+/// As on NixOS, whose `/bin` holds `sh` alone.
+#[test]
+fn the_helper_finds_its_programs_by_the_users_path_where_the_system_has_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let [system, user, gone] = ["system", "user", "gone"].map(|name| {
+        let path = directory.path().join(name);
+        fs::create_dir(&path).unwrap();
+        path
+    });
+    let system = system.to_str().unwrap();
+    let users = std::env::join_paths(["relative".as_ref(), user.as_path()]).unwrap();
+    let error = reaper::search_path(system, Some(&users)).unwrap_err();
+    let expected = format!(
+        "it removes directories with the program `rm`, which is in none of {system}:{}; \
+         install it, or add its directory to PATH",
+        user.display()
+    );
+    assert_eq!(error.to_string(), expected);
+
+    let real = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+        .map(|directory| directory.join("rm"))
+        .find(|rm| rm.is_file())
+        .unwrap();
+    std::os::unix::fs::symlink(real, user.join("rm")).unwrap();
+    let path = reaper::search_path(system, Some(&users)).unwrap();
+    let mut helper = reaper::command(&path)
+        .args(["-c", reaper::SCRIPT, "virtual-target-reaper"])
+        .spawn()
+        .unwrap();
+    let told = format!("+path {}\n", gone.display());
+    let mut stdin = helper.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, told.as_bytes()).unwrap();
+    drop(stdin);
+    helper.wait().unwrap();
+    assert!(!gone.exists());
+}
