@@ -9,6 +9,7 @@
 //! they say what to copy.
 
 mod copy;
+mod held;
 mod place;
 mod policy;
 mod recorded;

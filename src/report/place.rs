@@ -1,8 +1,9 @@
 //! Where a target's artifacts are: `target/virtual-target/TEST`, in it
 //! `attempt-N` for repeated attempts and `target-N` for further targets of the
 //! same test. When one target of a test fails, the test does: the directories of all
-//! its targets that are there at that moment are to be kept. Bounded in number; knows
-//! nothing of what is in them.
+//! its targets that are there at that moment are to be kept. Another process that runs
+//! the same test at the same time has `process-N` in it. Bounded in number; knows nothing
+//! of what is in them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::env;
@@ -13,16 +14,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use super::held::{Held, clear, remove_empty};
 use super::{TestName, lock};
 
 /// Of one test in one process, no more than this many targets' directories are kept.
 const MOST_TARGETS: u32 = 16;
 /// Of all tests, no more than this many: the oldest go.
 const MOST_TESTS: usize = 500;
+/// So many processes can run one test at the same time.
+const MOST_PROCESSES: u32 = 100;
+/// One process keeps no more directories from other processes than this, a descriptor each:
+/// of tests that are over, the lock may go.
+const MOST_HELD: usize = 32;
 
 /// A directory of one target, which exists once something is to be written.
 #[derive(Debug)]
 pub(super) struct Place {
+    process: &'static Process,
     root: PathBuf,
     base: PathBuf,
     number: u32,
@@ -38,47 +46,59 @@ type Failed = Arc<AtomicBool>;
 /// Which numbers of a test's directory are taken in this process.
 #[derive(Debug, Default)]
 struct Taken {
+    /// The test's directory, or this process's own in it: once something was to be written.
+    home: Option<Home>,
     live: BTreeMap<u32, Failed>,
     /// The oldest first.
     kept: VecDeque<u32>,
 }
 
-static TAKEN: Mutex<BTreeMap<PathBuf, Taken>> = Mutex::new(BTreeMap::new());
+#[derive(Debug)]
+struct Home {
+    path: PathBuf,
+    _held: Held,
+}
+
+/// What one process has taken, by the tests' directories.
+type Process = Mutex<BTreeMap<PathBuf, Taken>>;
+
+static THIS_PROCESS: Process = Mutex::new(BTreeMap::new());
 
 impl Place {
     /// A place of its own for a target of `test`. What an earlier run has left is removed.
     pub(super) fn claim(test: &TestName) -> Self {
-        Self::claim_in(target_directory().join("virtual-target"), test)
+        Self::claim_in(
+            target_directory().join("virtual-target"),
+            test,
+            &THIS_PROCESS,
+        )
     }
 
-    fn claim_in(root: PathBuf, test: &TestName) -> Self {
+    fn claim_in(root: PathBuf, test: &TestName, process: &'static Process) -> Self {
         let mut base = root.join(&test.name);
         if test.attempt > 1 {
             base.push(format!("attempt-{}", test.attempt));
         }
-        let mut all = lock(&TAKEN);
+        let mut all = lock(process);
         let taken = all.entry(base.clone()).or_insert_with(|| {
-            // There is nothing, as a rule; what cannot be removed is written over.
-            let _ = fs::remove_dir_all(&base);
+            // There is nothing, as a rule; what cannot be removed has another beside it.
+            clear(&base);
             Taken::default()
         });
         let (number, failed) = taken.claim();
-        let path = match number {
-            1 => base.clone(),
-            _ => base.join(format!("target-{number}")),
-        };
-        remove_files(&path);
         Self {
+            process,
             root,
-            base,
             number,
-            path,
+            path: base.clone(),
+            base,
             made: false,
             kept: false,
             failed,
         }
     }
 
+    /// Where it is, once it was [made](Self::make).
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -86,9 +106,19 @@ impl Place {
     /// Makes sure that the directory exists.
     pub(super) fn make(&mut self) -> io::Result<&Path> {
         if !self.made {
-            if !self.root.join(&self.base).exists() {
-                prune(&self.root);
+            let mut all = lock(self.process);
+            spare(&mut all);
+            let taken = all.entry(self.base.clone()).or_default();
+            if taken.home.is_none() {
+                if !self.base.exists() {
+                    prune(&self.root);
+                }
+                taken.home = Some(Home::take(&self.base)?);
             }
+            if let Some(home) = &taken.home {
+                self.path = home.target(self.number);
+            }
+            remove_files(&self.path);
             fs::create_dir_all(&self.path)?;
             self.made = true;
         }
@@ -97,7 +127,7 @@ impl Place {
 
     /// The test has failed, for this target and those beside it.
     pub(super) fn fail(&self) {
-        if let Some(taken) = lock(&TAKEN).get(&self.base) {
+        if let Some(taken) = lock(self.process).get(&self.base) {
             let failed = taken.live.values();
             failed.for_each(|failed| failed.store(true, Ordering::Relaxed));
         }
@@ -117,15 +147,28 @@ impl Place {
     pub(super) fn remove(&mut self) {
         if self.made {
             remove_files(&self.path);
-            let _ = fs::remove_dir(&self.base); // unless another target's is in it
             self.made = false;
+            if let Some(taken) = lock(self.process).get_mut(&self.base) {
+                if self.number > 1 {
+                    let _ = fs::remove_dir(&self.path);
+                }
+                // Unless another target's is in it.
+                let gone = |home: &mut Home| fs::remove_dir(&home.path).is_ok();
+                if taken
+                    .home
+                    .take_if(gone)
+                    .is_some_and(|home| home.path != self.base)
+                {
+                    remove_empty(&self.base);
+                }
+            }
         }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(taken) = lock(&TAKEN).get_mut(&self.base) {
+        if let Some(taken) = lock(self.process).get_mut(&self.base) {
             taken.live.remove(&self.number);
             if self.kept {
                 taken.kept.push_back(self.number);
@@ -149,6 +192,53 @@ impl Taken {
     }
 }
 
+impl Home {
+    /// The directory `base` if it is nobody else's, or one in it.
+    fn take(base: &Path) -> io::Result<Self> {
+        let beside = (2..=MOST_PROCESSES).map(|n| base.join(format!("process-{n}")));
+        for path in std::iter::once(base.to_owned()).chain(beside) {
+            if let Some(held) = Held::make(&path)?
+                && is_vacant(&path)?
+            {
+                return Ok(Self { path, _held: held });
+            }
+        }
+        Err(io::Error::other(format!(
+            "{MOST_PROCESSES} processes have run this test at the same time"
+        )))
+    }
+
+    fn target(&self, number: u32) -> PathBuf {
+        match number {
+            1 => self.path.clone(),
+            _ => self.path.join(format!("target-{number}")),
+        }
+    }
+}
+
+/// Whether no target's artifacts are in a directory: of a process that has ended by now.
+fn is_vacant(directory: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with("attempt-") && !name.starts_with("process-") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Lets go of a test that is over, if directories of many are held.
+fn spare(all: &mut BTreeMap<PathBuf, Taken>) {
+    let held = all.values().filter(|taken| taken.home.is_some()).count();
+    let over = |taken: &&mut Taken| taken.home.is_some() && taken.live.is_empty();
+    if held >= MOST_HELD
+        && let Some(taken) = all.values_mut().find(over)
+    {
+        taken.home = None;
+    }
+}
+
 /// Removes what is in a target's directory, but not other targets' in it.
 fn remove_files(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else {
@@ -157,7 +247,6 @@ fn remove_files(directory: &Path) {
     for entry in entries.flatten() {
         let _ = fs::remove_file(entry.path());
     }
-    let _ = fs::remove_dir(directory);
 }
 
 /// Makes room for one more test.
@@ -172,7 +261,7 @@ fn prune(root: &Path) {
     let excess = (tests.len() + 1).saturating_sub(MOST_TESTS);
     tests.sort();
     for (_, oldest) in tests.into_iter().take(excess) {
-        let _ = fs::remove_dir_all(oldest);
+        clear(&oldest);
     }
 }
 
@@ -206,6 +295,14 @@ mod tests {
         }
     }
 
+    fn claim_in(root: &tempfile::TempDir, test: &TestName) -> Place {
+        Place::claim_in(root.path().into(), test, &THIS_PROCESS)
+    }
+
+    fn process() -> &'static Process {
+        Box::leak(Box::default())
+    }
+
     fn kept(mut place: Place, text: &str) {
         fs::write(place.make().unwrap().join("uart.log"), text).unwrap();
         place.keep();
@@ -218,10 +315,10 @@ mod tests {
         fs::create_dir_all(at("t/attempt-2")).unwrap();
         fs::create_dir_all(at("t/target-2")).unwrap();
         fs::write(at("t/uart.log"), "old").unwrap();
-        let first = Place::claim_in(root.path().into(), &test("t", 1));
+        let first = claim_in(&root, &test("t", 1));
         assert!(!at("t").exists());
         kept(first, "first");
-        kept(Place::claim_in(root.path().into(), &test("t", 2)), "second");
+        kept(claim_in(&root, &test("t", 2)), "second");
         assert_eq!(fs::read_to_string(at("t/uart.log")).unwrap(), "first");
         assert_eq!(
             fs::read_to_string(at("t/attempt-2/uart.log")).unwrap(),
@@ -232,7 +329,7 @@ mod tests {
     #[test]
     fn targets_of_one_test_do_not_share_and_leave_nothing_unless_kept() {
         let root = tempfile::tempdir().unwrap();
-        let claim = || Place::claim_in(root.path().into(), &test("t", 1));
+        let claim = || claim_in(&root, &test("t", 1));
         let (mut one, mut two) = (claim(), claim());
         let second = two.make().unwrap().to_owned();
         assert_eq!(second, root.path().join("t/target-2"));
@@ -249,7 +346,7 @@ mod tests {
     #[test]
     fn one_failure_is_that_of_all_targets_that_are_there() {
         let root = tempfile::tempdir().unwrap();
-        let claim = |name| Place::claim_in(root.path().into(), &test(name, 1));
+        let claim = |name| claim_in(&root, &test(name, 1));
         let (one, two, other) = (claim("t"), claim("t"), claim("other"));
         assert!(!one.failed() && !two.failed());
         two.fail();
@@ -263,7 +360,7 @@ mod tests {
     #[test]
     fn the_oldest_kept_target_makes_room() {
         let root = tempfile::tempdir().unwrap();
-        let claim = || Place::claim_in(root.path().into(), &test("t", 1));
+        let claim = || claim_in(&root, &test("t", 1));
         for n in 0..=MOST_TARGETS {
             kept(claim(), &n.to_string());
         }
@@ -279,8 +376,76 @@ mod tests {
         for n in 0..MOST_TESTS {
             fs::create_dir(root.path().join(format!("t{n}"))).unwrap();
         }
-        kept(Place::claim_in(root.path().into(), &test("new", 1)), "");
+        kept(claim_in(&root, &test("new", 1)), "");
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), MOST_TESTS);
         assert!(root.path().join("new").exists());
+    }
+
+    #[test]
+    fn processes_that_run_one_test_at_the_same_time_have_directories_of_their_own() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |path: &str| root.path().join(path);
+        let read = |path: &str| fs::read_to_string(at(path)).unwrap();
+        let (one, two, three) = (process(), process(), process());
+        let claim = |process| Place::claim_in(root.path().into(), &test("t", 1), process);
+
+        let early = claim(two);
+        kept(claim(one), "one");
+        // One that begins, and one that had begun before there was anything.
+        let (mut passes, retry) = (claim(three), test("t", 2));
+        kept(early, "two");
+        assert_eq!(passes.make().unwrap(), at("t/process-3"));
+        passes.remove();
+        assert!(!at("t/process-3").exists());
+        kept(Place::claim_in(root.path().into(), &retry, three), "retry");
+        kept(claim(one), "one more");
+        assert_eq!(read("t/uart.log"), "one");
+        assert_eq!(read("t/target-2/uart.log"), "one more");
+        assert_eq!(read("t/process-2/uart.log"), "two");
+        assert_eq!(read("t/attempt-2/uart.log"), "retry");
+
+        // They end one after the other, and others begin.
+        lock(one).clear();
+        let fresh = claim(process());
+        assert!(!at("t/uart.log").exists() && !at("t/target-2").exists());
+        assert_eq!(read("t/process-2/uart.log"), "two");
+        assert_eq!(read("t/attempt-2/uart.log"), "retry");
+        kept(fresh, "fresh");
+        assert_eq!(read("t/uart.log"), "fresh");
+        lock(two).clear();
+        lock(three).clear();
+        drop(claim(process()));
+        assert_eq!(read("t/uart.log"), "fresh");
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_not_written_over_by_one_that_ran_beside_it() {
+        let root = tempfile::tempdir().unwrap();
+        let (one, two) = (process(), process());
+        let claim = |process| Place::claim_in(root.path().into(), &test("t", 1), process);
+        let slow = claim(two);
+        kept(claim(one), "one");
+        lock(one).clear();
+        kept(slow, "two");
+        let read = |path| fs::read_to_string(root.path().join(path)).unwrap();
+        assert_eq!(read("t/uart.log"), "one");
+        assert_eq!(read("t/process-2/uart.log"), "two");
+        // All of it goes with the next run.
+        lock(two).clear();
+        drop(claim(process()));
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn few_directories_are_held_by_a_process_with_many_failed_tests() {
+        let root = tempfile::tempdir().unwrap();
+        let process = process();
+        for n in 0..2 * MOST_HELD {
+            let test = test(&n.to_string(), 1);
+            kept(Place::claim_in(root.path().into(), &test, process), "");
+        }
+        let all = lock(process);
+        let held = all.values().filter(|taken| taken.home.is_some());
+        assert_eq!(held.count(), MOST_HELD);
     }
 }
