@@ -104,8 +104,16 @@ struct Armed {
     sleep: Pin<Box<Sleep>>,
     began: Answer,
     now: Option<Reading>,
-    /// What the guest has had of its time when no more was granted.
-    had: Option<Duration>,
+    /// Set when no more time was granted, though the guest has not had all of it.
+    cut_short: Option<CutShort>,
+}
+
+/// What a guest that has not had its whole time has had of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CutShort {
+    Had(Duration),
+    /// Its clock could not be read.
+    Unknown,
 }
 
 /// The guest's time when the deadline was armed.
@@ -153,14 +161,23 @@ impl Deadline {
         }
     }
 
-    /// What the guest has had of the timeout, if it was so slow that it was not granted all.
-    pub(crate) fn cut_short(&self) -> Option<Duration> {
-        self.armed.as_ref()?.had
+    /// What the guest has had of the timeout, if it was not granted all, or may have been.
+    pub(crate) fn cut_short(&self) -> Option<CutShort> {
+        self.armed.as_ref()?.cut_short
+    }
+
+    /// Sets the clock that counts, unless the deadline has been armed: it may have been
+    /// made before the board was turned on.
+    pub(crate) fn set_clock(&mut self, clock: Option<Arc<dyn Clock>>) {
+        if self.armed.is_none() {
+            self.clock = clock;
+        }
     }
 
     /// The host's time since the first poll, if it was that which has run out.
     pub(crate) fn watchdog(&self) -> Option<Duration> {
-        let armed = self.armed.as_ref().filter(|armed| armed.had.is_some())?;
+        let armed = self.armed.as_ref()?;
+        armed.cut_short?;
         self.stepped.as_ref().map(|_| armed.since.elapsed())
     }
 
@@ -207,7 +224,7 @@ fn arm(timeout: Duration, clock: Option<&dyn Clock>) -> Result<Armed, HostError>
         sleep: Box::pin(tokio::time::sleep_until(after(since, timeout).into())),
         began: clock.map_or(Answer::Is(None), |clock| Answer::Asked(clock.read())),
         now: None,
-        had: None,
+        cut_short: None,
     })
 }
 
@@ -218,16 +235,12 @@ impl Armed {
         timeout: Duration,
         clock: Option<&dyn Clock>,
     ) -> Poll<()> {
-        if let Answer::Asked(reading) = &mut self.began
-            && let Poll::Ready(time) = reading.as_mut().poll(cx)
-        {
-            self.began = Answer::Is(time);
-        }
         loop {
             if let Some(reading) = &mut self.now {
-                let Poll::Ready(now) = reading.as_mut().poll(cx) else {
-                    return Poll::Pending;
-                };
+                if let Answer::Asked(began) = &mut self.began {
+                    self.began = Answer::Is(ready!(began.as_mut().poll(cx)));
+                }
+                let now = ready!(reading.as_mut().poll(cx));
                 self.now = None;
                 let rest = self.rest(now, timeout);
                 if rest.is_zero() {
@@ -262,13 +275,14 @@ impl Armed {
             (now @ None, Some(clock)) => ready!(now.insert(clock.read()).as_mut().poll(cx)),
             (None, None) => None,
         };
-        self.had = Some(stepped.had(elapsed));
+        self.cut_short = Some(CutShort::Had(stepped.had(elapsed)));
         Poll::Ready(())
     }
 
     /// How much of its time the guest has not had yet, as far as the cap allows.
     fn rest(&mut self, now: Option<Duration>, timeout: Duration) -> Duration {
         let (Answer::Is(Some(began)), Some(now)) = (&self.began, now) else {
+            self.cut_short = Some(CutShort::Unknown);
             return Duration::ZERO;
         };
         let had = now.saturating_sub(*began);
@@ -277,7 +291,7 @@ impl Armed {
             .saturating_mul(HOST_CAP)
             .saturating_sub(self.since.elapsed());
         let rest = owed.min(allowed);
-        self.had = (rest < owed).then_some(had);
+        self.cut_short = (rest < owed).then_some(CutShort::Had(had));
         rest
     }
 }
@@ -309,7 +323,8 @@ mod tests {
         let clock = Arc::new(Stands(Duration::from_secs(1)));
         let mut deadline = Deadline::new(Duration::from_millis(20), Some(clock));
         poll_fn(|cx| deadline.poll(cx)).await.unwrap();
-        assert_eq!(deadline.cut_short(), Some(Duration::ZERO));
+        let had = CutShort::Had(Duration::ZERO);
+        assert_eq!(deadline.cut_short(), Some(had));
     }
 
     /// The clock of the runtime in which it is polled stands still, too.
@@ -326,6 +341,31 @@ mod tests {
             done.send(()).unwrap();
         });
         ended.recv_timeout(Duration::from_secs(60)).unwrap();
+    }
+
+    /// A clock that is never read in time.
+    struct Unreadable;
+
+    impl Clock for Unreadable {
+        fn read(&self) -> Reading {
+            Box::pin(async { None })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_guest_whose_clock_cannot_be_read_may_not_have_had_its_time() {
+        let timeout = Duration::from_millis(1);
+        let mut deadline = Deadline::new(timeout, Some(Arc::new(Unreadable)));
+        poll_fn(|cx| deadline.poll(cx)).await.unwrap();
+        assert_eq!(deadline.cut_short(), Some(CutShort::Unknown));
+    }
+
+    #[tokio::test]
+    async fn the_clock_counts_that_is_there_when_the_deadline_is_armed() {
+        let mut deadline = Deadline::new(Duration::ZERO, Some(Arc::new(Unreadable)));
+        deadline.set_clock(Some(Arc::new(Stands(Duration::ZERO))));
+        poll_fn(|cx| deadline.poll(cx)).await.unwrap();
+        assert_eq!(deadline.cut_short(), None);
     }
 
     #[tokio::test]

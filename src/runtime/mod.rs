@@ -10,7 +10,7 @@ mod operation;
 mod remote;
 mod virtual_clock;
 
-pub(crate) use deadline::{Clock, Deadline, Reading, Stepped};
+pub(crate) use deadline::{Clock, CutShort, Deadline, Reading, Stepped};
 pub use operation::Operation;
 pub(crate) use operation::Task;
 pub(crate) use remote::Remote;

@@ -378,7 +378,8 @@ impl VirtualTarget {
     ///
     /// # Errors
     /// [`ExpectError::Ended`](crate::uart::ExpectError::Ended) if the board goes off or halts meanwhile,
-    /// [`ExpectError::Forbidden`](crate::uart::ExpectError::Forbidden).
+    /// [`ExpectError::Forbidden`](crate::uart::ExpectError::Forbidden),
+    /// [`ExpectError::Watchdog`](crate::uart::ExpectError::Watchdog) if the guest did not get that time.
     ///
     /// ```no_run
     /// # use virtual_target::secs;

@@ -33,10 +33,10 @@ pub enum ExpectError {
         /// What may be wrong, if that can be guessed, and what arrived instead.
         seen: String,
     },
-    /// It was waited for in a virtual clock, and that hardly got on.
+    /// The guest did not get the time that the operation was to last, or may not have got it.
     #[error(
-        "UART {uart}: {wanted} was ended by the host's watchdog after {on_host:?} of the host's time, \
-         when {had:?} of its {of:?} of virtual time had passed: {seen}"
+        "UART {uart}: {wanted} was ended by the host's watchdog after {on_host:?} of the host's time, {}: {seen}",
+        passed(*had, *of)
     )]
     Watchdog {
         /// The UART's name.
@@ -45,8 +45,8 @@ pub enum ExpectError {
         wanted: String,
         /// How long it was waited for on the host.
         on_host: Duration,
-        /// How much of its time limit has passed for the guest.
-        had: Duration,
+        /// How much of its time limit has passed for the guest, if that is known.
+        had: Option<Duration>,
         /// The time limit.
         of: Duration,
         /// What may be wrong, what to do, and what arrived meanwhile.
@@ -235,6 +235,14 @@ impl ExpectError {
     }
 }
 
+/// How much of a time limit has passed.
+fn passed(had: Option<Duration>, of: Duration) -> String {
+    match had {
+        Some(had) => format!("when {had:?} of its {of:?} of virtual time had passed"),
+        None => format!("and it is not known how much of its {of:?} has passed for the guest"),
+    }
+}
+
 impl From<PatternError> for ExpectError {
     fn from(error: PatternError) -> Self {
         Self::Pattern {
@@ -253,6 +261,11 @@ impl fmt::Display for Ending {
             Self::Halted(reason) => write!(
                 f,
                 "a processor of the board has halted: {reason}; reset, flash or power-cycle the target to start anew"
+            ),
+            Self::Stalled(reason) => write!(
+                f,
+                "a processor of another machine has halted, and with it the time of all: {reason}; reset or flash \
+                 that machine, or power-cycle the target to start anew"
             ),
             Self::Closed => f.write_str("the other end closed the stream"),
         }

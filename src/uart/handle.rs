@@ -351,7 +351,8 @@ impl Uart {
     ///
     /// # Errors
     /// [`ExpectError::Unexpected`] as soon as something comes,
-    /// [`ExpectError::Ended`] if the board goes off.
+    /// [`ExpectError::Ended`] if the board goes off or halts, [`ExpectError::Watchdog`] if
+    /// the guest did not run for that long, so that nothing is known.
     #[track_caller]
     pub fn expect_silence(&self, duration: Duration) -> Operation<()> {
         self.wait_at_most(duration, Ok(ExpectSilence::new(duration)))
@@ -362,7 +363,8 @@ impl Uart {
     ///
     /// # Errors
     /// [`ExpectError::Unexpected`] as soon as it matches, [`ExpectError::Ended`]
-    /// if the board goes off, [`ExpectError::Pattern`] as for [`expect`](Self::expect).
+    /// if the board goes off or halts, [`ExpectError::Pattern`] as for [`expect`](Self::expect),
+    /// [`ExpectError::Watchdog`] if the guest did not run for that long, so that nothing is known.
     #[track_caller]
     pub fn expect_none(&self, pattern: impl IntoPattern, duration: Duration) -> Operation<()> {
         let pattern = self.visible(pattern);

@@ -155,6 +155,11 @@ impl Shared {
         now.saturating_sub(self.transcript.time(offset))
     }
 
+    /// The clock of a guest that may be slower than the host, while it is on.
+    pub(super) fn clock(&self) -> Option<Arc<dyn Clock>> {
+        lock(&self.clock).clone()
+    }
+
     /// A deadline in the board's clock; the board runs on to it, but not beyond a byte
     /// of `stops`.
     pub(super) fn deadline(&self, timeout: Duration, stops: impl FnOnce() -> ByteSet) -> Deadline {
@@ -162,14 +167,14 @@ impl Shared {
             let (uart, bytes) = (*uart, stops());
             Stepped::new(clock, Wants { uart, bytes })
         });
-        Deadline::stepping(timeout, lock(&self.clock).clone(), stepped)
+        Deadline::stepping(timeout, self.clock(), stepped)
     }
 
     /// A deadline for what takes no time of the board's if that is a virtual one.
     pub(super) fn deadline_standing(&self, timeout: Duration) -> Deadline {
         match &self.settings.virtual_clock {
             Some((clock, _)) => Deadline::new(clock.watchdog(timeout), None),
-            None => Deadline::new(timeout, lock(&self.clock).clone()),
+            None => Deadline::new(timeout, self.clock()),
         }
     }
 
@@ -320,16 +325,39 @@ impl Port {
     /// A processor of the board has come to a halt, for this reason; the emulator
     /// goes on, and the board may be started anew.
     pub(crate) fn halted(&self, reason: &str) {
+        self.end_by(Ending::Halted(reason.into()));
+    }
+
+    /// A processor of another machine has come to a halt, for this reason, and the time of
+    /// all machines stands still.
+    pub(crate) fn stalled(&self, reason: &str) {
+        self.end_by(Ending::Stalled(reason.into()));
+    }
+
+    fn end_by(&self, ending: Ending) {
         if let Some(link) = &*lock(&self.shared.link) {
             link.take_pending();
         }
-        self.shared.transcript.end(Ending::Halted(reason.into()));
+        self.shared.transcript.end(ending);
+    }
+
+    /// The machine that had [`stalled`](Self::stalled) this one is about to start anew.
+    pub(crate) fn go_on(&self) {
+        self.shared.transcript.go_on();
     }
 
     /// Why the board went by itself, if it has.
     pub(crate) fn death(&self) -> Option<Arc<str>> {
         match self.shared.transcript.ending() {
             Some(Ending::Died(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Why a processor of the board has come to a halt since it was last started, if one has.
+    pub(crate) fn halt(&self) -> Option<Arc<str>> {
+        match self.shared.transcript.ending() {
+            Some(Ending::Halted(reason)) => Some(reason),
             _ => None,
         }
     }
@@ -435,6 +463,7 @@ mod tests {
         let mut board = attach(&port);
         board.write_all(b"last words").unwrap();
         port.halted("cpu: CPU abort [PC=0x0]: because");
+        port.halted("cpu: CPU abort [PC=0x4]: of what the first has led to");
         uart.expect("last").wait().unwrap();
         let why = "a processor of the board has halted: cpu: CPU abort [PC=0x0]: because; \
                    reset, flash or power-cycle the target to start anew";
@@ -446,10 +475,98 @@ mod tests {
         let error = uart.send("x").wait().unwrap_err().to_string();
         let expected = format!("UART uart: send of 1 bytes failed: {why}\n");
         assert!(error.starts_with(&expected), "{error}");
+        port.go_on();
+        assert!(uart.expect("never").wait().is_err(), "its own halt stays");
         port.restart();
         board.write_all(b"again").unwrap();
         uart.expect("again").wait().unwrap();
         uart.send("x").wait().unwrap();
+    }
+
+    #[test]
+    fn a_halt_of_another_machine_fails_what_waits_until_that_one_starts_anew() {
+        let port = Port::new("u", "uart", Settings::default());
+        let uart = port.uart();
+        let mut board = attach(&port);
+        board.write_all(b"one ").unwrap();
+        port.stalled("a/cpu: CPU abort [PC=0x0]: because");
+        uart.expect("one").wait().unwrap();
+        let why = "a processor of another machine has halted, and with it the time of all: a/cpu: CPU abort [PC=0x0]: \
+                   because; reset or flash that machine, or power-cycle the target to start anew";
+        for failed in [uart.expect("never").wait().map(drop), uart.send("x").wait()] {
+            let error = failed.unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        port.go_on();
+        board.write_all(b"two").unwrap();
+        let two = uart.expect("two").wait().unwrap();
+        assert_eq!(two.range(), 4..7);
+        uart.send("x").wait().unwrap();
+    }
+
+    /// A guest's clock that shows this, if anything.
+    struct Shows(Option<Duration>);
+
+    impl Clock for Shows {
+        fn read(&self) -> Reading {
+            let now = self.0;
+            Box::pin(async move { now })
+        }
+    }
+
+    /// Each operation that is done when the time has passed and nothing has come.
+    fn absences(uart: &Uart, time: Duration) -> [crate::Operation<()>; 3] {
+        [
+            uart.expect_silence(time),
+            uart.expect_none("x", time),
+            uart.run_for(time, std::panic::Location::caller()),
+        ]
+    }
+
+    #[test]
+    fn what_did_not_come_while_the_guest_did_not_run_is_no_success() {
+        let port = Port::new("uart", "uart", Settings::default());
+        let _board = attach(&port);
+        let time = Duration::from_millis(2);
+        for (shows, passed) in [
+            (
+                Some(secs(1)),
+                "when 0ns of its 2ms of virtual time had passed: the emulator hangs, or its guest ",
+            ),
+            (
+                None,
+                "and it is not known how much of its 2ms has passed for the guest: the emulator hangs, ",
+            ),
+        ] {
+            port.set_clock(Some(Arc::new(Shows(shows))));
+            for absence in absences(&port.uart(), time) {
+                let error = absence.wait().unwrap_err().to_string();
+                assert!(error.contains(passed), "{error}");
+            }
+        }
+        // Without a clock of its own the guest has the host's time, unless it is known to stand still.
+        port.set_clock(None);
+        for absence in absences(&port.uart(), time) {
+            absence.wait().unwrap();
+        }
+        port.set_stopped(|| true);
+        for absence in absences(&port.uart(), time) {
+            let error = absence.wait().unwrap_err().to_string();
+            assert!(
+                error.contains("its emulator is stopped by a signal"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_clock_counts_of_the_power_on_before_the_wait() {
+        let port = Port::new("uart", "uart", Settings::default());
+        port.set_clock(Some(Arc::new(Shows(None))));
+        let silence = port.uart().expect_silence(Duration::from_millis(1));
+        let _board = attach(&port);
+        port.set_clock(None);
+        silence.wait().unwrap();
     }
 
     /// A clock that is read for the second time as the board goes.

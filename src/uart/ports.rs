@@ -82,6 +82,16 @@ impl Ports {
         self.iter().for_each(|port| port.halted(reason));
     }
 
+    /// See [`Port::stalled`].
+    pub(crate) fn stalled(&self, reason: &str) {
+        self.iter().for_each(|port| port.stalled(reason));
+    }
+
+    /// See [`Port::go_on`].
+    pub(crate) fn go_on(&self) {
+        self.iter().for_each(Port::go_on);
+    }
+
     /// See [`Port::set_stopped`].
     pub(crate) fn set_stopped(&self, asked: impl Fn() -> bool + Clone + Send + 'static) {
         self.iter().for_each(|port| port.set_stopped(asked.clone()));

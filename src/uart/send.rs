@@ -17,7 +17,7 @@ use super::port::Shared;
 use super::transcript::Ending;
 use super::wait::{Search, Wait, too_slow};
 use crate::error::Result;
-use crate::runtime::{ByteSet, Deadline, Task};
+use crate::runtime::{ByteSet, CutShort, Deadline, Task};
 
 /// `send`, `send_line`
 pub(super) struct Send {
@@ -100,16 +100,10 @@ impl Send {
     }
 
     /// The host's watchdog has ended it after `on_host`, when it had had so much of its limit.
-    fn watchdog(&self, on_host: Duration, had: Duration) -> ExpectError {
+    fn watchdog(&self, on_host: Duration, had: CutShort) -> ExpectError {
         let (wanted, of) = (self.describe(), self.timeout);
-        too_slow(
-            &self.uart,
-            wanted,
-            on_host,
-            had,
-            of,
-            "it may have been sent in part",
-        )
+        let seen = "it may have been sent in part";
+        too_slow(&self.uart, wanted, on_host, Some(had), of, seen)
     }
 
     /// Why it was not written.
@@ -146,7 +140,8 @@ impl Task for Send {
                 let error = ExpectError::forbidden(&self.uart, &alarm, &self.describe());
                 return Poll::Ready(Err(error.into()));
             }
-            if let Some(Ending::Halted(_)) = self.uart.transcript.ending() {
+            let ending = self.uart.transcript.ending();
+            if ending.is_some_and(|ending| ending.is_halt()) {
                 return Poll::Ready(Err(self.gone().into()));
             }
             let bytes = std::mem::take(bytes);
@@ -186,7 +181,10 @@ impl Task for Send {
         }
         ready!(self.deadline.poll(cx))?;
         Poll::Ready(Err(match self.uart.virtual_clock() {
-            Some(_) => self.watchdog(self.deadline.waited(), Duration::ZERO).into(),
+            Some(_) => {
+                let had = CutShort::Had(Duration::ZERO);
+                self.watchdog(self.deadline.waited(), had).into()
+            }
             None => self.late().into(),
         }))
     }
@@ -366,9 +364,9 @@ impl Paced {
 
     /// The host's watchdog has ended it after `on_host`.
     fn watchdog(&mut self, on_host: Duration) -> ExpectError {
-        let had = self.passed().unwrap_or_default();
+        let had = CutShort::Had(self.passed().unwrap_or_default());
         let (wanted, seen) = (self.describe(), self.have_been_sent());
-        too_slow(&self.uart, wanted, on_host, had, self.timeout, &seen)
+        too_slow(&self.uart, wanted, on_host, Some(had), self.timeout, &seen)
     }
 }
 

@@ -69,8 +69,18 @@ pub enum Ending {
     Died(Arc<str>),
     /// A processor of the board has come to a halt, of which its emulator says this.
     Halted(Arc<str>),
+    /// A processor of another machine has come to a halt, of which the emulator says this, and
+    /// with it the time of all machines.
+    Stalled(Arc<str>),
     /// The stream under the UART was closed by its other end.
     Closed,
+}
+
+impl Ending {
+    /// Whether the guest has halted, so that nothing can be sent to it either.
+    pub(super) fn is_halt(&self) -> bool {
+        matches!(self, Self::Halted(_) | Self::Stalled(_))
+    }
 }
 
 /// Output that was asked for and is no longer there.
@@ -400,6 +410,16 @@ impl Transcript {
         wake(state);
     }
 
+    /// The present segment goes on, if it has ended because another machine has halted.
+    pub(super) fn go_on(&self) {
+        let mut state = self.state();
+        if let Some(last) = state.segments.last_mut()
+            && matches!(last.ending, Some(Ending::Stalled(_)))
+        {
+            last.ending = None;
+        }
+    }
+
     /// Whether the present segment has ended, and how.
     pub(super) fn ending(&self) -> Option<Ending> {
         let state = self.state();
@@ -594,8 +614,9 @@ impl State {
     fn end(&mut self, ending: Ending) {
         if let Some(last) = self.segments.last_mut() {
             match &last.ending {
-                // A board that has halted may yet be turned off.
-                None | Some(Ending::NotStarted | Ending::Halted(_)) => last.ending = Some(ending),
+                None | Some(Ending::NotStarted) => last.ending = Some(ending),
+                // A board that has halted may yet be turned off. The first halt counts.
+                Some(known) if known.is_halt() && !ending.is_halt() => last.ending = Some(ending),
                 Some(_) => {}
             }
         }

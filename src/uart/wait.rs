@@ -18,7 +18,7 @@ use super::pattern::PatternError;
 use super::port::Shared;
 use super::transcript::{Next, Position};
 use crate::error::Result;
-use crate::runtime::{ByteSet, Deadline, Task};
+use crate::runtime::{ByteSet, CutShort, Deadline, Task};
 
 /// After this many bytes the deadline is looked at, even if there is more.
 const BREATH: u64 = 4 << 20;
@@ -255,6 +255,7 @@ impl<S: Search> Wait<S> {
                     };
                     self.registered = true;
                     self.aftermath = None;
+                    self.deadline.set_clock(uart.clock());
                     ready!(self.deadline.poll(cx))?;
                     // What has come meanwhile counts, as does the board's end.
                     scan.until = Some(transcript.end_position().offset);
@@ -263,15 +264,23 @@ impl<S: Search> Wait<S> {
                 Next::Nothing => {}
             }
             if scan.until.is_some_and(|until| scan.at.offset >= until) {
-                let had = self.deadline.cut_short();
-                if let Some(on_host) = self.deadline.watchdog() {
-                    let (wanted, of) = (search.describe(), self.deadline.timeout());
-                    let (had, seen) = (had.unwrap_or_default(), seen(transcript, scan.from));
-                    let error = too_slow(uart, wanted, on_host, had, of, &seen);
-                    return Poll::Ready(Err(error.into()));
-                }
+                let cut_short = self.deadline.cut_short();
                 let waited = self.deadline.timeout().max(self.deadline.waited());
-                return Poll::Ready(timed_out(search, scan, uart, waited, had));
+                let on_host = match (self.deadline.watchdog(), search.timed_out()) {
+                    (Some(on_host), _) => on_host,
+                    (None, Some(output)) if has_had_its_time(uart, cut_short) => {
+                        return Poll::Ready(Ok(output));
+                    }
+                    (None, Some(_)) => waited,
+                    (None, None) => {
+                        let error = timed_out(search, scan, uart, waited, cut_short);
+                        return Poll::Ready(Err(error.into()));
+                    }
+                };
+                let (wanted, of) = (search.describe(), self.deadline.timeout());
+                let seen = seen(transcript, scan.from);
+                let error = too_slow(uart, wanted, on_host, cut_short, of, &seen);
+                return Poll::Ready(Err(error.into()));
             }
             if breath == 0 {
                 breath = BREATH;
@@ -306,50 +315,61 @@ impl<S: Search> Wait<S> {
     }
 }
 
+/// Whether the guest has run as long as it was waited for, as far as that can be known.
+fn has_had_its_time(uart: &Shared, cut_short: Option<CutShort>) -> bool {
+    // A clock of the guest's that could be read knows better.
+    cut_short.is_none() && (uart.clock().is_some() || stands_still(uart).is_none())
+}
+
 fn timed_out<S: Search>(
-    search: &mut S,
+    search: &S,
     scan: &Scan,
     uart: &Shared,
     waited: Duration,
-    had: Option<Duration>,
-) -> Result<S::Output> {
-    search.timed_out().ok_or_else(|| {
-        let seen = seen(&uart.transcript, scan.from);
-        let hint = || match silent(uart) {
-            Some(hint) => format!("{seen}: {hint}"),
-            None => match search.hint(uart, scan.from) {
-                Some(hint) => format!("{hint}; {seen}"),
-                None => seen.clone(),
-            },
-        };
-        let seen = match (stands_still(uart), had) {
-            (Some(why), _) => format!("{why}; {seen}"),
-            (None, Some(had)) => format!(
-                "the guest has had only {had:?} of its time: it is very slow, or its processor is locked up; {}",
-                hint()
-            ),
-            (None, None) => hint(),
-        };
-        ExpectError::Timeout {
-            uart: uart.name.clone(),
-            wanted: search.describe(),
-            waited: Duration::from_millis(waited.as_millis() as u64),
-            seen,
-        }
-        .into()
-    })
+    cut_short: Option<CutShort>,
+) -> ExpectError {
+    let seen = seen(&uart.transcript, scan.from);
+    let hint = || match silent(uart) {
+        Some(hint) => format!("{seen}: {hint}"),
+        None => match search.hint(uart, scan.from) {
+            Some(hint) => format!("{hint}; {seen}"),
+            None => seen.clone(),
+        },
+    };
+    let seen = match (stands_still(uart), cut_short) {
+        (Some(why), _) => format!("{why}; {seen}"),
+        (None, Some(CutShort::Had(had))) => format!(
+            "the guest has had only {had:?} of its time: it is very slow, or its processor is locked up; {}",
+            hint()
+        ),
+        (None, Some(CutShort::Unknown)) => format!(
+            "how much of its time the guest has had is not known: its emulator does not tell; {}",
+            hint()
+        ),
+        (None, None) => hint(),
+    };
+    ExpectError::Timeout {
+        uart: uart.name.clone(),
+        wanted: search.describe(),
+        waited: Duration::from_millis(waited.as_millis() as u64),
+        seen,
+    }
 }
 
-/// The error of an operation in a virtual clock that the host's time has ended, after
-/// it had had so much of its limit, of which `seen` is to be said.
+/// The error of an operation that has lasted `on_host` on the host, of which the guest may
+/// have had less than the time limit `of`; `seen` is what to say of it.
 pub(super) fn too_slow(
     uart: &Shared,
     wanted: String,
     on_host: Duration,
-    had: Duration,
+    cut_short: Option<CutShort>,
     of: Duration,
     seen: &str,
 ) -> ExpectError {
+    let had = match cut_short {
+        Some(CutShort::Had(had)) => Some(had),
+        Some(CutShort::Unknown) | None => None,
+    };
     let why = stands_still(uart).unwrap_or(
         "the emulator hangs, or its guest keeps it so busy that its time hardly passes; \
          raise `timeouts: command:` if the host is that slow",

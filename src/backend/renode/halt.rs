@@ -75,6 +75,12 @@ pub(super) fn found_nothing(halt: &str) -> bool {
     halt.contains(HALTED)
 }
 
+/// Whether the time of all machines stands still with it: the processor's thread has ended,
+/// and the others wait for it.
+pub(super) fn stops_all(halt: &str) -> bool {
+    !found_nothing(halt)
+}
+
 /// The machine that a halt is on; Renode names it where there are several.
 pub(super) fn machine(halt: &str) -> Option<&str> {
     let (processor, _) = halt.split_once(": ")?;
@@ -104,6 +110,8 @@ mod tests {
         let no_vectors = halt(no_vectors).unwrap();
         assert!(no_vectors.starts_with("m/cpu0: PC does not"));
         assert_eq!(machine(no_vectors), Some("m"));
+        assert!(!stops_all(no_vectors));
+        assert!(stops_all(halt(ABORT).unwrap()));
         assert!(found_nothing(no_vectors) && !found_nothing(halt(ABORT).unwrap()));
         assert_eq!(machine("cpu: CPU abort [PC=0x0]: in /x: y"), None);
         for other in [

@@ -507,6 +507,12 @@ impl Renode {
         count(&self.machines[..*machines.start()])..count(&self.machines[..=*machines.end()])
     }
 
+    /// The halt of a machine that stops the time of all, if there is one.
+    fn stopped_by(&self) -> Option<Arc<str>> {
+        let halts = self.machines.iter().map(|it| it.ports.main().halt());
+        halts.flatten().find(|halt| halt::stops_all(halt))
+    }
+
     /// Resets machines of a running board. It stands still in between, so that what they
     /// said before is told from what they say after.
     async fn restart(
@@ -521,6 +527,11 @@ impl Renode {
         let begin_anew = || {
             let machines = &self.machines[machines.clone()];
             machines.iter().for_each(|machine| machine.ports.restart());
+            // Time passes again for the others if it was these alone that had stopped it.
+            match self.stopped_by() {
+                Some(halt) => machines.iter().for_each(|it| it.ports.stalled(&halt)),
+                None => self.ports().go_on(),
+            }
         };
         // What is said on a socket, Renode hands over on a thread of its own, which may not be done yet.
         let is_late = self.config.uart_transport == UartTransport::Socket;

@@ -227,7 +227,7 @@ impl Session {
     }
 
     /// Has every wait on a machine's ports fail at once if one of its processors comes to
-    /// a halt from now on.
+    /// a halt from now on, or one of another machine's that stops the time of all.
     pub(super) fn watch_processors(&mut self, machines: Vec<(String, Ports)>) {
         let machines = Arc::new(machines);
         let stepping = self.stepping.as_ref().map(|it| it.sender().clone());
@@ -240,6 +240,8 @@ impl Session {
                     let is_idle = ports.main().is_bare() && halt::found_nothing(&halt);
                     if is_its && !is_idle {
                         ports.halted(&halt);
+                    } else if !is_its && halt::stops_all(&halt) {
+                        ports.stalled(&halt);
                     }
                 }
             };

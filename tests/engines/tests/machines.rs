@@ -8,7 +8,7 @@ use std::thread;
 
 use engine_tests::{assert_power_off_fails_waits, on_renode, root, sample};
 use virtual_target::config::{ClockKind, TargetConfig};
-use virtual_target::{Machine, Result, TargetBuilder, VirtualTarget, millis};
+use virtual_target::{Machine, Result, TargetBuilder, VirtualTarget, millis, secs};
 
 fn two_nodes(node_b: &str, more: &str) -> Result<TargetBuilder> {
     let text = format!(
@@ -216,6 +216,48 @@ on_renode! {
         let config = TargetConfig::from_yaml_str(&bad, root().join("fixtures"))?;
         let error = VirtualTarget::from_config(config).boot().wait().unwrap_err().to_string();
         assert!(error.contains("switches.lan: Renode refused `connector Connect sysbus.usart3 "), "{error}");
+        Ok(())
+    }
+
+    fn a_machine_that_runs_into_nothing_ends_the_waits_on_all() -> Result<()> {
+        // Its stack pointer, its start, `ldr r0, [pc]; bx r0`, and where to: nowhere.
+        let image = [0x2000_1000u32, 0x0800_0009, 0x4700_4800, 0x4000_0001];
+        let image: Vec<u8> = image.into_iter().flat_map(u32::to_le_bytes).collect();
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("nowhere.bin");
+        std::fs::write(&file, image).unwrap();
+        let node = "platform: platforms/boards/stm32f4_discovery-kit.repl, uart: sysbus.usart2";
+        for clock in ["", "clock: virtual\n"] {
+            let text = format!(
+                "machines:\n  node-a: {{{node}, firmware: firmware-samples/prebuilt/stm32f4/shell.elf}}\n  \
+                 node-b: {{{node}, firmware: {file:?}, load_address: 0x08000000}}\n{clock}"
+            );
+            let board = VirtualTarget::from_config(TargetConfig::from_yaml_str(&text, root())?);
+            let board = board.boot().wait()?;
+            let (a, b) = (board.machine("node-a")?, board.machine("node-b")?);
+            let halted = |outcome: Result<()>, of: &str| {
+                let error = outcome.unwrap_err().to_string();
+                let expected = format!("a processor of {of} has halted");
+                assert!(error.contains(&expected), "{error}");
+                assert!(error.contains("node-b/cpu: CPU abort [PC=0x40000000]: "), "{error}");
+            };
+            let (its_own, other) = ("the board", "another machine");
+            for _ in 0..2 {
+                halted(a.uart().expect("never").within(secs(600)).wait().map(drop), other);
+                halted(b.uart().expect("never").within(secs(600)).wait().map(drop), its_own);
+                halted(a.uart().expect_none("never", secs(1)).wait(), other);
+                halted(board.run_for(secs(1)).wait(), other);
+                halted(a.uart().send("x").wait(), other);
+                // The other one's time passes no more for that.
+                a.reset().wait()?;
+            }
+            b.flash(sample("shell.elf")).wait()?;
+            for node in [a, b] {
+                node.uart().expect("> ").wait()?;
+                node.uart().send_line("ping").wait()?;
+                node.uart().expect_line("pong").wait()?;
+            }
+        }
         Ok(())
     }
 
