@@ -218,6 +218,15 @@ fn a_timeout_says_what_may_be_wrong() {
         let error = timeout("boot up 12 ms", "boot", pattern, false);
         assert!(!error.contains("would have matched"), "{error}");
     }
+    // Since then something was sent, to which another prompt is the answer.
+    let (uart, mut board) = uart();
+    board.write_all(b"> ").unwrap();
+    uart.expect("> ").wait().unwrap();
+    uart.send_line("crash").wait().unwrap();
+    board.write_all(b"HardFault").unwrap();
+    let error = uart.expect("> ").within(millis(5)).wait().unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("ms; 9 bytes have arrived since:"), "{error}");
     let error = timeout("boot steady ", "boot", "ready", false);
     assert!(error.contains("ms; 8 bytes have arrived since:"), "{error}");
 }

@@ -3,12 +3,12 @@
 //! Only a guess is made from what is there; the search is over and nothing depends on it.
 
 use super::chunk::View;
+use super::lock;
 use super::pattern::{Kind, Pattern, REGEX_PREFIX};
 use super::port::Shared;
 use super::search::Stretch;
 use super::stops::LINE_ENDS;
 use super::text::lossy;
-use super::transcript::Transcript;
 
 /// How much of the output is looked at, from the end and from the cursor back.
 const LOOKED_AT: usize = 64 << 10;
@@ -24,12 +24,8 @@ pub(super) fn silent(uart: &Shared) -> Option<String> {
 }
 
 /// Why `pattern`, which was looked for from `from` on, may not have been found.
-pub(super) fn hint(
-    transcript: &Transcript,
-    pattern: &Pattern,
-    in_lines: bool,
-    from: u64,
-) -> Option<String> {
+pub(super) fn hint(uart: &Shared, pattern: &Pattern, in_lines: bool, from: u64) -> Option<String> {
+    let transcript = &*uart.transcript;
     let end = transcript.end_position().offset;
     let output = |range, view| {
         let stretch = Stretch {
@@ -64,7 +60,9 @@ pub(super) fn hint(
                 .to_owned(),
         );
     }
-    if found(&text(0..from)) {
+    // A prompt, for one, has always appeared before: what was sent since asks for another one.
+    let asked = lock(&uart.talk).sent_at().unwrap_or(0);
+    if found(&text(asked.min(from)..from)) {
         return Some(
             "it had appeared before, in what was read already: each operation goes on where the last one stopped"
                 .to_owned(),

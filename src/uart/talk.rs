@@ -56,6 +56,11 @@ impl Talk {
         }
     }
 
+    /// Where the output ended when something was sent last.
+    pub(super) fn sent_at(&self) -> Option<u64> {
+        Some(self.sent.as_ref()?.at.offset)
+    }
+
     /// What was sent last is a command of `run`.
     pub(super) fn note_command(&mut self) {
         if let Some(sent) = &mut self.sent {

@@ -81,7 +81,7 @@ impl Search for ExpectLine {
     }
 
     fn hint(&self, uart: &Shared, from: u64) -> Option<String> {
-        hint(&uart.transcript, &self.pattern, true, from)
+        hint(uart, &self.pattern, true, from)
     }
 
     fn describe(&self) -> String {

@@ -143,7 +143,7 @@ impl Set {
     /// A hint for a single pattern; of several it would have to say which.
     pub(super) fn hint(&self, uart: &Shared, from: u64) -> Option<String> {
         match self.patterns.as_slice() {
-            [(pattern, _)] => hint(&uart.transcript, pattern, false, from),
+            [(pattern, _)] => hint(uart, pattern, false, from),
             _ => None,
         }
     }
