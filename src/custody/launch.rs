@@ -56,7 +56,12 @@ pub(super) struct Gate {
 impl Gated {
     pub(super) fn spawn(launch: Launch) -> Result<Self, CustodyError> {
         let script = if launch.aside { GATE_ASIDE } else { GATE };
-        let child = Command::new("/bin/sh")
+        let mut shell = Command::new("/bin/sh");
+        // Where this process is has been removed; Renode would not start there.
+        if std::env::current_dir().is_err() {
+            shell.current_dir("/");
+        }
+        let child = shell
             .args(["-c", script])
             .arg(&launch.program)
             .args(&launch.args)
