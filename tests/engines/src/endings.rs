@@ -10,6 +10,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
@@ -20,6 +22,9 @@ use crate::player::{Player, program};
 
 /// What is promised after a `kill -9`; a process that ends by itself leaves nothing at all.
 pub const KILLED: Duration = Duration::from_secs(5);
+
+/// The most that a victim takes to end, on a busy host.
+const TO_END: Duration = Duration::from_secs(60);
 
 /// How a victim ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,17 +169,17 @@ impl Victim {
             .tempdir()
             .expect("a directory");
         let launcher = tempfile::tempdir().expect("a directory");
-        let trap = if ignores_term { "trap '' TERM;" } else { "" };
-        let mut command = Command::new("/bin/sh");
+        let mut command = Command::new(program("victim"));
         command
-            .args(["-c", &format!("{trap} exec \"$0\" \"$@\"")])
-            .arg(program("victim"))
             .args([player.engine(), state])
             .env("TMPDIR", tmp.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(fs::File::create(launcher.path().join("stderr")).expect("a file"))
             .process_group(0);
+        if ignores_term {
+            command.env("IGNORES_TERM", "");
+        }
         player.enlist(&mut command, launcher.path());
         let mut child = command.spawn().expect("the victim starts");
         let stdin = child.stdin.take().expect("a pipe");
@@ -234,7 +239,7 @@ impl Victim {
                 let _ = kill(pid, Signal::SIGKILL);
             }
         }
-        let status = self.child.wait().map_err(|e| e.to_string())?;
+        let status = self.wait().map_err(|why| format!("{way:?}: {why}"))?;
         let gone = gone_within(KILLED, &family, self.tmp.path(), pid.as_raw());
         for pid in forked {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
@@ -249,6 +254,22 @@ impl Victim {
             return Err(format!("{sockets} listening sockets"));
         }
         Ok(Ended { status, after })
+    }
+
+    /// Waits for its end, at most [`TO_END`].
+    fn wait(&mut self) -> Result<ExitStatus, String> {
+        let pid = self.pid();
+        let (ended, wait) = mpsc::channel::<()>();
+        let watchdog = thread::spawn(move || {
+            let late = wait.recv_timeout(TO_END) == Err(RecvTimeoutError::Timeout);
+            late && kill(pid, Signal::SIGKILL).is_ok()
+        });
+        let status = self.child.wait().map_err(|e| e.to_string());
+        drop(ended);
+        match watchdog.join() {
+            Ok(false) => status,
+            _ => Err(format!("it did not end within {TO_END:?}: {}", self.said())),
+        }
     }
 
     fn pid(&self) -> Pid {
@@ -329,8 +350,8 @@ fn kill_helper(victim: Pid) -> Result<(), String> {
         if since.elapsed() > KILLED {
             return Err("the helper was not replaced".into());
         }
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
-    std::thread::sleep(Duration::from_millis(200));
+    thread::sleep(Duration::from_millis(200));
     Ok(())
 }

@@ -106,6 +106,62 @@ fn soak_endings_on_renode() {
     table(Player::Renode, |_| true);
 }
 
+/// As `nohup` has it: what a process ignores, those that it starts ignore as well.
+#[test]
+fn signals_end_a_victim_of_a_test_that_ignores_them() {
+    const IGNORED: &str = "IGNORES_SIGNALS";
+    if std::env::var_os(IGNORED).is_some() {
+        let signals = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
+        return table(FAKES[0], |ending| {
+            ending.state == "wait" && signals.map(Way::Signal).contains(&ending.way)
+        });
+    }
+    let test = "signals_end_a_victim_of_a_test_that_ignores_them";
+    let ran = Command::new("/bin/sh")
+        .args(["-c", "trap '' HUP INT TERM; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env(IGNORED, "")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{told}");
+}
+
+/// Has a victim boot and return in a working directory that was removed.
+fn returns_in_a_removed_directory(player: Player) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = Command::new("/bin/sh");
+    command
+        .args([
+            "-c",
+            "here=$(mktemp -d) && cd \"$here\" && rmdir \"$here\" && exec \"$0\" \"$@\"",
+        ])
+        .arg(player::program("victim"))
+        .args([player.engine(), "return"])
+        .stdin(Stdio::null());
+    player.enlist(&mut command, directory.path());
+    let ended = command.output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{}: {told}", player.name());
+}
+
+/// A program asks where it is as it starts: mono, .NET, and `pwd`.
+#[test]
+fn an_emulator_starts_in_a_removed_directory() {
+    let asks = "/bin/pwd >/dev/null || exit 1; exec \"$FAKE\" \"$@\"";
+    returns_in_a_removed_directory(Player::Fake(asks));
+}
+
+#[test]
+#[cfg_attr(
+    not(renode),
+    ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
+)]
+fn renode_starts_in_a_removed_directory() {
+    returns_in_a_removed_directory(Player::Renode);
+}
+
 /// `kill -9` of processes that boot boards, one after the other, at `moments`.
 fn killed_at(player: Player, moments: impl IntoIterator<Item = u64>) {
     for moment in moments {

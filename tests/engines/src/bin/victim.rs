@@ -1,6 +1,7 @@
 //! A test process to be killed, or to end badly by itself:
 //! `victim ENGINE STATE`. It says `ready` once it is where it is to end, and goes
-//! on when it is told a line, or its input has ended.
+//! on when it is told a line, or its input has ended. With `IGNORES_TERM` in its
+//! environment it ignores SIGTERM; other signals end it, whoever started it.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use engine_tests::leftovers::{emulators, paths};
 use engine_tests::{bare_on, over_telnet, sample, shell_on};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{SigHandler, Signal, killpg, signal};
 use nix::unistd::{ForkResult, Pid};
 use virtual_target::config::BackendKind;
 use virtual_target::{Result, VirtualTarget, secs};
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         eprintln!("usage: victim ENGINE ENDING");
         return ExitCode::from(2);
     };
+    heed_signals();
     let ended = match engine.as_str() {
         "qemu" => end(BackendKind::Qemu, ending),
         "renode" => end(BackendKind::Renode, ending),
@@ -32,6 +34,22 @@ fn main() -> ExitCode {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Undoes what it has inherited, such as `nohup`'s: SIGHUP ignored.
+fn heed_signals() {
+    let term = match std::env::var_os("IGNORES_TERM") {
+        Some(_) => SigHandler::SigIgn,
+        None => SigHandler::SigDfl,
+    };
+    for (number, action) in [
+        (Signal::SIGHUP, SigHandler::SigDfl),
+        (Signal::SIGINT, SigHandler::SigDfl),
+        (Signal::SIGTERM, term),
+    ] {
+        // SAFETY: neither action is a function of this program.
+        unsafe { signal(number, action) }.expect("a signal that can be ignored");
     }
 }
 
