@@ -202,6 +202,37 @@ fn a_command_returns_what_it_puts_out() {
     drop(shell.join().unwrap());
 }
 
+/// A prompt that is one only with what follows it, of which the closure needs a byte.
+#[test]
+fn a_prompt_may_be_a_closure_that_looks_ahead() {
+    let (uart, mut board) = uart();
+    let prompt = |bytes: &[u8]| -> Option<std::ops::Range<usize>> {
+        let at = bytes.windows(3).position(|it| it == b"$ \0")?;
+        Some(at..at + 2)
+    };
+    uart.set_prompt(prompt).unwrap();
+    let shell = std::thread::spawn(move || {
+        board.write_all(b"hello\r\n$ \0").unwrap();
+        let (one, two) = ("one\r\nvalue $ 1\r\n$ \0", "two\r\nvalue $ 2\r\n$ \0");
+        for (number, reply) in [one, two].into_iter().cycle().take(20).enumerate() {
+            let mut byte = [0];
+            while byte != *b"\n" {
+                board.read_exact(&mut byte).unwrap();
+            }
+            let (first, rest) = reply.split_at(number % reply.len());
+            board.write_all(first.as_bytes()).unwrap();
+            std::thread::sleep(millis(1));
+            board.write_all(rest.as_bytes()).unwrap();
+        }
+        board
+    });
+    for _ in 0..10 {
+        assert_eq!(uart.run("one").wait().unwrap(), "value $ 1");
+        assert_eq!(uart.run("two").wait().unwrap(), "value $ 2");
+    }
+    drop(shell.join().unwrap());
+}
+
 #[test]
 fn paced_bytes_arrive_one_by_one() {
     let (uart, mut board) = uart();
