@@ -9,12 +9,13 @@
 mod common;
 
 use std::future::Future;
-use std::io::{Read, Write};
-use std::pin::pin;
-use std::task::{Context, Waker};
+use std::io::{self, Read, Write};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
 use common::{expect_error, uart};
 use futures::StreamExt;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use virtual_target::uart::{ExpectError, Uart};
 use virtual_target::{Result, millis, secs};
 
@@ -192,4 +193,72 @@ async fn lines_are_a_stream_and_an_iterator() {
     let rest: Result<Vec<_>> = lines.into_iter().collect();
     assert_eq!(rest.unwrap(), ["three"]);
     assert_eq!(uart.read_exact(10).await.unwrap(), b"unfinished");
+}
+
+/// A stream with a mistake in it.
+struct Panics {
+    reading: bool,
+}
+
+impl AsyncRead for Panics {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        assert!(!self.reading, "no such register");
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Panics {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        assert!(self.reading, "no room for {} bytes", bytes.len());
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn a_stream_that_panics_ends_every_wait_and_says_so() {
+    let says = |error: virtual_target::Error, message: &str| {
+        let text = error.to_string();
+        assert!(text.contains(message), "{text}");
+    };
+    let uart = Uart::over(Panics { reading: true }).unwrap();
+    let error = uart.expect("never").within(secs(3600)).wait();
+    says(
+        error.unwrap_err(),
+        "the UART's stream panicked: no such register",
+    );
+    let error = uart.send("four").within(secs(3600)).wait();
+    says(
+        error.unwrap_err(),
+        "the UART's stream panicked: no such register",
+    );
+
+    let uart = Uart::over(Panics { reading: false }).unwrap();
+    let waiting = uart.clone();
+    let waiting = std::thread::spawn(move || waiting.expect("never").within(secs(3600)).wait());
+    let error = uart.send("four").within(secs(3600)).wait();
+    says(
+        error.unwrap_err(),
+        "the UART's stream panicked: no room for 4 bytes",
+    );
+    let error = waiting.join().unwrap();
+    says(
+        error.unwrap_err(),
+        "the UART's stream panicked: no room for 4 bytes",
+    );
 }

@@ -5,9 +5,11 @@
 //! a new one. Knows nothing of what the bytes mean.
 
 use std::fs::File;
+use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
-use std::pin::Pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -103,7 +105,11 @@ impl Link {
         let sink = register(write)?;
         let (jobs, queue) = mpsc::unbounded_channel();
         let reader = io_thread.spawn(read_fd(Arc::clone(&source), on_end));
-        let writer = io_thread.spawn(write_all(queue, Paced::new(Sink(sink), pace)));
+        let writer = io_thread.spawn(write_all(
+            queue,
+            Paced::new(Sink(sink), pace),
+            Arc::clone(transcript),
+        ));
         Ok(Self {
             jobs,
             tasks: vec![reader.abort_handle(), writer.abort_handle()],
@@ -120,7 +126,11 @@ impl Link {
         let (read, write) = tokio::io::split(stream);
         let (jobs, queue) = mpsc::unbounded_channel();
         let reader = io_thread.spawn(read_stream(read, Arc::clone(transcript)));
-        let writer = io_thread.spawn(write_all(queue, Paced::new(write, None)));
+        let writer = io_thread.spawn(write_all(
+            queue,
+            Paced::new(write, None),
+            Arc::clone(transcript),
+        ));
         Ok(Self {
             jobs,
             tasks: vec![reader.abort_handle(), writer.abort_handle()],
@@ -266,7 +276,10 @@ async fn read_fd(source: Arc<Source>, on_end: OnEnd) {
 async fn read_stream(mut stream: impl AsyncRead + Unpin, transcript: Arc<Transcript>) {
     let mut buffer = vec![0; READ];
     loop {
-        match stream.read(&mut buffer).await {
+        let Some(read) = unless_it_panics(stream.read(&mut buffer), &transcript).await else {
+            return;
+        };
+        match read {
             Ok(0) => return transcript.end(Ending::Closed),
             Ok(n) => {
                 transcript.append(&mut buffer, n);
@@ -278,12 +291,39 @@ async fn read_stream(mut stream: impl AsyncRead + Unpin, transcript: Arc<Transcr
     }
 }
 
-async fn write_all<S>(mut jobs: mpsc::UnboundedReceiver<Job>, mut sink: Paced<S>)
-where
+/// Carries out `work` on a stream, which may be of the user's making: its panic ends the transcript.
+async fn unless_it_panics<T>(work: impl Future<Output = T>, transcript: &Transcript) -> Option<T> {
+    let mut work = pin!(work);
+    // Nothing of it is used again after a panic.
+    let polled = poll_fn(
+        |cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        },
+    );
+    let panic = match polled.await {
+        Ok(done) => return Some(done),
+        Err(panic) => panic,
+    };
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or(panic.downcast_ref::<String>().map(String::as_str));
+    let said = said.unwrap_or("without a message");
+    transcript.end(Ending::Died(
+        format!("the UART's stream panicked: {said}").into(),
+    ));
+    None
+}
+
+async fn write_all<S>(
+    mut jobs: mpsc::UnboundedReceiver<Job>,
+    mut sink: Paced<S>,
+    transcript: Arc<Transcript>,
+) where
     S: AsyncWrite + Unpin,
 {
     while let Some(job) = jobs.recv().await {
-        let written = sink.write_all(&job.bytes).await;
+        let written = unless_it_panics(sink.write_all(&job.bytes), &transcript).await;
+        let Some(written) = written else { return };
         // Whoever sent it may have gone; it is written all the same.
         drop(job.written.send(written.map(|()| Duration::ZERO)));
         // Nobody waits for this, so that what is sent next can go at once.
