@@ -39,6 +39,7 @@ mod files;
 pub mod firmware;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+mod notice;
 mod report;
 mod runtime;
 mod target;

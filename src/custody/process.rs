@@ -4,7 +4,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use tokio::sync::watch;
 
@@ -55,8 +57,7 @@ impl Process {
     pub(super) fn spawn(launch: Launch) -> Result<Self, CustodyError> {
         let Gated { child, gate } = Gated::spawn(launch)?;
         let group = Pid::from_raw(child.id().cast_signed());
-        // Should anything below fail, the gate is dropped, which ends the shell.
-        reaper::register(reaper::Ward::Group(group.as_raw()))?;
+        reaper::register(reaper::Ward::Group(group.as_raw())).inspect_err(|_| abandon(group))?;
         let (ended, exit) = watch::channel(None);
         let reaped = Arc::new(Mutex::new(false));
         let watched = Arc::clone(&reaped);
@@ -66,15 +67,20 @@ impl Process {
                 let exit = watch(child, group, &watched);
                 ended.send_replace(Some(exit));
             })
-            .map_err(CustodyError::Watcher)?;
-        gate.open()?;
-        Ok(Self {
+            .map_err(|error| {
+                abandon(group);
+                CustodyError::Watcher(error)
+            })?;
+        let process = Self {
             group,
             owner: std::process::id(),
             reaped,
             exit,
             watcher: Mutex::new(Some(watcher)),
-        })
+        };
+        // Should it fail, the watcher reaps what is killed here.
+        gate.open()?;
+        Ok(process)
     }
 
     #[cfg(test)]
@@ -146,10 +152,16 @@ fn watch(mut child: Child, group: Pid, reaped: &Mutex<bool>) -> Exit {
     Exit(status)
 }
 
+/// Kills and reaps a process at its gate, which nobody watches.
+fn abandon(group: Pid) {
+    kill_group(group);
+    reaper::forget(reaper::Ward::Group(group.as_raw()));
+    while waitpid(group, None) == Err(Errno::EINTR) {}
+}
+
 /// Blocks until the process has ended, and leaves its zombie.
 #[cfg(target_os = "linux")]
 fn wait_unreaped(pid: Pid) {
-    use nix::errno::Errno;
     use nix::sys::wait::{Id, WaitPidFlag, waitid};
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
     while waitid(Id::Pid(pid), flags) == Err(Errno::EINTR) {}
@@ -171,7 +183,6 @@ fn is_stopped(_: Pid) -> bool {
 /// As on Linux; an error (`ESRCH`) means that it has ended already.
 #[cfg(not(target_os = "linux"))]
 fn wait_unreaped(pid: Pid) {
-    use nix::errno::Errno;
     use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
     let Ok(queue) = Kqueue::new() else { return };
     let ended = KEvent::new(

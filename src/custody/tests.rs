@@ -254,3 +254,64 @@ fn the_helper_finds_its_programs_by_the_users_path_where_the_system_has_none() {
     helper.wait().unwrap();
     assert!(!gone.exists());
 }
+
+/// A test that runs in a process of its own: it changes what is the whole process's.
+fn alone(test: &str, act: impl FnOnce()) {
+    const ALONE: &str = "VTARGET_TEST_CUSTODY_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return act();
+    }
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("custody::tests::{test}")])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}: {text}", output.status);
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+#[test]
+fn a_process_that_could_not_be_registered_is_reaped() {
+    use nix::errno::Errno;
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    use nix::sys::wait::{WaitPidFlag, waitpid};
+    alone("a_process_that_could_not_be_registered_is_reaped", || {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        let mut without_reaper = 0;
+        // With so few descriptors the process starts, but not the reaper.
+        for limit in 6..64 {
+            let (theirs_in, stdin) = std::io::pipe().unwrap();
+            let (stdout, theirs_out) = std::io::pipe().unwrap();
+            let launch = Launch {
+                program: "/bin/cat".into(),
+                args: Vec::new(),
+                env: Vec::new(),
+                // Its other end stays open here, as that of a socket may in a forked child.
+                gate: stdin.try_clone().unwrap().into(),
+                stdin: theirs_in.into(),
+                stderr: theirs_out.try_clone().unwrap().into(),
+                stdout: theirs_out.into(),
+                aside: false,
+            };
+            setrlimit(Resource::RLIMIT_NOFILE, limit, hard).unwrap();
+            let spawned = Process::spawn(launch);
+            setrlimit(Resource::RLIMIT_NOFILE, hard.min(256), hard).unwrap();
+            match spawned {
+                Err(CustodyError::Reaper(_)) => {
+                    without_reaper += 1;
+                    let left = waitpid(None, Some(WaitPidFlag::WNOHANG));
+                    assert_eq!(left, Err(Errno::ECHILD), "at {limit} descriptors");
+                    assert!(ends(&stdout));
+                }
+                Err(_) => {}
+                Ok(process) => {
+                    process.kill();
+                    process.wait_gone();
+                    break;
+                }
+            }
+        }
+        assert!(without_reaper > 0);
+    });
+}

@@ -30,6 +30,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::config::ConfigError;
+use crate::notice::notice;
 use crate::runtime;
 use place::Place;
 use policy::Policy;
@@ -67,6 +68,8 @@ pub(crate) struct Report {
 struct Files {
     place: Place,
     subject: Option<Subject>,
+    /// When the directory was last brought up to date.
+    written: Option<Instant>,
     /// The target has ended: only a failure is still written.
     finished: bool,
 }
@@ -92,6 +95,7 @@ impl Report {
             files: Mutex::new(Files {
                 place,
                 subject: None,
+                written: None,
                 finished: false,
             }),
             live: Mutex::default(),
@@ -140,7 +144,16 @@ impl Report {
         if files.subject.is_none() {
             return;
         }
-        let note = match self.write(&mut files) {
+        // One failure after the other would write all of it each time.
+        let recent = files.written.is_some_and(|at| at.elapsed() < BEHIND);
+        let written = match recent && !files.finished {
+            true => {
+                self.changed.notify_one();
+                Ok(())
+            }
+            false => self.write(&mut files),
+        };
+        let note = match written {
             Ok(()) => format!("\n  artifacts: {}", files.place.path().display()),
             Err(e) => format!("\n  no artifacts: {}", cannot_write(files.place.path(), &e)),
         };
@@ -171,13 +184,13 @@ impl Report {
         let path = files.place.path();
         match written {
             Ok(()) if fails => {
-                eprintln!("virtual-target: artifacts of {machine}: {}", path.display());
+                notice(format_args!("artifacts of {machine}: {}", path.display()));
             }
             Ok(()) => {}
-            Err(e) => eprintln!(
-                "virtual-target: no artifacts of {machine}: {}",
+            Err(e) => notice(format_args!(
+                "no artifacts of {machine}: {}",
                 cannot_write(path, &e)
-            ),
+            )),
         }
     }
 
@@ -199,6 +212,7 @@ impl Report {
         for uart in &mut subject.uarts {
             uart.advance(directory, self.began)?;
         }
+        files.written = Some(Instant::now());
         Ok(())
     }
 
@@ -262,4 +276,48 @@ fn beginning(text: &str, most: usize) -> &str {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn many_failures_do_not_each_write_everything() {
+        let root = tempfile::tempdir().unwrap();
+        let name = TestName::current(Location::caller());
+        let place = Place::claim_in(root.path().into(), &name, Box::leak(Box::default()));
+        let report = Arc::new(Report::at(Policy::Failure, place));
+        let writes = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&writes);
+        report.begin(Subject {
+            machine: "m".into(),
+            configuration: Box::new(move || {
+                counted.fetch_add(1, Ordering::Relaxed);
+                String::new()
+            }),
+            uarts: Vec::new(),
+            logs: Vec::new(),
+        });
+        let began = Instant::now();
+        for n in 0..200 {
+            let event = report.event(&format!("wait {n}"), Location::caller());
+            let mut error = crate::Error::from(ConfigError::NotFound { path: "x".into() });
+            report.failed(event, &mut error);
+        }
+        // The first, and then as often as without failures.
+        let most = 2 + 2 * began.elapsed().as_secs();
+        let writes = writes.load(Ordering::Relaxed);
+        assert!((1..=most).contains(&writes), "{writes} > {most}");
+        report.finish(false);
+        let timeline = fs::read_to_string(report_path(&report).join("timeline.json")).unwrap();
+        assert_eq!(timeline.matches("\"wait ").count(), 200);
+    }
+
+    fn report_path(report: &Report) -> std::path::PathBuf {
+        lock(&report.files).place.path().to_owned()
+    }
 }

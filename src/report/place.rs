@@ -45,7 +45,7 @@ type Failed = Arc<AtomicBool>;
 
 /// Which numbers of a test's directory are taken in this process.
 #[derive(Debug, Default)]
-struct Taken {
+pub(super) struct Taken {
     /// The test's directory, or this process's own in it: once something was to be written.
     home: Option<Home>,
     live: BTreeMap<u32, Failed>,
@@ -60,7 +60,7 @@ struct Home {
 }
 
 /// What one process has taken, by the tests' directories.
-type Process = Mutex<BTreeMap<PathBuf, Taken>>;
+pub(super) type Process = Mutex<BTreeMap<PathBuf, Taken>>;
 
 static THIS_PROCESS: Process = Mutex::new(BTreeMap::new());
 
@@ -74,7 +74,7 @@ impl Place {
         )
     }
 
-    fn claim_in(root: PathBuf, test: &TestName, process: &'static Process) -> Self {
+    pub(super) fn claim_in(root: PathBuf, test: &TestName, process: &'static Process) -> Self {
         let mut base = root.join(&test.name);
         if test.attempt > 1 {
             base.push(format!("attempt-{}", test.attempt));

@@ -15,6 +15,7 @@ use crate::config::{BackendKind, ConfigError, TargetConfig};
 use crate::custody::Custody;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
+use crate::notice::notice;
 use crate::report::{Caller, Copy, Recorded, Report, Subject, TestName};
 use crate::runtime::{Operation, Remote, Task};
 use crate::uart::Ports;
@@ -106,9 +107,9 @@ impl TargetBuilder {
         let config = self.config?;
         for entry in config.skipped_entries() {
             let machine = &config.machine_name;
-            eprintln!(
-                "virtual-target: {machine}: the exporter's {entry} is skipped: it plays no part in this target"
-            );
+            notice(format_args!(
+                "{machine}: the exporter's {entry} is skipped: it plays no part in this target"
+            ));
         }
         if self.firmware.is_some() {
             config.single_machine()?;

@@ -8,6 +8,7 @@ use crate::backend::{Backend, qemu, renode, serial};
 use crate::config::{BackendKind, ClockKind, ConfigError, MachineConfig, TargetConfig};
 use crate::custody::Custody;
 use crate::error::{Error, Result};
+use crate::notice::notice;
 use crate::report::Report;
 use crate::runtime::VirtualClock;
 use crate::uart::{IgnoredLines, Port, Ports, Settings, on_stream};
@@ -76,11 +77,11 @@ pub(super) fn choose(
         }
         BackendKind::Auto => match renode::find() {
             Ok(program) => {
-                notice(config, "Renode", program.display());
+                chosen(config, "Renode", program.display());
                 on_renode(program)
             }
             Err(missing) => {
-                notice(config, "QEMU", &missing);
+                chosen(config, "QEMU", &missing);
                 not_run(config, "QEMU");
                 on_qemu()
             }
@@ -172,18 +173,20 @@ fn ignored(config: &TargetConfig) -> Result<IgnoredLines> {
 }
 
 /// Says which engine `auto` came to mean; the same test may pass on one and fail on the other.
-fn notice(config: &TargetConfig, engine: &str, why: impl Display) {
+fn chosen(config: &TargetConfig, engine: &str, why: impl Display) {
     let machine = &config.machine_name;
-    eprintln!("virtual-target: {machine} runs on {engine} (backend auto: {why})");
+    notice(format_args!(
+        "{machine} runs on {engine} (backend auto: {why})"
+    ));
 }
 
 /// Says that `extra_commands` are for another engine; the test may need what they set.
 fn not_run(config: &TargetConfig, engine: &str) {
     let machine = &config.machine_name;
     if !config.extra_commands.is_empty() {
-        eprintln!(
-            "virtual-target: {machine} runs on {engine}: its `extra_commands` are Renode's and are not run"
-        );
+        notice(format_args!(
+            "{machine} runs on {engine}: its `extra_commands` are Renode's and are not run"
+        ));
     }
 }
 

@@ -1,0 +1,56 @@
+//! What the user is told beside the results of operations.
+
+use std::fmt::Display;
+use std::panic::catch_unwind;
+
+/// Prints a line where the test's own messages go, if it can be printed at all.
+pub(crate) fn notice(text: impl Display) {
+    let line = format!("virtual-target: {text}");
+    // Only this macro's output is what test harnesses capture; it panics where nobody reads it.
+    let _ = catch_unwind(|| eprintln!("{line}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::process::Command;
+
+    use super::notice;
+
+    const ALONE: &str = "VTARGET_TEST_NOTICE_ALONE";
+
+    struct Dropped;
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            notice("dropped");
+        }
+    }
+
+    #[test]
+    fn a_notice_that_nobody_can_read_fails_nothing() {
+        if env::var_os(ALONE).is_some() {
+            drop(Dropped);
+            let unwound = catch_unwind(AssertUnwindSafe(|| {
+                let _dropped = Dropped;
+                panic!("the test's own");
+            }));
+            let panic = unwound.unwrap_err();
+            assert_eq!(panic.downcast_ref(), Some(&"the test's own"));
+            return;
+        }
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "--nocapture"])
+            .arg("notice::tests::a_notice_that_nobody_can_read_fails_nothing")
+            .env(ALONE, "1")
+            .stderr(writer)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}: {text}", output.status);
+        assert!(text.contains("1 passed"), "{text}");
+    }
+}
