@@ -7,7 +7,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -80,9 +80,43 @@ pub(crate) fn check(path: &Path, limit: u64) -> Result<bool, Unusable> {
     }
 }
 
+/// `path` without its `..`, but for those behind a symbolic link: for these lead elsewhere.
+pub(crate) fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for component in path.components() {
+        let is_named = matches!(tidy.components().next_back(), Some(Component::Normal(_)));
+        match component {
+            Component::ParentDir if is_named && !tidy.is_symlink() => drop(tidy.pop()),
+            component => tidy.push(component),
+        }
+    }
+    tidy
+}
+
 fn is_missing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_without_detours() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |path: &str| root.path().join(path);
+        std::fs::create_dir_all(at("real/deep")).unwrap();
+        std::os::unix::fs::symlink("real/deep", at("link")).unwrap();
+        assert_eq!(
+            tidy(&at("boards/broken/../../firmware/x.elf")),
+            at("firmware/x.elf")
+        );
+        assert_eq!(tidy(&at("./real/deep/./../y")), at("real/y"));
+        assert_eq!(tidy(&at("link/../y")), at("link/../y"));
+        assert_eq!(tidy(Path::new("../a/../b")), Path::new("../b"));
+        assert_eq!(tidy(Path::new("/a")), Path::new("/a"));
+    }
 }

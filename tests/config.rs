@@ -258,7 +258,7 @@ fn paths_are_relative_to_the_file() {
 
     let own = boards.join("platforms/own.repl");
     assert_eq!(config.renode().unwrap().platform, Platform::File(own));
-    assert_eq!(config.firmware, Some(boards.join("../fw.elf")));
+    assert_eq!(config.firmware, Some(dir.path().join("fw.elf")));
 }
 
 #[test]
@@ -881,7 +881,7 @@ const BAD_BOARDS: &[(&str, &str)] = &[
     ),
     (
         "platform: ./platforms/b.repl\nuart: a",
-        r#"<yaml>:1:1: platform: there is no file "/nowhere/./platforms/b.repl", and "./platforms/b.repl" is not the plain path of a platform that comes with Renode, such as `platforms/boards/stm32f4_discovery-kit.repl`"#,
+        r#"<yaml>:1:1: platform: there is no file "/nowhere/platforms/b.repl", and "./platforms/b.repl" is not the plain path of a platform that comes with Renode, such as `platforms/boards/stm32f4_discovery-kit.repl`"#,
     ),
     (
         "platform: /a/b.repl\nuart: a",
@@ -893,7 +893,7 @@ const BAD_BOARDS: &[(&str, &str)] = &[
     ),
     (
         "platform: platforms/../b.repl\nuart: a",
-        r#"<yaml>:1:1: platform: there is no file "/nowhere/platforms/../b.repl", and "platforms/../b.repl" is not the plain path of a platform that comes with Renode, such as `platforms/boards/stm32f4_discovery-kit.repl`"#,
+        r#"<yaml>:1:1: platform: there is no file "/nowhere/b.repl", and "platforms/../b.repl" is not the plain path of a platform that comes with Renode, such as `platforms/boards/stm32f4_discovery-kit.repl`"#,
     ),
 ];
 

@@ -119,7 +119,7 @@ fn the_wrong_architecture() {
     assert_eq!(
         without_dir(&path, &error.to_string()),
         "firmware `fw.elf` is built for x86-64, but netduinoplus2 is 32-bit Arm: \
-         build it for thumbv7em-none-eabi or the like"
+         build it with arm-none-eabi-gcc, or in Rust for thumbv7em-none-eabi, or the like"
     );
 }
 

@@ -93,7 +93,7 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "uart: a\nscript: scripts/../no.resc",
-        "2:1: script: there is no file \"DIR/scripts/../no.resc\", and \"scripts/../no.resc\" is not the plain path of a script that comes with Renode, such as `scripts/single-node/stm32f4_discovery.resc`",
+        "2:1: script: there is no file \"DIR/no.resc\", and \"scripts/../no.resc\" is not the plain path of a script that comes with Renode, such as `scripts/single-node/stm32f4_discovery.resc`",
     ),
     (
         "uart: a\nscript: scripts/a;quit.resc",

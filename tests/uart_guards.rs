@@ -8,7 +8,7 @@
 
 mod common;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -197,4 +197,23 @@ fn the_end_of_the_process_tells_what_is_in_a_static() {
             assert!(said.contains(expected), "{said}");
         }
     }
+}
+
+#[test]
+fn a_guard_that_run_notices_is_told_without_a_stray_comma() {
+    let (uart, mut board) = uart();
+    let guard = uart.forbid("HardFault").unwrap();
+    uart.set_prompt("> ").unwrap();
+    board.write_all(b"> ").unwrap();
+    let crash = std::thread::spawn(move || {
+        board.read_exact(&mut [0; 5]).unwrap();
+        board.write_all(b"ping\r\nHardFault\r\n").unwrap();
+        board
+    });
+    let error = uart.run("ping").wait().unwrap_err().to_string();
+    crash.join().unwrap();
+    let noticed = "noticed by run(\"ping\"), waiting for the prompt \"> \"";
+    assert!(error.contains(noticed), "{error}");
+    assert!(!error.contains(",;"), "{error}");
+    guard.lift();
 }

@@ -627,3 +627,40 @@ fn an_unfit_pattern_is_refused_and_told_with_its_place() {
     assert!(error.ends_with(&place), "{error}");
     uart.expect_line("data ok").wait().unwrap();
 }
+
+/// Has a test of its own process be without descriptors.
+const NO_DESCRIPTORS: &str = "VTARGET_TEST_NO_DESCRIPTORS";
+
+#[test]
+fn a_host_that_gives_no_thread_for_io_is_told_as_that() {
+    const NAME: &str = "a_host_that_gives_no_thread_for_io_is_told_as_that";
+    if std::env::var_os(NO_DESCRIPTORS).is_some() {
+        let all: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+        let error = Uart::over(tokio::io::duplex(64).0).unwrap_err();
+        drop(all);
+        assert!(matches!(error, virtual_target::Error::Host(_)), "{error}");
+        return;
+    }
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 32 && exec \"$0\" --exact \"$1\""])
+        .arg(std::env::current_exe().unwrap())
+        .arg(NAME)
+        .env(NO_DESCRIPTORS, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+}
+
+#[test]
+fn what_is_no_text_is_shown_as_its_bytes() {
+    let (uart, mut board) = uart();
+    board.write_all(b"boot\n\x01\x80").unwrap();
+    board.write_all(&[0; 4095]).unwrap();
+    board.write_all(b"end").unwrap();
+    let error = uart.expect("never").within(millis(200)).wait().unwrap_err();
+    let shown = "\n  | boot\\n\n  | \\x01\\x80\\x00 (×4095)end\n";
+    assert!(error.to_string().contains(shown), "{error}");
+    let error = uart.expect_silence(millis(1)).wait().unwrap_err();
+    assert!(error.to_string().contains("\\x80\\x00 (×"), "{error}");
+}

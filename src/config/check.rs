@@ -205,7 +205,7 @@ pub(super) fn firmware(path: &str, base_dir: &Path) -> Result<PathBuf, String> {
     if path.is_empty() {
         return Err("the path is empty: name a file or remove the field".to_owned());
     }
-    Ok(base_dir.join(path))
+    Ok(files::tidy(&base_dir.join(path)))
 }
 
 fn timeouts(raw: &RawTimeouts) -> Result<Timeouts, Problem> {
@@ -363,7 +363,7 @@ pub(super) fn is_file(file: &Path, limit: u64) -> Result<bool, String> {
 }
 
 fn platform(name: &str, base_dir: &Path) -> Result<Platform, String> {
-    let file = base_dir.join(name);
+    let file = files::tidy(&base_dir.join(name));
     if is_file(&file, LARGEST_TEXT)? {
         return Ok(Platform::File(file));
     }

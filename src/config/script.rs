@@ -9,7 +9,7 @@ use serde_yaml::{Mapping, Value};
 use super::check::is_file;
 use super::error::Problem;
 use super::values;
-use crate::files::{LARGEST_IMAGE, LARGEST_TEXT};
+use crate::files::{self, LARGEST_IMAGE, LARGEST_TEXT};
 
 /// A Renode script that makes a board, and what it is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum Variable {
 }
 
 pub(super) fn script(name: &str, base_dir: &Path) -> Result<PathBuf, String> {
-    let file = base_dir.join(name);
+    let file = files::tidy(&base_dir.join(name));
     if !name.ends_with(".resc") {
         return Err(format!(
             "{name:?} does not end in `.resc`: name a Renode script"
@@ -75,7 +75,7 @@ fn variable(value: &Value, base_dir: &Path) -> Result<Variable, String> {
         Value::String(text) => match text.strip_prefix('@') {
             None => values::variable_text(text).map(Variable::Text),
             Some(path) => {
-                let file = base_dir.join(path);
+                let file = files::tidy(&base_dir.join(path));
                 if is_file(&file, LARGEST_IMAGE)? {
                     return Ok(Variable::File(file));
                 }
@@ -115,7 +115,7 @@ pub(super) fn fragment(given: &str, base_dir: &Path) -> Result<Fragment, String>
     if given.contains('\n') || !given.ends_with(".repl") {
         return Ok(Fragment::Text(given.to_owned()));
     }
-    let file = base_dir.join(given);
+    let file = files::tidy(&base_dir.join(given));
     if is_file(&file, LARGEST_TEXT)? {
         return Ok(Fragment::File(file));
     }

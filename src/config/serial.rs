@@ -9,6 +9,7 @@ use super::check::given;
 use super::error::Problem;
 use super::raw::RawSerial;
 use super::{BackendKind, RenodeConfig, values};
+use crate::files;
 
 /// What stands for the image in an argument of `flash`.
 pub(crate) const FIRMWARE: &str = "{firmware}";
@@ -94,7 +95,7 @@ pub(super) fn serial(
 
 fn port(path: &str, base_dir: &Path) -> Result<PathBuf, String> {
     values::host_text(path)?;
-    Ok(base_dir.join(path))
+    Ok(files::tidy(&base_dir.join(path)))
 }
 
 fn command(field: &str, items: &[String], base_dir: &Path) -> Result<BoardCommand, Problem> {
@@ -127,7 +128,7 @@ fn command(field: &str, items: &[String], base_dir: &Path) -> Result<BoardComman
         ));
     }
     let program = match program.contains('/') {
-        true => base_dir.join(program),
+        true => files::tidy(&base_dir.join(program)),
         false => PathBuf::from(program),
     };
     Ok(BoardCommand {

@@ -27,15 +27,15 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// A Rust target that builds for it.
-    pub(super) fn example_target(self) -> Option<&'static str> {
+    /// What builds for it: a compiler for C, and a target of Rust's.
+    pub(super) fn examples(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
-            Self::Arm => "thumbv7em-none-eabi",
-            Self::ArmBigEndian => "armebv7r-none-eabi",
-            Self::AArch64 => "aarch64-unknown-none",
-            Self::RiscV32 => "riscv32imac-unknown-none-elf",
-            Self::RiscV64 => "riscv64gc-unknown-none-elf",
-            Self::X86_64 => "x86_64-unknown-none",
+            Self::Arm => ("arm-none-eabi-gcc", "thumbv7em-none-eabi"),
+            Self::ArmBigEndian => ("arm-none-eabi-gcc -mbig-endian", "armebv7r-none-eabi"),
+            Self::AArch64 => ("aarch64-none-elf-gcc", "aarch64-unknown-none"),
+            Self::RiscV32 => ("riscv32-unknown-elf-gcc", "riscv32imac-unknown-none-elf"),
+            Self::RiscV64 => ("riscv64-unknown-elf-gcc", "riscv64gc-unknown-none-elf"),
+            Self::X86_64 => ("x86_64-elf-gcc", "x86_64-unknown-none"),
             Self::X86 | Self::Xtensa | Self::Other(_) => return None,
         })
     }

@@ -89,8 +89,8 @@ impl FirmwareError {
 }
 
 fn advice(expected: Architecture) -> String {
-    expected.example_target().map_or(String::new(), |target| {
-        format!(": build it for {target} or the like")
+    expected.examples().map_or(String::new(), |(c, rust)| {
+        format!(": build it with {c}, or in Rust for {rust}, or the like")
     })
 }
 

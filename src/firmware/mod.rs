@@ -23,6 +23,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek};
 use std::path::{self, Path, PathBuf};
 
+use crate::files;
 use error::Flaw;
 
 pub use architecture::Architecture;
@@ -77,6 +78,7 @@ impl Firmware {
             path: given.to_path_buf(),
             source,
         })?;
+        let path = files::tidy(&path);
         let unreadable = |source| FirmwareError::unreadable(&path, source);
 
         let metadata = fs::metadata(&path).map_err(unreadable)?;

@@ -41,6 +41,8 @@ pub(crate) struct Copy {
     copied: u64,
     /// The text stands within a line.
     in_line: bool,
+    /// The beginning of a character, whose end has not come.
+    partial: Vec<u8>,
 }
 
 impl Copy {
@@ -51,6 +53,7 @@ impl Copy {
             console,
             copied: 0,
             in_line: false,
+            partial: Vec::new(),
         }
     }
 
@@ -92,11 +95,30 @@ impl Copy {
                 let time = self.console.arrived(offset, began);
                 text.extend(format!("{:11.6} ", time.as_secs_f64()).as_bytes());
             }
-            text.extend(line.iter().filter(|byte| **byte != b'\r'));
+            let kept: Vec<u8> = line.iter().copied().filter(|byte| *byte != b'\r').collect();
+            self.push(&kept, &mut text);
             self.in_line = !line.ends_with(b"\n");
             offset += line.len() as u64;
         }
         text
+    }
+}
+
+impl Copy {
+    /// Adds `line` to `text`; what is no UTF-8 in it, as in `\\x80`.
+    fn push(&mut self, line: &[u8], text: &mut Vec<u8>) {
+        self.partial.extend(line);
+        let bytes = std::mem::take(&mut self.partial);
+        let mut chunks = bytes.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            text.extend(chunk.valid().as_bytes());
+            let invalid = chunk.invalid();
+            let is_partial = str::from_utf8(invalid).is_err_and(|e| e.error_len().is_none());
+            match chunks.peek().is_none() && is_partial {
+                true => self.partial = invalid.to_vec(),
+                false => text.extend(invalid.escape_ascii()),
+            }
+        }
     }
 }
 
@@ -195,6 +217,22 @@ mod tests {
             read("uart-b.c.txt"),
             "   0.000000 one\n   0.005000 two\n   0.010000 three\n"
         );
+    }
+
+    #[test]
+    fn the_text_is_utf_8_whatever_the_board_says() {
+        let directory = tempfile::tempdir().unwrap();
+        let console = Said::new(b"\x80 21 \xc2");
+        let began = console.began;
+        let mut copy = Copy::new("uart", Arc::clone(&console) as _);
+        copy.advance(directory.path(), began).unwrap();
+        console.say(b"\xb0C\xe2\x82\n\xf0\x9f");
+        copy.advance(directory.path(), began).unwrap();
+        console.say(b"\x98\x80");
+        copy.advance(directory.path(), began).unwrap();
+        let text = fs::read_to_string(directory.path().join("uart.txt")).unwrap();
+        let lines: Vec<&str> = text.lines().map(|line| &line[12..]).collect();
+        assert_eq!(lines, [r"\x80 21 °C\xe2\x82", "😀"]);
     }
 
     #[test]

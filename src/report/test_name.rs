@@ -30,8 +30,9 @@ impl TestName {
         let thread = thread.name().filter(|name| names_a_test(name));
         let test = variable("NEXTEST_TEST_NAME").or(thread.map(str::to_owned));
         let test = test.unwrap_or_else(|| place(caller));
-        let binary = variable("NEXTEST_BINARY_ID")
-            .or_else(|| binary(&env::current_exe().ok()?, variable("CARGO_PKG_NAME")));
+        // Cargo's own way, under nextest too: both are to leave a test's artifacts in one place.
+        let program = env::current_exe().ok();
+        let binary = program.and_then(|it| binary(&it, variable("CARGO_PKG_NAME")));
         Self {
             name: directory_name(&[binary.as_deref().unwrap_or("test"), &test].join("::")),
             attempt: variable("NEXTEST_ATTEMPT")
@@ -53,7 +54,7 @@ fn place(caller: &Location<'_>) -> String {
     format!("{file}-{}", caller.line())
 }
 
-/// The name that nextest gives to a test binary: the package's, and the file's where that differs.
+/// The name of a test binary: the package's, and the file's where that differs.
 fn binary(program: &Path, package: Option<String>) -> Option<String> {
     let stem = program.file_name()?.to_str()?;
     let stem = match stem.rsplit_once('-') {
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_is_called_as_nextest_calls_it() {
+    fn a_binary_is_called_by_its_package_and_its_file() {
         let path = Path::new("/t/debug/deps/my_fw-0123456789abcdef");
         assert_eq!(binary(path, Some("my-fw".into())).unwrap(), "my-fw");
         assert_eq!(binary(path, Some("app".into())).unwrap(), "app::my_fw");

@@ -15,15 +15,28 @@ use crate::uart::{IgnoredLines, Port, Ports, Settings, on_stream};
 
 const VARIABLE: &str = "VTARGET_BACKEND";
 
-/// What `config` is to run on; `wanted` is what the code says.
+/// What `config` is to run on, never `auto`; `wanted` is what the code says.
 pub(super) fn wanted(
     config: &TargetConfig,
     wanted: Option<BackendKind>,
 ) -> Result<BackendKind, ConfigError> {
-    match wanted {
-        Some(wanted) => Ok(wanted),
-        None => Ok(from_environment()?.unwrap_or(config.backend)),
+    let wanted = match wanted {
+        Some(wanted) => wanted,
+        None => from_environment()?.unwrap_or(config.backend),
+    };
+    if wanted != BackendKind::Auto {
+        return Ok(wanted);
     }
+    Ok(match renode::find() {
+        Ok(program) => {
+            chosen(config, "Renode", program.display());
+            BackendKind::Renode
+        }
+        Err(missing) => {
+            chosen(config, "QEMU", &missing);
+            BackendKind::Qemu
+        }
+    })
 }
 
 /// The error of a target that cannot run on what `wanted` gave, where the code has said
@@ -51,42 +64,26 @@ pub(super) fn choose(
     ports: &[Ports],
     clock: Option<Arc<VirtualClock>>,
 ) -> Result<Box<dyn Backend>> {
-    let on_qemu = || -> Result<Box<dyn Backend>> {
-        config.in_real_time()?;
-        let program = qemu::find()?;
-        let (custody, ports) = (Arc::clone(custody), Ports::all(ports));
-        Ok(Box::new(qemu::Qemu::new(program, config, custody, ports)?))
-    };
-    let on_renode = |program| -> Result<Box<dyn Backend>> {
-        let custody = Arc::clone(custody);
-        Ok(Box::new(renode::Renode::new(
-            program, config, custody, ports, clock,
-        )?))
-    };
-    match wanted {
+    let custody = Arc::clone(custody);
+    Ok(match wanted {
         BackendKind::Qemu => {
             not_run(config, "QEMU");
-            on_qemu()
+            config.in_real_time()?;
+            let program = qemu::find()?;
+            let ports = Ports::all(ports);
+            Box::new(qemu::Qemu::new(program, config, custody, ports)?)
         }
-        BackendKind::Renode => on_renode(renode::find()?),
         BackendKind::Serial => {
             config.in_real_time()?;
             not_run(config, "a physical board");
-            let (custody, port) = (Arc::clone(custody), ports[0].main().clone());
-            Ok(Box::new(serial::Serial::new(config, custody, port)?))
+            let port = ports[0].main().clone();
+            Box::new(serial::Serial::new(config, custody, port)?)
         }
-        BackendKind::Auto => match renode::find() {
-            Ok(program) => {
-                chosen(config, "Renode", program.display());
-                on_renode(program)
-            }
-            Err(missing) => {
-                chosen(config, "QEMU", &missing);
-                not_run(config, "QEMU");
-                on_qemu()
-            }
-        },
-    }
+        BackendKind::Renode | BackendKind::Auto => {
+            let program = renode::find()?;
+            Box::new(renode::Renode::new(program, config, custody, ports, clock)?)
+        }
+    })
 }
 
 /// The clock of a board that runs only while it is waited for, if `config` wants that.
@@ -108,20 +105,22 @@ pub(super) fn ports(
     clock: Option<&Arc<VirtualClock>>,
 ) -> Result<Vec<Ports>> {
     let mut numbers = 0..;
+    // Where it is not Renode's it keeps the name by which tests ask for it.
+    let asked_by = |label| {
+        let renode = config.renode();
+        renode.map_or(label, |renode| renode.uarts[0].name.as_str())
+    };
     let mut port = |name: &str, label: &str| {
         let clock = clock.map(Arc::clone).zip(numbers.next());
         port(config, name, label, report, clock)
     };
     if wanted == BackendKind::Serial {
         let label = config.serial()?.port.display().to_string();
-        let name = config
-            .renode()
-            .map_or(&label, |renode| &renode.uarts[0].name);
-        return Ok(vec![Ports::new([port(name, &label)?])]);
+        return Ok(vec![Ports::new([port(asked_by(&label), &label)?])]);
     }
-    if config.renode().is_err() {
-        let name = format!("serial {}", config.qemu()?.serial);
-        return Ok(vec![Ports::new([port(&name, &name)?])]);
+    if wanted == BackendKind::Qemu || config.renode().is_err() {
+        let label = format!("serial {}", config.qemu()?.serial);
+        return Ok(vec![Ports::new([port(asked_by(&label), &label)?])]);
     }
     let machines = config.machines()?;
     let several = machines.len() > 1;
@@ -209,6 +208,21 @@ fn from_environment() -> Result<Option<BackendKind>, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_uart_is_called_what_the_engine_calls_it() {
+        let text = "platform: platforms/boards/x.repl\nuart: sysbus.usart2\n\
+                    qemu: {machine: netduinoplus2, serial: 0}\n";
+        let config = TargetConfig::from_yaml_str(text, "/").unwrap();
+        for (engine, label) in [
+            (BackendKind::Renode, "sysbus.usart2"),
+            (BackendKind::Qemu, "serial 0"),
+        ] {
+            let ports = ports(&config, engine, None, None).unwrap();
+            let port = ports[0].main();
+            assert_eq!((port.name(), port.label()), ("sysbus.usart2", label));
+        }
+    }
 
     #[test]
     fn what_the_variable_has_forced_is_not_cured_by_an_installation() {

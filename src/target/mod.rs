@@ -187,7 +187,7 @@ impl VirtualTarget {
         &self.main().name
     }
 
-    /// The main UART as messages call it, such as `sysbus.usart2`.
+    /// The main UART as messages call it, such as `sysbus.usart2`, or `serial 0` on QEMU.
     pub fn uart_name(&self) -> &str {
         self.shared.ports.main().label()
     }

@@ -10,12 +10,14 @@ use super::guard::Alarm;
 use super::pattern::PatternError;
 use super::port::Shared;
 use super::search::Stretch;
-use super::text::lossy;
+use super::shown;
 use super::transcript::{Ending, Transcript, Unavailable};
 
 /// How much of the output an error shows.
 const SHOWN_LINES: usize = 10;
 const SHOWN_BYTES: usize = 1024;
+/// How much of the output is looked at for that.
+const LOOKED_AT: usize = 64 << 10;
 
 /// Why an operation on a UART failed.
 #[derive(Clone, thiserror::Error)]
@@ -79,13 +81,13 @@ pub enum ExpectError {
         told: Told,
     },
     /// Something appeared that was not to.
-    #[error("UART {uart}: {wanted} failed: {found:?} appeared; {seen}")]
+    #[error("UART {uart}: {wanted} failed: \"{found}\" appeared; {seen}")]
     Unexpected {
         /// The UART's name.
         uart: String,
         /// The operation.
         wanted: String,
-        /// What appeared.
+        /// What appeared, as the message shows it.
         found: String,
         /// The output up to there.
         seen: String,
@@ -207,7 +209,8 @@ impl ExpectError {
     pub(super) fn forbidden(uart: &Shared, alarm: &Alarm, wanted: &str) -> Self {
         Self::Forbidden {
             uart: uart.name.clone(),
-            wanted: wanted.to_owned(),
+            // The description may end in a clause.
+            wanted: wanted.trim_end_matches(',').to_owned(),
             pattern: alarm.pattern.to_string(),
             seen: around(&uart.transcript, alarm.end),
             told: uart.transcript.tell_alarm(),
@@ -229,7 +232,7 @@ impl ExpectError {
         Self::Unexpected {
             uart: uart.name.clone(),
             wanted,
-            found: lossy(found).into_owned(),
+            found: shown::shown(found),
             seen: up_to(&uart.transcript, end),
         }
     }
@@ -332,55 +335,47 @@ fn around(transcript: &Transcript, end: u64) -> String {
             view: View::Text,
         },
     );
-    let after = match after.first(aftermath::BYTES) {
-        Ok(bytes) => lossy(&bytes).into_owned(),
-        Err(e) => format!("({e})"),
+    let (rest, more) = match after.first(aftermath::BYTES) {
+        Ok(bytes) => {
+            let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+            let rest = lines.by_ref().take(aftermath::LINES).flatten().copied();
+            let rest: Vec<u8> = rest.collect();
+            (rest, lines.next().map_or("", |_| "\n  …"))
+        }
+        Err(e) => (format!("({e})").into_bytes(), ""),
     };
-    let mut lines = after.split_inclusive('\n');
-    let rest: String = lines.by_ref().take(aftermath::LINES).collect();
-    let more = lines.next().map_or("", |_| "\n  …");
     let shown = tail_and(transcript, 0..end, &rest);
     format!("the output around it:{shown}{more}")
 }
 
 fn tail(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
-    tail_and(transcript, range, "")
+    tail_and(transcript, range, b"")
 }
 
 /// The end of what is in `range`, and `rest`, which follows it.
-fn tail_and(transcript: &Transcript, range: std::ops::Range<u64>, rest: &str) -> String {
+fn tail_and(transcript: &Transcript, range: std::ops::Range<u64>, rest: &[u8]) -> String {
     let stretch = Stretch {
         transcript,
         range,
         view: View::Text,
     };
-    let bytes = match stretch.last(SHOWN_BYTES) {
+    let mut bytes = match stretch.last(LOOKED_AT) {
         Ok(bytes) => bytes,
         Err(e) => return format!(" ({e})"),
     };
-    let text = lossy(&bytes);
-    let cut = text
-        .split_inclusive('\n')
-        .count()
-        .saturating_sub(SHOWN_LINES);
-    let mut shown = String::new();
-    if cut > 0 || bytes.len() == SHOWN_BYTES {
-        shown.push_str("\n  …");
+    let start = shown::last(&bytes, SHOWN_BYTES);
+    let lines = bytes[start..].split_inclusive(|byte| *byte == b'\n');
+    let cut = lines.count().saturating_sub(SHOWN_LINES);
+    let is_cut = cut > 0 || start > 0 || bytes.len() == LOOKED_AT;
+    bytes.extend(rest);
+    let lines = bytes[start..].split_inclusive(|byte| *byte == b'\n');
+    let mut text = String::new();
+    if is_cut {
+        text.push_str("\n  …");
     }
-    let text = format!("{text}{rest}");
-    for line in text.split_inclusive('\n').skip(cut) {
-        shown.push_str("\n  | ");
-        shown.extend(line.chars().flat_map(escape));
+    for line in lines.skip(cut) {
+        text.push_str("\n  | ");
+        text.push_str(&shown::shown(line));
     }
-    shown
-}
-
-/// Control characters so that they can be seen.
-fn escape(c: char) -> impl Iterator<Item = char> {
-    let (escaped, plain) = if c.is_control() {
-        (Some(c.escape_debug()), None)
-    } else {
-        (None, Some(c))
-    };
-    escaped.into_iter().flatten().chain(plain)
+    text
 }

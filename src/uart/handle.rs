@@ -142,7 +142,8 @@ impl Uart {
     /// It becomes non-blocking, for everyone who shares it.
     ///
     /// # Errors
-    /// [`ExpectError::Stream`] if it cannot be waited for, as a regular file.
+    /// [`ExpectError::Stream`] if it cannot be waited for, as a regular file;
+    /// [`crate::Error::Host`] if the I/O thread cannot be started.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {
@@ -167,11 +168,14 @@ impl Uart {
         link: impl FnOnce(&Arc<super::transcript::Transcript>) -> std::io::Result<Link>,
     ) -> Result<Self> {
         const NAME: &str = "uart";
-        let shared = Shared::over(NAME, link).map_err(|e| ExpectError::Stream {
-            uart: NAME.to_owned(),
-            reason: e.to_string(),
-        })?;
-        let shared = Arc::new(shared);
+        let failed = |error: std::io::Error| match error.downcast::<HostError>() {
+            Ok(host) => crate::Error::from(host),
+            Err(error) => crate::Error::from(ExpectError::Stream {
+                uart: NAME.to_owned(),
+                reason: error.to_string(),
+            }),
+        };
+        let shared = Arc::new(Shared::over(NAME, link).map_err(failed)?);
         Ok(Self {
             judge: Some(Judge::new(&shared)),
             ..Self::at_start(&shared)

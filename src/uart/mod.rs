@@ -38,6 +38,7 @@ mod screen;
 mod search;
 mod send;
 mod session;
+mod shown;
 mod spill;
 mod split;
 mod stops;

@@ -306,19 +306,24 @@ on_each_board! {
             assert!(log.contains("Machine started"), "{log}");
         }
         let events = timeline(&directory);
-        // The UART goes by the port of a physical board.
-        let what = events.iter().map(|(what, _)| match (engine, what.split_once("/port: ")) {
-            (BackendKind::Serial, Some((_, what))) => format!("sysbus.usart2: {what}"),
-            _ => what.clone(),
+        // The UART goes by the port of a physical board, and by QEMU's number.
+        let uart = match engine {
+            BackendKind::Qemu => "serial 1: ",
+            BackendKind::Serial => "/port: ",
+            _ => "sysbus.usart2: ",
+        };
+        let what = events.iter().map(|(what, _)| match what.split_once(uart) {
+            Some((_, what)) => what,
+            None => what,
         });
-        let what: Vec<String> = what.collect();
+        let what: Vec<&str> = what.collect();
         assert_eq!(
             what,
             [
                 "boot",
-                "sysbus.usart2: expect_line(\"Hello from\")",
-                "sysbus.usart2: send_line(\"ping\\n\")",
-                "sysbus.usart2: expect(\"never said\")",
+                "expect_line(\"Hello from\")",
+                "send_line(\"ping\\n\")",
+                "expect(\"never said\")",
             ]
         );
         assert!(events[..3].iter().all(|(_, outcome)| outcome == "ok"), "{events:?}");
@@ -512,8 +517,32 @@ fn a_killed_test_leaves_what_there_was() {
     assert_eq!(
         last,
         (
-            "sysbus.usart2: expect(\"never said\")".to_owned(),
+            "serial 1: expect(\"never said\")".to_owned(),
             "under way".to_owned()
         )
     );
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn cargo_test_and_nextest_leave_a_tests_artifacts_in_one_place() {
+    for id in [None, Some("artifacts::artifacts")] {
+        let run = Run::of(QEMU, "fails", |command, _| {
+            command.env("CARGO_PKG_NAME", "artifacts");
+            if let Some(id) = id {
+                command.env("NEXTEST_BINARY_ID", id);
+                command.env("NEXTEST_TEST_NAME", "on_purpose::fails");
+            }
+        });
+        let root = run.target.path().join("virtual-target");
+        let of_the_test = root.join("artifacts.on_purpose.fails");
+        assert!(
+            of_the_test.is_dir(),
+            "{id:?}: {:?}",
+            fs::read_dir(root).map(Vec::from_iter)
+        );
+    }
 }

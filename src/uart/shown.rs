@@ -1,0 +1,97 @@
+//! Output as messages show it: one line, with every byte that is not plain text.
+//!
+//! Control characters and what is not UTF-8 are shown as bytes, such as `\\x01`, and many of
+//! the same byte only once, with their number: they must not hide what stands before them.
+
+/// More of the same byte are shown once.
+const LONGEST_RUN: usize = 80;
+
+/// What a run of more counts for in the space that a message has.
+const FOLDED: usize = 16;
+
+/// `bytes` as a message shows them.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    let (mut text, mut plain) = (String::with_capacity(bytes.len()), 0);
+    let mut at = 0;
+    for run in bytes.chunk_by(|a, b| a == b) {
+        if run.len() > LONGEST_RUN {
+            push(&bytes[plain..at], &mut text);
+            push(&run[..1], &mut text);
+            text.push_str(&format!(" (×{})", run.len()));
+            plain = at + run.len();
+        }
+        at += run.len();
+    }
+    push(&bytes[plain..], &mut text);
+    text
+}
+
+fn push(bytes: &[u8], text: &mut String) {
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c.is_control() {
+                true => text.push_str(
+                    &c.encode_utf8(&mut [0; 4])
+                        .as_bytes()
+                        .escape_ascii()
+                        .to_string(),
+                ),
+                false => text.push(c),
+            }
+        }
+        text.push_str(&chunk.invalid().escape_ascii().to_string());
+    }
+}
+
+/// Where the last of `bytes` begin that fit in the space of `most`; not within a character.
+pub(super) fn last(bytes: &[u8], most: usize) -> usize {
+    let (mut start, mut left) = (bytes.len(), most);
+    for run in bytes.chunk_by(|a, b| a == b).rev() {
+        let space = match run.len() > LONGEST_RUN {
+            true => FOLDED,
+            false => run.len(),
+        };
+        if space > left {
+            start -= left.min(run.len());
+            break;
+        }
+        (start, left) = (start - run.len(), left - space);
+    }
+    let is_inside = |byte: &&u8| **byte & 0xC0 == 0x80;
+    match start {
+        0 => 0,
+        _ => start + bytes[start..].iter().take(3).take_while(is_inside).count(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_seen() {
+        assert_eq!(shown(b"a\x01\x80b\r\n"), r"a\x01\x80b\r\n");
+        assert_eq!(shown("21 °C\u{85}".as_bytes()), r"21 °C\xc2\x85");
+        assert_eq!(shown(b"it's \"x\" \\"), r#"it's "x" \"#);
+        assert_eq!(shown(&[0xC3; 3]), r"\xc3\xc3\xc3");
+    }
+
+    #[test]
+    fn many_of_the_same_byte_hide_nothing() {
+        let noise = [b"boot\n".as_slice(), &[0; 4095], b"x"].concat();
+        assert_eq!(shown(&noise), r"boot\n\x00 (×4095)x");
+        assert_eq!(last(&noise, 1024), 0);
+        assert_eq!(shown(&[b'-'; 80]), "-".repeat(80));
+    }
+
+    #[test]
+    fn the_last_bytes_begin_with_a_character() {
+        for most in 0..20 {
+            let text = "aé°€😀b";
+            let start = last(text.as_bytes(), most);
+            assert!(text.is_char_boundary(start) && text.len() - start <= most);
+        }
+        assert_eq!(last(b"abc", 9), 0);
+        assert_eq!(last(b"", 9), 0);
+    }
+}
