@@ -664,3 +664,19 @@ fn what_is_no_text_is_shown_as_its_bytes() {
     let error = uart.expect_silence(millis(1)).wait().unwrap_err();
     assert!(error.to_string().contains("\\x80\\x00 (×"), "{error}");
 }
+
+#[test]
+fn an_error_of_a_match_has_its_place() {
+    let (uart, mut board) = uart();
+    board.write_all(b"temp 22.O\n").unwrap();
+    let found = uart.expect_line(r"re:temp (\S+)").wait().unwrap();
+    let errors = [
+        (found.parse::<f32>(1).unwrap_err(), line!()),
+        (found.parse::<f32>(2).unwrap_err(), line!()),
+        (found.parse::<f32>("x").unwrap_err(), line!()),
+    ];
+    for (error, line) in errors {
+        let place = format!("\n  at tests/uart_operations.rs:{line}");
+        assert!(error.to_string().ends_with(&place), "{error}");
+    }
+}

@@ -44,6 +44,7 @@ pub use renode::{Control, LoadCommand, Platform, RenodeConfig, UartConfig, UartT
 pub use script::{Fragment, Script, Variable};
 pub(crate) use serial::FIRMWARE;
 pub use serial::{BoardCommand, SerialConfig};
+pub(crate) use values::nearest;
 
 use crate::files::{self, LARGEST_TEXT};
 use error::Problem;

@@ -25,18 +25,20 @@ pub(super) fn choice<T: Copy>(word: &str, choices: &[(&str, T)]) -> Result<T, St
 
 /// The end of a message on an unknown word: which ones are known.
 pub(super) fn suggest(word: &str, known: &[impl AsRef<str>]) -> String {
+    let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
+    let hint =
+        nearest(word, &known).map_or(String::new(), |best| format!("; did you mean `{best}`?"));
+    format!("{hint} (known: {})", known.join(", "))
+}
+
+/// The one of `known` that `word` may have been meant to be.
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let similarity =
         |candidate: &str| strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase());
-    let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
-    let nearest = known
-        .iter()
-        .map(|candidate| (similarity(candidate), candidate))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(similarity, _)| *similarity > 0.8);
-    let hint = nearest.map_or(String::new(), |(_, best)| {
-        format!("; did you mean `{best}`?")
-    });
-    format!("{hint} (known: {})", known.join(", "))
+    let rated = known.iter().map(|it| (similarity(it), *it));
+    let best = rated.max_by(|a, b| a.0.total_cmp(&b.0));
+    best.filter(|(similarity, _)| *similarity > 0.8)
+        .map(|(_, best)| best)
 }
 
 /// A machine's name appears in Renode's prompt and, in quotes, in its commands.

@@ -17,7 +17,7 @@ mod test_name;
 mod timeline;
 
 pub(crate) use copy::{Console, Copy, Lost};
-pub(crate) use recorded::{Caller, Recorded};
+pub(crate) use recorded::{Caller, Recorded, failed};
 pub(crate) use test_name::TestName;
 
 use std::fs;

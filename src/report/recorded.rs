@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::Report;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runtime::Task;
 
 /// Where in a test an operation was called.
@@ -75,6 +75,15 @@ impl<T: Task> Task for Recorded<T> {
         }
         outcome
     }
+}
+
+/// The error of something that took no time, with its place `at` in the test; `report` takes note of it.
+pub(crate) fn failed(mut error: Error, report: Option<&Arc<Report>>, at: Caller) -> Error {
+    error.add_note(&format!("\n  at {}", place(at)));
+    if let Some(report) = report {
+        report.fail(&mut error);
+    }
+    error
 }
 
 /// `tests/boots.rs:12`

@@ -144,7 +144,7 @@ pub enum ExpectError {
         limit: usize,
     },
     /// The match has no such group.
-    #[error("the match of {pattern:?} has no group {group}: {reason}")]
+    #[error("the match of {pattern:?} has no group {group}: {reason}{place}")]
     NoGroup {
         /// The pattern.
         pattern: String,
@@ -152,6 +152,8 @@ pub enum ExpectError {
         group: String,
         /// Whether it does not exist or took no part.
         reason: &'static str,
+        /// Where it was asked for, and where the artifacts are.
+        place: String,
     },
     /// A group's text is not of the type asked for.
     #[error("group {group} of {pattern:?} is {text:?}, which is no {wanted}: {reason}")]
@@ -164,7 +166,7 @@ pub enum ExpectError {
         text: String,
         /// The type asked for.
         wanted: &'static str,
-        /// What the type says.
+        /// What the type says, where it was asked for, and where the artifacts are.
         reason: String,
     },
     /// Bytes could not be written.
@@ -199,8 +201,8 @@ impl ExpectError {
             | Self::Ambiguous { seen, .. } => {
                 seen.push_str(note);
             }
-            Self::NotSent { reason, .. } => reason.push_str(note),
-            Self::Pattern { place, .. } => place.push_str(note),
+            Self::NotSent { reason, .. } | Self::Parse { reason, .. } => reason.push_str(note),
+            Self::Pattern { place, .. } | Self::NoGroup { place, .. } => place.push_str(note),
             _ => {}
         }
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+use std::panic::Location;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::search::Stretch;
 use super::text::lossy;
 use super::transcript::Transcript;
 use crate::error::Result;
+use crate::report::{Report, failed};
 
 /// A match: its text, its groups, where and when it was.
 ///
@@ -46,6 +48,8 @@ pub struct Match {
     pub(super) from: u64,
     /// Whether `text` is a whole line.
     pub(super) is_line: bool,
+    /// Of the target, which is to know of an error.
+    pub(super) report: Option<Arc<Report>>,
 }
 
 /// Names a group of a pattern: by number (0 is the whole match) or by name.
@@ -114,6 +118,7 @@ impl Match {
     /// # Errors
     /// [`ExpectError::NoGroup`] if there is no such group or it took no part,
     /// [`ExpectError::Parse`] if its text is no `T`.
+    #[track_caller]
     pub fn parse<T>(&self, group: impl Group) -> Result<T>
     where
         T: FromStr,
@@ -123,8 +128,10 @@ impl Match {
             .index(&self.pattern)
             .is_some_and(|index| index < self.groups.len());
         let name = format!("{group:?}");
+        let at = Location::caller();
+        let failed = |error: ExpectError| failed(error.into(), self.report.as_ref(), at);
         let Some(text) = self.get(group) else {
-            return Err(ExpectError::NoGroup {
+            return Err(failed(ExpectError::NoGroup {
                 pattern: self.pattern.to_string(),
                 group: name,
                 reason: if known {
@@ -132,18 +139,17 @@ impl Match {
                 } else {
                     "the pattern does not define it"
                 },
-            }
-            .into());
+                place: String::new(),
+            }));
         };
         text.parse().map_err(|e: T::Err| {
-            ExpectError::Parse {
+            failed(ExpectError::Parse {
                 pattern: self.pattern.to_string(),
                 group: name,
                 text: text.into_owned(),
                 wanted: std::any::type_name::<T>(),
                 reason: e.to_string(),
-            }
-            .into()
+            })
         })
     }
 

@@ -6,6 +6,7 @@
 //! 30 ms.
 
 mod command_line;
+mod complaint;
 mod qmp;
 
 use std::os::unix::net::UnixStream;
@@ -47,8 +48,8 @@ pub(crate) struct Qemu {
     program: PathBuf,
     identity: Identity,
     config: QemuConfig,
-    /// Where the configuration stands, for messages.
-    place: String,
+    /// Where the machine and the CPU are named, for messages.
+    places: complaint::Places,
     load_command: Option<LoadCommand>,
     load_address: Option<u64>,
     custody: Arc<Custody>,
@@ -75,7 +76,10 @@ impl Qemu {
             identity: Identity::of(KIND, program.clone()),
             program,
             config: config.qemu()?.clone(),
-            place: config.place("qemu"),
+            places: complaint::Places {
+                machine: config.place("qemu.machine"),
+                cpu: config.place("qemu.cpu"),
+            },
             load_command: config.load_command,
             load_address: config.load_address,
             custody,
@@ -121,14 +125,9 @@ impl Qemu {
         let (begun, runs) = send(&mut qmp, begin, run).await;
         self.running = Some(Running { emulator, qmp, run });
         let begun = self.settle(STEP, begin, begun).await;
-        begun.map_err(|error| match error {
-            // A machine or CPU that it does not know, for instance.
-            EmulatorError::Died { .. } => EmulatorError::At {
-                place: self.place.clone(),
-                source: Box::new(error),
-            },
-            error => error,
-        })?;
+        if let Err(error) = begun {
+            return Err(self.blamed(error).await);
+        }
         self.identity.set_version(greeting.await.ok());
         let Some((run, reply)) = runs else {
             return Ok(());
@@ -139,6 +138,23 @@ impl Qemu {
             Err(EmulatorError::Died { .. }) => Ok(()),
             outcome => outcome,
         }
+    }
+
+    /// The error of a start, with what has led to it: the file only where QEMU says so.
+    async fn blamed(&self, error: EmulatorError) -> EmulatorError {
+        let EmulatorError::Died { death, .. } = &error else {
+            return error;
+        };
+        let place = match complaint::About::of(&death.output, &self.config) {
+            Some(about) => {
+                about
+                    .place(&self.places, &self.program, &self.custody)
+                    .await
+            }
+            None => format!("{:?}, which is run as QEMU", self.program),
+        };
+        let source = Box::new(error);
+        EmulatorError::At { place, source }
     }
 
     /// Sends `command`, and `next` if there is one, in one go, and waits for the replies.

@@ -116,6 +116,7 @@ fn matched(
             groups,
             from,
             is_line: true,
+            report: uart.settings.report.clone(),
         },
         end: line.end + 1,
         after_cr: line.after_cr,

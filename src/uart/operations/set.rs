@@ -134,6 +134,7 @@ impl Set {
                 range,
                 from: self.from,
                 is_line: false,
+                report: uart.settings.report.clone(),
             },
             end,
             after_cr: false,

@@ -95,11 +95,24 @@ alone_on_each_engine! {
 )]
 fn a_machine_that_qemu_does_not_have_is_told_with_its_line() {
     let _alone = alone();
-    let text = "backend: qemu\nqemu: {machine: netduino9}\n";
-    let config = TargetConfig::from_yaml_str(text, ".").unwrap();
-    let target = VirtualTarget::from_config(config).backend(BackendKind::Qemu);
-    let error = target.boot().wait().unwrap_err().to_string();
-    for part in ["<yaml>:2:1: qemu: ", "unsupported machine type"] {
-        assert!(error.contains(part), "no {part:?} in: {error}");
+    for (board, place, complaint) in [
+        (
+            "machine: netduino9",
+            "<yaml>:2:8: qemu.machine: \"netduino9\" (did you mean `netduino2`?): ",
+            "unsupported machine type",
+        ),
+        (
+            "machine: netduino2, cpu: cortex-m33x",
+            "<yaml>:2:28: qemu.cpu: \"cortex-m33x\" (did you mean `cortex-m3",
+            "CPU",
+        ),
+    ] {
+        let text = format!("backend: qemu\nqemu: {{{board}}}\n");
+        let config = TargetConfig::from_yaml_str(&text, ".").unwrap();
+        let target = VirtualTarget::from_config(config).backend(BackendKind::Qemu);
+        let error = target.boot().wait().unwrap_err().to_string();
+        for part in [place, complaint] {
+            assert!(error.contains(part), "no {part:?} in: {error}");
+        }
     }
 }

@@ -195,6 +195,8 @@ fn a_qemu_that_fails_is_named() {
     ] {
         let error = refused(BackendKind::Qemu, script, |_| ());
         assert!(error.contains(expected), "{script}: {error}");
+        let blamed = error.contains("target.yaml:");
+        assert!(!blamed, "the file has nothing to do with it: {error}");
     }
 }
 
