@@ -88,6 +88,50 @@ fn many_waits_in_one_task_of_tokio_end() {
     in_a_task_of(tokio::runtime::Builder::new_multi_thread().worker_threads(1));
 }
 
+/// The thread that waits may be waiting for something else of its own as well.
+#[test]
+fn a_wait_keeps_the_threads_own_unpark() {
+    let (uart, mut board) = uart();
+    std::thread::current().unpark();
+    assert!(uart.expect("never").within(millis(1)).wait().is_err());
+    std::thread::spawn(move || {
+        std::thread::sleep(millis(20));
+        board.write_all(b"ready").unwrap();
+    });
+    uart.expect("ready").wait().unwrap();
+    let parked = std::time::Instant::now();
+    std::thread::park_timeout(secs(60));
+    assert!(parked.elapsed() < secs(60), "the unpark is lost");
+}
+
+/// Where tokio's part of the thread is gone already, a wait cannot be begun any more.
+#[test]
+fn a_wait_in_the_destructor_of_a_thread_local_is_an_error() {
+    struct Last(Uart, std::sync::mpsc::Sender<(String, String)>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            let found = self.0.expect("again").wait().unwrap().text().into_owned();
+            let error = self.0.expect("never").within(millis(1)).wait();
+            self.1
+                .send((found, error.unwrap_err().to_string()))
+                .unwrap();
+        }
+    }
+    thread_local!(static LAST: std::cell::OnceCell<Last> = const { std::cell::OnceCell::new() });
+    let (uart, mut board) = uart();
+    board.write_all(b"ready again").unwrap();
+    uart.expect("ready").wait().unwrap();
+    let (last, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        LAST.with(|slot| assert!(slot.set(Last(uart.clone(), last)).is_ok()));
+        // Tokio's thread-local data is younger and goes first.
+        assert!(uart.expect("never").within(millis(1)).wait().is_err());
+    });
+    let (found, error) = ended.recv_timeout(secs(120)).unwrap();
+    assert_eq!(found, "again");
+    assert!(error.contains("the thread is ending"), "{error}");
+}
+
 #[tokio::test]
 async fn in_a_current_thread_runtime() {
     dialogue(&echoing()).await.unwrap();

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use crate::runtime::virtual_clock::Look;
-use crate::runtime::{HostError, VirtualClock, Wants, handle};
+use crate::runtime::{HostError, VirtualClock, Wants, enter};
 
 /// A deadline never waits longer than this many times its timeout on the host.
 pub(super) const HOST_CAP: u32 = 20;
@@ -217,7 +217,7 @@ impl Deadline {
 }
 
 fn arm(timeout: Duration, clock: Option<&dyn Clock>) -> Result<Armed, HostError> {
-    let _on_io_thread = handle()?.enter();
+    let _on_io_thread = enter()?;
     let since = Instant::now();
     Ok(Armed {
         since,

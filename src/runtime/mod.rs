@@ -19,7 +19,7 @@ pub(crate) use virtual_clock::{ByteSet, Hold, Run, VirtualClock, Wants};
 use std::future::Future;
 use std::sync::OnceLock;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{EnterGuard, Handle};
 use tokio::task::JoinHandle;
 
 /// What the host refused.
@@ -34,6 +34,11 @@ pub enum HostError {
     /// There is no pseudo-terminal left, or none at all.
     #[error("cannot open a pseudo-terminal: {0}")]
     Pty(String),
+    /// A wait was begun in the destructor of a thread-local.
+    #[error(
+        "cannot wait here: the thread is ending and its thread-local data is being destroyed; wait before that, or in another thread"
+    )]
+    EndingThread,
 }
 
 /// The handle of the I/O runtime, started at the first call.
@@ -53,6 +58,16 @@ fn start() -> Result<Handle, HostError> {
         .spawn(move || runtime.block_on(std::future::pending::<()>()))
         .map_err(|e| HostError::IoThread(e.to_string()))?;
     Ok(handle)
+}
+
+/// Has timers and descriptors that the calling thread makes belong to the I/O thread.
+pub(crate) fn enter() -> Result<EnterGuard<'static>, HostError> {
+    let io_thread = handle()?;
+    match Handle::try_current() {
+        // Entering would panic, and a panic there aborts the process.
+        Err(error) if error.is_thread_local_destroyed() => Err(HostError::EndingThread),
+        _ => Ok(io_thread.enter()),
+    }
 }
 
 /// Runs `future` on the I/O thread.

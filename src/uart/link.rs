@@ -61,7 +61,7 @@ pub(super) struct Link {
 }
 
 /// A descriptor that is read.
-struct Source {
+pub(super) struct Source {
     fd: AsyncFd<File>,
     transcript: Arc<Transcript>,
     /// Locked while bytes are on their way from the descriptor to the transcript.
@@ -92,7 +92,7 @@ impl Link {
         pace: Option<Pace>,
     ) -> io::Result<Self> {
         let io_thread = runtime::handle().map_err(io::Error::other)?;
-        let _entered = io_thread.enter();
+        let _entered = runtime::enter().map_err(io::Error::other)?;
         widen(&read);
         let source = Arc::new(Source {
             fd: register(read)?,
@@ -157,17 +157,15 @@ impl Link {
         answer
     }
 
-    /// Takes what the kernel holds.
-    pub(super) fn take_pending(&self) {
-        if let Some(source) = &self.source {
-            source.read(MOST_PENDING);
-        }
+    /// The descriptor, if there is one.
+    pub(super) fn source(&self) -> Option<Arc<Source>> {
+        self.source.clone()
     }
 
     /// Takes what the kernel still holds; nothing is read afterwards.
     pub(super) fn drain(&self) {
         if let Some(source) = &self.source {
-            source.read(MOST_PENDING);
+            source.take_pending();
             lock(&source.intake).open = false;
         }
     }
@@ -206,6 +204,11 @@ pub(super) fn register(fd: OwnedFd) -> io::Result<AsyncFd<File>> {
 }
 
 impl Source {
+    /// Takes what the kernel holds.
+    pub(super) fn take_pending(&self) {
+        self.read(MOST_PENDING);
+    }
+
     /// Reads until there is nothing more for now, but no more than `most` bytes
     /// and some; then those who wait are told.
     fn read(&self, most: usize) -> Got {
@@ -229,6 +232,8 @@ impl Source {
                 Err(e) => break Got::End(ending(&e)),
             }
         };
+        // Whoever is woken may do anything at once, such as turning the board off.
+        drop(intake);
         if left < most {
             self.transcript.announce();
         }

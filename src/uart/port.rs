@@ -146,6 +146,15 @@ impl Shared {
         Ok(shared)
     }
 
+    /// Takes what the kernel holds of the board's output.
+    fn take_pending(&self) {
+        // The link is not locked meanwhile: whoever is woken may send at once.
+        let source = lock(&self.link).as_ref().and_then(Link::source);
+        if let Some(source) = source {
+            source.take_pending();
+        }
+    }
+
     /// How long ago, in the board's clock, the byte at `offset` came.
     pub(super) fn since(&self, offset: u64) -> Duration {
         let now = match self.virtual_clock() {
@@ -288,9 +297,7 @@ impl Port {
 
     /// The board, which stands still, is about to start anew on the stream that is attached.
     pub(crate) fn restart(&self) {
-        if let Some(link) = &*lock(&self.shared.link) {
-            link.take_pending();
-        }
+        self.shared.take_pending();
         self.shared
             .transcript
             .begin_segment(Ending::Stopped(STARTED_ANEW));
@@ -335,9 +342,7 @@ impl Port {
     }
 
     fn end_by(&self, ending: Ending) {
-        if let Some(link) = &*lock(&self.shared.link) {
-            link.take_pending();
-        }
+        self.shared.take_pending();
         self.shared.transcript.end(ending);
     }
 
@@ -390,9 +395,12 @@ impl Port {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
     use std::io::Write;
     use std::os::unix::net::UnixStream;
+    use std::pin::Pin;
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Waker};
 
     use super::*;
     use crate::runtime::Reading;
@@ -402,6 +410,77 @@ mod tests {
         let (ours, board) = UnixStream::pair().unwrap();
         port.attach(ours, None).unwrap();
         board
+    }
+
+    /// A waker that does something in whatever thread wakes it, as one may that polls at once.
+    struct AtOnce(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+    impl std::task::Wake for AtOnce {
+        fn wake(self: Arc<Self>) {
+            let act = lock(&self.0).take();
+            if let Some(act) = act {
+                act();
+            }
+        }
+    }
+
+    /// Waits on `port` with a waker that does `act`, and does `then`; fails if `act` does not return.
+    fn woken(
+        port: &Port,
+        act: impl FnOnce() + Send + 'static,
+        then: impl FnOnce() + Send + 'static,
+    ) {
+        let (done, returned) = std::sync::mpsc::channel();
+        let act = move || {
+            act();
+            let _ = done.send(());
+        };
+        let waker = Arc::new(AtOnce(Mutex::new(Some(Box::new(act))))).into();
+        let mut wait = port.uart().expect("ready");
+        let poll = Pin::new(&mut wait).poll(&mut Context::from_waker(&waker));
+        assert!(poll.is_pending());
+        std::thread::spawn(then);
+        returned
+            .recv_timeout(secs(60))
+            .expect("whoever is woken hangs");
+    }
+
+    #[test]
+    fn whoever_is_woken_by_output_may_turn_the_board_off() {
+        let port = Port::new("console", "sysbus.usart2", Settings::default());
+        let mut board = attach(&port);
+        let woken_port = port.clone();
+        woken(
+            &port,
+            move || woken_port.power_off("the target is off"),
+            move || board.write_all(b"ready").unwrap(),
+        );
+    }
+
+    #[test]
+    fn whoever_is_woken_by_a_reset_may_send() {
+        let port = Port::new("console", "sysbus.usart2", Settings::default());
+        let mut board = attach(&port);
+        let (uart, reset) = (port.uart(), port.clone());
+        // The I/O thread is kept from taking the output first.
+        let (let_go, busy) = std::sync::mpsc::channel::<()>();
+        let (blocked, is_blocked) = std::sync::mpsc::channel();
+        let _blocker = crate::runtime::spawn(async move {
+            blocked.send(()).unwrap();
+            let _ = busy.recv();
+        });
+        is_blocked.recv().unwrap();
+        board.write_all(b"rea").unwrap();
+        woken(
+            &port,
+            move || {
+                let sent =
+                    Pin::new(&mut uart.send("x")).poll(&mut Context::from_waker(Waker::noop()));
+                assert!(sent.is_pending());
+            },
+            move || reset.restart(),
+        );
+        drop(let_go);
     }
 
     #[test]

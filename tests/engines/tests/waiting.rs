@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use engine_tests::{alone_on_each_engine, bare_on, sample, shell_on, tests_in_virtual_time};
 use virtual_target::config::BackendKind;
-use virtual_target::{Result, VirtualTarget, millis, secs};
+use virtual_target::{Result, TargetBuilder, VirtualTarget, millis, secs};
 
 async fn dialogue(engine: BackendKind) -> Result<()> {
     let board = shell_on(engine).boot().await?;
@@ -48,7 +48,84 @@ async fn booted(engine: BackendKind) -> Result<VirtualTarget> {
     Ok(board)
 }
 
+/// More operations than a task of tokio's may do before it has to return to its runtime.
+fn many_waits(board: TargetBuilder, second: TargetBuilder) -> Result<()> {
+    let board = board.build()?;
+    let exhaust = || {
+        for _ in 0..75 {
+            board.power_off().wait()?;
+            board.flash(sample("shell.elf")).wait()?;
+        }
+        Ok::<_, virtual_target::Error>(())
+    };
+    exhaust()?;
+    board.power_on().wait()?;
+    board.uart().set_prompt("> ")?;
+    board.uart().expect("> ").wait()?;
+    for _ in 0..75 {
+        assert_eq!(board.uart().run("echo x").wait()?, "x");
+        let late = board.uart().expect("never").within(millis(1)).wait();
+        assert!(late.unwrap_err().to_string().contains("timed out"));
+    }
+    board.flash(sample("shell.elf")).wait()?;
+    board.reset().wait()?;
+    board.power_off().wait()?;
+    exhaust()?;
+    let second = second.boot().wait()?;
+    second.uart().expect("> ").wait()?;
+    Ok(())
+}
+
+/// Does `work` in a thread of its own, because a wait that hangs cannot be given up.
+fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(work()));
+    ended.recv_timeout(secs(200)).unwrap()
+}
+
 alone_on_each_engine! {
+    fn many_waits_in_one_task_of_tokio_end(engine) {
+        let (one, two) = (shell_on(engine), shell_on(engine));
+        aside(move || current_thread().block_on(async { many_waits(one, two) }))?;
+        let (one, two) = (shell_on(engine), shell_on(engine));
+        aside(move || {
+            let runtime = multi_thread();
+            runtime.block_on(runtime.spawn(async move { many_waits(one, two) })).unwrap()
+        })
+    }
+
+    fn a_board_in_a_thread_local_goes_with_its_thread(engine) {
+        struct Last(VirtualTarget, std::sync::mpsc::Sender<Vec<Result<()>>>);
+        impl Drop for Last {
+            fn drop(&mut self) {
+                let waits = [
+                    self.0.uart().expect_line("Hello from").wait().map(drop),
+                    self.0.reset().wait(),
+                    self.0.power_cycle().wait(),
+                    self.0.uart().expect("never").within(millis(1)).wait().map(drop),
+                ];
+                self.1.send(waits.into()).unwrap();
+            }
+        }
+        thread_local!(static LAST: std::cell::OnceCell<Last> = const { std::cell::OnceCell::new() });
+        let (last, ended) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            // Tokio's thread-local data is younger and goes first.
+            LAST.with(|_| ());
+            let board = shell_on(engine).boot().wait().unwrap();
+            board.uart().clone().expect("> ").wait().unwrap();
+            LAST.with(|slot| assert!(slot.set(Last(board, last)).is_ok()));
+        });
+        thread.join().unwrap();
+        let waits = ended.recv().unwrap();
+        let [hello, reset, cycle, never] = &waits[..] else { unreachable!() };
+        assert!(hello.is_ok() && reset.is_ok() && cycle.is_ok(), "{waits:?}");
+        let error = never.as_ref().unwrap_err().to_string();
+        assert!(error.contains("the thread is ending"), "{error}");
+        assert_eq!(engine_tests::leftovers::emulators(), Default::default());
+        Ok(())
+    }
+
     fn plain(engine) { plain_dialogue(engine) }
 
     fn tokio_current_thread(engine) { current_thread().block_on(dialogue(engine)) }
