@@ -57,6 +57,7 @@ fn the_least_that_renode_needs() {
     assert!(config.ignore_lines.is_empty());
     assert!(config.forbid.is_empty());
     assert!(config.strip_ansi);
+    assert_eq!(config.kept_output, 256 << 20);
 }
 
 #[test]
@@ -85,6 +86,7 @@ echo: off
 ignore_lines: ['re:<\w+> ', beat]
 forbid: [HardFault, 're:panic(ked)?']
 strip_ansi: false
+kept_output: 2GiB
 "#,
     );
     assert_eq!(config.backend, BackendKind::Auto);
@@ -113,6 +115,7 @@ strip_ansi: false
     assert_eq!(config.ignore_lines, [r"re:<\w+> ", "beat"]);
     assert_eq!(config.forbid, ["HardFault", "re:panic(ked)?"]);
     assert!(!config.strip_ansi);
+    assert_eq!(config.kept_output, 2 << 30);
 }
 
 #[test]
@@ -320,7 +323,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "platfrom: a\n",
-        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts, uart_transport, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, qemu, serial, timeouts, line_ending, prompt, echo, ignore_lines, forbid, strip_ansi, machines, uart_hubs, switches)",
+        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts, uart_transport, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, qemu, serial, timeouts, line_ending, prompt, echo, ignore_lines, forbid, strip_ansi, kept_output, machines, uart_hubs, switches)",
     ),
     (
         "uart: a\nqemu:\n  machine: b\n  serail: 1\n",
@@ -345,6 +348,22 @@ const BAD_VALUES: &[(&str, &str)] = &[
     (
         "strip_ansi: yes",
         r#"<yaml>:3:1: strip_ansi: invalid type: string "yes", expected `true` or `false`"#,
+    ),
+    (
+        "kept_output: 512",
+        "<yaml>:3:1: kept_output: `512` is not a size: write a whole number and its unit (MiB or GiB), such as `512MiB`",
+    ),
+    (
+        "kept_output: 1.5GiB",
+        r#"<yaml>:3:1: kept_output: "1.5GiB" is not a size: write a whole number and its unit (MiB or GiB), such as `512MiB`"#,
+    ),
+    (
+        "kept_output: 0MiB",
+        r#"<yaml>:3:1: kept_output: "0MiB" is nothing at all: write at least `1MiB`"#,
+    ),
+    (
+        "kept_output: 1025GiB",
+        r#"<yaml>:3:1: kept_output: "1025GiB" is too large: write at most `1024GiB`"#,
     ),
     (
         "extra_commands: version",

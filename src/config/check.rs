@@ -13,8 +13,8 @@ use super::raw::{Named, Raw, RawQemu, RawTimeouts};
 use super::script::{self, Fragment, Script};
 use super::serial::serial;
 use super::{
-    BackendKind, ClockKind, Control, LineEnding, LoadCommand, Platform, QemuConfig, RenodeConfig,
-    Source, TargetConfig, Timeouts, UartConfig, UartTransport, values,
+    BackendKind, ClockKind, Control, KEPT_OUTPUT, LineEnding, LoadCommand, Platform, QemuConfig,
+    RenodeConfig, Source, TargetConfig, Timeouts, UartConfig, UartTransport, values,
 };
 use crate::files::{self, LARGEST_TEXT};
 
@@ -109,6 +109,7 @@ pub(super) fn check(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetC
         ignore_lines: each("ignore_lines", raw.ignore_lines.as_deref(), values::pattern)?,
         forbid: each("forbid", raw.forbid.as_deref(), values::pattern)?,
         strip_ansi: raw.strip_ansi.unwrap_or(true),
+        kept_output: given("kept_output", &raw.kept_output, values::size)?.unwrap_or(KEPT_OUTPUT),
         qemu: qemu(backend, raw.qemu.as_ref(), renode.as_ref())?,
         serial: serial(backend, raw.serial.as_ref(), renode.as_ref(), base_dir)?,
         renode,

@@ -49,6 +49,9 @@ pub(crate) use values::nearest;
 use crate::files::{self, LARGEST_TEXT};
 use error::Problem;
 
+/// What `kept_output` is by default: a UART of 115200 baud fills it in six hours.
+pub(crate) const KEPT_OUTPUT: u64 = 256 << 20;
+
 /// Everything that defines a board; see the README's table for the YAML fields.
 ///
 /// Every value has been checked: names are safe to put into a command, paths
@@ -102,6 +105,9 @@ pub struct TargetConfig {
     /// `strip_ansi`: whether colour codes are removed from received lines
     /// before they are matched. Default `true`.
     pub strip_ansi: bool,
+    /// `kept_output`: how many bytes of each UART's output are kept in a file, which has no
+    /// name and is in `TMPDIR`; beyond it the oldest are dropped. Default 256 MiB.
+    pub kept_output: u64,
     renode: Option<RenodeConfig>,
     machines: Vec<MachineConfig>,
     uart_hubs: Vec<UartHub>,

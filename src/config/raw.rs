@@ -42,6 +42,7 @@ pub(super) struct Raw {
     pub(super) ignore_lines: Option<Vec<String>>,
     pub(super) forbid: Option<Vec<String>>,
     pub(super) strip_ansi: Option<bool>,
+    pub(super) kept_output: Option<Value>,
     pub(super) machines: Option<Named<RawMachine>>,
     pub(super) uart_hubs: Option<Named<Vec<String>>>,
     pub(super) switches: Option<Named<Vec<String>>>,

@@ -12,6 +12,7 @@ use serde_yaml::Value;
 use super::Echo;
 
 const LONGEST_NAME: usize = 64;
+const LARGEST_SIZE: u64 = 1 << 40;
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One of a few words.
@@ -283,6 +284,33 @@ pub(super) fn duration(value: &Value) -> Result<Duration, String> {
         )),
         Some(duration) if duration <= LONGEST_TIMEOUT => Ok(duration),
         _ => Err(format!("{text:?} is too long: write at most `1440min`")),
+    }
+}
+
+/// A number of bytes: a whole number and its unit.
+pub(super) fn size(value: &Value) -> Result<u64, String> {
+    let wrong = || {
+        let value = shown(value);
+        format!(
+            "{value} is not a size: write a whole number and its unit (MiB or GiB), such as `512MiB`"
+        )
+    };
+    let Value::String(text) = value else {
+        return Err(wrong());
+    };
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?);
+    let shift = match unit {
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return Err(wrong()),
+    };
+    if digits.is_empty() {
+        return Err(wrong());
+    }
+    match digits.parse::<u64>() {
+        Ok(0) => Err(format!("{text:?} is nothing at all: write at least `1MiB`")),
+        Ok(number) if number <= LARGEST_SIZE >> shift => Ok(number << shift),
+        _ => Err(format!("{text:?} is too large: write at most `1024GiB`")),
     }
 }
 

@@ -153,6 +153,7 @@ fn port(
         ignored: ignored(config)?,
         report: report.map(Arc::clone),
         virtual_clock,
+        kept_output: config.kept_output,
     };
     let port = Port::new(name, label, settings);
     for (index, pattern) in config.forbid.iter().enumerate() {
@@ -207,6 +208,9 @@ fn from_environment() -> Result<Option<BackendKind>, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
     use super::*;
 
     #[test]
@@ -239,5 +243,31 @@ mod tests {
         }
         let variable = "VTARGET_BACKEND=qemu keeps it from there, so unset that";
         assert_eq!(error(Some(BackendKind::Qemu)), format!("{why}{variable}"));
+    }
+
+    #[test]
+    fn as_much_output_is_kept_as_the_description_says() {
+        for (kept, is_all_there) in [("1MiB", false), ("8MiB", true)] {
+            let text = format!("backend: qemu\nqemu: {{machine: m}}\nkept_output: {kept}\n");
+            let config = TargetConfig::from_yaml_str(&text, ".").unwrap();
+            let port = port(&config, "u", "u", None, None).unwrap();
+            let (ours, mut board) = UnixStream::pair().unwrap();
+            port.attach(ours, None).unwrap();
+            board.write_all(&vec![b'x'; 8 << 20]).unwrap();
+            board.write_all(b"end").unwrap();
+            // Fails if what it has yet to look at is gone.
+            let _ = port.uart().expect("end").wait();
+            match port.uart().transcript() {
+                Ok(all) => assert!(is_all_there && all.len() == (8 << 20) + 3),
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(!is_all_there, "{error}");
+                    assert!(
+                        error.contains("output 1 MiB are kept, in a file in /"),
+                        "{error}"
+                    );
+                }
+            }
+        }
     }
 }

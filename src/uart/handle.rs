@@ -707,7 +707,8 @@ impl Uart {
     /// Everything the board has put out so far as text, without escape sequences.
     ///
     /// # Errors
-    /// [`ExpectError::Unavailable`] if it is more than what is kept (8 GiB).
+    /// [`ExpectError::Unavailable`] if it is more than what is kept
+    /// (`kept_output` in the target's description, 256 MiB by default).
     pub fn transcript_text(&self) -> Result<String> {
         let text = self.everything(View::Text)?;
         Ok(lossy(&text).into_owned())
@@ -759,7 +760,8 @@ impl Uart {
     /// Everything the board has put out so far, escape sequences included.
     ///
     /// # Errors
-    /// [`ExpectError::Unavailable`] if it is more than what is kept (8 GiB).
+    /// [`ExpectError::Unavailable`] if it is more than what is kept
+    /// (`kept_output` in the target's description, 256 MiB by default).
     pub fn transcript(&self) -> Result<Vec<u8>> {
         Ok(self.everything(View::Raw)?)
     }

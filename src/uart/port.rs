@@ -30,7 +30,7 @@ use super::pattern::Pattern;
 use super::talk::{Before, Talk};
 use super::transcript::{Ending, Limits, Transcript};
 use super::verdict::verdict;
-use crate::config::Echo;
+use crate::config::{Echo, KEPT_OUTPUT};
 use crate::report::{Console, Report};
 use crate::runtime::{ByteSet, Clock, Deadline, Stepped, VirtualClock, Wants};
 
@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     /// The clock of a board that runs only while it is waited for, and the UART's
     /// number among those of the board.
     pub(crate) virtual_clock: Option<(Arc<VirtualClock>, usize)>,
+    /// How many bytes of its output are kept in a file.
+    pub(crate) kept_output: u64,
 }
 
 impl Default for Settings {
@@ -72,6 +74,7 @@ impl Default for Settings {
             ignored: IgnoredLines::default(),
             report: None,
             virtual_clock: None,
+            kept_output: KEPT_OUTPUT,
         }
     }
 }
@@ -92,7 +95,11 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(name: &str, settings: Settings, ending: Option<Ending>) -> Self {
-        Self::limited(name, settings, ending, Limits::default())
+        let limits = Limits {
+            disk: settings.kept_output,
+            ..Limits::default()
+        };
+        Self::limited(name, settings, ending, limits)
     }
 
     pub(super) fn limited(

@@ -21,6 +21,7 @@ use super::guard::{Alarm, Guards, Sentry};
 use super::lock;
 use super::marks::Marks;
 use super::spill::Spill;
+use crate::config::KEPT_OUTPUT;
 
 /// How much of the output is kept where, and in what bits.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +52,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory: 4 << 20,
-            disk: 8 << 30,
+            disk: KEPT_OUTPUT,
             chunk: 64 << 10,
         }
     }
@@ -301,10 +302,14 @@ impl Transcript {
                 let Some(oldest) = state.chunks.front().map(Arc::clone) else {
                     return;
                 };
-                state.forget(
-                    self.spill.oldest_kept(oldest.end()),
-                    "it exceeds the limit on disk space for one UART's output",
-                );
+                state.forget(self.spill.oldest_kept(oldest.end()), || {
+                    format!(
+                        "of a UART's output {} MiB are kept, in a file in {}; \
+                             raise `kept_output` in the target's description to keep more",
+                        self.limits.disk >> 20,
+                        std::env::temp_dir().display()
+                    )
+                });
                 oldest
             };
             let written = self.spill.write(oldest.start, &oldest.bytes);
@@ -313,12 +318,13 @@ impl Transcript {
             state.held -= oldest.cost();
             match written {
                 Ok(()) => state.note_spilled(&oldest, self.limits.chunk),
-                Err(e) => state.forget(
-                    oldest.end(),
-                    &format!(
-                        "it could not be written to a temporary file: {e}; make room in TMPDIR"
-                    ),
-                ),
+                Err(e) => state.forget(oldest.end(), || {
+                    format!(
+                        "it could not be written to a file in {}: {e}; make room there, \
+                             or set TMPDIR to a directory that has room",
+                        std::env::temp_dir().display()
+                    )
+                }),
             }
             drop(state);
             if let Some(chunk) = Arc::into_inner(oldest) {
@@ -671,7 +677,7 @@ impl State {
     }
 
     /// Gives up what is before `offset`.
-    fn forget(&mut self, offset: u64, why: &str) {
+    fn forget(&mut self, offset: u64, why: impl FnOnce() -> String) {
         let mut forgot = false;
         while self
             .spilled
@@ -682,7 +688,7 @@ impl State {
             forgot = true;
         }
         if forgot || offset > 0 {
-            self.lost = Some(why.into());
+            self.lost = Some(why().into());
         }
     }
 }
@@ -761,7 +767,11 @@ mod tests {
             "{error}"
         );
         assert!(
-            error.ends_with("the limit on disk space for one UART's output"),
+            error.ends_with(&format!(
+                "is no longer available: of a UART's output 1 MiB are kept, in a file in {}; \
+                 raise `kept_output` in the target's description to keep more",
+                std::env::temp_dir().display()
+            )),
             "{error}"
         );
     }

@@ -186,6 +186,7 @@ fn refused_before_anything_starts() {
         "line_ending",
         "echo",
         "strip_ansi",
+        "kept_output",
         "timeouts.expect",
         "timeouts.boot",
         "timeouts.command",
