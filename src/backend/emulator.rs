@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::{EmulatorDeath, EmulatorError, EngineKind, OutputTail};
+use super::{EmulatorDeath, EmulatorError, EngineKind, OutputTail, death};
 use crate::custody::{Custody, Launch, Process};
 use crate::uart::Ports;
 
@@ -45,13 +45,14 @@ impl Emulator {
         let reporter = tokio::spawn(async move {
             let exit = watched.exited().await;
             let _ = tokio::time::timeout(LAST_WORDS, drained).await;
-            let death = Arc::new(EmulatorDeath {
-                kind,
-                what: match ended_for.get() {
-                    Some(why) => format!("{kind} was ended: {why}"),
-                    None => format!("{kind} {exit}"),
+            let output = output.text();
+            let death = Arc::new(match ended_for.get() {
+                Some(why) => EmulatorDeath {
+                    kind,
+                    what: format!("{kind} was ended: {why}"),
+                    output,
                 },
-                output: output.text(),
+                None => death::of(kind, exit, output),
             });
             ports.died(&death.to_string());
             sender.send_replace(Some(death));

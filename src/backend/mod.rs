@@ -4,6 +4,7 @@
 //! target, one call at a time, and knows nothing of tests, expectations or
 //! handles.
 
+mod death;
 mod emulator;
 mod executable;
 mod identity;

@@ -14,7 +14,7 @@ mod tests;
 
 pub(crate) use launch::Launch;
 pub(crate) use private_dir::PrivateDir;
-pub(crate) use process::Process;
+pub(crate) use process::{Exit, Process, largest_child};
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

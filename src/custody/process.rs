@@ -5,6 +5,7 @@ use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
@@ -24,6 +25,15 @@ impl Exit {
     pub(crate) fn is_success(self) -> bool {
         self.0.is_some_and(|status| status.success())
     }
+
+    /// Whether it was killed in a way that it could do nothing about, be it behind a shell that
+    /// tells so by its own status.
+    pub(crate) fn is_kill(self) -> bool {
+        const TOLD_BY_SHELL: i32 = 128 + Signal::SIGKILL as i32;
+        self.0.is_some_and(|status| {
+            status.signal() == Some(Signal::SIGKILL as i32) || status.code() == Some(TOLD_BY_SHELL)
+        })
+    }
 }
 
 impl std::fmt::Display for Exit {
@@ -40,6 +50,19 @@ impl std::fmt::Display for Exit {
             (None, None) => write!(f, "ended: {status}"),
         }
     }
+}
+
+/// How many bytes of memory the largest of this process's children has had that are gone;
+/// 0 if that is not known.
+pub(crate) fn largest_child() -> u64 {
+    let most = getrusage(UsageWho::RUSAGE_CHILDREN).map_or(0, |usage| usage.max_rss());
+    // macOS counts bytes, the others count KiB.
+    let unit = if cfg!(target_os = "macos") {
+        1
+    } else {
+        1 << 10
+    };
+    u64::try_from(most).unwrap_or_default() * unit
 }
 
 /// A running or ended process of our own, in a process group of its own.

@@ -62,6 +62,27 @@ fn release_kills_and_reaps_the_whole_group() {
 }
 
 #[test]
+fn a_process_that_was_killed_is_known_and_how_large_it_was() {
+    const LARGE: u64 = 100_000_000;
+    let custody = Custody::new();
+    for (script, is_kill) in [
+        ("kill -9 $$".to_owned(), true),
+        ("sh -c 'kill -9 $$'; exit $?".to_owned(), true),
+        ("kill -TERM $$".to_owned(), false),
+        (
+            format!("head -c {LARGE} /dev/zero | tail -c {LARGE} >/dev/null"),
+            false,
+        ),
+    ] {
+        let (process, _stdin, stdout) = shell(&custody, &script);
+        assert!(ends(&stdout));
+        process.wait_gone();
+        assert_eq!(process.exit().unwrap().is_kill(), is_kill, "{script}");
+    }
+    assert!(largest_child() >= LARGE, "{}", largest_child());
+}
+
+#[test]
 fn a_process_is_not_reaped_while_it_is_signalled_nor_signalled_once_it_is_reaped() {
     let custody = Custody::new();
     let (process, _stdin, _stdout) = shell(&custody, "read x");
