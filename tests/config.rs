@@ -158,6 +158,62 @@ fn several_uarts_are_in_the_order_of_the_file() {
 }
 
 #[test]
+fn each_uarts_line_has_a_speed() {
+    let bauds = |yaml: &str| -> Vec<u32> {
+        let config = parse(&format!("platform: platforms/boards/b.repl\n{yaml}"));
+        let uarts = config.renode().unwrap().uarts.iter();
+        uarts.map(|uart| uart.baud).collect()
+    };
+    assert_eq!(bauds("uart: sysbus.uart0"), [115_200]);
+    assert_eq!(bauds("uart: {path: sysbus.uart0}"), [115_200]);
+    assert_eq!(bauds("uart: {path: sysbus.uart0, baud: 921600}"), [921_600]);
+    let several = "uarts: {a: {path: sysbus.uart0, baud: 300}, b: sysbus.uart1}";
+    assert_eq!(bauds(several), [300, 115_200]);
+    let machines = parse(
+        "machines:\n  a: {platform: platforms/b.repl, uart: {path: sysbus.uart0, baud: 9600}}\n",
+    );
+    assert_eq!(machines.machines().unwrap()[0].renode.uarts[0].baud, 9600);
+}
+
+#[test]
+fn a_uart_is_a_path_or_fields() {
+    let cases = [
+        (
+            "uart: {path: sysbus.uart0, baud: 0}",
+            "<yaml>:2:28: uart.baud: 0 is out of range: a serial port does 50 to 20000000 bits a second, usually 115200",
+        ),
+        (
+            "uarts: {a: {path: sysbus.uart0, baud: fast}}",
+            r#"<yaml>:2:33: uarts.a.baud: invalid type: string "fast", expected a whole number"#,
+        ),
+        (
+            "uart: {path: sysbus.uart0, speed: 9600}",
+            "<yaml>:2:28: uart.speed: unknown field (known: path, baud)",
+        ),
+        (
+            "uart: {baud: 9600}",
+            "<yaml>:2:1: uart: `path` is missing: name the UART, such as `sysbus.usart2`",
+        ),
+        (
+            "uarts: {a: {path: sysbus..uart0}}",
+            r#"<yaml>:2:9: uarts.a: "sysbus..uart0" is not a peripheral's path: write names joined by dots, such as `sysbus.usart2`"#,
+        ),
+        (
+            "uart: [sysbus.uart0]",
+            "<yaml>:2:1: uart: invalid type: sequence, expected a UART's path, such as `sysbus.usart2`, or `{path: …, baud: …}`",
+        ),
+        (
+            "uart: 5",
+            "<yaml>:2:1: uart: invalid type: integer `5`, expected a UART's path, such as `sysbus.usart2`, or `{path: …, baud: …}`",
+        ),
+    ];
+    for (yaml, expected) in cases {
+        let text = format!("platform: platforms/boards/b.repl\n{yaml}\n");
+        assert_eq!(complaint(&text), expected, "{yaml}");
+    }
+}
+
+#[test]
 fn qemu_alone_needs_no_platform() {
     let config = parse("backend: qemu\nqemu: {machine: netduinoplus2}");
     assert_eq!(config.qemu().unwrap().machine, "netduinoplus2");
@@ -868,7 +924,7 @@ const BAD_BOARDS: &[(&str, &str)] = &[
     ),
     (
         "platform: platforms/b.repl\nuarts:\n  console: 0",
-        "<yaml>:3:3: uarts.console: invalid type: integer `0`, expected text (put it in quotes)",
+        "<yaml>:3:3: uarts.console: invalid type: integer `0`, expected a UART's path, such as `sysbus.usart2`, or `{path: …, baud: …}`",
     ),
     (
         "platform: platforms/b.repl\nuarts:\n  a: sysbus.uart0\n  b: sysbus.uart1;quit",

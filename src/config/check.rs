@@ -9,7 +9,7 @@ use serde_yaml::Value;
 
 use super::error::Problem;
 use super::machines::{Machines, machines};
-use super::raw::{Named, Raw, RawQemu, RawTimeouts};
+use super::raw::{Named, Raw, RawQemu, RawTimeouts, RawUart};
 use super::script::{self, Fragment, Script};
 use super::serial::serial;
 use super::{
@@ -295,8 +295,8 @@ fn fragments(raw: &Raw, base_dir: &Path) -> Result<Vec<Fragment>, Problem> {
 /// A board and the UARTs to talk to, unless neither is given.
 pub(super) fn board(
     platform_name: &Option<String>,
-    uart: &Option<String>,
-    named: Option<&Named<String>>,
+    uart: &Option<RawUart>,
+    named: Option<&Named<RawUart>>,
     base_dir: &Path,
 ) -> Result<Option<RenodeConfig>, Problem> {
     let platform = given("platform", platform_name, |name| platform(name, base_dir))?;
@@ -322,15 +322,13 @@ pub(super) fn board(
 
 /// The UARTs to talk to, one in `uart` or several in `uarts`.
 fn uarts(
-    uart: &Option<String>,
-    uarts: Option<&Named<String>>,
+    uart: &Option<RawUart>,
+    uarts: Option<&Named<RawUart>>,
 ) -> Result<Option<Vec<UartConfig>>, Problem> {
-    let uart = given("uart", uart, |path| values::uart(path))?;
+    let uart = uart.as_ref().map(|uart| one_uart("uart", None, uart));
+    let uart = uart.transpose()?;
     let Some(Named(uarts)) = uarts else {
-        return Ok(uart.map(|path| {
-            let name = path.clone();
-            vec![UartConfig { name, path }]
-        }));
+        return Ok(uart.map(|uart| vec![uart]));
     };
     if uart.is_some() {
         let message = "`uart` is given as well: move it into `uarts`, under a name";
@@ -341,14 +339,13 @@ fn uarts(
         return Err(Problem::new("uarts", message));
     }
     let mut known: Vec<UartConfig> = Vec::new();
-    for (name, path) in uarts {
-        let problem = |message| Problem::new(format!("uarts.{name}"), message);
-        let uart = UartConfig {
-            name: values::plain_name(name).map_err(problem)?,
-            path: values::uart(path).map_err(problem)?,
-        };
+    for (name, uart) in uarts {
+        let field = format!("uarts.{name}");
+        let problem = |message| Problem::new(&field, message);
+        let name = values::plain_name(name).map_err(problem)?;
+        let uart = one_uart(&field, Some(name), uart)?;
         if let Some(other) = known.iter().find(|other| other.path == uart.path) {
-            let other = &other.name;
+            let (path, other) = (&uart.path, &other.name);
             return Err(problem(format!(
                 "{path:?} is `{other}` already: remove one"
             )));
@@ -356,6 +353,23 @@ fn uarts(
         known.push(uart);
     }
     Ok(Some(known))
+}
+
+/// The UART that `field` describes; without a name of its own it is called as its path.
+fn one_uart(field: &str, name: Option<String>, raw: &RawUart) -> Result<UartConfig, Problem> {
+    let path = given(field, &raw.path, |path| values::uart(path))?;
+    let path = path.ok_or_else(|| {
+        let message = "`path` is missing: name the UART, such as `sysbus.usart2`";
+        Problem::new(field, message)
+    })?;
+    let baud = given(&format!("{field}.baud"), &raw.baud, |&baud| {
+        values::baud(baud)
+    })?;
+    Ok(UartConfig {
+        name: name.unwrap_or_else(|| path.clone()),
+        path,
+        baud: baud.unwrap_or(values::DEFAULT_BAUD),
+    })
 }
 
 /// Whether there is such a file, of at most `limit` bytes.

@@ -6,7 +6,7 @@
 use serde_yaml::{Mapping, Value};
 
 use super::error::Problem;
-use super::raw::Raw;
+use super::raw::{Raw, RawUart};
 use super::{bench, yaml_1_1};
 
 /// The driver whose `config` is a target's.
@@ -21,7 +21,7 @@ const DEFAULT_UART: &str = "sysbus.uart0";
 /// Gives a target's settings the meaning that they have for the driver.
 pub(super) fn complete(raw: &mut Raw) {
     if raw.uarts.is_none() && raw.machines.is_none() {
-        raw.uart.get_or_insert_with(|| DEFAULT_UART.to_owned());
+        raw.uart.get_or_insert_with(|| RawUart::at(DEFAULT_UART));
     }
     // The driver knows TCP only, and takes 0, its default, for any port: nobody relies on
     // one then. A port that is named may be somebody's.

@@ -22,8 +22,8 @@ pub(super) struct Raw {
     pub(super) script: Option<String>,
     pub(super) variables: Option<Mapping>,
     pub(super) platform_fragments: Option<Vec<String>>,
-    pub(super) uart: Option<String>,
-    pub(super) uarts: Option<Named<String>>,
+    pub(super) uart: Option<RawUart>,
+    pub(super) uarts: Option<Named<RawUart>>,
     pub(super) uart_transport: Option<String>,
     pub(super) machine_name: Option<String>,
     pub(super) extra_commands: Option<Vec<String>>,
@@ -52,8 +52,8 @@ pub(super) struct Raw {
 #[serde(default, deny_unknown_fields, expecting = "fields (`name: value`)")]
 pub(super) struct RawMachine {
     pub(super) platform: Option<String>,
-    pub(super) uart: Option<String>,
-    pub(super) uarts: Option<Named<String>>,
+    pub(super) uart: Option<RawUart>,
+    pub(super) uarts: Option<Named<RawUart>>,
     pub(super) extra_commands: Option<Vec<String>>,
     pub(super) firmware: Option<String>,
     pub(super) load_command: Option<String>,
@@ -85,6 +85,54 @@ pub(super) struct RawTimeouts {
     pub(super) expect: Option<Value>,
     pub(super) boot: Option<Value>,
     pub(super) command: Option<Value>,
+}
+
+/// A UART: its path, or fields.
+#[derive(Debug)]
+pub(super) struct RawUart {
+    pub(super) path: Option<String>,
+    pub(super) baud: Option<i64>,
+}
+
+impl RawUart {
+    /// As a path alone describes it.
+    pub(super) fn at(path: &str) -> Self {
+        let path = Some(path.to_owned());
+        Self { path, baud: None }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawUartFields {
+    path: Option<String>,
+    baud: Option<i64>,
+}
+
+impl<'de> Deserialize<'de> for RawUart {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PathOrFields)
+    }
+}
+
+struct PathOrFields;
+
+impl<'de> Visitor<'de> for PathOrFields {
+    type Value = RawUart;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a UART's path, such as `sysbus.usart2`, or `{path: …, baud: …}`")
+    }
+
+    fn visit_str<E>(self, path: &str) -> Result<RawUart, E> {
+        Ok(RawUart::at(path))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawUart, A::Error> {
+        let fields = de::value::MapAccessDeserializer::new(map);
+        let RawUartFields { path, baud } = RawUartFields::deserialize(fields)?;
+        Ok(RawUart { path, baud })
+    }
 }
 
 /// Values by names of the user's own, in the order of the file.

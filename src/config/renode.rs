@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{Fragment, Script};
 use crate::firmware::Format;
@@ -27,9 +28,20 @@ pub struct UartConfig {
     pub name: String,
     /// Renode's path to it, such as `sysbus.usart2`.
     pub path: String,
+    /// `baud`: the speed of the line to it, in bits a second, with 10 bits a byte (8N1). Default 115200.
+    ///
+    /// What is sent arrives at this speed in the guest's time. What the guest sends comes as
+    /// fast as Renode's model of the UART puts it out.
+    pub baud: u32,
 }
 
 impl UartConfig {
+    /// How long the line takes to carry a byte to it.
+    pub(crate) fn byte_time(&self) -> Duration {
+        const BITS: u64 = 10;
+        Duration::from_nanos((BITS * 1_000_000_000).div_ceil(self.baud.into()))
+    }
+
     /// The field that names it.
     pub(crate) fn field(&self) -> String {
         match self.name == self.path {
@@ -42,7 +54,7 @@ impl UartConfig {
 /// As in messages: `sysbus.usart2`, or `modem (sysbus.usart3)`.
 impl fmt::Display for UartConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, path } = self;
+        let Self { name, path, .. } = self;
         if name == path {
             return f.write_str(path);
         }

@@ -14,8 +14,6 @@ use crate::files;
 /// What stands for the image in an argument of `flash`.
 pub(crate) const FIRMWARE: &str = "{firmware}";
 
-const DEFAULT_BAUD: u32 = 115_200;
-
 /// What is needed to work a physical board: the port that its UART is connected to,
 /// and programs of this host that do what an emulator does by itself.
 ///
@@ -85,7 +83,8 @@ pub(super) fn serial(
     };
     Ok(Some(SerialConfig {
         port,
-        baud: given("serial.baud", &raw.baud, |&baud| values::baud(baud))?.unwrap_or(DEFAULT_BAUD),
+        baud: given("serial.baud", &raw.baud, |&baud| values::baud(baud))?
+            .unwrap_or(values::DEFAULT_BAUD),
         flash: command("flash", &raw.flash)?,
         reset: command("reset", &raw.reset)?,
         power_on: command("power_on", &raw.power_on)?,

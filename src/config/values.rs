@@ -161,6 +161,9 @@ pub(super) fn port(port: i64) -> Result<u16, String> {
     }
 }
 
+/// The speed of a console's line, in bits a second.
+pub(super) const DEFAULT_BAUD: u32 = 115_200;
+
 /// The speed of a serial port, in bits a second; whether the port can do it, the system knows.
 pub(super) fn baud(baud: i64) -> Result<u32, String> {
     const SLOWEST: u32 = 50;

@@ -159,7 +159,6 @@ impl Uart {
                 fd,
                 transcript,
                 OnEnd::Closed(Duration::ZERO),
-                None,
             )
         })
     }

@@ -17,12 +17,11 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::lock;
-use super::pace::{Pace, Paced};
 use super::transcript::{Ending, Transcript};
 use crate::runtime;
 
@@ -82,15 +81,27 @@ enum Got {
 
 impl Link {
     /// Attaches descriptors, which become non-blocking.
-    ///
-    /// Writing keeps to `pace`, if there is one.
     pub(super) fn over_fds(
         read: OwnedFd,
         write: OwnedFd,
         transcript: &Arc<Transcript>,
         on_end: OnEnd,
-        pace: Option<Pace>,
     ) -> io::Result<Self> {
+        let io_thread = runtime::handle().map_err(io::Error::other)?;
+        let _entered = runtime::enter().map_err(io::Error::other)?;
+        let sink = register(write)?;
+        let (mut link, queue) = Self::reading(read, transcript, on_end)?;
+        let writer = io_thread.spawn(write_all(queue, Sink(sink), Arc::clone(transcript)));
+        link.tasks.push(writer.abort_handle());
+        Ok(link)
+    }
+
+    /// Attaches a descriptor that is read, and whoever takes the jobs.
+    pub(super) fn reading(
+        read: OwnedFd,
+        transcript: &Arc<Transcript>,
+        on_end: OnEnd,
+    ) -> io::Result<(Self, mpsc::UnboundedReceiver<Job>)> {
         let io_thread = runtime::handle().map_err(io::Error::other)?;
         let _entered = runtime::enter().map_err(io::Error::other)?;
         widen(&read);
@@ -102,19 +113,14 @@ impl Link {
                 open: true,
             }),
         });
-        let sink = register(write)?;
         let (jobs, queue) = mpsc::unbounded_channel();
         let reader = io_thread.spawn(read_fd(Arc::clone(&source), on_end));
-        let writer = io_thread.spawn(write_all(
-            queue,
-            Paced::new(Sink(sink), pace),
-            Arc::clone(transcript),
-        ));
-        Ok(Self {
+        let link = Self {
             jobs,
-            tasks: vec![reader.abort_handle(), writer.abort_handle()],
+            tasks: vec![reader.abort_handle()],
             source: Some(source),
-        })
+        };
+        Ok((link, queue))
     }
 
     /// Attaches any stream.
@@ -126,11 +132,7 @@ impl Link {
         let (read, write) = tokio::io::split(stream);
         let (jobs, queue) = mpsc::unbounded_channel();
         let reader = io_thread.spawn(read_stream(read, Arc::clone(transcript)));
-        let writer = io_thread.spawn(write_all(
-            queue,
-            Paced::new(write, None),
-            Arc::clone(transcript),
-        ));
+        let writer = io_thread.spawn(write_all(queue, write, Arc::clone(transcript)));
         Ok(Self {
             jobs,
             tasks: vec![reader.abort_handle(), writer.abort_handle()],
@@ -321,18 +323,21 @@ async fn unless_it_panics<T>(work: impl Future<Output = T>, transcript: &Transcr
 
 async fn write_all<S>(
     mut jobs: mpsc::UnboundedReceiver<Job>,
-    mut sink: Paced<S>,
+    mut sink: S,
     transcript: Arc<Transcript>,
 ) where
     S: AsyncWrite + Unpin,
 {
     while let Some(job) = jobs.recv().await {
-        let written = unless_it_panics(sink.write_all(&job.bytes), &transcript).await;
-        let Some(written) = written else { return };
+        let written = async {
+            sink.write_all(&job.bytes).await?;
+            sink.flush().await
+        };
+        let Some(written) = unless_it_panics(written, &transcript).await else {
+            return;
+        };
         // Whoever sent it may have gone; it is written all the same.
         drop(job.written.send(written.map(|()| Duration::ZERO)));
-        // Nobody waits for this, so that what is sent next can go at once.
-        sink.catch_up().await;
     }
 }
 

@@ -20,12 +20,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::error::ExpectError;
-use super::hand::Hand;
+use super::hand::{Hand, Parcels};
 use super::handle::Uart;
 use super::ignored::IgnoredLines;
 use super::link::{Link, OnEnd};
 use super::lock;
-use super::pace::Pace;
 use super::pattern::Pattern;
 use super::talk::{Before, Talk};
 use super::transcript::{Ending, Limits, Transcript};
@@ -265,32 +264,43 @@ impl Port {
     }
 
     /// The board starts anew on this stream, which both brings what it puts
-    /// out and takes what is sent to it; no faster than `pace`, if there is one.
-    pub(crate) fn attach(&self, stream: impl Into<OwnedFd>, pace: Option<Pace>) -> io::Result<()> {
-        self.link(stream.into(), OnEnd::Closed(GRACE), pace)
+    /// out and takes what is sent to it.
+    pub(crate) fn attach(&self, stream: impl Into<OwnedFd>) -> io::Result<()> {
+        self.link(stream.into(), OnEnd::Closed(GRACE))
+    }
+
+    /// As [`attach`](Self::attach), for a stream that only brings what the board puts out.
+    pub(crate) fn attach_output(&self, stream: impl Into<OwnedFd>) -> io::Result<Parcels> {
+        self.begin_anew();
+        let on_end = OnEnd::Closed(GRACE);
+        let (link, jobs) = Link::reading(stream.into(), &self.shared.transcript, on_end)?;
+        *lock(&self.shared.link) = Some(link);
+        Ok(Parcels(jobs))
     }
 
     /// As [`attach`](Self::attach), for a stream whose end means that the board is `gone`.
     pub(crate) fn attach_device(&self, stream: impl Into<OwnedFd>, gone: &str) -> io::Result<()> {
-        self.link(stream.into(), OnEnd::Died(gone.into()), None)
+        self.link(stream.into(), OnEnd::Died(gone.into()))
     }
 
-    /// As [`attach`](Self::attach), for a board whose bytes are passed on one by one.
-    pub(crate) fn attach_by_hand(&self) -> Hand {
+    /// As [`attach`](Self::attach), for a board whose bytes are passed on one by one, each
+    /// of them in `byte_time`.
+    pub(crate) fn attach_by_hand(&self, byte_time: Duration) -> Hand {
         self.begin_anew();
         let (link, jobs) = Link::by_hand();
         *lock(&self.shared.link) = Some(link);
         Hand {
             transcript: Arc::clone(&self.shared.transcript),
-            jobs,
+            parcels: Parcels(jobs),
+            byte_time,
             free_at: Duration::ZERO,
         }
     }
 
-    fn link(&self, read: OwnedFd, on_end: OnEnd, pace: Option<Pace>) -> io::Result<()> {
+    fn link(&self, read: OwnedFd, on_end: OnEnd) -> io::Result<()> {
         let write = read.try_clone()?;
         self.begin_anew();
-        let link = Link::over_fds(read, write, &self.shared.transcript, on_end, pace)?;
+        let link = Link::over_fds(read, write, &self.shared.transcript, on_end)?;
         *lock(&self.shared.link) = Some(link);
         Ok(())
     }
@@ -415,7 +425,7 @@ mod tests {
 
     fn attach(port: &Port) -> UnixStream {
         let (ours, board) = UnixStream::pair().unwrap();
-        port.attach(ours, None).unwrap();
+        port.attach(ours).unwrap();
         board
     }
 

@@ -121,7 +121,7 @@ impl Send {
             uart: self.uart.name.clone(),
             wanted: self.describe(),
             waited: self.waited(),
-            seen: "its other end does not take it, or not so fast (a serial line takes some 11 bytes in a millisecond)".to_owned(),
+            seen: "its other end does not take it, or not so fast (a line of 115200 baud takes some 11 bytes in a millisecond)".to_owned(),
         }
     }
 }

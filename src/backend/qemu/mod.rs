@@ -105,7 +105,7 @@ impl Qemu {
             stderr: stderr_theirs.into(),
             aside: true,
         };
-        self.ports.main().attach(uart, None).map_err(io)?;
+        self.ports.main().attach(uart).map_err(io)?;
         let stderr = pipe::Receiver::from_owned_fd(stderr.into()).map_err(io)?;
         self.output.clear();
         let output = self.output.clone();

@@ -308,16 +308,34 @@ impl Command {
         ))
     }
 
-    /// Makes the script's commands ready, of which the first opens the FIFOs in
-    /// `directory`; the line to a UART carries a byte in `byte`.
-    pub(super) fn open_stepping(directory: &PlainPath, byte: Duration) -> Self {
-        let (directory, byte) = (&directory.0, byte.as_nanos());
-        Self(format!("stepping_open \"{directory}\" {byte}"))
+    /// Has the script of the virtual clock open the FIFOs in `directory`.
+    pub(super) fn open_stepping(directory: &PlainPath) -> Self {
+        Self(format!("stepping_open \"{}\"", directory.0))
     }
 
-    /// Connects `uart` of the selected machine to the script.
-    pub(super) fn connect_stepping(uart: &Name) -> Self {
-        Self(format!("stepping_attach \"{uart}\""))
+    /// Connects `uart` of the selected machine to that script; the line to it carries a
+    /// byte in `byte_time`.
+    pub(super) fn connect_stepping(uart: &Name, byte_time: Duration) -> Self {
+        let nanoseconds = byte_time.as_nanos();
+        Self(format!("stepping_attach \"{uart}\" {nanoseconds}"))
+    }
+
+    /// Has the script that gives bytes to UARTs open the FIFOs in `directory`; it tells when
+    /// no more than `ahead` bytes have yet to arrive.
+    pub(super) fn open_input(directory: &PlainPath, ahead: u32) -> Self {
+        Self(format!("input_open \"{}\" {ahead}", directory.0))
+    }
+
+    /// Connects `uart` of the selected machine to that script, as
+    /// [`connect_stepping`](Self::connect_stepping) does.
+    pub(super) fn connect_input(uart: &Name, byte_time: Duration) -> Self {
+        let nanoseconds = byte_time.as_nanos();
+        Self(format!("input_attach \"{uart}\" {nanoseconds}"))
+    }
+
+    /// Has that script, to which all UARTs are connected, take what is sent to them.
+    pub(super) fn read_input() -> Self {
+        Self("input_read".to_owned())
     }
 
     pub(super) fn create_hub(hub: &Name) -> Self {

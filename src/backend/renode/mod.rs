@@ -15,8 +15,10 @@ mod command_line;
 mod dialogue;
 mod downloads;
 mod environment;
+mod fifos;
 mod growth;
 mod halt;
+mod input;
 mod kept;
 mod last_words;
 mod link;
@@ -58,7 +60,7 @@ use crate::config::{
 use crate::custody::Custody;
 use crate::firmware::{self, Firmware, Format};
 use crate::runtime::{Clock, Hold, VirtualClock};
-use crate::uart::{Pace, Ports};
+use crate::uart::Ports;
 use clock::GuestClock;
 use command::{Command, Load, Name, Table};
 use kept::Kept;
@@ -84,13 +86,9 @@ const RESETTING: &str = "resetting the board";
 /// taken by somebody else before Renode came to it.
 const PORTS: usize = 3;
 
-/// How fast bytes go to the guest, in its own time: as over the usual console
-/// line, 115200 baud. What Renode is given faster than the guest runs waits inside
-/// it, at a cost that grows with the square of what waits.
-const BYTES_PER_SECOND: u32 = 115_200 / 10;
-
-/// How many go at once: cheap to have waiting, and enough for every line that is typed.
-const BURST: usize = 256;
+/// How many bytes may have yet to arrive at the guest when a `send` is done: more than
+/// any line that is typed, which takes no time so.
+const AHEAD: u32 = 256;
 
 /// The steps in which a virtual clock passes: longer ones cost less.
 const QUANTUM: Duration = Duration::from_millis(10);
@@ -182,7 +180,45 @@ impl Renode {
             self.kept.downloads_of(session.directory());
             self.run(session);
         }
+        self.open_input()?;
         self.ask_runtime();
+        Ok(())
+    }
+
+    /// Includes the script that gives bytes to the UARTs, behind all that a boot waits for:
+    /// it takes 0.2 s.
+    fn open_input(&self) -> Result<(), EmulatorError> {
+        let Some(session) = self.session.as_ref().filter(|it| it.input().is_some()) else {
+            return Ok(());
+        };
+        let script = input::write_script(session.directory());
+        let script = script.map_err(|source| EmulatorError::Io {
+            step: "handing Renode the script that sends to its UARTs",
+            source,
+        })?;
+        let mut commands = vec![
+            Command::include(&plain(&script)?),
+            Command::open_input(&plain(session.directory())?, AHEAD),
+        ];
+        let several = self.machines.len() > 1;
+        for machine in &self.machines {
+            if several {
+                let name = Name::machine(&machine.config.name)?;
+                commands.push(Command::select_machine(&name));
+            }
+            for uart in &machine.config.renode.uarts {
+                let name = Name::peripheral(&uart.path)?;
+                commands.push(Command::connect_input(&name, uart.byte_time()));
+            }
+        }
+        commands.push(Command::read_input());
+        if several {
+            let main = Name::machine(&self.machines[MAIN].config.name)?;
+            commands.push(Command::select_machine(&main));
+        }
+        for command in &commands {
+            session.run_ahead(command);
+        }
         Ok(())
     }
 
@@ -272,14 +308,13 @@ impl Renode {
                 checked.map_err(in_field(&self.config, &field))?;
             }
         }
-        let clock = self.guest_clock(session);
         let log_to = Command::log_to(&plain(&session.log_file())?);
         let made = session.run(SETTING_UP, &log_to).await;
         self.logs.log.hold(&session.log_file());
         made?;
         if session.stepping().is_some() {
             let include = Command::include(&plain(&stepping::script(session.directory()))?);
-            let open = Command::open_stepping(&plain(session.directory())?, stepping::BYTE);
+            let open = Command::open_stepping(&plain(session.directory())?);
             session.run_all(SETTING_UP, &[include, open]).await?;
         }
         let mut terminals = 0..;
@@ -291,10 +326,10 @@ impl Renode {
                 let field = self.config.field_of(&machine.config.name, &uart.field());
                 let name = Name::peripheral(&uart.path)?;
                 if let Some(stepping) = session.stepping() {
-                    let connect = Command::connect_stepping(&name);
+                    let connect = Command::connect_stepping(&name, uart.byte_time());
                     let connected = connect_uart(session, &connect, &uart.path).await;
                     connected.map_err(in_field(&self.config, &field))?;
-                    stepping.attach(port.attach_by_hand());
+                    stepping.attach(port.attach_by_hand(uart.byte_time()));
                     continue;
                 }
                 let transport = self.config.uart_transport;
@@ -302,16 +337,14 @@ impl Renode {
                 let connect = Command::connect(&name, number);
                 let connected = connect_uart(session, &connect, &uart.path).await;
                 connected.map_err(in_field(&self.config, &field))?;
-                let pace = Pace {
-                    clock: Arc::clone(&clock),
-                    burst: BURST,
-                    bytes_per_second: BYTES_PER_SECOND,
-                };
-                let attached = port.attach(terminal.open().await?, Some(pace));
-                attached.map_err(|source| EmulatorError::Io {
+                let attached = port.attach_output(terminal.open().await?);
+                let parcels = attached.map_err(|source| EmulatorError::Io {
                     step: "attaching the UART",
                     source,
                 })?;
+                if let Some(input) = session.input() {
+                    input.attach(parcels);
+                }
             }
             let peripherals = session.run(SETTING_UP, &Command::peripherals()).await?;
             machine.processors = processor::all(&peripherals.text)?;
@@ -520,10 +553,10 @@ impl Renode {
         session: &Session,
         machines: RangeInclusive<usize>,
     ) -> Result<(), EmulatorError> {
-        match session.stepping() {
-            Some(stepping) => stepping.clear(self.uarts(&machines)),
-            None => session.run_strictly(RESETTING, &Command::pause()).await?,
+        if session.stepping().is_none() {
+            session.run_strictly(RESETTING, &Command::pause()).await?;
         }
+        session.clear(RESETTING, self.uarts(&machines)).await?;
         let begin_anew = || {
             let machines = &self.machines[machines.clone()];
             machines.iter().for_each(|machine| machine.ports.restart());

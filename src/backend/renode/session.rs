@@ -3,6 +3,7 @@
 //! Sends commands and says what it means when one is not done. Knows nothing of
 //! which commands make a board.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once, OnceLock, Weak};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::task::JoinSet;
 use super::command::{Command, NotPlain, PlainPath};
 use super::dialogue::{Answer, Refusal};
 use super::environment::{Decided, environment};
+use super::input::Input;
 use super::kept::Kept;
 use super::last_words::LastWords;
 use super::link::{Arrival, Joining, Link};
@@ -67,6 +69,8 @@ pub(super) struct Session {
     ended_for: EndedFor,
     /// Drives it, where its clock stands still except while somebody waits.
     stepping: Option<Stepping>,
+    /// Gives bytes to its UARTs, where it runs in real time.
+    input: Option<Input>,
     /// Tells of halted processors as long as it is there.
     halts: JoinSet<()>,
     /// What has come from the monitor.
@@ -103,11 +107,18 @@ impl Session {
         let private = custody.private_dir()?;
         let ended: OnceHandle = Arc::default();
         let ended_for = EndedFor::default();
-        let stepping = clock.map(|clock| {
-            let failed = failing(&ended_for, &ended);
-            Stepping::prepare(private.path(), clock, failed).map_err(io)
-        });
-        let stepping = stepping.transpose()?;
+        let (stepping, input) = match clock {
+            Some(clock) => {
+                let failed = failing("driving its clock", &ended_for, &ended);
+                let stepping = Stepping::prepare(private.path(), clock, failed);
+                (Some(stepping.map_err(io)?), None)
+            }
+            None => {
+                let failed = failing("sending to its UARTs", &ended_for, &ended);
+                let input = Input::prepare(private.path(), failed);
+                (None, Some(input.map_err(io)?))
+            }
+        };
         let reported = stepping.as_ref().map(|stepping| stepping.sender().clone());
         let (stdin, to_renode) = std::io::pipe().map_err(io)?;
         let (from_renode, stdout) = std::io::pipe().map_err(io)?;
@@ -176,6 +187,7 @@ impl Session {
             private,
             ended_for,
             stepping,
+            input,
             halts: JoinSet::new(),
             said,
             limit,
@@ -380,6 +392,8 @@ impl Session {
         tokio::spawn(async move {
             let reason = match reply.await {
                 Ok(_) | Err(MonitorError::Closed) => return,
+                // That is told of the earlier one.
+                Err(MonitorError::Late { busy_with: Some(_) }) => return,
                 Err(MonitorError::Refused(refusal)) => reason(refusal),
                 Err(MonitorError::Late { .. }) => "it never came back".to_owned(),
             };
@@ -459,6 +473,28 @@ impl Session {
         self.stepping.as_ref().map(Stepping::sender)
     }
 
+    /// What gives bytes to its UARTs, where it runs in real time.
+    pub(super) fn input(&self) -> Option<&Input> {
+        self.input.as_ref()
+    }
+
+    /// Forgets what was sent to these UARTs and has not arrived, by whatever way.
+    pub(super) async fn clear(
+        &self,
+        step: &'static str,
+        uarts: Range<usize>,
+    ) -> Result<(), EmulatorError> {
+        if let Some(stepping) = self.stepping() {
+            stepping.clear(uarts.clone());
+        }
+        if let Some(input) = &self.input {
+            let cleared = tokio::time::timeout(self.limit, input.clear(uarts));
+            let cleared = self.unless_dead(step, cleared).await?;
+            cleared.map_err(|_| self.too_slow(step))?;
+        }
+        Ok(())
+    }
+
     pub(super) fn monitor(&self) -> &Monitor {
         &self.monitor
     }
@@ -488,12 +524,16 @@ impl Session {
 /// The process, once there is one.
 type OnceHandle = Arc<OnceLock<Weak<Process>>>;
 
-/// Ends Renode, for what has failed.
-fn failing(ended_for: &EndedFor, process: &OnceHandle) -> impl FnOnce(String) + Send + use<> {
+/// Ends Renode, for what has failed: `doing` something.
+fn failing(
+    doing: &'static str,
+    ended_for: &EndedFor,
+    process: &OnceHandle,
+) -> impl FnOnce(String) + Send + use<> {
     let (ended_for, process) = (Arc::clone(ended_for), Arc::clone(process));
     move |why| {
         // The first reason counts.
-        let _ = ended_for.set(format!("driving its clock failed: {why}"));
+        let _ = ended_for.set(format!("{doing} failed: {why}"));
         if let Some(process) = process.get().and_then(Weak::upgrade) {
             process.kill();
         }

@@ -34,7 +34,7 @@ pub struct Cell {
 type Step = (&'static str, &'static [&'static str]);
 
 /// Steps that are one of the console's commands.
-const COMMANDS: [Step; 12] = [
+const COMMANDS: [Step; 13] = [
     ("banner", &["while starting Renode"]),
     ("log", &["setting up the board", "logFile"]),
     ("create", &["setting up the board", "mach create"]),
@@ -54,6 +54,10 @@ const COMMANDS: [Step; 12] = [
             "loading the firmware",
             "resetting the board",
         ],
+    ),
+    (
+        "input",
+        &["expect_line(", "send_line of", "resetting the board"],
     ),
     ("reset", &["resetting the board", "machine Reset"]),
     ("reflash", &["loading the firmware", "macro reset"]),

@@ -99,9 +99,9 @@ fn launchers_of_all_kinds_work() {
 #[test]
 fn misbehaviour_is_named() {
     // Commands: 1 logFile, 2 mach, 3 platform, 4 pty, 5 connector, 6 peripherals, 7 macro, 8 load,
-    // 9 start, 10 python, then the clock's and reset.
+    // 9 start, 10 include, 11 input_open, 12 input_attach, 13 input_read, 14 python, then the clock's and reset.
     let quick = "timeouts: {command: 500ms}";
-    let cases: [(&str, &str, &[&str]); 12] = [
+    let cases: [(&str, &str, &[&str]); 13] = [
         (
             "exit",
             "",
@@ -141,6 +141,7 @@ fn misbehaviour_is_named() {
         ("die:3", "", &["while setting up the board", "Fatal error:"]),
         ("die:7", "", &["while loading the firmware", "Fatal error:"]),
         ("die:9", "", &["exited with status 1", "it was told to"]),
+        ("die:12", "", &["exited with status 1", "it was told to"]),
         (
             "hang:2",
             quick,

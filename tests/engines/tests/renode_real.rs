@@ -6,6 +6,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use engine_tests::input::{all_values, crc32};
 use engine_tests::leftovers::{descendants, emulators};
 use engine_tests::{control, on_renode, sample, shell_on, tests_over_telnet};
 use nix::sys::signal::{Signal, kill};
@@ -341,45 +342,6 @@ on_renode! {
         assert!(unread * 2 <= read * 3, "three floods took {unread:?} unread and {read:?} read");
         Ok(())
     }
-
-    /// 64 KiB at once, 64 times what the guest's buffer holds; the soak sends a mebibyte.
-    fn all_byte_values_go_unchanged() -> Result<()> {
-        all_byte_values_go(64 << 10)
-    }
-
-    #[cfg_attr(not(soak), ignore = "a long run: make soak")]
-    fn soak_a_mebibyte_of_all_byte_values_goes_unchanged() -> Result<()> {
-        all_byte_values_go(1 << 20)
-    }
-}
-
-fn all_byte_values_go(count: usize) -> Result<()> {
-    let bytes = all_values(count);
-    let board = shell_on(BackendKind::Renode).boot().wait()?;
-    let uart = board.uart();
-    uart.expect("> ").wait()?;
-    uart.send_line(format!("sink {count}")).wait()?;
-    uart.expect_line("sink").wait()?;
-    uart.send(&bytes).within(secs(600)).wait()?;
-    let said = uart.expect_line("re:^sink").within(secs(60)).wait()?;
-    let expected = format!("sink {count} crc32 {:08x}", crc32(&bytes));
-    assert_eq!(said.line(), expected);
-    Ok(())
-}
-
-/// What the shell's `source` sends.
-fn all_values(count: usize) -> Vec<u8> {
-    (0..count)
-        .map(|i| ((i * 7 + (i >> 8)) & 0xff) as u8)
-        .collect()
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
-            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
-        })
-    })
 }
 
 tests_over_telnet! {

@@ -8,36 +8,30 @@
 mod report;
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use nix::fcntl::OFlag;
-use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 
+use super::AHEAD;
+use super::fifos::{DriverTask, Fifos};
 use crate::runtime::{ByteSet, Run, VirtualClock};
 use crate::uart::{Hand, Parcel};
 use report::{Report, Reports};
 
-const SCRIPT: &str = include_str!("stepping.py");
-
-/// How long the line takes to carry a byte to the guest: 115200 baud, as in real time.
-pub(super) const BYTE: Duration = Duration::from_nanos(86_806);
-
-/// How many bytes may be on the line when a `send` is done.
-const AHEAD: u32 = super::BURST as u32;
+const SCRIPT: &str = concat!(
+    include_str!("../line.py"),
+    "\n\n",
+    include_str!("stepping.py")
+);
 
 /// How many bytes for the guest an order carries at most.
 const MOST_AT_ONCE: usize = 1024;
@@ -61,7 +55,7 @@ enum Message {
 /// The driver of one Renode; it ends when this is dropped.
 pub(super) struct Stepping {
     messages: Sender,
-    _driver: JoinSet<()>,
+    _driver: DriverTask,
 }
 
 /// What tells the driver something.
@@ -79,8 +73,7 @@ impl Stepping {
         failed: impl FnOnce(String) + Send + 'static,
     ) -> io::Result<Self> {
         std::fs::write(script(directory), SCRIPT)?;
-        let reports = pipe::Receiver::from_file_unchecked(fifo(&directory.join("reports"))?)?;
-        let orders = pipe::Sender::from_file_unchecked(fifo(&directory.join("orders"))?)?;
+        let Fifos { orders, reports } = Fifos::make(directory)?;
         clock.prepare();
         let (sender, messages) = mpsc::unbounded_channel();
         let driver = Driver {
@@ -92,11 +85,9 @@ impl Stepping {
             looking: None,
             calls: VecDeque::new(),
         };
-        let mut task = JoinSet::new();
-        task.spawn(watch(driver.drive(), failed));
         Ok(Self {
             messages: Sender(sender),
-            _driver: task,
+            _driver: DriverTask::spawn(driver.drive(), failed),
         })
     }
 
@@ -143,33 +134,9 @@ impl Sender {
     }
 }
 
-/// Has `drive` done, and told to `failed` if it fails, or panics.
-async fn watch(
-    drive: impl Future<Output = io::Result<()>> + Send + 'static,
-    failed: impl FnOnce(String),
-) {
-    let mut driver = JoinSet::new();
-    driver.spawn(drive);
-    match driver.join_next().await {
-        Some(Ok(Ok(()))) | None => {}
-        Some(Ok(Err(error))) => failed(error.to_string()),
-        Some(Err(error)) => failed(error.to_string()),
-    }
-}
-
 /// Where the script is.
 pub(super) fn script(directory: &Path) -> std::path::PathBuf {
     directory.join("stepping.py")
-}
-
-/// A FIFO, open in both directions: it then neither blocks nor ends before we do.
-fn fifo(path: &Path) -> io::Result<File> {
-    mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?;
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(OFlag::O_NONBLOCK.bits())
-        .open(path)
 }
 
 struct Driver {
@@ -402,7 +369,7 @@ impl Driver {
                     let bytes: String = part.iter().map(|b| format!("{b:02x}")).collect();
                     self.order(&format!("feed {uart} {bytes}")).await?;
                 }
-                self.hands[uart].passed_on(parcel, self.clock.now(), BYTE, AHEAD);
+                self.hands[uart].passed_on(parcel, self.clock.now(), AHEAD);
             }
         }
         Ok(Ok(()))
@@ -486,14 +453,5 @@ mod tests {
         };
         assert_eq!(words(Some(Duration::ZERO)), "0 -");
         assert_eq!(words(None), "- -");
-    }
-
-    #[tokio::test]
-    async fn a_driver_that_panics_is_told_of() {
-        let (failed, told) = oneshot::channel();
-        let drive = async { panic!("on purpose") };
-        watch(drive, |error| failed.send(error).unwrap()).await;
-        let told = told.await.unwrap();
-        assert!(told.contains("panicked"), "{told}");
     }
 }

@@ -21,47 +21,23 @@
 # A byte is handled on the thread that executes the guest, at the very moment at which it is
 # sent; orders are read on a thread of their own.
 
-import System
-from System import Action, Byte
-from System.Collections.Generic import Queue
 from System.IO import FileAccess, FileMode, FileShare, FileStream, StreamReader
 from System.Text import Encoding
 from System.Threading import AutoResetEvent, ManualResetEvent, Thread, ThreadStart
 from Antmicro.Renode.Core import EmulationManager
-from Antmicro.Renode.Time import ClockEntry, TimeInterval, WorkMode
 
-NANOSECONDS_PER_TICK = 1000000000 // int(TimeInterval.TicksPerSecond)
 # What may wait in here while the emulation runs on: bytes, and how long in the guest's time.
 MOST_BYTES = 512
 LONGEST = 1000000
 
 
-class Lock(object):
-    def __init__(self):
-        self.held = System.Object()
-
-    def __enter__(self):
-        System.Threading.Monitor.Enter(self.held)
-
-    def __exit__(self, *failure):
-        System.Threading.Monitor.Exit(self.held)
-
-
-# No sooner than that, and not at once: that would be never.
-def ticks(nanoseconds):
-    return max(1, -(-nanoseconds // NANOSECONDS_PER_TICK))
-
-
 class Uart(object):
-    def __init__(self, stepping, machine, uart, number):
+    def __init__(self, stepping, machine, uart, byte_time, number):
         self.stepping = stepping
         self.machine = machine
-        self.uart = uart
         self.number = number
         self.stops = 0
-        self.to_feed = Queue[Byte]()
-        self.feeding = False
-        self.feed_next = Action(stepping.telling(self.feed))
+        self.line = Line(machine, uart, byte_time, stepping.telling)
         uart.CharReceived += stepping.telling(self.sent)
 
     def now(self):
@@ -74,29 +50,9 @@ class Uart(object):
     def sent(self, byte):
         self.stepping.sent(self, byte)
 
-    # The guest's time has come for the next byte.
-    def feed(self):
-        self.uart.WriteChar(self.to_feed.Dequeue())
-        if self.to_feed.Count == 0:
-            self.stop_feeding()
-
-    # The first byte takes the line as long as any other.
-    def start_feeding(self, period):
-        if not self.feeding:
-            entry = ClockEntry(ticks(period), TimeInterval.TicksPerSecond, self.feed_next, self.machine,
-                               "virtual-target-feed", workMode=WorkMode.Periodic)
-            self.machine.ClockSource.AddClockEntry(entry)
-            self.feeding = True
-
-    def stop_feeding(self):
-        if self.feeding:
-            self.machine.ClockSource.TryRemoveClockEntry(self.feed_next)
-            self.feeding = False
-
 
 class Stepping(object):
-    def __init__(self, directory, period):
-        self.period = period
+    def __init__(self, directory):
         self.emulation = EmulationManager.Instance.CurrentEmulation
         # A processor that halts is told of by the log alone: before its time goes on.
         self.emulation.CurrentLogger.SynchronousLogging = True
@@ -266,17 +222,11 @@ class Stepping(object):
         elif order == "stop":
             self.stop()
         elif order == "feed":
-            uart = self.uarts[int(words[1])]
-            data = words[2]
-            for at in range(0, len(data), 2):
-                uart.to_feed.Enqueue(Byte(int(data[at:at + 2], 16)))
-            uart.start_feeding(self.period)
+            self.uarts[int(words[1])].line.send(words[2])
         elif order == "look":
             self.say("seen %d" % self.uarts[0].now())
         elif order == "clear":
-            uart = self.uarts[int(words[1])]
-            uart.to_feed.Clear()
-            uart.stop_feeding()
+            self.uarts[int(words[1])].line.clear()
 
     def run(self, limit, stops):
         self.aim(self.uarts[0].now(), limit, stops)
@@ -310,12 +260,12 @@ class Stepping(object):
 stepping = None
 
 
-def mc_stepping_open(directory, period):
+def mc_stepping_open(directory):
     global stepping
-    stepping = Stepping(directory, int(period))
+    stepping = Stepping(directory)
 
 
-def mc_stepping_attach(path):
+def mc_stepping_attach(path, byte_time):
     machine = monitor.Machine
     uart = machine[path]
-    stepping.uarts.append(Uart(stepping, machine, uart, len(stepping.uarts)))
+    stepping.uarts.append(Uart(stepping, machine, uart, int(byte_time), len(stepping.uarts)))

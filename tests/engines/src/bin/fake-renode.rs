@@ -32,8 +32,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{BufRead, Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
@@ -77,7 +77,7 @@ const MAIN: Dialect = Dialect {
 };
 
 /// Steps by name: how the command begins, and which of those it is.
-const STEPS: [(&str, &str, usize); 12] = [
+const STEPS: [(&str, &str, usize); 13] = [
     ("log", "logFile", 1),
     ("create", "mach create", 1),
     ("platform", "machine LoadPlatform", 1),
@@ -87,6 +87,7 @@ const STEPS: [(&str, &str, usize); 12] = [
     ("macro", "macro", 1),
     ("load", "sysbus Load", 1),
     ("start", "start", 1),
+    ("input", "input_open", 1),
     ("clock", "machine ElapsedVirtualTime", 1),
     ("reset", "machine Reset", 1),
     ("reflash", "macro", 2),
@@ -107,7 +108,12 @@ struct Renode {
     client: Option<RefCell<Client>>,
     machines: HashSet<String>,
     machine: Option<String>,
+    /// What the guest sends.
     uart: Option<File>,
+    /// The line to the guest, and where it is at the guest.
+    line: (PipeWriter, PipeReader),
+    /// Where the FIFOs of the script are that puts bytes on the line.
+    fifos: String,
     /// The UART's socket, until somebody connects to it.
     socket: Option<TcpListener>,
     ports: usize,
@@ -171,6 +177,10 @@ impl Renode {
             machines: HashSet::new(),
             machine: None,
             uart: None,
+            line: std::io::pipe()
+                .map(|(reader, writer)| (writer, reader))
+                .expect("a pipe"),
+            fifos: String::new(),
             socket: None,
             ports: 0,
             log: None,
@@ -416,8 +426,15 @@ impl Renode {
                 Some(name) => self.say(&format!("mach\r\n\r\nCurrent machine: {name}\r\n")),
                 None => self.complain("No machine selected."),
             },
-            // A script of the harness's that makes commands.
+            // The library's own, whose commands follow.
             ("include", path) if path.ends_with(".py") => {}
+            ("input_open", _) => self.fifos = quoted,
+            ("input_attach", _) => {}
+            ("input_read", "") => {
+                let fifos = std::mem::take(&mut self.fifos);
+                let line = self.line.0.try_clone().expect("a pipe");
+                std::thread::spawn(move || carry(&fifos, line));
+            }
             ("include", path) => {
                 let script = std::fs::read_to_string(&path[1..]).unwrap_or_default();
                 for line in script.lines() {
@@ -577,12 +594,13 @@ impl Renode {
         let Some(Ok(mut uart)) = self.uart.as_ref().map(File::try_clone) else {
             return;
         };
+        let mut line_to_us = self.line.1.try_clone().expect("a pipe");
         let cue = self.cue.clone();
         let log = self.log.as_ref().and_then(|log| log.try_clone().ok());
         std::thread::spawn(move || {
             let mut line = Vec::new();
             let mut byte = [0];
-            while let Ok(1) = uart.read(&mut byte) {
+            while let Ok(1) = line_to_us.read(&mut byte) {
                 if byte != *b"\r" && byte != *b"\n" {
                     line.push(byte[0]);
                     continue;
@@ -618,6 +636,28 @@ impl Renode {
                 let _ = uart.write_all(&answer);
             }
         });
+    }
+}
+
+/// Does what the script does that puts bytes on the line: reads orders, and reports.
+fn carry(fifos: &str, mut line: PipeWriter) {
+    let orders = File::open(format!("{fifos}/orders")).expect("orders");
+    let reports = OpenOptions::new()
+        .write(true)
+        .open(format!("{fifos}/reports"));
+    let mut reports = reports.expect("reports");
+    for order in BufReader::new(orders).lines() {
+        let order = order.expect("an order");
+        match order.split(' ').collect::<Vec<_>>()[..] {
+            ["send", "0", digits] => {
+                let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("a byte");
+                let bytes: Vec<u8> = (0..digits.len()).step_by(2).map(byte).collect();
+                line.write_all(&bytes).expect("the guest");
+            }
+            ["tell", "0"] => writeln!(reports, "room 0").expect("reports"),
+            ["clear", "0"] => writeln!(reports, "cleared").expect("reports"),
+            _ => writeln!(reports, "error {order}").expect("reports"),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use engine_tests::input::{self, Busy};
 use engine_tests::{in_virtual_time, network, sample, shell_on};
 use expect_bench::Figures;
 use virtual_target::config::BackendKind;
@@ -23,6 +24,7 @@ fn main() -> Result<(), Failed> {
     boot(&mut figures, "renode", BackendKind::Renode, 7, bare_renode)?;
     swallowed_network(&mut figures)?;
     virtual_time(&mut figures)?;
+    input(&mut figures)?;
     engine_tests::conversations::measure(&mut figures)?;
     engine_tests::lifecycle::measure(&mut figures);
     println!("{figures}");
@@ -141,6 +143,34 @@ fn virtual_time(figures: &mut Figures) -> Result<(), Failed> {
     figures.set(LINES, flood(20_000, uart.expect_line("flood done 20000"))?);
     let end = |text: &[u8]| text.ends_with(b"flood done 1000").then_some(0..text.len());
     figures.set(BYTES, flood(1000, uart.expect(end))?);
+    Ok(())
+}
+
+/// How long 64 KiB take to arrive in real time, over what the line's speed needs: alone, and
+/// with busy processes beside.
+fn input(figures: &mut Figures) -> Result<(), Failed> {
+    const COUNT: u32 = 64 << 10;
+    const BAUD: f64 = 115_200.0;
+    const BITS: f64 = 10.0;
+    let line_time = f64::from(COUNT) * BITS / BAUD;
+    let bytes = input::all_values(COUNT as usize);
+    for (key, processes) in [("idle", 0), ("busy", 3)] {
+        let key = format!("input.line_time_ratio.{key}");
+        let board = match shell_on(BackendKind::Renode).build() {
+            Ok(board) => board,
+            Err(missing) => {
+                figures.missing(&key, &missing);
+                continue;
+            }
+        };
+        board.power_on().wait()?;
+        let uart = board.uart();
+        uart.expect("> ").wait()?;
+        let _busy = Busy::beside(processes);
+        let times = (0..3).map(|_| input::sink(uart, &bytes));
+        let times = times.collect::<Result<_, _>>()?;
+        figures.set(&key, median(times) / line_time);
+    }
     Ok(())
 }
 

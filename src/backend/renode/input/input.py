@@ -1,0 +1,109 @@
+# Hands bytes to the UARTs of a guest that runs in real time.
+#
+# Orders come line by line over one FIFO, reports go over another:
+#
+#   send UART BYTES     puts bytes on the line to the guest
+#   tell UART           asks for `room`
+#   clear UARTS...      forgets what has not arrived there
+#
+#   room UART           no more than AHEAD bytes have yet to arrive there
+#   cleared             the answer to `clear`
+#   error TEXT          something that should not happen
+#
+# Orders are read on a thread of their own; bytes arrive on the one that executes the guest.
+
+from System.IO import FileAccess, FileMode, FileShare, FileStream, StreamReader
+from System.Text import Encoding
+from System.Threading import Thread, ThreadStart
+
+
+class Input(Line):
+    def __init__(self, inputs, machine, uart, byte_time, number):
+        Line.__init__(self, machine, uart, byte_time, inputs.telling)
+        self.inputs = inputs
+        self.number = number
+        self.asked = False
+
+    def carry(self):
+        Line.carry(self)
+        self.tell()
+
+    def ask(self):
+        self.asked = True
+        self.tell()
+
+    def tell(self):
+        if self.asked and self.waiting.Count <= self.inputs.ahead:
+            self.asked = False
+            self.inputs.say("room %d" % self.number)
+
+    def drop(self):
+        Line.drop(self)
+        self.asked = False
+
+
+class Inputs(object):
+    def __init__(self, directory, ahead):
+        self.ahead = ahead
+        self.lines = []
+        self.saying = Lock()
+        self.output = FileStream(directory + "/reports", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 1)
+        orders = FileStream(directory + "/orders", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1)
+        self.orders = StreamReader(orders, Encoding.ASCII)
+
+    def read(self):
+        reader = Thread(ThreadStart(self.read_orders))
+        reader.IsBackground = True
+        reader.Start()
+
+    # What makes `act` tell of its failure: nobody else would.
+    def telling(self, act):
+        def told(*arguments):
+            try:
+                act(*arguments)
+            except Exception as error:
+                self.say("error " + repr(error))
+        return told
+
+    def say(self, line):
+        data = Encoding.ASCII.GetBytes(line + "\n")
+        with self.saying:
+            self.output.Write(data, 0, data.Length)
+            self.output.Flush()
+
+    def read_orders(self):
+        order = self.orders.ReadLine()
+        while order is not None:
+            self.telling(self.order)(order.split(" "))
+            order = self.orders.ReadLine()
+
+    def order(self, words):
+        order = words[0]
+        if order == "clear":
+            for uart in words[1:]:
+                self.lines[int(uart)].clear()
+            self.say("cleared")
+            return
+        line = self.lines[int(words[1])]
+        if order == "send":
+            line.send(words[2])
+        elif order == "tell":
+            line.locked(line.ask)
+
+
+inputs = None
+
+
+def mc_input_open(directory, ahead):
+    global inputs
+    inputs = Inputs(directory, int(ahead))
+
+
+def mc_input_attach(path, byte_time):
+    machine = monitor.Machine
+    inputs.lines.append(Input(inputs, machine, machine[path], int(byte_time), len(inputs.lines)))
+
+
+# Once all UARTs are attached.
+def mc_input_read():
+    inputs.read()

@@ -1,0 +1,159 @@
+//! What is sent to a board on a real Renode: it arrives whole, in order, at its line's speed
+//! in the guest's time, and what a reset finds on the line is lost.
+
+#![cfg_attr(not(renode), allow(unused, reason = "all tests are ignored"))]
+
+use std::pin::Pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use engine_tests::input::{Busy, all_values, sink};
+use engine_tests::{bare_on, on_renode, sample, shell_on, tests_in_virtual_time};
+use virtual_target::config::{BackendKind, ClockKind, TargetConfig};
+use virtual_target::{Result, VirtualTarget, millis, secs};
+
+/// A board at its prompt, the line to it at `baud`.
+fn at_baud(baud: u32, clock: ClockKind) -> Result<VirtualTarget> {
+    let text = format!(
+        "platform: platforms/boards/stm32f4_discovery-kit.repl\n\
+         uart: {{path: sysbus.usart2, baud: {baud}}}\n"
+    );
+    let mut config = TargetConfig::from_yaml_str(&text, ".")?;
+    config.clock = clock;
+    let board = VirtualTarget::from_config(config).firmware(sample("shell.elf"));
+    let board = board.boot().wait()?;
+    board.uart().expect("> ").wait()?;
+    Ok(board)
+}
+
+/// The guest's own clock.
+fn now(board: &VirtualTarget) -> Result<Duration> {
+    Ok(board.metrics().wait()?.virtual_time)
+}
+
+/// Sends `bytes` and does not wait until they have arrived.
+fn send_and_drop(board: &VirtualTarget, bytes: &[u8]) {
+    let mut send = board.uart().send(bytes);
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut send).poll(&mut context).is_pending());
+}
+
+on_renode! {
+    /// 64 KiB at once, 64 times what the guest's buffer holds; the soak sends a mebibyte.
+    fn all_byte_values_go_unchanged() -> Result<()> {
+        let board = shell_on(BackendKind::Renode).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        sink(board.uart(), &all_values(64 << 10))?;
+        Ok(())
+    }
+
+    #[cfg_attr(not(soak), ignore = "a long run: make soak")]
+    fn soak_a_mebibyte_of_all_byte_values_goes_unchanged() -> Result<()> {
+        let board = shell_on(BackendKind::Renode).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        sink(board.uart(), &all_values(1 << 20))?;
+        Ok(())
+    }
+
+    fn bytes_take_the_time_of_the_line_beside_busy_processes() -> Result<()> {
+        const COUNT: u32 = 16 << 10;
+        const BYTE: Duration = Duration::from_nanos(86_805);
+        let board = shell_on(BackendKind::Renode).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        let _busy = Busy::beside(3);
+        let before = now(&board)?;
+        sink(board.uart(), &all_values(COUNT as usize))?;
+        let took = now(&board)? - before;
+        assert!(took >= BYTE * COUNT, "{took:?}");
+        Ok(())
+    }
+
+    fn what_is_sent_at_once_after_the_boot_arrives() -> Result<()> {
+        let board = shell_on(BackendKind::Renode).boot().wait()?;
+        let uart = board.uart();
+        uart.expect("> ").wait()?;
+        uart.send_line("echo first").wait()?;
+        uart.send_line("echo second").wait()?;
+        uart.expect_line("re:^first$").wait()?;
+        uart.expect_line("re:^second$").wait()?;
+        Ok(())
+    }
+
+    fn what_a_reset_finds_on_the_line_is_lost() -> Result<()> {
+        let board = shell_on(BackendKind::Renode).boot().wait()?;
+        let uart = board.uart();
+        let starts: [&dyn Fn() -> Result<()>; 3] = [
+            &|| board.reset().wait(),
+            &|| board.flash(sample("shell.elf")).wait(),
+            &|| board.power_cycle().wait(),
+        ];
+        for start in starts {
+            uart.expect("> ").wait()?;
+            send_and_drop(&board, &[b'x'; 20_000]);
+            // Behind that, and lost with it.
+            send_and_drop(&board, &[b'y'; 20_000]);
+            start()?;
+            uart.expect_line("Hello from shell").wait()?;
+            uart.expect("> ").wait()?;
+            uart.send_line("ping").wait()?;
+            // Nothing comes before it.
+            assert_eq!(uart.read_line().wait()?, "ping");
+            uart.expect_line("re:^pong$").wait()?;
+        }
+        Ok(())
+    }
+
+    fn a_send_under_way_at_a_reset_is_done() -> Result<()> {
+        let board = shell_on(BackendKind::Renode).boot().wait()?;
+        let uart = board.uart();
+        uart.expect("> ").wait()?;
+        std::thread::scope(|scope| {
+            let sending = scope.spawn(|| board.uart().send([b'x'; 60_000]).within(secs(60)).wait());
+            // Its echo: it is under way.
+            uart.expect("xx").wait()?;
+            board.reset().wait()?;
+            sending.join().expect("no panic")
+        })?;
+        uart.expect_line("Hello from shell").wait()?;
+        uart.expect("> ").wait()?;
+        uart.send_line("ping").wait()?;
+        uart.expect_line("re:^pong$").wait()?;
+        Ok(())
+    }
+
+    fn a_board_that_was_started_without_firmware_takes_what_is_sent_later() -> Result<()> {
+        let board = bare_on(BackendKind::Renode).boot().wait()?;
+        board.flash(sample("shell.elf")).wait()?;
+        let uart = board.uart();
+        uart.expect("> ").wait()?;
+        sink(uart, &all_values(2000))?;
+        Ok(())
+    }
+
+    fn each_line_has_its_own_speed() -> Result<()> {
+        const COUNT: u32 = 2000;
+        for (baud, clock) in [
+            (9600, ClockKind::Virtual),
+            (921_600, ClockKind::Virtual),
+            (57_600, ClockKind::Realtime),
+        ] {
+            let board = at_baud(baud, clock)?;
+            let before = now(&board)?;
+            let command = format!("sink {COUNT}\n").len() as u32;
+            sink(board.uart(), &all_values(COUNT as usize))?;
+            let took = now(&board)? - before;
+            let line = Duration::from_secs(1) * 10 * (COUNT + command) / baud;
+            assert!(took >= line, "{baud}: {took:?} of {line:?}");
+            // The firmware says the line and its checksum at its own speed.
+            let rest = millis(20);
+            assert!(clock == ClockKind::Realtime || took < line + rest, "{baud}: {took:?} of {line:?}");
+        }
+        Ok(())
+    }
+}
+
+tests_in_virtual_time! {
+    all_byte_values_go_unchanged,
+    what_is_sent_at_once_after_the_boot_arrives,
+    what_a_reset_finds_on_the_line_is_lost,
+}
