@@ -252,7 +252,7 @@ mod tests {
             let config = TargetConfig::from_yaml_str(&text, ".").unwrap();
             let port = port(&config, "u", "u", None, None).unwrap();
             let (ours, mut board) = UnixStream::pair().unwrap();
-            port.attach(ours, None).unwrap();
+            port.attach(ours).unwrap();
             board.write_all(&vec![b'x'; 8 << 20]).unwrap();
             board.write_all(b"end").unwrap();
             // Fails if what it has yet to look at is gone.
