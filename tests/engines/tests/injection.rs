@@ -166,11 +166,12 @@ fn boot(engine: BackendKind, field: &str, value: &Value) -> Result<VirtualTarget
 
 #[test]
 fn refused_before_anything_starts() {
-    const FIELDS: [&str; 25] = [
+    const FIELDS: [&str; 27] = [
         "backend",
         "platform",
         "uart",
         "uarts.console",
+        "uarts.console.baud",
         "uart_transport",
         "machines.a.platform",
         "machines.a.uart",
