@@ -91,6 +91,13 @@ fn without_dir(path: &Path, message: &str) -> String {
 #[case("fw.s19", SREC, Format::SRecord)]
 #[case("fw.bin", "\x00\x01", Format::Binary)]
 #[case("fw", "abc", Format::Binary)]
+#[case("fw.s3", SREC, Format::SRecord)]
+#[case("fw.mcs", HEX, Format::IntelHex)]
+#[case("fw.h86", HEX, Format::IntelHex)]
+#[case("fw", HEX, Format::IntelHex)]
+#[case("fw.bin", HEX.replace('\n', "  \r\n\r\n"), Format::IntelHex)]
+#[case("fw.exo", SREC, Format::SRecord)]
+#[case("fw.bin", ":020000040800F3 looks like it", Format::Binary)]
 fn the_format(#[case] name: &str, #[case] content: impl AsRef<[u8]>, #[case] expected: Format) {
     let (_dir, path) = file(name, content);
     assert_eq!(Firmware::open(path).unwrap().format(), expected);
@@ -184,7 +191,7 @@ fn bad_images() {
             "its header is cut off or damaged: build it again",
         ),
         (
-            b"version https://git-lfs.github.com/spec/v1\n",
+            b"#!/bin/sh\n",
             "its first bytes are not those of one: name a raw binary `.bin`, or fetch the file if this is a placeholder",
         ),
         (
@@ -247,6 +254,42 @@ fn bad_records() {
         ),
         (":00000009F7\n", "line 1: there is no record type 09"),
         (
+            ":00000001FF\n",
+            "line 1: it ends, and no record has had data",
+        ),
+        (
+            ":020000040800F2\n:0000000000\n:00000001FF\n",
+            "line 3: it ends, and no record has had data",
+        ),
+        (
+            ":00000004FC\n",
+            "line 1: a record of type 04 has 2 bytes of data, and this one has 0",
+        ),
+        (
+            ":0400000408000000F0\n",
+            "line 1: a record of type 04 has 2 bytes of data, and this one has 4",
+        ),
+        (
+            ":0100000200FD\n",
+            "line 1: a record of type 02 has 2 bytes of data, and this one has 1",
+        ),
+        (
+            ":020000050000F9\n",
+            "line 1: a record of type 05 has 4 bytes of data, and this one has 2",
+        ),
+        (
+            ":0400000001020304F2\n:0100000100FE\n",
+            "line 2: a record of type 01 has 0 bytes of data, and this one has 1",
+        ),
+        (
+            ":02000004FFFFFC\n:02FFFF000102FD\n",
+            "line 2: the data at 0xffffffff goes beyond the last address, 0xffffffff",
+        ),
+        (
+            "\u{feff}:0400000001020304F2\n",
+            "line 1: a record begins with `:`",
+        ),
+        (
             ":020000040800F2\n",
             "it ends without an end record (`:00000001FF`): is it cut off?",
         ),
@@ -267,6 +310,19 @@ fn bad_records() {
             "line 1: the checksum is FD, but the bytes give FC",
         ),
         (
+            "S9030000FC\n",
+            "line 1: it ends, and no record has had data",
+        ),
+        (
+            "S107080001020304E6\nS9040000AA51\n",
+            "line 2: a record S9 has no data",
+        ),
+        (
+            "S107080001020304E6\nS5030002FA\nS9030000FC\n",
+            "line 2: it counts 2 records of data, and there are 1 before it",
+        ),
+        ("S5040000AA51\n", "line 1: a record S5 has no data"),
+        (
             "S00600004844521B\n",
             "it ends without an end record (S7, S8 or S9): is it cut off?",
         ),
@@ -276,6 +332,72 @@ fn bad_records() {
             complaint("fw.srec", content),
             format!("firmware `fw.srec` is not a usable S-record file: {expected}")
         );
+    }
+}
+
+/// Files that are something else, whatever they are called.
+#[rstest]
+#[case(
+    b"UF2\n\x57\x51\x5d\x9e\0\x20\0\0",
+    "a UF2 file: flash the ELF, HEX or raw binary file that it was made from"
+)]
+#[case(b"PK\x03\x04rest", "a zip archive: unpack it and name the image in it")]
+#[case(
+    b"\x1f\x8b\x08rest",
+    "compressed by gzip: unpack it and name the image in it"
+)]
+#[case(b"!<arch>\n", "a library: name what the linker wrote")]
+#[case(
+    b"version https://git-lfs.github.com/spec/v1\n",
+    "a placeholder of Git LFS: fetch the file (git lfs pull)"
+)]
+fn foreign_files(#[case] content: &[u8], #[case] expected: &str) {
+    for name in ["fw.bin", "fw.elf", "fw.uf2", "fw"] {
+        assert_eq!(
+            complaint(name, content),
+            format!("firmware `{name}` is {expected}")
+        );
+    }
+}
+
+#[test]
+fn what_never_ends_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe.elf");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let complaint = |path: &Path| Firmware::open(path).unwrap_err().to_string();
+    assert_eq!(
+        without_dir(&pipe, &complaint(&pipe)),
+        "firmware `pipe.elf` is not a regular file: copy it into one"
+    );
+    let huge = dir.path().join("huge.hex");
+    fs::File::create(&huge).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(
+        without_dir(&huge, &complaint(&huge)),
+        "firmware `huge.hex` has 1099511627776 bytes, and at most 1073741824 are loaded: is it the right file?"
+    );
+}
+
+/// The samples, cut off at each byte: never a panic, and never an image that is not whole.
+#[rstest]
+#[case("hello.elf")]
+#[case("hello.hex")]
+#[case("hello.srec")]
+fn a_file_that_is_cut_off_is_refused(#[case] name: &str) {
+    let whole = fs::read(format!("firmware-samples/prebuilt/stm32f4/{name}")).unwrap();
+    let (_dir, path) = file(name, &whole);
+    Firmware::open(&path).unwrap();
+    // Without its last line end a file of records is still whole.
+    let end = whole.trim_ascii_end().len();
+    for length in (0..end).rev() {
+        fs::File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(length as u64)
+            .unwrap();
+        let refused = Firmware::open(&path).is_err();
+        assert!(refused, "{length} of {end} bytes are accepted");
     }
 }
 

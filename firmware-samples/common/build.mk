@@ -33,6 +33,8 @@ $(OUT)/obj/%.o: %.c Makefile common/build.mk boards/$(BOARD)/board.mk
 # The first record of an S-record file holds the name given on the command line: give the same in every directory.
 $(OUT)/%.bin: $(OUT)/%.elf
 	cd $(@D) && $(CROSS)objcopy -O binary $(<F) $(@F)
+$(OUT)/%.stripped: $(OUT)/%.elf
+	cd $(@D) && $(CROSS)strip -o $(@F) $(<F)
 $(OUT)/%.hex: $(OUT)/%.elf
 	cd $(@D) && $(CROSS)objcopy -O ihex $(<F) $(@F)
 $(OUT)/%.srec: $(OUT)/%.elf

@@ -3,14 +3,16 @@
 //!
 //! Knows nothing of what an emulator makes of it.
 
-use std::io::{Read, Seek};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
 
 use object::Endianness;
 use object::elf::{self, FileHeader32, FileHeader64};
-use object::read::elf::{FileHeader, ProgramHeader};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use object::read::{ReadCache, ReadRef};
 
 use super::Architecture;
+use super::contents::{self, Contents, Piece};
 use super::error::Flaw;
 
 /// The first bytes of every ELF file.
@@ -33,6 +35,98 @@ pub(super) fn inspect(file: impl Read + Seek) -> Result<Architecture, Flaw> {
     } else {
         program::<FileHeader32<Endianness>, _>(data)
     }
+}
+
+/// Has nothing loaded that is not in the file: what is left out there the program clears itself,
+/// or means to keep over a reset.
+pub(super) fn leave_out_nobits(file: &mut File) -> Result<(), Flaw> {
+    let mut class = [0; 5];
+    file.rewind()?;
+    file.read_exact(&mut class)?;
+    let is_64 = class[4] == elf::ELFCLASS64.0;
+    let headers = match is_64 {
+        true => segment_headers::<FileHeader64<Endianness>, _>(&ReadCache::new(&mut *file)),
+        false => segment_headers::<FileHeader32<Endianness>, _>(&ReadCache::new(&mut *file)),
+    }?;
+    // Where a segment's sizes in the file and in memory are in its header.
+    let (in_file, in_memory, length) = if is_64 { (32, 40, 8) } else { (16, 20, 4) };
+    for header in headers {
+        let mut size = [0; 8];
+        let size = &mut size[..length];
+        file.seek(SeekFrom::Start(header + in_file))?;
+        file.read_exact(size)?;
+        file.seek(SeekFrom::Start(header + in_memory))?;
+        file.write_all(size)?;
+    }
+    Ok(())
+}
+
+/// Where in the file the headers of the segments are that are loaded.
+fn segment_headers<'a, H, R>(data: R) -> Result<Vec<u64>, Flaw>
+where
+    H: FileHeader<Endian = Endianness>,
+    R: ReadRef<'a>,
+{
+    let header = H::parse(data).map_err(|_| damaged("its header"))?;
+    let endian = header.endian().map_err(|_| damaged("its header"))?;
+    let segments = header
+        .program_headers(endian, data)
+        .map_err(|_| damaged("its table of segments"))?;
+    let first: u64 = header.e_phoff(endian).into();
+    let size = u64::from(header.e_phentsize(endian));
+    let headers = (0..).zip(segments);
+    let loaded = headers.filter(|(_, segment)| segment.p_type(endian) == elf::PT_LOAD);
+    Ok(loaded.map(|(number, _)| first + number * size).collect())
+}
+
+/// What a little-endian 32-bit file puts into memory; another one is of no Cortex-M.
+///
+/// Of a file in which nothing can be found, there is nothing: it has been inspected before.
+pub(super) fn contents(file: impl Read + Seek) -> Result<Contents, Flaw> {
+    let data = &ReadCache::new(file);
+    let Ok(header) = FileHeader32::<Endianness>::parse(data) else {
+        return Ok(Contents::default());
+    };
+    let Ok(endian) = header.endian() else {
+        return Ok(Contents::default());
+    };
+    let segments = header
+        .program_headers(endian, data)
+        .map_err(|_| damaged("its table of segments"))?;
+    let loaded = segments
+        .iter()
+        .filter(|segment| segment.p_type(endian) == elf::PT_LOAD);
+    let size: u64 = loaded.clone().map(|it| it.file_range(endian).1).sum();
+    if header.is_big_endian() || size > contents::LARGEST {
+        return Ok(Contents::default());
+    }
+    let mut contents = Contents::default();
+    for segment in loaded {
+        let bytes = segment
+            .data(endian, data)
+            .map_err(|()| damaged("one of its segments"))?;
+        let runs_at = u64::from(segment.p_vaddr(endian));
+        contents
+            .runs_at
+            .push(runs_at..runs_at + u64::from(segment.p_memsz(endian)));
+        contents.pieces.push(Piece {
+            address: segment.p_paddr(endian).into(),
+            bytes: bytes.to_vec(),
+        });
+    }
+    let sections = header
+        .sections(endian, data)
+        .map_err(|_| damaged("its table of sections"))?;
+    if sections
+        .iter()
+        .any(|section| section.sh_type(endian) == elf::SHT_SYMTAB)
+    {
+        let in_memory = sections.iter().filter(|it| {
+            it.sh_type(endian) != elf::SHT_NULL && it.sh_flags(endian).contains(elf::SHF_ALLOC)
+        });
+        contents.lowest_section = in_memory.map(|it| it.sh_addr(endian).into()).min();
+    }
+    Ok(contents)
 }
 
 fn program<'a, H, R>(data: R) -> Result<Architecture, Flaw>

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Architecture, Format};
+use crate::files::Unusable;
 
 /// A firmware image is missing, broken, or not for this board.
 #[derive(thiserror::Error)]
@@ -26,6 +27,29 @@ pub enum FirmwareError {
     NotAFile {
         /// The image's absolute path.
         path: PathBuf,
+    },
+    /// The file is larger than any image.
+    #[error(
+        "firmware `{}` has {size} bytes, and at most {limit} are loaded: is it the right file?",
+        path.display()
+    )]
+    TooLarge {
+        /// The image's absolute path.
+        path: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+        /// The largest size that is loaded.
+        limit: u64,
+    },
+    /// The file is of a kind that nothing here loads.
+    #[error("firmware `{}` is {kind}: {advice}", path.display())]
+    Foreign {
+        /// The image's absolute path.
+        path: PathBuf,
+        /// What it is, such as `a UF2 file`.
+        kind: &'static str,
+        /// What to do.
+        advice: &'static str,
     },
     /// The file has no content.
     #[error("firmware `{}` is empty: build it again", path.display())]
@@ -79,6 +103,20 @@ pub enum FirmwareError {
 }
 
 impl FirmwareError {
+    pub(super) fn unusable(path: &Path, why: Unusable) -> Self {
+        let owned = path.to_path_buf();
+        match why {
+            Unusable::Io(source) => Self::unreadable(path, source),
+            Unusable::Directory => Self::Directory { path: owned },
+            Unusable::NotAFile => Self::NotAFile { path: owned },
+            Unusable::TooLarge { size, limit } => Self::TooLarge {
+                path: owned,
+                size,
+                limit,
+            },
+        }
+    }
+
     pub(super) fn unreadable(path: &Path, source: io::Error) -> Self {
         let path = path.to_path_buf();
         match source.kind() {

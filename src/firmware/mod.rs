@@ -13,20 +13,23 @@
 //! ```
 
 mod architecture;
+mod contents;
 mod elf;
 mod error;
+mod kind;
 mod records;
 mod stage;
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Seek};
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{self, Path, PathBuf};
 
-use crate::files;
+use crate::files::{self, LARGEST_IMAGE};
 use error::Flaw;
 
 pub use architecture::Architecture;
+pub(crate) use contents::{Contents, Entry};
 pub use error::FirmwareError;
 pub(crate) use stage::stage;
 
@@ -43,9 +46,9 @@ pub struct Firmware {
 pub enum Format {
     /// ELF, known by its first four bytes whatever the file is called.
     Elf,
-    /// Intel HEX: `.hex`, `.ihex`, `.ihx`.
+    /// Intel HEX, known by its first record: `.hex`, `.ihex`, `.mcs`, `.h86` and others.
     IntelHex,
-    /// Motorola S-record: `.srec`, `.s19`, `.s28`, `.s37`, `.mot`.
+    /// Motorola S-record, known by its first record: `.srec`, `.s19`, `.s37`, `.mot` and others.
     SRecord,
     /// Anything else: bytes as they go into memory, without an address.
     Binary,
@@ -81,18 +84,16 @@ impl Firmware {
         let path = files::tidy(&path);
         let unreadable = |source| FirmwareError::unreadable(&path, source);
 
-        let metadata = fs::metadata(&path).map_err(unreadable)?;
-        if metadata.is_dir() {
-            return Err(FirmwareError::Directory { path });
-        }
-        if !metadata.is_file() {
-            return Err(FirmwareError::NotAFile { path });
-        }
-        if metadata.len() == 0 {
+        let mut file =
+            files::open(&path, LARGEST_IMAGE).map_err(|why| FirmwareError::unusable(&path, why))?;
+        let head = kind::head(&mut file).map_err(unreadable)?;
+        if head.is_empty() {
             return Err(FirmwareError::Empty { path });
         }
-        let mut file = File::open(&path).map_err(unreadable)?;
-        let format = detect(&mut file, &path).map_err(unreadable)?;
+        if let Some((kind, advice)) = kind::foreign(&head) {
+            return Err(FirmwareError::Foreign { path, kind, advice });
+        }
+        let format = kind::format(&head, &path);
         let architecture = inspect(file, format).map_err(|flaw| flaw.of(&path, format))?;
         Ok(Self {
             path,
@@ -152,28 +153,11 @@ impl Firmware {
     }
 }
 
-fn detect(file: &mut File, path: &Path) -> io::Result<Format> {
-    let mut magic = Vec::new();
-    file.take(4).read_to_end(&mut magic)?;
-    file.rewind()?;
-    if magic == elf::MAGIC {
-        return Ok(Format::Elf);
-    }
-    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-    Ok(match extension.to_str() {
-        // Named so but not so: the check that follows says it.
-        Some("elf" | "axf") => Format::Elf,
-        Some("hex" | "ihex" | "ihx") => Format::IntelHex,
-        Some("srec" | "s19" | "s28" | "s37" | "mot") => Format::SRecord,
-        _ => Format::Binary,
-    })
-}
-
 fn inspect(file: File, format: Format) -> Result<Option<Architecture>, Flaw> {
     match format {
         Format::Elf => elf::inspect(file).map(Some),
-        Format::IntelHex => records::intel_hex(BufReader::new(file)).map(|()| None),
-        Format::SRecord => records::s_record(BufReader::new(file)).map(|()| None),
+        Format::IntelHex => records::intel_hex(BufReader::new(file), |_, _| Ok(())).map(|()| None),
+        Format::SRecord => records::s_record(BufReader::new(file), |_, _| Ok(())).map(|()| None),
         Format::Binary => Ok(None),
     }
 }

@@ -1,72 +1,172 @@
-//! Checks files of text records, line by line: Intel HEX and Motorola S-record.
+//! Reads files of text records, line by line: Intel HEX and Motorola S-record.
 //!
-//! Knows what a whole record and a whole file are, not where the bytes go.
+//! Every line and checksum is checked, and that there is anything to load.
 
 use std::io::BufRead;
 
 use super::error::Flaw;
 
-/// Whether a good record is the last one of its file.
-type Last = bool;
+/// What an Intel HEX record begins with.
+const HEX: u8 = b':';
 
-/// `:` count, address (2), type, data, checksum; the sum of all is 0.
-pub(super) fn intel_hex(file: impl BufRead) -> Result<(), Flaw> {
-    each_record(file, b':', "`:00000001FF`", |record| {
-        let bytes = decode(record)?;
-        let [count, _, _, kind, .., _] = bytes[..] else {
-            return Err("the record is too short".to_owned());
+/// What an S-record begins with.
+const S_RECORD: u8 = b'S';
+
+/// What a good record means.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Record {
+    /// These bytes go to this address.
+    Data(u64, Vec<u8>),
+    /// The last one of its file; where an S-record file's program begins.
+    End(Option<u64>),
+    /// Nothing for the memory.
+    Other,
+}
+
+/// Reads an Intel HEX file; `take` is given each record that has data, or is the last, and its text.
+pub(super) fn intel_hex(
+    file: impl BufRead,
+    take: impl FnMut(&[u8], Record) -> Result<(), Flaw>,
+) -> Result<(), Flaw> {
+    let mut base: u64 = 0;
+    let read = |record: &[u8]| {
+        let (kind, address, data) = hex_fields(record)?;
+        let needs = |expected: usize| match data.len() {
+            found if found == expected => Ok(()),
+            found => Err(format!(
+                "a record of type {kind:02X} has {expected} bytes of data, and this one has {found}"
+            )),
         };
-        has_length(bytes.len(), usize::from(count) + 5)?;
-        sums_up_to(&bytes, 0)?;
         match kind {
-            0 | 2..=5 => Ok(false),
-            1 => Ok(true),
-            _ => Err(format!("there is no record type {kind:02X}")),
+            0 => {
+                let address = base + u64::from(address);
+                in_32_bits(address, &data)?;
+                return Ok(Record::Data(address, data));
+            }
+            1 => {
+                needs(0)?;
+                return Ok(Record::End(None));
+            }
+            2 | 4 => {
+                needs(2)?;
+                base = number(&data) << if kind == 2 { 4 } else { 16 };
+            }
+            3 | 5 => needs(4)?,
+            _ => return Err(format!("there is no record type {kind:02X}")),
         }
-    })
+        Ok(Record::Other)
+    };
+    each_record(file, HEX, "`:00000001FF`", read, take)
 }
 
-/// `S` type, count, address (2 to 4), data, checksum; the sum of all is 255.
-pub(super) fn s_record(file: impl BufRead) -> Result<(), Flaw> {
-    each_record(file, b'S', "S7, S8 or S9", |record| {
-        let (kind, digits) = record.split_first().ok_or("the record is too short")?;
-        let address_size = match kind {
-            b'0' | b'1' | b'5' | b'9' => 2,
-            b'2' | b'6' | b'8' => 3,
-            b'3' | b'7' => 4,
-            _ => return Err(format!("there is no record type S{}", char::from(*kind))),
-        };
-        let bytes = decode(digits)?;
-        let Some(&count) = bytes.first().filter(|&&count| count > address_size) else {
-            return Err("the record is too short".to_owned());
-        };
-        has_length(bytes.len(), usize::from(count) + 1)?;
-        sums_up_to(&bytes, 0xFF)?;
-        Ok(matches!(kind, b'7'..=b'9'))
-    })
+/// Reads an S-record file; `take` is given each record that has data, or is the last, and its text.
+pub(super) fn s_record(
+    file: impl BufRead,
+    take: impl FnMut(&[u8], Record) -> Result<(), Flaw>,
+) -> Result<(), Flaw> {
+    let mut count: u64 = 0;
+    let read = |record: &[u8]| {
+        let (kind, address, data) = s_fields(record)?;
+        let has_data = matches!(kind, b'0'..=b'3');
+        if !has_data && !data.is_empty() {
+            return Err(format!("a record S{} has no data", char::from(kind)));
+        }
+        match kind {
+            b'1'..=b'3' => {
+                count += 1;
+                in_32_bits(address, &data)?;
+                Ok(Record::Data(address, data))
+            }
+            b'5' | b'6' if address != count => Err(format!(
+                "it counts {address} records of data, and there are {count} before it"
+            )),
+            b'7'..=b'9' => Ok(Record::End(Some(address))),
+            _ => Ok(Record::Other),
+        }
+    };
+    each_record(file, S_RECORD, "S7, S8 or S9", read, take)
 }
 
-/// Gives each record to `check`, without its `mark`, up to the last one.
+/// Whether a file that begins with `head` is one of Intel HEX records.
+pub(super) fn is_intel_hex(head: &[u8]) -> bool {
+    first_record(head, HEX).is_some_and(|record| hex_fields(record).is_ok())
+}
+
+/// Whether a file that begins with `head` is one of S-records.
+pub(super) fn is_s_record(head: &[u8]) -> bool {
+    first_record(head, S_RECORD).is_some_and(|record| s_fields(record).is_ok())
+}
+
+fn first_record(head: &[u8], mark: u8) -> Option<&[u8]> {
+    let head = head.trim_ascii_start();
+    let line = head.split(|&byte| byte == b'\n').next()?;
+    line.trim_ascii_end().strip_prefix(&[mark])
+}
+
+/// Type, address and data of a record: count, address (2), type, data, checksum; the sum of all is 0.
+fn hex_fields(record: &[u8]) -> Result<(u8, u16, Vec<u8>), String> {
+    let bytes = decode(record)?;
+    let [count, high, low, kind, data @ .., _] = &bytes[..] else {
+        return Err("the record is too short".to_owned());
+    };
+    has_length(bytes.len(), usize::from(*count) + 5)?;
+    sums_up_to(&bytes, 0)?;
+    Ok((*kind, u16::from_be_bytes([*high, *low]), data.to_vec()))
+}
+
+/// Type, address and data of a record: type, count, address (2 to 4), data, checksum; the sum
+/// of all bytes is 255.
+fn s_fields(record: &[u8]) -> Result<(u8, u64, Vec<u8>), String> {
+    let (&kind, digits) = record.split_first().ok_or("the record is too short")?;
+    let address_size = match kind {
+        b'0' | b'1' | b'5' | b'9' => 2,
+        b'2' | b'6' | b'8' => 3,
+        b'3' | b'7' => 4,
+        _ => return Err(format!("there is no record type S{}", char::from(kind))),
+    };
+    let bytes = decode(digits)?;
+    let Some(&count) = bytes
+        .first()
+        .filter(|&&count| usize::from(count) > address_size)
+    else {
+        return Err("the record is too short".to_owned());
+    };
+    has_length(bytes.len(), usize::from(count) + 1)?;
+    sums_up_to(&bytes, 0xFF)?;
+    let (address, data) = bytes[1..bytes.len() - 1].split_at(address_size);
+    Ok((kind, number(address), data.to_vec()))
+}
+
+/// Gives each record, without its `mark`, to `read` and then to `take`, up to the last one.
 fn each_record(
     file: impl BufRead,
     mark: u8,
     end: &str,
-    check: impl Fn(&[u8]) -> Result<Last, String>,
+    mut read: impl FnMut(&[u8]) -> Result<Record, String>,
+    mut take: impl FnMut(&[u8], Record) -> Result<(), Flaw>,
 ) -> Result<(), Flaw> {
+    let mut has_data = false;
     for (number, line) in (1..).zip(file.split(b'\n')) {
         let line = line?;
         let line = line.trim_ascii();
         if line.is_empty() {
             continue;
         }
-        let checked = match line.strip_prefix(&[mark]) {
-            Some(record) => check(record),
+        let record = match line.strip_prefix(&[mark]) {
+            Some(record) => read(record),
             None => Err(format!("a record begins with `{}`", char::from(mark))),
         };
-        match checked {
-            Ok(true) => return Ok(()),
-            Ok(false) => {}
-            Err(problem) => return Err(format!("line {number}: {problem}").into()),
+        match record.map_err(|problem| format!("line {number}: {problem}"))? {
+            Record::Other => {}
+            Record::End(_) if !has_data => {
+                let problem = format!("line {number}: it ends, and no record has had data");
+                return Err(problem.into());
+            }
+            end @ Record::End(_) => return take(line, end),
+            data @ Record::Data(..) => {
+                has_data |= matches!(&data, Record::Data(_, bytes) if !bytes.is_empty());
+                take(line, data)?;
+            }
         }
     }
     Err(format!("it ends without an end record ({end}): is it cut off?").into())
@@ -86,6 +186,22 @@ fn decode(digits: &[u8]) -> Result<Vec<u8>, String> {
 fn digit(character: u8) -> Option<u8> {
     let digit = char::from(character).to_digit(16)?;
     u8::try_from(digit).ok()
+}
+
+/// At most eight bytes, the most significant first.
+fn number(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
+fn in_32_bits(address: u64, data: &[u8]) -> Result<(), String> {
+    if address + data.len() as u64 <= 1 << 32 {
+        return Ok(());
+    }
+    Err(format!(
+        "the data at {address:#010x} goes beyond the last address, 0xffffffff"
+    ))
 }
 
 fn has_length(found: usize, expected: usize) -> Result<(), String> {

@@ -27,6 +27,9 @@ pub(super) fn wanted(
     if wanted != BackendKind::Auto {
         return Ok(wanted);
     }
+    if config.renode().is_err() && config.qemu().is_ok() {
+        return Ok(BackendKind::Qemu);
+    }
     Ok(match renode::find() {
         Ok(program) => {
             chosen(config, "Renode", program.display());

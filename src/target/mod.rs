@@ -211,7 +211,8 @@ impl VirtualTarget {
         self.operation(|shared, _| async move { Ok(shared.board.lock().await.engine().await) })
     }
 
-    /// Turns the board on, with the firmware last flashed; does nothing when it is on.
+    /// Turns the board on, with the firmware last flashed; does nothing when it is on. A virtual
+    /// board has nothing in its memory but that.
     ///
     /// Limited by `timeouts.boot`. Dropped midway, it leaves the board off.
     ///
@@ -284,7 +285,7 @@ impl VirtualTarget {
     }
 
     /// Gives the board new firmware: at the next power-on if it is off; at once,
-    /// with a reset, if it is on.
+    /// with a reset, if it is on. A virtual board's RAM is then as after a loss of power.
     ///
     /// `path` is relative to the current directory. Dropped midway, it leaves the board off.
     ///
@@ -350,7 +351,8 @@ impl VirtualTarget {
         })
     }
 
-    /// Resets the board, as its reset pin does: the firmware starts anew.
+    /// Resets the board, as its reset pin does: the firmware starts anew, and finds in RAM what it
+    /// has left there.
     ///
     /// # Errors
     /// [`PowerError`] when the board is off. [`EmulatorError`](crate::EmulatorError) otherwise; a

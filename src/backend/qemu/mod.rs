@@ -13,6 +13,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
 use tokio::net::unix::{OwnedWriteHalf, pipe};
 
 use super::emulator::Emulator;
@@ -129,6 +130,7 @@ impl Qemu {
             return Err(self.blamed(error).await);
         }
         self.identity.set_version(greeting.await.ok());
+        self.check_cpu(STEP).await?;
         let Some((run, reply)) = runs else {
             return Ok(());
         };
@@ -136,7 +138,7 @@ impl Qemu {
             // What it runs has ended it: that is for the next operation to tell, with what
             // the board has said, as it would tell of any later end.
             Err(EmulatorError::Died { .. }) => Ok(()),
-            outcome => outcome,
+            outcome => outcome.map(drop),
         }
     }
 
@@ -155,6 +157,44 @@ impl Qemu {
         };
         let source = Box::new(error);
         EmulatorError::At { place, source }
+    }
+
+    /// Checks that the board has the processor that it was to have: some have always the same,
+    /// whatever is asked for.
+    async fn check_cpu(&mut self, step: &'static str) -> Result<(), EmulatorError> {
+        let Some(wanted) = self.config.cpu.clone() else {
+            return Ok(());
+        };
+        let cpus = self.ask(step, "query-cpus-fast", json!({})).await;
+        let Some(path) = cpus.pointer("/0/qom-path").and_then(Value::as_str) else {
+            return Ok(());
+        };
+        let of_first = json!({ "path": path, "property": "type" });
+        let kind = self.ask(step, "qom-get", of_first).await;
+        let found = kind.as_str().and_then(|it| it.strip_suffix("-arm-cpu"));
+        match found {
+            Some(found) if found != wanted => Err(EmulatorError::At {
+                place: self.places.cpu.clone(),
+                source: Box::new(EmulatorError::Unsupported {
+                    kind: KIND,
+                    what: format!(
+                        "give its {} a {wanted}: that board always has a {found}",
+                        self.config.machine
+                    ),
+                    advice: "remove `cpu`, or choose another machine",
+                }),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks QEMU for what it may not know.
+    async fn ask(&mut self, step: &'static str, command: &str, arguments: Value) -> Value {
+        let Some(running) = &mut self.running else {
+            return Value::Null;
+        };
+        let reply = running.qmp.send_with(command, arguments).await;
+        self.settle(step, command, reply).await.unwrap_or_default()
     }
 
     /// Sends `command`, and `next` if there is one, in one go, and waits for the replies.
@@ -181,12 +221,12 @@ impl Qemu {
         step: &'static str,
         command: &str,
         reply: Reply,
-    ) -> Result<(), EmulatorError> {
+    ) -> Result<Value, EmulatorError> {
         let Some(running) = &self.running else {
-            return Ok(());
+            return Ok(Value::Null);
         };
         match reply.done().await {
-            Ok(()) => Ok(()),
+            Ok(value) => Ok(value),
             Err(QmpError::Refused(reason)) => Err(EmulatorError::Refused {
                 kind: KIND,
                 command: command.to_owned(),

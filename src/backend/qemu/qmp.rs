@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::oneshot;
 
@@ -43,7 +44,7 @@ struct Inbox {
 #[derive(Default)]
 struct State {
     greeting: Option<oneshot::Sender<Version>>,
-    waiting: HashMap<u64, oneshot::Sender<Result<(), String>>>,
+    waiting: HashMap<u64, oneshot::Sender<Result<Value, String>>>,
     /// Set at the end: no reply can come any more.
     over: Option<End>,
 }
@@ -60,6 +61,8 @@ struct Message {
     #[serde(rename = "QMP")]
     greeting: Option<Greeting>,
     id: Option<u64>,
+    #[serde(rename = "return", default)]
+    value: Value,
     error: Option<Complaint>,
 }
 
@@ -87,7 +90,7 @@ struct Complaint {
 
 /// A command on its way.
 pub(super) struct Reply {
-    receiver: oneshot::Receiver<Result<(), String>>,
+    receiver: oneshot::Receiver<Result<Value, String>>,
     inbox: Arc<Inbox>,
 }
 
@@ -111,6 +114,11 @@ impl<W: AsyncWrite + Unpin> Qmp<W> {
 
     /// Sends `command`; QEMU does commands in their order, so the reply need not be awaited first.
     pub(super) async fn send(&mut self, command: &str) -> Reply {
+        self.send_with(command, json!({})).await
+    }
+
+    /// As [`send`](Self::send), with arguments.
+    pub(super) async fn send_with(&mut self, command: &str, arguments: Value) -> Reply {
         self.next += 1;
         let (sender, receiver) = oneshot::channel();
         {
@@ -119,7 +127,8 @@ impl<W: AsyncWrite + Unpin> Qmp<W> {
                 state.waiting.insert(self.next, sender);
             }
         }
-        let line = serde_json::json!({ "execute": command, "id": self.next }).to_string() + "\n";
+        let message = json!({ "execute": command, "arguments": arguments, "id": self.next });
+        let line = message.to_string() + "\n";
         // A failed write means a closed connection, which the reader reports.
         let _ = self.to_qemu.write_all(line.as_bytes()).await;
         Reply {
@@ -130,10 +139,10 @@ impl<W: AsyncWrite + Unpin> Qmp<W> {
 }
 
 impl Reply {
-    /// Waits for QEMU's answer.
-    pub(super) async fn done(self) -> Result<(), QmpError> {
+    /// Waits for QEMU's answer; what it is.
+    pub(super) async fn done(self) -> Result<Value, QmpError> {
         match self.receiver.await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(value)) => Ok(value),
             Ok(Err(reason)) => Err(QmpError::Refused(reason)),
             Err(_) => Err(match self.inbox.lock().over.clone() {
                 Some(End::Garbage(line)) => QmpError::Garbage(line),
@@ -202,7 +211,7 @@ impl Inbox {
             let _ = sender.send(
                 message
                     .error
-                    .map_or(Ok(()), |complaint| Err(complaint.desc)),
+                    .map_or(Ok(message.value), |complaint| Err(complaint.desc)),
             );
         }
     }

@@ -11,7 +11,9 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
+use super::vectors::Table;
 use crate::config::LoadCommand;
+use crate::firmware::Entry;
 
 /// One line for the monitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,14 +143,8 @@ pub(super) struct Load {
     pub(super) processor: Option<Name>,
     /// Where it finds its vectors, if it has to be told.
     pub(super) vectors: Option<Table>,
-}
-
-/// Where a vector table is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Table {
-    At(u64),
-    /// At the lowest address of all that has been loaded.
-    Lowest,
+    /// What it starts with, if these are not asked.
+    pub(super) entry: Option<Entry>,
 }
 
 impl fmt::Display for Load {
@@ -157,20 +153,21 @@ impl fmt::Display for Load {
         if let Some(address) = self.address {
             write!(f, " {address:#x}")?;
         }
-        let (Some(cpu), Some(table)) = (&self.processor, &self.vectors) else {
+        let Some(cpu) = &self.processor else {
             return Ok(());
         };
-        match table {
-            Table::At(address) => write!(f, "; $table={address:#x}")?,
-            Table::Lowest => f.write_str("; $table=`sysbus LowestLoadedAddress`")?,
+        match self.vectors {
+            Some(Table::At(address)) => write!(f, "; {cpu} VectorTableOffset {address:#x}")?,
+            Some(Table::Lowest) => write!(
+                f,
+                "; $table=`sysbus LowestLoadedAddress`; {cpu} VectorTableOffset $table"
+            )?,
+            None => {}
         }
-        write!(f, "; {cpu} VectorTableOffset $table")?;
-        if self.command == LoadCommand::SRecord {
-            // The record of the start address sets the program counter, after
-            // which Renode takes the stack pointer for set as well.
-            write!(f, "; {cpu} SP `sysbus ReadDoubleWord $table`")?;
+        match self.entry {
+            Some(Entry { stack, pc }) => write!(f, "; {cpu} SP {stack:#x}; {cpu} PC {pc:#x}"),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -402,6 +399,16 @@ impl Command {
         Self("machine Reset".to_owned())
     }
 
+    /// Clears a memory.
+    pub(super) fn clear_memory(memory: &Name) -> Self {
+        Self(format!("{memory} ZeroAll"))
+    }
+
+    /// Where a Cortex-M finds its vectors now.
+    pub(super) fn vector_table(processor: &Name) -> Self {
+        Self(format!("{processor} VectorTableOffset"))
+    }
+
     pub(super) fn elapsed_time() -> Self {
         Self("machine ElapsedVirtualTime".to_owned())
     }
@@ -439,7 +446,7 @@ pub(super) fn any_loads(users: &[String]) -> bool {
 /// Whether a command sets registers of the board, in its memory map
 /// or by name, and does nothing else: `sysbus WriteDoubleWord 0x40090030 0x0301`,
 /// `sysbus.cpu0 VectorTableOffset 0x400000`. A reset takes that back.
-fn sets_numbers(command: &str) -> bool {
+pub(super) fn sets_numbers(command: &str) -> bool {
     let plain = |word: &str, more: &str| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
         !word.is_empty() && word.chars().all(allowed)
@@ -602,6 +609,7 @@ mod tests {
             address: None,
             processor: None,
             vectors: None,
+            entry: None,
         };
         let all = [&once[..], &again].concat().into_iter().map(str::to_owned);
         let all: Vec<String> = all.map(|command| format!(" {command} ")).collect();
@@ -626,14 +634,15 @@ mod tests {
             address: Some(0x0800_0000),
             processor: Some(Name::peripheral("sysbus.cpu0").unwrap()),
             vectors: Some(Table::At(0x0800_0000)),
+            entry: None,
         };
         assert_eq!(
             Command::on_reset(&[], &load).as_str(),
-            r#"macro reset "sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; $table=0x8000000; sysbus.cpu0 VectorTableOffset $table; sysbus.cpu0 IsHalted false""#
+            r#"macro reset "sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; sysbus.cpu0 VectorTableOffset 0x8000000; sysbus.cpu0 IsHalted false""#
         );
         assert_eq!(
             Command::load(&load).as_str(),
-            r"sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; $table=0x8000000; sysbus.cpu0 VectorTableOffset $table"
+            r"sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; sysbus.cpu0 VectorTableOffset 0x8000000"
         );
         assert_eq!(
             Command::create_pty(1, &path).as_str(),

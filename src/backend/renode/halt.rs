@@ -87,6 +87,16 @@ pub(super) fn machine(halt: &str) -> Option<&str> {
     Some(processor.rsplit_once('/')?.0)
 }
 
+/// The processor that a halt is of, as its machine knows it.
+pub(super) fn processor(halt: &str) -> &str {
+    let processor = halt
+        .split_once(": ")
+        .map_or(halt, |(processor, _)| processor);
+    processor
+        .rsplit_once('/')
+        .map_or(processor, |(_, name)| name)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -113,6 +123,8 @@ mod tests {
         assert!(!stops_all(no_vectors));
         assert!(stops_all(halt(ABORT).unwrap()));
         assert!(found_nothing(no_vectors) && !found_nothing(halt(ABORT).unwrap()));
+        assert_eq!(processor(no_vectors), "cpu0");
+        assert_eq!(processor("cpu: CPU abort [PC=0x0]: in /x: y"), "cpu");
         assert_eq!(machine("cpu: CPU abort [PC=0x0]: in /x: y"), None);
         for other in [
             "21:57:13.2952 [ERROR] Download failed 5 times, aborting.",

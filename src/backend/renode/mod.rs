@@ -23,6 +23,7 @@ mod kept;
 mod last_words;
 mod link;
 mod log_file;
+mod memory;
 mod metrics;
 mod monitor;
 mod peripherals;
@@ -41,11 +42,12 @@ mod stepping;
 mod telnet;
 mod terminal;
 mod unpacked;
+mod vectors;
 mod version;
 
 use std::io;
 use std::ops::{Range, RangeInclusive};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,16 +60,17 @@ use crate::config::{
     UartTransport,
 };
 use crate::custody::Custody;
-use crate::firmware::{self, Firmware, Format};
+use crate::firmware::{Contents, Entry, Firmware, Format};
 use crate::runtime::{Clock, Hold, VirtualClock};
 use crate::uart::Ports;
 use clock::GuestClock;
-use command::{Command, Load, Name, Table};
+use command::{Command, Load, Name};
 use kept::Kept;
 use processor::Processor;
-use session::{Logs, Session, Start, plain};
+use session::{Logs, Session, Start, Watched, plain};
 use terminal::Terminal;
 use tokio::task::JoinHandle;
+use vectors::{Table, Vectors};
 use version::Version;
 
 pub(crate) use program::find;
@@ -81,6 +84,14 @@ const SETTING_UP: &str = "setting up the board";
 const SELECTING: &str = "selecting a machine";
 const LOADING: &str = "loading the firmware";
 const RESETTING: &str = "resetting the board";
+
+/// What helps a processor that finds nothing to run.
+const VECTORS: &str = "no vector table is where it starts: name its place in `extra_commands`, such as \
+                       `sysbus.cpu VectorTableOffset 0x08000000`";
+
+/// What helps one whose firmware a script has loaded.
+const RESET_MACRO: &str = "a reset takes the firmware that the script has loaded from it: define a `reset` macro \
+                           in the script that loads it again, such as `macro reset \"sysbus LoadELF $bin\"`";
 
 /// How often a port is chosen for a monitor before it is given up: each was free, and
 /// taken by somebody else before Renode came to it.
@@ -122,6 +133,10 @@ struct Machine {
     processors: Vec<Processor>,
     /// It runs firmware of the harness's, which its `reset` macro loads.
     is_flashed: bool,
+    /// The memories that a loss of power clears.
+    volatile: Vec<Name>,
+    /// Where its platform or script puts the vectors, if it was asked.
+    own_vectors: Option<u64>,
 }
 
 impl Renode {
@@ -139,6 +154,8 @@ impl Renode {
             ports: ports.clone(),
             processors: Vec::new(),
             is_flashed: false,
+            volatile: Vec::new(),
+            own_vectors: None,
         };
         Ok(Self {
             identity: Identity::of(KIND, program.clone()),
@@ -160,12 +177,21 @@ impl Renode {
         self.identity.set_version(Some(version.to_string()));
         self.version = Some(version);
         self.set_up().await?;
-        self.extra_commands().await?;
+        self.extra_commands(images.iter().any(Option::is_some))
+            .await?;
         if let Some(session) = &self.session {
             self.look(session).await?;
         }
-        let machines = self.machines.iter();
-        let machines = machines.map(|it| (it.config.name.clone(), it.ports.clone()));
+        let machines = self.machines.iter().zip(images);
+        let machines = machines.map(|(machine, image)| Watched {
+            name: machine.config.name.clone(),
+            ports: machine.ports.clone(),
+            main: machine.processors.first().map(|it| it.name.clone()),
+            advice: match machine.is_scripted() && image.is_none() {
+                true => RESET_MACRO,
+                false => VECTORS,
+            },
+        });
         let machines = machines.collect();
         if let Some(session) = &mut self.session {
             session.watch_processors(machines);
@@ -348,6 +374,7 @@ impl Renode {
             }
             let peripherals = session.run(SETTING_UP, &Command::peripherals()).await?;
             machine.processors = processor::all(&peripherals.text)?;
+            machine.volatile = memory::volatile(&peripherals.text)?;
         }
         if session.stepping().is_some() {
             let quantum = match self.machines.len() {
@@ -444,11 +471,12 @@ impl Renode {
         Arc::new(GuestClock::new(monitor, self.config.timeouts.command))
     }
 
-    async fn extra_commands(&self) -> Result<(), EmulatorError> {
+    /// Has the user's commands done; `loads` is whether firmware is loaded then.
+    async fn extra_commands(&self, loads: bool) -> Result<(), EmulatorError> {
         let Some(session) = &self.session else {
             return Ok(());
         };
-        let mut any = false;
+        let (mut any, mut started) = (false, None);
         for (number, machine) in self.machines.iter().enumerate() {
             let config = &machine.config;
             for (index, text) in config.extra_commands.iter().enumerate() {
@@ -456,13 +484,27 @@ impl Renode {
                 if index == 0 {
                     self.select(session, number).await?;
                 }
-                let command = Command::users(text)?;
-                let done = session.run_leniently(SETTING_UP, &command).await;
                 let field = format!("extra_commands[{index}]");
                 let field = self.config.field_of(&config.name, &field);
+                let command = Command::users(text)?;
+                let done = session.run_leniently(SETTING_UP, &command).await;
                 done.map_err(in_field(&self.config, &field))?;
                 any = true;
+                if loads && !command::sets_numbers(text) {
+                    let answer = session.run(SETTING_UP, &Command::is_started()).await?;
+                    let runs = answer.text.trim() == "True";
+                    started = runs.then(|| started.unwrap_or((field, text)));
+                }
             }
+        }
+        // Nothing can be loaded into a board that runs, and the error of that blames the firmware.
+        if let Some((field, text)) = started {
+            let error = EmulatorError::Unsupported {
+                kind: KIND,
+                what: format!("load the firmware: `{text}` lets the board run before that"),
+                advice: "remove it: the board is started when everything is in place",
+            };
+            return Err(in_field(&self.config, &field)(error));
         }
         match any {
             true => self.select_anyway(session, MAIN).await,
@@ -491,12 +533,13 @@ impl Renode {
         let Some(session) = &self.session else {
             return Ok(());
         };
+        self.select(session, number).await?;
         let machine = &mut self.machines[number];
-        let load = machine.load(session, number, image, self.version.as_ref())?;
+        let version = self.version.as_ref();
+        let load = machine.load(session, number, image, version, false).await?;
         let commands = [machine.on_reset(&load), Command::load(&load)];
         machine.is_flashed = true;
         machine.ports.set_bare(machine.runs_nothing(&load));
-        self.select(session, number).await?;
         let loaded = session.run_all(LOADING, &commands).await;
         loaded.map_err(|error| at(place(&image.firmware), error))?;
         self.select(session, MAIN).await
@@ -507,12 +550,13 @@ impl Renode {
         let Some(session) = &self.session else {
             return Ok(());
         };
+        self.select(session, number).await?;
         let machine = &mut self.machines[number];
-        let load = machine.load(session, number, image, self.version.as_ref())?;
+        let version = self.version.as_ref();
+        let load = machine.load(session, number, image, version, true).await?;
         let on_reset = machine.on_reset(&load);
         let was_flashed = std::mem::replace(&mut machine.is_flashed, true);
         let repeats = Command::after_reset(&machine.config.extra_commands).is_some();
-        self.select(session, number).await?;
         if repeats && !was_flashed {
             session
                 .run(LOADING, &Command::nothing_after_reset())
@@ -521,8 +565,10 @@ impl Renode {
         session.run(LOADING, &on_reset).await?;
         let machine = &self.machines[number];
         machine.ports.set_bare(machine.runs_nothing(&load));
-        let restarted = self.restart(session, number..=number).await;
-        restarted.map_err(|error| at(place(&image.firmware), error))
+        let restarted = self.restart(session, number..=number, Memory::Cleared);
+        restarted
+            .await
+            .map_err(|error| at(place(&image.firmware), error))
     }
 
     /// That machine's number, or those of all.
@@ -552,6 +598,7 @@ impl Renode {
         &self,
         session: &Session,
         machines: RangeInclusive<usize>,
+        memory: Memory,
     ) -> Result<(), EmulatorError> {
         if session.stepping().is_none() {
             session.run_strictly(RESETTING, &Command::pause()).await?;
@@ -573,6 +620,11 @@ impl Renode {
         }
         for machine in machines.clone() {
             self.select(session, machine).await?;
+            if memory == Memory::Cleared {
+                let volatile = self.machines[machine].volatile.iter();
+                let clear: Vec<Command> = volatile.map(Command::clear_memory).collect();
+                session.run_all(RESETTING, &clear).await?;
+            }
             session.run_strictly(RESETTING, &Command::reset()).await?;
         }
         self.select(session, MAIN).await?;
@@ -582,6 +634,15 @@ impl Renode {
         self.run(session);
         Ok(())
     }
+}
+
+/// What becomes of the memory of a machine that starts anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    /// As by the reset pin.
+    Kept,
+    /// As by a loss of power.
+    Cleared,
 }
 
 /// Connects the UART at `path`; the error says which UARTs there are.
@@ -606,8 +667,12 @@ async fn connect_uart(
 impl Machine {
     /// Whether, without firmware of the harness's, nothing is known that it could run.
     fn is_bare(&self) -> bool {
-        let is_scripted = matches!(self.config.renode.platform, Platform::Script(_));
-        !is_scripted && !command::any_loads(&self.config.extra_commands)
+        !self.is_scripted() && !command::any_loads(&self.config.extra_commands)
+    }
+
+    /// Whether a script of the user's makes it.
+    fn is_scripted(&self) -> bool {
+        matches!(self.config.renode.platform, Platform::Script(_))
     }
 
     /// As [`is_bare`](Self::is_bare), with what `load` loads: of an ELF file the symbols alone, maybe.
@@ -664,21 +729,22 @@ impl Machine {
         Ok(())
     }
 
-    /// How `firmware` gets into the memory of this machine, which has that number.
-    fn load(
-        &self,
+    /// How `firmware` gets into the memory of this machine, which has that number and may run.
+    async fn load(
+        &mut self,
         session: &Session,
         number: usize,
         image: &Image,
         version: Option<&Version>,
+        runs: bool,
     ) -> Result<Load, EmulatorError> {
         let firmware = &image.firmware;
         self.fits(firmware)?;
         let name = format!("firmware-{number}");
-        let staged = firmware::stage(firmware.path(), session.directory(), &name);
-        let file = staged.map_err(|source| EmulatorError::Io {
+        let staged = firmware.stage(session.directory(), &name);
+        let file = staged.map_err(|error| EmulatorError::Io {
             step: "copying the firmware to the private directory",
-            source,
+            source: io::Error::other(error),
         })?;
         let named = image.load_command.or(self.config.load_command);
         let command = named.unwrap_or(match firmware.format() {
@@ -691,12 +757,17 @@ impl Machine {
             version.check_command(command)?;
         }
         let address = self.config.load_address;
+        let (vectors, entry) = self
+            .vectors(session, &file, command, runs)
+            .await
+            .map_err(|error| at(place(firmware), error))?;
         Ok(Load {
             command,
             file: plain(&file)?,
             address: address.filter(|_| command == LoadCommand::Binary),
             processor: self.processors.first().map(|it| it.name.clone()),
-            vectors: self.vectors(command),
+            vectors,
+            entry,
         })
     }
 
@@ -728,17 +799,56 @@ impl Machine {
         }
     }
 
-    /// Where a Cortex-M finds its vectors, if it has to be told: Renode looks
-    /// for them by itself only in an ELF file.
-    fn vectors(&self, command: LoadCommand) -> Option<Table> {
-        if !self.processors.first()?.is_cortex_m() {
-            return None;
+    /// Where a Cortex-M finds the vectors of the image in `file`, if it has to be told, and what
+    /// it starts with, if these are not asked.
+    async fn vectors(
+        &mut self,
+        session: &Session,
+        file: &Path,
+        command: LoadCommand,
+        runs: bool,
+    ) -> Result<(Option<Table>, Option<Entry>), EmulatorError> {
+        let cortex_m = self.processors.first().filter(|it| it.is_cortex_m());
+        let (Some(processor), Some(format)) = (cortex_m, command.format()) else {
+            return Ok((None, None));
+        };
+        let (name, address) = (processor.name.clone(), self.config.load_address);
+        // That it is a good image has been seen.
+        let contents = Contents::read(file, format, address).unwrap_or_default();
+        let entry = |table| vectors::entry(&contents, command, table);
+        let users = vectors::users(&self.config.extra_commands, &name.to_string());
+        if let Some(users) = users {
+            return Ok((None, users.and_then(entry)));
         }
-        match (self.config.load_address, command) {
-            (Some(address), _) => Some(Table::At(address)),
-            (None, LoadCommand::Elf | LoadCommand::SymbolsFrom) => None,
-            (None, _) => Some(Table::Lowest),
+        let located = vectors::locate(&contents, command, address);
+        if let Vectors::Usual(table) = located {
+            return Ok((table, table.and_then(entry)));
         }
+        // The platform or the script may say it; asked once it runs, the firmware.
+        if !runs {
+            let asked = session.run(LOADING, &Command::vector_table(&name)).await?;
+            self.own_vectors = vectors::address(&asked.text).filter(|&it| it != 0);
+        }
+        let table = match (self.own_vectors, located) {
+            (Some(own), _) => Some(Table::At(own)),
+            (None, Vectors::Usual(table)) => table,
+            (None, Vectors::Found(address)) => Some(Table::At(address)),
+            (None, Vectors::Several(places)) => return Err(several(&name, &places)),
+        };
+        Ok((table, table.and_then(entry)))
+    }
+}
+
+/// The error of an image in which the vectors may be at several `places`.
+fn several(processor: &Name, places: &[u64]) -> EmulatorError {
+    let places: Vec<String> = places.iter().map(|it| format!("{it:#010x}")).collect();
+    EmulatorError::Unsupported {
+        kind: KIND,
+        what: format!(
+            "tell where the vectors are that {processor} is to start with: they may be at {}",
+            places.join(" or at ")
+        ),
+        advice: "name the place in `extra_commands`, such as `sysbus.cpu VectorTableOffset 0x08000000`",
     }
 }
 
@@ -824,7 +934,10 @@ impl Backend for Renode {
         Box::pin(async move {
             let _still = self.stand_still().await?;
             match &self.session {
-                Some(session) => self.restart(session, self.numbers(machine)).await,
+                Some(session) => {
+                    self.restart(session, self.numbers(machine), Memory::Kept)
+                        .await
+                }
                 None => Ok(()),
             }
         })

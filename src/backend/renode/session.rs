@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::task::JoinSet;
 
-use super::command::{Command, NotPlain, PlainPath};
+use super::command::{Command, Name, NotPlain, PlainPath};
 use super::dialogue::{Answer, Refusal};
 use super::environment::{Decided, environment};
 use super::input::Input;
@@ -240,23 +240,12 @@ impl Session {
 
     /// Has every wait on a machine's ports fail at once if one of its processors comes to
     /// a halt from now on, or one of another machine's that stops the time of all.
-    pub(super) fn watch_processors(&mut self, machines: Vec<(String, Ports)>) {
+    pub(super) fn watch_processors(&mut self, machines: Vec<Watched>) {
         let machines = Arc::new(machines);
         let stepping = self.stepping.as_ref().map(|it| it.sender().clone());
         let halted = move |halt: &str| {
             let (machines, halt) = (Arc::clone(&machines), halt.to_owned());
-            let tell = move || {
-                for (name, ports) in machines.iter() {
-                    let is_its = halt::machine(&halt).is_none_or(|machine| machine == name);
-                    // What has no firmware may still get some: that it runs nothing is no failure.
-                    let is_idle = ports.main().is_bare() && halt::found_nothing(&halt);
-                    if is_its && !is_idle {
-                        ports.halted(&halt);
-                    } else if !is_its && halt::stops_all(&halt) {
-                        ports.stalled(&halt);
-                    }
-                }
-            };
+            let tell = move || machines.iter().for_each(|machine| machine.halted(&halt));
             match &stepping {
                 // Behind what it has said before.
                 Some(stepping) => stepping.then(tell),
@@ -518,6 +507,40 @@ impl Session {
     pub(super) async fn end(self) {
         self.emulator.end().await;
         self.private.remove();
+    }
+}
+
+/// A machine whose processors are watched.
+pub(super) struct Watched {
+    pub(super) name: String,
+    pub(super) ports: Ports,
+    /// The processor that runs the firmware.
+    pub(super) main: Option<Name>,
+    /// What helps if that has nothing to run.
+    pub(super) advice: &'static str,
+}
+
+impl Watched {
+    /// Tells its UARTs of a `halt`, if it is one of this machine, or stops the time of all.
+    fn halted(&self, halt: &str) {
+        if halt::machine(halt).is_some_and(|machine| machine != self.name) {
+            if halt::stops_all(halt) {
+                self.ports.stalled(halt);
+            }
+            return;
+        }
+        if !halt::found_nothing(halt) {
+            return self.ports.halted(halt);
+        }
+        // What has no firmware may still get some: that it runs nothing is no failure.
+        if self.ports.main().is_bare() {
+            return;
+        }
+        // The others wait for the firmware, or have none: that is no failure.
+        let is_main = |main: &Name| main.to_string() == format!("sysbus.{}", halt::processor(halt));
+        if self.main.as_ref().is_none_or(is_main) {
+            self.ports.halted(&format!("{halt}: {}", self.advice));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod conversations;
 pub mod endings;
 pub mod faults;
+pub mod images;
 pub mod input;
 pub mod leftovers;
 pub mod lifecycle;

@@ -1,0 +1,88 @@
+//! Firmware images of shapes that no compiler of ours makes, from bytes.
+
+use std::path::{Path, PathBuf};
+use std::{fs, iter};
+
+use crate::sample;
+
+/// Where the STM32F4's flash is.
+pub const FLASH: u32 = 0x0800_0000;
+
+/// The shell sample, as it lies in the flash.
+pub fn shell() -> Vec<u8> {
+    fs::read(sample("shell.bin")).unwrap()
+}
+
+/// The same without a start at its beginning: it has another vector table behind the code,
+/// from which it starts. Its place is the second value.
+pub fn shell_with_late_vectors() -> (Vec<u8>, u32) {
+    let mut image = shell();
+    let table = image[..64].to_vec();
+    image[..8].fill(0);
+    image.resize(image.len().next_multiple_of(512), 0);
+    let place = FLASH + image.len() as u32;
+    image.extend(table);
+    (image, place)
+}
+
+/// An Intel HEX file of `bytes` in the flash, whose lines end in `end`.
+pub fn hex(bytes: &[u8], end: &str) -> String {
+    let page = iter::once(hex_record(4, 0, &FLASH.to_be_bytes()[..2]));
+    let data = bytes.chunks(16).enumerate();
+    let data = data.map(|(number, chunk)| hex_record(0, number as u16 * 16, chunk));
+    let records = page.chain(data).chain([hex_record(1, 0, &[])]);
+    records.map(|record| record + end).collect()
+}
+
+fn hex_record(kind: u8, address: u16, data: &[u8]) -> String {
+    let [high, low] = address.to_be_bytes();
+    let head = [data.len() as u8, high, low, kind];
+    let bytes = || head.iter().chain(data);
+    let sum = bytes().fold(0_u8, |sum, &byte| sum.wrapping_sub(byte));
+    let digits: String = bytes()
+        .chain([&sum])
+        .map(|it| format!("{it:02X}"))
+        .collect();
+    format!(":{digits}")
+}
+
+/// An ELF file of `bytes` in the flash, with neither sections nor symbols.
+pub fn elf(bytes: &[u8]) -> Vec<u8> {
+    let mut elf = b"\x7fELF\x01\x01\x01".to_vec();
+    elf.resize(16, 0);
+    let halves = |elf: &mut Vec<u8>, halves: &[u16]| {
+        halves.iter().for_each(|it| elf.extend(it.to_le_bytes()));
+    };
+    let words = |elf: &mut Vec<u8>, words: &[u32]| {
+        words.iter().for_each(|it| elf.extend(it.to_le_bytes()));
+    };
+    let size = bytes.len() as u32;
+    halves(&mut elf, &[2, 40]); // executable, Arm
+    words(&mut elf, &[1, FLASH, 52, 0, 0x0500_0000]);
+    halves(&mut elf, &[52, 32, 1, 40, 0, 0]);
+    words(&mut elf, &[1, 84, FLASH, FLASH, size, size, 5, 4]);
+    elf.extend(bytes);
+    elf
+}
+
+/// The shell sample's ELF file with its data that is not in the file at address 0, as
+/// firmware has it whose first memory is RAM.
+pub fn elf_with_nothing_at_0() -> Vec<u8> {
+    const NOBITS: u32 = 8;
+    let mut elf = fs::read(sample("shell.elf")).unwrap();
+    let word = |elf: &[u8], at: usize| u32::from_le_bytes(elf[at..at + 4].try_into().unwrap());
+    let sections = word(&elf, 32) as usize;
+    let count = u16::from_le_bytes([elf[48], elf[49]]);
+    let headers = (0..usize::from(count)).map(|number| sections + 40 * number);
+    let bss = headers.into_iter().find(|&it| word(&elf, it + 4) == NOBITS);
+    let address = bss.expect("a NOBITS section") + 12;
+    elf[address..address + 4].fill(0);
+    elf
+}
+
+/// Writes an image to `name` in `directory`.
+pub fn write(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let path = directory.join(name);
+    fs::write(&path, content).unwrap();
+    path
+}
