@@ -45,14 +45,30 @@ fn renode_processes() -> Vec<Pid> {
     all.into_iter().map(Pid::from_raw).collect()
 }
 
-/// How a SIGKILL of `renode` is told: as its own end if it is the process that was started,
-/// as the status of its launcher otherwise.
-fn told_when_killed(renode: Pid) -> &'static str {
+/// Whether `renode` is the process that was started, not the child of a launcher.
+fn is_its_own_launcher(renode: Pid) -> bool {
     // What is started is put at the head of a process group.
-    match getpgid(Some(renode)) == Ok(renode) {
+    getpgid(Some(renode)) == Ok(renode)
+}
+
+/// How a SIGKILL of `renode` is told: as its own end, or as the status of its launcher.
+fn told_when_killed(renode: Pid) -> &'static str {
+    match is_its_own_launcher(renode) {
         true => "Renode was killed by SIGKILL",
         false => "Renode exited with status 137",
     }
+}
+
+/// How the end by a fatal error of Renode's own is told: Mono exits, .NET aborts.
+fn told_when_it_fails() -> Result<&'static str> {
+    let board = board(STM32F4, "")?;
+    let runtime = board.engine().wait()?.runtime;
+    let renode = renode_processes().pop().unwrap();
+    Ok(match (runtime.as_deref(), is_its_own_launcher(renode)) {
+        (Some("Mono"), _) => "Renode exited with status 1",
+        (_, true) => "Renode was killed by SIGABRT",
+        (_, false) => "Renode exited with status 134",
+    })
 }
 
 on_renode! {
@@ -125,8 +141,9 @@ on_renode! {
     }
 
     fn a_crash_is_told_at_once_with_its_reason() -> Result<()> {
+        let told = told_when_it_fails()?;
         let error = with_extra_commands(&["Save @/no/such/dir/x"]).unwrap_err().to_string();
-        for part in ["extra_commands[0]", "Renode exited with status 1", "Fatal error:", "/no/such/dir/x"] {
+        for part in ["extra_commands[0]", told, "Fatal error:", "/no/such/dir/x"] {
             assert!(error.contains(part), "no {part:?} in: {error}");
         }
         Ok(())
