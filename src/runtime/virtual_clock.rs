@@ -199,16 +199,19 @@ impl VirtualClock {
         look: Look,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
+        // Dropped without the lock: the last waker of a task may drop that task's waits.
+        let _left;
+        let _replaced;
         let mut state = self.state();
         if state.life == Life::Off || until.is_some_and(|until| until <= state.now) {
-            state.waiters.retain(|waiter| waiter.id != id);
+            _left = state.take(id);
             return Poll::Ready(());
         }
         let looked = look.0 == state.questions;
         match state.waiters.iter_mut().find(|waiter| waiter.id == id) {
             Some(waiter) => {
                 waiter.until = until;
-                waiter.waker.clone_from(cx.waker());
+                _replaced = std::mem::replace(&mut waiter.waker, cx.waker().clone());
                 waiter.looked = looked;
                 waiter.absent = false;
             }
@@ -235,11 +238,10 @@ impl VirtualClock {
     /// That one does not wait any more.
     pub(crate) fn leave(&self, id: u64) {
         let mut state = self.state();
-        let waited = state.waiters.len();
-        state.waiters.retain(|waiter| waiter.id != id);
-        if state.waiters.len() < waited {
-            state.left = true;
-            drop(state);
+        let left = state.take(id);
+        state.left |= left.is_some();
+        drop(state);
+        if left.is_some() {
             self.changed.notify_one();
         }
     }
@@ -378,6 +380,12 @@ impl VirtualClock {
 }
 
 impl State {
+    /// Takes out who waits under that number.
+    fn take(&mut self, id: u64) -> Option<Waiter> {
+        let index = self.waiters.iter().position(|waiter| waiter.id == id)?;
+        Some(self.waiters.remove(index))
+    }
+
     /// Those for whom the guest runs.
     fn present(&self) -> impl Iterator<Item = &Waiter> {
         self.waiters.iter().filter(|waiter| waiter.looked)
@@ -568,6 +576,47 @@ mod tests {
             assert!(look(&clock, id, 9, X).await.is_pending());
             assert!(clock.may_go_on().await);
         }
+    }
+
+    /// As a task does that only its wakers hold, and that waits as well.
+    struct Waits(Arc<VirtualClock>, u64);
+
+    impl std::task::Wake for Waits {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            self.0.leave(self.1);
+        }
+    }
+
+    #[test]
+    fn the_last_waker_of_a_task_may_drop_its_waits() {
+        let clock = clock();
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let poll = |id, waker: &Waker| {
+                let until = Some(Duration::from_secs(9));
+                let cx = &mut Context::from_waker(waker);
+                assert!(
+                    clock
+                        .poll(id, until, wants(X), clock.look(), cx)
+                        .is_pending()
+                );
+            };
+            for leaves in [false, true] {
+                poll(2, Waker::noop());
+                poll(1, &Arc::new(Waits(Arc::clone(&clock), 2)).into());
+                match leaves {
+                    true => clock.leave(1),
+                    false => poll(1, Waker::noop()),
+                }
+                assert!(clock.state().take(2).is_none());
+            }
+            done.send(()).unwrap();
+        });
+        ended.recv_timeout(Duration::from_secs(60)).unwrap();
     }
 
     #[tokio::test]
