@@ -68,7 +68,8 @@ impl<T> Operation<T> {
     /// which lets the runtime's other tasks go on.
     ///
     /// # Errors
-    /// Those of the operation.
+    /// Those of the operation; [`HostError::EndingThread`](crate::HostError::EndingThread) where
+    /// it has to wait in the destructor of a thread-local.
     pub fn wait(self) -> Result<T> {
         block_on(self)
     }

@@ -94,6 +94,19 @@ alone_on_each_engine! {
         })
     }
 
+    fn a_board_keeps_the_threads_own_unpark(engine) {
+        std::thread::current().unpark();
+        plain_dialogue(engine)?;
+        let board = shell_on(engine).boot().wait()?;
+        board.power_cycle().wait()?;
+        board.flash(sample("shell.elf")).wait()?;
+        drop(board);
+        let parked = Instant::now();
+        std::thread::park_timeout(secs(60));
+        assert!(parked.elapsed() < secs(60), "the unpark is lost");
+        Ok(())
+    }
+
     fn a_board_in_a_thread_local_goes_with_its_thread(engine) {
         struct Last(VirtualTarget, std::sync::mpsc::Sender<Vec<Result<()>>>);
         impl Drop for Last {
