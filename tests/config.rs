@@ -9,8 +9,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use virtual_target::VirtualTarget;
 use virtual_target::config::{
-    BackendKind, Control, Echo, LineEnding, LoadCommand, Platform, TargetConfig, Timeouts,
-    UartTransport,
+    BackendKind, ClockKind, Control, Echo, LineEnding, LoadCommand, Platform, TargetConfig,
+    Timeouts, UartTransport,
 };
 
 const LEAST: &str = "platform: platforms/boards/b.repl\nuart: sysbus.uart0\n";
@@ -43,7 +43,7 @@ fn the_least_that_renode_needs() {
         ("sysbus.uart0", "sysbus.uart0")
     );
     assert_eq!(config.machine_name, "machine-0");
-    assert_eq!(config.uart_transport, UartTransport::Pty);
+    assert_eq!(config.uart_transport(), UartTransport::Pty);
     assert!(config.extra_commands.is_empty());
     assert_eq!(config.control, Control::Console);
     assert!(!config.allow_raw_monitor);
@@ -91,7 +91,7 @@ kept_output: 2GiB
     );
     assert_eq!(config.backend, BackendKind::Auto);
     assert_eq!(config.machine_name, "S32K388 board no. 2");
-    assert_eq!(config.uart_transport, UartTransport::Socket);
+    assert_eq!(config.uart_transport(), UartTransport::Socket);
     assert_eq!(
         config.extra_commands,
         ["sysbus WriteDoubleWord 0x40090030 0x0301", r#"echo "a; b""#]
@@ -1168,6 +1168,28 @@ fn deep_nesting_is_refused_at_once() {
         ),
     ] {
         assert_eq!(complaint(&text), expected);
+    }
+}
+
+/// What goes with what is checked whenever it is said.
+#[test]
+fn another_clock_is_checked_as_that_of_the_file_is() {
+    let with = |text: &str| parse(text).with_clock(ClockKind::Virtual);
+    assert_eq!(with(LEAST).unwrap().clock(), ClockKind::Virtual);
+    let back = with(LEAST).unwrap().with_clock(ClockKind::Realtime);
+    assert_eq!(back.unwrap().clock(), ClockKind::Realtime);
+    for (text, place) in [
+        (
+            format!("{LEAST}uart_transport: socket"),
+            "<yaml>:3:1: uart_transport: with `clock: virtual`",
+        ),
+        (
+            "backend: qemu\nqemu: {machine: b}".to_owned(),
+            "<yaml>:1:1: clock: only Renode has a virtual clock",
+        ),
+    ] {
+        let error = with(&text).unwrap_err().to_string();
+        assert!(error.starts_with(place), "{error}");
     }
 }
 

@@ -155,8 +155,18 @@ fn clock(
 ) -> Result<ClockKind, Problem> {
     let clock = given("clock", &word, |word| values::choice(word, &CLOCKS))?;
     let clock = clock.unwrap_or(ClockKind::Realtime);
+    fits(clock, backend, transport)?;
+    Ok(clock)
+}
+
+/// Checks that a board on `backend`, for which a `transport` may be asked, can have the `clock`.
+pub(super) fn fits(
+    clock: ClockKind,
+    backend: BackendKind,
+    transport: Option<UartTransport>,
+) -> Result<(), Problem> {
     if clock == ClockKind::Realtime {
-        return Ok(clock);
+        return Ok(());
     }
     if matches!(backend, BackendKind::Qemu | BackendKind::Serial) {
         return Err(Problem::new("clock", NO_VIRTUAL_CLOCK));
@@ -166,7 +176,7 @@ fn clock(
                        or sockets: remove it";
         return Err(Problem::new("uart_transport", message));
     }
-    Ok(clock)
+    Ok(())
 }
 
 fn control(word: Option<&str>, port: Option<i64>) -> Result<Control, Problem> {

@@ -68,10 +68,8 @@ pub struct TargetConfig {
     /// Of several `machines` the first one's; what else is said here of a single
     /// machine is then in [`machines`](Self::machines).
     pub machine_name: String,
-    /// `clock`: the time that the board runs in. Default `realtime`.
-    pub clock: ClockKind,
-    /// `uart_transport`: what Renode's UARTs are connected by. Default `pty`.
-    pub uart_transport: UartTransport,
+    pub(crate) clock: ClockKind,
+    pub(crate) uart_transport: UartTransport,
     /// `extra_commands`: Renode monitor commands, run after the UART is
     /// connected and before the firmware is loaded. Those that set registers of
     /// the board to numbers (`sysbus WriteDoubleWord 0x40090030 0x0301`,
@@ -216,6 +214,39 @@ impl TargetConfig {
     /// As for [`from_file`](Self::from_file), with `<yaml>` in place of the file's name.
     pub fn from_yaml_str(text: &str, base_dir: impl AsRef<Path>) -> Result<Self, ConfigError> {
         Self::read(text, Path::new("<yaml>"), base_dir.as_ref(), None)
+    }
+
+    /// `clock`: the time that the board runs in. Default `realtime`.
+    pub fn clock(&self) -> ClockKind {
+        self.clock
+    }
+
+    /// The same target in another time.
+    ///
+    /// # Errors
+    ///
+    /// The target cannot have a virtual clock: it is for another engine than Renode, or its UARTs
+    /// are connected by sockets.
+    ///
+    /// ```
+    /// # use virtual_target::config::{ClockKind, TargetConfig};
+    /// let board = "platform: platforms/boards/b.repl\nuart: sysbus.uart0\n";
+    /// let config = TargetConfig::from_yaml_str(board, ".")?.with_clock(ClockKind::Virtual)?;
+    /// assert_eq!(config.clock(), ClockKind::Virtual);
+    /// # Ok::<(), virtual_target::config::ConfigError>(())
+    /// ```
+    pub fn with_clock(self, clock: ClockKind) -> Result<Self, ConfigError> {
+        // Pseudo-terminals are the default: nobody has asked for them.
+        let transport = Some(self.uart_transport).filter(|&it| it != UartTransport::Pty);
+        match check::fits(clock, self.backend, transport) {
+            Ok(()) => Ok(Self { clock, ..self }),
+            Err(problem) => Err(self.invalid(&problem.field, problem.message)),
+        }
+    }
+
+    /// `uart_transport`: what Renode's UARTs are connected by. Default `pty`.
+    pub fn uart_transport(&self) -> UartTransport {
+        self.uart_transport
     }
 
     /// The entries of an exporter's file that the target is not made of, by name and driver,

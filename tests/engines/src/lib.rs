@@ -55,7 +55,7 @@ pub fn bare_on(engine: BackendKind) -> TargetBuilder {
     let mut config = TargetConfig::from_file(&description).expect("a good description");
     config.control = control();
     if engine == BackendKind::Renode {
-        config.clock = CLOCK.get();
+        config = config.with_clock(CLOCK.get()).expect("a board of Renode's");
     }
     VirtualTarget::from_config(config).backend(engine)
 }

@@ -18,8 +18,7 @@ fn at_baud(baud: u32, clock: ClockKind) -> Result<VirtualTarget> {
         "platform: platforms/boards/stm32f4_discovery-kit.repl\n\
          uart: {{path: sysbus.usart2, baud: {baud}}}\n"
     );
-    let mut config = TargetConfig::from_yaml_str(&text, ".")?;
-    config.clock = clock;
+    let config = TargetConfig::from_yaml_str(&text, ".")?.with_clock(clock)?;
     let board = VirtualTarget::from_config(config).firmware(sample("shell.elf"));
     let board = board.boot().wait()?;
     board.uart().expect("> ").wait()?;

@@ -188,10 +188,10 @@ on_renode! {
     }
 
     fn frames_go_through_a_switch() -> Result<()> {
-        let mut config = TargetConfig::from_file(root().join("fixtures/ethernet.yaml"))?;
+        let config = TargetConfig::from_file(root().join("fixtures/ethernet.yaml"))?;
         for clock in [ClockKind::Realtime, ClockKind::Virtual] {
-            config.clock = clock;
-            let board = VirtualTarget::from_config(config.clone()).boot().wait()?;
+            let config = config.clone().with_clock(clock)?;
+            let board = VirtualTarget::from_config(config).boot().wait()?;
             let (a, b) = (board.machine("node-a")?, board.machine("node-b")?);
             let greeted = || {
                 let greet = |node: Machine<'_>| node.uart().expect_line("Hello from ethernet").wait();
