@@ -2,30 +2,62 @@
 
 use std::time::Duration;
 
+use tokio::sync::{mpsc, oneshot};
+
 use super::command::Command;
 use super::monitor::Monitor;
-use crate::runtime::{self, Clock, Reading};
+use crate::runtime::{Clock, Reading};
 
 /// The virtual time of a machine; at most as fast as the host's clock.
 #[derive(Debug)]
 pub(super) struct GuestClock {
-    monitor: Monitor,
-    limit: Duration,
+    questions: mpsc::UnboundedSender<Question>,
 }
 
+/// Who waits for a reading that is begun later than now.
+type Question = oneshot::Sender<Option<Duration>>;
+
 impl GuestClock {
-    /// A clock whose every reading takes at most `limit`.
+    /// A clock whose every reading takes Renode at most `limit`.
+    ///
+    /// Must be called on the I/O thread.
     pub(super) fn new(monitor: Monitor, limit: Duration) -> Self {
-        Self { monitor, limit }
+        let (questions, asked) = mpsc::unbounded_channel();
+        tokio::spawn(answer(asked, monitor, limit));
+        Self { questions }
     }
 }
 
 impl Clock for GuestClock {
     /// While the monitor is busy the question waits its turn.
     fn read(&self) -> Reading {
-        let reply = self.monitor.send(&Command::elapsed_time());
-        let answer = runtime::spawn(reply.within(self.limit));
-        Box::pin(async move { time_elapsed(&answer.ok()?.await.ok()?.ok()?.text) })
+        let (question, answer) = oneshot::channel();
+        // The task is there as long as this is.
+        let _ = self.questions.send(question);
+        Box::pin(async move { answer.await.ok()? })
+    }
+}
+
+/// Answers all questions that have come meanwhile by one reading: each wait asks as it begins,
+/// and where waits are quicker than the monitor a late reading would be too late.
+async fn answer(mut asked: mpsc::UnboundedReceiver<Question>, monitor: Monitor, limit: Duration) {
+    while let Some(first) = asked.recv().await {
+        let mut questions = vec![first];
+        while let Ok(question) = asked.try_recv() {
+            questions.push(question);
+        }
+        let answer = monitor.send(&Command::elapsed_time()).within(limit).await;
+        let time = answer.ok().and_then(|it| time_elapsed(&it.text));
+        // A monitor that has not answered in all that time has no answer for the others either.
+        while time.is_none()
+            && let Ok(question) = asked.try_recv()
+        {
+            questions.push(question);
+        }
+        for question in questions {
+            // Whoever asked may have gone.
+            let _ = question.send(time);
+        }
     }
 }
 
