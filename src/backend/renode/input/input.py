@@ -15,6 +15,7 @@
 from System.IO import FileAccess, FileMode, FileShare, FileStream, StreamReader
 from System.Text import Encoding
 from System.Threading import Thread, ThreadStart
+from Antmicro.Renode.Core import EmulationManager
 
 
 class Input(Line):
@@ -106,4 +107,15 @@ def mc_input_attach(path, byte_time):
 
 # Once all UARTs are attached.
 def mc_input_read():
+    lengthen_steps()
     inputs.read()
+
+
+# Renode's time passes in steps, in which its processors come together. At its own of 100 us an
+# idle board keeps most of a host's core busy, and a line that is busy too is not served in time.
+# A single processor has nobody to come together with; steps that the user has set stay.
+def lengthen_steps():
+    emulation = EmulationManager.Instance.CurrentEmulation
+    processors = [cpu for machine in emulation.Machines for cpu in machine.SystemBus.GetCPUs()]
+    if len(processors) == 1 and emulation.MasterTimeSource.Quantum == TimeInterval.FromMicroseconds(100):
+        monitor.Parse('emulation SetGlobalQuantum "0.001"')
