@@ -8,13 +8,10 @@
 #
 #   room UART           no more than AHEAD bytes have yet to arrive there
 #   cleared             the answer to `clear`
-#   error TEXT          something that should not happen
+#   error: TEXT         something that should not happen
 #
 # Orders are read on a thread of their own; bytes arrive on the one that executes the guest.
 
-from System.IO import FileAccess, FileMode, FileShare, FileStream, StreamReader
-from System.Text import Encoding
-from System.Threading import Thread, ThreadStart
 from Antmicro.Renode.Core import EmulationManager
 
 
@@ -43,40 +40,16 @@ class Input(Line):
         self.asked = False
 
 
-class Inputs(object):
+class Inputs(Fifos):
     def __init__(self, directory, ahead):
+        Fifos.__init__(self, directory)
         self.ahead = ahead
         self.lines = []
         self.saying = Lock()
-        self.output = FileStream(directory + "/reports", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 1)
-        orders = FileStream(directory + "/orders", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1)
-        self.orders = StreamReader(orders, Encoding.ASCII)
 
-    def read(self):
-        reader = Thread(ThreadStart(self.read_orders))
-        reader.IsBackground = True
-        reader.Start()
-
-    # What makes `act` tell of its failure: nobody else would.
-    def telling(self, act):
-        def told(*arguments):
-            try:
-                act(*arguments)
-            except Exception as error:
-                self.say("error " + repr(error))
-        return told
-
-    def say(self, line):
-        data = Encoding.ASCII.GetBytes(line + "\n")
+    def write(self, lines):
         with self.saying:
-            self.output.Write(data, 0, data.Length)
-            self.output.Flush()
-
-    def read_orders(self):
-        order = self.orders.ReadLine()
-        while order is not None:
-            self.telling(self.order)(order.split(" "))
-            order = self.orders.ReadLine()
+            Fifos.write(self, lines)
 
     def order(self, words):
         order = words[0]
@@ -108,7 +81,7 @@ def mc_input_attach(path, byte_time):
 # Once all UARTs are attached.
 def mc_input_read():
     lengthen_steps()
-    inputs.read()
+    inputs.start_reading()
 
 
 # Renode's time passes in steps, in which its processors come together. At its own of 100 us an

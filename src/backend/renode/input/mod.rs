@@ -22,7 +22,13 @@ use super::AHEAD;
 use super::fifos::{DriverTask, Fifos};
 use crate::uart::{Parcel, Parcels};
 
-const SCRIPT: &str = concat!(include_str!("../line.py"), "\n\n", include_str!("input.py"));
+const SCRIPT: &str = concat!(
+    include_str!("../fifos.py"),
+    "\n\n",
+    include_str!("../line.py"),
+    "\n\n",
+    include_str!("input.py")
+);
 
 /// How many bytes an order carries at most.
 const MOST_AT_ONCE: usize = 1024;

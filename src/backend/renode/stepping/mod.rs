@@ -28,6 +28,8 @@ use crate::uart::{Hand, Parcel};
 use report::{Report, Reports};
 
 const SCRIPT: &str = concat!(
+    include_str!("../fifos.py"),
+    "\n\n",
     include_str!("../line.py"),
     "\n\n",
     include_str!("stepping.py")

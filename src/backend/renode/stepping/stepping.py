@@ -21,8 +21,6 @@
 # A byte is handled on the thread that executes the guest, at the very moment at which it is
 # sent; orders are read on a thread of their own.
 
-from System.IO import FileAccess, FileMode, FileShare, FileStream, StreamReader
-from System.Text import Encoding
 from System.Threading import AutoResetEvent, ManualResetEvent, Thread, ThreadStart
 from Antmicro.Renode.Core import EmulationManager
 
@@ -51,8 +49,9 @@ class Uart(object):
         self.stepping.sent(self, byte)
 
 
-class Stepping(object):
+class Stepping(Fifos):
     def __init__(self, directory):
+        Fifos.__init__(self, directory)
         self.emulation = EmulationManager.Instance.CurrentEmulation
         # A processor that halts is told of by the log alone: before its time goes on.
         self.emulation.CurrentLogger.SynchronousLogging = True
@@ -76,31 +75,11 @@ class Stepping(object):
         self.asked_at = 0
         self.step_ended = Action(self.telling(self.pause_all))
         self.emulation.IsStartedChanged += self.telling(self.started_changed)
-        self.output = FileStream(directory + "/reports", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 1)
-        orders = FileStream(directory + "/orders", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1)
-        self.orders = StreamReader(orders, Encoding.ASCII)
-        reader = Thread(ThreadStart(self.read_orders))
-        reader.IsBackground = True
-        reader.Start()
-
-    # What does `act` and tells of its failure: nobody else would.
-    def telling(self, act):
-        def told(*arguments):
-            try:
-                act(*arguments)
-            except Exception as error:
-                # In one line, as all reports are.
-                self.say("error: " + " ".join((str(error) or repr(error)).split()))
-        return told
+        self.start_reading()
 
     # At once: whoever reads it knows all that was said before, too.
     def say(self, line):
         self.write(self.unsaid() + line + "\n")
-
-    def write(self, lines):
-        data = Encoding.ASCII.GetBytes(lines)
-        self.output.Write(data, 0, data.Length)
-        self.output.Flush()
 
     # What has not been reported yet, as a report that is to be followed by another.
     def unsaid(self):
@@ -202,14 +181,8 @@ class Stepping(object):
         self.say("still %d" % self.uarts[0].now())
 
     # On the thread of the orders.
-    def read_orders(self):
-        while True:
-            order = self.orders.ReadLine()
-            if order is None:
-                # The test is gone.
-                self.order(["stop"])
-                return
-            self.telling(self.order)(order.split(" "))
+    def orders_ended(self):
+        self.order(["stop"])
 
     def order(self, words):
         order = words[0]
