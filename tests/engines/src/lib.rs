@@ -26,7 +26,8 @@ use virtual_target::{Result, TargetBuilder, VirtualTarget, secs};
 
 /// The root of the repository.
 pub fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors().nth(2).expect("this crate is in tests/")
 }
 
 /// A prebuilt firmware sample for the STM32F4, such as `shell.elf`.
