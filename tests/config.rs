@@ -967,6 +967,10 @@ const BAD_BOARDS: &[(&str, &str)] = &[
         r#"<yaml>:1:1: platform: there is no file "/nowhere/platforms/b.repl;quit", and no platform that comes with Renode has ';' in its path"#,
     ),
     (
+        "platform: \"@platforms/b.repl\"\nuart: a",
+        r#"<yaml>:1:1: platform: there is no file "/nowhere/@platforms/b.repl", and the name of a platform that comes with Renode is written without `@`: `platforms/b.repl`"#,
+    ),
+    (
         "platform: platforms/../b.repl\nuart: a",
         r#"<yaml>:1:1: platform: there is no file "/nowhere/b.repl", and "platforms/../b.repl" is not the plain path of a platform that comes with Renode, such as `platforms/boards/stm32f4_discovery-kit.repl`"#,
     ),

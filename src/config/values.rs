@@ -116,6 +116,8 @@ pub(super) fn built_in(
     let hidden = |part: &str| part.is_empty() || part.starts_with('.');
     let why = if !path.contains('/') {
         format!("the {kind}s that come with Renode are in directories, such as `{example}`")
+    } else if let Some(named) = path.strip_prefix('@') {
+        format!("the name of a {kind} that comes with Renode is written without `@`: `{named}`")
     } else if let Some(bad) = path.chars().find(|&c| !allowed(c)) {
         format!("no {kind} that comes with Renode has {bad:?} in its path")
     } else if path.split('/').any(hidden) {

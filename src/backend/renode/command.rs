@@ -246,6 +246,11 @@ impl Command {
         Self("help mach".to_owned())
     }
 
+    /// Lists the directories in which Renode looks for files, its own among them.
+    pub(super) fn search_path() -> Self {
+        Self("help path".to_owned())
+    }
+
     pub(super) fn is_started() -> Self {
         Self("emulation IsStarted".to_owned())
     }

@@ -701,13 +701,12 @@ impl Machine {
         let create = Command::create_machine(&Name::machine(&self.config.name)?);
         session.run(SETTING_UP, &create).await?;
         let loaded = session.run(SETTING_UP, &load).await;
-        let loaded = loaded.map_err(|error| match &self.config.renode.platform {
-            Platform::BuiltIn(name) => at(
-                format!("{name:?} is no file of the project's, and as one of Renode's own"),
-                error,
-            ),
-            _ => error,
-        });
+        let loaded = match (loaded, &self.config.renode.platform) {
+            (Err(error), Platform::BuiltIn(name)) => {
+                Err(platform::none_of_the_projects(name, error, session).await)
+            }
+            (loaded, _) => loaded,
+        };
         let field = config.field_of(&self.config.name, "platform");
         loaded.map_err(in_field(config, &field))?;
         self.add_fragments(session, config).await

@@ -364,6 +364,33 @@ fn versions_and_runtimes_are_told_apart() {
     }
 }
 
+#[test]
+fn a_platform_that_renode_does_not_have_is_told_with_the_name_that_may_be_meant() {
+    let root = tempfile::tempdir().unwrap();
+    let boards = root.path().join("platforms/boards");
+    fs::create_dir_all(&boards).unwrap();
+    fs::write(boards.join("nopes.repl"), "").unwrap();
+    let installed = format!("FAKE_RENODE_ROOT='{}'", root.path().display());
+    let target = "backend: renode\nplatform: platforms/cpus/nope.repl\nuart: sysbus.usart2\n";
+    let why = "target.yaml:2:1: platform: \"platforms/cpus/nope.repl\" is no file of the project's, \
+               and Renode has none of this name either";
+    for (speaks, _) in SPEAKS {
+        for (where_it_is, hint) in [
+            (
+                &*installed,
+                " (did you mean `platforms/boards/nopes.repl`?)",
+            ),
+            ("FAKE_RENODE_ROOT=/nowhere", ""),
+            ("FAKE_RENODE_ROOT=.", ""),
+        ] {
+            let how = format!("{where_it_is} {}", cue_of(speaks, ""));
+            let error = boot_target(&how, target).unwrap_err();
+            let expected = format!("{why}{hint}: Renode refused");
+            assert!(error.contains(&expected), "no {expected:?} in: {error}");
+        }
+    }
+}
+
 /// Boots a target whose board `script` makes.
 fn boot_script(speaks: &str, script: &str, more: &str) -> Result<String, String> {
     let directory = tempfile::tempdir().unwrap();

@@ -118,7 +118,23 @@ on_renode! {
 
     fn what_only_renode_can_refuse_is_told_with_its_line() -> Result<()> {
         for (platform, uart, place) in [
-            ("platforms/boards/stm32f4.repl", "sysbus.usart2", "<yaml>:2:1: platform: Renode refused"),
+            (
+                "platforms/boards/stm32f4.repl",
+                "sysbus.usart2",
+                "<yaml>:2:1: platform: \"platforms/boards/stm32f4.repl\" is no file of the project's, and Renode \
+                 has none of this name either (did you mean `platforms/cpus/stm32f4.repl`?): Renode refused",
+            ),
+            (
+                "platforms/cpus/stm32f4_discovry.repl",
+                "sysbus.usart2",
+                "either (did you mean `platforms/boards/stm32f4_discovery.repl`?): Renode refused",
+            ),
+            (
+                "platforms/boards/none.repl",
+                "sysbus.usart2",
+                "\"platforms/boards/none.repl\" is no file of the project's, and Renode has none of this name either: \
+                 Renode refused",
+            ),
             (
                 STM32F4,
                 "sysbus.usart9",

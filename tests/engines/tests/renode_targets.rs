@@ -178,7 +178,7 @@ on_renode! {
         };
         boot("tests/platforms/renesas-ck_ra6m5-sensors_example.repl")?;
         let error = boot("boards/none.repl").unwrap_err().to_string();
-        let why = "platform: \"boards/none.repl\" is no file of the project's, and as one of Renode's own: Renode refused";
+        let why = "platform: \"boards/none.repl\" is no file of the project's, and Renode has none of this name either: Renode refused";
         assert!(error.contains(why), "{error}");
         Ok(())
     }

@@ -27,7 +27,8 @@
 //! `engine_tests::telnet` lists what it does wrong on a port only.
 //!
 //! It speaks as version 1.16.1 does; with `FAKE_RENODE_SPEAKS=main`, as the main branch of
-//! August 2026: in other colours, with the echo of long commands wrapped. On its console
+//! August 2026: in other colours, with the echo of long commands wrapped. It is installed in
+//! `FAKE_RENODE_ROOT`, and has every platform but those called `nope.repl`. On its console
 //! it writes in pieces of any length, and ends a prompt's colour only with the next echo.
 
 use std::cell::{Cell, RefCell};
@@ -478,6 +479,14 @@ impl Renode {
                 self.say(&format!("Renode, version {version} (fake)\r\n\r"));
             }
             ("log", _) => println!("21:56:09.1234 [INFO] Script: {quoted}"),
+            ("help", "path") => {
+                let own = std::env::var("FAKE_RENODE_ROOT").unwrap_or_else(|_| ".".to_owned());
+                self.say(&format!(
+                    "path\r\r\nallows modification of internal 'PATH' variable.\r\r\n\r\r\n\
+                     \rCurrent 'PATH' value is: /project;{own}\r\n\
+                     \rDefault 'PATH' value is: {own}\r\n"
+                ));
+            }
             ("help", what) => self.complain(&format!("No such command: {what}.")),
             ("logLevel", "99") => {
                 self.complain("Bad parameters for command logLevel 99");
@@ -496,8 +505,8 @@ impl Renode {
             }
             ("machine", rest) if rest.starts_with("LoadPlatformDescription @") => {
                 let path = &rest[25..];
-                if path == "nope.repl" {
-                    return self.fail(command, "Could not find file 'nope.repl'.");
+                if path.ends_with("nope.repl") {
+                    return self.fail(command, &format!("Could not find file '{path}'."));
                 }
                 let svd = "https://dl.antmicro.com/projects/renode/svd/STM32F40x.svd.gz";
                 self.complain(&format!("Failed to download {svd}, see log for details."));
