@@ -10,11 +10,11 @@
 use std::fmt;
 
 use crate::backend::EmulatorError;
+use crate::board::PowerError;
 use crate::config::ConfigError;
-use crate::custody::CustodyError;
 use crate::firmware::FirmwareError;
+use crate::process::CustodyError;
 use crate::runtime::HostError;
-use crate::target::PowerError;
 use crate::uart::{ExpectError, PatternError, Unavailable};
 
 /// The result of every fallible call in this crate.

@@ -31,25 +31,25 @@
 
 #![warn(unreachable_pub)]
 
+mod artifacts;
 mod backend;
+mod board;
 pub mod config;
-mod custody;
 mod error;
 mod files;
 pub mod firmware;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod notice;
-mod report;
+mod process;
 mod runtime;
-mod target;
 pub mod uart;
 
 pub use backend::{EmulatorDeath, EmulatorError, Engine, EngineKind, Metrics};
-pub use custody::CustodyError;
+pub use board::{Machine, PowerError, TargetBuilder, VirtualTarget};
 pub use error::{Error, Result};
+pub use process::CustodyError;
 pub use runtime::{HostError, Operation};
-pub use target::{Machine, PowerError, TargetBuilder, VirtualTarget};
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Says how an emulator ended, as far as its exit, its last output and the host tell.
 
 use super::{EmulatorDeath, EngineKind};
-use crate::custody::{Exit, largest_child};
+use crate::process::{Exit, largest_child};
 
 /// A process that was killed and had less is not suspected to have used up the memory: more
 /// than twice what Renode takes for a usual board.

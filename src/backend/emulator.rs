@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::{EmulatorDeath, EmulatorError, EngineKind, OutputTail, death};
-use crate::custody::{Custody, Launch, Process};
+use crate::process::{Custody, Launch, Process};
 use crate::uart::Ports;
 
 /// How long the last words of a dead process may take. Its group is dead by then, so

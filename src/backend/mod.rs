@@ -27,7 +27,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::custody::CustodyError;
+use crate::process::CustodyError;
 use crate::runtime::Clock;
 
 /// A boxed future, as `dyn Backend` needs them.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::transcript::{Transcript, Unavailable};
-use crate::report::{Console, Lost};
+use crate::artifacts::{Console, Lost};
 
 impl Console for Transcript {
     fn end(&self) -> u64 {

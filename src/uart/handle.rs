@@ -32,9 +32,9 @@ use super::text::lossy;
 use super::transcript::Position;
 use super::verdict::{Judge, at_exit};
 use super::wait::{Cursor, Search, Wait};
+use crate::artifacts::{Caller, Recorded};
 use crate::config::Echo;
 use crate::error::Result;
-use crate::report::{Caller, Recorded};
 use crate::runtime::{HostError, Operation, Task};
 
 /// A UART: a cursor over everything the board has put out, and a way to send to it.

@@ -10,8 +10,8 @@ use futures_core::Stream;
 use super::error::ExpectError;
 use super::handle::Uart;
 use super::transcript::Ending;
+use crate::artifacts::Caller;
 use crate::error::{Error, Result};
-use crate::report::Caller;
 use crate::runtime::Operation;
 
 /// The lines that a board puts out; made by [`Uart::lines`].

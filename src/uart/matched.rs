@@ -14,8 +14,8 @@ use super::pattern::{Groups, Pattern};
 use super::search::Stretch;
 use super::text::lossy;
 use super::transcript::Transcript;
+use crate::artifacts::{Report, failed};
 use crate::error::Result;
-use crate::report::{Report, failed};
 
 /// A match: its text, its groups, where and when it was.
 ///

@@ -29,8 +29,8 @@ use super::pattern::Pattern;
 use super::talk::{Before, Talk};
 use super::transcript::{Ending, Limits, Transcript};
 use super::verdict::verdict;
+use crate::artifacts::{Console, Report};
 use crate::config::{Echo, KEPT_OUTPUT};
-use crate::report::{Console, Report};
 use crate::runtime::{ByteSet, Clock, Deadline, Stepped, VirtualClock, Wants};
 
 /// How long a backend has to say why its stream ended.

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use expectrl::process::NonBlocking;
 
 use super::handle::Uart;
-use crate::report::Caller;
+use crate::artifacts::Caller;
 
 /// A [`Uart`] as a byte stream; made by [`Uart::into_stream`].
 ///

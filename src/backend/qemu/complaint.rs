@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use crate::config::{QemuConfig, nearest};
-use crate::custody::{Custody, Launch};
+use crate::process::{Custody, Launch};
 
 /// How long QEMU may take to say what it knows, and how much.
 const LIMIT: Duration = Duration::from_secs(5);

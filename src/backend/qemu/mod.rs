@@ -22,8 +22,8 @@ use super::{
     OutputTail, executable,
 };
 use crate::config::{ConfigError, LoadCommand, QemuConfig, TargetConfig};
-use crate::custody::{Custody, Launch};
 use crate::firmware::{Architecture, Firmware, Format};
+use crate::process::{Custody, Launch};
 use crate::runtime::Clock;
 use crate::uart::Ports;
 use qmp::{Qmp, QmpError, Reply};

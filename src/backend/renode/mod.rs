@@ -59,8 +59,8 @@ use crate::config::{
     ConfigError, Control, LoadCommand, MachineConfig, Platform, Switch, TargetConfig, UartHub,
     UartTransport,
 };
-use crate::custody::Custody;
 use crate::firmware::{Contents, Entry, Firmware, Format};
+use crate::process::Custody;
 use crate::runtime::{Clock, Hold, VirtualClock};
 use crate::uart::Ports;
 use clock::GuestClock;

@@ -27,7 +27,7 @@ use super::{KIND, command_line, halt, port};
 use crate::backend::emulator::{Emulator, EndedFor};
 use crate::backend::{EmulatorDeath, EmulatorError, OutputTail};
 use crate::config::Control;
-use crate::custody::{Custody, Launch, PrivateDir, Process};
+use crate::process::{Custody, Launch, PrivateDir, Process};
 use crate::runtime::VirtualClock;
 use crate::uart::Ports;
 

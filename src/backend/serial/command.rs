@@ -15,7 +15,7 @@ use tokio::net::unix::pipe;
 use crate::backend::emulator::LAST_WORDS;
 use crate::backend::{EmulatorError, OutputTail, executable};
 use crate::config::{BoardCommand, FIRMWARE};
-use crate::custody::{Custody, Launch, Process};
+use crate::process::{Custody, Launch, Process};
 
 /// A program that is there, and its arguments.
 pub(super) struct Command {

@@ -20,8 +20,8 @@ use super::{
     OutputTail, qemu,
 };
 use crate::config::{SerialConfig, TargetConfig};
-use crate::custody::Custody;
 use crate::firmware::Firmware;
+use crate::process::Custody;
 use crate::runtime::Clock;
 use crate::uart::Port;
 use command::Command;

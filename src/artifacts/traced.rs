@@ -87,7 +87,7 @@ pub(crate) fn failed(mut error: Error, report: Option<&Arc<Report>>, at: Caller)
 }
 
 /// `tests/boots.rs:12`
-pub(super) fn place(at: Caller) -> String {
+pub(crate) fn place(at: Caller) -> String {
     format!("{}:{}", at.file(), at.line())
 }
 

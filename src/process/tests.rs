@@ -179,7 +179,7 @@ fn a_released_custody_takes_nothing_more() {
 fn behind_a_gate_that_is_dropped_nothing_runs() {
     let (stdin, gate) = std::io::pipe().unwrap();
     let (mut stdout, theirs_out) = std::io::pipe().unwrap();
-    let gated = launch::Gated::spawn(Launch {
+    let gated = spawn_spec::Gated::spawn(Launch {
         program: "/bin/sh".into(),
         args: vec!["-c".into(), "echo it runs".into()],
         env: std::env::vars_os().collect(),
@@ -283,7 +283,7 @@ fn alone(test: &str, act: impl FnOnce()) {
         return act();
     }
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("custody::tests::{test}")])
+        .args(["--exact", &format!("process::tests::{test}")])
         .env(ALONE, "1")
         .output()
         .unwrap();

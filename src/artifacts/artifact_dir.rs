@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use super::held::{Held, clear, remove_empty};
+use super::dir_lock::{Held, clear, remove_empty};
 use super::{TestName, lock};
 
 /// Of one test in one process, no more than this many targets' directories are kept.
@@ -29,7 +29,7 @@ const MOST_HELD: usize = 32;
 
 /// A directory of one target, which exists once something is to be written.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     process: &'static Process,
     root: PathBuf,
     base: PathBuf,
@@ -45,7 +45,7 @@ type Failed = Arc<AtomicBool>;
 
 /// Which numbers of a test's directory are taken in this process.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     /// The test's directory, or this process's own in it: once something was to be written.
     home: Option<Home>,
     live: BTreeMap<u32, Failed>,
@@ -60,13 +60,13 @@ struct Home {
 }
 
 /// What one process has taken, by the tests' directories.
-pub(super) type Process = Mutex<BTreeMap<PathBuf, Taken>>;
+pub(crate) type Process = Mutex<BTreeMap<PathBuf, Taken>>;
 
 static THIS_PROCESS: Process = Mutex::new(BTreeMap::new());
 
 impl Place {
     /// A place of its own for a target of `test`. What an earlier run has left is removed.
-    pub(super) fn claim(test: &TestName) -> Self {
+    pub(crate) fn claim(test: &TestName) -> Self {
         Self::claim_in(
             target_directory().join("virtual-target"),
             test,
@@ -74,7 +74,7 @@ impl Place {
         )
     }
 
-    pub(super) fn claim_in(root: PathBuf, test: &TestName, process: &'static Process) -> Self {
+    pub(crate) fn claim_in(root: PathBuf, test: &TestName, process: &'static Process) -> Self {
         let mut base = root.join(&test.name);
         if test.attempt > 1 {
             base.push(format!("attempt-{}", test.attempt));
@@ -99,12 +99,12 @@ impl Place {
     }
 
     /// Where it is, once it was [made](Self::make).
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Makes sure that the directory exists.
-    pub(super) fn make(&mut self) -> io::Result<&Path> {
+    pub(crate) fn make(&mut self) -> io::Result<&Path> {
         if !self.made {
             let mut all = lock(self.process);
             spare(&mut all);
@@ -126,7 +126,7 @@ impl Place {
     }
 
     /// The test has failed, for this target and those beside it.
-    pub(super) fn fail(&self) {
+    pub(crate) fn fail(&self) {
         if let Some(taken) = lock(self.process).get(&self.base) {
             let failed = taken.live.values();
             failed.for_each(|failed| failed.store(true, Ordering::Relaxed));
@@ -134,17 +134,17 @@ impl Place {
     }
 
     /// Whether the test has failed since the place was claimed.
-    pub(super) fn failed(&self) -> bool {
+    pub(crate) fn failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
 
     /// The directory stays.
-    pub(super) fn keep(&mut self) {
+    pub(crate) fn keep(&mut self) {
         self.kept = true;
     }
 
     /// Removes the directory.
-    pub(super) fn remove(&mut self) {
+    pub(crate) fn remove(&mut self) {
         if self.made {
             remove_files(&self.path);
             self.made = false;

@@ -4,19 +4,19 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
+use crate::artifacts::Report;
 use crate::backend::{Backend, qemu, renode, serial};
 use crate::config::{BackendKind, ClockKind, ConfigError, MachineConfig, TargetConfig};
-use crate::custody::Custody;
 use crate::error::{Error, Result};
 use crate::notice::notice;
-use crate::report::Report;
+use crate::process::Custody;
 use crate::runtime::VirtualClock;
 use crate::uart::{IgnoredLines, Port, Ports, Settings, on_stream};
 
 const VARIABLE: &str = "VTARGET_BACKEND";
 
 /// What `config` is to run on, never `auto`; `wanted` is what the code says.
-pub(super) fn wanted(
+pub(crate) fn wanted(
     config: &TargetConfig,
     wanted: Option<BackendKind>,
 ) -> Result<BackendKind, ConfigError> {
@@ -44,7 +44,7 @@ pub(super) fn wanted(
 
 /// The error of a target that cannot run on what `wanted` gave, where the code has said
 /// nothing: the variable is the reason if it has forced QEMU.
-pub(super) fn reason(error: Error) -> Error {
+pub(crate) fn reason(error: Error) -> Error {
     blame(error, from_environment().ok().flatten())
 }
 
@@ -60,7 +60,7 @@ fn blame(mut error: Error, forced: Option<BackendKind>) -> Error {
 }
 
 /// The backend for `config`.
-pub(super) fn choose(
+pub(crate) fn choose(
     config: &TargetConfig,
     wanted: BackendKind,
     custody: &Arc<Custody>,
@@ -90,7 +90,7 @@ pub(super) fn choose(
 }
 
 /// The clock of a board that runs only while it is waited for, if `config` wants that.
-pub(super) fn clock(config: &TargetConfig) -> Result<Option<Arc<VirtualClock>>> {
+pub(crate) fn clock(config: &TargetConfig) -> Result<Option<Arc<VirtualClock>>> {
     if config.clock == ClockKind::Realtime {
         return Ok(None);
     }
@@ -101,7 +101,7 @@ pub(super) fn clock(config: &TargetConfig) -> Result<Option<Arc<VirtualClock>>> 
 }
 
 /// The UARTs of each machine, off, with their standing guards.
-pub(super) fn ports(
+pub(crate) fn ports(
     config: &TargetConfig,
     wanted: BackendKind,
     report: Option<&Arc<Report>>,

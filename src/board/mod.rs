@@ -3,11 +3,11 @@
 //! Power and firmware are kept here, in the terms of a bench: on, off, cycle,
 //! flash, reset. What they mean to an emulator is the backend's business.
 
-mod board;
 mod builder;
-mod engine;
+mod concurrency;
 mod machine;
-mod slots;
+mod power;
+mod select_backend;
 
 pub use builder::TargetBuilder;
 pub use machine::Machine;
@@ -18,15 +18,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::artifacts::{Caller, Recorded, Report};
 use crate::backend::{EmulatorDeath, Engine, EngineKind, Image, Metrics};
 use crate::config::{LoadCommand, Platform, TargetConfig};
-use crate::custody::Custody;
 use crate::firmware::Firmware;
-use crate::report::{Caller, Recorded, Report};
+use crate::process::Custody;
 use crate::runtime::{Operation, Remote};
 use crate::uart::{ExpectError, Ports, TranscriptLine, Uart};
-use board::Board;
 use machine::MachineUarts;
+use power::Board;
 
 /// What a target in its present state cannot do.
 #[derive(thiserror::Error)]

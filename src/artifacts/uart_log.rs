@@ -58,7 +58,7 @@ impl Copy {
     }
 
     /// Appends what has arrived since the last call.
-    pub(super) fn advance(&mut self, directory: &Path, began: Instant) -> io::Result<()> {
+    pub(crate) fn advance(&mut self, directory: &Path, began: Instant) -> io::Result<()> {
         let end = self.console.end();
         let name = self.name.clone();
         let mut log = Growing::open(directory, &name, "log")?;

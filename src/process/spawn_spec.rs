@@ -42,19 +42,19 @@ pub(crate) struct Launch {
 }
 
 /// A process that waits at its gate, in a group of its own.
-pub(super) struct Gated {
-    pub(super) child: Child,
-    pub(super) gate: Gate,
+pub(crate) struct Gated {
+    pub(crate) child: Child,
+    pub(crate) gate: Gate,
 }
 
 /// The closed gate of a process; dropping it ends the process.
-pub(super) struct Gate {
+pub(crate) struct Gate {
     program: PathBuf,
     end: File,
 }
 
 impl Gated {
-    pub(super) fn spawn(launch: Launch) -> Result<Self, CustodyError> {
+    pub(crate) fn spawn(launch: Launch) -> Result<Self, CustodyError> {
         let script = if launch.aside { GATE_ASIDE } else { GATE };
         let mut shell = Command::new("/bin/sh");
         // Where this process is has been removed; Renode would not start there.
@@ -88,7 +88,7 @@ impl Gated {
 
 impl Gate {
     /// The shell becomes the program.
-    pub(super) fn open(self) -> Result<(), CustodyError> {
+    pub(crate) fn open(self) -> Result<(), CustodyError> {
         let Self { program, mut end } = self;
         end.write_all(b"go\n")
             .map_err(|source| CustodyError::Spawn { program, source })

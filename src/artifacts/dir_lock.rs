@@ -14,11 +14,11 @@ const TRIES: u32 = 100;
 
 /// A directory is held until this is dropped; where the file system has no locks, it is not.
 #[derive(Debug)]
-pub(super) struct Held(Option<Flock<File>>);
+pub(crate) struct Held(Option<Flock<File>>);
 
 impl Held {
     /// Makes a directory and holds it; nothing if another process does.
-    pub(super) fn make(path: &Path) -> io::Result<Option<Self>> {
+    pub(crate) fn make(path: &Path) -> io::Result<Option<Self>> {
         for _ in 0..TRIES {
             fs::create_dir_all(path)?;
             match Self::of(path) {
@@ -50,7 +50,7 @@ impl Held {
 }
 
 /// Removes a directory, except for what in it is held by a living process.
-pub(super) fn clear(directory: &Path) {
+pub(crate) fn clear(directory: &Path) {
     let Ok(Some(_held)) = Held::of(directory) else {
         return;
     };
@@ -67,7 +67,7 @@ pub(super) fn clear(directory: &Path) {
 }
 
 /// Removes a directory that is empty and that no living process holds.
-pub(super) fn remove_empty(directory: &Path) {
+pub(crate) fn remove_empty(directory: &Path) {
     if let Ok(Some(_held)) = Held::of(directory) {
         let _ = fs::remove_dir(directory);
     }

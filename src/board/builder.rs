@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::board::Board;
+use super::concurrency::slots;
 use super::machine::MachineUarts;
-use super::slots::slots;
-use super::{Shared, VirtualTarget, engine};
+use super::power::Board;
+use super::{Shared, VirtualTarget, select_backend};
+use crate::artifacts::{Caller, Copy, Recorded, Report, Subject, TestName};
 use crate::backend::{Backend, Image};
 use crate::config::{BackendKind, ConfigError, TargetConfig};
-use crate::custody::Custody;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::notice::notice;
-use crate::report::{Caller, Copy, Recorded, Report, Subject, TestName};
+use crate::process::Custody;
 use crate::runtime::{Operation, Remote, Task};
 use crate::uart::Ports;
 
@@ -120,19 +120,20 @@ impl TargetBuilder {
             .clone()
             .map(|(_, image)| image.map(Firmware::open).transpose())
             .collect::<Result<_, _>>()?;
-        let wanted = engine::wanted(&config, self.backend)?;
+        let wanted = select_backend::wanted(&config, self.backend)?;
         let clock = match wanted {
-            BackendKind::Renode | BackendKind::Auto => engine::clock(&config)?,
+            BackendKind::Renode | BackendKind::Auto => select_backend::clock(&config)?,
             BackendKind::Qemu | BackendKind::Serial => None,
         };
         let chosen = self.backend.is_some() || config.backend == BackendKind::Qemu;
         let reason = |error| match chosen {
             true => error,
-            false => engine::reason(error),
+            false => select_backend::reason(error),
         };
-        let ports = engine::ports(&config, wanted, report.as_ref(), clock.as_ref());
+        let ports = select_backend::ports(&config, wanted, report.as_ref(), clock.as_ref());
         let ports = ports.map_err(reason)?;
-        let backend = engine::choose(&config, wanted, &custody, &ports, clock).map_err(reason)?;
+        let backend =
+            select_backend::choose(&config, wanted, &custody, &ports, clock).map_err(reason)?;
         let machines: Vec<MachineUarts> = images
             .zip(ports)
             .map(|((name, _), ports)| MachineUarts::new(name, ports))

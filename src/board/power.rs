@@ -7,18 +7,18 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::PowerError;
-use super::slots::{self, Slot};
+use super::concurrency::{self, Slot};
 use crate::backend::{Backend, EmulatorError, Engine, Image, Metrics, Outcome};
-use crate::custody::Custody;
 use crate::error::Result;
+use crate::process::Custody;
 use crate::uart::Ports;
 
 /// The state behind the lock that orders a target's operations.
-pub(super) struct Board {
-    pub(super) backend: Box<dyn Backend>,
-    pub(super) ports: Ports,
-    pub(super) custody: Arc<Custody>,
-    pub(super) machine: String,
+pub(crate) struct Board {
+    pub(crate) backend: Box<dyn Backend>,
+    pub(crate) ports: Ports,
+    pub(crate) custody: Arc<Custody>,
+    pub(crate) machine: String,
     /// Each machine's.
     images: Vec<Option<Image>>,
     power: Power,
@@ -57,7 +57,7 @@ const RESET: Change = Change {
 };
 
 impl Board {
-    pub(super) fn new(
+    pub(crate) fn new(
         backend: Box<dyn Backend>,
         ports: Ports,
         custody: Arc<Custody>,
@@ -77,16 +77,16 @@ impl Board {
         }
     }
 
-    pub(super) async fn engine(&mut self) -> Engine {
+    pub(crate) async fn engine(&mut self) -> Engine {
         self.backend.identified().await;
         self.backend.identity().engine()
     }
 
-    pub(super) fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         matches!(self.power, Power::On) && self.backend.ended().is_none()
     }
 
-    pub(super) async fn power_on(&mut self, limit: Duration) -> Result<()> {
+    pub(crate) async fn power_on(&mut self, limit: Duration) -> Result<()> {
         if self.is_on() {
             return Ok(());
         }
@@ -94,7 +94,7 @@ impl Board {
     }
 
     /// Turns the board off, if it is on, and on again when it has been off for `wait`.
-    pub(super) async fn power_cycle(&mut self, wait: Duration, limit: Duration) -> Result<()> {
+    pub(crate) async fn power_cycle(&mut self, wait: Duration, limit: Duration) -> Result<()> {
         // The waits that this ends and those of after it has been dropped get the same reason.
         let why = "the target is off: power_cycle() turned it off, and will turn it on again unless it was \
                    dropped before it was done";
@@ -108,7 +108,7 @@ impl Board {
         self.backend.power_off().await?; // what is left of one that died
         let slot = match self.slot.take() {
             Some(slot) => Some(slot),
-            None => slots::take(&self.slots, &self.machine).await,
+            None => concurrency::take(&self.slots, &self.machine).await,
         };
         self.change(change, limit, |backend, images| backend.power_on(images))
             .await?;
@@ -116,7 +116,7 @@ impl Board {
         Ok(())
     }
 
-    pub(super) async fn power_off(&mut self, why: &'static str) -> Result<()> {
+    pub(crate) async fn power_off(&mut self, why: &'static str) -> Result<()> {
         self.ports.power_off(why);
         self.power = Power::Off(None);
         let done = self.backend.power_off().await;
@@ -124,7 +124,7 @@ impl Board {
         Ok(done?)
     }
 
-    pub(super) async fn flash(
+    pub(crate) async fn flash(
         &mut self,
         machine: usize,
         image: Image,
@@ -143,20 +143,20 @@ impl Board {
     }
 
     /// Resets one machine, or all.
-    pub(super) async fn reset(&mut self, machine: Option<usize>, limit: Duration) -> Result<()> {
+    pub(crate) async fn reset(&mut self, machine: Option<usize>, limit: Duration) -> Result<()> {
         self.must_run("reset")?;
         self.backend.can_reset()?;
         self.change(RESET, limit, |backend, _| backend.reset(machine))
             .await
     }
 
-    pub(super) async fn monitor(&mut self, command: &str) -> Result<String> {
+    pub(crate) async fn monitor(&mut self, command: &str) -> Result<String> {
         self.must_run("send a monitor command to")?;
         Ok(self.backend.monitor(command).await?)
     }
 
     /// Measures one machine, or all.
-    pub(super) async fn metrics(&mut self, machine: Option<usize>) -> Result<Metrics> {
+    pub(crate) async fn metrics(&mut self, machine: Option<usize>) -> Result<Metrics> {
         self.must_run("measure")?;
         Ok(self.backend.metrics(machine).await?)
     }

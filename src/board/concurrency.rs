@@ -14,13 +14,13 @@ use crate::config::ConfigError;
 const VARIABLE: &str = "VTARGET_MAX_PARALLEL";
 
 /// The right to run one emulator.
-pub(super) type Slot = OwnedSemaphorePermit;
+pub(crate) type Slot = OwnedSemaphorePermit;
 
 /// After this long without a slot, the user is told what is waited for.
 const NOTICE_AFTER: Duration = Duration::from_secs(5);
 
 /// Waits for a slot for `machine`; prints once that it waits if that takes long.
-pub(super) async fn take(slots: &Arc<Semaphore>, machine: &str) -> Option<Slot> {
+pub(crate) async fn take(slots: &Arc<Semaphore>, machine: &str) -> Option<Slot> {
     let mut slot = std::pin::pin!(Arc::clone(slots).acquire_owned());
     let taken = match tokio::time::timeout(NOTICE_AFTER, &mut slot).await {
         Ok(taken) => taken,
@@ -41,7 +41,7 @@ pub(super) async fn take(slots: &Arc<Semaphore>, machine: &str) -> Option<Slot> 
 }
 
 /// The process's slots, as many as the variable said when they were first asked for.
-pub(super) fn slots() -> Result<Arc<Semaphore>, ConfigError> {
+pub(crate) fn slots() -> Result<Arc<Semaphore>, ConfigError> {
     static SLOTS: OnceLock<Arc<Semaphore>> = OnceLock::new();
     if let Some(slots) = SLOTS.get() {
         return Ok(Arc::clone(slots));

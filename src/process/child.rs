@@ -11,7 +11,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use tokio::sync::watch;
 
-use super::launch::{Gated, Launch};
+use super::spawn_spec::{Gated, Launch};
 use super::{CustodyError, reaper};
 
 /// How a process ended, as a person would say it.
@@ -71,13 +71,13 @@ pub(crate) struct Process {
     group: Pid,
     owner: u32,
     /// Held while signalling and while reaping: the number cannot come to mean another process in between.
-    pub(super) reaped: Arc<Mutex<bool>>,
+    pub(crate) reaped: Arc<Mutex<bool>>,
     exit: watch::Receiver<Option<Exit>>,
     watcher: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
 impl Process {
-    pub(super) fn spawn(launch: Launch) -> Result<Self, CustodyError> {
+    pub(crate) fn spawn(launch: Launch) -> Result<Self, CustodyError> {
         let Gated { child, gate } = Gated::spawn(launch)?;
         let group = Pid::from_raw(child.id().cast_signed());
         reaper::register(reaper::Ward::Group(group.as_raw())).inspect_err(|_| abandon(group))?;
@@ -107,7 +107,7 @@ impl Process {
     }
 
     #[cfg(test)]
-    pub(super) fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.group.as_raw()
     }
 
@@ -136,7 +136,7 @@ impl Process {
     }
 
     /// Does something to the group as long as its number cannot be somebody else's.
-    pub(super) fn unless_reaped<T>(&self, act: impl FnOnce(Pid) -> T) -> Option<T> {
+    pub(crate) fn unless_reaped<T>(&self, act: impl FnOnce(Pid) -> T) -> Option<T> {
         // In a forked child the lock may be held by a thread that is not there.
         if std::process::id() != self.owner {
             return None;

@@ -5,16 +5,16 @@
 //! [reaper](reaper) does the same. Nothing here knows what the processes are
 //! for.
 
-mod launch;
+mod child;
 mod private_dir;
-mod process;
 mod reaper;
+mod spawn_spec;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use launch::Launch;
+pub(crate) use child::{Exit, Process, largest_child};
 pub(crate) use private_dir::PrivateDir;
-pub(crate) use process::{Exit, Process, largest_child};
+pub(crate) use spawn_spec::Launch;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

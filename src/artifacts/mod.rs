@@ -8,17 +8,17 @@
 //! is not to be kept is removed. Knows nothing of boards, UARTs or emulators:
 //! they say what to copy.
 
-mod copy;
-mod held;
-mod place;
+mod artifact_dir;
+mod dir_lock;
 mod policy;
-mod recorded;
 mod test_name;
 mod timeline;
+mod traced;
+mod uart_log;
 
-pub(crate) use copy::{Console, Copy, Lost};
-pub(crate) use recorded::{Caller, Recorded, failed};
 pub(crate) use test_name::TestName;
+pub(crate) use traced::{Caller, Recorded, failed};
+pub(crate) use uart_log::{Console, Copy, Lost};
 
 use std::fs;
 use std::io;
@@ -32,10 +32,10 @@ use tokio::task::AbortHandle;
 use crate::config::ConfigError;
 use crate::notice::notice;
 use crate::runtime;
-use place::Place;
+use artifact_dir::Place;
 use policy::Policy;
-use recorded::place;
 use timeline::Timeline;
+use traced::place;
 
 /// How far the directory may be behind what has happened: what a killed test loses.
 const BEHIND: Duration = Duration::from_secs(1);
