@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::{EmulatorDeath, EmulatorError, EngineKind, OutputTail, death};
+use super::{EmulatorDeath, EmulatorError, EngineKind, OutputTail, exit};
 use crate::process::{Custody, Launch, Process};
 use crate::uart::Ports;
 
@@ -52,7 +52,7 @@ impl Emulator {
                     what: format!("{kind} was ended: {why}"),
                     output,
                 },
-                None => death::of(kind, exit, output),
+                None => exit::of(kind, exit, output),
             });
             ports.died(&death.to_string());
             sender.send_replace(Some(death));

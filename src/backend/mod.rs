@@ -4,9 +4,9 @@
 //! target, one call at a time, and knows nothing of tests, expectations or
 //! handles.
 
-mod death;
 mod emulator;
 mod executable;
+mod exit;
 mod identity;
 mod image;
 mod metrics;

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::aftermath;
-use super::alarms::Told;
-use super::chunk::View;
-use super::guard::Alarm;
+use super::expect::aftermath;
+use super::link::forbidden::Told;
+use super::link::guard::Alarm;
 use super::pattern::PatternError;
+use super::pattern::stream::Stretch;
 use super::port::Shared;
-use super::search::Stretch;
 use super::shown;
+use super::transcript::chunk::View;
 use super::transcript::{Ending, Transcript, Unavailable};
 
 /// How much of the output an error shows.

@@ -8,30 +8,30 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::chunk::View;
 use super::error::ExpectError;
-use super::guard::{Guard, Sentry};
-use super::ignored::IgnoredLines;
-use super::lines::Lines;
-use super::link::{Link, OnEnd};
-use super::lock;
-use super::matched::Match;
-use super::operations::{
+use super::expect::command::{Command, Run};
+use super::expect::ignored_lines::IgnoredLines;
+use super::expect::matched::Match;
+use super::expect::send::{Ask, Paced, Refused, Send as Sending};
+use super::expect::wait::{Cursor, Search, Wait};
+use super::expect::{
     EchoedLine, Expect, ExpectAll, ExpectAny, ExpectLine, ExpectNone, ExpectSilence, ReadExact,
     ReadLine, ReadSome, RunFor,
 };
+use super::lines::Lines;
+use super::link::guard::{Guard, Sentry};
+use super::link::{Link, OnEnd};
+use super::lock;
+use super::pattern::decode::lossy;
+use super::pattern::final_bytes::last_bytes;
+use super::pattern::stream::{Engine, Stretch, on_stream};
 use super::pattern::{IntoPattern, Pattern, PatternError};
 use super::port::Shared;
 use super::pty::UartPty;
-use super::run::{Command, Run};
-use super::search::{Engine, Stretch, on_stream};
-use super::send::{Ask, Paced, Refused, Send as Sending};
-use super::session::UartStream;
-use super::stops::last_bytes;
-use super::text::lossy;
+use super::stream::UartStream;
 use super::transcript::Position;
+use super::transcript::chunk::View;
 use super::verdict::{Judge, at_exit};
-use super::wait::{Cursor, Search, Wait};
 use crate::artifacts::{Caller, Recorded};
 use crate::config::Echo;
 use crate::error::Result;

@@ -6,62 +6,41 @@
 //! their results never depend on how the bytes arrived. This module knows
 //! nothing of emulators and targets: they attach file descriptors to a `Port`.
 
-mod aftermath;
-mod alarms;
-mod ansi;
-mod chunk;
 mod console;
-mod dialect;
 mod error;
-mod guard;
-mod hand;
+mod expect;
 mod handle;
-mod hint;
-mod ignored;
 mod lines;
 mod link;
-mod marks;
-mod matched;
+mod merged;
 #[cfg(test)]
 mod model;
-mod operations;
 mod pattern;
 mod port;
 mod ports;
 mod pty;
-mod run;
 #[cfg(test)]
 mod run_model;
-mod said;
-mod screen;
-mod search;
-mod send;
-mod session;
 mod shown;
-mod spill;
-mod split;
-mod stops;
-mod talk;
-mod text;
+mod stream;
 mod transcript;
 mod verdict;
-mod wait;
 
-pub use alarms::Told;
 pub use error::ExpectError;
-pub use guard::Guard;
-pub(crate) use hand::{Hand, Parcel, Parcels};
+pub(crate) use expect::ignored_lines::IgnoredLines;
+pub use expect::matched::{Group, Match};
 pub use handle::Uart;
-pub(crate) use ignored::IgnoredLines;
 pub use lines::{BlockingLines, Lines};
-pub use matched::{Group, Match};
+pub use link::forbidden::Told;
+pub use link::guard::Guard;
+pub(crate) use link::stepped::{Hand, Parcel, Parcels};
+pub use merged::TranscriptLine;
+pub(crate) use pattern::stream::on_stream;
 pub use pattern::{IntoPattern, Pattern, PatternError};
 pub(crate) use port::{Port, Settings};
 pub(crate) use ports::Ports;
 pub use pty::UartPty;
-pub use said::TranscriptLine;
-pub(crate) use search::on_stream;
-pub use session::UartStream;
+pub use stream::UartStream;
 pub use transcript::{Ending, Unavailable};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -13,8 +13,8 @@ use std::task::{Context, Poll, Waker};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use super::expect::matched::Match;
 use super::handle::Uart;
-use super::matched::Match;
 use super::pattern::Pattern;
 use super::port::{Settings, Shared};
 use super::transcript::Limits;
@@ -372,7 +372,7 @@ impl<'a> Prepared<'a> {
     /// Whether its patterns are ones for where they are used.
     fn usable(&self) -> bool {
         let on_stream = matches!(self.step, Step::Expect(_));
-        let usable = |pattern| super::search::Engine::new(pattern).is_ok();
+        let usable = |pattern| super::pattern::stream::Engine::new(pattern).is_ok();
         !on_stream || self.patterns.iter().all(usable)
     }
 }

@@ -20,13 +20,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::error::ExpectError;
-use super::hand::{Hand, Parcels};
+use super::expect::conversation::{Before, Talk};
+use super::expect::ignored_lines::IgnoredLines;
 use super::handle::Uart;
-use super::ignored::IgnoredLines;
+use super::link::stepped::{Hand, Parcels};
 use super::link::{Link, OnEnd};
 use super::lock;
 use super::pattern::Pattern;
-use super::talk::{Before, Talk};
 use super::transcript::{Ending, Limits, Transcript};
 use super::verdict::verdict;
 use crate::artifacts::{Console, Report};

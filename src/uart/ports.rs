@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::ExpectError;
+use super::merged::{self, TranscriptLine};
 use super::port::Port;
-use super::said::{self, TranscriptLine};
 use super::transcript::Unavailable;
 use crate::runtime::Clock;
 
@@ -36,7 +36,7 @@ impl Ports {
     /// What all of them have said, by lines and in the order of arrival, as far as
     /// it is among the last `most` bytes of each.
     pub(crate) fn lines(&self, most: u64) -> Result<Vec<TranscriptLine>, Unavailable> {
-        said::lines(self, most)
+        merged::lines(self, most)
     }
 
     /// See [`Port::restart`].

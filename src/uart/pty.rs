@@ -19,12 +19,12 @@ use nix::unistd::ttyname;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
-use super::chunk::View;
+use super::expect::wait::reader_id;
 use super::link::register;
 use super::lock;
 use super::port::Shared;
+use super::transcript::chunk::View;
 use super::transcript::{Next, Position};
-use super::wait::reader_id;
 use crate::runtime;
 
 /// How much is read from the other program at once.

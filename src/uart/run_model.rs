@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::expect::ignored_lines::IgnoredLines;
 use super::handle::Uart;
-use super::ignored::IgnoredLines;
 use super::link::{Job, Link};
 use super::lock;
 use super::pattern::Pattern;

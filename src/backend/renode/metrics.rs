@@ -1,9 +1,9 @@
 //! Asking Renode what a board has done. Knows nothing of who wants to know.
 
-use super::clock;
-use super::command::Command;
-use super::processor::Processor;
-use super::session::Session;
+use super::launch::session::Session;
+use super::monitor::command::Command;
+use super::setup::cpu::Processor;
+use super::time::guest_clock;
 use crate::backend::{EmulatorError, Metrics};
 
 const STEP: &str = "reading the board's metrics";
@@ -32,7 +32,7 @@ pub(super) async fn with_times(
 ) -> Result<Metrics, EmulatorError> {
     let times = session.run(STEP, &Command::time_source()).await?.text;
     let time = |name| {
-        let time = clock::field(&times, name);
+        let time = guest_clock::field(&times, name);
         time.ok_or_else(|| session.nonsense(STEP, times.clone()))
     };
     Ok(Metrics {

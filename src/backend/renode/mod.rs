@@ -9,41 +9,11 @@
 //! Renode's `reset` macro, which puts back the firmware, and the registers that the
 //! user's commands have set.
 
-mod clock;
-mod command;
-mod command_line;
-mod dialogue;
-mod downloads;
-mod environment;
-mod fifos;
-mod growth;
-mod halt;
-mod input;
-mod kept;
-mod last_words;
-mod link;
-mod log_file;
-mod memory;
+mod launch;
 mod metrics;
 mod monitor;
-mod peripherals;
-mod platform;
-mod port;
-mod processor;
-mod program;
-mod pty;
-mod repeat;
-mod screen;
-mod script;
-mod session;
-mod socket;
-mod startup;
-mod stepping;
-mod telnet;
-mod terminal;
-mod unpacked;
-mod vectors;
-mod version;
+mod setup;
+mod time;
 
 use std::io;
 use std::ops::{Range, RangeInclusive};
@@ -63,17 +33,17 @@ use crate::firmware::{Contents, Entry, Firmware, Format};
 use crate::process::Custody;
 use crate::runtime::{Clock, Hold, VirtualClock};
 use crate::uart::Ports;
-use clock::GuestClock;
-use command::{Command, Load, Name};
-use kept::Kept;
-use processor::Processor;
-use session::{Logs, Session, Start, Watched, plain};
-use terminal::Terminal;
+use launch::cache::Kept;
+use launch::session::{Logs, Session, Start, Watched, plain};
+use launch::version::Version;
+use monitor::command::{Command, Load, Name};
+use setup::cpu::Processor;
+use setup::endpoint::Terminal;
+use setup::vectors::{Table, Vectors};
+use time::guest_clock::GuestClock;
 use tokio::task::JoinHandle;
-use vectors::{Table, Vectors};
-use version::Version;
 
-pub(crate) use program::find;
+pub(crate) use launch::program::find;
 
 const KIND: EngineKind = EngineKind::Renode;
 
@@ -217,7 +187,7 @@ impl Renode {
         let Some(session) = self.session.as_ref().filter(|it| it.input().is_some()) else {
             return Ok(());
         };
-        let script = input::write_script(session.directory());
+        let script = time::input::write_script(session.directory());
         let script = script.map_err(|source| EmulatorError::Io {
             step: "handing Renode the script that sends to its UARTs",
             source,
@@ -258,7 +228,7 @@ impl Renode {
     async fn launch(&mut self) -> Result<Version, EmulatorError> {
         let control = self.config.control;
         let chosen = control == Control::Telnet { port: None };
-        let downloads_come = downloads::may_come().await;
+        let downloads_come = launch::downloads::may_come().await;
         let mut attempt = 1;
         let mut unpacked_anew = false;
         loop {
@@ -295,8 +265,8 @@ impl Renode {
                     self.power_off().await?;
                 }
                 Err(EmulatorError::Died { step, death }) => {
-                    let place = unpacked::place(self.kept.unpacked.as_ref());
-                    let death = Arc::new(startup::explained(&death, &place));
+                    let place = launch::unpacked_files::place(self.kept.unpacked.as_ref());
+                    let death = Arc::new(launch::exit_reason::explained(&death, &place));
                     return Err(EmulatorError::Died { step, death });
                 }
                 greeted => {
@@ -317,7 +287,7 @@ impl Renode {
         self.runtime_asked = Some(tokio::spawn(async move {
             // Whoever wants to know gets the version alone if there is no answer.
             let answer = reply.within(limit).await.ok();
-            identity.set_runtime(answer.and_then(|it| version::runtime(&it.text)));
+            identity.set_runtime(answer.and_then(|it| launch::version::runtime(&it.text)));
         }));
     }
 
@@ -339,7 +309,7 @@ impl Renode {
         self.logs.log.hold(&session.log_file());
         made?;
         if session.stepping().is_some() {
-            let include = Command::include(&plain(&stepping::script(session.directory()))?);
+            let include = Command::include(&plain(&time::lockstep::script(session.directory()))?);
             let open = Command::open_stepping(&plain(session.directory())?);
             session.run_all(SETTING_UP, &[include, open]).await?;
         }
@@ -373,8 +343,8 @@ impl Renode {
                 }
             }
             let peripherals = session.run(SETTING_UP, &Command::peripherals()).await?;
-            machine.processors = processor::all(&peripherals.text)?;
-            machine.volatile = memory::volatile(&peripherals.text)?;
+            machine.processors = setup::cpu::all(&peripherals.text)?;
+            machine.volatile = setup::memory::volatile(&peripherals.text)?;
         }
         if session.stepping().is_some() {
             let quantum = match self.machines.len() {
@@ -490,7 +460,7 @@ impl Renode {
                 let done = session.run_leniently(SETTING_UP, &command).await;
                 done.map_err(in_field(&self.config, &field))?;
                 any = true;
-                if loads && !command::sets_numbers(text) {
+                if loads && !monitor::command::sets_numbers(text) {
                     let answer = session.run(SETTING_UP, &Command::is_started()).await?;
                     let runs = answer.text.trim() == "True";
                     started = runs.then(|| started.unwrap_or((field, text)));
@@ -524,7 +494,7 @@ impl Renode {
             return Ok(());
         };
         self.select(session, number).await?;
-        repeat::after_reset(session, command).await?;
+        setup::after_reset::after_reset(session, command).await?;
         self.select(session, MAIN).await
     }
 
@@ -589,7 +559,9 @@ impl Renode {
     /// The halt of a machine that stops the time of all, if there is one.
     fn stopped_by(&self) -> Option<Arc<str>> {
         let halts = self.machines.iter().map(|it| it.ports.main().halt());
-        halts.flatten().find(|halt| halt::stops_all(halt))
+        halts
+            .flatten()
+            .find(|halt| setup::cpu_halt::stops_all(halt))
     }
 
     /// Resets machines of a running board. It stands still in between, so that what they
@@ -659,7 +631,7 @@ async fn connect_uart(
     }
     // Without a list what Renode has said is still the reason.
     match session.run(SETTING_UP, &Command::peripherals()).await {
-        Ok(listed) => Err(at(peripherals::no_uart(&listed.text, path), error)),
+        Ok(listed) => Err(at(setup::peripherals::no_uart(&listed.text, path), error)),
         Err(_) => Err(error),
     }
 }
@@ -667,7 +639,7 @@ async fn connect_uart(
 impl Machine {
     /// Whether, without firmware of the harness's, nothing is known that it could run.
     fn is_bare(&self) -> bool {
-        !self.is_scripted() && !command::any_loads(&self.config.extra_commands)
+        !self.is_scripted() && !monitor::command::any_loads(&self.config.extra_commands)
     }
 
     /// Whether a script of the user's makes it.
@@ -688,13 +660,13 @@ impl Machine {
     ) -> Result<(), EmulatorError> {
         let load = match &self.config.renode.platform {
             Platform::Script(script) => {
-                let made = script::run(script, session).await?;
+                let made = setup::script::run(script, session).await?;
                 self.config.name = made.to_string();
                 return self.add_fragments(session, config).await;
             }
             Platform::BuiltIn(name) => Command::load_built_in_platform(name)?,
             Platform::File(file) => {
-                let staged = platform::stage(file, session.directory()).map_err(handing)?;
+                let staged = setup::platform::stage(file, session.directory()).map_err(handing)?;
                 Command::load_platform(&plain(&staged)?)
             }
         };
@@ -703,7 +675,7 @@ impl Machine {
         let loaded = session.run(SETTING_UP, &load).await;
         let loaded = match (loaded, &self.config.renode.platform) {
             (Err(error), Platform::BuiltIn(name)) => {
-                Err(platform::none_of_the_projects(name, error, session).await)
+                Err(setup::platform::none_of_the_projects(name, error, session).await)
             }
             (loaded, _) => loaded,
         };
@@ -720,7 +692,7 @@ impl Machine {
         for (index, fragment) in self.config.renode.fragments.iter().enumerate() {
             let field = format!("platform_fragments[{index}]");
             let place = in_field(config, &field);
-            let staged = platform::stage_fragment(fragment, index, session.directory());
+            let staged = setup::platform::stage_fragment(fragment, index, session.directory());
             let staged = staged.map_err(handing).map_err(&place)?;
             let load = Command::load_platform(&plain(&staged)?);
             session.run(SETTING_UP, &load).await.map_err(&place)?;
@@ -814,19 +786,19 @@ impl Machine {
         let (name, address) = (processor.name.clone(), self.config.load_address);
         // That it is a good image has been seen.
         let contents = Contents::read(file, format, address).unwrap_or_default();
-        let entry = |table| vectors::entry(&contents, command, table);
-        let users = vectors::users(&self.config.extra_commands, &name.to_string());
+        let entry = |table| setup::vectors::entry(&contents, command, table);
+        let users = setup::vectors::users(&self.config.extra_commands, &name.to_string());
         if let Some(users) = users {
             return Ok((None, users.and_then(entry)));
         }
-        let located = vectors::locate(&contents, command, address);
+        let located = setup::vectors::locate(&contents, command, address);
         if let Vectors::Usual(table) = located {
             return Ok((table, table.and_then(entry)));
         }
         // The platform or the script may say it; asked once it runs, the firmware.
         if !runs {
             let asked = session.run(LOADING, &Command::vector_table(&name)).await?;
-            self.own_vectors = vectors::address(&asked.text).filter(|&it| it != 0);
+            self.own_vectors = setup::vectors::address(&asked.text).filter(|&it| it != 0);
         }
         let table = match (self.own_vectors, located) {
             (Some(own), _) => Some(Table::At(own)),

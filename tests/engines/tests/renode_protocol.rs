@@ -7,17 +7,17 @@ use std::io::{BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-#[path = "../../../src/backend/renode/dialogue.rs"]
-mod dialogue;
-#[path = "../../../src/backend/renode/screen.rs"]
-mod screen;
-#[path = "../../../src/backend/renode/telnet.rs"]
+#[path = "../../../src/backend/renode/monitor/console_parser.rs"]
+mod console_parser;
+#[path = "../../../src/backend/renode/monitor/protocol.rs"]
+mod protocol;
+#[path = "../../../src/backend/renode/monitor/telnet.rs"]
 mod telnet;
 
 use std::collections::BTreeMap;
 
-use dialogue::{Answer, Dialogue, Refusal, Turn, Verdict};
-use screen::{Event, Screen};
+use console_parser::{Event, Screen};
+use protocol::{Answer, Dialogue, Refusal, Turn, Verdict};
 use telnet::WithoutCommands;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

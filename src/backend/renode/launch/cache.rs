@@ -1,0 +1,117 @@
+//! What a Renode keeps from one start to the next, below the user's cache.
+//!
+//! Apart for each program: another version may read neither the index of downloads nor
+//! what was unpacked. Nothing is made before there is something to keep. Knows nothing of
+//! processes or of the monitor.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{AccessFlags, access};
+
+use super::downloads::Downloads;
+use super::environment::UNPACK_INTO;
+use super::program;
+use super::unpacked_files::Unpacked;
+
+/// What one program keeps; nothing, where there is no place for it.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// What it has unpacked of itself, unless the user has another place for that.
+    pub(crate) unpacked: Option<Unpacked>,
+    pub(crate) downloads: Option<Downloads>,
+}
+
+impl Kept {
+    pub(crate) fn of(program: &Path) -> Self {
+        let directory = directory(program);
+        let directory = directory.as_deref();
+        let users = std::env::var_os(UNPACK_INTO).is_some_and(|place| !place.is_empty());
+        Self {
+            unpacked: directory.filter(|_| !users).map(Unpacked::below),
+            downloads: directory.map(Downloads::below),
+        }
+    }
+
+    /// Removes what it has unpacked if that is damaged; whether it was removed.
+    pub(crate) fn remove_if_damaged(&self) -> bool {
+        let unpacked = self.unpacked.as_ref();
+        unpacked.is_some_and(Unpacked::remove_if_damaged)
+    }
+
+    /// Keeps what the one whose directory is `private` has downloaded.
+    pub(crate) fn downloads_of(&self, private: &Path) {
+        let kept = self.downloads.as_ref().map(|it| it.keep(private));
+        if let Some(Err(error)) = kept {
+            tracing::debug!(%error, "cannot keep what Renode has downloaded");
+        }
+    }
+
+    /// What it has unpacked is good.
+    pub(crate) fn has_started(&self) {
+        let noted = self.unpacked.as_ref().map(Unpacked::is_good);
+        if let Some(Err(error)) = noted {
+            tracing::debug!(%error, "cannot note what Renode has unpacked");
+        }
+    }
+}
+
+/// The directory of what `program` keeps: in the user's cache, else beside the program;
+/// `None` where it can be made in neither.
+fn directory(program: &Path) -> Option<PathBuf> {
+    let program = fs::canonicalize(program).ok()?;
+    let name = format!("kept-{:016x}", identity(&program).ok()?);
+    let cache = program::cache().map(|cache| cache.join("virtual-target"));
+    let beside = program.parent().map(Path::to_owned);
+    let places = [cache, beside].into_iter().flatten();
+    places.map(|place| place.join(&name)).find(|it| usable(it))
+}
+
+/// Differs between programs, and between what was at one path at different times.
+fn identity(program: &Path) -> io::Result<u64> {
+    let meta = fs::metadata(program)?;
+    let mut hasher = DefaultHasher::new();
+    (program, meta.len(), meta.mtime(), meta.mtime_nsec()).hash(&mut hasher);
+    Ok(hasher.finish())
+}
+
+/// Whether files can be made in `directory`, or it in what there is of its parents.
+fn usable(directory: &Path) -> bool {
+    let there = directory.ancestors().find(|it| it.exists());
+    let flags = AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK;
+    there.is_some_and(|it| it.is_dir() && access(it, flags).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_made_before_there_is_something_to_keep() {
+        let place = tempfile::tempdir().unwrap();
+        assert!(usable(&place.path().join("a/b")));
+        assert!(!place.path().join("a").exists());
+        fs::write(place.path().join("a"), "").unwrap();
+        assert!(!usable(&place.path().join("a/b")), "a is a file");
+        assert!(!usable(Path::new("/proc/self/a")));
+    }
+
+    #[test]
+    fn each_program_has_its_own_directory_and_a_new_one_when_it_changes() {
+        let place = tempfile::tempdir().unwrap();
+        let named =
+            |name: &str| fs::canonicalize(place.path().join(name)).and_then(|it| identity(&it));
+        for name in ["a", "b"] {
+            fs::write(place.path().join(name), "1").unwrap();
+        }
+        std::os::unix::fs::symlink("a", place.path().join("link")).unwrap();
+        let a = named("a").unwrap();
+        assert_eq!(named("link").unwrap(), a);
+        assert_ne!(named("b").unwrap(), a);
+        fs::write(place.path().join("a"), "12").unwrap();
+        assert_ne!(named("a").unwrap(), a);
+    }
+}

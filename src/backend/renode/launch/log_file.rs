@@ -1,0 +1,83 @@
+//! The end of Renode's log, for reports and last words.
+//!
+//! Renode writes it to a file in its private directory, which is removed with it. The
+//! file is held open, so that it can be read for as long as somebody asks. Knows
+//! nothing of what is in it.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How much is read, in bytes.
+const READ: u64 = 64 << 10;
+
+/// The log of one Renode after the other; clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LogFile(Arc<Mutex<Option<File>>>);
+
+impl LogFile {
+    /// Takes hold of the log at `path`, unless it is held already. Without one there is
+    /// nothing to hold: Renode may have ended before it made it.
+    pub(crate) fn hold(&self, path: &Path) {
+        let mut held = self.lock();
+        if held.is_none() {
+            *held = File::open(path).ok();
+        }
+    }
+
+    /// Lets go of an earlier Renode's.
+    pub(crate) fn clear(&self) {
+        *self.lock() = None;
+    }
+
+    /// Its end, as text; empty if there is none.
+    pub(crate) fn text(&self) -> String {
+        let read = self.lock().as_ref().map(tail);
+        match read {
+            Some(Ok(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
+            Some(Err(error)) => format!("cannot read Renode's log: {error}\n"),
+            None => String::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<File>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The end of `file`, from the start of a line on.
+fn tail(file: &File) -> io::Result<Vec<u8>> {
+    let length = file.metadata()?.len();
+    let mut tail = vec![0; length.min(READ) as usize];
+    file.read_exact_at(&mut tail, length.saturating_sub(READ))?;
+    if length > READ
+        && let Some(end) = tail.iter().position(|byte| *byte == b'\n')
+    {
+        tail.drain(..=end);
+    }
+    Ok(tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_log_outlives_its_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("renode.log");
+        let log = LogFile::default();
+        log.hold(&path);
+        assert_eq!(log.text(), "");
+        std::fs::write(&path, "first line\n".repeat(10_000) + "the end\n").unwrap();
+        log.hold(&path);
+        drop(directory);
+        let text = log.text();
+        assert!(text.len() as u64 <= READ, "{}", text.len());
+        assert!(text.starts_with("first line\n") && text.ends_with("first line\nthe end\n"));
+        log.clear();
+        assert_eq!(log.text(), "");
+    }
+}

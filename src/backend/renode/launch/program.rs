@@ -1,0 +1,40 @@
+//! Finding Renode.
+
+use std::path::PathBuf;
+
+use crate::backend::renode::KIND;
+use crate::backend::{EmulatorError, executable};
+
+/// The version that `scripts/install-renode` installs.
+const INSTALLED: &str = "1.16.1";
+
+/// What `VTARGET_RENODE` names, else `renode` in `PATH`, else what
+/// `scripts/install-renode` has put into the user's cache.
+pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
+    let installed = cache().map(|cache| {
+        let name = format!("renode-{INSTALLED}");
+        cache.join("virtual-target").join(name).join("renode")
+    });
+    executable::find("VTARGET_RENODE", "renode", installed).map_err(
+        |executable::NotThere(looked)| EmulatorError::NotFound {
+            kind: KIND,
+            looked,
+            advice: "run scripts/install-renode, or set VTARGET_RENODE to its program",
+        },
+    )
+}
+
+/// The directory for what can be fetched again, as the system defines it.
+pub(crate) fn cache() -> Option<PathBuf> {
+    let absolute = |path: PathBuf| path.is_absolute().then_some(path);
+    let set = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    set.and_then(absolute).or_else(|| {
+        // Where `HOME` is not set, as below some runners of CI, the system knows it.
+        let home = std::env::home_dir().and_then(absolute)?;
+        Some(home.join(if cfg!(target_os = "macos") {
+            "Library/Caches"
+        } else {
+            ".cache"
+        }))
+    })
+}

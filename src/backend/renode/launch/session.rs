@@ -1,0 +1,654 @@
+//! A running Renode: its process, its monitor, its private directory.
+//!
+//! Sends commands and says what it means when one is not done. Knows nothing of
+//! which commands make a board.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once, OnceLock, Weak};
+use std::time::Duration;
+
+use tokio::net::unix::pipe;
+use tokio::task::JoinSet;
+
+use super::cache::Kept;
+use super::command_line;
+use super::environment::{Decided, environment};
+use super::log_file::LogFile;
+use super::stderr_tail::LastWords;
+use super::unpacked_files::Unpacked;
+use super::version::{TRIED_ARE, Version};
+use crate::backend::emulator::{Emulator, EndedFor};
+use crate::backend::renode::KIND;
+use crate::backend::renode::monitor::client::{Monitor, MonitorError, Reply};
+use crate::backend::renode::monitor::command::{Command, Name, NotPlain, PlainPath};
+use crate::backend::renode::monitor::protocol::{Answer, Refusal};
+use crate::backend::renode::monitor::tcp;
+use crate::backend::renode::monitor::transport::{Arrival, Joining, Link};
+use crate::backend::renode::setup::cpu_halt;
+use crate::backend::renode::time::input::Input;
+use crate::backend::renode::time::lockstep::{Sender, Stepping};
+use crate::backend::{EmulatorDeath, EmulatorError, OutputTail};
+use crate::config::Control;
+use crate::process::{Custody, Launch, PrivateDir, Process};
+use crate::runtime::VirtualClock;
+use crate::uart::Ports;
+
+const STARTING: &str = "starting Renode";
+const OPENING: &str = "opening the port of Renode's monitor";
+
+/// What is written down of one Renode after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Logs {
+    /// What it said.
+    pub(crate) output: OutputTail,
+    /// Its monitor's commands and answers.
+    pub(crate) dialogue: OutputTail,
+    /// The figures that were asked for last.
+    pub(crate) metrics: OutputTail,
+    /// Its own log.
+    pub(crate) log: LogFile,
+}
+
+/// What a Renode is started with.
+pub(crate) struct Start<'a> {
+    pub(crate) program: &'a Path,
+    pub(crate) kept: &'a Kept,
+    /// Whether what it downloads can be expected to come.
+    pub(crate) downloads_come: bool,
+    /// Where its monitor is.
+    pub(crate) control: Control,
+    /// The time it has to become ready, and each command.
+    pub(crate) limit: Duration,
+    pub(crate) clock: Option<&'a Arc<VirtualClock>>,
+}
+
+/// A Renode process and the way to it.
+pub(crate) struct Session {
+    program: PathBuf,
+    emulator: Emulator,
+    monitor: Monitor,
+    private: Arc<PrivateDir>,
+    ended_for: EndedFor,
+    /// Drives it, where its clock stands still except while somebody waits.
+    stepping: Option<Stepping>,
+    /// Gives bytes to its UARTs, where it runs in real time.
+    input: Option<Input>,
+    /// Tells of halted processors as long as it is there.
+    halts: JoinSet<()>,
+    /// What has come from the monitor.
+    said: OutputTail,
+    /// The time each command has, and Renode to become ready.
+    limit: Duration,
+}
+
+impl Session {
+    /// Starts a Renode; it is ready when it has [`greeted`](Self::greeted).
+    pub(crate) fn start(
+        start: Start<'_>,
+        custody: &Custody,
+        ports: Ports,
+        logs: &Logs,
+    ) -> Result<(Self, Arrival), EmulatorError> {
+        let Start {
+            program,
+            kept,
+            control,
+            limit,
+            clock,
+            ..
+        } = start;
+        let io = |source| EmulatorError::Io {
+            step: STARTING,
+            source,
+        };
+        let monitor_port = match control {
+            Control::Console => None,
+            Control::Telnet { port: Some(port) } => Some(port),
+            Control::Telnet { port: None } => Some(tcp::free().map_err(io)?),
+        };
+        let private = custody.private_dir()?;
+        let ended: OnceHandle = Arc::default();
+        let ended_for = EndedFor::default();
+        let (stepping, input) = match clock {
+            Some(clock) => {
+                let failed = failing("driving its clock", &ended_for, &ended);
+                let stepping = Stepping::prepare(private.path(), clock, failed);
+                (Some(stepping.map_err(io)?), None)
+            }
+            None => {
+                let failed = failing("sending to its UARTs", &ended_for, &ended);
+                let input = Input::prepare(private.path(), failed);
+                (None, Some(input.map_err(io)?))
+            }
+        };
+        let reported = stepping.as_ref().map(|stepping| stepping.sender().clone());
+        let (stdin, to_renode) = std::io::pipe().map_err(io)?;
+        let (from_renode, stdout) = std::io::pipe().map_err(io)?;
+        let (errors, stderr) = std::io::pipe().map_err(io)?;
+        if let Some(Err(error)) = kept.downloads.as_ref().map(|it| it.share(private.path())) {
+            tracing::debug!(%error, "Renode cannot use what was downloaded before");
+        }
+        let decided = Decided {
+            unpack_into: kept.unpacked.as_ref().map(Unpacked::directory),
+            no_downloads: !start.downloads_come,
+        };
+        let launch = Launch {
+            program: program.to_owned(),
+            args: command_line::arguments(monitor_port),
+            env: environment(private.path(), std::env::vars_os(), &decided),
+            gate: to_renode.try_clone().map_err(io)?.into(),
+            stdin: stdin.into(),
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            aside: false,
+        };
+        let to_renode = pipe::Sender::from_owned_fd(to_renode.into()).map_err(io)?;
+        let from_renode = pipe::Receiver::from_owned_fd(from_renode.into()).map_err(io)?;
+        let errors = pipe::Receiver::from_owned_fd(errors.into()).map_err(io)?;
+
+        let output = logs.output.clone();
+        output.clear();
+        logs.dialogue.clear();
+        logs.metrics.clear();
+        logs.metrics
+            .push(b"none: the test has not called `metrics()`\n");
+        logs.log.clear();
+        let errors = LastWords::new(output.clone()).drain(errors);
+        let written_down = logs.dialogue.clone();
+        let link = match monitor_port {
+            None => Link::over_console(from_renode, to_renode, &output, written_down),
+            Some(port) => Link::over_tcp(port, from_renode, &output, written_down),
+        };
+        let Link {
+            monitor,
+            arrival,
+            said,
+            reading,
+        } = link;
+        // Over TCP the log is among what it said.
+        let says_log = monitor_port.is_some();
+        let (log, path, written) = (logs.log.clone(), log_file(private.path()), output.clone());
+        let drained = async move {
+            tokio::join!(reading, errors);
+            if let Some(reported) = reported {
+                reported.gone().await;
+            }
+            log.hold(&path);
+            if !says_log {
+                append_log(&log.text(), &written);
+            }
+        };
+        let why = Arc::clone(&ended_for);
+        let emulator = Emulator::start(KIND, custody, launch, output, drained, ports, why)?;
+        // Set once: the session is new.
+        let _ = ended.set(Arc::downgrade(&emulator.process()));
+        let session = Self {
+            program: program.to_owned(),
+            emulator,
+            monitor,
+            private,
+            ended_for,
+            stepping,
+            input,
+            halts: JoinSet::new(),
+            said,
+            limit,
+        };
+        Ok((session, arrival))
+    }
+
+    /// Waits until Renode is ready; its version.
+    pub(crate) async fn greeted(&self, arrival: Arrival) -> Result<Version, EmulatorError> {
+        let over_tcp = arrival.joining.is_some();
+        if let Some(joining) = arrival.joining {
+            self.join(joining).await?;
+        }
+        let greeting = tokio::time::timeout(self.limit, arrival.greeting);
+        let greeting = self.unless_dead(STARTING, greeting);
+        let mut banner = match greeting.await? {
+            Ok(Ok(banner)) => banner,
+            Ok(Err(_)) => return Err(self.hung_up(STARTING).await),
+            Err(_) if self.said.is_empty() => return Err(self.too_slow(STARTING)),
+            Err(_) => {
+                let said = self.said.text();
+                let why = format!(
+                    "{}\n(and no prompt that is understood; tried were {TRIED_ARE})",
+                    said.trim_end()
+                );
+                return Err(self.nonsense(STARTING, why));
+            }
+        };
+        if over_tcp && Version::announced(&banner).is_none() {
+            // The banner goes to the first client, which may have been somebody else.
+            banner = self.run(STARTING, &Command::version()).await?.text;
+        }
+        let Some(version) = Version::announced(&banner) else {
+            return Err(self.nonsense(STARTING, banner));
+        };
+        if version.is_too_old() {
+            return Err(EmulatorError::TooOld {
+                kind: KIND,
+                version: version.to_string(),
+                program: self.program.clone(),
+                advice: "use 1.14 or newer (scripts/install-renode installs one)",
+            });
+        }
+        if !version.was_tried() {
+            static SAID: Once = Once::new();
+            SAID.call_once(|| tracing::warn!("this is Renode {version}; tried were {TRIED_ARE}"));
+        }
+        Ok(version)
+    }
+
+    /// Has every wait on a machine's ports fail at once if one of its processors comes to
+    /// a halt from now on, or one of another machine's that stops the time of all.
+    pub(crate) fn watch_processors(&mut self, machines: Vec<Watched>) {
+        let machines = Arc::new(machines);
+        let stepping = self.stepping.as_ref().map(|it| it.sender().clone());
+        let halted = move |halt: &str| {
+            let (machines, halt) = (Arc::clone(&machines), halt.to_owned());
+            let tell = move || machines.iter().for_each(|machine| machine.halted(&halt));
+            match &stepping {
+                // Behind what it has said before.
+                Some(stepping) => stepping.then(tell),
+                None => tell(),
+            }
+        };
+        match cpu_halt::follow(&self.log_file(), halted) {
+            Ok(following) => drop(self.halts.spawn(following)),
+            Err(error) => tracing::warn!(
+                %error,
+                "cannot follow Renode's log: a processor that halts will be noticed only by a wait's time limit"
+            ),
+        }
+    }
+
+    /// Connects to the monitor, and hands the connection to its client.
+    async fn join(&self, joining: Joining) -> Result<(), EmulatorError> {
+        let port = joining.port;
+        match self.try_join(joining).await {
+            Err(EmulatorError::Died { death, .. }) if tcp::was_taken(&death.output) => {
+                Err(EmulatorError::PortTaken {
+                    kind: KIND,
+                    port,
+                    advice: "give `monitor_port` another value, or leave it out to have a free one chosen",
+                })
+            }
+            joined => joined,
+        }
+    }
+
+    async fn try_join(&self, joining: Joining) -> Result<(), EmulatorError> {
+        let Joining {
+            port,
+            mut log,
+            stream,
+        } = joining;
+        let open = tokio::time::timeout(self.limit, tcp::open(&mut log, port));
+        match self.unless_dead(OPENING, open).await? {
+            Ok(Ok(())) => {}
+            Ok(Err(tcp::Ended)) => return Err(self.hung_up(OPENING).await),
+            Err(_) => return Err(self.too_slow(OPENING)),
+        }
+        let unreachable = |why: String| EmulatorError::Unreachable {
+            kind: KIND,
+            port,
+            why,
+        };
+        let join = tokio::time::timeout(self.limit, tcp::join(&mut log, port));
+        match self.unless_dead(STARTING, join).await? {
+            Ok(Ok(Ok(joined))) => {
+                // The client lives as long as this session.
+                let _ = stream.send(joined);
+                Ok(())
+            }
+            Ok(Ok(Err(tcp::Ended))) => Err(self.hung_up(STARTING).await),
+            Ok(Err(error)) => Err(unreachable(error.to_string())),
+            Err(_) => Err(unreachable(format!(
+                "nothing that was sent there has reached it in {:?}: another client holds the \
+                 port, or another process has it",
+                self.limit
+            ))),
+        }
+    }
+
+    pub(crate) fn too_slow(&self, step: &'static str) -> EmulatorError {
+        EmulatorError::TooSlow {
+            kind: KIND,
+            step,
+            unfinished: None,
+            limit: self.limit,
+            field: "command",
+        }
+    }
+
+    /// Has `command` done.
+    pub(crate) async fn run(
+        &self,
+        step: &'static str,
+        command: &Command,
+    ) -> Result<Answer, EmulatorError> {
+        self.settle(step, command, self.monitor.send(command)).await
+    }
+
+    /// Has all `commands` done, sent at once; the first failure counts, else the last answer.
+    pub(crate) async fn run_all(
+        &self,
+        step: &'static str,
+        commands: &[Command],
+    ) -> Result<Answer, EmulatorError> {
+        let replies: Vec<Reply> = commands.iter().map(|it| self.monitor.send(it)).collect();
+        let mut last = Answer::default();
+        for (command, reply) in commands.iter().zip(replies) {
+            last = self.settle(step, command, reply).await?;
+        }
+        Ok(last)
+    }
+
+    /// As [`run`](Self::run), for a command whose complaints mean that it was not done.
+    pub(crate) async fn run_strictly(
+        &self,
+        step: &'static str,
+        command: &Command,
+    ) -> Result<(), EmulatorError> {
+        let answer = self.run(step, command).await?;
+        if answer.warnings.is_empty() {
+            return Ok(());
+        }
+        Err(refused(command, answer.warnings.join("\n")))
+    }
+
+    /// As [`run`](Self::run), for a command that Renode may take for a comment.
+    pub(crate) async fn run_leniently(
+        &self,
+        step: &'static str,
+        command: &Command,
+    ) -> Result<(), EmulatorError> {
+        let reply = self.monitor.send(command).within(self.limit);
+        match self.unless_dead(step, reply).await? {
+            Err(MonitorError::Refused(Refusal::Ignored)) => {
+                tracing::warn!("Renode took `{}` for a comment", command.as_str());
+                Ok(())
+            }
+            answer => self.judge(step, command, answer).await.map(drop),
+        }
+    }
+
+    /// Sends `command` and does not wait: should it fail after all, Renode is
+    /// ended for that reason.
+    pub(crate) fn run_ahead(&self, command: &Command) {
+        let reply = self.monitor.send(command).within(self.limit);
+        let (process, ended_for) = (self.emulator.process(), Arc::clone(&self.ended_for));
+        let command = command.as_str().to_owned();
+        tokio::spawn(async move {
+            let reason = match reply.await {
+                Ok(_) | Err(MonitorError::Closed) => return,
+                // That is told of the earlier one.
+                Err(MonitorError::Late { busy_with: Some(_) }) => return,
+                Err(MonitorError::Refused(refusal)) => reason(refusal),
+                Err(MonitorError::Late { .. }) => "it never came back".to_owned(),
+            };
+            // The first reason counts.
+            let _ = ended_for.set(format!("`{command}` failed: {reason}"));
+            process.kill();
+        });
+    }
+
+    async fn settle(
+        &self,
+        step: &'static str,
+        command: &Command,
+        reply: Reply,
+    ) -> Result<Answer, EmulatorError> {
+        let answer = self.unless_dead(step, reply.within(self.limit)).await?;
+        self.judge(step, command, answer).await
+    }
+
+    /// What it means that `command` was not done.
+    async fn judge(
+        &self,
+        step: &'static str,
+        command: &Command,
+        answer: Result<Answer, MonitorError>,
+    ) -> Result<Answer, EmulatorError> {
+        match answer {
+            Ok(answer) => Ok(answer),
+            Err(MonitorError::Refused(Refusal::Garbled(got))) => Err(self.nonsense(step, got)),
+            Err(MonitorError::Refused(refusal)) => Err(refused(command, reason(refusal))),
+            Err(MonitorError::Late { busy_with }) => Err(EmulatorError::Unanswered {
+                kind: KIND,
+                command: command.as_str().to_owned(),
+                busy_with,
+                limit: self.limit,
+            }),
+            Err(MonitorError::Closed) => Err(self.hung_up(step).await),
+        }
+    }
+
+    /// Waits for `answer`, but not beyond Renode's death.
+    async fn unless_dead<T>(
+        &self,
+        step: &'static str,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, EmulatorError> {
+        tokio::select! {
+            biased;
+            answer = answer => Ok(answer),
+            death = self.emulator.death(step) => Err(death),
+        }
+    }
+
+    /// The console has ended: because Renode has, as a rule.
+    async fn hung_up(&self, step: &'static str) -> EmulatorError {
+        if let Some(got) = self.monitor.nonsense() {
+            return self.nonsense(step, got);
+        }
+        match tokio::time::timeout(self.limit, self.emulator.death(step)).await {
+            Ok(death) => death,
+            Err(_) => self.nonsense(step, "the end of its output, though it runs".to_owned()),
+        }
+    }
+
+    /// The error of an answer that is none.
+    pub(crate) fn nonsense(&self, step: &'static str, got: String) -> EmulatorError {
+        EmulatorError::Protocol {
+            kind: KIND,
+            step,
+            got,
+            program: self.program.clone(),
+        }
+    }
+
+    /// What drives it, where its clock stands still except while somebody waits.
+    pub(crate) fn stepping(&self) -> Option<&Sender> {
+        self.stepping.as_ref().map(Stepping::sender)
+    }
+
+    /// What gives bytes to its UARTs, where it runs in real time.
+    pub(crate) fn input(&self) -> Option<&Input> {
+        self.input.as_ref()
+    }
+
+    /// Forgets what was sent to these UARTs and has not arrived, by whatever way.
+    pub(crate) async fn clear(
+        &self,
+        step: &'static str,
+        uarts: Range<usize>,
+    ) -> Result<(), EmulatorError> {
+        if let Some(stepping) = self.stepping() {
+            stepping.clear(uarts.clone());
+        }
+        if let Some(input) = &self.input {
+            let cleared = tokio::time::timeout(self.limit, input.clear(uarts));
+            let cleared = self.unless_dead(step, cleared).await?;
+            cleared.map_err(|_| self.too_slow(step))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    /// The directory that only this process of Renode and we use.
+    pub(crate) fn directory(&self) -> &Path {
+        self.private.path()
+    }
+
+    /// Where Renode writes its log.
+    pub(crate) fn log_file(&self) -> PathBuf {
+        log_file(self.directory())
+    }
+
+    /// How Renode ended, if it has ended by itself.
+    pub(crate) fn ended(&self) -> Option<Arc<EmulatorDeath>> {
+        self.emulator.ended()
+    }
+
+    /// Ends Renode; returns when it is gone, with its directory.
+    pub(crate) async fn end(self) {
+        self.emulator.end().await;
+        self.private.remove();
+    }
+}
+
+/// A machine whose processors are watched.
+pub(crate) struct Watched {
+    pub(crate) name: String,
+    pub(crate) ports: Ports,
+    /// The processor that runs the firmware.
+    pub(crate) main: Option<Name>,
+    /// What helps if that has nothing to run.
+    pub(crate) advice: &'static str,
+}
+
+impl Watched {
+    /// Tells its UARTs of a `halt`, if it is one of this machine, or stops the time of all.
+    fn halted(&self, halt: &str) {
+        if cpu_halt::machine(halt).is_some_and(|machine| machine != self.name) {
+            if cpu_halt::stops_all(halt) {
+                self.ports.stalled(halt);
+            }
+            return;
+        }
+        if !cpu_halt::found_nothing(halt) {
+            return self.ports.halted(halt);
+        }
+        // What has no firmware may still get some: that it runs nothing is no failure.
+        if self.ports.main().is_bare() {
+            return;
+        }
+        // The others wait for the firmware, or have none: that is no failure.
+        let is_main =
+            |main: &Name| main.to_string() == format!("sysbus.{}", cpu_halt::processor(halt));
+        if self.main.as_ref().is_none_or(is_main) {
+            self.ports.halted(&format!("{halt}: {}", self.advice));
+        }
+    }
+}
+
+/// The process, once there is one.
+type OnceHandle = Arc<OnceLock<Weak<Process>>>;
+
+/// Ends Renode, for what has failed: `doing` something.
+fn failing(
+    doing: &'static str,
+    ended_for: &EndedFor,
+    process: &OnceHandle,
+) -> impl FnOnce(String) + Send + use<> {
+    let (ended_for, process) = (Arc::clone(ended_for), Arc::clone(process));
+    move |why| {
+        // The first reason counts.
+        let _ = ended_for.set(format!("{doing} failed: {why}"));
+        if let Some(process) = process.get().and_then(Weak::upgrade) {
+            process.kill();
+        }
+    }
+}
+
+fn log_file(private: &Path) -> PathBuf {
+    private.join("renode.log")
+}
+
+/// Adds the end of Renode's log to its last words, with its futile downloads in one line.
+fn append_log(log: &str, output: &OutputTail) {
+    const LINES: usize = 10;
+    let about_download = |line: &&str| {
+        let text = line.split_once("] ").map_or(*line, |(_, text)| text);
+        [
+            "Downloading ",
+            "Failed to download from ",
+            "Download failed ",
+        ]
+        .iter()
+        .any(|begin| text.starts_with(begin))
+    };
+    let (downloads, lines): (Vec<&str>, Vec<&str>) =
+        log.trim_end().lines().partition(about_download);
+    let last = &lines[lines.len().saturating_sub(LINES)..];
+    if !last.is_empty() {
+        output.push(format!("the end of its log:\n{}\n", last.join("\n")).as_bytes());
+    }
+    if downloads
+        .iter()
+        .any(|line| line.contains("Failed to download"))
+    {
+        output.push(b"(it has gone on without a file that it could not download)\n");
+    }
+}
+
+fn refused(command: &Command, reason: String) -> EmulatorError {
+    EmulatorError::Refused {
+        kind: KIND,
+        command: command.as_str().to_owned(),
+        reason,
+    }
+}
+
+fn reason(refusal: Refusal) -> String {
+    match refusal {
+        Refusal::Refused(reason) => reason,
+        Refusal::Ignored => "it took it for a comment or for part of an unfinished text".to_owned(),
+        Refusal::Garbled(got) => format!("it read {got:?}"),
+    }
+}
+
+impl From<NotPlain> for EmulatorError {
+    fn from(not_plain: NotPlain) -> Self {
+        Self::Unsupported {
+            kind: KIND,
+            what: not_plain.to_string(),
+            advice: not_plain.advice,
+        }
+    }
+}
+
+/// A path that may be part of a command.
+pub(crate) fn plain(path: &Path) -> Result<PlainPath, EmulatorError> {
+    Ok(PlainPath::new(path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn downloads_in_vain_are_told_once_and_last() {
+        let output = OutputTail::default();
+        append_log("", &output);
+        assert_eq!(output.text(), "");
+        let attempt = "08:27:16.8717 [INFO] Downloading https://a/b.gz.\n\
+             08:27:16.8717 [ERROR] Failed to download from https://a/b.gz, reason: x (attempt 1/5)\n";
+        let log = format!(
+            "08:27:16.1 [WARNING] cpu: why\n{}08:27:16.9 [ERROR] Download failed 5 times, aborting.\n",
+            attempt.repeat(5)
+        );
+        append_log(&log, &output);
+        assert_eq!(
+            output.text(),
+            "the end of its log:\n08:27:16.1 [WARNING] cpu: why\n\
+             (it has gone on without a file that it could not download)\n"
+        );
+    }
+}

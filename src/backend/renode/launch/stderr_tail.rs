@@ -1,0 +1,112 @@
+//! The end of what Renode said, fit for an error message.
+//!
+//! Without colours, and without the frames of .NET's stack traces, which would
+//! push out what they are about, and without complete answers to what it was asked. Knows
+//! nothing of commands.
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::backend::OutputTail;
+use crate::backend::renode::monitor::console_parser::{Event, Screen};
+
+/// Takes one stream of Renode's and keeps what matters of it in `output`.
+#[derive(Debug)]
+pub(crate) struct LastWords {
+    output: OutputTail,
+    screen: Screen,
+    listener: Option<UnboundedSender<String>>,
+    /// Whether what comes may be an answer.
+    answers: bool,
+}
+
+impl LastWords {
+    pub(crate) fn new(output: OutputTail) -> Self {
+        Self {
+            output,
+            screen: Screen::default(),
+            listener: None,
+            answers: false,
+        }
+    }
+
+    /// The stream has answers: lines are last words only up to [`answered`](Self::answered).
+    pub(crate) fn with_answers(mut self) -> Self {
+        self.answers = true;
+        self
+    }
+
+    /// The lines since the last answer were one, or an echo.
+    pub(crate) fn answered(&self) {
+        self.output.answered();
+    }
+
+    /// The lines since the last answer were none.
+    pub(crate) fn unasked(&self) {
+        self.output.unasked();
+    }
+
+    /// Tells `listener` of every line, as long as it listens.
+    pub(crate) fn told_to(mut self, listener: UnboundedSender<String>) -> Self {
+        self.listener = Some(listener);
+        self
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            if let Some(Event::Line(line)) = self.screen.push(byte) {
+                self.keep(&line.text);
+                self.listener.take_if(|it| it.send(line.text).is_err());
+            }
+        }
+    }
+
+    /// Reads `from` to its end.
+    pub(crate) async fn drain(mut self, mut from: impl AsyncRead + Unpin) {
+        let mut buffer = [0; 4096];
+        // An error is an end as well: nothing more can come.
+        while let Ok(n @ 1..) = from.read(&mut buffer).await {
+            self.push(&buffer[..n]);
+        }
+    }
+
+    fn keep(&self, line: &str) {
+        let frame = line.starts_with("  at ") || line.starts_with("   at ");
+        if !frame && !line.trim().is_empty() {
+            let line = format!("{line}\n");
+            match self.answers {
+                true => self.output.push_answer(line.as_bytes()),
+                false => self.output.push(line.as_bytes()),
+            }
+        }
+    }
+}
+
+impl Drop for LastWords {
+    /// The stream has ended; its last line may lack an end.
+    fn drop(&mut self) {
+        let line = self.screen.take_line();
+        self.keep(&line.text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_trace_does_not_push_out_its_cause() {
+        let output = OutputTail::default();
+        let mut words = LastWords::new(output.clone());
+        words.push(b"\x1b[;031mFatal error:\r\n\x1b[0mNo such directory\n");
+        for _ in 0..1000 {
+            words.push(b"  at System.IO.FileStream..ctor (System.String path)\n");
+        }
+        words.push(b"half a line");
+        drop(words);
+        assert_eq!(
+            output.text(),
+            "Fatal error:\nNo such directory\nhalf a line\n"
+        );
+    }
+}

@@ -1,0 +1,430 @@
+//! A client of Renode's monitor over any pair of byte streams.
+//!
+//! Commands are written as they come, without waiting for the answers to
+//! earlier ones; Renode does them in their order. Everything that Renode says is
+//! read at once, so that it is never held up.
+//!
+//! A command that takes too long cannot be interrupted. It keeps its place: its
+//! late answer is its own and is discarded, and later commands wait for it. When
+//! one of those runs out of time as well, its error names the command that
+//! Renode is still busy with.
+//!
+//! Knows nothing of processes, boards or what commands there are.
+
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot};
+
+use super::command::Command;
+use super::console_parser::LONGEST_LINE;
+use super::protocol::{Answer, Dialogue, NO_DOWNLOAD, Refusal, Turn, Verdict};
+use crate::backend::OutputTail;
+use crate::backend::renode::launch::stderr_tail::LastWords;
+
+/// Why there is no answer to a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum MonitorError {
+    /// Renode answered, and did not do it.
+    Refused(Refusal),
+    /// The time is over.
+    Late {
+        /// The earlier command that Renode is still busy with, if it is not this one.
+        busy_with: Option<String>,
+    },
+    /// Renode hung up.
+    Closed,
+}
+
+/// The way to one Renode; clones share it. Renode's input ends with the last one.
+#[derive(Debug, Clone)]
+pub(crate) struct Monitor {
+    shared: Arc<Shared>,
+    to_renode: mpsc::UnboundedSender<String>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Commands and answers, for the report.
+    written_down: OutputTail,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    dialogue: Dialogue,
+    /// The first prompt has come.
+    ready: bool,
+    /// The commands without an answer, and who waits for it.
+    waiting: std::collections::VecDeque<Waiting>,
+    /// No answer can come any more.
+    closed: bool,
+    /// What has come instead of answers.
+    nonsense: Option<String>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    number: u64,
+    command: String,
+    /// Whether it belongs into the report.
+    noted: bool,
+    answer: oneshot::Sender<Verdict>,
+}
+
+/// What Renode says of itself, to come with its first prompt.
+pub(crate) type Greeting = oneshot::Receiver<String>;
+
+/// The answer to a command, to come.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    number: u64,
+    answer: oneshot::Receiver<Verdict>,
+    shared: Arc<Shared>,
+}
+
+impl Monitor {
+    /// A client, Renode's greeting, and the task that reads to the end of what comes
+    /// from Renode. `streams`, from it and to it, may be long in coming, or never come.
+    ///
+    /// Must be called on the I/O thread.
+    pub(crate) fn new<R, W>(
+        dialogue: Dialogue,
+        streams: impl Future<Output = Option<(R, W)>> + Send + 'static,
+        last_words: LastWords,
+        written_down: OutputTail,
+    ) -> (Self, Greeting, impl Future<Output = ()> + Send + 'static)
+    where
+        R: AsyncRead + Unpin + Send + 'static,
+        W: AsyncWrite + Unpin + Send + 'static,
+    {
+        let state = State {
+            dialogue,
+            ..State::default()
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            written_down,
+        });
+        let (greeted, greeting) = oneshot::channel();
+        let (sender, lines) = mpsc::unbounded_channel();
+        let reader = Arc::clone(&shared);
+        let reading = async move {
+            if let Some((from_renode, to_renode)) = streams.await {
+                tokio::spawn(write(to_renode, lines));
+                read(from_renode, &reader, greeted, last_words).await;
+            }
+            reader.lock().close();
+        };
+        let monitor = Self {
+            shared,
+            to_renode: sender,
+        };
+        (monitor, greeting, reading)
+    }
+
+    /// What came that no Renode says, if that is why there are no answers any more.
+    pub(crate) fn nonsense(&self) -> Option<String> {
+        self.shared.lock().nonsense.clone()
+    }
+
+    /// The command that was sent longest ago and has no answer yet, if there is one.
+    pub(crate) fn busy_with(&self) -> Option<String> {
+        let state = self.shared.lock();
+        state.waiting.front().map(|first| first.command.clone())
+    }
+
+    /// Whether the first prompt has come.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.shared.lock().ready
+    }
+
+    /// Sends `command`, whether or not earlier ones have been answered.
+    pub(crate) fn send(&self, command: &Command) -> Reply {
+        let (sender, answer) = oneshot::channel();
+        let mut state = self.shared.lock();
+        let line = state.dialogue.send(command.as_str());
+        let number = state.dialogue.sent();
+        // The clock is read over and over; that would push out everything else.
+        let noted = *command != Command::elapsed_time();
+        if noted {
+            self.shared.write_down(number, "<", command.as_str());
+        }
+        if !state.closed {
+            state.waiting.push_back(Waiting {
+                number,
+                command: command.as_str().to_owned(),
+                noted,
+                answer: sender,
+            });
+            // Fails only when Renode's input is closed, of which the reader tells.
+            let _ = self.to_renode.send(line);
+        }
+        Reply {
+            number,
+            answer,
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl Reply {
+    /// Waits for it, at most `limit` from now.
+    pub(crate) async fn within(self, limit: Duration) -> Result<Answer, MonitorError> {
+        match tokio::time::timeout(limit, self.answer).await {
+            Ok(Ok(verdict)) => verdict.map_err(MonitorError::Refused),
+            Ok(Err(_)) => Err(MonitorError::Closed),
+            Err(_) => {
+                let state = self.shared.lock();
+                let first = state.waiting.front();
+                let earlier = first.filter(|first| first.number < self.number);
+                Err(MonitorError::Late {
+                    busy_with: earlier.map(|earlier| earlier.command.clone()),
+                })
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Notes a command or its answer, by the command's number: answers may come much later.
+    fn write_down(&self, number: u64, direction: &str, text: &str) {
+        let entry = format!("{number:3} {direction} {}\n", text.trim_end());
+        self.written_down.push(entry.as_bytes());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn write(mut to_renode: impl AsyncWrite + Unpin, mut lines: mpsc::UnboundedReceiver<String>) {
+    while let Some(line) = lines.recv().await {
+        if to_renode.write_all(line.as_bytes()).await.is_err() {
+            break;
+        }
+    }
+}
+
+async fn read(
+    mut from_renode: impl AsyncRead + Unpin,
+    shared: &Shared,
+    greeted: oneshot::Sender<String>,
+    mut last_words: LastWords,
+) {
+    let mut greeted = Some(greeted);
+    let mut buffer = [0; 4096];
+    // An error is an end as well: nothing more can come.
+    while let Ok(n @ 1..) = from_renode.read(&mut buffer).await {
+        let mut state = shared.lock();
+        for &byte in &buffer[..n] {
+            last_words.push(&[byte]);
+            match state.dialogue.push(byte) {
+                None => {}
+                Some(Turn::Ready(banner)) => {
+                    state.ready = true;
+                    last_words.answered();
+                    if let Some(greeted) = greeted.take() {
+                        let _ = greeted.send(banner);
+                    }
+                }
+                // Its own words are what comes behind the echo.
+                Some(Turn::Begun) => last_words.answered(),
+                Some(Turn::Settled(verdict)) => {
+                    last_words.answered();
+                    if let Some(waiting) = state.waiting.pop_front() {
+                        if waiting.noted {
+                            let answer = match &verdict {
+                                Ok(answer) => answer.to_string(),
+                                Err(refusal) => format!("{refusal:?}"),
+                            };
+                            shared.write_down(waiting.number, ">", &answer);
+                        }
+                        settle(waiting, verdict);
+                    }
+                }
+                Some(Turn::Stray(line)) => {
+                    last_words.unasked();
+                    shared
+                        .written_down
+                        .push(format!("   - {}\n", line.text).as_bytes());
+                    tracing::warn!("Renode says: {}", line.text);
+                }
+                Some(Turn::Overlong) => {
+                    state.nonsense = Some(format!("a line of more than {LONGEST_LINE} bytes"));
+                    state.close();
+                    greeted = None;
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    /// Whoever waits learns that there will be no answer.
+    fn close(&mut self) {
+        self.closed = true;
+        self.waiting.clear();
+    }
+}
+
+fn settle(waiting: Waiting, verdict: Verdict) {
+    let command = &waiting.command;
+    if let Ok(answer) = &verdict {
+        for warning in &answer.warnings {
+            if warning.starts_with(NO_DOWNLOAD) {
+                // At each boot, as a rule.
+                static SAID: Once = Once::new();
+                SAID.call_once(|| tracing::warn!("Renode goes on without a file: {warning}"));
+                continue;
+            }
+            tracing::warn!("Renode did `{command}`, but says: {warning}");
+        }
+    }
+    if waiting.answer.send(verdict).is_err() {
+        tracing::debug!("the answer to `{command}` came too late or was not waited for");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream, ReadHalf, WriteHalf};
+
+    use super::*;
+    use crate::backend::OutputTail;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    /// A Renode played by the test.
+    struct Played {
+        heard: BufReader<ReadHalf<DuplexStream>>,
+        says: WriteHalf<DuplexStream>,
+    }
+
+    impl Played {
+        async fn says(&mut self, text: &str) {
+            self.says.write_all(text.as_bytes()).await.unwrap();
+        }
+
+        /// The next line that was sent, with its end as the console echoes it.
+        async fn hears(&mut self) -> String {
+            let mut line = String::new();
+            self.heard.read_line(&mut line).await.unwrap();
+            line + "\r"
+        }
+    }
+
+    fn played() -> (Monitor, Greeting, Played) {
+        played_from(Dialogue::default())
+    }
+
+    fn played_from(dialogue: Dialogue) -> (Monitor, Greeting, Played) {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let (from_renode, to_renode) = tokio::io::split(ours);
+        let words = LastWords::new(OutputTail::default());
+        let streams = std::future::ready(Some((from_renode, to_renode)));
+        let log = OutputTail::default();
+        let (monitor, greeting, reading) = Monitor::new(dialogue, streams, words, log);
+        tokio::spawn(reading);
+        let (heard, says) = tokio::io::split(theirs);
+        let heard = BufReader::new(heard);
+        (monitor, greeting, Played { heard, says })
+    }
+
+    fn command(text: &str) -> Command {
+        Command::users(text).unwrap()
+    }
+
+    const PROMPT: &str = "\x1b[33;1m(m) \x1b[0m";
+
+    #[tokio::test]
+    async fn a_late_answer_is_never_taken_for_the_next_commands() {
+        let (monitor, greeting, mut renode) = played();
+        renode.says(&format!("Renode, version 1\n\r{PROMPT}")).await;
+        assert_eq!(greeting.await.unwrap(), "Renode, version 1\n");
+
+        let slow = monitor.send(&command("slow"));
+        assert_eq!(
+            slow.within(Duration::ZERO).await,
+            Err(MonitorError::Late { busy_with: None })
+        );
+        let blocked = monitor.send(&command("blocked"));
+        assert_eq!(
+            blocked.within(Duration::ZERO).await,
+            Err(MonitorError::Late {
+                busy_with: Some("slow".into())
+            })
+        );
+        let last = monitor.send(&command("last"));
+        for text in ["one", "two", "three"] {
+            let echo = renode.hears().await;
+            let nonce = echo.split('"').nth(1).unwrap().to_owned();
+            renode
+                .says(&format!("{echo}{text}\r\n{nonce}\r\r\n{PROMPT}"))
+                .await;
+        }
+        assert_eq!(last.within(LIMIT).await.unwrap().text, "three");
+    }
+
+    #[tokio::test]
+    async fn an_echo_of_something_else_is_not_an_answer() {
+        let (monitor, _greeting, mut renode) = played();
+        renode.says(PROMPT).await;
+        let reply = monitor.send(&command("echo \"x\""));
+        renode.hears().await;
+        renode.says("echo \"\"\n\rvt-000001\r\n").await;
+        renode.says(PROMPT).await;
+        let garbled = Refusal::Garbled("vt-000001".into());
+        assert_eq!(
+            reply.within(LIMIT).await,
+            Err(MonitorError::Refused(garbled))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_message_from_elsewhere_is_no_answer() {
+        let (monitor, _greeting, mut renode) = played();
+        renode
+            .says(&format!("{PROMPT}\x1b[;031mreset failed\r\n\x1b[0m half"))
+            .await;
+        let reply = monitor.send(&command("a"));
+        let echo = renode.hears().await;
+        renode.says(&format!("{echo}vt-000001\r\r\n{PROMPT}")).await;
+        assert_eq!(reply.within(LIMIT).await, Ok(Answer::default()));
+    }
+
+    #[tokio::test]
+    async fn a_line_without_an_end_is_an_answer_to_all() {
+        let (monitor, greeting, mut renode) = played();
+        let reply = monitor.send(&command("a"));
+        renode.says(&"x".repeat(3 << 20)).await;
+        assert_eq!(reply.within(LIMIT).await, Err(MonitorError::Closed));
+        assert!(greeting.await.is_err());
+        let nonsense = monitor.nonsense().unwrap();
+        assert_eq!(nonsense, "a line of more than 1048576 bytes");
+    }
+
+    #[tokio::test]
+    async fn what_was_said_to_an_earlier_client_is_no_answer() {
+        let (monitor, greeting, mut renode) = played_from(Dialogue::joined());
+        let reply = monitor.send(&command("a"));
+        let echo = renode.hears().await;
+        let earlier = format!("GET /\n\r\x1b[;031mNo such command: GET\r\n\x1b[0m{PROMPT}");
+        renode.says(&earlier.repeat(2)).await;
+        renode.says(&format!("{echo}vt-000001\r\r\n{PROMPT}")).await;
+        assert_eq!(reply.within(LIMIT).await, Ok(Answer::default()));
+        assert!(!greeting.await.unwrap().contains("version"));
+    }
+
+    #[tokio::test]
+    async fn the_end_of_renode_is_an_answer_to_all() {
+        let (monitor, greeting, renode) = played();
+        let reply = monitor.send(&command("a"));
+        drop(renode);
+        assert_eq!(reply.within(LIMIT).await, Err(MonitorError::Closed));
+        assert!(greeting.await.is_err());
+        let later = monitor.send(&command("b"));
+        assert_eq!(later.within(LIMIT).await, Err(MonitorError::Closed));
+    }
+}

@@ -1,0 +1,657 @@
+//! The monitor's commands, and the only place where their text is made.
+//!
+//! Whatever comes from outside goes through a type that lets nothing pass which
+//! Renode could take for more than it is: not by escaping what is known to
+//! harm, but by allowing what is known to be plain. Text written by the user as
+//! a command is taken as it is, if it is one line of printable ASCII.
+//!
+//! Knows quoting; knows nothing of connections or of when a command is due.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::backend::renode::setup::vectors::Table;
+use crate::config::LoadCommand;
+use crate::firmware::Entry;
+
+/// One line for the monitor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Command(String);
+
+/// A value that cannot be part of a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("take {value:?} as {role}, because {why}")]
+pub(crate) struct NotPlain {
+    pub(crate) value: String,
+    pub(crate) role: &'static str,
+    pub(crate) why: String,
+    pub(crate) advice: &'static str,
+}
+
+/// An absolute path for `@…` and `"…"`: of printable ASCII without what ends or
+/// changes either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlainPath(String);
+
+/// What a variable of a script is set to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Setting<'a> {
+    Text(&'a str),
+    /// A number, `true` or `false`.
+    Literal(&'a str),
+    File(PlainPath),
+}
+
+/// The name of a machine or the path of a peripheral, without what could end it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Name(String);
+
+impl PlainPath {
+    pub(crate) fn new(path: &Path) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+,=~ ".contains(c);
+        let not_plain = |value: &str, why: String| NotPlain {
+            value: value.to_owned(),
+            role: "a path",
+            why,
+            advice: "set TMPDIR to a directory whose path is of plain ASCII",
+        };
+        let Some(text) = path.to_str() else {
+            return Err(not_plain(
+                &path.to_string_lossy(),
+                "it is not UTF-8".to_owned(),
+            ));
+        };
+        if let Some(why) = why_not(text, plain) {
+            return Err(not_plain(text, why));
+        }
+        if !text.starts_with('/') {
+            return Err(not_plain(text, "it is not absolute".to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// As a path token: quotes do not work behind `@`, a space needs a backslash.
+    fn token(&self) -> String {
+        format!("@{}", self.0.replace(' ', "\\ "))
+    }
+}
+
+impl Name {
+    /// A machine's name, which stands in quotes.
+    pub(crate) fn machine(name: &str) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || " _-.".contains(c);
+        allow(name, "a machine's name", plain)?;
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The name of a hub or a switch, which stands bare.
+    pub(crate) fn hub(name: &str) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+        allow(name, "the name of a hub or a switch", plain)?;
+        Ok(Self(name.to_owned()))
+    }
+
+    /// A peripheral's path, which stands bare.
+    pub(crate) fn peripheral(path: &str) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
+        allow(path, "a peripheral's name", plain)?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn allow(value: &str, role: &'static str, plain: impl Fn(char) -> bool) -> Result<(), NotPlain> {
+    let Some(why) = why_not(value, plain) else {
+        return Ok(());
+    };
+    Err(NotPlain {
+        value: value.to_owned(),
+        role,
+        why,
+        advice: "use plain ASCII names",
+    })
+}
+
+fn why_not(value: &str, plain: impl Fn(char) -> bool) -> Option<String> {
+    match value.chars().find(|&c| !plain(c)) {
+        Some(bad) => Some(format!("it contains {bad:?}")),
+        None if value.is_empty() => Some("it is empty".to_owned()),
+        None => None,
+    }
+}
+
+/// What comes with Renode has a path that is plain.
+fn allow_built_in(name: &str, role: &'static str) -> Result<(), NotPlain> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+".contains(c);
+    allow(name, role, plain)
+}
+
+/// How firmware gets into a board's memory. Done at every reset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) command: LoadCommand,
+    pub(crate) file: PlainPath,
+    /// Where a raw binary goes.
+    pub(crate) address: Option<u64>,
+    /// What runs the firmware.
+    pub(crate) processor: Option<Name>,
+    /// Where it finds its vectors, if it has to be told.
+    pub(crate) vectors: Option<Table>,
+    /// What it starts with, if these are not asked.
+    pub(crate) entry: Option<Entry>,
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.command.as_str(), self.file.token())?;
+        if let Some(address) = self.address {
+            write!(f, " {address:#x}")?;
+        }
+        let Some(cpu) = &self.processor else {
+            return Ok(());
+        };
+        match self.vectors {
+            Some(Table::At(address)) => write!(f, "; {cpu} VectorTableOffset {address:#x}")?,
+            Some(Table::Lowest) => write!(
+                f,
+                "; $table=`sysbus LowestLoadedAddress`; {cpu} VectorTableOffset $table"
+            )?,
+            None => {}
+        }
+        match self.entry {
+            Some(Entry { stack, pc }) => write!(f, "; {cpu} SP {stack:#x}; {cpu} PC {pc:#x}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Command {
+    /// As it goes over the line, without the line's end.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A command of the user's own.
+    pub(crate) fn users(text: &str) -> Result<Self, NotPlain> {
+        let why = match text.trim().is_empty() {
+            true => Some("it is empty".to_owned()),
+            false => why_not(text, |c| (' '..='~').contains(&c)),
+        };
+        let Some(why) = why else {
+            return Ok(Self(text.to_owned()));
+        };
+        Err(NotPlain {
+            value: text.to_owned(),
+            role: "a command",
+            why,
+            advice: match text.contains(['\n', '\r']) {
+                true => "newlines are refused: send each line as a command of its own",
+                false => "a command is one line of printable ASCII",
+            },
+        })
+    }
+
+    /// What Renode says of itself when it starts.
+    pub(crate) fn version() -> Self {
+        Self("version".to_owned())
+    }
+
+    /// Writes Renode's log to `file`, each line at once.
+    pub(crate) fn log_to(file: &PlainPath) -> Self {
+        Self(format!("logFile {} true", file.token()))
+    }
+
+    /// Sets a variable for the scripts that come; it is one of the machine that is selected.
+    pub(crate) fn set_variable(name: &str, value: &Setting<'_>) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        allow(name, "a variable's name", plain)?;
+        let role = "a variable's value";
+        let value = match value {
+            Setting::Text(text) => {
+                let plain = |c: char| (' '..='~').contains(&c) && c != '"' && c != '\\';
+                if !text.is_empty() {
+                    allow(text, role, plain)?;
+                }
+                format!("\"{text}\"")
+            }
+            Setting::Literal(text) => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+                allow(text, role, plain)?;
+                (*text).to_owned()
+            }
+            Setting::File(file) => file.token(),
+        };
+        Ok(Self(format!("${name}={value}")))
+    }
+
+    /// Runs a script.
+    pub(crate) fn include(file: &PlainPath) -> Self {
+        Self(format!("include {}", file.token()))
+    }
+
+    /// As [`include`](Self::include), of one that comes with Renode.
+    pub(crate) fn include_built_in(name: &str) -> Result<Self, NotPlain> {
+        allow_built_in(name, "a script's name")?;
+        Ok(Self(format!("include @{name}")))
+    }
+
+    /// Lists the machines, and which of them is selected.
+    pub(crate) fn machines() -> Self {
+        Self("help mach".to_owned())
+    }
+
+    /// Lists the directories in which Renode looks for files, its own among them.
+    pub(crate) fn search_path() -> Self {
+        Self("help path".to_owned())
+    }
+
+    pub(crate) fn is_started() -> Self {
+        Self("emulation IsStarted".to_owned())
+    }
+
+    /// The times and the load of the whole emulation.
+    pub(crate) fn time_source() -> Self {
+        Self("emulation GetTimeSourceInfo".to_owned())
+    }
+
+    pub(crate) fn create_machine(name: &Name) -> Self {
+        Self(format!("mach create \"{name}\""))
+    }
+
+    /// Makes the machine the one that later commands are for.
+    pub(crate) fn select_machine(name: &Name) -> Self {
+        Self(format!("mach set \"{name}\""))
+    }
+
+    pub(crate) fn load_platform(file: &PlainPath) -> Self {
+        Self(format!("machine LoadPlatformDescription {}", file.token()))
+    }
+
+    /// As [`load_platform`](Self::load_platform), for one that comes with Renode.
+    pub(crate) fn load_built_in_platform(name: &str) -> Result<Self, NotPlain> {
+        allow_built_in(name, "a platform's name")?;
+        Ok(Self(format!("machine LoadPlatformDescription @{name}")))
+    }
+
+    /// Creates the pseudo-terminal number `terminal`; `link` must not be there yet.
+    pub(crate) fn create_pty(terminal: usize, link: &PlainPath) -> Self {
+        let link = &link.0;
+        Self(format!(
+            "emulation CreateUartPtyTerminal \"{TERMINAL}{terminal}\" \"{link}\""
+        ))
+    }
+
+    /// Creates the socket number `terminal`, without telnet's bytes; listens on every interface.
+    pub(crate) fn create_socket(terminal: usize, port: u16) -> Self {
+        Self(format!(
+            "emulation CreateServerSocketTerminal {port} \"{TERMINAL}{terminal}\" false"
+        ))
+    }
+
+    /// Connects `uart` to a terminal.
+    pub(crate) fn connect(uart: &Name, terminal: usize) -> Self {
+        Self(format!("connector Connect {uart} {TERMINAL}{terminal}"))
+    }
+
+    /// Makes the time of the whole emulation independent of the host: it passes as fast
+    /// as it can, in steps of `quantum`, one processor after the other; what is random
+    /// is the same each time.
+    pub(crate) fn virtual_time(quantum: Duration) -> Self {
+        let quantum = quantum.as_secs_f64();
+        Self(format!(
+            "emulation SetSeed 1; emulation SetGlobalQuantum \"{quantum}\"; \
+             emulation SetGlobalAdvanceImmediately true; emulation SetGlobalSerialExecution true"
+        ))
+    }
+
+    /// Has the script of the virtual clock open the FIFOs in `directory`.
+    pub(crate) fn open_stepping(directory: &PlainPath) -> Self {
+        Self(format!("stepping_open \"{}\"", directory.0))
+    }
+
+    /// Connects `uart` of the selected machine to that script; the line to it carries a
+    /// byte in `byte_time`.
+    pub(crate) fn connect_stepping(uart: &Name, byte_time: Duration) -> Self {
+        let nanoseconds = byte_time.as_nanos();
+        Self(format!("stepping_attach \"{uart}\" {nanoseconds}"))
+    }
+
+    /// Has the script that gives bytes to UARTs open the FIFOs in `directory`; it tells when
+    /// no more than `ahead` bytes have yet to arrive.
+    pub(crate) fn open_input(directory: &PlainPath, ahead: u32) -> Self {
+        Self(format!("input_open \"{}\" {ahead}", directory.0))
+    }
+
+    /// Connects `uart` of the selected machine to that script, as
+    /// [`connect_stepping`](Self::connect_stepping) does.
+    pub(crate) fn connect_input(uart: &Name, byte_time: Duration) -> Self {
+        let nanoseconds = byte_time.as_nanos();
+        Self(format!("input_attach \"{uart}\" {nanoseconds}"))
+    }
+
+    /// Has that script, to which all UARTs are connected, take what is sent to them.
+    pub(crate) fn read_input() -> Self {
+        Self("input_read".to_owned())
+    }
+
+    pub(crate) fn create_hub(hub: &Name) -> Self {
+        Self(format!("emulation CreateUARTHub \"{HUB}{hub}\""))
+    }
+
+    pub(crate) fn create_switch(switch: &Name) -> Self {
+        Self(format!("emulation CreateSwitch \"{SWITCH}{switch}\""))
+    }
+
+    /// Connects an Ethernet interface of the selected machine to a switch.
+    pub(crate) fn connect_to_switch(interface: &Name, switch: &Name) -> Self {
+        Self(format!("connector Connect {interface} {SWITCH}{switch}"))
+    }
+
+    /// Connects `uart` of the selected machine to a hub.
+    pub(crate) fn connect_to_hub(uart: &Name, hub: &Name) -> Self {
+        Self(format!("connector Connect {uart} {HUB}{hub}"))
+    }
+
+    /// What the board's reset does, whoever asks for it: does again what the user's
+    /// commands had done to registers and memory, and loads the firmware.
+    ///
+    /// It wakes the processor as well: Renode halts one that has nothing to run, and
+    /// a reset alone does not wake it.
+    pub(crate) fn on_reset(users: &[String], load: &Load) -> Self {
+        let again = again(users).map(|command| format!("{command}; "));
+        let again: String = again.collect();
+        let cpu = load.processor.as_ref();
+        let wake = cpu.map_or(String::new(), |cpu| format!("; {cpu} IsHalted false"));
+        Self(format!("macro reset \"{again}{load}{wake}\""))
+    }
+
+    /// Has the selected machine do again, behind each reset, what the user's commands had
+    /// done to registers and memory; its `reset` macro, if it has one, is the user's own.
+    /// Nothing if there is nothing to do. A script of [`repeat`](crate::backend::renode::setup::after_reset)'s knows the command.
+    pub(crate) fn after_reset(users: &[String]) -> Option<Self> {
+        let again: Vec<&str> = again(users).collect();
+        (!again.is_empty()).then(|| Self(format!("after_reset \"{}\"", again.join("; "))))
+    }
+
+    /// Takes [`after_reset`](Self::after_reset) back.
+    pub(crate) fn nothing_after_reset() -> Self {
+        Self("after_reset \"\"".to_owned())
+    }
+
+    /// Loads firmware into a board that has not run, whose processor needs no waking:
+    /// the first word to a processor takes Renode some 0.3 s.
+    pub(crate) fn load(load: &Load) -> Self {
+        Self(load.to_string())
+    }
+
+    pub(crate) fn start() -> Self {
+        Self("start".to_owned())
+    }
+
+    /// Has a running board stand still.
+    pub(crate) fn pause() -> Self {
+        Self("pause".to_owned())
+    }
+
+    /// Resets a board; the `reset` macro then loads its firmware.
+    pub(crate) fn reset() -> Self {
+        Self("machine Reset".to_owned())
+    }
+
+    /// Clears a memory.
+    pub(crate) fn clear_memory(memory: &Name) -> Self {
+        Self(format!("{memory} ZeroAll"))
+    }
+
+    /// Where a Cortex-M finds its vectors now.
+    pub(crate) fn vector_table(processor: &Name) -> Self {
+        Self(format!("{processor} VectorTableOffset"))
+    }
+
+    pub(crate) fn elapsed_time() -> Self {
+        Self("machine ElapsedVirtualTime".to_owned())
+    }
+
+    /// What Renode runs on: whether it is Mono, and the version of .NET. There is no
+    /// command for it, and the way through Python is the same in all versions.
+    pub(crate) fn runtime() -> Self {
+        let system = "__import__('System')";
+        let mono = format!("{system}.Type.GetType('Mono.Runtime')");
+        Self(format!(
+            "python \"print('%s %s' % ({mono}, {system}.Environment.Version))\""
+        ))
+    }
+
+    pub(crate) fn executed_instructions(processor: &Name) -> Self {
+        Self(format!("{processor} ExecutedInstructions"))
+    }
+
+    pub(crate) fn peripherals() -> Self {
+        Self("peripherals".to_owned())
+    }
+}
+
+/// Those of the user's commands whose effect a reset takes back.
+fn again(users: &[String]) -> impl Iterator<Item = &str> {
+    let users = users.iter().map(|command| command.trim());
+    users.filter(|command| sets_numbers(command) || loads(command))
+}
+
+/// Whether one of the user's commands loads an image.
+pub(crate) fn any_loads(users: &[String]) -> bool {
+    users.iter().any(|command| loads(command.trim()))
+}
+
+/// Whether a command sets registers of the board, in its memory map
+/// or by name, and does nothing else: `sysbus WriteDoubleWord 0x40090030 0x0301`,
+/// `sysbus.cpu0 VectorTableOffset 0x400000`. A reset takes that back.
+pub(crate) fn sets_numbers(command: &str) -> bool {
+    let plain = |word: &str, more: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
+        !word.is_empty() && word.chars().all(allowed)
+    };
+    let is_value = |word: &str| {
+        let is_number = word.starts_with(|c: char| c.is_ascii_digit()) && plain(word, "");
+        is_number || word == "true" || word == "false"
+    };
+    let words: Vec<&str> = command.split_ascii_whitespace().collect();
+    let [object, property, values @ ..] = &words[..] else {
+        return false;
+    };
+    let on_the_bus = *object == "sysbus" || object.starts_with("sysbus.") && plain(object, "._");
+    let sets = plain(property, "") && !values.is_empty();
+    on_the_bus && sets && values.iter().all(|value| is_value(value))
+}
+
+/// Whether a command loads an image from a file or a variable and does nothing else:
+/// `sysbus LoadELF @firmware.elf`, `sysbus LoadBinary $bin 0x08000000`.
+fn loads(command: &str) -> bool {
+    let loaded = LoadCommand::ALL.into_iter().find_map(|load| {
+        let rest = command.strip_prefix(load.as_str())?;
+        rest.starts_with(' ').then(|| rest.trim_start())
+    });
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+,=~: \\".contains(c);
+    let image = loaded.and_then(|image| image.strip_prefix(['@', '$']));
+    image.is_some_and(|image| !image.is_empty() && image.chars().all(plain))
+}
+
+/// What a UART's other end is called in Renode, before its number.
+const TERMINAL: &str = "virtual-target-uart-";
+
+/// What a hub is called in Renode, before its name, which could be another thing's.
+const HUB: &str = "virtual-target-hub-";
+
+/// The same of a switch.
+const SWITCH: &str = "virtual-target-switch-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NASTY: [&str; 22] = [
+        "",
+        "a\nquit",
+        "a\rquit",
+        "a\0",
+        "a\tb",
+        "a\x1b[A",
+        "a\x15quit",
+        "a;quit",
+        "a; include @/tmp/x.py",
+        "`quit`",
+        "$HOME",
+        "a\"; quit; \"",
+        "a'b",
+        "a\\",
+        "a#b",
+        ":a@b",
+        "@/etc/passwd",
+        "<0 1>",
+        "[a]",
+        "{a}",
+        "a=b;",
+        "é",
+    ];
+
+    #[test]
+    fn nothing_nasty_becomes_part_of_a_command() {
+        for nasty in NASTY {
+            assert!(Name::machine(nasty).is_err(), "{nasty:?}");
+            assert!(Name::peripheral(nasty).is_err(), "{nasty:?}");
+            assert!(Name::hub(nasty).is_err(), "{nasty:?}");
+            assert!(Command::load_built_in_platform(nasty).is_err(), "{nasty:?}");
+            assert!(Command::include_built_in(nasty).is_err(), "{nasty:?}");
+            let path = Path::new("/tmp").join(nasty).join("x");
+            if !nasty.is_empty() && nasty != "@/etc/passwd" {
+                assert!(PlainPath::new(&path).is_err(), "{nasty:?}");
+            }
+            assert!(PlainPath::new(Path::new(nasty)).is_err(), "{nasty:?}");
+        }
+    }
+
+    #[test]
+    fn a_variable_is_one_token() {
+        let set = |name, value| Command::set_variable(name, &value);
+        let odd = "a;quit `quit` $b # 'c'";
+        let text = set("n", Setting::Text(odd)).unwrap();
+        assert_eq!(text.as_str(), format!("$n=\"{odd}\""));
+        let path = PlainPath::new(Path::new("/tmp/a b.elf")).unwrap();
+        let file = set("n", Setting::File(path)).unwrap();
+        assert_eq!(file.as_str(), r"$n=@/tmp/a\ b.elf");
+        assert_eq!(
+            set("n", Setting::Literal("-1.5")).unwrap().as_str(),
+            "$n=-1.5"
+        );
+        for bad in ["a\"; quit", "a\\", "a\nquit", "é", "\x15"] {
+            assert!(set("n", Setting::Text(bad)).is_err(), "{bad:?}");
+        }
+        for nasty in NASTY {
+            assert!(set(nasty, Setting::Literal("1")).is_err(), "{nasty:?}");
+            assert!(set("n", Setting::Literal(nasty)).is_err(), "{nasty:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_of_the_users_is_one_line_of_printable_ascii() {
+        let ok = "sysbus WriteDoubleWord 0x40090030 0x0301; echo \"#$`'\"";
+        assert_eq!(Command::users(ok).unwrap().as_str(), ok);
+        for bad in ["", "  ", "\t", "é", "a\x7f", "\x15"] {
+            let error = Command::users(bad).unwrap_err();
+            assert_eq!(
+                error.advice, "a command is one line of printable ASCII",
+                "{bad:?}"
+            );
+        }
+        for bad in ["a\nb", "a\r", "\n", "a\r\nb"] {
+            let error = Command::users(bad).unwrap_err();
+            assert!(error.advice.starts_with("newlines are refused"), "{bad:?}");
+        }
+        let error = Command::users("pau\u{17f}e").unwrap_err().to_string();
+        assert!(error.contains("'\u{17f}'"), "{error}");
+    }
+
+    #[test]
+    fn what_a_reset_takes_back_is_done_again() {
+        let again = [
+            "sysbus WriteDoubleWord 0x40090030 0x0301",
+            "sysbus.cpu0 VectorTableOffset 4194304",
+            "sysbus.a.b_1  IsHalted   true",
+            "sysbus LoadELF @firmware/a\\ b.elf",
+            "sysbus LoadBinary $bin 0x08000000",
+        ];
+        let once = [
+            "",
+            "sysbus",
+            "sysbus Reset",
+            "sysbus.usart2 CreateFileBackend @/tmp/x true",
+            "sysbus.cpu AddHook 0x08000000 \"x\"",
+            "sysbus.cpu PC `sysbus GetSymbolAddress 'main'`",
+            "sysbus.cpu PC $pc",
+            "sysbus WriteByte 0x0 0x0; quit",
+            "sysbus Tag <0x0 4> 0",
+            "sysbus;quit X 0",
+            "systick Frequency 1",
+            "emulation SetGlobalQuantum 1",
+            "logLevel 0",
+            "# sysbus WriteByte 0 0",
+            "sysbus LoadELF",
+            "sysbus LoadELF x",
+            "sysbus LoadELF @",
+            "sysbus LoadELF @x; quit",
+            "sysbus LoadELF @x`quit`",
+            "sysbus LoadELF @x\" \"",
+            "sysbus LoadELFs @x",
+        ];
+        let load = Load {
+            command: LoadCommand::Elf,
+            file: PlainPath::new(Path::new("/a.elf")).unwrap(),
+            address: None,
+            processor: None,
+            vectors: None,
+            entry: None,
+        };
+        let all = [&once[..], &again].concat().into_iter().map(str::to_owned);
+        let all: Vec<String> = all.map(|command| format!(" {command} ")).collect();
+        let joined = again.join("; ");
+        assert_eq!(
+            Command::on_reset(&all, &load).as_str(),
+            format!(r#"macro reset "{joined}; sysbus LoadELF @/a.elf""#)
+        );
+        let repeated = Command::after_reset(&all).unwrap();
+        assert_eq!(repeated.as_str(), format!("after_reset \"{joined}\""));
+        assert_eq!(Command::after_reset(&all[..once.len()]), None);
+        assert!(any_loads(&all));
+        assert!(!any_loads(&all[..once.len() + 3]));
+    }
+
+    #[test]
+    fn spaces_are_written_as_renode_reads_them() {
+        let path = PlainPath::new(Path::new("/tmp/a b/c.elf")).unwrap();
+        let load = Load {
+            command: LoadCommand::Binary,
+            file: path.clone(),
+            address: Some(0x0800_0000),
+            processor: Some(Name::peripheral("sysbus.cpu0").unwrap()),
+            vectors: Some(Table::At(0x0800_0000)),
+            entry: None,
+        };
+        assert_eq!(
+            Command::on_reset(&[], &load).as_str(),
+            r#"macro reset "sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; sysbus.cpu0 VectorTableOffset 0x8000000; sysbus.cpu0 IsHalted false""#
+        );
+        assert_eq!(
+            Command::load(&load).as_str(),
+            r"sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; sysbus.cpu0 VectorTableOffset 0x8000000"
+        );
+        assert_eq!(
+            Command::create_pty(1, &path).as_str(),
+            r#"emulation CreateUartPtyTerminal "virtual-target-uart-1" "/tmp/a b/c.elf""#
+        );
+    }
+}

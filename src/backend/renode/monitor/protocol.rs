@@ -1,0 +1,299 @@
+//! Which of what the console shows answers which command.
+//!
+//! A command is sent as `COMMAND; echo "NONCE"`. Renode stops a chain at its
+//! first failure, so the nonce is printed if and only if the command did not
+//! fail; complaints are red, whether the command failed or not. Renode echoes a
+//! line only when it comes to it, and answers in the order of the lines: lines
+//! may be sent ahead.
+//!
+//! Knows nothing of where the bytes come from, who waits, or what the commands
+//! mean.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use super::console_parser::{Event, Line, Screen};
+
+/// What a command printed, and what Renode said against it, if it went on all the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) text: String,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        for warning in &self.warnings {
+            write!(f, "\n    ! {warning}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a command has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Renode refused it, for this reason.
+    Refused(String),
+    /// Renode neither did it nor complained: it took it for a comment, or for part of a longer text.
+    Ignored,
+    /// Renode read something else than was sent.
+    Garbled(String),
+}
+
+pub(crate) type Verdict = Result<Answer, Refusal>;
+
+/// How a complaint begins that is nobody's reason: Renode goes on without the file.
+pub(crate) const NO_DOWNLOAD: &str = "Failed to download ";
+
+/// What comes out of the dialogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Renode is there; what it said of itself.
+    Ready(String),
+    /// Renode has echoed the command that was sent longest ago, and does it now.
+    Begun,
+    /// The outcome of the command that was sent longest ago.
+    Settled(Verdict),
+    /// A line that answers nothing.
+    Stray(Line),
+    /// A line without an end: this is not Renode's console.
+    Overlong,
+}
+
+/// The two sides of the console, since the start of the process.
+#[derive(Debug, Default)]
+pub(crate) struct Dialogue {
+    screen: Screen,
+    state: State,
+    sent: u64,
+    /// Whether somebody else may have been spoken to before: up to our first echo,
+    /// prompts and lines are about that.
+    joining: bool,
+    /// The commands without an answer yet.
+    open: VecDeque<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    line: String,
+    nonce: String,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Before the first prompt.
+    Starting { banner: String },
+    /// Behind a prompt; the last line that was not the expected echo.
+    Idle { stray: Option<String> },
+    /// Behind a command's echo.
+    Running(Vec<Line>),
+}
+
+impl Default for State {
+    fn default() -> Self {
+        let banner = String::new();
+        Self::Starting { banner }
+    }
+}
+
+impl Dialogue {
+    /// One that others may have begun.
+    pub(crate) fn joined() -> Self {
+        Self {
+            joining: true,
+            ..Self::default()
+        }
+    }
+
+    /// Takes down that `command` is to be sent; the line to write, with its end.
+    pub(crate) fn send(&mut self, command: &str) -> String {
+        self.sent += 1;
+        let nonce = format!("vt-{:06}", self.sent);
+        let line = format!("{command}; echo \"{nonce}\"");
+        let bytes = format!("{line}\n");
+        self.open.push_back(Open { line, nonce });
+        bytes
+    }
+
+    /// How many commands have been sent.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Takes the next byte of the console.
+    pub(crate) fn push(&mut self, byte: u8) -> Option<Turn> {
+        match self.screen.push(byte)? {
+            Event::Line(line) => self.line(line),
+            Event::Prompt(before) => self.prompt(before),
+            Event::Overlong => Some(Turn::Overlong),
+        }
+    }
+
+    fn line(&mut self, line: Line) -> Option<Turn> {
+        match &mut self.state {
+            State::Starting { banner } => {
+                banner.push_str(&line.text);
+                banner.push('\n');
+                None
+            }
+            State::Running(output) => {
+                output.push(line);
+                None
+            }
+            State::Idle { stray } => {
+                // A message from elsewhere may stand before the echo, without an end of its own.
+                if let Some(open) = self.open.front()
+                    && line
+                        .typed
+                        .as_ref()
+                        .unwrap_or(&line.text)
+                        .ends_with(&open.line)
+                {
+                    self.joining = false;
+                    self.state = State::Running(Vec::new());
+                    return Some(Turn::Begun);
+                }
+                if line.text.is_empty() || self.joining {
+                    return None;
+                }
+                *stray = Some(line.text.clone());
+                Some(Turn::Stray(line))
+            }
+        }
+    }
+
+    fn prompt(&mut self, before: Line) -> Option<Turn> {
+        let idle = State::Idle { stray: None };
+        match std::mem::replace(&mut self.state, idle) {
+            State::Starting { banner } => Some(Turn::Ready(banner)),
+            State::Running(mut output) => {
+                output.push(before);
+                let open = self.open.pop_front()?;
+                Some(Turn::Settled(verdict(output, &open)))
+            }
+            State::Idle { .. } if self.joining => None,
+            State::Idle { stray } => {
+                let echoed = stray?;
+                self.open.pop_front()?;
+                Some(Turn::Settled(Err(Refusal::Garbled(echoed))))
+            }
+        }
+    }
+}
+
+/// The meaning of everything between a command's echo and the next prompt.
+fn verdict(mut output: Vec<Line>, open: &Open) -> Verdict {
+    output.retain(|line| !line.text.is_empty());
+    // The command may have printed something without ending the line.
+    let last = output.last().filter(|last| !last.red);
+    let before = last.and_then(|last| last.text.strip_suffix(&*open.nonce));
+    let before = before.map(str::to_owned);
+    if before.is_some() {
+        output.pop();
+    }
+    let (red, plain): (Vec<Line>, Vec<Line>) = output.into_iter().partition(|line| line.red);
+    let mut complaints: Vec<String> = red.into_iter().map(|line| line.text).collect();
+    complaints.sort_by_key(|complaint| complaint.starts_with(NO_DOWNLOAD));
+    complaints.dedup();
+    match before {
+        Some(before) => {
+            let mut text: Vec<String> = plain.into_iter().map(|line| line.text).collect();
+            text.extend((!before.is_empty()).then_some(before));
+            Ok(Answer {
+                text: text.join("\n"),
+                warnings: complaints,
+            })
+        }
+        None if complaints.is_empty() => Err(Refusal::Ignored),
+        None => Err(Refusal::Refused(reason(complaints, &open.line))),
+    }
+}
+
+/// The complaints without the line that only repeats the command that was `sent`. One
+/// that names another command is about a script that was run.
+fn reason(mut complaints: Vec<String>, sent: &str) -> String {
+    let repeats = |line: &String| {
+        let named = line.strip_prefix("There was an error executing command '");
+        // Later versions announce the reason by a colon and a blank.
+        let named = named.and_then(|rest| rest.trim_end_matches([':', ' ']).strip_suffix('\''));
+        named.is_some_and(|command| sent.contains(command))
+    };
+    if complaints.len() > 1 && complaints.first().is_some_and(repeats) {
+        complaints.remove(0);
+    }
+    complaints.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a console may show, and what it should not.
+    fn piece() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..8),
+            prop::sample::select(vec![
+                "\x1b[33;1m(m) \x1b[0m",
+                "\x1b[31;1m(monitor) ",
+                "\x1b[91m(monitor) \x1b[0m",
+                "\x1b[;031m",
+                "\x1b[91m",
+                " \r",
+                "\x1b[",
+                "a; echo \"vt-000001\"\n\r",
+                "b; echo \"vt-000002\"\n\r",
+                "vt-000001\r\r\n",
+                "vt-000002\r\r\n",
+                "\r\n",
+            ])
+            .prop_map(|text| text.as_bytes().to_vec()),
+        ]
+    }
+
+    #[test]
+    fn a_download_that_failed_is_no_reason_for_what_comes_after_it() {
+        let mut dialogue = Dialogue::default();
+        let sent = dialogue.send("include @x");
+        let shown = format!(
+            "\x1b[33m(m) \x1b[0m{}\n\r\
+             \x1b[91mFailed to download a\r\n\x1b[0m\x1b[91mFailed to download a\r\n\x1b[0m\
+             \x1b[91mThere was an error executing command 'include @x': \r\n\x1b[0m\
+             \x1b[91mNo such file\r\n\x1b[0m\x1b[33m(m) ",
+            sent.trim_end()
+        );
+        let mut turns = shown.bytes().filter_map(|byte| dialogue.push(byte));
+        let refused = turns.find_map(|turn| match turn {
+            Turn::Settled(verdict) => Some(verdict),
+            _ => None,
+        });
+        let reason = "No such file\nFailed to download a".to_owned();
+        assert_eq!(refused, Some(Err(Refusal::Refused(reason))));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_shown_makes_it_panic_or_answer_too_often(
+            pieces in prop::collection::vec(piece(), 0..40),
+        ) {
+            let mut dialogue = Dialogue::default();
+            dialogue.send("a");
+            dialogue.send("b");
+            let bytes = pieces.concat();
+            let turns = bytes.iter().filter_map(|&byte| dialogue.push(byte));
+            let (mut greeted, mut settled) = (0, 0);
+            for turn in turns {
+                match turn {
+                    Turn::Ready(_) => greeted += 1,
+                    Turn::Settled(_) => settled += 1,
+                    Turn::Stray(_) | Turn::Begun => {}
+                    Turn::Overlong => prop_assert!(false, "so few bytes"),
+                }
+            }
+            prop_assert!(greeted <= 1 && settled <= 2);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Telnet's own bytes, taken out of what Renode's monitor sends over TCP.
+//!
+//! Renode asks for a few options when a client connects and skips whatever is
+//! answered, so nothing is: the defaults on which both sides then stay are the
+//! plain stream of bytes that is wanted. What is sent to it is ASCII and needs no
+//! escape. Knows nothing of what the other bytes mean.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+/// Interpret as command (RFC 854).
+const IAC: u8 = 255;
+/// Subnegotiation: begin, and, behind another `IAC`, end.
+const SB: u8 = 250;
+const SE: u8 = 240;
+/// `WILL`, `WONT`, `DO` and `DONT`, each with an option behind it.
+const WILL: u8 = 251;
+const DONT: u8 = 254;
+
+/// A stream without telnet's commands.
+#[derive(Debug)]
+pub(crate) struct WithoutCommands<R> {
+    inner: R,
+    state: State,
+}
+
+/// How far into a command we are; it may be cut anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Data,
+    Command,
+    Option,
+    Subnegotiation,
+    SubnegotiationCommand,
+}
+
+impl<R> WithoutCommands<R> {
+    pub(crate) fn new(inner: R) -> Self {
+        Self {
+            inner,
+            state: State::Data,
+        }
+    }
+
+    /// Takes the next byte; whether it is data.
+    fn is_data(&mut self, byte: u8) -> bool {
+        let (state, data) = match (self.state, byte) {
+            (State::Data, IAC) => (State::Command, false),
+            (State::Data, _) => (State::Data, true),
+            // A byte of data that would be a command is sent twice.
+            (State::Command, IAC) => (State::Data, true),
+            (State::Command, WILL..=DONT) => (State::Option, false),
+            (State::Command, SB) => (State::Subnegotiation, false),
+            (State::Command | State::Option, _) => (State::Data, false),
+            (State::Subnegotiation, IAC) => (State::SubnegotiationCommand, false),
+            (State::SubnegotiationCommand, SE) => (State::Data, false),
+            (State::Subnegotiation | State::SubnegotiationCommand, _) => {
+                (State::Subnegotiation, false)
+            }
+        };
+        self.state = state;
+        data
+    }
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for WithoutCommands<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        loop {
+            ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+            let came = buf.filled().len();
+            let mut kept = before;
+            for at in before..came {
+                let byte = buf.filled()[at];
+                if self.is_data(byte) {
+                    buf.filled_mut()[kept] = byte;
+                    kept += 1;
+                }
+            }
+            buf.set_filled(kept);
+            // Nothing would be taken for the end of the stream.
+            if kept > before || came == before {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// What is left of `pieces`, each read by itself.
+    fn data(pieces: &[&[u8]]) -> Vec<u8> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (mut theirs, ours) = tokio::io::duplex(1 << 16);
+            let mut ours = WithoutCommands::new(ours);
+            let reading = async {
+                let mut data = Vec::new();
+                ours.read_to_end(&mut data).await.unwrap();
+                data
+            };
+            let writing = async move {
+                for piece in pieces {
+                    theirs.write_all(piece).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::join!(reading, writing).0
+        })
+    }
+
+    #[test]
+    fn what_renode_sends_first_is_taken_out() {
+        let first = b"\xff\xfd\x00\xff\xfb\x01\xff\xfb\x03\xff\xfc\"\x1b[0mRenode";
+        assert_eq!(data(&[first]), b"\x1b[0mRenode");
+    }
+
+    #[test]
+    fn every_kind_of_command_is_taken_out() {
+        for command in [
+            &b"\xff\xf1"[..],              // NOP
+            b"\xff\xfb\xff",               // an option of the number 255
+            b"\xff\xfa\x18\x01\xff\xf0",   // a subnegotiation
+            b"\xff\xfaa\xff\xffb\xff\xf0", // with an escaped byte in it
+            b"\xff\xf9\xff\xfe\x01",       // two
+        ] {
+            assert_eq!(data(&[b"a", command, b"b"]), b"ab", "{command:?}");
+        }
+        assert_eq!(data(&[b"a\xff\xffb"]), b"a\xffb");
+    }
+
+    #[test]
+    fn a_read_of_nothing_but_commands_is_not_the_end() {
+        assert_eq!(data(&[b"\xff\xfb\x01", b"a", b"\xff"]), b"a");
+    }
+
+    proptest! {
+        #[test]
+        fn any_cut_gives_the_same(
+            bytes in prop::collection::vec(prop_oneof![240..=255_u8, any::<u8>()], 0..100),
+            cuts in prop::collection::vec(1..9_usize, 1..9),
+        ) {
+            let mut pieces = Vec::new();
+            let mut rest = bytes.as_slice();
+            for &cut in cuts.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (piece, after) = rest.split_at(cut.min(rest.len()));
+                pieces.push(piece);
+                rest = after;
+            }
+            prop_assert_eq!(data(&pieces), data(&[&bytes]));
+        }
+    }
+}

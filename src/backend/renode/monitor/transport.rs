@@ -1,0 +1,99 @@
+//! The way to a Renode that starts: its console, or a connection that is to come.
+//!
+//! Either gives the same client of the monitor, and somebody who reads whatever else
+//! Renode writes. Knows nothing of the process or of what is said.
+
+use tokio::net::TcpStream;
+use tokio::net::unix::pipe;
+use tokio::sync::{mpsc, oneshot};
+
+use super::client::{Greeting, Monitor};
+use super::protocol::Dialogue;
+use super::tcp;
+use super::telnet::WithoutCommands;
+use crate::backend::renode::launch::stderr_tail::LastWords;
+use crate::backend::{BoxFuture, OutputTail};
+
+/// What comes once Renode is up: its greeting, and over TCP, before that, the way to it.
+pub(crate) struct Arrival {
+    pub(crate) greeting: Greeting,
+    pub(crate) joining: Option<Joining>,
+}
+
+/// A connection that can be made when Renode says that it listens.
+pub(crate) struct Joining {
+    pub(crate) port: u16,
+    pub(crate) log: tcp::Log,
+    pub(crate) stream: oneshot::Sender<TcpStream>,
+}
+
+/// The way to a Renode that starts.
+pub(crate) struct Link {
+    pub(crate) monitor: Monitor,
+    pub(crate) arrival: Arrival,
+    /// What comes from the monitor.
+    pub(crate) said: OutputTail,
+    /// Reads all that comes, to its end.
+    pub(crate) reading: BoxFuture<'static, ()>,
+}
+
+impl Link {
+    /// The monitor on Renode's own output and input, the log in a file.
+    pub(crate) fn over_console(
+        from_renode: pipe::Receiver,
+        to_renode: pipe::Sender,
+        output: &OutputTail,
+        written_down: OutputTail,
+    ) -> Self {
+        // Nothing is written before the process has passed its gate.
+        let streams = std::future::ready(Some((from_renode, to_renode)));
+        let words = LastWords::new(output.clone()).with_answers();
+        let (monitor, greeting, reading) =
+            Monitor::new(Dialogue::default(), streams, words, written_down);
+        Self {
+            monitor,
+            arrival: Arrival {
+                greeting,
+                joining: None,
+            },
+            said: output.clone(),
+            reading: Box::pin(reading),
+        }
+    }
+
+    /// The monitor on a connection that is to come, the log on Renode's own output.
+    pub(crate) fn over_tcp(
+        port: u16,
+        log: pipe::Receiver,
+        output: &OutputTail,
+        written_down: OutputTail,
+    ) -> Self {
+        let (sender, stream) = oneshot::channel::<TcpStream>();
+        let streams = async {
+            let (from_renode, to_renode) = stream.await.ok()?.into_split();
+            Some((WithoutCommands::new(from_renode), to_renode))
+        };
+        let said = OutputTail::default();
+        let words = LastWords::new(said.clone()).with_answers();
+        let (monitor, greeting, reading) =
+            Monitor::new(Dialogue::joined(), streams, words, written_down);
+        let (lines, heard) = mpsc::unbounded_channel();
+        let log = LastWords::new(output.clone()).told_to(lines).drain(log);
+        let joining = Joining {
+            port,
+            log: tcp::Log(heard),
+            stream: sender,
+        };
+        Self {
+            monitor,
+            arrival: Arrival {
+                greeting,
+                joining: Some(joining),
+            },
+            said,
+            reading: Box::pin(async {
+                tokio::join!(reading, log);
+            }),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Doing again, after each reset, what the user's commands did to a machine that runs no
+//! firmware of the harness's: one with its own `reset` macro, of a script for instance.
+//!
+//! A handler inside Renode does it, so that a reset that the guest asks for counts as well.
+
+use crate::backend::EmulatorError;
+use crate::backend::renode::SETTING_UP;
+use crate::backend::renode::launch::session::{Session, plain};
+use crate::backend::renode::monitor::command::Command;
+
+const SCRIPT: &str = include_str!("after_reset.py");
+
+/// Has the selected machine do `command` after each reset.
+pub(crate) async fn after_reset(session: &Session, command: Command) -> Result<(), EmulatorError> {
+    let script = session.directory().join("after_reset.py");
+    std::fs::write(&script, SCRIPT).map_err(|source| EmulatorError::Io {
+        step: "handing a script to Renode",
+        source,
+    })?;
+    let include = Command::include(&plain(&script)?);
+    session.run_all(SETTING_UP, &[include, command]).await?;
+    Ok(())
+}

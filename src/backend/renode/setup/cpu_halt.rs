@@ -1,0 +1,157 @@
+//! Hearing at once that a processor of the board has come to a halt.
+//!
+//! Renode answers nothing then: it writes the processor, the place and the reason
+//! in its log, and the guest's time stands still. So the log is followed. Knows
+//! nothing of what a halt means to those who wait.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::file_watch::Growth;
+
+/// The longest line of a log that is looked at whole.
+const LONGEST: u64 = 64 << 10;
+
+/// What Renode says of a processor that is to start where there is nothing.
+const HALTED: &str = "CPU was halted";
+
+/// How many lines are looked at before others have their turn on the I/O thread.
+const AT_ONCE: usize = 1000;
+
+/// Tells `halted` of every halt that is written in `log` from now on, until it is dropped.
+///
+/// Must be called on the I/O thread.
+pub(crate) fn follow(
+    log: &Path,
+    halted: impl Fn(&str) + Send + 'static,
+) -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut growth = Growth::of(log)?;
+    let mut log = File::open(log)?;
+    log.seek(SeekFrom::End(0))?;
+    let mut log = BufReader::new(log);
+    Ok(async move {
+        let mut line = Vec::new();
+        loop {
+            for _ in 0..AT_ONCE {
+                let left = LONGEST - line.len() as u64;
+                // A file of our own can be read; if not, there is nothing more to be seen.
+                if log
+                    .by_ref()
+                    .take(left)
+                    .read_until(b'\n', &mut line)
+                    .is_err()
+                {
+                    return;
+                }
+                if !line.ends_with(b"\n") && (line.len() as u64) < LONGEST {
+                    if growth.more().await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+                if let Some(halt) = halt(&String::from_utf8_lossy(&line)) {
+                    halted(halt);
+                }
+                line.clear();
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+}
+
+/// The halt that a line of the log tells of, such as
+/// `21:57:16.2593 [ERROR] cpu: CPU abort [PC=0xF0000000]: Trying to execute code outside RAM or ROM.`
+/// (Renode's `TranslationCPU.ReportAbort`, `CPUCore.Abort` and `CortexM.InitPCAndSP`).
+fn halt(line: &str) -> Option<&str> {
+    let (_, text) = line.split_once(" [ERROR] ")?;
+    let (_processor, said) = text.split_once(": ")?;
+    let halts = said.starts_with("CPU abort") || said.contains(HALTED);
+    halts.then(|| text.trim_end().trim_end_matches('.'))
+}
+
+/// Whether the processor has not run at all, because it found nothing to run.
+pub(crate) fn found_nothing(halt: &str) -> bool {
+    halt.contains(HALTED)
+}
+
+/// Whether the time of all machines stands still with it: the processor's thread has ended,
+/// and the others wait for it.
+pub(crate) fn stops_all(halt: &str) -> bool {
+    !found_nothing(halt)
+}
+
+/// The machine that a halt is on; Renode names it where there are several.
+pub(crate) fn machine(halt: &str) -> Option<&str> {
+    let (processor, _) = halt.split_once(": ")?;
+    Some(processor.rsplit_once('/')?.0)
+}
+
+/// The processor that a halt is of, as its machine knows it.
+pub(crate) fn processor(halt: &str) -> &str {
+    let processor = halt
+        .split_once(": ")
+        .map_or(halt, |(processor, _)| processor);
+    processor
+        .rsplit_once('/')
+        .map_or(processor, |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const ABORT: &str = "21:57:16.2593 [ERROR] cpu: CPU abort [PC=0xF0000000]: Trying to execute \
+                         code outside RAM or ROM at 0xF0000000.";
+
+    #[test]
+    fn a_halt_is_known_by_its_line() {
+        assert_eq!(
+            halt(ABORT),
+            Some(
+                "cpu: CPU abort [PC=0xF0000000]: Trying to execute code outside RAM or ROM at 0xF0000000"
+            )
+        );
+        let no_vectors = "22:05:39.7110 [ERROR] m/cpu0: PC does not lay in memory or PC and SP are \
+                          equal to zero. CPU was halted.\n";
+        let no_vectors = halt(no_vectors).unwrap();
+        assert!(no_vectors.starts_with("m/cpu0: PC does not"));
+        assert_eq!(machine(no_vectors), Some("m"));
+        assert!(!stops_all(no_vectors));
+        assert!(stops_all(halt(ABORT).unwrap()));
+        assert!(found_nothing(no_vectors) && !found_nothing(halt(ABORT).unwrap()));
+        assert_eq!(processor(no_vectors), "cpu0");
+        assert_eq!(processor("cpu: CPU abort [PC=0x0]: in /x: y"), "cpu");
+        assert_eq!(machine("cpu: CPU abort [PC=0x0]: in /x: y"), None);
+        for other in [
+            "21:57:13.2952 [ERROR] Download failed 5 times, aborting.",
+            "21:57:13.2952 [INFO] usart2: [host: 1s] CPU abort [PC=0x0]",
+            "21:57:13.2952 [ERROR] sysbus: the CPU aborted something",
+            "",
+        ] {
+            assert_eq!(halt(other), None, "{other}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_written_from_now_on_is_told_however_it_is_cut() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "{ABORT} Before.").unwrap();
+        let (sender, told) = mpsc::channel();
+        let following = follow(file.path(), move |halt| {
+            sender.send(halt.to_owned()).unwrap();
+        });
+        let following = tokio::spawn(following.unwrap());
+        let (first, rest) = ABORT.split_at(40);
+        for part in [&"x".repeat(LONGEST as usize + 1), "\n", first, rest, "\n"] {
+            file.write_all(part.as_bytes()).unwrap();
+            tokio::task::yield_now().await;
+        }
+        let halt = tokio::task::spawn_blocking(move || told.recv().unwrap());
+        assert_eq!(halt.await.unwrap(), super::halt(ABORT).unwrap());
+        following.abort();
+    }
+}

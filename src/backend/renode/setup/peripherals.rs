@@ -1,0 +1,57 @@
+//! What a board is made of, as Renode lists it: its UARTs, for whoever has named none of them.
+//!
+//! Knows nothing of what is done with a peripheral.
+
+/// The answer to `peripherals` is a tree with a line for each: `├── cpu0 (CortexM)`, whose
+/// branches a terminal without UTF-8 shows as `???`. The name and the type of each.
+pub(crate) fn listed(peripherals: &str) -> impl Iterator<Item = (&str, &str)> {
+    peripherals.lines().filter_map(|line| {
+        let (name, kind) = line.trim_end().strip_suffix(')')?.rsplit_once(" (")?;
+        Some((name.rsplit(' ').next()?, kind))
+    })
+}
+
+/// Why `path` may not be a UART of a board with these `peripherals`, and which UARTs it has.
+pub(crate) fn no_uart(peripherals: &str, path: &str) -> String {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    let what = match listed(peripherals).find(|(known, _)| *known == name) {
+        Some((_, kind)) => format!("{path} is of the type {kind}"),
+        None => format!("the machine has no {path}"),
+    };
+    let is_uart = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        text.contains("uart") || text.contains("usart")
+    };
+    let uarts = listed(peripherals).filter(|(name, kind)| is_uart(name) || is_uart(kind));
+    let uarts: Vec<String> = uarts.map(|(name, _)| format!("sysbus.{name}")).collect();
+    match uarts.is_empty() {
+        true => format!("{what}, and nothing that is called a UART"),
+        false => format!("{what}; its UARTs are {}", uarts.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTED: &str = "Available peripherals:\r\n  sysbus (SystemBus)\r\n  ??? cpu (CortexM)\r\n  \
+                          ?       Slot: 0\r\n  ├── usart1 (STM32_UART)\r\n  │     <0x40011000>\r\n  \
+                          ├── gpioPortD (STM32_GPIOPort)\r\n  └── serial0 (PL011_UART)";
+
+    #[test]
+    fn whoever_names_no_uart_is_told_which_there_are() {
+        let uarts = "its UARTs are sysbus.usart1, sysbus.serial0";
+        for (path, what) in [
+            ("sysbus.usart9", "the machine has no sysbus.usart9"),
+            (
+                "sysbus.gpioPortD",
+                "sysbus.gpioPortD is of the type STM32_GPIOPort",
+            ),
+        ] {
+            assert_eq!(no_uart(LISTED, path), format!("{what}; {uarts}"));
+        }
+        let none = no_uart("  sysbus (SystemBus)", "sysbus.uart");
+        let said = "the machine has no sysbus.uart, and nothing that is called a UART";
+        assert_eq!(none, said);
+    }
+}

@@ -1,0 +1,214 @@
+//! Handing the user's platform descriptions to Renode.
+//!
+//! Its path may contain what the monitor cannot take, and what it includes by
+//! `using "./…"` is looked for beside it. So Renode is given a file of our own
+//! that includes the user's: inside a description, a path is text like any other.
+//!
+//! One that comes with Renode has a name that Renode knows, or the nearest such name is
+//! looked for where Renode is installed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::backend::EmulatorError;
+use crate::backend::renode::launch::session::Session;
+use crate::backend::renode::monitor::command::Command;
+use crate::backend::renode::{SETTING_UP, at};
+use crate::config::{Fragment, nearest};
+
+/// Where Renode has its platforms, in its own directory.
+const PLATFORMS: &str = "platforms";
+
+/// Writes a description into `directory` that includes the one in `file`.
+pub(crate) fn stage(file: &Path, directory: &Path) -> io::Result<PathBuf> {
+    write(directory, "platform", &including(file)?)
+}
+
+/// Writes the `index`th fragment into `directory`.
+pub(crate) fn stage_fragment(
+    fragment: &Fragment,
+    index: usize,
+    directory: &Path,
+) -> io::Result<PathBuf> {
+    let name = format!("fragment-{index}");
+    match fragment {
+        Fragment::Text(text) => write(directory, &name, text),
+        Fragment::File(file) => write(directory, &name, &including(file)?),
+    }
+}
+
+fn write(directory: &Path, name: &str, description: &str) -> io::Result<PathBuf> {
+    let staged = directory.join(name).with_extension("repl");
+    std::fs::write(&staged, description)?;
+    Ok(staged)
+}
+
+/// A description that includes the one in `file`.
+fn including(file: &Path) -> io::Result<String> {
+    Ok(format!("using {}\n", quoted(file)?))
+}
+
+/// A string of the language of platform descriptions.
+fn quoted(file: &Path) -> io::Result<String> {
+    let unspeakable = |what| {
+        let message = format!("the path {file:?} {what}; move the platform to another directory");
+        io::Error::new(io::ErrorKind::InvalidInput, message)
+    };
+    let Some(text) = file.to_str() else {
+        return Err(unspeakable("is not UTF-8"));
+    };
+    if text.contains(['\n', '\r']) {
+        return Err(unspeakable("has a line end in it"));
+    }
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    Ok(format!("\"{escaped}\""))
+}
+
+/// Says of Renode's `error` about its own platform `name` that the project has no such file
+/// either, and which of Renode's names may be meant.
+pub(crate) async fn none_of_the_projects(
+    name: &str,
+    error: EmulatorError,
+    session: &Session,
+) -> EmulatorError {
+    let whose = format!("{name:?} is no file of the project's");
+    if !is_unknown(name, &error) {
+        return at(format!("{whose}, and as one of Renode's own"), error);
+    }
+    let hint = match similar(name, session).await {
+        Some(similar) => format!(" (did you mean `{similar}`?)"),
+        None => String::new(),
+    };
+    at(
+        format!("{whose}, and Renode has none of this name either{hint}"),
+        error,
+    )
+}
+
+/// Whether Renode has not found the file itself, rather than one that it includes.
+fn is_unknown(name: &str, error: &EmulatorError) -> bool {
+    let missing = format!("Could not find file '{name}'");
+    matches!(error, EmulatorError::Refused { reason, .. } if reason.contains(&missing))
+}
+
+/// The one of Renode's platforms whose name is similar to `name`; none if Renode does not
+/// say where they are.
+async fn similar(name: &str, session: &Session) -> Option<String> {
+    let answer = session
+        .run(SETTING_UP, &Command::search_path())
+        .await
+        .ok()?;
+    let roots = own_directories(&answer.text);
+    // Blocks for the time of reading some thirty directories.
+    let known = tokio::task::spawn_blocking(move || roots.iter().flat_map(|it| all(it)).collect());
+    let known: Vec<String> = known.await.ok()?;
+    most_similar(name, &known).map(str::to_owned)
+}
+
+/// Renode's own directories, in what it says of its search path: the others are the user's.
+fn own_directories(said: &str) -> Vec<PathBuf> {
+    let mut lines = said.lines().map(str::trim);
+    let own = lines.find_map(|line| line.strip_prefix("Default 'PATH' value is: "));
+    let directories = own.unwrap_or_default().split(';').map(PathBuf::from);
+    directories.filter(|it| it.is_absolute()).collect()
+}
+
+/// The names of all platforms that Renode has in `root`, sorted.
+fn all(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut directories = vec![root.join(PLATFORMS)];
+    while let Some(directory) = directories.pop() {
+        // What cannot be read has no names to offer.
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            // Links to directories are not followed: they may lead in circles.
+            if entry.file_type().is_ok_and(|it| it.is_dir()) {
+                directories.push(path);
+            } else if path.extension().is_some_and(|it| it == "repl")
+                && let Some(name) = path.strip_prefix(root).ok().and_then(Path::to_str)
+            {
+                found.push(name.to_owned());
+            }
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+/// The path among `known` whose file is called most like that of `name`: all paths begin
+/// alike, and the directory may be what is wrong.
+fn most_similar<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let files: Vec<&str> = known.iter().map(|path| stem(path)).collect();
+    let meant = nearest(stem(name), &files)?;
+    let called_so = known.iter().map(String::as_str);
+    let called_so: Vec<&str> = called_so.filter(|path| stem(path) == meant).collect();
+    nearest(name, &called_so).or_else(|| called_so.first().copied())
+}
+
+/// What the file of a platform is called, without its directory and ending.
+fn stem(path: &str) -> &str {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.strip_suffix(".repl").unwrap_or(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_platform_that_may_be_meant_is_found_by_its_files_name() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = [
+            "platforms/boards/silabs/brd2601b.repl",
+            "platforms/boards/stm32f4_discovery-kit.repl",
+            "platforms/boards/stm32f4_discovery.repl",
+            "platforms/cpus/cc2538.repl",
+            "platforms/cpus/stm32f4.repl",
+            "platforms/readme.md",
+            "tests/platforms/none.repl",
+        ];
+        for path in paths {
+            let file = root.path().join(path);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "").unwrap();
+        }
+        std::os::unix::fs::symlink("..", root.path().join("platforms/up")).unwrap();
+        let known = all(root.path());
+        assert_eq!(known, paths[..5]);
+        for (name, expected) in [
+            ("platforms/boards/stm32f4_discovry.repl", Some(paths[2])),
+            (
+                "platforms/boards/stm32f4_discovery-kitt.repl",
+                Some(paths[1]),
+            ),
+            (
+                "platforms/boards/STM32F4_discovery-kit.repl",
+                Some(paths[1]),
+            ),
+            ("platforms/boards/stm32f4_discovery-kit", Some(paths[1])),
+            ("platforms/boards/stm32f4.repl", Some(paths[4])),
+            ("silabs/brd2601.repl", Some(paths[0])),
+            ("platforms/boards/none.repl", None),
+        ] {
+            assert_eq!(most_similar(name, &known), expected, "{name}");
+        }
+        assert_eq!(all(&root.path().join("nowhere")), [""; 0]);
+    }
+
+    #[test]
+    fn renodes_own_directories_are_in_what_it_says_of_its_search_path() {
+        let said = "path\r\nallows modification of internal 'PATH' variable.\r\n\
+                    Current 'PATH' value is: /project;/opt/renode\r\n\
+                    Default 'PATH' value is: /opt/renode;/more here\r\n";
+        let expected = ["/opt/renode", "/more here"].map(PathBuf::from);
+        assert_eq!(own_directories(said), expected);
+        for nothing in [
+            "",
+            "Default 'PATH' value is: .\r\n",
+            "Default 'PATH' value is: ",
+        ] {
+            assert_eq!(own_directories(nothing), [""; 0].map(PathBuf::from));
+        }
+    }
+}

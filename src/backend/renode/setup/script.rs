@@ -1,0 +1,109 @@
+//! Making a board by a script of the user's.
+//!
+//! The script is run where it is: its directory is linked into the private one, so
+//! that Renode is given a plain path and `$ORIGIN` leads to the files beside it. One
+//! that comes with Renode is looked for by Renode itself.
+//! Files in variables are copied, as firmware is. Knows nothing of UARTs or firmware.
+
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use crate::backend::EmulatorError;
+use crate::backend::renode::launch::session::{Session, plain};
+use crate::backend::renode::monitor::command::{Command, Name, Setting};
+use crate::backend::renode::time::guest_clock;
+use crate::backend::renode::{KIND, SETTING_UP, at};
+use crate::config::{Script, Variable};
+use crate::firmware;
+
+/// What `start` says (Renode's `StartCommand`).
+const STARTS: &str = "Starting emulation...";
+
+/// Runs `script`; the machine that is the board, which is selected then.
+pub(crate) async fn run(script: &Script, session: &Session) -> Result<Name, EmulatorError> {
+    let whose = if is_built_in(script) { "Renode's " } else { "" };
+    let place = |error| at(format!("{whose}script {:?}", script.file), error);
+    let commands = commands(script, session.directory()).map_err(place)?;
+    let included = session.run_all(SETTING_UP, &commands).await;
+    let said = included.map_err(place)?.text;
+    check_has_not_run(session, &said).await.map_err(place)?;
+    let machine = match &script.machine {
+        Some(name) => Name::machine(name)?,
+        None => selected(session).await.map_err(place)?,
+    };
+    let select = Command::select_machine(&machine);
+    session
+        .run_strictly(SETTING_UP, &select)
+        .await
+        .map_err(place)?;
+    Ok(machine)
+}
+
+fn commands(script: &Script, directory: &Path) -> Result<Vec<Command>, EmulatorError> {
+    let io = |source: io::Error| EmulatorError::Io {
+        step: "handing the script to Renode",
+        source,
+    };
+    let mut commands = Vec::new();
+    for (name, value) in &script.variables {
+        let setting = match value {
+            Variable::Text(text) => Setting::Text(text),
+            Variable::Literal(text) => Setting::Literal(text),
+            Variable::File(file) => {
+                let staged = firmware::stage(file, directory, &format!("variable-{name}"));
+                Setting::File(plain(&staged.map_err(io)?)?)
+            }
+        };
+        commands.push(Command::set_variable(name, &setting)?);
+    }
+    if is_built_in(script) {
+        let name = script.file.to_string_lossy();
+        commands.push(Command::include_built_in(&name)?);
+        return Ok(commands);
+    }
+    let origin = directory.join("script");
+    let parent = script.file.parent().unwrap_or(Path::new("/"));
+    symlink(parent, &origin).map_err(io)?;
+    let file = origin.join(script.file.file_name().unwrap_or_default());
+    commands.push(Command::include(&plain(&file)?));
+    Ok(commands)
+}
+
+/// Whether it comes with Renode; one of the project's is known by its absolute path.
+fn is_built_in(script: &Script) -> bool {
+    script.file.is_relative()
+}
+
+/// Checks that the script, which `said` that, has not let the board run: what the board
+/// said meanwhile is lost. Paused soon enough, it has run although its clock shows nothing.
+async fn check_has_not_run(session: &Session, said: &str) -> Result<(), EmulatorError> {
+    let was_started = said.lines().any(|line| line.trim() == STARTS);
+    let started = session.run(SETTING_UP, &Command::is_started()).await?;
+    let times = session.run(SETTING_UP, &Command::time_source()).await?;
+    let elapsed = guest_clock::field(&times.text, "Elapsed Virtual Time");
+    let runs = started.text.trim() != "False";
+    if !was_started && !runs && elapsed.is_none_or(|elapsed| elapsed.is_zero()) {
+        return Ok(());
+    }
+    Err(EmulatorError::Unsupported {
+        kind: KIND,
+        what: "make the board: the script lets it run before its UART is connected".to_owned(),
+        advice: "remove `start` and `emulation RunFor` from the script: \
+                 the board is started when everything is in place",
+    })
+}
+
+/// The machine that the script has left selected.
+async fn selected(session: &Session) -> Result<Name, EmulatorError> {
+    let listed = session.run(SETTING_UP, &Command::machines()).await?;
+    let mut lines = listed.text.lines();
+    match lines.find_map(|line| line.strip_prefix("Current machine: ")) {
+        Some(name) => Ok(Name::machine(name)?),
+        None => Err(EmulatorError::Unsupported {
+            kind: KIND,
+            what: "tell which machine is the board: the script leaves none selected".to_owned(),
+            advice: "name it in `machine_name`, or have the script make one (`mach create`)",
+        }),
+    }
+}

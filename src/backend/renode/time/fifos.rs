@@ -1,0 +1,92 @@
+//! The way to a script of ours inside Renode: one FIFO for orders, one for reports, and
+//! a driver that writes the one and reads the other.
+//!
+//! Knows nothing of what the orders and reports are.
+
+use std::fs::{File, OpenOptions};
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use tokio::net::unix::pipe;
+use tokio::task::JoinSet;
+
+/// Our ends of the FIFOs.
+pub(crate) struct Fifos {
+    pub(crate) orders: pipe::Sender,
+    pub(crate) reports: pipe::Receiver,
+}
+
+impl Fifos {
+    /// Makes them in `directory`, as `orders` and `reports`.
+    ///
+    /// Must be called on the I/O thread.
+    pub(crate) fn make(directory: &Path) -> io::Result<Self> {
+        Ok(Self {
+            reports: pipe::Receiver::from_file_unchecked(fifo(&directory.join("reports"))?)?,
+            orders: pipe::Sender::from_file_unchecked(fifo(&directory.join("orders"))?)?,
+        })
+    }
+}
+
+/// A FIFO, open in both directions: it then neither blocks nor ends before we do.
+fn fifo(path: &Path) -> io::Result<File> {
+    mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)
+}
+
+/// A driver's task, which ends when this is dropped.
+pub(crate) struct DriverTask {
+    _task: JoinSet<()>,
+}
+
+impl DriverTask {
+    /// Has `drive` done, and told to `failed` if it fails, or panics.
+    ///
+    /// Must be called on the I/O thread.
+    pub(crate) fn spawn(
+        drive: impl Future<Output = io::Result<()>> + Send + 'static,
+        failed: impl FnOnce(String) + Send + 'static,
+    ) -> Self {
+        let mut task = JoinSet::new();
+        task.spawn(watch(drive, failed));
+        Self { _task: task }
+    }
+}
+
+async fn watch(
+    drive: impl Future<Output = io::Result<()>> + Send + 'static,
+    failed: impl FnOnce(String),
+) {
+    let mut driver = JoinSet::new();
+    driver.spawn(drive);
+    match driver.join_next().await {
+        Some(Ok(Ok(()))) | None => {}
+        Some(Ok(Err(error))) => failed(error.to_string()),
+        Some(Err(error)) => failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_driver_that_panics_is_told_of() {
+        let (failed, told) = oneshot::channel();
+        let drive = async { panic!("on purpose") };
+        watch(drive, |error| failed.send(error).unwrap()).await;
+        let told = told.await.unwrap();
+        assert!(told.contains("panicked"), "{told}");
+    }
+}

@@ -1,0 +1,103 @@
+//! The guest's clock, read over the monitor.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::backend::renode::monitor::client::Monitor;
+use crate::backend::renode::monitor::command::Command;
+use crate::runtime::{Clock, Reading};
+
+/// The virtual time of a machine; at most as fast as the host's clock.
+#[derive(Debug)]
+pub(crate) struct GuestClock {
+    questions: mpsc::UnboundedSender<Question>,
+}
+
+/// Who waits for a reading that is begun later than now.
+type Question = oneshot::Sender<Option<Duration>>;
+
+impl GuestClock {
+    /// A clock whose every reading takes Renode at most `limit`.
+    ///
+    /// Must be called on the I/O thread.
+    pub(crate) fn new(monitor: Monitor, limit: Duration) -> Self {
+        let (questions, asked) = mpsc::unbounded_channel();
+        tokio::spawn(answer(asked, monitor, limit));
+        Self { questions }
+    }
+}
+
+impl Clock for GuestClock {
+    /// While the monitor is busy the question waits its turn.
+    fn read(&self) -> Reading {
+        let (question, answer) = oneshot::channel();
+        // The task is there as long as this is.
+        let _ = self.questions.send(question);
+        Box::pin(async move { answer.await.ok()? })
+    }
+}
+
+/// Answers all questions that have come meanwhile by one reading: each wait asks as it begins,
+/// and where waits are quicker than the monitor a late reading would be too late.
+async fn answer(mut asked: mpsc::UnboundedReceiver<Question>, monitor: Monitor, limit: Duration) {
+    while let Some(first) = asked.recv().await {
+        let mut questions = vec![first];
+        while let Ok(question) = asked.try_recv() {
+            questions.push(question);
+        }
+        let answer = monitor.send(&Command::elapsed_time()).within(limit).await;
+        let time = answer.ok().and_then(|it| time_elapsed(&it.text));
+        // A monitor that has not answered in all that time has no answer for the others either.
+        while time.is_none()
+            && let Ok(question) = asked.try_recv()
+        {
+            questions.push(question);
+        }
+        for question in questions {
+            // Whoever asked may have gone.
+            let _ = question.send(time);
+        }
+    }
+}
+
+/// The time in `… TimeElapsed = 00:00:10.002000000]`.
+fn time_elapsed(text: &str) -> Option<Duration> {
+    let (_, rest) = text.rsplit_once("TimeElapsed = ")?;
+    let (time, _) = rest.split_once(']')?;
+    interval(time)
+}
+
+/// A time in what Renode says of a time source: the one in `NAME: 00:00:10.002000000`.
+pub(crate) fn field(text: &str, name: &str) -> Option<Duration> {
+    let mut lines = text.lines();
+    lines.find_map(|line| interval(line.trim().strip_prefix(name)?.strip_prefix(": ")?))
+}
+
+/// The time in `00:00:10.002000000`; before 1.15.2 it has six digits.
+fn interval(time: &str) -> Option<Duration> {
+    let (clock, fraction) = time.split_once('.')?;
+    let mut seconds = 0u64;
+    for part in clock.split(':') {
+        seconds = seconds.checked_mul(60)?.checked_add(part.parse().ok()?)?;
+    }
+    let nanos = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
+    Some(Duration::new(seconds, nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_is_read_from_what_renode_prints() {
+        let printed = "[Domain = Elapsed Virtual Time: 00:00:00.114600000\n\
+                       Quantum: 00:00:00.000100000, TimeElapsed = 01:02:10.002000000]";
+        let expected = Duration::from_secs(3600 + 120 + 10) + Duration::from_millis(2);
+        assert_eq!(time_elapsed(printed), Some(expected));
+        let short = "TimeElapsed = 00:00:01.5]";
+        assert_eq!(time_elapsed(short), Some(Duration::from_millis(1500)));
+        assert_eq!(time_elapsed("0x0"), None);
+        assert_eq!(time_elapsed("TimeElapsed = soon.]"), None);
+    }
+}

@@ -1,0 +1,287 @@
+//! Giving bytes to the guest's UARTs in real time.
+//!
+//! A terminal of Renode's brings what the guest sends, and takes nothing: it hands bytes over
+//! as they come, whatever the guest's speed, and what it has taken waits inside it at a cost
+//! that grows with the square of its amount. So a script of ours inside Renode puts the bytes
+//! on the lines, in the guest's own time. It is included when the board runs already; what is
+//! sent before that waits for it.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::unix::pipe;
+use tokio::sync::{mpsc, oneshot};
+
+use super::fifos::{DriverTask, Fifos};
+use crate::backend::renode::AHEAD;
+use crate::uart::{Parcel, Parcels};
+
+const SCRIPT: &str = concat!(
+    include_str!("../fifos.py"),
+    "\n\n",
+    include_str!("../line.py"),
+    "\n\n",
+    include_str!("input.py")
+);
+
+/// How many bytes an order carries at most.
+const MOST_AT_ONCE: usize = 1024;
+
+/// What is told to the driver.
+enum Message {
+    Attach(Parcels),
+    /// The machine of these UARTs starts anew: what was sent to them is lost.
+    Clear(Range<usize>, oneshot::Sender<()>),
+}
+
+/// The driver of the script; it ends when this is dropped.
+pub(crate) struct Input {
+    messages: mpsc::UnboundedSender<Message>,
+    _driver: DriverTask,
+}
+
+impl Input {
+    /// Makes the FIFOs in `directory`. A failure is told to `failed`.
+    ///
+    /// Must be called on the I/O thread.
+    pub(crate) fn prepare(
+        directory: &Path,
+        failed: impl FnOnce(String) + Send + 'static,
+    ) -> io::Result<Self> {
+        let Fifos { orders, reports } = Fifos::make(directory)?;
+        let (sender, messages) = mpsc::unbounded_channel();
+        let driver = Driver {
+            orders,
+            unwritten: VecDeque::new(),
+            reports: BufReader::new(reports).lines(),
+            messages,
+            lines: Vec::new(),
+            clearing: VecDeque::new(),
+        };
+        Ok(Self {
+            messages: sender,
+            _driver: DriverTask::spawn(driver.drive(), failed),
+        })
+    }
+
+    /// The next of the board's UARTs.
+    pub(crate) fn attach(&self, parcels: Parcels) {
+        // A driver that has gone has ended Renode.
+        let _ = self.messages.send(Message::Attach(parcels));
+    }
+
+    /// Forgets what was sent to these UARTs and has not arrived.
+    pub(crate) async fn clear(&self, uarts: Range<usize>) {
+        let (cleared, done) = oneshot::channel();
+        // As above.
+        let _ = self.messages.send(Message::Clear(uarts, cleared));
+        let _ = done.await;
+    }
+}
+
+/// Writes the script into `directory`; where it is.
+pub(crate) fn write_script(directory: &Path) -> io::Result<PathBuf> {
+    let script = directory.join("input.py");
+    std::fs::write(&script, SCRIPT)?;
+    Ok(script)
+}
+
+struct Driver {
+    orders: pipe::Sender,
+    /// Orders that have yet to be written: until the script reads, a FIFO takes little.
+    unwritten: VecDeque<u8>,
+    reports: Lines<BufReader<pipe::Receiver>>,
+    messages: mpsc::UnboundedReceiver<Message>,
+    lines: Vec<Line>,
+    /// What the script has yet to forget, and who waits for it.
+    clearing: VecDeque<(Range<usize>, oneshot::Sender<()>)>,
+}
+
+/// The line to a UART.
+struct Line {
+    parcels: Parcels,
+    /// Takes nothing more until the script tells of room.
+    full: bool,
+    /// A long parcel that the script has: whoever sent it waits for that, too.
+    carried: Option<Parcel>,
+    /// What comes next.
+    next: Option<Parcel>,
+    /// Takes nothing as long as the script has yet to forget what it has.
+    clearing: bool,
+}
+
+impl Driver {
+    async fn drive(mut self) -> io::Result<()> {
+        loop {
+            tokio::select! {
+                biased;
+                Some(message) = self.messages.recv() => self.heed(message),
+                report = next_report(&mut self.reports) => self.take(report?)?,
+                (uart, parcel) = next_parcel(&mut self.lines) => self.send(uart, parcel),
+                written = self.orders.write_buf(&mut self.unwritten), if !self.unwritten.is_empty() => {
+                    written?;
+                }
+            }
+        }
+    }
+
+    fn heed(&mut self, message: Message) {
+        match message {
+            Message::Attach(parcels) => self.lines.push(Line {
+                parcels,
+                full: false,
+                carried: None,
+                next: None,
+                clearing: false,
+            }),
+            Message::Clear(uarts, cleared) => {
+                for line in &mut self.lines[uarts.clone()] {
+                    line.lose();
+                    line.clearing = true;
+                }
+                let numbers: String = uarts.clone().map(|uart| format!(" {uart}")).collect();
+                self.order(&format!("clear{numbers}"));
+                self.clearing.push_back((uarts, cleared));
+            }
+        }
+    }
+
+    /// Hands a parcel to the script.
+    fn send(&mut self, uart: usize, parcel: Parcel) {
+        for part in parcel.bytes.chunks(MOST_AT_ONCE) {
+            let bytes: String = part.iter().map(|b| format!("{b:02x}")).collect();
+            self.order(&format!("send {uart} {bytes}"));
+        }
+        self.order(&format!("tell {uart}"));
+        let line = &mut self.lines[uart];
+        line.full = true;
+        match parcel.bytes.len() > AHEAD as usize {
+            true => line.carried = Some(parcel),
+            false => parcel.done(Duration::ZERO),
+        }
+    }
+
+    fn order(&mut self, order: &str) {
+        self.unwritten.extend(order.as_bytes());
+        self.unwritten.push_back(b'\n');
+    }
+
+    fn take(&mut self, report: Report) -> io::Result<()> {
+        match report {
+            Report::Room(uart) => {
+                let line = self.lines.get_mut(uart);
+                let line =
+                    line.ok_or_else(|| io::Error::other("it told of a UART that is not there"))?;
+                line.has_room();
+            }
+            Report::Cleared => {
+                let cleared = self.clearing.pop_front();
+                let (uarts, cleared) = cleared
+                    .ok_or_else(|| io::Error::other("it cleared what it was not told to"))?;
+                for line in &mut self.lines[uarts] {
+                    line.has_room();
+                    line.clearing = false;
+                }
+                // Whoever resets the board may have given up.
+                let _ = cleared.send(());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Line {
+    fn has_room(&mut self) {
+        self.full = false;
+        done(&mut self.carried);
+    }
+
+    /// What has been sent and is not with the script is lost. A line does not tell.
+    fn lose(&mut self) {
+        done(&mut self.next);
+        self.parcels.lose();
+    }
+
+    /// What is to be handed to the script; polled for as long as there is nothing.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Option<Parcel> {
+        if self.next.is_none()
+            && let Poll::Ready(next) = self.parcels.poll_next(cx)
+        {
+            if next.is_none() {
+                // The UART has been detached: whoever waits learns it.
+                self.carried = None;
+            }
+            self.next = next;
+        }
+        match self.full || self.clearing {
+            true => None,
+            false => self.next.take(),
+        }
+    }
+}
+
+fn done(parcel: &mut Option<Parcel>) {
+    if let Some(parcel) = parcel.take() {
+        parcel.done(Duration::ZERO);
+    }
+}
+
+/// The next parcel for a line that has room. Loses nothing if it is dropped.
+async fn next_parcel(lines: &mut [Line]) -> (usize, Parcel) {
+    poll_fn(|cx| {
+        for (uart, line) in lines.iter_mut().enumerate() {
+            if let Some(parcel) = line.poll(cx) {
+                return Poll::Ready((uart, parcel));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// The next report. Loses nothing if it is dropped.
+async fn next_report(reports: &mut Lines<BufReader<pipe::Receiver>>) -> io::Result<Report> {
+    let line = reports.next_line().await?;
+    Report::parse(&line.ok_or(io::ErrorKind::UnexpectedEof)?)
+}
+
+/// One of the script's reports.
+#[derive(Debug, PartialEq, Eq)]
+enum Report {
+    /// The line to this UART has room for more.
+    Room(usize),
+    /// What was to be forgotten is.
+    Cleared,
+}
+
+impl Report {
+    /// A line that is no such report says what should not happen.
+    fn parse(line: &str) -> io::Result<Self> {
+        let report = match line.split_once(' ') {
+            Some(("room", uart)) => uart.parse().ok().map(Self::Room),
+            None if line == "cleared" => Some(Self::Cleared),
+            _ => None,
+        };
+        report.ok_or_else(|| io::Error::other(line.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_what_it_says_or_an_error() {
+        assert_eq!(Report::parse("room 12").unwrap(), Report::Room(12));
+        assert_eq!(Report::parse("cleared").unwrap(), Report::Cleared);
+        for odd in ["", "room", "room x", "cleared 1", "error Exception('x')"] {
+            assert_eq!(Report::parse(odd).unwrap_err().to_string(), odd);
+        }
+    }
+}

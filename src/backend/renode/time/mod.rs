@@ -1,0 +1,6 @@
+//! The time of a board in Renode, and what goes on in step with it.
+
+pub(super) mod fifos;
+pub(super) mod guest_clock;
+pub(super) mod input;
+pub(super) mod lockstep;

@@ -1,0 +1,145 @@
+//! What must not come: `expect_none`, `expect_silence`; and time that passes, whatever comes: `run_for`.
+
+use std::time::Duration;
+
+use super::set::Set;
+use crate::runtime::ByteSet;
+use crate::uart::error::ExpectError;
+use crate::uart::expect::wait::{Done, Search};
+use crate::uart::pattern::final_bytes::LINE_ENDS;
+use crate::uart::pattern::stream::Stretch;
+use crate::uart::pattern::{IntoPattern, PatternError};
+use crate::uart::port::Shared;
+use crate::uart::transcript::chunk::{Piece, View};
+
+/// `expect_none`
+pub(crate) struct ExpectNone {
+    set: Set,
+    within: Duration,
+}
+
+impl ExpectNone {
+    pub(crate) fn new(pattern: impl IntoPattern, within: Duration) -> Result<Self, PatternError> {
+        Ok(Self {
+            set: Set::new(vec![pattern.into_pattern()?], View::Text)?,
+            within,
+        })
+    }
+}
+
+impl Search for ExpectNone {
+    type Output = ();
+
+    fn restart(&mut self, at: u64) {
+        self.set.restart(at);
+    }
+
+    fn stops(&self) -> ByteSet {
+        self.set.stops()
+    }
+
+    fn feed(&mut self, piece: Piece<'_>, uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
+        match self.set.feed(piece, uart)? {
+            None => Ok(None),
+            Some((_, found)) => Err(ExpectError::unexpected(
+                uart,
+                self.describe(),
+                found.output.as_bytes(),
+                found.end,
+            )),
+        }
+    }
+
+    fn timed_out(&mut self) -> Option<()> {
+        Some(())
+    }
+
+    fn describe(&self) -> String {
+        format!("expect_none({}, {:?})", self.set.sources(), self.within)
+    }
+}
+
+/// `expect_silence`
+pub(crate) struct ExpectSilence {
+    within: Duration,
+    from: u64,
+}
+
+impl ExpectSilence {
+    pub(crate) fn new(within: Duration) -> Self {
+        Self { within, from: 0 }
+    }
+
+    /// Returns true if it began behind a line end, of which a `\r` may still come.
+    fn began_a_line(&self, uart: &Shared) -> Result<bool, ExpectError> {
+        let before = Stretch {
+            transcript: &uart.transcript,
+            range: self.from.saturating_sub(1)..self.from,
+            view: View::Text,
+        };
+        Ok(before.bytes()?.iter().all(|byte| LINE_ENDS.contains(byte)))
+    }
+}
+
+impl Search for ExpectSilence {
+    type Output = ();
+
+    fn restart(&mut self, at: u64) {
+        self.from = at;
+    }
+
+    fn stops(&self) -> ByteSet {
+        ByteSet::ALL
+    }
+
+    fn feed(&mut self, piece: Piece<'_>, uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
+        let is_line_end = piece.bytes.iter().all(|byte| *byte == b'\r');
+        if is_line_end && self.began_a_line(uart)? {
+            return Ok(None);
+        }
+        let shown = piece.bytes.len().min(80);
+        Err(ExpectError::unexpected(
+            uart,
+            self.describe(),
+            &piece.bytes[..shown],
+            piece.end(),
+        ))
+    }
+
+    fn timed_out(&mut self) -> Option<()> {
+        Some(())
+    }
+
+    fn describe(&self) -> String {
+        format!("expect_silence({:?})", self.within)
+    }
+}
+
+/// `run_for`
+pub(crate) struct RunFor(pub(crate) Duration);
+
+impl Search for RunFor {
+    type Output = ();
+
+    fn restart(&mut self, _at: u64) {}
+
+    fn begins_at_end(&self) -> bool {
+        true
+    }
+
+    fn stops(&self) -> ByteSet {
+        ByteSet::NONE
+    }
+
+    fn feed(&mut self, _piece: Piece<'_>, _uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
+        Ok(None)
+    }
+
+    fn timed_out(&mut self) -> Option<()> {
+        Some(())
+    }
+
+    fn describe(&self) -> String {
+        format!("run_for({:?})", self.0)
+    }
+}

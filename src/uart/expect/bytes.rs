@@ -1,0 +1,111 @@
+//! Bytes as they come: `read_exact`, and reading for a stream.
+
+use crate::runtime::ByteSet;
+use crate::uart::error::ExpectError;
+use crate::uart::expect::wait::{Done, Search};
+use crate::uart::port::Shared;
+use crate::uart::transcript::chunk::{Piece, View};
+
+/// `read_exact`
+pub(crate) struct ReadExact {
+    count: usize,
+    bytes: Vec<u8>,
+}
+
+impl ReadExact {
+    pub(crate) fn new(count: usize) -> Self {
+        Self {
+            count,
+            bytes: Vec::new(),
+        }
+    }
+}
+
+impl Search for ReadExact {
+    type Output = Vec<u8>;
+
+    fn view(&self) -> View {
+        View::Raw
+    }
+
+    fn restart(&mut self, _at: u64) {
+        self.bytes.clear();
+    }
+
+    fn stops(&self) -> ByteSet {
+        ByteSet::ALL
+    }
+
+    fn at_once(&mut self) -> Option<Vec<u8>> {
+        (self.count == 0).then(Vec::new)
+    }
+
+    fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        _uart: &Shared,
+    ) -> Result<Option<Done<Vec<u8>>>, ExpectError> {
+        let missing = self.count - self.bytes.len();
+        let piece = piece.take(missing.min(piece.bytes.len()));
+        self.bytes.extend_from_slice(piece.bytes);
+        Ok((self.bytes.len() == self.count).then(|| Done {
+            output: std::mem::take(&mut self.bytes),
+            end: piece.end(),
+            after_cr: false,
+        }))
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "read_exact({}), after {} bytes,",
+            self.count,
+            self.bytes.len()
+        )
+    }
+}
+
+/// Reading for a `UartStream`: some bytes, no more than so many.
+pub(crate) struct ReadSome(pub(crate) usize);
+
+impl Search for ReadSome {
+    type Output = Vec<u8>;
+
+    fn view(&self) -> View {
+        View::Raw
+    }
+
+    fn restart(&mut self, _at: u64) {}
+
+    fn stops(&self) -> ByteSet {
+        ByteSet::ALL
+    }
+
+    fn at_once(&mut self) -> Option<Vec<u8>> {
+        (self.0 == 0).then(Vec::new)
+    }
+
+    fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        _uart: &Shared,
+    ) -> Result<Option<Done<Vec<u8>>>, ExpectError> {
+        let piece = piece.take(self.0.min(piece.bytes.len()));
+        Ok(Some(Done {
+            output: piece.bytes.to_vec(),
+            end: piece.end(),
+            after_cr: false,
+        }))
+    }
+
+    fn finish(&mut self, end: u64, _uart: &Shared) -> Result<Option<Done<Vec<u8>>>, ExpectError> {
+        Ok(Some(Done {
+            output: Vec::new(),
+            end,
+            after_cr: false,
+        }))
+    }
+
+    fn describe(&self) -> String {
+        "read".to_owned()
+    }
+}

@@ -1,0 +1,289 @@
+//! The echo of a line that was sent, as the screen shows it.
+
+use super::line::too_long;
+use crate::runtime::ByteSet;
+use crate::uart::error::ExpectError;
+use crate::uart::expect::ignored_lines::IgnoredLines;
+use crate::uart::expect::screen::{ENDLESS, shown, widths};
+use crate::uart::expect::wait::{Done, Search};
+use crate::uart::pattern::decode::lossy;
+use crate::uart::pattern::final_bytes::LINE_ENDS;
+use crate::uart::pattern::stream::Stretch;
+use crate::uart::port::Shared;
+use crate::uart::transcript::chunk::{Piece, View};
+use crate::uart::transcript::split::Splitter;
+
+/// A line that takes more bytes than this on its way to the screen is no echo.
+const LONGEST_DRAWN: u64 = 64 << 10;
+/// A line editor without enough room shows the end of the line; this much of it will do.
+const LEAST_SCROLLED: usize = 16;
+/// So much of a command, at the least, is a beginning of its echo.
+const LEAST_BEGUN: usize = 2;
+
+/// How sure it is that a line is an echo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// The line stands behind a prompt.
+    BehindPrompt,
+    /// The line stands by itself, as output may: what was in front of it, a log line has taken away.
+    Alone,
+}
+
+/// Looks for the echo of a line, from each place on where it may begin.
+pub(super) struct EchoFinder {
+    /// The line, without blanks around it.
+    line: String,
+    /// What has arrived before this place is no echo.
+    sent: u64,
+    ignored: IgnoredLines,
+    places: Vec<Place>,
+    /// Where the present line of the output begins; unknown where the search began within one.
+    line_start: Option<u64>,
+}
+
+/// A place where the echo may begin.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The beginning of the output's line that it is in.
+    line: u64,
+    at: u64,
+    found: Found,
+}
+
+impl EchoFinder {
+    pub(super) fn new(line: &[u8], ignored: IgnoredLines) -> Self {
+        Self {
+            line: lossy(line.trim_ascii()).into_owned(),
+            sent: 0,
+            ignored,
+            places: Vec::new(),
+            line_start: None,
+        }
+    }
+
+    /// Begins at `at`, behind a prompt; the line was sent when the output ended at `sent`.
+    pub(super) fn restart(&mut self, at: u64, sent: u64) {
+        self.sent = sent;
+        self.line_start = None;
+        self.places.clear();
+        self.places.push(Place {
+            line: at,
+            at,
+            found: Found::BehindPrompt,
+        });
+    }
+
+    /// A prompt ends at `at`.
+    pub(super) fn prompt(&mut self, at: u64, uart: &Shared) -> Result<(), ExpectError> {
+        let line = self.line_start(uart)?;
+        self.places.push(Place {
+            line,
+            at,
+            found: Found::BehindPrompt,
+        });
+        Ok(())
+    }
+
+    /// Where the present line of the output begins.
+    pub(super) fn line_start(&mut self, uart: &Shared) -> Result<u64, ExpectError> {
+        let start = match (self.line_start, self.places.first()) {
+            (Some(start), _) => start,
+            (None, Some(first)) => start_of_line(uart, first.at)?,
+            (None, None) => 0,
+        };
+        self.line_start = Some(start);
+        Ok(start)
+    }
+
+    /// A line of the output ends at the newline at `at`; whether the echo ends there.
+    pub(super) fn newline(&mut self, at: u64, uart: &Shared) -> Result<Option<Found>, ExpectError> {
+        let start = self.line_start(uart)?;
+        if let Some(first) = self.places.first_mut() {
+            first.line = first.line.min(start);
+        }
+        let mut echo = None;
+        let mut kept = Vec::new();
+        for place in self.places.iter().rev() {
+            let texts = self.texts(*place, at, uart)?;
+            if at >= self.sent && texts.iter().any(|text| self.is_echo(text, place.found)) {
+                echo = Some(place.found);
+                break;
+            }
+            if texts.iter().any(|text| self.may_go_on(text, place.found)) {
+                kept.push(*place);
+            }
+        }
+        kept.reverse();
+        self.places = kept;
+        self.places.push(Place {
+            line: at + 1,
+            at: at + 1,
+            found: Found::Alone,
+        });
+        self.line_start = Some(at + 1);
+        Ok(echo)
+    }
+
+    /// How much of the line the output's last line shows, and whether that is all of it.
+    pub(super) fn begun(&self, uart: &Shared) -> Result<Option<(usize, bool)>, ExpectError> {
+        let end = uart.transcript.end_position().offset;
+        for place in self.places.iter().rev() {
+            for text in self.texts(*place, end, uart)? {
+                match self.beginning(&text, place.found) {
+                    Some(begun) if begun >= LEAST_BEGUN => {
+                        return Ok(Some((begun, begun == self.line.len())));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the screen may show from `place` on up to `end`, for each width that it may have.
+    fn texts(&self, place: Place, end: u64, uart: &Shared) -> Result<Vec<String>, ExpectError> {
+        if place.at > end || end - place.line > LONGEST_DRAWN {
+            return Ok(Vec::new());
+        }
+        let output = |range, view| {
+            let transcript = &uart.transcript;
+            let stretch = Stretch {
+                transcript,
+                range,
+                view,
+            };
+            stretch.bytes()
+        };
+        let bytes = output(place.line..end, View::Raw)?;
+        let from = (place.at - place.line) as usize;
+        let mut texts: Vec<String> = widths(&bytes, from)
+            .map(|width| shown(&bytes, from, width))
+            .collect();
+        if !self.ignored.is_empty() {
+            let text = output(place.at..end, View::Text)?;
+            let kept = self.ignored.cut_at_matches(&text)?;
+            if kept != text {
+                texts.push(shown(&kept, 0, ENDLESS));
+            }
+        }
+        Ok(texts)
+    }
+
+    fn is_echo(&self, text: &str, place: Found) -> bool {
+        let text = text.trim_start();
+        let is_scrolled = text.len() >= LEAST_SCROLLED && self.line.ends_with(text);
+        match text.strip_suffix(self.line.as_str()) {
+            Some("") => true,
+            Some(before) if place == Found::BehindPrompt => is_end_of_prompt(before),
+            _ => is_scrolled,
+        }
+    }
+
+    /// Whether the echo may begin with `text` and go on in the next line.
+    fn may_go_on(&self, text: &str, place: Found) -> bool {
+        let is_cut_empty = text.trim_start().is_empty() && !self.ignored.is_empty();
+        is_cut_empty || self.beginning(text, place).is_some()
+    }
+
+    /// How much of the line `text` ends with, behind nothing but the rest of a prompt.
+    fn beginning(&self, text: &str, place: Found) -> Option<usize> {
+        let text = text.trim_start();
+        let begins = |(at, _): (usize, char)| {
+            let (before, rest) = text.split_at(at);
+            let is_rest_of_prompt = place == Found::BehindPrompt && is_end_of_prompt(before);
+            (self.line.starts_with(rest) && (at == 0 || is_rest_of_prompt)).then_some(rest.len())
+        };
+        text.char_indices().find_map(begins)
+    }
+}
+
+/// Returns true if `text` looks like the rest of a prompt of which the pattern has only the beginning.
+fn is_end_of_prompt(text: &str) -> bool {
+    text.ends_with(['>', '$', '#', '%', ':', ']', ')', ' '])
+        && !text.contains(char::is_alphanumeric)
+}
+
+/// Where the line that `at` is in begins.
+pub(super) fn start_of_line(uart: &Shared, at: u64) -> Result<u64, ExpectError> {
+    let start = uart.transcript.last_start().offset.min(at);
+    let stretch = Stretch {
+        transcript: &uart.transcript,
+        range: start.max(at.saturating_sub(LONGEST_DRAWN / 16))..at,
+        view: View::Raw,
+    };
+    let before = stretch.bytes()?;
+    let newline = memchr::memrchr(b'\n', &before);
+    Ok(newline.map_or(stretch.range.start, |newline| {
+        stretch.range.start + newline as u64 + 1
+    }))
+}
+
+/// The echo of a line that was sent: the first line that ends with it.
+pub(crate) struct EchoedLine {
+    line: Vec<u8>,
+    lines: Splitter,
+    /// Finds it where it is broken at the terminal's end.
+    finder: EchoFinder,
+}
+
+impl EchoedLine {
+    pub(crate) fn new(line: &[u8]) -> Self {
+        Self {
+            line: line.to_vec(),
+            lines: Splitter::default(),
+            finder: EchoFinder::new(line, IgnoredLines::default()),
+        }
+    }
+}
+
+impl Search for EchoedLine {
+    type Output = ();
+
+    fn restart(&mut self, at: u64) {
+        self.lines.restart();
+        self.finder.restart(at, at);
+    }
+
+    fn stops(&self) -> ByteSet {
+        ByteSet::of(LINE_ENDS)
+    }
+
+    fn feed(&mut self, piece: Piece<'_>, uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
+        let mut rest = piece;
+        while !rest.bytes.is_empty() {
+            let newline = memchr::memchr(b'\n', rest.bytes);
+            let length = newline.map_or(rest.bytes.len(), |newline| newline + 1);
+            let line = &self.line;
+            let found = self.lines.feed(rest.take(length), |heard| {
+                heard.bytes.ends_with(line).then_some(Done {
+                    output: (),
+                    end: heard.end + 1,
+                    after_cr: heard.after_cr,
+                })
+            });
+            if found.is_some() {
+                return Ok(found);
+            }
+            if let Some(start) = self.lines.too_long() {
+                return Err(too_long(uart, self.describe(), start));
+            }
+            let end = rest.offset + length as u64;
+            if newline.is_some() && self.finder.newline(end - 1, uart)?.is_some() {
+                return Ok(Some(Done {
+                    output: (),
+                    end,
+                    after_cr: false,
+                }));
+            }
+            rest = rest.skip(length);
+        }
+        Ok(None)
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "send_line_echoed(\"{}\"), waiting for the echo,",
+            self.line.escape_ascii()
+        )
+    }
+}

@@ -1,0 +1,173 @@
+//! Complete lines: `expect_line`, `read_line`.
+
+use std::sync::Arc;
+
+use super::set::quoted;
+use crate::runtime::ByteSet;
+use crate::uart::error::ExpectError;
+use crate::uart::expect::hint::hint;
+use crate::uart::expect::matched::Match;
+use crate::uart::expect::wait::{Done, Search};
+use crate::uart::pattern::decode::lossy;
+use crate::uart::pattern::final_bytes::LINE_ENDS;
+use crate::uart::pattern::stream::Stretch;
+use crate::uart::pattern::{Groups, IntoPattern, Kind, Pattern, PatternError};
+use crate::uart::port::Shared;
+use crate::uart::transcript::chunk::{Piece, View};
+use crate::uart::transcript::split::{LONGEST_LINE, Line, Splitter};
+
+/// `expect_line`
+pub(crate) struct ExpectLine {
+    pattern: Pattern,
+    lines: Splitter,
+    from: u64,
+}
+
+impl ExpectLine {
+    pub(crate) fn new(pattern: impl IntoPattern) -> Result<Self, PatternError> {
+        let pattern = pattern.into_pattern()?;
+        if let Kind::Literal(finder) = pattern.kind()
+            && finder.needle().iter().any(|byte| LINE_ENDS.contains(byte))
+        {
+            return Err(PatternError::EndOfLine {
+                pattern: pattern.to_string(),
+            });
+        }
+        Ok(Self {
+            pattern,
+            lines: Splitter::default(),
+            from: 0,
+        })
+    }
+}
+
+impl ExpectLine {
+    pub(crate) fn into_pattern(self) -> Pattern {
+        self.pattern
+    }
+}
+
+impl Search for ExpectLine {
+    type Output = Match;
+
+    fn restart(&mut self, at: u64) {
+        self.from = at;
+        self.lines.restart();
+    }
+
+    fn stops(&self) -> ByteSet {
+        ByteSet::of(LINE_ENDS)
+    }
+
+    fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        uart: &Shared,
+    ) -> Result<Option<Done<Match>>, ExpectError> {
+        let Self {
+            pattern,
+            lines,
+            from,
+        } = self;
+        let found = lines.feed(piece, |line| match pattern.find(line.bytes) {
+            Ok(None) => None,
+            Ok(Some(groups)) => Some(matched(pattern, &line, groups, *from, uart)),
+            Err(e) => Some(Err(e.into())),
+        });
+        match (found, lines.too_long()) {
+            (None, Some(start)) => Err(too_long(uart, self.describe(), start)),
+            (found, _) => found.transpose(),
+        }
+    }
+
+    fn hint(&self, uart: &Shared, from: u64) -> Option<String> {
+        hint(uart, &self.pattern, true, from)
+    }
+
+    fn describe(&self) -> String {
+        format!("expect_line({})", quoted(&self.pattern))
+    }
+}
+
+fn matched(
+    pattern: &Pattern,
+    line: &Line<'_>,
+    groups: Groups,
+    from: u64,
+    uart: &Shared,
+) -> Result<Done<Match>, ExpectError> {
+    let whole = groups.first().cloned().flatten().unwrap_or(0..0);
+    let stretch = Stretch {
+        transcript: &uart.transcript,
+        range: line.start..line.end,
+        view: View::Text,
+    };
+    let plain = line.end - line.start == line.bytes.len() as u64;
+    let range = match plain {
+        true => line.start + whole.start as u64..line.start + whole.end as u64,
+        false => stretch.place(line.bytes.len(), whole)?,
+    };
+    Ok(Done {
+        output: Match {
+            transcript: Arc::clone(&uart.transcript),
+            pattern: pattern.clone(),
+            text: line.bytes.to_vec(),
+            range,
+            groups,
+            from,
+            is_line: true,
+            report: uart.settings.report.clone(),
+        },
+        end: line.end + 1,
+        after_cr: line.after_cr,
+    })
+}
+
+pub(super) fn too_long(uart: &Shared, wanted: String, start: u64) -> ExpectError {
+    ExpectError::LineTooLong {
+        uart: uart.name.clone(),
+        wanted,
+        start,
+        limit: LONGEST_LINE,
+    }
+}
+
+/// `read_line`
+#[derive(Default)]
+pub(crate) struct ReadLine {
+    lines: Splitter,
+}
+
+impl Search for ReadLine {
+    type Output = String;
+
+    fn restart(&mut self, _at: u64) {
+        self.lines.restart();
+    }
+
+    fn stops(&self) -> ByteSet {
+        ByteSet::of(LINE_ENDS)
+    }
+
+    fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        uart: &Shared,
+    ) -> Result<Option<Done<String>>, ExpectError> {
+        let found = self.lines.feed(piece, |line| {
+            Some(Done {
+                output: lossy(line.bytes).into_owned(),
+                end: line.end + 1,
+                after_cr: line.after_cr,
+            })
+        });
+        match (&found, self.lines.too_long()) {
+            (None, Some(start)) => Err(too_long(uart, self.describe(), start)),
+            _ => Ok(found),
+        }
+    }
+
+    fn describe(&self) -> String {
+        "read_line()".to_owned()
+    }
+}

@@ -1,0 +1,194 @@
+//! What an operation found.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::panic::Location;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::artifacts::{Report, failed};
+use crate::error::Result;
+use crate::uart::error::ExpectError;
+use crate::uart::pattern::decode::lossy;
+use crate::uart::pattern::stream::Stretch;
+use crate::uart::pattern::{Groups, Pattern};
+use crate::uart::transcript::Transcript;
+use crate::uart::transcript::chunk::View;
+
+/// A match: its text, its groups, where and when it was.
+///
+/// ```
+/// # fn main() -> virtual_target::Result<()> {
+/// use virtual_target::uart::Uart;
+///
+/// let (ours, board) = std::os::unix::net::UnixStream::pair().unwrap();
+/// let uart = Uart::over_fd(ours)?;
+/// std::io::Write::write_all(&mut &board, b"boot\nup 1234 ms\n").unwrap();
+///
+/// let m = uart.expect(r"re:up (?<ms>\d+) ms").wait()?;
+/// assert_eq!(m.text(), "up 1234 ms");
+/// assert_eq!(m.before()?, "boot\n");
+/// assert_eq!(m.get("ms").as_deref(), Some("1234"));
+/// assert_eq!(m.parse::<u32>(1)?, 1234);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Match {
+    pub(crate) transcript: Arc<Transcript>,
+    pub(crate) pattern: Pattern,
+    /// The line, or the match with some context.
+    pub(crate) text: Vec<u8>,
+    /// In `text`; never empty.
+    pub(crate) groups: Groups,
+    /// In the transcript, raw.
+    pub(crate) range: Range<u64>,
+    /// Where it was looked for from.
+    pub(crate) from: u64,
+    /// Whether `text` is a whole line.
+    pub(crate) is_line: bool,
+    /// Of the target, which is to know of an error.
+    pub(crate) report: Option<Arc<Report>>,
+}
+
+/// Names a group of a pattern: by number (0 is the whole match) or by name.
+pub trait Group: fmt::Debug + sealed::Sealed {
+    #[doc(hidden)]
+    fn index(&self, pattern: &Pattern) -> Option<usize>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for usize {}
+    impl Sealed for &str {}
+}
+
+impl Group for usize {
+    fn index(&self, _: &Pattern) -> Option<usize> {
+        Some(*self)
+    }
+}
+
+impl Group for &str {
+    fn index(&self, pattern: &Pattern) -> Option<usize> {
+        pattern.group(self)
+    }
+}
+
+impl Match {
+    /// The text of the match; what is not UTF-8 in it becomes U+FFFD.
+    pub fn text(&self) -> Cow<'_, str> {
+        lossy(self.as_bytes())
+    }
+
+    /// The bytes of the match.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes_of(0).unwrap_or_default()
+    }
+
+    /// The whole line of a match of `expect_line`, without its end-of-line; the
+    /// text of any other match.
+    pub fn line(&self) -> Cow<'_, str> {
+        if self.is_line {
+            lossy(&self.text)
+        } else {
+            self.text()
+        }
+    }
+
+    /// The text of a group; `None` if there is none or it took no part in the match.
+    pub fn get(&self, group: impl Group) -> Option<Cow<'_, str>> {
+        let index = group.index(&self.pattern)?;
+        self.bytes_of(index).map(lossy)
+    }
+
+    /// The bytes of a group; `None` if there is none or it took no part in the match.
+    pub fn get_bytes(&self, group: impl Group) -> Option<&[u8]> {
+        self.bytes_of(group.index(&self.pattern)?)
+    }
+
+    fn bytes_of(&self, index: usize) -> Option<&[u8]> {
+        let range = self.groups.get(index)?.clone()?;
+        self.text.get(range)
+    }
+
+    /// A group's text as a value.
+    ///
+    /// # Errors
+    /// [`ExpectError::NoGroup`] if there is no such group or it took no part,
+    /// [`ExpectError::Parse`] if its text is no `T`.
+    #[track_caller]
+    pub fn parse<T>(&self, group: impl Group) -> Result<T>
+    where
+        T: FromStr,
+        T::Err: fmt::Display,
+    {
+        let known = group
+            .index(&self.pattern)
+            .is_some_and(|index| index < self.groups.len());
+        let name = format!("{group:?}");
+        let at = Location::caller();
+        let failed = |error: ExpectError| failed(error.into(), self.report.as_ref(), at);
+        let Some(text) = self.get(group) else {
+            return Err(failed(ExpectError::NoGroup {
+                pattern: self.pattern.to_string(),
+                group: name,
+                reason: if known {
+                    "it took no part in the match"
+                } else {
+                    "the pattern does not define it"
+                },
+                place: String::new(),
+            }));
+        };
+        text.parse().map_err(|e: T::Err| {
+            failed(ExpectError::Parse {
+                pattern: self.pattern.to_string(),
+                group: name,
+                text: text.into_owned(),
+                wanted: std::any::type_name::<T>(),
+                reason: e.to_string(),
+            })
+        })
+    }
+
+    /// What the board put out between where the operation began and the match,
+    /// without escape sequences.
+    ///
+    /// It is read from the transcript when asked for, however long it is.
+    ///
+    /// # Errors
+    /// [`ExpectError::Unavailable`] if it is older than what the transcript keeps.
+    pub fn before(&self) -> Result<String> {
+        let stretch = Stretch {
+            transcript: &self.transcript,
+            range: self.from..self.range.start,
+            view: View::Text,
+        };
+        let bytes = stretch.bytes().map_err(ExpectError::from)?;
+        Ok(lossy(&bytes).into_owned())
+    }
+
+    /// Where the match is, in bytes from the beginning of the transcript, escape
+    /// sequences included.
+    pub fn range(&self) -> Range<u64> {
+        self.range.clone()
+    }
+
+    /// When the last byte of the match arrived, to the millisecond: in host time since the
+    /// UART was opened, or in the time of a [virtual clock](crate::config::ClockKind::Virtual).
+    pub fn time(&self) -> Duration {
+        self.transcript.time(self.range.end.saturating_sub(1))
+    }
+}
+
+impl fmt::Debug for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Match")
+            .field("pattern", &self.pattern)
+            .field("text", &self.text())
+            .field("range", &self.range)
+            .finish_non_exhaustive()
+    }
+}

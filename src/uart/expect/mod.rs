@@ -1,0 +1,27 @@
+//! What the reading operations look for: one [`Search`](wait::Search) each.
+
+pub(super) mod absence;
+pub(super) mod aftermath;
+pub(super) mod bytes;
+pub(super) mod command;
+pub(super) mod conversation;
+pub(super) mod echo;
+pub(super) mod hint;
+pub(super) mod ignored_lines;
+pub(super) mod line;
+pub(super) mod matched;
+pub(super) mod reply;
+pub(super) mod screen;
+pub(super) mod send;
+pub(super) mod set;
+pub(super) mod stream;
+pub(super) mod wait;
+
+pub(super) use absence::{ExpectNone, ExpectSilence, RunFor};
+pub(super) use bytes::{ReadExact, ReadSome};
+pub(super) use echo::EchoedLine;
+pub(super) use line::{ExpectLine, ReadLine};
+pub(super) use reply::{
+    Answer, Expected, Listen, Operation, Reply, Settle, Verdict, describe, line_up_to,
+};
+pub(super) use stream::{Expect, ExpectAll, ExpectAny};

@@ -1,0 +1,541 @@
+//! What a board prints after it was sent a line: the line's echo, the answer, the next prompt.
+//!
+//! A [`Reply`] looks for the echo first. The answer begins behind it, so that whatever still
+//! belongs to what was before (a second prompt, log lines, a prompt that was printed anew behind
+//! them) is passed over, and the prompt that ends the answer is the first one behind the echo.
+//! Where the echo is not known for one, the prompt is only a [`Verdict::Doubtful`] end: it counts
+//! if the board prints no echo for a while. [`Listen`] waits for a verdict, [`Settle`] for that
+//! while to pass.
+
+use std::ops::{ControlFlow, Range};
+
+use super::echo::{EchoFinder, Found, start_of_line};
+use super::set::{Set, quoted};
+use crate::runtime::ByteSet;
+use crate::uart::error::ExpectError;
+use crate::uart::expect::ignored_lines::IgnoredLines;
+use crate::uart::expect::wait::{Done, Search};
+use crate::uart::pattern::decode::lossy;
+use crate::uart::pattern::stream::Stretch;
+use crate::uart::pattern::{Pattern, PatternError};
+use crate::uart::port::Shared;
+use crate::uart::transcript::chunk::{Piece, View};
+
+/// How much of the output is looked at for log lines like one that is in doubt.
+const RECENT: u64 = 64 << 10;
+
+/// What is known of a board's echo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// It echoes.
+    Echo,
+    /// Whether it echoes is not known.
+    Unknown,
+    /// It does not echo, or the line has nothing to be known by.
+    NoEcho {
+        /// It has been seen to print one prompt for each line.
+        is_proven: bool,
+        /// Nobody has said so: it was seen with an earlier line.
+        is_learned: bool,
+    },
+}
+
+/// An answer, and how it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Where it is in the output.
+    pub(crate) range: Range<u64>,
+    /// Behind the prompt.
+    pub(crate) end: u64,
+    pub(crate) has_echo: bool,
+}
+
+/// What a prompt means.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Certain(Answer),
+    /// An answer if no echo follows.
+    Doubtful,
+    /// It was certain that no echo would follow the first prompt, and nothing has.
+    Settled,
+}
+
+/// What was sent, and what has come of its answer.
+pub(crate) struct Reply {
+    operation: Operation,
+    line: Vec<u8>,
+    /// Where the search began: behind a prompt.
+    from: u64,
+    /// The end of the output when the line was sent.
+    sent: u64,
+    expected: Expected,
+    ignored: IgnoredLines,
+    prompt: Set,
+    finder: EchoFinder,
+    /// Where the echo ends.
+    echo: Option<(u64, Found)>,
+    /// The answer if no echo follows any more.
+    doubtful: Option<Answer>,
+    /// A prompt that nothing was sent for.
+    surplus: Option<u64>,
+}
+
+/// What a reply is waited for, as in a message.
+#[derive(Debug, Clone)]
+pub(crate) enum Operation {
+    /// A command's answer.
+    Answer,
+    /// The prompt at which the board takes this command, since a line was sent or since its start.
+    Ready { command: Vec<u8>, is_start: bool },
+}
+
+impl Reply {
+    /// `line` is the last line that was sent, when the output ended at `sent`.
+    pub(crate) fn new(
+        operation: Operation,
+        line: &[u8],
+        sent: u64,
+        expected: Expected,
+        prompt: Pattern,
+        ignored: IgnoredLines,
+    ) -> Result<Self, PatternError> {
+        let is_blank = line.trim_ascii().is_empty();
+        let unproven = Expected::NoEcho {
+            is_proven: false,
+            is_learned: false,
+        };
+        Ok(Self {
+            finder: EchoFinder::new(line, ignored.clone()),
+            operation,
+            line: line.to_vec(),
+            from: sent,
+            sent,
+            expected: match (expected, is_blank) {
+                (Expected::Echo | Expected::Unknown, true) => unproven,
+                _ => expected,
+            },
+            ignored,
+            prompt: Set::new(vec![prompt], View::Text)?,
+            echo: None,
+            doubtful: None,
+            surplus: None,
+        })
+    }
+
+    fn restart(&mut self, at: u64) {
+        self.from = at;
+        self.prompt.restart(at);
+        self.finder.restart(at, self.sent);
+        self.echo = None;
+        self.doubtful = None;
+        self.surplus = None;
+    }
+
+    fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        uart: &Shared,
+    ) -> Result<Option<(Verdict, u64)>, ExpectError> {
+        let mut rest = piece;
+        while !rest.bytes.is_empty() {
+            let newline = match self.looks_for_echo() {
+                true => memchr::memchr(b'\n', rest.bytes),
+                false => None,
+            };
+            let length = newline.map_or(rest.bytes.len(), |newline| newline + 1);
+            let end = rest.offset + length as u64;
+            let mut line = rest.take(length);
+            while let Some((_, found)) = self.prompt.feed(line, uart)? {
+                self.prompt.restart(found.end);
+                let prompt = found.output.range.start..found.end;
+                if let Some(verdict) = self.at_prompt(prompt, uart)? {
+                    return Ok(Some((verdict, found.end)));
+                }
+                line = line.skip(found.end.saturating_sub(line.offset) as usize);
+            }
+            if newline.is_some() {
+                self.at_newline(end - 1, uart)?;
+            }
+            rest = rest.skip(length);
+        }
+        Ok(None)
+    }
+
+    /// Returns true as long as lines are looked at for the echo.
+    fn looks_for_echo(&self) -> bool {
+        let is_behind_prompt = matches!(self.echo, Some((_, Found::BehindPrompt)));
+        let is_sure = is_behind_prompt && self.doubtful.is_none();
+        match self.expected {
+            Expected::NoEcho { is_learned, .. } => is_learned && !is_sure,
+            Expected::Echo | Expected::Unknown => !is_sure,
+        }
+    }
+
+    fn at_prompt(
+        &mut self,
+        prompt: Range<u64>,
+        uart: &Shared,
+    ) -> Result<Option<Verdict>, ExpectError> {
+        if self.is_in_log_line(prompt.end, uart)? {
+            return Ok(None);
+        }
+        if self.looks_for_echo() {
+            self.finder.prompt(prompt.end, uart)?;
+        }
+        if prompt.end <= self.sent {
+            self.surplus = Some(prompt.end);
+            return Ok(None);
+        }
+        let answer = |from: u64, has_echo| Answer {
+            range: from.min(prompt.start)..prompt.start,
+            end: prompt.end,
+            has_echo,
+        };
+        match (self.echo, self.expected) {
+            (Some((from, Found::BehindPrompt)), _) => {
+                if self.begins_with_log_line(from, uart)? {
+                    // The log line may have come before the command was taken.
+                    if self.doubtful.is_none() {
+                        self.doubtful = Some(answer(from, true));
+                        self.finder.restart(prompt.end, self.sent);
+                    }
+                    return Ok(Some(Verdict::Doubtful));
+                }
+                Ok(Some(Verdict::Certain(answer(from, true))))
+            }
+            (Some((from, _)), _) => {
+                let known = self.doubtful.as_ref();
+                if known.is_none_or(|known| !known.has_echo) {
+                    self.doubtful = Some(answer(from, true));
+                }
+                Ok(Some(Verdict::Doubtful))
+            }
+            (None, Expected::Echo) => Ok(None),
+            (
+                None,
+                Expected::NoEcho {
+                    is_proven: true, ..
+                },
+            ) => {
+                if self.surplus.is_some() {
+                    return Err(self.two_prompts(uart));
+                }
+                Ok(Some(Verdict::Certain(answer(self.sent, false))))
+            }
+            (None, Expected::NoEcho { .. } | Expected::Unknown) => {
+                match self.doubtful {
+                    Some(_) => self.surplus = Some(prompt.end),
+                    None => self.doubtful = Some(answer(self.sent, false)),
+                }
+                Ok(Some(Verdict::Doubtful))
+            }
+        }
+    }
+
+    /// Returns true if the line at `at` is a log line.
+    fn begins_with_log_line(&self, at: u64, uart: &Shared) -> Result<bool, ExpectError> {
+        if self.ignored.is_empty() {
+            return Ok(false);
+        }
+        let mut end = at;
+        let stretch = Stretch {
+            transcript: &uart.transcript,
+            range: at..uart.transcript.end_position().offset,
+            view: View::Text,
+        };
+        let _ = stretch.forwards(|piece| match memchr::memchr(b'\n', piece.bytes) {
+            Some(newline) => {
+                end = piece.offset + newline as u64;
+                ControlFlow::Break(())
+            }
+            None => {
+                end = piece.end();
+                ControlFlow::Continue(())
+            }
+        })?;
+        Ok(self.ignored.matches(&text(uart, at..end)?)?)
+    }
+
+    fn at_newline(&mut self, at: u64, uart: &Shared) -> Result<(), ExpectError> {
+        let found = self.finder.newline(at, uart)?;
+        match (found, self.expected) {
+            (Some(Found::BehindPrompt), Expected::NoEcho { .. }) => Err(self.cannot_tell(
+                uart,
+                "the board has echoed it, and has not echoed an earlier one; say which it does \
+                 (`echo: on` or `echo: off`)",
+            )),
+            (Some(Found::BehindPrompt), _) => {
+                self.echo = Some((at + 1, Found::BehindPrompt));
+                self.doubtful = None;
+                Ok(())
+            }
+            (Some(Found::Alone), Expected::Echo | Expected::Unknown) if self.echo.is_none() => {
+                self.echo = Some((at + 1, Found::Alone));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns true if what ends at `at` is in a log line.
+    fn is_in_log_line(&mut self, at: u64, uart: &Shared) -> Result<bool, ExpectError> {
+        if self.ignored.is_empty() {
+            return Ok(false);
+        }
+        let start = at
+            .saturating_sub(RECENT)
+            .max(uart.transcript.last_start().offset);
+        let before = text(uart, start.min(at)..at)?;
+        let line = memchr::memrchr(b'\n', &before).map_or(0, |newline| newline + 1);
+        Ok(self.ignored.matches(&before[line..])?)
+    }
+
+    /// The answer, once it is clear that no echo follows the prompt; none if one is under way.
+    pub(crate) fn settle(&mut self, uart: &Shared) -> Result<Option<Answer>, ExpectError> {
+        let Some(answer) = self.doubtful.take() else {
+            return Ok(None);
+        };
+        let may_echo = matches!(self.expected, Expected::Echo | Expected::Unknown);
+        if may_echo && self.finder.begun(uart)?.is_some() {
+            self.expected = Expected::Echo;
+            return Ok(None);
+        }
+        if answer.has_echo {
+            return Ok(Some(answer));
+        }
+        let surplus = self.surplus.filter(|surplus| *surplus > self.sent);
+        match (surplus, &self.operation) {
+            (None, _) => Ok(Some(answer)),
+            (Some(_), Operation::Answer) => Err(self.two_prompts(uart)),
+            (Some(end), Operation::Ready { .. }) => Ok(Some(Answer { end, ..answer })),
+        }
+    }
+
+    /// The error of a board without an echo that prints more prompts than it was sent lines.
+    fn two_prompts(&self, uart: &Shared) -> ExpectError {
+        self.cannot_tell(
+            uart,
+            "the board has printed a second prompt for one line, and without an echo nothing tells the \
+             answers apart; if it takes \\r and \\n each for the end of a line, use `line_ending: cr`; if it \
+             prints its prompt anew behind log lines, let it echo",
+        )
+    }
+
+    fn cannot_tell(&self, uart: &Shared, why: &str) -> ExpectError {
+        ExpectError::ambiguous(uart, self.describe(), why, self.sent)
+    }
+
+    /// The text of an answer: without log lines, and without the line ends around it.
+    ///
+    /// `prompt_line` is the line in which the board's first prompt stood: the pattern may be that
+    /// of its end.
+    pub(crate) fn text(
+        &self,
+        answer: &Answer,
+        prompt_line: &[u8],
+        uart: &Shared,
+    ) -> Result<String, ExpectError> {
+        let Range { start, mut end } = answer.range;
+        let with_prompt = text(uart, start..answer.end)?;
+        if with_prompt.ends_with(prompt_line) && !prompt_line.is_empty() {
+            let last = Stretch {
+                transcript: &uart.transcript,
+                range: start..answer.end,
+                view: View::Text,
+            };
+            end = last
+                .place(prompt_line.len(), 0..prompt_line.len())?
+                .start
+                .min(end);
+        }
+        // Without an echo an answer may begin within a log line.
+        let line = match answer.has_echo || self.ignored.is_empty() {
+            true => start,
+            false => start_of_line(uart, start)?.max(self.from.min(start)),
+        };
+        let (before, bytes) = (text(uart, line..start)?, text(uart, line..end)?);
+        let recent = || text(uart, start.saturating_sub(RECENT)..end).unwrap_or_default();
+        let kept = self.ignored.cut(&bytes, recent)?;
+        let kept = kept.strip_prefix(before.as_slice()).unwrap_or(&kept);
+        let text = lossy(kept);
+        Ok(text.trim_matches(['\r', '\n']).to_owned())
+    }
+
+    fn hint(&self, uart: &Shared) -> Option<String> {
+        if let Operation::Ready { is_start, .. } = self.operation {
+            let since = match (is_start, self.line.as_slice()) {
+                (true, _) => "the board was started".to_owned(),
+                (false, []) => "something was sent".to_owned(),
+                (false, line) => format!("\"{}\" was sent", line.escape_ascii()),
+            };
+            return Some(format!(
+                "no prompt has come since {since}; if none follows that, use send_line and expect instead of run"
+            ));
+        }
+        if self.echo.is_some() || self.expected != Expected::Echo {
+            return None;
+        }
+        let length = self.line.trim_ascii().len();
+        Some(match self.finder.begun(uart).ok().flatten() {
+            Some((_, true)) => {
+                "the board has echoed the command, but not ended the line: is its line ending \
+                                another one (`line_ending: cr`)?"
+                    .to_owned()
+            }
+            Some((begun, false)) => format!(
+                "the board has echoed {begun} of the command's {length} bytes: it does not take as many at once; \
+                 send a shorter line, or use send_paced"
+            ),
+            None => {
+                "the board has not echoed the command as it was sent; if it does not echo, say so \
+                     (`echo: off`), and if it breaks off long lines, send a shorter one"
+                    .to_owned()
+            }
+        })
+    }
+
+    fn describe(&self) -> String {
+        let prompt = self.prompt.sources();
+        match &self.operation {
+            Operation::Answer => answer_to(&self.line, &prompt),
+            Operation::Ready { command, .. } => format!(
+                "run(\"{}\"), waiting for the prompt {prompt} before it sends,",
+                command.escape_ascii()
+            ),
+        }
+    }
+}
+
+/// The operation, as in a message.
+pub(crate) fn describe(line: &[u8], prompt: &Pattern) -> String {
+    answer_to(line, &quoted(prompt))
+}
+
+fn answer_to(line: &[u8], prompt: &str) -> String {
+    format!(
+        "run(\"{}\"), waiting for the prompt {prompt},",
+        line.escape_ascii()
+    )
+}
+
+fn text(uart: &Shared, range: Range<u64>) -> Result<Vec<u8>, ExpectError> {
+    let stretch = Stretch {
+        transcript: &uart.transcript,
+        range,
+        view: View::Text,
+    };
+    Ok(stretch.bytes()?)
+}
+
+/// The text of the line that ends at `at`.
+pub(crate) fn line_up_to(at: u64, uart: &Shared) -> Result<Vec<u8>, ExpectError> {
+    text(uart, start_of_line(uart, at)?..at)
+}
+
+/// Waits for a verdict.
+pub(crate) struct Listen(Option<Reply>);
+
+/// Waits for an echo that would change a doubtful verdict; that none comes is what is hoped for.
+pub(crate) struct Settle(Option<Reply>);
+
+impl Listen {
+    pub(crate) fn new(reply: Reply) -> Self {
+        Self(Some(reply))
+    }
+}
+
+impl Settle {
+    pub(crate) fn new(reply: Reply) -> Self {
+        Self(Some(reply))
+    }
+}
+
+impl Search for Listen {
+    type Output = (Reply, Verdict);
+
+    fn restart(&mut self, at: u64) {
+        if let Some(reply) = &mut self.0 {
+            reply.restart(at);
+        }
+    }
+
+    fn stops(&self) -> ByteSet {
+        stops(self.0.as_ref())
+    }
+
+    fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        uart: &Shared,
+    ) -> Result<Option<Done<Self::Output>>, ExpectError> {
+        let Some(reply) = &mut self.0 else {
+            return Ok(None);
+        };
+        let found = reply.feed(piece, uart)?;
+        Ok(found.and_then(|(verdict, end)| done(&mut self.0, verdict, end)))
+    }
+
+    fn hint(&self, uart: &Shared, _from: u64) -> Option<String> {
+        self.0.as_ref()?.hint(uart)
+    }
+
+    fn describe(&self) -> String {
+        self.0.as_ref().map(Reply::describe).unwrap_or_default()
+    }
+}
+
+impl Search for Settle {
+    type Output = (Reply, Verdict);
+
+    /// Goes on where the reply is.
+    fn restart(&mut self, _at: u64) {}
+
+    fn stops(&self) -> ByteSet {
+        stops(self.0.as_ref())
+    }
+
+    fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        uart: &Shared,
+    ) -> Result<Option<Done<Self::Output>>, ExpectError> {
+        let mut rest = piece;
+        while let Some(reply) = &mut self.0
+            && let Some((verdict, end)) = reply.feed(rest, uart)?
+        {
+            if let Verdict::Certain(_) = verdict {
+                return Ok(done(&mut self.0, verdict, end));
+            }
+            rest = rest.skip(end.saturating_sub(rest.offset) as usize);
+        }
+        Ok(None)
+    }
+
+    fn finish(
+        &mut self,
+        end: u64,
+        _uart: &Shared,
+    ) -> Result<Option<Done<Self::Output>>, ExpectError> {
+        Ok(done(&mut self.0, Verdict::Settled, end))
+    }
+
+    fn timed_out(&mut self) -> Option<Self::Output> {
+        Some((self.0.take()?, Verdict::Settled))
+    }
+
+    fn describe(&self) -> String {
+        self.0.as_ref().map(Reply::describe).unwrap_or_default()
+    }
+}
+
+fn stops(reply: Option<&Reply>) -> ByteSet {
+    reply.map_or(ByteSet::NONE, |reply| reply.prompt.stops())
+}
+
+fn done(reply: &mut Option<Reply>, verdict: Verdict, end: u64) -> Option<Done<(Reply, Verdict)>> {
+    Some(Done {
+        output: (reply.take()?, verdict),
+        end,
+        after_cr: false,
+    })
+}

@@ -1,0 +1,168 @@
+//! Several patterns on one stream, looked for at once.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::runtime::ByteSet;
+use crate::uart::error::ExpectError;
+use crate::uart::expect::hint::hint;
+use crate::uart::expect::matched::Match;
+use crate::uart::expect::wait::Done;
+use crate::uart::pattern::final_bytes::last_bytes;
+use crate::uart::pattern::stream::{Engine, Hit, Located, Stretch};
+use crate::uart::pattern::{Groups, Pattern, PatternError};
+use crate::uart::port::Shared;
+use crate::uart::transcript::chunk::{Piece, View};
+
+/// Several patterns on one stream, looked for at once.
+pub(super) struct Set {
+    patterns: Vec<(Pattern, Engine)>,
+    pub(super) view: View,
+    from: u64,
+}
+
+impl Set {
+    pub(super) fn new(patterns: Vec<Pattern>, view: View) -> Result<Self, PatternError> {
+        let with_engine = |pattern: Pattern| {
+            let engine = Engine::new(&pattern)?;
+            Ok((pattern, engine))
+        };
+        Ok(Self {
+            patterns: patterns
+                .into_iter()
+                .map(with_engine)
+                .collect::<Result<_, _>>()?,
+            view,
+            from: 0,
+        })
+    }
+
+    pub(super) fn restart(&mut self, at: u64) {
+        self.from = at;
+        for (_, engine) in &mut self.patterns {
+            engine.restart();
+        }
+    }
+
+    /// The bytes that a match of any can end with.
+    pub(super) fn stops(&self) -> ByteSet {
+        let patterns = self.patterns.iter();
+        patterns.fold(ByteSet::NONE, |stops, (pattern, _)| {
+            stops.union(last_bytes(pattern))
+        })
+    }
+
+    /// The earliest match of any; of those with the same end that of the first pattern.
+    pub(super) fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        uart: &Shared,
+    ) -> Result<Option<(usize, Done<Match>)>, ExpectError> {
+        let mut first: Option<(usize, Hit)> = None;
+        let mut bytes = piece.bytes;
+        for (index, (_, engine)) in self.patterns.iter_mut().enumerate() {
+            if let Some(hit) = engine.feed(bytes)?
+                && first.is_none_or(|(_, first)| hit.is_before(first))
+            {
+                first = Some((index, hit));
+                bytes = &bytes[..hit.known];
+            }
+        }
+        let Some((index, hit)) = first else {
+            return Ok(None);
+        };
+        let known = piece.offset + hit.known as u64;
+        let found = self.locate(index, known, hit.behind, uart, false)?;
+        Ok(Some((index, found)))
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        end: u64,
+        uart: &Shared,
+    ) -> Result<Option<(usize, Done<Match>)>, ExpectError> {
+        let mut first: Option<(usize, Hit)> = None;
+        for (index, (_, engine)) in self.patterns.iter_mut().enumerate() {
+            if let Some(hit) = engine.finish()?
+                && first.is_none_or(|(_, first)| hit.is_before(first))
+            {
+                first = Some((index, hit));
+            }
+        }
+        let Some((index, hit)) = first else {
+            return Ok(None);
+        };
+        let found = self.locate(index, end, hit.behind, uart, true)?;
+        Ok(Some((index, found)))
+    }
+
+    /// Looks up the match of a pattern that is known at `known`, and ends so many bytes before.
+    fn locate(
+        &mut self,
+        index: usize,
+        known: u64,
+        behind: usize,
+        uart: &Shared,
+        eof: bool,
+    ) -> Result<Done<Match>, ExpectError> {
+        let (pattern, engine) = &mut self.patterns[index];
+        let stretch = Stretch {
+            transcript: &uart.transcript,
+            range: self.from..known,
+            view: self.view,
+        };
+        let stretch = stretch.without_last(behind)?;
+        let Located { text, groups } = engine.locate(&stretch, eof)?;
+        let whole = groups
+            .first()
+            .cloned()
+            .flatten()
+            .unwrap_or(text.len()..text.len());
+        let hull = hull(&groups).unwrap_or(whole.clone());
+        let range = stretch.place(text.len(), whole)?;
+        let end = stretch.place(text.len(), hull.clone())?.end;
+        let groups = groups
+            .into_iter()
+            .map(|group| group.map(|g| g.start - hull.start..g.end - hull.start))
+            .collect();
+        Ok(Done {
+            output: Match {
+                transcript: Arc::clone(&uart.transcript),
+                pattern: pattern.clone(),
+                text: text[hull].to_vec(),
+                groups,
+                range,
+                from: self.from,
+                is_line: false,
+                report: uart.settings.report.clone(),
+            },
+            end,
+            after_cr: false,
+        })
+    }
+
+    /// A hint for a single pattern; of several it would have to say which.
+    pub(super) fn hint(&self, uart: &Shared, from: u64) -> Option<String> {
+        match self.patterns.as_slice() {
+            [(pattern, _)] => hint(uart, pattern, false, from),
+            _ => None,
+        }
+    }
+
+    pub(super) fn sources(&self) -> String {
+        let quoted = self.patterns.iter().map(|(pattern, _)| quoted(pattern));
+        quoted.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The least range that holds all groups.
+fn hull(groups: &Groups) -> Option<Range<usize>> {
+    let ranges = || groups.iter().flatten();
+    let start = ranges().map(|range| range.start).min()?;
+    let end = ranges().map(|range| range.end).max()?;
+    Some(start..end)
+}
+
+pub(super) fn quoted(pattern: &Pattern) -> String {
+    format!("{:?}", pattern.to_string())
+}

@@ -1,0 +1,154 @@
+//! Standing guards: patterns that must never appear.
+//!
+//! They look at the bytes on their way into the transcript, on the I/O side;
+//! for this reason only compiled patterns can stand guard. Guards know nothing
+//! of the operations that they make fail.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::uart::pattern::stream::Engine;
+use crate::uart::transcript::Transcript;
+use crate::uart::transcript::chunk::Piece;
+
+/// A standing guard, which [`Uart::forbid`](crate::uart::Uart::forbid) has set.
+///
+/// It stands whether the handle is kept or dropped.
+///
+/// ```
+/// # fn main() -> virtual_target::Result<()> {
+/// # use std::io::Write;
+/// # let (ours, mut board) = std::os::unix::net::UnixStream::pair().unwrap();
+/// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+/// let guard = uart.forbid("HardFault")?;
+/// # board.write_all(b"self-test passed\n").unwrap();
+/// uart.expect_line("self-test passed").wait()?;
+/// // From here on the test provokes the fault.
+/// guard.lift();
+/// # board.write_all(b"HardFault at 0x080005da\n").unwrap();
+/// uart.expect_line("re:HardFault at 0x[0-9a-f]+").wait()?;
+/// # Ok(()) }
+/// ```
+pub struct Guard {
+    transcript: Arc<Transcript>,
+    id: u64,
+    pattern: Arc<str>,
+}
+
+impl Guard {
+    pub(crate) fn new(transcript: &Arc<Transcript>, sentry: &Sentry) -> Self {
+        Self {
+            transcript: Arc::clone(transcript),
+            id: sentry.id,
+            pattern: Arc::clone(&sentry.pattern),
+        }
+    }
+
+    /// Lifts the guard, as if it had never been set: the pattern may appear, and if it
+    /// has, operations no longer fail because of it, nor does the end of the test.
+    pub fn lift(self) {
+        self.transcript.lift(self.id);
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Guard").field(&self.pattern).finish()
+    }
+}
+
+/// A guard found what it must not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Alarm {
+    /// Whose it is.
+    pub(crate) guard: u64,
+    /// The guard's pattern.
+    pub(crate) pattern: Arc<str>,
+    /// Just behind the byte at which what was found is known; one more where that is the
+    /// end of the output.
+    pub(crate) end: u64,
+}
+
+/// A guard at its post.
+pub(crate) struct Sentry {
+    id: u64,
+    pattern: Arc<str>,
+    engine: Engine,
+}
+
+impl Sentry {
+    pub(crate) fn new(pattern: &Arc<str>, engine: Engine) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            pattern: Arc::clone(pattern),
+            engine,
+        }
+    }
+
+    /// Forgets what was half found: a power cycle lies between.
+    pub(crate) fn restart(&mut self) {
+        self.engine.restart();
+    }
+
+    /// Looks at what arrived.
+    pub(crate) fn look<'a>(
+        &mut self,
+        mut pieces: impl Iterator<Item = Piece<'a>>,
+    ) -> Option<Alarm> {
+        let end = pieces.find_map(|piece| match self.engine.feed(piece.bytes) {
+            Ok(found) => Some(piece.offset + found?.known as u64),
+            // The engines of guards run no foreign code, which alone can fail.
+            Err(_) => None,
+        })?;
+        // An engine that has found something is not fed on as if it had not.
+        self.restart();
+        Some(self.alarm(end))
+    }
+
+    /// The output ends at `end`.
+    pub(crate) fn finish(&mut self, end: u64) -> Option<Alarm> {
+        let found = self.engine.finish().ok().flatten();
+        self.restart();
+        found.map(|_| self.alarm(end + 1))
+    }
+
+    fn alarm(&self, end: u64) -> Alarm {
+        Alarm {
+            guard: self.id,
+            pattern: Arc::clone(&self.pattern),
+            end,
+        }
+    }
+}
+
+/// All guards of a UART.
+#[derive(Default)]
+pub(crate) struct Guards(Vec<Sentry>);
+
+impl Guards {
+    pub(crate) fn add(&mut self, sentry: Sentry) {
+        self.0.push(sentry);
+    }
+
+    pub(crate) fn remove(&mut self, id: u64) {
+        self.0.retain(|sentry| sentry.id != id);
+    }
+
+    /// Has all look at what arrived.
+    pub(crate) fn look<'a>(
+        &mut self,
+        pieces: impl Iterator<Item = Piece<'a>> + Clone,
+    ) -> Vec<Alarm> {
+        let sentries = self.0.iter_mut();
+        let alarms = sentries.filter_map(|sentry| sentry.look(pieces.clone()));
+        alarms.collect()
+    }
+
+    /// The output ends at `end`.
+    pub(crate) fn finish(&mut self, end: u64) -> Vec<Alarm> {
+        let sentries = self.0.iter_mut();
+        sentries.filter_map(|sentry| sentry.finish(end)).collect()
+    }
+}

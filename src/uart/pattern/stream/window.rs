@@ -1,0 +1,146 @@
+//! Patterns whose engines want the text in one piece: `Regex`, needles, closures.
+//!
+//! They are given a window of the latest text. Where it starts depends only on
+//! where a match could end, never on how the text arrived: a match that ends in
+//! the n-th block of 64 KiB is looked for from the start of the block before.
+//! Within a block the earliest end is found by bisection: what has matched a
+//! text matches every longer one.
+
+use super::{Hit, Located};
+use crate::uart::pattern::decode::{character_ends, unfinished};
+use crate::uart::pattern::stream_regex;
+use crate::uart::pattern::{Kind, Pattern, PatternError};
+
+const BLOCK: usize = 64 << 10;
+/// Bytes kept before the window, so that `^` and `\b` see what is there.
+const CONTEXT: usize = 4;
+
+pub(crate) struct Window {
+    pattern: Pattern,
+    /// The window, with its context before it.
+    text: Vec<u8>,
+    /// Where in `text` the window starts.
+    start: usize,
+    /// How many bytes of the present block are in `text`.
+    in_block: usize,
+}
+
+impl Window {
+    pub(super) fn new(pattern: &Pattern) -> Result<Self, PatternError> {
+        match pattern.kind() {
+            Kind::Text(regex) => {
+                stream_regex::check_foreign(regex.as_str(), |text| {
+                    Some(regex.find(text)?.range())
+                })?;
+            }
+            Kind::Bytes(regex) => stream_regex::check_foreign(regex.as_str(), |text| {
+                Some(regex.find(text.as_bytes())?.range())
+            })?,
+            _ => {}
+        }
+        Ok(Self {
+            pattern: pattern.clone(),
+            text: Vec::new(),
+            start: 0,
+            in_block: 0,
+        })
+    }
+
+    pub(super) fn restart(&mut self) {
+        self.text.clear();
+        self.start = 0;
+        self.in_block = 0;
+    }
+
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<Hit>, PatternError> {
+        let mut fed = 0;
+        while fed < bytes.len() {
+            if self.in_block == BLOCK {
+                self.slide();
+            }
+            let more = (bytes.len() - fed).min(BLOCK - self.in_block);
+            let before = self.text.len();
+            self.text.extend_from_slice(&bytes[fed..fed + more]);
+            self.in_block += more;
+            if self.pattern.is_match_at(&self.text, self.start, false)? {
+                let end = self.earliest(before, self.text.len())?;
+                let missing = unfinished(&self.text[..end]);
+                let behind = self.cut(unfinished(&self.text[..end - 1]) + 1, end, missing)?;
+                return Ok(Some(Hit {
+                    known: fed + end - before,
+                    behind,
+                }));
+            }
+            fed += more;
+        }
+        Ok(None)
+    }
+
+    /// Drops the block before the present one, which becomes the one before.
+    fn slide(&mut self) {
+        let window = self.text.len() - BLOCK;
+        let keep = window.saturating_sub(CONTEXT);
+        self.text.drain(..keep);
+        self.start = window - keep;
+        self.in_block = 0;
+    }
+
+    /// The first end in `none..=some` with a match; there is one at `some`, and none at `none`.
+    fn earliest(&self, mut none: usize, mut some: usize) -> Result<usize, PatternError> {
+        while none + 1 < some {
+            let middle = none.midpoint(some);
+            if self
+                .pattern
+                .is_match_at(&self.text[..middle], self.start, false)?
+            {
+                some = middle;
+            } else {
+                none = middle;
+            }
+        }
+        Ok(some)
+    }
+
+    /// Cuts the text, which matches up to `end`, to the earliest character with which it does.
+    /// Its last characters are known only now: they are in the `last` bytes before `end`, without
+    /// `missing` ones. How far before `end` that is.
+    fn cut(&mut self, last: usize, end: usize, missing: usize) -> Result<usize, PatternError> {
+        self.text.truncate(end);
+        if !matches!(self.pattern.kind(), Kind::Text(_)) {
+            return Ok(0);
+        }
+        let from = end - last;
+        for length in character_ends(&self.text[from..end - missing]) {
+            let text = &self.text[..from + length];
+            if self.pattern.find_at(text, self.start, false)?.is_some() {
+                self.text.truncate(from + length);
+                break;
+            }
+        }
+        Ok(end - self.text.len())
+    }
+
+    pub(super) fn finish(&mut self) -> Result<Option<Hit>, PatternError> {
+        let (end, missing) = (self.text.len(), unfinished(&self.text));
+        let found = match self.pattern.kind() {
+            Kind::Needle(_) => self.pattern.is_match_at(&self.text, self.start, true)?,
+            Kind::Text(_) if missing > 0 => {
+                let found = self.pattern.find_at(&self.text, self.start, true)?;
+                found.is_some()
+            }
+            _ => false,
+        };
+        if !found {
+            return Ok(None);
+        }
+        let behind = self.cut(missing, end, 0)?;
+        Ok(Some(Hit { known: 0, behind }))
+    }
+
+    pub(super) fn locate(&mut self, eof: bool) -> Result<Located, PatternError> {
+        let text = std::mem::take(&mut self.text);
+        let found = self.pattern.find_at(&text, self.start, eof)?;
+        let groups = found.unwrap_or_default();
+        Ok(Located { text, groups })
+    }
+}
