@@ -41,15 +41,18 @@ pub mod firmware;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod notice;
+mod operation;
 mod process;
 mod runtime;
+mod sync;
 pub mod uart;
 
 pub use backend::{EmulatorDeath, EmulatorError, Engine, EngineKind, Metrics};
 pub use board::{Machine, PowerError, TargetBuilder, VirtualTarget};
 pub use error::{Error, Result};
+pub use operation::Operation;
 pub use process::CustodyError;
-pub use runtime::{HostError, Operation};
+pub use runtime::HostError;
 
 use std::time::Duration;
 

@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use super::TestName;
 use super::dir_lock::{Held, clear, remove_empty};
-use super::{TestName, lock};
+use crate::sync::lock;
 
 /// Of one test in one process, no more than this many targets' directories are kept.
 const MOST_TARGETS: u32 = 16;

@@ -32,6 +32,7 @@ use tokio::task::AbortHandle;
 use crate::config::ConfigError;
 use crate::notice::notice;
 use crate::runtime;
+use crate::sync::lock;
 use artifact_dir::Place;
 use policy::Policy;
 use timeline::Timeline;
@@ -272,10 +273,6 @@ fn beginning(text: &str, most: usize) -> &str {
         end -= 1;
     }
     &text[..end]
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Report;
 use crate::error::{Error, Result};
-use crate::runtime::Task;
+use crate::operation::Task;
 
 /// Where in a test an operation was called.
 pub(crate) type Caller = &'static Location<'static>;

@@ -16,8 +16,8 @@ use crate::config::{BackendKind, ConfigError, TargetConfig};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::notice::notice;
+use crate::operation::{Operation, Remote, Task};
 use crate::process::Custody;
-use crate::runtime::{Operation, Remote, Task};
 use crate::uart::Ports;
 
 /// A target that has not been started; see [`VirtualTarget::from_yaml`].

@@ -6,7 +6,7 @@ use super::VirtualTarget;
 use crate::backend::Metrics;
 use crate::config::{LoadCommand, TargetConfig};
 use crate::error::Result;
-use crate::runtime::Operation;
+use crate::operation::Operation;
 use crate::uart::{Port, Ports, Uart};
 
 /// A machine's UARTs.

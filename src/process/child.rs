@@ -1,5 +1,6 @@
 //! A supervised process: killed with its whole group, reaped at once when it ends.
 
+use crate::sync::lock;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -223,8 +224,4 @@ fn wait_unreaped(pid: Pid) {
 fn kill_group(group: Pid) {
     // ESRCH: already gone, which is what was wanted.
     let _ = killpg(group, Signal::SIGKILL);
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

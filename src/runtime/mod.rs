@@ -6,14 +6,9 @@
 //! emulators.
 
 mod deadline;
-mod operation;
-mod remote;
 mod virtual_clock;
 
 pub(crate) use deadline::{Clock, CutShort, Deadline, Reading, Stepped};
-pub use operation::Operation;
-pub(crate) use operation::Task;
-pub(crate) use remote::Remote;
 pub(crate) use virtual_clock::{ByteSet, Hold, Run, VirtualClock, Wants};
 
 use std::future::Future;

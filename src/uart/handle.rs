@@ -21,7 +21,6 @@ use super::expect::{
 use super::lines::Lines;
 use super::link::guard::{Guard, Sentry};
 use super::link::{Link, OnEnd};
-use super::lock;
 use super::pattern::decode::lossy;
 use super::pattern::final_bytes::last_bytes;
 use super::pattern::stream::{Engine, Stretch, on_stream};
@@ -35,7 +34,9 @@ use super::verdict::{Judge, at_exit};
 use crate::artifacts::{Caller, Recorded};
 use crate::config::Echo;
 use crate::error::Result;
-use crate::runtime::{HostError, Operation, Task};
+use crate::operation::{Operation, Task};
+use crate::runtime::HostError;
+use crate::sync::lock;
 
 /// A UART: a cursor over everything the board has put out, and a way to send to it.
 ///

@@ -12,7 +12,7 @@ use super::handle::Uart;
 use super::transcript::Ending;
 use crate::artifacts::Caller;
 use crate::error::{Error, Result};
-use crate::runtime::Operation;
+use crate::operation::Operation;
 
 /// The lines that a board puts out; made by [`Uart::lines`].
 ///

@@ -44,8 +44,3 @@ pub use stream::UartStream;
 pub use transcript::{Ending, Unavailable};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Locks `mutex`; what it guards is sound even if a holder panicked.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

@@ -18,7 +18,7 @@ use super::handle::Uart;
 use super::pattern::Pattern;
 use super::port::{Settings, Shared};
 use super::transcript::Limits;
-use crate::runtime::Operation;
+use crate::operation::Operation;
 
 /// Pieces of output; escape sequences are in pieces of their own, and complete.
 const TEXT: &[&str] = &[

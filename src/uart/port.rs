@@ -25,13 +25,13 @@ use super::expect::ignored_lines::IgnoredLines;
 use super::handle::Uart;
 use super::link::stepped::{Hand, Parcels};
 use super::link::{Link, OnEnd};
-use super::lock;
 use super::pattern::Pattern;
 use super::transcript::{Ending, Limits, Transcript};
 use super::verdict::verdict;
 use crate::artifacts::{Console, Report};
 use crate::config::{Echo, KEPT_OUTPUT};
 use crate::runtime::{ByteSet, Clock, Deadline, Stepped, VirtualClock, Wants};
+use crate::sync::lock;
 
 /// How long a backend has to say why its stream ended.
 const GRACE: Duration = Duration::from_millis(500);

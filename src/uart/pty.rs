@@ -21,11 +21,11 @@ use tokio::task::AbortHandle;
 
 use super::expect::wait::reader_id;
 use super::link::register;
-use super::lock;
 use super::port::Shared;
 use super::transcript::chunk::View;
 use super::transcript::{Next, Position};
 use crate::runtime;
+use crate::sync::lock;
 
 /// How much is read from the other program at once.
 const READ: usize = 4 << 10;

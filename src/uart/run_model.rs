@@ -14,12 +14,13 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::expect::ignored_lines::IgnoredLines;
 use super::handle::Uart;
 use super::link::{Job, Link};
-use super::lock;
 use super::pattern::Pattern;
 use super::port::{Settings, Shared};
 use crate::config::Echo;
 use crate::error::Result;
-use crate::runtime::{Operation, VirtualClock};
+use crate::operation::Operation;
+use crate::runtime::VirtualClock;
+use crate::sync::lock;
 
 #[path = "../../tests/engines/src/shells.rs"]
 #[allow(unreachable_pub, reason = "another crate has it as well")]

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, Once, Weak};
 
 use super::error::ExpectError;
-use super::lock;
 use super::port::Shared;
+use crate::sync::lock;
 
 /// The error of a guard that found something, unless an error that says so lives. None is
 /// told twice.

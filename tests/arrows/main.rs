@@ -85,7 +85,8 @@ fn parts(drawing: &str) -> Vec<Vec<String>> {
             .trim_end_matches('/');
         within.retain(|(outer, _)| *outer < indent);
         within.push((indent, name.to_owned()));
-        parts.push(within.iter().map(|(_, name)| name.clone()).collect());
+        let path = within.iter().flat_map(|(_, name)| name.split('/'));
+        parts.push(path.map(str::to_owned).collect());
     }
     parts
 }

@@ -2,7 +2,7 @@
 //!
 //! Only a guess is made from what is there; the search is over and nothing depends on it.
 
-use crate::uart::lock;
+use crate::sync::lock;
 use crate::uart::pattern::decode::lossy;
 use crate::uart::pattern::final_bytes::LINE_ENDS;
 use crate::uart::pattern::stream::Stretch;

@@ -12,10 +12,11 @@ use tokio::sync::oneshot::error::RecvError;
 
 use super::wait::{Search, Wait, too_slow};
 use crate::error::Result;
-use crate::runtime::{ByteSet, CutShort, Deadline, Task};
+use crate::operation::Task;
+use crate::runtime::{ByteSet, CutShort, Deadline};
+use crate::sync::lock;
 use crate::uart::error::ExpectError;
 use crate::uart::link::Written;
-use crate::uart::lock;
 use crate::uart::port::Shared;
 use crate::uart::transcript::Ending;
 

@@ -26,9 +26,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
-use super::lock;
 use super::transcript::{Ending, Transcript};
 use crate::runtime;
+use crate::sync::lock;
 
 /// The most that is read at once.
 const READ: usize = 64 << 10;

@@ -17,7 +17,7 @@ use expectrl::Needle;
 use memchr::memmem::Finder;
 
 use super::link::ansi::ESC;
-use super::lock;
+use crate::sync::lock;
 use decode::Decoded;
 use stream_regex::Dialect;
 

@@ -19,8 +19,8 @@ use regex_syntax::hir::{
 
 use super::decode::Decoded;
 use super::{Groups, PatternError};
+use crate::sync::lock;
 use crate::uart::link::ansi::ESC;
-use crate::uart::lock;
 
 /// A compiled `re:` pattern.
 pub(crate) struct Dialect {

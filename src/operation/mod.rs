@@ -4,6 +4,10 @@
 //! What an operation does is a [`Task`]; this file knows nothing of what tasks
 //! there are.
 
+mod remote;
+
+pub(crate) use remote::Remote;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::{Task, spawn};
 use crate::error::Result;
+use crate::operation::Task;
+use crate::runtime::spawn;
 
 type Start<T> = Box<dyn FnOnce(Duration) -> Pin<Box<dyn Future<Output = Result<T>> + Send>> + Send>;
 
