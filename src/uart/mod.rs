@@ -42,5 +42,3 @@ pub(crate) use ports::Ports;
 pub use pty::UartPty;
 pub use stream::UartStream;
 pub use transcript::{Ending, Unavailable};
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
