@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::transcript::{Transcript, Unavailable};
+use super::error::Unavailable;
+use super::transcript::Transcript;
 use crate::artifacts::{Console, Lost};
 
 impl Console for Transcript {

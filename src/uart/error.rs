@@ -1,23 +1,10 @@
-//! What can go wrong with a UART, and the text that explains it.
+//! What can go wrong with a UART: data, and its text.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::expect::aftermath;
-use super::link::forbidden::Told;
-use super::link::guard::Alarm;
 use super::pattern::PatternError;
-use super::pattern::stream::Stretch;
-use super::port::Shared;
-use super::shown;
-use super::transcript::chunk::View;
-use super::transcript::{Ending, Transcript, Unavailable};
-
-/// How much of the output an error shows.
-const SHOWN_LINES: usize = 10;
-const SHOWN_BYTES: usize = 1024;
-/// How much of the output is looked at for that.
-const LOOKED_AT: usize = 64 << 10;
 
 /// Why an operation on a UART failed.
 #[derive(Clone, thiserror::Error)]
@@ -206,38 +193,6 @@ impl ExpectError {
             _ => {}
         }
     }
-
-    /// A guard's alarm made `wanted` fail.
-    pub(super) fn forbidden(uart: &Shared, alarm: &Alarm, wanted: &str) -> Self {
-        Self::Forbidden {
-            uart: uart.name.clone(),
-            // The description may end in a clause.
-            wanted: wanted.trim_end_matches(',').to_owned(),
-            pattern: alarm.pattern.to_string(),
-            seen: around(&uart.transcript, alarm.end),
-            told: uart.transcript.tell_alarm(),
-        }
-    }
-
-    /// What has arrived from `from` on does not tell the answer.
-    pub(super) fn ambiguous(uart: &Shared, wanted: String, why: &str, from: u64) -> Self {
-        Self::Ambiguous {
-            uart: uart.name.clone(),
-            wanted,
-            why: why.to_owned(),
-            seen: seen(&uart.transcript, from),
-        }
-    }
-
-    /// `found` appeared, which `wanted` excludes, and ended at `end`.
-    pub(super) fn unexpected(uart: &Shared, wanted: String, found: &[u8], end: u64) -> Self {
-        Self::Unexpected {
-            uart: uart.name.clone(),
-            wanted,
-            found: shown::shown(found),
-            seen: up_to(&uart.transcript, end),
-        }
-    }
 }
 
 /// How much of a time limit has passed.
@@ -254,6 +209,61 @@ impl From<PatternError> for ExpectError {
             error,
             place: String::new(),
         }
+    }
+}
+
+/// Shows that a test knows that a forbidden pattern has appeared: part of each error that says
+/// so. As long as one of these errors, or a clone of one, lives, it counts as told.
+#[derive(Debug, Clone)]
+pub struct Told {
+    _held: Arc<()>,
+}
+
+impl Told {
+    pub(crate) fn new(held: Arc<()>) -> Self {
+        Self { _held: held }
+    }
+}
+
+/// Why no more output comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The target has not been powered on yet.
+    NotStarted,
+    /// The test itself ended it, by this: power-off, reset, flash.
+    Stopped(&'static str),
+    /// What fed the UART ended by itself, for this reason.
+    Died(Arc<str>),
+    /// A processor of the board has come to a halt, of which its emulator says this.
+    Halted(Arc<str>),
+    /// A processor of another machine has come to a halt, of which the emulator says this, and
+    /// with it the time of all machines.
+    Stalled(Arc<str>),
+    /// The stream under the UART was closed by its other end.
+    Closed,
+}
+
+impl Ending {
+    /// Whether the guest has halted, so that nothing can be sent to it either.
+    pub(crate) fn is_halt(&self) -> bool {
+        matches!(self, Self::Halted(_) | Self::Stalled(_))
+    }
+}
+
+/// Output that was asked for and is no longer there.
+#[derive(Clone, thiserror::Error)]
+#[error("the output from byte {from} to byte {to} is no longer available: {why}")]
+pub struct Unavailable {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    pub(crate) why: Arc<str>,
+}
+
+impl Unavailable {
+    /// Where it is available again.
+    pub(crate) fn until(&self) -> u64 {
+        self.to
     }
 }
 
@@ -275,109 +285,4 @@ impl fmt::Display for Ending {
             Self::Closed => f.write_str("the other end closed the stream"),
         }
     }
-}
-
-/// Describes what has arrived from `from` on.
-pub(super) fn seen(transcript: &Transcript, from: u64) -> String {
-    let end = transcript.end_position().offset;
-    let total = end - from;
-    if total == 0 {
-        return match end {
-            0 => "nothing has arrived at all".to_owned(),
-            _ => format!(
-                "nothing has arrived since, before that:{}",
-                tail(transcript, 0..end)
-            ),
-        };
-    }
-    let arrived = match total {
-        1 => "1 byte has".to_owned(),
-        _ => format!("{total} bytes have"),
-    };
-    let (shown, hidden) = (tail(transcript, from..end), hidden(transcript, from..end));
-    format!("{arrived} arrived since:{shown}{hidden}")
-}
-
-/// Shows the end of the output if it is taken for the beginning of an escape sequence: noise
-/// may look like one.
-fn hidden(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
-    const SHOWN: usize = 80;
-    let unfinished = transcript.unfinished_sequence();
-    let stretch = Stretch {
-        transcript,
-        range,
-        view: View::Raw,
-    };
-    let bytes = stretch.last(unfinished).unwrap_or_default();
-    let Some(first) = bytes.chunks(SHOWN).next() else {
-        return String::new();
-    };
-    let more = if bytes.len() > SHOWN { "…" } else { "" };
-    format!(
-        "\n  behind that {} bytes are taken for an escape sequence that has not ended: \"{}{more}\"; with \
-         `strip_ansi: false` in the target's YAML they are text",
-        bytes.len(),
-        first.escape_ascii()
-    )
-}
-
-/// Shows the output up to `end`.
-fn up_to(transcript: &Transcript, end: u64) -> String {
-    format!("the output up to there:{}", tail(transcript, 0..end))
-}
-
-/// Shows the line that has the byte before `end`, with what comes before and behind.
-fn around(transcript: &Transcript, end: u64) -> String {
-    let arrived = transcript.end_position().offset;
-    let (end, after) = (
-        end.min(arrived),
-        Stretch {
-            transcript,
-            range: end.min(arrived)..arrived,
-            view: View::Text,
-        },
-    );
-    let (rest, more) = match after.first(aftermath::BYTES) {
-        Ok(bytes) => {
-            let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
-            let rest = lines.by_ref().take(aftermath::LINES).flatten().copied();
-            let rest: Vec<u8> = rest.collect();
-            (rest, lines.next().map_or("", |_| "\n  …"))
-        }
-        Err(e) => (format!("({e})").into_bytes(), ""),
-    };
-    let shown = tail_and(transcript, 0..end, &rest);
-    format!("the output around it:{shown}{more}")
-}
-
-fn tail(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
-    tail_and(transcript, range, b"")
-}
-
-/// The end of what is in `range`, and `rest`, which follows it.
-fn tail_and(transcript: &Transcript, range: std::ops::Range<u64>, rest: &[u8]) -> String {
-    let stretch = Stretch {
-        transcript,
-        range,
-        view: View::Text,
-    };
-    let mut bytes = match stretch.last(LOOKED_AT) {
-        Ok(bytes) => bytes,
-        Err(e) => return format!(" ({e})"),
-    };
-    let start = shown::last(&bytes, SHOWN_BYTES);
-    let lines = bytes[start..].split_inclusive(|byte| *byte == b'\n');
-    let cut = lines.count().saturating_sub(SHOWN_LINES);
-    let is_cut = cut > 0 || start > 0 || bytes.len() == LOOKED_AT;
-    bytes.extend(rest);
-    let lines = bytes[start..].split_inclusive(|byte| *byte == b'\n');
-    let mut text = String::new();
-    if is_cut {
-        text.push_str("\n  …");
-    }
-    for line in lines.skip(cut) {
-        text.push_str("\n  | ");
-        text.push_str(&shown::shown(line));
-    }
-    text
 }

@@ -8,28 +8,28 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::cursor::{Cursor, Local};
 use super::error::ExpectError;
 use super::expect::command::{Command, Run};
 use super::expect::ignored_lines::IgnoredLines;
 use super::expect::matched::Match;
 use super::expect::send::{Ask, Paced, Refused, Send as Sending};
-use super::expect::wait::{Cursor, Search, Wait};
+use super::expect::wait::{Search, Wait};
 use super::expect::{
     EchoedLine, Expect, ExpectAll, ExpectAny, ExpectLine, ExpectNone, ExpectSilence, ReadExact,
     ReadLine, ReadSome, RunFor,
 };
-use super::lines::Lines;
-use super::link::guard::{Guard, Sentry};
+use super::guard::Guard;
 use super::link::{Link, OnEnd};
 use super::pattern::decode::lossy;
 use super::pattern::final_bytes::last_bytes;
-use super::pattern::stream::{Engine, Stretch, on_stream};
+use super::pattern::stream::{Engine, on_stream};
 use super::pattern::{IntoPattern, Pattern, PatternError};
-use super::port::Shared;
 use super::pty::UartPty;
-use super::stream::UartStream;
-use super::transcript::Position;
+use super::state::UartState;
 use super::transcript::chunk::View;
+use super::transcript::guards::Sentry;
+use super::transcript::slice::Stretch;
 use super::verdict::{Judge, at_exit};
 use crate::artifacts::{Caller, Recorded};
 use crate::config::Echo;
@@ -79,45 +79,10 @@ use crate::sync::lock;
 /// # Ok(()) }
 /// ```
 pub struct Uart {
-    shared: Arc<Shared>,
+    shared: Arc<UartState>,
     local: Arc<Mutex<Local>>,
     /// Who gives the verdict at the end, where that is not a target.
     judge: Option<Arc<Judge>>,
-}
-
-/// What belongs to one handle.
-#[derive(Clone)]
-pub(super) struct Local {
-    pub(super) cursor: Cursor,
-    timeout: Duration,
-    line_ending: Arc<str>,
-    prompt: Option<Pattern>,
-    echo: Echo,
-    ignored: IgnoredLines,
-}
-
-impl Local {
-    /// Moves the cursor to `at`, unless it is further already.
-    pub(super) fn advance(&mut self, at: Position) {
-        if at >= self.cursor.at {
-            self.cursor = Cursor {
-                at,
-                after_cr: false,
-            };
-        }
-    }
-
-    /// The same with its cursor at `at`.
-    pub(super) fn starting_at(&self, at: Position) -> Self {
-        let cursor = Cursor {
-            at,
-            after_cr: false,
-        };
-        Self {
-            cursor,
-            ..self.clone()
-        }
-    }
 }
 
 impl Uart {
@@ -175,7 +140,7 @@ impl Uart {
                 reason: error.to_string(),
             }),
         };
-        let shared = Arc::new(Shared::over(NAME, link).map_err(failed)?);
+        let shared = Arc::new(UartState::over(NAME, link).map_err(failed)?);
         Ok(Self {
             judge: Some(Judge::new(&shared)),
             ..Self::at_start(&shared)
@@ -183,7 +148,7 @@ impl Uart {
     }
 
     /// A handle with its own cursor at the beginning of the transcript.
-    pub(super) fn at_start(shared: &Arc<Shared>) -> Self {
+    pub(super) fn at_start(shared: &Arc<UartState>) -> Self {
         let local = Local {
             cursor: Cursor::default(),
             timeout: shared.settings.timeout,
@@ -396,24 +361,6 @@ impl Uart {
         self.wait_for(Ok(ReadLine::default()))
     }
 
-    /// The lines to come, one after the other; they move this handle's cursor.
-    ///
-    /// ```
-    /// # fn main() -> virtual_target::Result<()> {
-    /// # let (ours, mut board) = std::os::unix::net::UnixStream::pair().unwrap();
-    /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
-    /// # std::io::Write::write_all(&mut board, b"one\ntwo\n").unwrap();
-    /// # drop(board);
-    /// for (line, expected) in uart.lines().into_iter().zip(["one", "two"]) {
-    ///     assert_eq!(line?, expected);
-    /// }
-    /// # Ok(()) }
-    /// ```
-    #[track_caller]
-    pub fn lines(&self) -> Lines {
-        Lines::new(self.alias(), Location::caller())
-    }
-
     /// Waits for exactly `count` bytes, escape sequences included.
     ///
     /// # Errors
@@ -593,7 +540,7 @@ impl Uart {
     }
 
     /// The same handle: it shares the cursor and the settings.
-    fn alias(&self) -> Self {
+    pub(super) fn alias(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
             local: Arc::clone(&self.local),
@@ -736,25 +683,6 @@ impl Uart {
     /// ```
     pub fn open_pty(&self) -> Result<UartPty> {
         Ok(UartPty::open(&self.shared).map_err(|e| HostError::Pty(e.to_string()))?)
-    }
-
-    /// The UART as a blocking byte stream, such as an `expectrl::Session` needs.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use expectrl::{Expect, Session};
-    ///
-    /// # let (ours, mut board) = std::os::unix::net::UnixStream::pair()?;
-    /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
-    /// # std::io::Write::write_all(&mut board, b"login: ")?;
-    /// let mut session = Session::new((), uart.into_stream())?;
-    /// session.expect("login: ")?;
-    /// session.send_line("root")?;
-    /// # Ok(()) }
-    /// ```
-    #[track_caller]
-    pub fn into_stream(self) -> UartStream {
-        UartStream::new(self, Location::caller())
     }
 
     /// Everything the board has put out so far, escape sequences included.

@@ -2,17 +2,37 @@
 
 use std::future::Future;
 use std::iter::FusedIterator;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
-use super::error::ExpectError;
+use super::error::{Ending, ExpectError};
 use super::handle::Uart;
-use super::transcript::Ending;
 use crate::artifacts::Caller;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
+
+impl Uart {
+    /// The lines to come, one after the other; they move this handle's cursor.
+    ///
+    /// ```
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let (ours, mut board) = std::os::unix::net::UnixStream::pair().unwrap();
+    /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+    /// # std::io::Write::write_all(&mut board, b"one\ntwo\n").unwrap();
+    /// # drop(board);
+    /// for (line, expected) in uart.lines().into_iter().zip(["one", "two"]) {
+    ///     assert_eq!(line?, expected);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn lines(&self) -> Lines {
+        Lines::new(self.alias(), Location::caller())
+    }
+}
 
 /// The lines that a board puts out; made by [`Uart::lines`].
 ///

@@ -6,12 +6,13 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use super::error::Unavailable;
 use super::pattern::decode::lossy;
-use super::pattern::stream::Stretch;
 use super::ports::Ports;
+use super::transcript::Transcript;
 use super::transcript::chunk::View;
+use super::transcript::slice::Stretch;
 use super::transcript::split::Splitter;
-use super::transcript::{Transcript, Unavailable};
 
 /// A line that a board has put out, as in [`VirtualTarget::transcript`](crate::VirtualTarget::transcript).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,9 +6,12 @@
 //! their results never depend on how the bytes arrived. This module knows
 //! nothing of emulators and targets: they attach file descriptors to a `Port`.
 
+pub(super) mod ansi;
 mod console;
+mod cursor;
 mod error;
 mod expect;
+mod guard;
 mod handle;
 mod lines;
 mod link;
@@ -22,23 +25,23 @@ mod pty;
 #[cfg(test)]
 mod run_model;
 mod shown;
+mod state;
 mod stream;
 mod transcript;
 mod verdict;
 
-pub use error::ExpectError;
+pub use error::{Ending, ExpectError, Told, Unavailable};
 pub(crate) use expect::ignored_lines::IgnoredLines;
 pub use expect::matched::{Group, Match};
+pub use guard::Guard;
 pub use handle::Uart;
 pub use lines::{BlockingLines, Lines};
-pub use link::forbidden::Told;
-pub use link::guard::Guard;
 pub(crate) use link::stepped::{Hand, Parcel, Parcels};
 pub use merged::TranscriptLine;
 pub(crate) use pattern::stream::on_stream;
 pub use pattern::{IntoPattern, Pattern, PatternError};
-pub(crate) use port::{Port, Settings};
+pub(crate) use port::Port;
 pub(crate) use ports::Ports;
 pub use pty::UartPty;
+pub(crate) use state::Settings;
 pub use stream::UartStream;
-pub use transcript::{Ending, Unavailable};

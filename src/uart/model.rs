@@ -16,7 +16,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use super::expect::matched::Match;
 use super::handle::Uart;
 use super::pattern::Pattern;
-use super::port::{Settings, Shared};
+use super::state::{Settings, UartState};
 use super::transcript::Limits;
 use crate::operation::Operation;
 
@@ -509,7 +509,7 @@ fn of_match(which: usize, found: &Match, is_line: bool) -> Found {
 /// Runs one step, feeding reads whenever it waits.
 fn run<T>(
     mut operation: Operation<T>,
-    shared: &Shared,
+    shared: &UartState,
     reads: &mut VecDeque<Vec<u8>>,
 ) -> Option<T> {
     loop {
@@ -520,7 +520,7 @@ fn run<T>(
     }
 }
 
-fn arrive(mut read: Vec<u8>, shared: &Shared) {
+fn arrive(mut read: Vec<u8>, shared: &UartState) {
     let count = read.len();
     shared.transcript.append(&mut read, count);
     shared.transcript.announce();
@@ -531,7 +531,12 @@ fn check(steps: &[Prepared<'_>], output: &Output) -> Result<(), TestCaseError> {
         true => FILE_ONLY,
         false => Limits::default(),
     };
-    let shared = Arc::new(Shared::limited("model", Settings::default(), None, limits));
+    let shared = Arc::new(UartState::limited(
+        "model",
+        Settings::default(),
+        None,
+        limits,
+    ));
     let uart = Uart::at_start(&shared);
     let mut reads: VecDeque<_> = output.reads().into();
     if output.late {

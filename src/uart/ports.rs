@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::ExpectError;
+use super::error::{ExpectError, Unavailable};
 use super::merged::{self, TranscriptLine};
 use super::port::Port;
-use super::transcript::Unavailable;
 use crate::runtime::Clock;
 
 /// The UARTs of a board, at least one, in the order of its description; clones

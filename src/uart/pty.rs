@@ -21,7 +21,7 @@ use tokio::task::AbortHandle;
 
 use super::expect::wait::reader_id;
 use super::link::register;
-use super::port::Shared;
+use super::state::UartState;
 use super::transcript::chunk::View;
 use super::transcript::{Next, Position};
 use crate::runtime;
@@ -42,7 +42,7 @@ pub struct UartPty {
 }
 
 impl UartPty {
-    pub(super) fn open(uart: &Arc<Shared>) -> io::Result<Self> {
+    pub(super) fn open(uart: &Arc<UartState>) -> io::Result<Self> {
         let pty = openpty(None, None)?;
         for end in [&pty.master, &pty.slave] {
             fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
@@ -79,7 +79,7 @@ impl Drop for UartPty {
 
 /// Forgets the waker when the task ends.
 struct Reader {
-    uart: Arc<Shared>,
+    uart: Arc<UartState>,
     id: u64,
     at: Position,
 }
@@ -118,7 +118,7 @@ impl Reader {
 }
 
 /// Passes on what the board sends. While no program takes it, the rest waits in the transcript.
-async fn pass_on(uart: Arc<Shared>, at: Position, output: AsyncFd<File>) {
+async fn pass_on(uart: Arc<UartState>, at: Position, output: AsyncFd<File>) {
     let id = reader_id();
     let mut reader = Reader { uart, id, at };
     loop {
@@ -139,7 +139,7 @@ async fn pass_on(uart: Arc<Shared>, at: Position, output: AsyncFd<File>) {
 }
 
 /// Sends what a program writes to the board, while that is on.
-async fn send(uart: Arc<Shared>, input: AsyncFd<File>) {
+async fn send(uart: Arc<UartState>, input: AsyncFd<File>) {
     let mut buffer = [0; READ];
     loop {
         let Ok(mut ready) = input.readable().await else {

@@ -15,7 +15,7 @@ use super::expect::ignored_lines::IgnoredLines;
 use super::handle::Uart;
 use super::link::{Job, Link};
 use super::pattern::Pattern;
-use super::port::{Settings, Shared};
+use super::state::{Settings, UartState};
 use crate::config::Echo;
 use crate::error::Result;
 use crate::operation::Operation;
@@ -46,7 +46,7 @@ enum Pace {
 /// A shell, and the crate's end of it.
 struct Bench {
     shell: Shell,
-    shared: Arc<Shared>,
+    shared: Arc<UartState>,
     uart: Uart,
     jobs: UnboundedReceiver<Job>,
     clock: Arc<VirtualClock>,
@@ -77,7 +77,7 @@ impl Bench {
             virtual_clock: Some((Arc::clone(&clock), 0)),
             ..Settings::default()
         };
-        let shared = Arc::new(Shared::new("uart", settings, None));
+        let shared = Arc::new(UartState::new("uart", settings, None));
         let (link, jobs) = Link::by_hand();
         *lock(&shared.link) = Some(link);
         let mut shell = shape.start();

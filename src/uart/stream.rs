@@ -1,11 +1,33 @@
 //! A UART as a blocking byte stream, for code that wants one: `expectrl::Session`.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::panic::Location;
 
 use expectrl::process::NonBlocking;
 
 use super::handle::Uart;
 use crate::artifacts::Caller;
+
+impl Uart {
+    /// The UART as a blocking byte stream, such as an `expectrl::Session` needs.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use expectrl::{Expect, Session};
+    ///
+    /// # let (ours, mut board) = std::os::unix::net::UnixStream::pair()?;
+    /// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+    /// # std::io::Write::write_all(&mut board, b"login: ")?;
+    /// let mut session = Session::new((), uart.into_stream())?;
+    /// session.expect("login: ")?;
+    /// session.send_line("root")?;
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn into_stream(self) -> UartStream {
+        UartStream::new(self, Location::caller())
+    }
+}
 
 /// A [`Uart`] as a byte stream; made by [`Uart::into_stream`].
 ///

@@ -4,24 +4,25 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, Once, Weak};
 
 use super::error::ExpectError;
-use super::port::Shared;
+use super::expect::diagnose;
+use super::state::UartState;
 use crate::sync::lock;
 
 /// The error of a guard that found something, unless an error that says so lives. None is
 /// told twice.
-pub(super) fn verdict(uart: &Shared, end: &str) -> Option<ExpectError> {
+pub(super) fn verdict(uart: &UartState, end: &str) -> Option<ExpectError> {
     let alarm = uart.transcript.judge()?;
-    Some(ExpectError::forbidden(uart, &alarm, end))
+    Some(diagnose::forbidden(uart, &alarm, end))
 }
 
 /// Gives the verdict when the last handle of a UART without a target is dropped.
 pub(super) struct Judge {
-    uart: Arc<Shared>,
+    uart: Arc<UartState>,
     owner: u32,
 }
 
 impl Judge {
-    pub(super) fn new(uart: &Arc<Shared>) -> Arc<Self> {
+    pub(super) fn new(uart: &Arc<UartState>) -> Arc<Self> {
         Arc::new(Self {
             uart: Arc::clone(uart),
             owner: std::process::id(),
@@ -48,10 +49,10 @@ impl Drop for Judge {
 }
 
 /// The UARTs with a guard, and whose they are.
-static GUARDED: Mutex<Vec<(u32, Weak<Shared>)>> = Mutex::new(Vec::new());
+static GUARDED: Mutex<Vec<(u32, Weak<UartState>)>> = Mutex::new(Vec::new());
 
 /// Has the end of the process give the verdict, too: what is in a `static` is never dropped.
-pub(super) fn at_exit(uart: &Arc<Shared>) {
+pub(super) fn at_exit(uart: &Arc<UartState>) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         if !shutdown_hooks::add_shutdown_hook(judge_all) {

@@ -99,6 +99,9 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         visit::visit_path(self, path);
     }
 
+    /// Who may see a thing is no use of it.
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
         self.tokens(call.tokens.clone());
         visit::visit_macro(self, call);

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use super::diagnose;
 use super::set::Set;
 use crate::runtime::ByteSet;
 use crate::uart::error::ExpectError;
 use crate::uart::expect::wait::{Done, Search};
 use crate::uart::pattern::final_bytes::LINE_ENDS;
-use crate::uart::pattern::stream::Stretch;
 use crate::uart::pattern::{IntoPattern, PatternError};
-use crate::uart::port::Shared;
+use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
+use crate::uart::transcript::slice::Stretch;
 
 /// `expect_none`
 pub(crate) struct ExpectNone {
@@ -38,10 +39,14 @@ impl Search for ExpectNone {
         self.set.stops()
     }
 
-    fn feed(&mut self, piece: Piece<'_>, uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
+    fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        uart: &UartState,
+    ) -> Result<Option<Done<()>>, ExpectError> {
         match self.set.feed(piece, uart)? {
             None => Ok(None),
-            Some((_, found)) => Err(ExpectError::unexpected(
+            Some((_, found)) => Err(diagnose::unexpected(
                 uart,
                 self.describe(),
                 found.output.as_bytes(),
@@ -71,7 +76,7 @@ impl ExpectSilence {
     }
 
     /// Returns true if it began behind a line end, of which a `\r` may still come.
-    fn began_a_line(&self, uart: &Shared) -> Result<bool, ExpectError> {
+    fn began_a_line(&self, uart: &UartState) -> Result<bool, ExpectError> {
         let before = Stretch {
             transcript: &uart.transcript,
             range: self.from.saturating_sub(1)..self.from,
@@ -92,13 +97,17 @@ impl Search for ExpectSilence {
         ByteSet::ALL
     }
 
-    fn feed(&mut self, piece: Piece<'_>, uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
+    fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        uart: &UartState,
+    ) -> Result<Option<Done<()>>, ExpectError> {
         let is_line_end = piece.bytes.iter().all(|byte| *byte == b'\r');
         if is_line_end && self.began_a_line(uart)? {
             return Ok(None);
         }
         let shown = piece.bytes.len().min(80);
-        Err(ExpectError::unexpected(
+        Err(diagnose::unexpected(
             uart,
             self.describe(),
             &piece.bytes[..shown],
@@ -131,7 +140,11 @@ impl Search for RunFor {
         ByteSet::NONE
     }
 
-    fn feed(&mut self, _piece: Piece<'_>, _uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
+    fn feed(
+        &mut self,
+        _piece: Piece<'_>,
+        _uart: &UartState,
+    ) -> Result<Option<Done<()>>, ExpectError> {
         Ok(None)
     }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::runtime::{ByteSet, Deadline};
 use crate::uart::pattern::final_bytes::LINE_ENDS;
-use crate::uart::pattern::stream::Stretch;
-use crate::uart::port::Shared;
+use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::View;
+use crate::uart::transcript::slice::Stretch;
 use crate::uart::transcript::split::Splitter;
 
 /// How many lines are waited for, that of the fault among them.
@@ -29,7 +29,7 @@ pub(crate) struct Aftermath {
 
 impl Aftermath {
     /// What follows the byte before `from`.
-    pub(crate) fn new(uart: &Shared, from: u64, reader: u64) -> Self {
+    pub(crate) fn new(uart: &UartState, from: u64, reader: u64) -> Self {
         let passed = uart.since(from.saturating_sub(1));
         Self {
             from,
@@ -39,7 +39,7 @@ impl Aftermath {
     }
 
     /// Ready when there is enough, or no more comes in time.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, uart: &Shared) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, uart: &UartState) -> Poll<()> {
         uart.transcript.watch(self.reader, cx.waker());
         if self.is_enough(uart) {
             return Poll::Ready(());
@@ -48,7 +48,7 @@ impl Aftermath {
         self.deadline.poll(cx).map(drop)
     }
 
-    fn is_enough(&self, uart: &Shared) -> bool {
+    fn is_enough(&self, uart: &UartState) -> bool {
         let transcript = &uart.transcript;
         let end = transcript.end_position().offset;
         if transcript.ending().is_some() || end >= self.from + BYTES as u64 {
@@ -81,9 +81,9 @@ mod tests {
     use super::*;
     use crate::secs;
     use crate::uart::handle::Uart;
-    use crate::uart::port::Settings;
+    use crate::uart::state::Settings;
 
-    fn arrive(shared: &Shared, output: &str) {
+    fn arrive(shared: &UartState, output: &str) {
         let mut output = output.as_bytes().to_vec();
         let count = output.len();
         // However slow the host is, this was just now.
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_rest_of_the_line_and_some_more_are_waited_for() {
-        let shared = Arc::new(Shared::new("u", Settings::default(), None));
+        let shared = Arc::new(UartState::new("u", Settings::default(), None));
         let uart = Uart::at_start(&shared);
         let _guard = uart.forbid("HardFault").unwrap();
         arrive(&shared, "start\n!!! HardFault");

@@ -3,7 +3,7 @@
 use crate::runtime::ByteSet;
 use crate::uart::error::ExpectError;
 use crate::uart::expect::wait::{Done, Search};
-use crate::uart::port::Shared;
+use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
 
 /// `read_exact`
@@ -43,7 +43,7 @@ impl Search for ReadExact {
     fn feed(
         &mut self,
         piece: Piece<'_>,
-        _uart: &Shared,
+        _uart: &UartState,
     ) -> Result<Option<Done<Vec<u8>>>, ExpectError> {
         let missing = self.count - self.bytes.len();
         let piece = piece.take(missing.min(piece.bytes.len()));
@@ -87,7 +87,7 @@ impl Search for ReadSome {
     fn feed(
         &mut self,
         piece: Piece<'_>,
-        _uart: &Shared,
+        _uart: &UartState,
     ) -> Result<Option<Done<Vec<u8>>>, ExpectError> {
         let piece = piece.take(self.0.min(piece.bytes.len()));
         Ok(Some(Done {
@@ -97,7 +97,11 @@ impl Search for ReadSome {
         }))
     }
 
-    fn finish(&mut self, end: u64, _uart: &Shared) -> Result<Option<Done<Vec<u8>>>, ExpectError> {
+    fn finish(
+        &mut self,
+        end: u64,
+        _uart: &UartState,
+    ) -> Result<Option<Done<Vec<u8>>>, ExpectError> {
         Ok(Some(Done {
             output: Vec::new(),
             end,

@@ -13,10 +13,10 @@ use crate::config::Echo;
 use crate::error::Result;
 use crate::operation::Task;
 use crate::sync::lock;
+use crate::uart::cursor::Local;
 use crate::uart::error::ExpectError;
-use crate::uart::handle::Local;
 use crate::uart::pattern::{Pattern, PatternError};
-use crate::uart::port::Shared;
+use crate::uart::state::UartState;
 use crate::uart::transcript::Position;
 
 /// So long, in the board's time, an echo may come after a prompt that looks like the answer's end.
@@ -43,7 +43,7 @@ impl Command {
     }
 
     /// What is known of the board's echo.
-    fn expected(&self, uart: &Shared) -> Expected {
+    fn expected(&self, uart: &UartState) -> Expected {
         match (self.echo, uart.echoes()) {
             (Echo::On, _) | (Echo::Auto, Some(true)) => Expected::Echo,
             (Echo::Auto, None) => Expected::Unknown,
@@ -58,7 +58,7 @@ impl Command {
 /// Waits for the prompt that follows what was sent last, or the board's start; then
 /// sends the command and waits for its answer.
 pub(crate) struct Run {
-    uart: Arc<Shared>,
+    uart: Arc<UartState>,
     local: Arc<Mutex<Local>>,
     command: Command,
     send: Send,
@@ -79,7 +79,7 @@ enum State {
 
 impl Run {
     pub(crate) fn new(
-        uart: &Arc<Shared>,
+        uart: &Arc<UartState>,
         local: &Arc<Mutex<Local>>,
         command: Command,
         send: Send,
@@ -231,7 +231,7 @@ impl Run {
 
 /// Waiting for a reply, and longer for one that is doubtful.
 struct Hearing {
-    uart: Arc<Shared>,
+    uart: Arc<UartState>,
     /// A cursor of its own.
     local: Arc<Mutex<Local>>,
     timeout: Duration,
@@ -246,7 +246,7 @@ enum Stage {
 
 impl Hearing {
     fn new(
-        uart: &Arc<Shared>,
+        uart: &Arc<UartState>,
         local: &Arc<Mutex<Local>>,
         timeout: Duration,
         from: Position,
@@ -297,7 +297,7 @@ impl Hearing {
 
 impl Stage {
     fn listening(
-        uart: &Arc<Shared>,
+        uart: &Arc<UartState>,
         local: &Arc<Mutex<Local>>,
         timeout: Duration,
         from: Position,
@@ -309,7 +309,7 @@ impl Stage {
 }
 
 fn begun<S: Search>(
-    uart: &Arc<Shared>,
+    uart: &Arc<UartState>,
     local: &Arc<Mutex<Local>>,
     timeout: Duration,
     from: Position,

@@ -8,9 +8,9 @@ use crate::uart::expect::screen::{ENDLESS, shown, widths};
 use crate::uart::expect::wait::{Done, Search};
 use crate::uart::pattern::decode::lossy;
 use crate::uart::pattern::final_bytes::LINE_ENDS;
-use crate::uart::pattern::stream::Stretch;
-use crate::uart::port::Shared;
+use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
+use crate::uart::transcript::slice::Stretch;
 use crate::uart::transcript::split::Splitter;
 
 /// A line that takes more bytes than this on its way to the screen is no echo.
@@ -74,7 +74,7 @@ impl EchoFinder {
     }
 
     /// A prompt ends at `at`.
-    pub(super) fn prompt(&mut self, at: u64, uart: &Shared) -> Result<(), ExpectError> {
+    pub(super) fn prompt(&mut self, at: u64, uart: &UartState) -> Result<(), ExpectError> {
         let line = self.line_start(uart)?;
         self.places.push(Place {
             line,
@@ -85,7 +85,7 @@ impl EchoFinder {
     }
 
     /// Where the present line of the output begins.
-    pub(super) fn line_start(&mut self, uart: &Shared) -> Result<u64, ExpectError> {
+    pub(super) fn line_start(&mut self, uart: &UartState) -> Result<u64, ExpectError> {
         let start = match (self.line_start, self.places.first()) {
             (Some(start), _) => start,
             (None, Some(first)) => start_of_line(uart, first.at)?,
@@ -96,7 +96,11 @@ impl EchoFinder {
     }
 
     /// A line of the output ends at the newline at `at`; whether the echo ends there.
-    pub(super) fn newline(&mut self, at: u64, uart: &Shared) -> Result<Option<Found>, ExpectError> {
+    pub(super) fn newline(
+        &mut self,
+        at: u64,
+        uart: &UartState,
+    ) -> Result<Option<Found>, ExpectError> {
         let start = self.line_start(uart)?;
         if let Some(first) = self.places.first_mut() {
             first.line = first.line.min(start);
@@ -125,7 +129,7 @@ impl EchoFinder {
     }
 
     /// How much of the line the output's last line shows, and whether that is all of it.
-    pub(super) fn begun(&self, uart: &Shared) -> Result<Option<(usize, bool)>, ExpectError> {
+    pub(super) fn begun(&self, uart: &UartState) -> Result<Option<(usize, bool)>, ExpectError> {
         let end = uart.transcript.end_position().offset;
         for place in self.places.iter().rev() {
             for text in self.texts(*place, end, uart)? {
@@ -141,7 +145,7 @@ impl EchoFinder {
     }
 
     /// What the screen may show from `place` on up to `end`, for each width that it may have.
-    fn texts(&self, place: Place, end: u64, uart: &Shared) -> Result<Vec<String>, ExpectError> {
+    fn texts(&self, place: Place, end: u64, uart: &UartState) -> Result<Vec<String>, ExpectError> {
         if place.at > end || end - place.line > LONGEST_DRAWN {
             return Ok(Vec::new());
         }
@@ -204,7 +208,7 @@ fn is_end_of_prompt(text: &str) -> bool {
 }
 
 /// Where the line that `at` is in begins.
-pub(super) fn start_of_line(uart: &Shared, at: u64) -> Result<u64, ExpectError> {
+pub(super) fn start_of_line(uart: &UartState, at: u64) -> Result<u64, ExpectError> {
     let start = uart.transcript.last_start().offset.min(at);
     let stretch = Stretch {
         transcript: &uart.transcript,
@@ -248,7 +252,11 @@ impl Search for EchoedLine {
         ByteSet::of(LINE_ENDS)
     }
 
-    fn feed(&mut self, piece: Piece<'_>, uart: &Shared) -> Result<Option<Done<()>>, ExpectError> {
+    fn feed(
+        &mut self,
+        piece: Piece<'_>,
+        uart: &UartState,
+    ) -> Result<Option<Done<()>>, ExpectError> {
         let mut rest = piece;
         while !rest.bytes.is_empty() {
             let newline = memchr::memchr(b'\n', rest.bytes);

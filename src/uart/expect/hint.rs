@@ -5,16 +5,16 @@
 use crate::sync::lock;
 use crate::uart::pattern::decode::lossy;
 use crate::uart::pattern::final_bytes::LINE_ENDS;
-use crate::uart::pattern::stream::Stretch;
 use crate::uart::pattern::{Kind, Pattern, REGEX_PREFIX};
-use crate::uart::port::Shared;
+use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::View;
+use crate::uart::transcript::slice::Stretch;
 
 /// How much of the output is looked at, from the end and from the cursor back.
 const LOOKED_AT: usize = 64 << 10;
 
 /// What may be wrong where nothing has been received at all.
-pub(crate) fn silent(uart: &Shared) -> Option<String> {
+pub(crate) fn silent(uart: &UartState) -> Option<String> {
     let silent = uart.transcript.end_position().offset == 0;
     silent.then(|| {
         "is this the UART that the firmware writes to (in the target's YAML: `uart`, for QEMU \
@@ -24,7 +24,12 @@ pub(crate) fn silent(uart: &Shared) -> Option<String> {
 }
 
 /// Why `pattern`, which was looked for from `from` on, may not have been found.
-pub(crate) fn hint(uart: &Shared, pattern: &Pattern, in_lines: bool, from: u64) -> Option<String> {
+pub(crate) fn hint(
+    uart: &UartState,
+    pattern: &Pattern,
+    in_lines: bool,
+    from: u64,
+) -> Option<String> {
     let transcript = &*uart.transcript;
     let end = transcript.end_position().offset;
     let output = |range, view| {

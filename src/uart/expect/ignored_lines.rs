@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::ExpectLine;
+use crate::uart::pattern::stream::in_lines;
 use crate::uart::pattern::{IntoPattern, Pattern, PatternError};
 
 /// The patterns of the log lines that answers are cleaned of.
@@ -20,7 +20,7 @@ impl IgnoredLines {
         pattern: impl IntoPattern,
         strip_ansi: bool,
     ) -> Result<Pattern, PatternError> {
-        let pattern = ExpectLine::new(pattern)?.into_pattern();
+        let pattern = in_lines(pattern)?;
         if strip_ansi {
             pattern.check_visible()?;
         }

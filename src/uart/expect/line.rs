@@ -10,10 +10,11 @@ use crate::uart::expect::matched::Match;
 use crate::uart::expect::wait::{Done, Search};
 use crate::uart::pattern::decode::lossy;
 use crate::uart::pattern::final_bytes::LINE_ENDS;
-use crate::uart::pattern::stream::Stretch;
-use crate::uart::pattern::{Groups, IntoPattern, Kind, Pattern, PatternError};
-use crate::uart::port::Shared;
+use crate::uart::pattern::stream::in_lines;
+use crate::uart::pattern::{Groups, IntoPattern, Pattern, PatternError};
+use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
+use crate::uart::transcript::slice::Stretch;
 use crate::uart::transcript::split::{LONGEST_LINE, Line, Splitter};
 
 /// `expect_line`
@@ -25,25 +26,12 @@ pub(crate) struct ExpectLine {
 
 impl ExpectLine {
     pub(crate) fn new(pattern: impl IntoPattern) -> Result<Self, PatternError> {
-        let pattern = pattern.into_pattern()?;
-        if let Kind::Literal(finder) = pattern.kind()
-            && finder.needle().iter().any(|byte| LINE_ENDS.contains(byte))
-        {
-            return Err(PatternError::EndOfLine {
-                pattern: pattern.to_string(),
-            });
-        }
+        let pattern = in_lines(pattern)?;
         Ok(Self {
             pattern,
             lines: Splitter::default(),
             from: 0,
         })
-    }
-}
-
-impl ExpectLine {
-    pub(crate) fn into_pattern(self) -> Pattern {
-        self.pattern
     }
 }
 
@@ -62,7 +50,7 @@ impl Search for ExpectLine {
     fn feed(
         &mut self,
         piece: Piece<'_>,
-        uart: &Shared,
+        uart: &UartState,
     ) -> Result<Option<Done<Match>>, ExpectError> {
         let Self {
             pattern,
@@ -80,7 +68,7 @@ impl Search for ExpectLine {
         }
     }
 
-    fn hint(&self, uart: &Shared, from: u64) -> Option<String> {
+    fn hint(&self, uart: &UartState, from: u64) -> Option<String> {
         hint(uart, &self.pattern, true, from)
     }
 
@@ -94,7 +82,7 @@ fn matched(
     line: &Line<'_>,
     groups: Groups,
     from: u64,
-    uart: &Shared,
+    uart: &UartState,
 ) -> Result<Done<Match>, ExpectError> {
     let whole = groups.first().cloned().flatten().unwrap_or(0..0);
     let stretch = Stretch {
@@ -123,7 +111,7 @@ fn matched(
     })
 }
 
-pub(super) fn too_long(uart: &Shared, wanted: String, start: u64) -> ExpectError {
+pub(super) fn too_long(uart: &UartState, wanted: String, start: u64) -> ExpectError {
     ExpectError::LineTooLong {
         uart: uart.name.clone(),
         wanted,
@@ -152,7 +140,7 @@ impl Search for ReadLine {
     fn feed(
         &mut self,
         piece: Piece<'_>,
-        uart: &Shared,
+        uart: &UartState,
     ) -> Result<Option<Done<String>>, ExpectError> {
         let found = self.lines.feed(piece, |line| {
             Some(Done {

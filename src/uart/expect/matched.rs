@@ -12,10 +12,10 @@ use crate::artifacts::{Report, failed};
 use crate::error::Result;
 use crate::uart::error::ExpectError;
 use crate::uart::pattern::decode::lossy;
-use crate::uart::pattern::stream::Stretch;
 use crate::uart::pattern::{Groups, Pattern};
 use crate::uart::transcript::Transcript;
 use crate::uart::transcript::chunk::View;
+use crate::uart::transcript::slice::Stretch;
 
 /// A match: its text, its groups, where and when it was.
 ///

@@ -5,6 +5,7 @@ pub(super) mod aftermath;
 pub(super) mod bytes;
 pub(super) mod command;
 pub(super) mod conversation;
+pub(super) mod diagnose;
 pub(super) mod echo;
 pub(super) mod hint;
 pub(super) mod ignored_lines;

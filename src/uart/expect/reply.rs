@@ -9,6 +9,7 @@
 
 use std::ops::{ControlFlow, Range};
 
+use super::diagnose;
 use super::echo::{EchoFinder, Found, start_of_line};
 use super::set::{Set, quoted};
 use crate::runtime::ByteSet;
@@ -16,10 +17,10 @@ use crate::uart::error::ExpectError;
 use crate::uart::expect::ignored_lines::IgnoredLines;
 use crate::uart::expect::wait::{Done, Search};
 use crate::uart::pattern::decode::lossy;
-use crate::uart::pattern::stream::Stretch;
 use crate::uart::pattern::{Pattern, PatternError};
-use crate::uart::port::Shared;
+use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
+use crate::uart::transcript::slice::Stretch;
 
 /// How much of the output is looked at for log lines like one that is in doubt.
 const RECENT: u64 = 64 << 10;
@@ -134,7 +135,7 @@ impl Reply {
     fn feed(
         &mut self,
         piece: Piece<'_>,
-        uart: &Shared,
+        uart: &UartState,
     ) -> Result<Option<(Verdict, u64)>, ExpectError> {
         let mut rest = piece;
         while !rest.bytes.is_empty() {
@@ -174,7 +175,7 @@ impl Reply {
     fn at_prompt(
         &mut self,
         prompt: Range<u64>,
-        uart: &Shared,
+        uart: &UartState,
     ) -> Result<Option<Verdict>, ExpectError> {
         if self.is_in_log_line(prompt.end, uart)? {
             return Ok(None);
@@ -233,7 +234,7 @@ impl Reply {
     }
 
     /// Returns true if the line at `at` is a log line.
-    fn begins_with_log_line(&self, at: u64, uart: &Shared) -> Result<bool, ExpectError> {
+    fn begins_with_log_line(&self, at: u64, uart: &UartState) -> Result<bool, ExpectError> {
         if self.ignored.is_empty() {
             return Ok(false);
         }
@@ -256,7 +257,7 @@ impl Reply {
         Ok(self.ignored.matches(&text(uart, at..end)?)?)
     }
 
-    fn at_newline(&mut self, at: u64, uart: &Shared) -> Result<(), ExpectError> {
+    fn at_newline(&mut self, at: u64, uart: &UartState) -> Result<(), ExpectError> {
         let found = self.finder.newline(at, uart)?;
         match (found, self.expected) {
             (Some(Found::BehindPrompt), Expected::NoEcho { .. }) => Err(self.cannot_tell(
@@ -278,7 +279,7 @@ impl Reply {
     }
 
     /// Returns true if what ends at `at` is in a log line.
-    fn is_in_log_line(&mut self, at: u64, uart: &Shared) -> Result<bool, ExpectError> {
+    fn is_in_log_line(&mut self, at: u64, uart: &UartState) -> Result<bool, ExpectError> {
         if self.ignored.is_empty() {
             return Ok(false);
         }
@@ -291,7 +292,7 @@ impl Reply {
     }
 
     /// The answer, once it is clear that no echo follows the prompt; none if one is under way.
-    pub(crate) fn settle(&mut self, uart: &Shared) -> Result<Option<Answer>, ExpectError> {
+    pub(crate) fn settle(&mut self, uart: &UartState) -> Result<Option<Answer>, ExpectError> {
         let Some(answer) = self.doubtful.take() else {
             return Ok(None);
         };
@@ -312,7 +313,7 @@ impl Reply {
     }
 
     /// The error of a board without an echo that prints more prompts than it was sent lines.
-    fn two_prompts(&self, uart: &Shared) -> ExpectError {
+    fn two_prompts(&self, uart: &UartState) -> ExpectError {
         self.cannot_tell(
             uart,
             "the board has printed a second prompt for one line, and without an echo nothing tells the \
@@ -321,8 +322,8 @@ impl Reply {
         )
     }
 
-    fn cannot_tell(&self, uart: &Shared, why: &str) -> ExpectError {
-        ExpectError::ambiguous(uart, self.describe(), why, self.sent)
+    fn cannot_tell(&self, uart: &UartState, why: &str) -> ExpectError {
+        diagnose::ambiguous(uart, self.describe(), why, self.sent)
     }
 
     /// The text of an answer: without log lines, and without the line ends around it.
@@ -333,7 +334,7 @@ impl Reply {
         &self,
         answer: &Answer,
         prompt_line: &[u8],
-        uart: &Shared,
+        uart: &UartState,
     ) -> Result<String, ExpectError> {
         let Range { start, mut end } = answer.range;
         let with_prompt = text(uart, start..answer.end)?;
@@ -361,7 +362,7 @@ impl Reply {
         Ok(text.trim_matches(['\r', '\n']).to_owned())
     }
 
-    fn hint(&self, uart: &Shared) -> Option<String> {
+    fn hint(&self, uart: &UartState) -> Option<String> {
         if let Operation::Ready { is_start, .. } = self.operation {
             let since = match (is_start, self.line.as_slice()) {
                 (true, _) => "the board was started".to_owned(),
@@ -418,7 +419,7 @@ fn answer_to(line: &[u8], prompt: &str) -> String {
     )
 }
 
-fn text(uart: &Shared, range: Range<u64>) -> Result<Vec<u8>, ExpectError> {
+fn text(uart: &UartState, range: Range<u64>) -> Result<Vec<u8>, ExpectError> {
     let stretch = Stretch {
         transcript: &uart.transcript,
         range,
@@ -428,7 +429,7 @@ fn text(uart: &Shared, range: Range<u64>) -> Result<Vec<u8>, ExpectError> {
 }
 
 /// The text of the line that ends at `at`.
-pub(crate) fn line_up_to(at: u64, uart: &Shared) -> Result<Vec<u8>, ExpectError> {
+pub(crate) fn line_up_to(at: u64, uart: &UartState) -> Result<Vec<u8>, ExpectError> {
     text(uart, start_of_line(uart, at)?..at)
 }
 
@@ -466,7 +467,7 @@ impl Search for Listen {
     fn feed(
         &mut self,
         piece: Piece<'_>,
-        uart: &Shared,
+        uart: &UartState,
     ) -> Result<Option<Done<Self::Output>>, ExpectError> {
         let Some(reply) = &mut self.0 else {
             return Ok(None);
@@ -475,7 +476,7 @@ impl Search for Listen {
         Ok(found.and_then(|(verdict, end)| done(&mut self.0, verdict, end)))
     }
 
-    fn hint(&self, uart: &Shared, _from: u64) -> Option<String> {
+    fn hint(&self, uart: &UartState, _from: u64) -> Option<String> {
         self.0.as_ref()?.hint(uart)
     }
 
@@ -497,7 +498,7 @@ impl Search for Settle {
     fn feed(
         &mut self,
         piece: Piece<'_>,
-        uart: &Shared,
+        uart: &UartState,
     ) -> Result<Option<Done<Self::Output>>, ExpectError> {
         let mut rest = piece;
         while let Some(reply) = &mut self.0
@@ -514,7 +515,7 @@ impl Search for Settle {
     fn finish(
         &mut self,
         end: u64,
-        _uart: &Shared,
+        _uart: &UartState,
     ) -> Result<Option<Done<Self::Output>>, ExpectError> {
         Ok(done(&mut self.0, Verdict::Settled, end))
     }

@@ -10,19 +10,19 @@ use std::time::Duration;
 
 use tokio::sync::oneshot::error::RecvError;
 
+use super::diagnose;
 use super::wait::{Search, Wait, too_slow};
 use crate::error::Result;
 use crate::operation::Task;
 use crate::runtime::{ByteSet, CutShort, Deadline};
 use crate::sync::lock;
-use crate::uart::error::ExpectError;
+use crate::uart::error::{Ending, ExpectError};
 use crate::uart::link::Written;
-use crate::uart::port::Shared;
-use crate::uart::transcript::Ending;
+use crate::uart::state::UartState;
 
 /// `send`, `send_line`
 pub(crate) struct Send {
-    uart: Arc<Shared>,
+    uart: Arc<UartState>,
     name: &'static str,
     timeout: Duration,
     deadline: Deadline,
@@ -43,7 +43,7 @@ enum State {
 
 impl Send {
     pub(crate) fn new(
-        uart: &Arc<Shared>,
+        uart: &Arc<UartState>,
         name: &'static str,
         bytes: Vec<u8>,
         timeout: Duration,
@@ -138,7 +138,7 @@ impl Task for Send {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if let State::Unsent(bytes) = &mut self.state {
             if let Some(alarm) = self.uart.transcript.alarm() {
-                let error = ExpectError::forbidden(&self.uart, &alarm, &self.describe());
+                let error = diagnose::forbidden(&self.uart, &alarm, &self.describe());
                 return Poll::Ready(Err(error.into()));
             }
             let ending = self.uart.transcript.ending();
@@ -269,7 +269,7 @@ impl<S: Search> Task for Ask<S> {
 
 /// `send_paced`
 pub(crate) struct Paced {
-    uart: Arc<Shared>,
+    uart: Arc<UartState>,
     bytes: Vec<u8>,
     delay: Duration,
     /// How many have been written.
@@ -294,7 +294,7 @@ enum Step {
 impl Paced {
     /// The bytes are given their own time on top of `timeout`.
     pub(crate) fn new(
-        uart: &Arc<Shared>,
+        uart: &Arc<UartState>,
         bytes: Vec<u8>,
         delay: Duration,
         timeout: Duration,

@@ -9,10 +9,11 @@ use crate::uart::expect::hint::hint;
 use crate::uart::expect::matched::Match;
 use crate::uart::expect::wait::Done;
 use crate::uart::pattern::final_bytes::last_bytes;
-use crate::uart::pattern::stream::{Engine, Hit, Located, Stretch};
+use crate::uart::pattern::stream::{Engine, Hit, Located};
 use crate::uart::pattern::{Groups, Pattern, PatternError};
-use crate::uart::port::Shared;
+use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
+use crate::uart::transcript::slice::Stretch;
 
 /// Several patterns on one stream, looked for at once.
 pub(super) struct Set {
@@ -56,7 +57,7 @@ impl Set {
     pub(super) fn feed(
         &mut self,
         piece: Piece<'_>,
-        uart: &Shared,
+        uart: &UartState,
     ) -> Result<Option<(usize, Done<Match>)>, ExpectError> {
         let mut first: Option<(usize, Hit)> = None;
         let mut bytes = piece.bytes;
@@ -79,7 +80,7 @@ impl Set {
     pub(super) fn finish(
         &mut self,
         end: u64,
-        uart: &Shared,
+        uart: &UartState,
     ) -> Result<Option<(usize, Done<Match>)>, ExpectError> {
         let mut first: Option<(usize, Hit)> = None;
         for (index, (_, engine)) in self.patterns.iter_mut().enumerate() {
@@ -102,7 +103,7 @@ impl Set {
         index: usize,
         known: u64,
         behind: usize,
-        uart: &Shared,
+        uart: &UartState,
         eof: bool,
     ) -> Result<Done<Match>, ExpectError> {
         let (pattern, engine) = &mut self.patterns[index];
@@ -142,7 +143,7 @@ impl Set {
     }
 
     /// A hint for a single pattern; of several it would have to say which.
-    pub(super) fn hint(&self, uart: &Shared, from: u64) -> Option<String> {
+    pub(super) fn hint(&self, uart: &UartState, from: u64) -> Option<String> {
         match self.patterns.as_slice() {
             [(pattern, _)] => hint(uart, pattern, false, from),
             _ => None,

@@ -6,7 +6,7 @@ use crate::uart::error::ExpectError;
 use crate::uart::expect::matched::Match;
 use crate::uart::expect::wait::{Done, Search};
 use crate::uart::pattern::{IntoPattern, Pattern, PatternError};
-use crate::uart::port::Shared;
+use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
 
 /// `expect`, `expect_bytes`
@@ -49,16 +49,16 @@ impl Search for Expect {
     fn feed(
         &mut self,
         piece: Piece<'_>,
-        uart: &Shared,
+        uart: &UartState,
     ) -> Result<Option<Done<Match>>, ExpectError> {
         Ok(self.set.feed(piece, uart)?.map(|(_, found)| found))
     }
 
-    fn finish(&mut self, end: u64, uart: &Shared) -> Result<Option<Done<Match>>, ExpectError> {
+    fn finish(&mut self, end: u64, uart: &UartState) -> Result<Option<Done<Match>>, ExpectError> {
         Ok(self.set.finish(end, uart)?.map(|(_, found)| found))
     }
 
-    fn hint(&self, uart: &Shared, from: u64) -> Option<String> {
+    fn hint(&self, uart: &UartState, from: u64) -> Option<String> {
         self.set.hint(uart, from)
     }
 
@@ -105,7 +105,7 @@ impl Search for ExpectAny {
     fn feed(
         &mut self,
         piece: Piece<'_>,
-        uart: &Shared,
+        uart: &UartState,
     ) -> Result<Option<Done<Self::Output>>, ExpectError> {
         Ok(self.0.feed(piece, uart)?.map(with_index))
     }
@@ -113,7 +113,7 @@ impl Search for ExpectAny {
     fn finish(
         &mut self,
         end: u64,
-        uart: &Shared,
+        uart: &UartState,
     ) -> Result<Option<Done<Self::Output>>, ExpectError> {
         Ok(self.0.finish(end, uart)?.map(with_index))
     }
@@ -189,7 +189,7 @@ impl Search for ExpectAll {
     fn feed(
         &mut self,
         piece: Piece<'_>,
-        uart: &Shared,
+        uart: &UartState,
     ) -> Result<Option<Done<Vec<Match>>>, ExpectError> {
         for (set, found) in &mut self.patterns {
             if found.is_none()
@@ -202,7 +202,11 @@ impl Search for ExpectAll {
         Ok(self.done())
     }
 
-    fn finish(&mut self, end: u64, uart: &Shared) -> Result<Option<Done<Vec<Match>>>, ExpectError> {
+    fn finish(
+        &mut self,
+        end: u64,
+        uart: &UartState,
+    ) -> Result<Option<Done<Vec<Match>>>, ExpectError> {
         for (set, found) in &mut self.patterns {
             if found.is_none()
                 && let Some((_, done)) = set.finish(end, uart)?

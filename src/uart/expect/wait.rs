@@ -9,28 +9,21 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::aftermath::Aftermath;
+use super::diagnose::{self, seen};
 use super::hint::silent;
 use crate::error::Result;
 use crate::operation::Task;
 use crate::runtime::{ByteSet, CutShort, Deadline};
 use crate::sync::lock;
-use crate::uart::error::{ExpectError, seen};
-use crate::uart::handle::Local;
+use crate::uart::cursor::{Cursor, Local};
+use crate::uart::error::ExpectError;
 use crate::uart::pattern::PatternError;
-use crate::uart::port::Shared;
+use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
 use crate::uart::transcript::{Next, Position};
 
 /// After this many bytes the deadline is looked at, even if there is more.
 const BREATH: u64 = 4 << 20;
-
-/// Where a handle is in the transcript.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Cursor {
-    pub(crate) at: Position,
-    /// The last line ended at a `\r`: the `\r*\n?` that may follow belongs to it.
-    pub(crate) after_cr: bool,
-}
 
 /// What an operation looks for.
 pub(crate) trait Search: Send {
@@ -62,14 +55,14 @@ pub(crate) trait Search: Send {
     fn feed(
         &mut self,
         piece: Piece<'_>,
-        uart: &Shared,
+        uart: &UartState,
     ) -> Result<Option<Done<Self::Output>>, ExpectError>;
 
     /// Whether the end of the output, at `end`, is what it looks for.
     fn finish(
         &mut self,
         _end: u64,
-        _uart: &Shared,
+        _uart: &UartState,
     ) -> Result<Option<Done<Self::Output>>, ExpectError> {
         Ok(None)
     }
@@ -80,7 +73,7 @@ pub(crate) trait Search: Send {
     }
 
     /// Why it may not have found what it looked for from `from` on, if that can be guessed.
-    fn hint(&self, _uart: &Shared, _from: u64) -> Option<String> {
+    fn hint(&self, _uart: &UartState, _from: u64) -> Option<String> {
         None
     }
 
@@ -98,7 +91,7 @@ pub(crate) struct Done<T> {
 
 /// A search under way.
 pub(crate) struct Wait<S> {
-    uart: Arc<Shared>,
+    uart: Arc<UartState>,
     local: Arc<Mutex<Local>>,
     search: Result<S, PatternError>,
     deadline: Deadline,
@@ -130,7 +123,7 @@ pub(crate) fn reader_id() -> u64 {
 
 impl<S: Search> Wait<S> {
     pub(crate) fn new(
-        uart: &Arc<Shared>,
+        uart: &Arc<UartState>,
         local: &Arc<Mutex<Local>>,
         timeout: Duration,
         search: Result<S, PatternError>,
@@ -247,7 +240,7 @@ impl<S: Search> Wait<S> {
                         });
                         ready!(aftermath.poll(cx, uart));
                     }
-                    let error = ExpectError::forbidden(uart, &alarm, &search.describe());
+                    let error = diagnose::forbidden(uart, &alarm, &search.describe());
                     return Poll::Ready(Err(error.into()));
                 }
                 Next::Nothing if scan.until.is_none() => {
@@ -317,7 +310,7 @@ impl<S: Search> Wait<S> {
 }
 
 /// Whether the guest has run as long as it was waited for, as far as that can be known.
-fn has_had_its_time(uart: &Shared, cut_short: Option<CutShort>) -> bool {
+fn has_had_its_time(uart: &UartState, cut_short: Option<CutShort>) -> bool {
     // A clock of the guest's that could be read knows better.
     cut_short.is_none() && (uart.clock().is_some() || stands_still(uart).is_none())
 }
@@ -325,7 +318,7 @@ fn has_had_its_time(uart: &Shared, cut_short: Option<CutShort>) -> bool {
 fn timed_out<S: Search>(
     search: &S,
     scan: &Scan,
-    uart: &Shared,
+    uart: &UartState,
     waited: Duration,
     cut_short: Option<CutShort>,
 ) -> ExpectError {
@@ -360,7 +353,7 @@ fn timed_out<S: Search>(
 /// The error of an operation that has lasted `on_host` on the host, of which the guest may
 /// have had less than the time limit `of`; `seen` is what to say of it.
 pub(crate) fn too_slow(
-    uart: &Shared,
+    uart: &UartState,
     wanted: String,
     on_host: Duration,
     cut_short: Option<CutShort>,
@@ -386,7 +379,7 @@ pub(crate) fn too_slow(
 }
 
 /// Why the guest does not run, if that is known.
-fn stands_still(uart: &Shared) -> Option<&'static str> {
+fn stands_still(uart: &UartState) -> Option<&'static str> {
     if uart.is_stopped() {
         return Some("its emulator is stopped by a signal; continue it with SIGCONT");
     }
@@ -398,7 +391,7 @@ fn stands_still(uart: &Shared) -> Option<&'static str> {
 }
 
 impl Scan {
-    fn begin(cursor: Cursor, uart: &Shared, search: &mut impl Search) -> Self {
+    fn begin(cursor: Cursor, uart: &UartState, search: &mut impl Search) -> Self {
         search.restart(cursor.at.offset);
         Self {
             from: cursor.at.offset,

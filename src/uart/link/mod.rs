@@ -4,9 +4,6 @@
 //! writes what is sent in order. A link is one attachment; a power cycle makes
 //! a new one. Knows nothing of what the bytes mean.
 
-pub(super) mod ansi;
-pub(super) mod forbidden;
-pub(super) mod guard;
 pub(super) mod stepped;
 
 use std::fs::File;
@@ -26,7 +23,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
-use super::transcript::{Ending, Transcript};
+use super::error::Ending;
+use super::transcript::Transcript;
 use crate::runtime;
 use crate::sync::lock;
 

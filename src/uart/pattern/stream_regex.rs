@@ -5,6 +5,7 @@
 //! negated classes match a character or any single byte beyond ASCII. `\b` is ASCII, so that
 //! a lazy DFA can run them over anything.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use regex_automata::hybrid::dfa::{self, Cache, DFA};
@@ -18,9 +19,12 @@ use regex_syntax::hir::{
 };
 
 use super::decode::Decoded;
-use super::{Groups, PatternError};
+use super::error::PatternError;
 use crate::sync::lock;
-use crate::uart::link::ansi::ESC;
+use crate::uart::ansi::ESC;
+
+/// Where a pattern and its groups are; group 0 is the match.
+pub(crate) type Groups = Vec<Option<Range<usize>>>;
 
 /// A compiled `re:` pattern.
 pub(crate) struct Dialect {

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::uart::link::ansi::Stripper;
+use crate::uart::ansi::Stripper;
 
 /// Whether a reader wants escape sequences too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

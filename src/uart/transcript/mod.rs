@@ -6,7 +6,10 @@
 //! power cycle starts a new segment. Knows nothing of patterns, except that the
 //! standing guards look at the bytes on their way in.
 
+pub(super) mod alarms;
 pub(super) mod chunk;
+pub(super) mod guards;
+pub(super) mod slice;
 pub(super) mod spill;
 pub(super) mod split;
 pub(super) mod timestamps;
@@ -19,11 +22,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::link::ansi::Stripper;
-use super::link::forbidden::{Alarms, Told};
-use super::link::guard::{Alarm, Guards, Sentry};
+use super::ansi::Stripper;
+use super::transcript::guards::{Alarm, Guards, Sentry};
 use crate::config::KEPT_OUTPUT;
 use crate::sync::lock;
+use crate::uart::error::{Ending, Told, Unavailable};
+use alarms::Alarms;
 use chunk::{Chunk, Piece, View};
 use spill::Spill;
 use timestamps::Marks;
@@ -60,48 +64,6 @@ impl Default for Limits {
             disk: KEPT_OUTPUT,
             chunk: 64 << 10,
         }
-    }
-}
-
-/// Why no more output comes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Ending {
-    /// The target has not been powered on yet.
-    NotStarted,
-    /// The test itself ended it, by this: power-off, reset, flash.
-    Stopped(&'static str),
-    /// What fed the UART ended by itself, for this reason.
-    Died(Arc<str>),
-    /// A processor of the board has come to a halt, of which its emulator says this.
-    Halted(Arc<str>),
-    /// A processor of another machine has come to a halt, of which the emulator says this, and
-    /// with it the time of all machines.
-    Stalled(Arc<str>),
-    /// The stream under the UART was closed by its other end.
-    Closed,
-}
-
-impl Ending {
-    /// Whether the guest has halted, so that nothing can be sent to it either.
-    pub(crate) fn is_halt(&self) -> bool {
-        matches!(self, Self::Halted(_) | Self::Stalled(_))
-    }
-}
-
-/// Output that was asked for and is no longer there.
-#[derive(Clone, thiserror::Error)]
-#[error("the output from byte {from} to byte {to} is no longer available: {why}")]
-pub struct Unavailable {
-    from: u64,
-    to: u64,
-    why: Arc<str>,
-}
-
-impl Unavailable {
-    /// Where it is available again.
-    pub(crate) fn until(&self) -> u64 {
-        self.to
     }
 }
 
@@ -702,7 +664,8 @@ impl State {
 mod tests {
     use super::*;
     use crate::uart::pattern::Pattern;
-    use crate::uart::pattern::stream::{Engine, Stretch};
+    use crate::uart::pattern::stream::Engine;
+    use crate::uart::transcript::slice::Stretch;
 
     const SMALL: Limits = Limits {
         memory: 256 << 10,

@@ -14,7 +14,7 @@ use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::util::start;
 use regex_automata::{Anchored, Span};
 
-use super::{Hit, LONGEST_MATCH, Located, Stretch};
+use super::hit::{Hit, LONGEST_MATCH, Located, ReadBack};
 use crate::uart::error::ExpectError;
 use crate::uart::pattern::decode::{Backwards, Decoder, Part, REPLACEMENT};
 use crate::uart::pattern::stream_regex::{Automata, Caches, Dialect};
@@ -84,7 +84,7 @@ impl Automaton {
     }
 
     /// Looks up the match that ends where `stream` does.
-    pub(super) fn locate(&mut self, stream: &Stretch<'_>) -> Result<Located, ExpectError> {
+    pub(super) fn locate(&mut self, stream: &impl ReadBack) -> Result<Located, ExpectError> {
         let length = self.length(stream)?;
         if length > LONGEST_MATCH {
             return Err(ExpectError::MatchTooLong {
@@ -113,7 +113,7 @@ impl Automaton {
     }
 
     /// The length of the leftmost match that ends where `stream` does.
-    fn length(&mut self, stream: &Stretch<'_>) -> Result<usize, ExpectError> {
+    fn length(&mut self, stream: &impl ReadBack) -> Result<usize, ExpectError> {
         let gave_up = |e: &dyn fmt::Display| gave_up(&self.pattern, e);
         let dfa = &self.automata.reverse;
         let cache = self
@@ -131,7 +131,7 @@ impl Automaton {
         };
         let mut backwards = Backwards::default();
         let mut stopped = stream.backwards(|piece| {
-            let mut bytes = piece.bytes.iter().rev();
+            let mut bytes = piece.iter().rev();
             let stopped = match self.automata.see_bytes {
                 true => bytes.find_map(|byte| walk.character(&[*byte], 1)),
                 false => bytes.find_map(|byte| {

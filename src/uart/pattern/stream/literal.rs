@@ -2,7 +2,7 @@
 
 use memchr::memmem::Finder;
 
-use super::Located;
+use super::hit::Located;
 use crate::uart::pattern::{Pattern, PatternError};
 
 /// Searches every slice, and across the cuts between them.

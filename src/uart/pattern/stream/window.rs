@@ -6,7 +6,7 @@
 //! Within a block the earliest end is found by bisection: what has matched a
 //! text matches every longer one.
 
-use super::{Hit, Located};
+use super::hit::{Hit, Located};
 use crate::uart::pattern::decode::{character_ends, unfinished};
 use crate::uart::pattern::stream_regex;
 use crate::uart::pattern::{Kind, Pattern, PatternError};

@@ -4,59 +4,11 @@
 //! for this reason only compiled patterns can stand guard. Guards know nothing
 //! of the operations that they make fail.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::uart::pattern::stream::Engine;
-use crate::uart::transcript::Transcript;
 use crate::uart::transcript::chunk::Piece;
-
-/// A standing guard, which [`Uart::forbid`](crate::uart::Uart::forbid) has set.
-///
-/// It stands whether the handle is kept or dropped.
-///
-/// ```
-/// # fn main() -> virtual_target::Result<()> {
-/// # use std::io::Write;
-/// # let (ours, mut board) = std::os::unix::net::UnixStream::pair().unwrap();
-/// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
-/// let guard = uart.forbid("HardFault")?;
-/// # board.write_all(b"self-test passed\n").unwrap();
-/// uart.expect_line("self-test passed").wait()?;
-/// // From here on the test provokes the fault.
-/// guard.lift();
-/// # board.write_all(b"HardFault at 0x080005da\n").unwrap();
-/// uart.expect_line("re:HardFault at 0x[0-9a-f]+").wait()?;
-/// # Ok(()) }
-/// ```
-pub struct Guard {
-    transcript: Arc<Transcript>,
-    id: u64,
-    pattern: Arc<str>,
-}
-
-impl Guard {
-    pub(crate) fn new(transcript: &Arc<Transcript>, sentry: &Sentry) -> Self {
-        Self {
-            transcript: Arc::clone(transcript),
-            id: sentry.id,
-            pattern: Arc::clone(&sentry.pattern),
-        }
-    }
-
-    /// Lifts the guard, as if it had never been set: the pattern may appear, and if it
-    /// has, operations no longer fail because of it, nor does the end of the test.
-    pub fn lift(self) {
-        self.transcript.lift(self.id);
-    }
-}
-
-impl fmt::Debug for Guard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Guard").field(&self.pattern).finish()
-    }
-}
 
 /// A guard found what it must not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +37,11 @@ impl Sentry {
             pattern: Arc::clone(pattern),
             engine,
         }
+    }
+
+    /// The guard's number and pattern.
+    pub(crate) fn identity(&self) -> (u64, &Arc<str>) {
+        (self.id, &self.pattern)
     }
 
     /// Forgets what was half found: a power cycle lies between.

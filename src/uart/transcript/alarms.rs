@@ -2,14 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
-use super::guard::Alarm;
-
-/// Shows that a test knows that a forbidden pattern has appeared: part of each error that says
-/// so. As long as one of these errors, or a clone of one, lives, it counts as told.
-#[derive(Debug, Clone)]
-pub struct Told {
-    _held: Arc<()>,
-}
+use super::guards::Alarm;
+use crate::uart::error::Told;
 
 /// The first alarm of each guard.
 #[derive(Default)]
@@ -50,7 +44,7 @@ impl Alarms {
     pub(crate) fn tell(&mut self) -> Told {
         let held = self.told.upgrade().unwrap_or_default();
         self.told = Arc::downgrade(&held);
-        Told { _held: held }
+        Told::new(held)
     }
 
     /// Whether an error lives that tells of them.

@@ -1,0 +1,52 @@
+//! What belongs to one handle: its cursor and settings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::expect::ignored_lines::IgnoredLines;
+use super::pattern::Pattern;
+use super::transcript::Position;
+use crate::config::Echo;
+
+/// Where a handle is in the transcript.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cursor {
+    pub(crate) at: Position,
+    /// The last line ended at a `\r`: the `\r*\n?` that may follow belongs to it.
+    pub(crate) after_cr: bool,
+}
+
+/// What belongs to one handle.
+#[derive(Clone)]
+pub(super) struct Local {
+    pub(super) cursor: Cursor,
+    pub(super) timeout: Duration,
+    pub(super) line_ending: Arc<str>,
+    pub(super) prompt: Option<Pattern>,
+    pub(super) echo: Echo,
+    pub(super) ignored: IgnoredLines,
+}
+
+impl Local {
+    /// Moves the cursor to `at`, unless it is further already.
+    pub(super) fn advance(&mut self, at: Position) {
+        if at >= self.cursor.at {
+            self.cursor = Cursor {
+                at,
+                after_cr: false,
+            };
+        }
+    }
+
+    /// The same with its cursor at `at`.
+    pub(super) fn starting_at(&self, at: Position) -> Self {
+        let cursor = Cursor {
+            at,
+            after_cr: false,
+        };
+        Self {
+            cursor,
+            ..self.clone()
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The errors of operations, with what the board has sent: every text of a failure.
+
+use super::aftermath;
+use crate::uart::error::ExpectError;
+use crate::uart::shown;
+use crate::uart::state::UartState;
+use crate::uart::transcript::Transcript;
+use crate::uart::transcript::chunk::View;
+use crate::uart::transcript::guards::Alarm;
+use crate::uart::transcript::slice::Stretch;
+
+/// How much of the output an error shows.
+const SHOWN_LINES: usize = 10;
+const SHOWN_BYTES: usize = 1024;
+/// How much of the output is looked at for that.
+const LOOKED_AT: usize = 64 << 10;
+
+/// A guard's alarm made `wanted` fail.
+pub(crate) fn forbidden(uart: &UartState, alarm: &Alarm, wanted: &str) -> ExpectError {
+    ExpectError::Forbidden {
+        uart: uart.name.clone(),
+        // The description may end in a clause.
+        wanted: wanted.trim_end_matches(',').to_owned(),
+        pattern: alarm.pattern.to_string(),
+        seen: around(&uart.transcript, alarm.end),
+        told: uart.transcript.tell_alarm(),
+    }
+}
+
+/// What has arrived from `from` on does not tell the answer.
+pub(crate) fn ambiguous(uart: &UartState, wanted: String, why: &str, from: u64) -> ExpectError {
+    ExpectError::Ambiguous {
+        uart: uart.name.clone(),
+        wanted,
+        why: why.to_owned(),
+        seen: seen(&uart.transcript, from),
+    }
+}
+
+/// `found` appeared, which `wanted` excludes, and ended at `end`.
+pub(crate) fn unexpected(uart: &UartState, wanted: String, found: &[u8], end: u64) -> ExpectError {
+    ExpectError::Unexpected {
+        uart: uart.name.clone(),
+        wanted,
+        found: shown::shown(found),
+        seen: up_to(&uart.transcript, end),
+    }
+}
+
+/// Describes what has arrived from `from` on.
+pub(crate) fn seen(transcript: &Transcript, from: u64) -> String {
+    let end = transcript.end_position().offset;
+    let total = end - from;
+    if total == 0 {
+        return match end {
+            0 => "nothing has arrived at all".to_owned(),
+            _ => format!(
+                "nothing has arrived since, before that:{}",
+                tail(transcript, 0..end)
+            ),
+        };
+    }
+    let arrived = match total {
+        1 => "1 byte has".to_owned(),
+        _ => format!("{total} bytes have"),
+    };
+    let (shown, hidden) = (tail(transcript, from..end), hidden(transcript, from..end));
+    format!("{arrived} arrived since:{shown}{hidden}")
+}
+
+/// Shows the end of the output if it is taken for the beginning of an escape sequence: noise
+/// may look like one.
+fn hidden(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
+    const SHOWN: usize = 80;
+    let unfinished = transcript.unfinished_sequence();
+    let stretch = Stretch {
+        transcript,
+        range,
+        view: View::Raw,
+    };
+    let bytes = stretch.last(unfinished).unwrap_or_default();
+    let Some(first) = bytes.chunks(SHOWN).next() else {
+        return String::new();
+    };
+    let more = if bytes.len() > SHOWN { "…" } else { "" };
+    format!(
+        "\n  behind that {} bytes are taken for an escape sequence that has not ended: \"{}{more}\"; with \
+         `strip_ansi: false` in the target's YAML they are text",
+        bytes.len(),
+        first.escape_ascii()
+    )
+}
+
+/// Shows the output up to `end`.
+fn up_to(transcript: &Transcript, end: u64) -> String {
+    format!("the output up to there:{}", tail(transcript, 0..end))
+}
+
+/// Shows the line that has the byte before `end`, with what comes before and behind.
+fn around(transcript: &Transcript, end: u64) -> String {
+    let arrived = transcript.end_position().offset;
+    let (end, after) = (
+        end.min(arrived),
+        Stretch {
+            transcript,
+            range: end.min(arrived)..arrived,
+            view: View::Text,
+        },
+    );
+    let (rest, more) = match after.first(aftermath::BYTES) {
+        Ok(bytes) => {
+            let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+            let rest = lines.by_ref().take(aftermath::LINES).flatten().copied();
+            let rest: Vec<u8> = rest.collect();
+            (rest, lines.next().map_or("", |_| "\n  …"))
+        }
+        Err(e) => (format!("({e})").into_bytes(), ""),
+    };
+    let shown = tail_and(transcript, 0..end, &rest);
+    format!("the output around it:{shown}{more}")
+}
+
+fn tail(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
+    tail_and(transcript, range, b"")
+}
+
+/// The end of what is in `range`, and `rest`, which follows it.
+fn tail_and(transcript: &Transcript, range: std::ops::Range<u64>, rest: &[u8]) -> String {
+    let stretch = Stretch {
+        transcript,
+        range,
+        view: View::Text,
+    };
+    let mut bytes = match stretch.last(LOOKED_AT) {
+        Ok(bytes) => bytes,
+        Err(e) => return format!(" ({e})"),
+    };
+    let start = shown::last(&bytes, SHOWN_BYTES);
+    let lines = bytes[start..].split_inclusive(|byte| *byte == b'\n');
+    let cut = lines.count().saturating_sub(SHOWN_LINES);
+    let is_cut = cut > 0 || start > 0 || bytes.len() == LOOKED_AT;
+    bytes.extend(rest);
+    let lines = bytes[start..].split_inclusive(|byte| *byte == b'\n');
+    let mut text = String::new();
+    if is_cut {
+        text.push_str("\n  …");
+    }
+    for line in lines.skip(cut) {
+        text.push_str("\n  | ");
+        text.push_str(&shown::shown(line));
+    }
+    text
+}

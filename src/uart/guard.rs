@@ -1,0 +1,54 @@
+//! The handle of a standing guard.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::transcript::Transcript;
+use super::transcript::guards::Sentry;
+
+/// A standing guard, which [`Uart::forbid`](crate::uart::Uart::forbid) has set.
+///
+/// It stands whether the handle is kept or dropped.
+///
+/// ```
+/// # fn main() -> virtual_target::Result<()> {
+/// # use std::io::Write;
+/// # let (ours, mut board) = std::os::unix::net::UnixStream::pair().unwrap();
+/// # let uart = virtual_target::uart::Uart::over_fd(ours)?;
+/// let guard = uart.forbid("HardFault")?;
+/// # board.write_all(b"self-test passed\n").unwrap();
+/// uart.expect_line("self-test passed").wait()?;
+/// // From here on the test provokes the fault.
+/// guard.lift();
+/// # board.write_all(b"HardFault at 0x080005da\n").unwrap();
+/// uart.expect_line("re:HardFault at 0x[0-9a-f]+").wait()?;
+/// # Ok(()) }
+/// ```
+pub struct Guard {
+    transcript: Arc<Transcript>,
+    id: u64,
+    pattern: Arc<str>,
+}
+
+impl Guard {
+    pub(crate) fn new(transcript: &Arc<Transcript>, sentry: &Sentry) -> Self {
+        let (id, pattern) = sentry.identity();
+        Self {
+            transcript: Arc::clone(transcript),
+            id,
+            pattern: Arc::clone(pattern),
+        }
+    }
+
+    /// Lifts the guard, as if it had never been set: the pattern may appear, and if it
+    /// has, operations no longer fail because of it, nor does the end of the test.
+    pub fn lift(self) {
+        self.transcript.lift(self.id);
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Guard").field(&self.pattern).finish()
+    }
+}

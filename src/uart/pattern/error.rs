@@ -1,0 +1,106 @@
+//! What is wrong with a pattern.
+
+/// What an `expectrl::NBytes` may ask for on a stream.
+pub(super) const MOST_BYTES: usize = 64 << 10;
+
+/// A pattern that cannot be used, or not there.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PatternError {
+    /// The text after `re:` is no regular expression.
+    #[error(
+        "the pattern {pattern:?} is no regular expression: {reason}; a string that starts with \"re:\" is \
+         one, to look for such text itself write its bytes: b\"re:…\""
+    )]
+    Syntax {
+        /// The pattern as written.
+        pattern: String,
+        /// What the parser says.
+        reason: String,
+    },
+    /// The pattern matches the empty string, hence everywhere.
+    #[error(
+        "the pattern {pattern:?} matches the empty text, so that on a stream it would match before anything \
+         has arrived; require at least one character, or use expect_line"
+    )]
+    Empty {
+        /// The pattern as written.
+        pattern: String,
+    },
+    /// Whether the pattern matches depends on what follows, which a stream cannot tell.
+    #[error(
+        "the pattern {pattern:?} ends in {assertion}, which depends on what follows, and on a stream anything \
+         may still follow; use expect_line, which sees whole lines, or write out what must follow"
+    )]
+    LooksAhead {
+        /// The pattern as written.
+        pattern: String,
+        /// The assertion that looks ahead.
+        assertion: String,
+    },
+    /// An `expectrl::NBytes` that does not fit the window in which needles are tried.
+    #[error(
+        "NBytes({count}) is more than a needle can be given at once ({MOST_BYTES}); use read_exact({count})"
+    )]
+    TooManyBytes {
+        /// What was asked for.
+        count: usize,
+    },
+    /// A needle returned an error.
+    #[error("the needle {pattern} failed: {reason}")]
+    Needle {
+        /// The needle.
+        pattern: String,
+        /// Its error.
+        reason: String,
+    },
+    /// A needle or closure returned a range that is not in the text it was given.
+    #[error(
+        "{pattern} returned the range {start}..{end} for a text of {length} bytes; it must lie within"
+    )]
+    Range {
+        /// The needle or closure.
+        pattern: String,
+        /// Start of the range.
+        start: usize,
+        /// End of the range.
+        end: usize,
+        /// Length of the text.
+        length: usize,
+    },
+    /// A text with an end-of-line is looked for in lines, which have none.
+    #[error(
+        "the pattern {pattern:?} contains an end-of-line, and expect_line looks at lines without theirs: leave \
+         it out, or use expect for a text that goes beyond one line"
+    )]
+    EndOfLine {
+        /// The pattern as written.
+        pattern: String,
+    },
+    /// An escape sequence is looked for in text, from which they are taken out.
+    #[error(
+        "the pattern {pattern:?} contains an escape sequence, and matching passes over these, so that it can \
+         never match: leave the sequence out, look for it with expect_bytes, or set `strip_ansi: false` in the \
+         target's YAML"
+    )]
+    EscapeSequence {
+        /// The pattern as written.
+        pattern: String,
+    },
+    /// A list of patterns without any.
+    #[error("expect_any was given no pattern, so that nothing can match; give it at least one")]
+    NoPatterns,
+    /// `run` cannot tell where a command's output ends.
+    #[error(
+        "run needs to know what the prompt looks like; call set_prompt, or set the prompt in the target's YAML"
+    )]
+    NoPrompt,
+    /// A guard that would run foreign code on the I/O thread.
+    #[error(
+        "{pattern} cannot stand guard: guards run where the output arrives and are literals or \"re:\" patterns only"
+    )]
+    NoGuard {
+        /// The pattern.
+        pattern: String,
+    },
+}

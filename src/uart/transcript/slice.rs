@@ -1,0 +1,143 @@
+//! A slice of the transcript, read forwards or backwards.
+
+use std::ops::{ControlFlow, Range};
+
+use super::Transcript;
+use super::chunk::{Piece, View};
+use crate::uart::error::Unavailable;
+use crate::uart::pattern::stream::ReadBack;
+
+/// A stretch of the transcript, as a reader sees it.
+#[derive(Clone)]
+pub(crate) struct Stretch<'a> {
+    pub(crate) transcript: &'a Transcript,
+    pub(crate) range: Range<u64>,
+    pub(crate) view: View,
+}
+
+impl Stretch<'_> {
+    /// Visits its pieces in order until `visit` breaks.
+    pub(crate) fn forwards<B>(
+        &self,
+        mut visit: impl FnMut(Piece<'_>) -> ControlFlow<B>,
+    ) -> Result<Option<B>, Unavailable> {
+        let mut at = self.range.start;
+        while at < self.range.end {
+            let chunk = self.transcript.chunk(at)?;
+            for piece in chunk.pieces(at..self.range.end, self.view) {
+                if let ControlFlow::Break(value) = visit(piece) {
+                    return Ok(Some(value));
+                }
+            }
+            at = chunk.end();
+        }
+        Ok(None)
+    }
+
+    /// Visits its pieces in reverse order until `visit` breaks.
+    pub(crate) fn backwards<B>(
+        &self,
+        mut visit: impl FnMut(Piece<'_>) -> ControlFlow<B>,
+    ) -> Result<Option<B>, Unavailable> {
+        let mut end = self.range.end;
+        while end > self.range.start {
+            let chunk = self.transcript.chunk(end - 1)?;
+            for piece in chunk.pieces(self.range.start..end, self.view).rev() {
+                if let ControlFlow::Break(value) = visit(piece) {
+                    return Ok(Some(value));
+                }
+            }
+            end = chunk.start;
+        }
+        Ok(None)
+    }
+
+    /// Where in the transcript lies what stands at `range` of its last `length` bytes. Escape
+    /// sequences behind it are not part of it.
+    pub(crate) fn place(
+        &self,
+        length: usize,
+        range: Range<usize>,
+    ) -> Result<Range<u64>, Unavailable> {
+        let start = self.offset_back(length - range.start)?;
+        if range.is_empty() {
+            return Ok(start..start);
+        }
+        let last = self.offset_back(length - range.end + 1)?;
+        Ok(start..last + 1)
+    }
+
+    /// Without its last `n` bytes, and what stands before them that is not in view.
+    pub(crate) fn without_last(self, n: usize) -> Result<Self, Unavailable> {
+        let end = match n {
+            0 => self.range.end,
+            // A sequence behind the last byte that is left does not belong to it.
+            _ => (self.offset_back(n + 1)? + 1).max(self.range.start),
+        };
+        let range = self.range.start..end;
+        Ok(Self { range, ..self })
+    }
+
+    /// The offset of the byte that is the `n`th from the end; for 0 that of the end.
+    fn offset_back(&self, n: usize) -> Result<u64, Unavailable> {
+        let mut left = n;
+        if left == 0 {
+            return Ok(self.range.end);
+        }
+        let found = self.backwards(|piece| {
+            if piece.bytes.len() >= left {
+                return ControlFlow::Break(piece.end() - left as u64);
+            }
+            left -= piece.bytes.len();
+            ControlFlow::Continue(())
+        })?;
+        Ok(found.unwrap_or(self.range.start))
+    }
+
+    /// All its bytes.
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>, Unavailable> {
+        let mut bytes = Vec::new();
+        self.forwards(|piece| {
+            bytes.extend_from_slice(piece.bytes);
+            ControlFlow::<()>::Continue(())
+        })?;
+        Ok(bytes)
+    }
+
+    /// Its first `n` bytes.
+    pub(crate) fn first(&self, n: usize) -> Result<Vec<u8>, Unavailable> {
+        let mut bytes = Vec::new();
+        self.forwards(|piece| {
+            let more = piece.bytes.len().min(n - bytes.len());
+            bytes.extend_from_slice(&piece.bytes[..more]);
+            match bytes.len() < n {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        })?;
+        Ok(bytes)
+    }
+
+    /// Its last `n` bytes.
+    pub(crate) fn last(&self, n: usize) -> Result<Vec<u8>, Unavailable> {
+        let start = self.offset_back(n)?;
+        Stretch {
+            range: start..self.range.end,
+            ..self.clone()
+        }
+        .bytes()
+    }
+}
+
+impl ReadBack for Stretch<'_> {
+    fn backwards<B>(
+        &self,
+        mut visit: impl FnMut(&[u8]) -> ControlFlow<B>,
+    ) -> Result<Option<B>, Unavailable> {
+        Stretch::backwards(self, |piece| visit(piece.bytes))
+    }
+
+    fn last(&self, n: usize) -> Result<Vec<u8>, Unavailable> {
+        Stretch::last(self, n)
+    }
+}
