@@ -18,7 +18,7 @@ pub(crate) struct Cursor {
 
 /// What belongs to one handle.
 #[derive(Clone)]
-pub(super) struct Local {
+pub(super) struct HandleState {
     pub(super) cursor: Cursor,
     pub(super) timeout: Duration,
     pub(super) line_ending: Arc<str>,
@@ -27,7 +27,7 @@ pub(super) struct Local {
     pub(super) ignored: IgnoredLines,
 }
 
-impl Local {
+impl HandleState {
     /// Moves the cursor to `at`, unless it is further already.
     pub(super) fn advance(&mut self, at: Position) {
         if at >= self.cursor.at {

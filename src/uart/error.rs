@@ -65,7 +65,7 @@ pub enum ExpectError {
         /// What arrived up to there, and what followed.
         seen: String,
         /// While it lives, the test counts as told.
-        told: Told,
+        reported: Reported,
     },
     /// Something appeared that was not to.
     #[error("UART {uart}: {wanted} failed: \"{found}\" appeared; {seen}")]
@@ -215,11 +215,11 @@ impl From<PatternError> for ExpectError {
 /// Shows that a test knows that a forbidden pattern has appeared: part of each error that says
 /// so. As long as one of these errors, or a clone of one, lives, it counts as told.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct Reported {
     _held: Arc<()>,
 }
 
-impl Told {
+impl Reported {
     pub(crate) fn new(held: Arc<()>) -> Self {
         Self { _held: held }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::transcript::Transcript;
-use super::transcript::guards::Sentry;
+use super::transcript::guards::ActiveGuard;
 
 /// A standing guard, which [`Uart::forbid`](crate::uart::Uart::forbid) has set.
 ///
@@ -31,8 +31,8 @@ pub struct Guard {
 }
 
 impl Guard {
-    pub(crate) fn new(transcript: &Arc<Transcript>, sentry: &Sentry) -> Self {
-        let (id, pattern) = sentry.identity();
+    pub(crate) fn new(transcript: &Arc<Transcript>, guard: &ActiveGuard) -> Self {
+        let (id, pattern) = guard.identity();
         Self {
             transcript: Arc::clone(transcript),
             id,

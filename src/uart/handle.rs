@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::cursor::{Cursor, Local};
+use super::cursor::{Cursor, HandleState};
 use super::error::ExpectError;
-use super::expect::command::{Command, Run};
+use super::expect::command::{Run, RunRequest};
 use super::expect::ignored_lines::IgnoredLines;
 use super::expect::matched::Match;
-use super::expect::send::{Ask, Paced, Refused, Send as Sending};
-use super::expect::wait::{Search, Wait};
+use super::expect::send::{PacedSend, Rejected, SendBytes, SendThenExpect};
+use super::expect::wait::{Matcher, Wait};
 use super::expect::{
     EchoedLine, Expect, ExpectAll, ExpectAny, ExpectLine, ExpectNone, ExpectSilence, ReadExact,
     ReadLine, ReadSome, RunFor,
@@ -22,14 +22,14 @@ use super::expect::{
 use super::guard::Guard;
 use super::link::{Link, OnEnd};
 use super::pattern::decode::lossy;
-use super::pattern::final_bytes::last_bytes;
+use super::pattern::final_bytes::final_bytes;
 use super::pattern::stream::{Engine, on_stream};
 use super::pattern::{IntoPattern, Pattern, PatternError};
 use super::pty::UartPty;
 use super::state::UartState;
 use super::transcript::chunk::View;
-use super::transcript::guards::Sentry;
-use super::transcript::slice::Stretch;
+use super::transcript::guards::ActiveGuard;
+use super::transcript::slice::TranscriptSlice;
 use super::verdict::{Judge, at_exit};
 use crate::artifacts::{Caller, Recorded};
 use crate::config::Echo;
@@ -80,7 +80,7 @@ use crate::sync::lock;
 /// ```
 pub struct Uart {
     shared: Arc<UartState>,
-    local: Arc<Mutex<Local>>,
+    local: Arc<Mutex<HandleState>>,
     /// Who gives the verdict at the end, where that is not a target.
     judge: Option<Arc<Judge>>,
 }
@@ -149,7 +149,7 @@ impl Uart {
 
     /// A handle with its own cursor at the beginning of the transcript.
     pub(super) fn at_start(shared: &Arc<UartState>) -> Self {
-        let local = Local {
+        let local = HandleState {
             cursor: Cursor::default(),
             timeout: shared.settings.timeout,
             line_ending: shared.settings.line_ending.as_str().into(),
@@ -422,7 +422,7 @@ impl Uart {
     pub fn send_paced(&self, bytes: impl AsRef<[u8]>, delay: Duration) -> Operation<()> {
         let timeout = lock(&self.local).timeout;
         let bytes = bytes.as_ref().to_vec();
-        let paced = Paced::new(&self.shared, bytes, delay, timeout);
+        let paced = PacedSend::new(&self.shared, bytes, delay, timeout);
         self.recorded(paced, |_| format!("send_paced({delay:?})"))
     }
 
@@ -441,10 +441,13 @@ impl Uart {
             return self.refused(name, error);
         }
         let timeout = lock(&self.local).timeout;
-        let send = Sending::new(&self.shared, NAME, self.with_ending(line), timeout);
+        let send = SendBytes::new(&self.shared, NAME, self.with_ending(line), timeout);
         let echo = Ok(EchoedLine::new(line));
         let wait = Wait::new(&self.shared, &self.local, timeout, echo);
-        self.recorded(Ask::new(send, wait, timeout), Ask::describe)
+        self.recorded(
+            SendThenExpect::new(send, wait, timeout),
+            SendThenExpect::describe,
+        )
     }
 
     /// Sends a line and returns what comes up to the next prompt, without the
@@ -509,8 +512,8 @@ impl Uart {
         let Some(prompt) = prompt else {
             return self.refused(name, PatternError::NoPrompt.into());
         };
-        let send = Sending::new(&self.shared, "run", self.with_ending(line), timeout);
-        let command = Command {
+        let send = SendBytes::new(&self.shared, "run", self.with_ending(line), timeout);
+        let command = RunRequest {
             line: line.to_vec(),
             prompt,
             echo,
@@ -536,7 +539,7 @@ impl Uart {
     /// An operation that fails when it is waited for.
     #[track_caller]
     fn refused<T: Send + 'static>(&self, name: String, error: ExpectError) -> Operation<T> {
-        self.recorded(Refused::new(error), |_| name)
+        self.recorded(Rejected::new(error), |_| name)
     }
 
     /// The same handle: it shares the cursor and the settings.
@@ -641,13 +644,13 @@ impl Uart {
     /// ```
     pub fn forbid(&self, pattern: impl IntoPattern) -> Result<Guard> {
         let pattern = self.visible(pattern)?;
-        let sentry = Sentry::new(pattern.source(), Engine::guard(&pattern)?);
-        self.shared.always_stop_at(last_bytes(&pattern));
+        let active = ActiveGuard::new(pattern.source(), Engine::guard(&pattern)?);
+        self.shared.always_stop_at(final_bytes(&pattern));
         let transcript = &self.shared.transcript;
-        let guard = Guard::new(transcript, &sentry);
+        let guard = Guard::new(transcript, &active);
         at_exit(&self.shared);
         let from = lock(&self.local).cursor.at;
-        transcript.guard(sentry, from).map_err(ExpectError::from)?;
+        transcript.guard(active, from).map_err(ExpectError::from)?;
         Ok(guard)
     }
 
@@ -661,7 +664,7 @@ impl Uart {
         Ok(lossy(&text).into_owned())
     }
 
-    /// A pseudo-terminal through which other programs, such as PySerial or `minicom`, talk to the
+    /// A pseudo-terminal through which other programs, such as PySerial or `minicom`, conversation to the
     /// board from now on, beside the test: they get what it sends, and what they send goes to it.
     ///
     /// The transcript records all that the board sends, as ever, and nothing is lost while no
@@ -696,7 +699,7 @@ impl Uart {
 
     fn everything(&self, view: View) -> Result<Vec<u8>, ExpectError> {
         let transcript = &self.shared.transcript;
-        let stretch = Stretch {
+        let stretch = TranscriptSlice {
             transcript,
             range: 0..transcript.end_position().offset,
             view,
@@ -722,7 +725,7 @@ impl Uart {
     }
 
     #[track_caller]
-    fn wait_for<S: Search + 'static>(
+    fn wait_for<S: Matcher + 'static>(
         &self,
         search: Result<S, PatternError>,
     ) -> Operation<S::Output> {
@@ -731,7 +734,7 @@ impl Uart {
     }
 
     #[track_caller]
-    fn wait_at_most<S: Search + 'static>(
+    fn wait_at_most<S: Matcher + 'static>(
         &self,
         timeout: Duration,
         search: Result<S, PatternError>,
@@ -743,8 +746,8 @@ impl Uart {
     #[track_caller]
     fn sending(&self, name: &'static str, bytes: Vec<u8>) -> Operation<()> {
         let timeout = lock(&self.local).timeout;
-        let send = Sending::new(&self.shared, name, bytes, timeout);
-        self.recorded(send, Sending::preview)
+        let send = SendBytes::new(&self.shared, name, bytes, timeout);
+        self.recorded(send, SendBytes::preview)
     }
 
     /// An operation that knows where it was called; the target's report takes notes of

@@ -11,7 +11,7 @@ use super::pattern::decode::lossy;
 use super::ports::Ports;
 use super::transcript::Transcript;
 use super::transcript::chunk::View;
-use super::transcript::slice::Stretch;
+use super::transcript::slice::TranscriptSlice;
 use super::transcript::split::Splitter;
 
 /// A line that a board has put out, as in [`VirtualTarget::transcript`](crate::VirtualTarget::transcript).
@@ -54,7 +54,7 @@ fn of(
     most: u64,
 ) -> Result<Vec<TranscriptLine>, Unavailable> {
     let end = transcript.end_position().offset;
-    let stretch = Stretch {
+    let stretch = TranscriptSlice {
         transcript,
         range: end.saturating_sub(most)..end,
         view: View::Text,

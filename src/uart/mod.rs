@@ -30,7 +30,7 @@ mod stream;
 mod transcript;
 mod verdict;
 
-pub use error::{Ending, ExpectError, Told, Unavailable};
+pub use error::{Ending, ExpectError, Reported, Unavailable};
 pub(crate) use expect::ignored_lines::IgnoredLines;
 pub use expect::matched::{Group, Match};
 pub use guard::Guard;

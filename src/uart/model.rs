@@ -168,7 +168,7 @@ enum Step {
 #[derive(Debug, Clone)]
 enum Looked {
     Literal(String),
-    Dialect(String),
+    StreamRegex(String),
     Bytes(String),
     /// Taken for `Bytes` if it could match within a character.
     Text(String),
@@ -178,7 +178,7 @@ impl Looked {
     fn pattern(&self) -> Pattern {
         match self {
             Self::Literal(text) => Pattern::literal(text.as_bytes()),
-            Self::Dialect(regex) => Pattern::new(format!("re:{regex}")).unwrap(),
+            Self::StreamRegex(regex) => Pattern::new(format!("re:{regex}")).unwrap(),
             Self::Bytes(regex) => Pattern::new(regex::bytes::Regex::new(regex).unwrap()).unwrap(),
             Self::Text(regex) => match regex::Regex::new(regex) {
                 Ok(regex) => Pattern::new(regex).unwrap(),
@@ -191,7 +191,7 @@ impl Looked {
         let bytes = |regex: &str| Plain::Bytes(regex::bytes::Regex::new(regex).unwrap());
         match self {
             Self::Literal(text) => bytes(&regex::escape(text)),
-            Self::Dialect(regex) => Plain::ours(regex),
+            Self::StreamRegex(regex) => Plain::ours(regex),
             Self::Bytes(regex) => bytes(regex),
             Self::Text(regex) => {
                 regex::Regex::new(regex).map_or_else(|_| bytes(regex), Plain::Text)
@@ -334,7 +334,7 @@ fn lossy(bytes: &[u8]) -> String {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let looked = prop_oneof![
         1 => proptest::collection::vec(proptest::sample::select(TEXT), 1..3).prop_map(|parts| Looked::Literal(parts.concat())),
-        3 => regex().prop_map(Looked::Dialect),
+        3 => regex().prop_map(Looked::StreamRegex),
         1 => regex().prop_map(Looked::Bytes),
         1 => regex().prop_map(Looked::Text),
     ];
@@ -356,7 +356,7 @@ struct Prepared<'a> {
 
 impl<'a> Prepared<'a> {
     fn new(step: &'a Step) -> Self {
-        let line = |regex: &String| vec![Looked::Dialect(regex.clone())];
+        let line = |regex: &String| vec![Looked::StreamRegex(regex.clone())];
         let looked = match step {
             Step::Expect(looked) => looked.clone(),
             Step::ExpectLine(regex) => line(regex),

@@ -215,8 +215,8 @@ impl Port {
     }
 
     /// Whether an error lives that says that a guard found something.
-    pub(crate) fn is_alarm_told(&self) -> bool {
-        self.shared.transcript.is_alarm_told()
+    pub(crate) fn is_forbidden_reported(&self) -> bool {
+        self.shared.transcript.is_forbidden_reported()
     }
 
     fn detach(&self, ending: Ending) {

@@ -104,8 +104,8 @@ impl Ports {
     /// The first error of a guard that found something, unless an error that says so of any
     /// lives; none is told twice.
     pub(crate) fn verdict(&self) -> Option<ExpectError> {
-        let is_told = self.iter().any(Port::is_alarm_told);
+        let is_reported = self.iter().any(Port::is_forbidden_reported);
         let errors: Vec<_> = self.iter().filter_map(Port::verdict).collect();
-        errors.into_iter().next().filter(|_| !is_told)
+        errors.into_iter().next().filter(|_| !is_reported)
     }
 }

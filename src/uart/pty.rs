@@ -1,4 +1,4 @@
-//! A pseudo-terminal through which other programs talk to a board: `minicom`, PySerial, pexpect.
+//! A pseudo-terminal through which other programs conversation to a board: `minicom`, PySerial, pexpect.
 //!
 //! What the board sends is passed on from the transcript, which records it before; what comes the
 //! other way is sent to the board. Nothing here waits in the board's time: a virtual clock stands
@@ -111,7 +111,7 @@ impl Reader {
                     return Poll::Ready(bytes);
                 }
                 Next::Segment(next) => self.at = next,
-                Next::Ended(_) | Next::Alarm(_) | Next::Nothing => return Poll::Pending,
+                Next::Ended(_) | Next::ForbiddenMatch(_) | Next::Nothing => return Poll::Pending,
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::error::Ending;
-use super::expect::conversation::{Before, Talk};
+use super::expect::conversation::{Before, Conversation};
 use super::expect::ignored_lines::IgnoredLines;
 use super::link::Link;
 use super::pattern::Pattern;
@@ -61,7 +61,7 @@ pub(super) struct UartState {
     pub(super) name: String,
     pub(super) transcript: Arc<Transcript>,
     pub(super) link: Mutex<Option<Link>>,
-    pub(super) talk: Mutex<Talk>,
+    pub(super) conversation: Mutex<Conversation>,
     pub(super) clock: Mutex<Option<Arc<dyn Clock>>>,
     pub(super) stopped: Mutex<Option<Box<dyn Fn() -> bool + Send>>>,
     /// Whether the board was started without firmware.
@@ -93,7 +93,7 @@ impl UartState {
             name: name.to_owned(),
             transcript: Arc::new(transcript),
             link: Mutex::default(),
-            talk: Mutex::default(),
+            conversation: Mutex::default(),
             clock: Mutex::default(),
             stopped: Mutex::default(),
             is_bare: AtomicBool::new(false),
@@ -104,19 +104,19 @@ impl UartState {
     /// These bytes are about to be sent.
     pub(super) fn note_sent(&self, bytes: &[u8]) {
         let at = self.transcript.end_position();
-        lock(&self.talk).note_sent(at, bytes);
+        lock(&self.conversation).note_sent(at, bytes);
     }
 
     /// What there was before the next command.
     pub(super) fn before(&self) -> Before {
         let start = self.transcript.last_start();
-        lock(&self.talk).before(start)
+        lock(&self.conversation).before(start)
     }
 
     /// Whether the board, as it was started last, has been seen to echo.
     pub(super) fn echoes(&self) -> Option<bool> {
         let segment = self.transcript.end_position().segment;
-        lock(&self.talk).echoes(segment)
+        lock(&self.conversation).echoes(segment)
     }
 
     /// A UART that is on, over what `attach` makes of its transcript.

@@ -11,8 +11,8 @@ use crate::sync::lock;
 /// The error of a guard that found something, unless an error that says so lives. None is
 /// told twice.
 pub(super) fn verdict(uart: &UartState, end: &str) -> Option<ExpectError> {
-    let alarm = uart.transcript.judge()?;
-    Some(diagnose::forbidden(uart, &alarm, end))
+    let forbidden = uart.transcript.judge()?;
+    Some(diagnose::forbidden(uart, &forbidden, end))
 }
 
 /// Gives the verdict when the last handle of a UART without a target is dropped.
@@ -72,13 +72,14 @@ extern "C" fn judge_all() {
     let ours = guarded
         .iter()
         .filter(|(owner, _)| *owner == std::process::id());
-    let untold = ours.filter_map(|(_, uart)| verdict(&*uart.upgrade()?, "the end of the process"));
-    let untold: Vec<_> = untold.collect();
-    for error in &untold {
+    let unreported =
+        ours.filter_map(|(_, uart)| verdict(&*uart.upgrade()?, "the end of the process"));
+    let unreported: Vec<_> = unreported.collect();
+    for error in &unreported {
         // Whoever does not listen sees the status.
         let _ = writeln!(std::io::stderr(), "virtual-target: {error}");
     }
-    if !untold.is_empty() {
+    if !unreported.is_empty() {
         std::process::abort();
     }
 }

@@ -6,12 +6,12 @@ use super::diagnose;
 use super::set::Set;
 use crate::runtime::ByteSet;
 use crate::uart::error::ExpectError;
-use crate::uart::expect::wait::{Done, Search};
+use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::pattern::final_bytes::LINE_ENDS;
 use crate::uart::pattern::{IntoPattern, PatternError};
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
-use crate::uart::transcript::slice::Stretch;
+use crate::uart::transcript::slice::TranscriptSlice;
 
 /// `expect_none`
 pub(crate) struct ExpectNone {
@@ -28,7 +28,7 @@ impl ExpectNone {
     }
 }
 
-impl Search for ExpectNone {
+impl Matcher for ExpectNone {
     type Output = ();
 
     fn restart(&mut self, at: u64) {
@@ -43,7 +43,7 @@ impl Search for ExpectNone {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Done<()>>, ExpectError> {
+    ) -> Result<Option<Found<()>>, ExpectError> {
         match self.set.feed(piece, uart)? {
             None => Ok(None),
             Some((_, found)) => Err(diagnose::unexpected(
@@ -77,7 +77,7 @@ impl ExpectSilence {
 
     /// Returns true if it began behind a line end, of which a `\r` may still come.
     fn began_a_line(&self, uart: &UartState) -> Result<bool, ExpectError> {
-        let before = Stretch {
+        let before = TranscriptSlice {
             transcript: &uart.transcript,
             range: self.from.saturating_sub(1)..self.from,
             view: View::Text,
@@ -86,7 +86,7 @@ impl ExpectSilence {
     }
 }
 
-impl Search for ExpectSilence {
+impl Matcher for ExpectSilence {
     type Output = ();
 
     fn restart(&mut self, at: u64) {
@@ -101,7 +101,7 @@ impl Search for ExpectSilence {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Done<()>>, ExpectError> {
+    ) -> Result<Option<Found<()>>, ExpectError> {
         let is_line_end = piece.bytes.iter().all(|byte| *byte == b'\r');
         if is_line_end && self.began_a_line(uart)? {
             return Ok(None);
@@ -127,7 +127,7 @@ impl Search for ExpectSilence {
 /// `run_for`
 pub(crate) struct RunFor(pub(crate) Duration);
 
-impl Search for RunFor {
+impl Matcher for RunFor {
     type Output = ();
 
     fn restart(&mut self, _at: u64) {}
@@ -144,7 +144,7 @@ impl Search for RunFor {
         &mut self,
         _piece: Piece<'_>,
         _uart: &UartState,
-    ) -> Result<Option<Done<()>>, ExpectError> {
+    ) -> Result<Option<Found<()>>, ExpectError> {
         Ok(None)
     }
 

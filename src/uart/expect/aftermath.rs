@@ -9,7 +9,7 @@ use crate::runtime::{ByteSet, Deadline};
 use crate::uart::pattern::final_bytes::LINE_ENDS;
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::View;
-use crate::uart::transcript::slice::Stretch;
+use crate::uart::transcript::slice::TranscriptSlice;
 use crate::uart::transcript::split::Splitter;
 
 /// How many lines are waited for, that of the fault among them.
@@ -54,7 +54,7 @@ impl Aftermath {
         if transcript.ending().is_some() || end >= self.from + BYTES as u64 {
             return true;
         }
-        let stretch = Stretch {
+        let stretch = TranscriptSlice {
             transcript,
             range: self.from.min(end)..end,
             view: View::Text,

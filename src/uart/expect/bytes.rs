@@ -2,7 +2,7 @@
 
 use crate::runtime::ByteSet;
 use crate::uart::error::ExpectError;
-use crate::uart::expect::wait::{Done, Search};
+use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
 
@@ -21,7 +21,7 @@ impl ReadExact {
     }
 }
 
-impl Search for ReadExact {
+impl Matcher for ReadExact {
     type Output = Vec<u8>;
 
     fn view(&self) -> View {
@@ -36,7 +36,7 @@ impl Search for ReadExact {
         ByteSet::ALL
     }
 
-    fn at_once(&mut self) -> Option<Vec<u8>> {
+    fn ready_without_input(&mut self) -> Option<Vec<u8>> {
         (self.count == 0).then(Vec::new)
     }
 
@@ -44,11 +44,11 @@ impl Search for ReadExact {
         &mut self,
         piece: Piece<'_>,
         _uart: &UartState,
-    ) -> Result<Option<Done<Vec<u8>>>, ExpectError> {
+    ) -> Result<Option<Found<Vec<u8>>>, ExpectError> {
         let missing = self.count - self.bytes.len();
         let piece = piece.take(missing.min(piece.bytes.len()));
         self.bytes.extend_from_slice(piece.bytes);
-        Ok((self.bytes.len() == self.count).then(|| Done {
+        Ok((self.bytes.len() == self.count).then(|| Found {
             output: std::mem::take(&mut self.bytes),
             end: piece.end(),
             after_cr: false,
@@ -67,7 +67,7 @@ impl Search for ReadExact {
 /// Reading for a `UartStream`: some bytes, no more than so many.
 pub(crate) struct ReadSome(pub(crate) usize);
 
-impl Search for ReadSome {
+impl Matcher for ReadSome {
     type Output = Vec<u8>;
 
     fn view(&self) -> View {
@@ -80,7 +80,7 @@ impl Search for ReadSome {
         ByteSet::ALL
     }
 
-    fn at_once(&mut self) -> Option<Vec<u8>> {
+    fn ready_without_input(&mut self) -> Option<Vec<u8>> {
         (self.0 == 0).then(Vec::new)
     }
 
@@ -88,9 +88,9 @@ impl Search for ReadSome {
         &mut self,
         piece: Piece<'_>,
         _uart: &UartState,
-    ) -> Result<Option<Done<Vec<u8>>>, ExpectError> {
+    ) -> Result<Option<Found<Vec<u8>>>, ExpectError> {
         let piece = piece.take(self.0.min(piece.bytes.len()));
-        Ok(Some(Done {
+        Ok(Some(Found {
             output: piece.bytes.to_vec(),
             end: piece.end(),
             after_cr: false,
@@ -101,8 +101,8 @@ impl Search for ReadSome {
         &mut self,
         end: u64,
         _uart: &UartState,
-    ) -> Result<Option<Done<Vec<u8>>>, ExpectError> {
-        Ok(Some(Done {
+    ) -> Result<Option<Found<Vec<u8>>>, ExpectError> {
+        Ok(Some(Found {
             output: Vec::new(),
             end,
             after_cr: false,

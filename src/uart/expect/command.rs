@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use super::conversation::Before;
 use super::ignored_lines::IgnoredLines;
-use super::send::Send;
-use super::wait::{Search, Wait};
-use super::{Answer, Expected, Listen, Operation, Reply, Settle, Verdict, describe, line_up_to};
+use super::send::SendBytes;
+use super::wait::{Matcher, Wait};
+use super::{
+    Answer, Expected, QuietMatcher, Reply, ReplyMatcher, ReplyPurpose, ReplyState, describe,
+    line_up_to,
+};
 use crate::config::Echo;
 use crate::error::Result;
 use crate::operation::Task;
 use crate::sync::lock;
-use crate::uart::cursor::Local;
+use crate::uart::cursor::HandleState;
 use crate::uart::error::ExpectError;
 use crate::uart::pattern::{Pattern, PatternError};
 use crate::uart::state::UartState;
@@ -23,17 +26,17 @@ use crate::uart::transcript::Position;
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// A command to run, and what its answer is known by.
-pub(crate) struct Command {
+pub(crate) struct RunRequest {
     pub(crate) line: Vec<u8>,
     pub(crate) prompt: Pattern,
     pub(crate) echo: Echo,
     pub(crate) ignored: IgnoredLines,
 }
 
-impl Command {
+impl RunRequest {
     fn reply(
         &self,
-        operation: Operation,
+        operation: ReplyPurpose,
         line: &[u8],
         sent: u64,
         expected: Expected,
@@ -59,30 +62,30 @@ impl Command {
 /// sends the command and waits for its answer.
 pub(crate) struct Run {
     uart: Arc<UartState>,
-    local: Arc<Mutex<Local>>,
-    command: Command,
-    send: Send,
+    local: Arc<Mutex<HandleState>>,
+    command: RunRequest,
+    send: SendBytes,
     timeout: Duration,
-    state: State,
+    state: RunState,
 }
 
-enum State {
+enum RunState {
     New,
     /// For a prompt; whether it is the first one since the board's start.
-    Waiting(Hearing, bool),
+    Waiting(ReplyWait, bool),
     /// To be sent behind this prompt.
     Ready(Position),
     /// It is being sent; the prompt before, and the end of the output when that began.
     Sending(Position, Position),
-    Answering(Hearing, Position),
+    Answering(ReplyWait, Position),
 }
 
 impl Run {
     pub(crate) fn new(
         uart: &Arc<UartState>,
-        local: &Arc<Mutex<Local>>,
-        command: Command,
-        send: Send,
+        local: &Arc<Mutex<HandleState>>,
+        command: RunRequest,
+        send: SendBytes,
         timeout: Duration,
     ) -> Self {
         Self {
@@ -91,7 +94,7 @@ impl Run {
             command,
             send,
             timeout,
-            state: State::New,
+            state: RunState::New,
         }
     }
 
@@ -101,8 +104,8 @@ impl Run {
     }
 
     /// What has to come before the command can be sent.
-    fn first(&self) -> Result<State> {
-        let ready = |is_start| Operation::Ready {
+    fn first(&self) -> Result<RunState> {
+        let ready = |is_start| ReplyPurpose::Ready {
             command: self.command.line.clone(),
             is_start,
         };
@@ -113,7 +116,7 @@ impl Run {
         let before = self.uart.before();
         let is_start = matches!(before, Before::Started(_));
         let (at, reply) = match before {
-            Before::Answered(at) => return Ok(State::Ready(at)),
+            Before::Answered(at) => return Ok(RunState::Ready(at)),
             Before::Started(at) => {
                 let reply = self.command.reply(ready(true), b"", at.offset, any_prompt);
                 (at, reply)
@@ -141,8 +144,8 @@ impl Run {
                 )
             }
         };
-        let hearing = Hearing::new(&self.uart, &self.local, self.timeout, at, reply)?;
-        Ok(State::Waiting(hearing, is_start))
+        let hearing = ReplyWait::new(&self.uart, &self.local, self.timeout, at, reply)?;
+        Ok(RunState::Waiting(hearing, is_start))
     }
 
     fn answered(
@@ -152,14 +155,16 @@ impl Run {
         end: Position,
         sent: Position,
     ) -> Result<String> {
-        let prompt_line = lock(&self.uart.talk).prompt_line(end.segment).to_vec();
+        let prompt_line = lock(&self.uart.conversation)
+            .prompt_line(end.segment)
+            .to_vec();
         let text = reply.text(answer, &prompt_line, &self.uart)?;
-        let mut talk = lock(&self.uart.talk);
+        let mut conversation = lock(&self.uart.conversation);
         if !self.command.line.trim_ascii().is_empty() {
-            talk.learn(end.segment, answer.has_echo);
+            conversation.learn(end.segment, answer.has_echo);
         }
-        talk.note_answered(sent, end);
-        drop(talk);
+        conversation.note_answered(sent, end);
+        drop(conversation);
         lock(&self.local).advance(end);
         Ok(text)
     }
@@ -176,39 +181,39 @@ impl Task for Run {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<String>> {
         loop {
             self.state = match &mut self.state {
-                State::New => self.first()?,
-                State::Waiting(hearing, is_start) => {
+                RunState::New => self.first()?,
+                RunState::Waiting(hearing, is_start) => {
                     let (_, _, end) = ready!(hearing.poll(cx))?;
                     if *is_start {
                         let line = line_up_to(end.offset, &self.uart)?;
-                        lock(&self.uart.talk).note_prompt(end.segment, line);
+                        lock(&self.uart.conversation).note_prompt(end.segment, line);
                     }
-                    State::Ready(end)
+                    RunState::Ready(end)
                 }
-                State::Ready(prompt) => {
+                RunState::Ready(prompt) => {
                     let (prompt, sent) = (*prompt, self.uart.transcript.end_position());
                     let sending = self.send.poll(cx);
-                    lock(&self.uart.talk).note_command();
+                    lock(&self.uart.conversation).note_command();
                     if let Poll::Ready(Err(e)) = sending {
                         return Poll::Ready(Err(e));
                     }
                     match sending {
-                        Poll::Pending => State::Sending(prompt, sent),
+                        Poll::Pending => RunState::Sending(prompt, sent),
                         Poll::Ready(_) => self.listen(prompt, sent)?,
                     }
                 }
-                State::Sending(prompt, sent) => {
+                RunState::Sending(prompt, sent) => {
                     let (prompt, sent) = (*prompt, *sent);
                     ready!(self.send.poll(cx))?;
                     self.listen(prompt, sent)?
                 }
-                State::Answering(hearing, sent) => {
+                RunState::Answering(hearing, sent) => {
                     let (reply, answer, end) = ready!(hearing.poll(cx))?;
                     let sent = *sent;
                     return Poll::Ready(self.answered(&reply, &answer, end, sent));
                 }
             };
-            if let State::Sending(..) = self.state {
+            if let RunState::Sending(..) = self.state {
                 return Poll::Pending;
             }
         }
@@ -217,37 +222,37 @@ impl Task for Run {
 
 impl Run {
     /// Waits for the answer to the command, which has been sent.
-    fn listen(&self, prompt: Position, sent: Position) -> Result<State> {
+    fn listen(&self, prompt: Position, sent: Position) -> Result<RunState> {
         let expected = self.command.expected(&self.uart);
         let line = &self.command.line;
         let reply = self
             .command
-            .reply(Operation::Answer, line, sent.offset, expected);
+            .reply(ReplyPurpose::Answer, line, sent.offset, expected);
         let left = self.timeout.saturating_sub(self.send.waited());
-        let hearing = Hearing::new(&self.uart, &self.local, left, prompt, reply)?;
-        Ok(State::Answering(hearing, sent))
+        let hearing = ReplyWait::new(&self.uart, &self.local, left, prompt, reply)?;
+        Ok(RunState::Answering(hearing, sent))
     }
 }
 
 /// Waiting for a reply, and longer for one that is doubtful.
-struct Hearing {
+struct ReplyWait {
     uart: Arc<UartState>,
     /// A cursor of its own.
-    local: Arc<Mutex<Local>>,
+    local: Arc<Mutex<HandleState>>,
     timeout: Duration,
     from: Position,
     stage: Stage,
 }
 
 enum Stage {
-    Listening(Box<Wait<Listen>>),
-    Settling(Box<Wait<Settle>>),
+    Listening(Box<Wait<ReplyMatcher>>),
+    Settling(Box<Wait<QuietMatcher>>),
 }
 
-impl Hearing {
+impl ReplyWait {
     fn new(
         uart: &Arc<UartState>,
-        local: &Arc<Mutex<Local>>,
+        local: &Arc<Mutex<HandleState>>,
         timeout: Duration,
         from: Position,
         reply: Result<Reply, PatternError>,
@@ -271,10 +276,10 @@ impl Hearing {
             };
             let at = lock(&self.local).cursor.at;
             let answer = match verdict {
-                Verdict::Certain(answer) => Some(answer),
-                Verdict::Settled => reply.settle(&self.uart)?,
-                Verdict::Doubtful => {
-                    let search = Settle::new(reply);
+                ReplyState::Certain(answer) => Some(answer),
+                ReplyState::Settled => reply.settle(&self.uart)?,
+                ReplyState::Doubtful => {
+                    let search = QuietMatcher::new(reply);
                     let wait = begun(&self.uart, &self.local, SETTLE, at, search)?;
                     self.stage = Stage::Settling(Box::new(wait));
                     continue;
@@ -298,19 +303,19 @@ impl Hearing {
 impl Stage {
     fn listening(
         uart: &Arc<UartState>,
-        local: &Arc<Mutex<Local>>,
+        local: &Arc<Mutex<HandleState>>,
         timeout: Duration,
         from: Position,
         reply: Reply,
     ) -> Result<Self> {
-        let wait = begun(uart, local, timeout, from, Listen::new(reply))?;
+        let wait = begun(uart, local, timeout, from, ReplyMatcher::new(reply))?;
         Ok(Self::Listening(Box::new(wait)))
     }
 }
 
-fn begun<S: Search>(
+fn begun<S: Matcher>(
     uart: &Arc<UartState>,
-    local: &Arc<Mutex<Local>>,
+    local: &Arc<Mutex<HandleState>>,
     timeout: Duration,
     from: Position,
     search: S,

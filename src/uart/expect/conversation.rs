@@ -7,7 +7,7 @@ const LONGEST_ECHO: usize = 4 << 10;
 
 /// What was sent last, how far it is answered, and whether the board echoes.
 #[derive(Debug, Default)]
-pub(crate) struct Talk {
+pub(crate) struct Conversation {
     sent: Option<Sent>,
     /// Whether the board echoes, and the segment of the output in which that was seen.
     echoes: Option<(usize, bool)>,
@@ -43,7 +43,7 @@ pub(crate) enum Before {
     },
 }
 
-impl Talk {
+impl Conversation {
     /// `bytes` are about to be sent; the output ends at `at`.
     pub(crate) fn note_sent(&mut self, at: Position, bytes: &[u8]) {
         if !bytes.is_empty() {
@@ -155,10 +155,10 @@ mod tests {
     #[test]
     fn what_was_before_the_boards_start_is_nothing() {
         let at = |segment, offset| Position { segment, offset };
-        let mut talk = Talk::default();
-        assert_eq!(talk.before(at(0, 0)), Before::Started(at(0, 0)));
-        talk.note_sent(at(0, 5), b"ping\n");
-        talk.note_command();
+        let mut conversation = Conversation::default();
+        assert_eq!(conversation.before(at(0, 0)), Before::Started(at(0, 0)));
+        conversation.note_sent(at(0, 5), b"ping\n");
+        conversation.note_command();
         let line = b"ping".to_vec();
         let is_command = true;
         let sent = at(0, 5);
@@ -167,13 +167,20 @@ mod tests {
             line,
             is_command,
         };
-        assert_eq!(talk.before(at(0, 0)), before);
-        talk.note_answered(at(0, 4), at(0, 9));
-        assert_eq!(talk.before(at(0, 0)), before, "that was an earlier command");
-        talk.note_answered(at(0, 5), at(0, 9));
-        assert_eq!(talk.before(at(0, 0)), Before::Answered(at(0, 9)));
-        assert_eq!(talk.before(at(1, 12)), Before::Started(at(1, 12)));
-        talk.learn(0, true);
-        assert_eq!((talk.echoes(0), talk.echoes(1)), (Some(true), None));
+        assert_eq!(conversation.before(at(0, 0)), before);
+        conversation.note_answered(at(0, 4), at(0, 9));
+        assert_eq!(
+            conversation.before(at(0, 0)),
+            before,
+            "that was an earlier command"
+        );
+        conversation.note_answered(at(0, 5), at(0, 9));
+        assert_eq!(conversation.before(at(0, 0)), Before::Answered(at(0, 9)));
+        assert_eq!(conversation.before(at(1, 12)), Before::Started(at(1, 12)));
+        conversation.learn(0, true);
+        assert_eq!(
+            (conversation.echoes(0), conversation.echoes(1)),
+            (Some(true), None)
+        );
     }
 }

@@ -6,8 +6,8 @@ use crate::uart::shown;
 use crate::uart::state::UartState;
 use crate::uart::transcript::Transcript;
 use crate::uart::transcript::chunk::View;
-use crate::uart::transcript::guards::Alarm;
-use crate::uart::transcript::slice::Stretch;
+use crate::uart::transcript::guards::ForbiddenMatch;
+use crate::uart::transcript::slice::TranscriptSlice;
 
 /// How much of the output an error shows.
 const SHOWN_LINES: usize = 10;
@@ -15,15 +15,15 @@ const SHOWN_BYTES: usize = 1024;
 /// How much of the output is looked at for that.
 const LOOKED_AT: usize = 64 << 10;
 
-/// A guard's alarm made `wanted` fail.
-pub(crate) fn forbidden(uart: &UartState, alarm: &Alarm, wanted: &str) -> ExpectError {
+/// A guard's forbidden made `wanted` fail.
+pub(crate) fn forbidden(uart: &UartState, forbidden: &ForbiddenMatch, wanted: &str) -> ExpectError {
     ExpectError::Forbidden {
         uart: uart.name.clone(),
         // The description may end in a clause.
         wanted: wanted.trim_end_matches(',').to_owned(),
-        pattern: alarm.pattern.to_string(),
-        seen: around(&uart.transcript, alarm.end),
-        told: uart.transcript.tell_alarm(),
+        pattern: forbidden.pattern.to_string(),
+        seen: around(&uart.transcript, forbidden.end),
+        reported: uart.transcript.report_forbidden(),
     }
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn seen(transcript: &Transcript, from: u64) -> String {
 fn hidden(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
     const SHOWN: usize = 80;
     let unfinished = transcript.unfinished_sequence();
-    let stretch = Stretch {
+    let stretch = TranscriptSlice {
         transcript,
         range,
         view: View::Raw,
@@ -101,7 +101,7 @@ fn around(transcript: &Transcript, end: u64) -> String {
     let arrived = transcript.end_position().offset;
     let (end, after) = (
         end.min(arrived),
-        Stretch {
+        TranscriptSlice {
             transcript,
             range: end.min(arrived)..arrived,
             view: View::Text,
@@ -126,7 +126,7 @@ fn tail(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
 
 /// The end of what is in `range`, and `rest`, which follows it.
 fn tail_and(transcript: &Transcript, range: std::ops::Range<u64>, rest: &[u8]) -> String {
-    let stretch = Stretch {
+    let stretch = TranscriptSlice {
         transcript,
         range,
         view: View::Text,

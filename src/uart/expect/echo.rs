@@ -5,12 +5,12 @@ use crate::runtime::ByteSet;
 use crate::uart::error::ExpectError;
 use crate::uart::expect::ignored_lines::IgnoredLines;
 use crate::uart::expect::screen::{ENDLESS, shown, widths};
-use crate::uart::expect::wait::{Done, Search};
+use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::pattern::decode::lossy;
 use crate::uart::pattern::final_bytes::LINE_ENDS;
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
-use crate::uart::transcript::slice::Stretch;
+use crate::uart::transcript::slice::TranscriptSlice;
 use crate::uart::transcript::split::Splitter;
 
 /// A line that takes more bytes than this on its way to the screen is no echo.
@@ -22,7 +22,7 @@ const LEAST_BEGUN: usize = 2;
 
 /// How sure it is that a line is an echo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum EchoCertainty {
     /// The line stands behind a prompt.
     BehindPrompt,
     /// The line stands by itself, as output may: what was in front of it, a log line has taken away.
@@ -36,18 +36,18 @@ pub(super) struct EchoFinder {
     /// What has arrived before this place is no echo.
     sent: u64,
     ignored: IgnoredLines,
-    places: Vec<Place>,
+    places: Vec<Candidate>,
     /// Where the present line of the output begins; unknown where the search began within one.
     line_start: Option<u64>,
 }
 
 /// A place where the echo may begin.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Candidate {
     /// The beginning of the output's line that it is in.
     line: u64,
     at: u64,
-    found: Found,
+    found: EchoCertainty,
 }
 
 impl EchoFinder {
@@ -66,20 +66,20 @@ impl EchoFinder {
         self.sent = sent;
         self.line_start = None;
         self.places.clear();
-        self.places.push(Place {
+        self.places.push(Candidate {
             line: at,
             at,
-            found: Found::BehindPrompt,
+            found: EchoCertainty::BehindPrompt,
         });
     }
 
     /// A prompt ends at `at`.
     pub(super) fn prompt(&mut self, at: u64, uart: &UartState) -> Result<(), ExpectError> {
         let line = self.line_start(uart)?;
-        self.places.push(Place {
+        self.places.push(Candidate {
             line,
             at,
-            found: Found::BehindPrompt,
+            found: EchoCertainty::BehindPrompt,
         });
         Ok(())
     }
@@ -100,7 +100,7 @@ impl EchoFinder {
         &mut self,
         at: u64,
         uart: &UartState,
-    ) -> Result<Option<Found>, ExpectError> {
+    ) -> Result<Option<EchoCertainty>, ExpectError> {
         let start = self.line_start(uart)?;
         if let Some(first) = self.places.first_mut() {
             first.line = first.line.min(start);
@@ -119,10 +119,10 @@ impl EchoFinder {
         }
         kept.reverse();
         self.places = kept;
-        self.places.push(Place {
+        self.places.push(Candidate {
             line: at + 1,
             at: at + 1,
-            found: Found::Alone,
+            found: EchoCertainty::Alone,
         });
         self.line_start = Some(at + 1);
         Ok(echo)
@@ -145,13 +145,18 @@ impl EchoFinder {
     }
 
     /// What the screen may show from `place` on up to `end`, for each width that it may have.
-    fn texts(&self, place: Place, end: u64, uart: &UartState) -> Result<Vec<String>, ExpectError> {
+    fn texts(
+        &self,
+        place: Candidate,
+        end: u64,
+        uart: &UartState,
+    ) -> Result<Vec<String>, ExpectError> {
         if place.at > end || end - place.line > LONGEST_DRAWN {
             return Ok(Vec::new());
         }
         let output = |range, view| {
             let transcript = &uart.transcript;
-            let stretch = Stretch {
+            let stretch = TranscriptSlice {
                 transcript,
                 range,
                 view,
@@ -173,28 +178,29 @@ impl EchoFinder {
         Ok(texts)
     }
 
-    fn is_echo(&self, text: &str, place: Found) -> bool {
+    fn is_echo(&self, text: &str, place: EchoCertainty) -> bool {
         let text = text.trim_start();
         let is_scrolled = text.len() >= LEAST_SCROLLED && self.line.ends_with(text);
         match text.strip_suffix(self.line.as_str()) {
             Some("") => true,
-            Some(before) if place == Found::BehindPrompt => is_end_of_prompt(before),
+            Some(before) if place == EchoCertainty::BehindPrompt => is_end_of_prompt(before),
             _ => is_scrolled,
         }
     }
 
     /// Whether the echo may begin with `text` and go on in the next line.
-    fn may_go_on(&self, text: &str, place: Found) -> bool {
+    fn may_go_on(&self, text: &str, place: EchoCertainty) -> bool {
         let is_cut_empty = text.trim_start().is_empty() && !self.ignored.is_empty();
         is_cut_empty || self.beginning(text, place).is_some()
     }
 
     /// How much of the line `text` ends with, behind nothing but the rest of a prompt.
-    fn beginning(&self, text: &str, place: Found) -> Option<usize> {
+    fn beginning(&self, text: &str, place: EchoCertainty) -> Option<usize> {
         let text = text.trim_start();
         let begins = |(at, _): (usize, char)| {
             let (before, rest) = text.split_at(at);
-            let is_rest_of_prompt = place == Found::BehindPrompt && is_end_of_prompt(before);
+            let is_rest_of_prompt =
+                place == EchoCertainty::BehindPrompt && is_end_of_prompt(before);
             (self.line.starts_with(rest) && (at == 0 || is_rest_of_prompt)).then_some(rest.len())
         };
         text.char_indices().find_map(begins)
@@ -210,7 +216,7 @@ fn is_end_of_prompt(text: &str) -> bool {
 /// Where the line that `at` is in begins.
 pub(super) fn start_of_line(uart: &UartState, at: u64) -> Result<u64, ExpectError> {
     let start = uart.transcript.last_start().offset.min(at);
-    let stretch = Stretch {
+    let stretch = TranscriptSlice {
         transcript: &uart.transcript,
         range: start.max(at.saturating_sub(LONGEST_DRAWN / 16))..at,
         view: View::Raw,
@@ -240,7 +246,7 @@ impl EchoedLine {
     }
 }
 
-impl Search for EchoedLine {
+impl Matcher for EchoedLine {
     type Output = ();
 
     fn restart(&mut self, at: u64) {
@@ -256,14 +262,14 @@ impl Search for EchoedLine {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Done<()>>, ExpectError> {
+    ) -> Result<Option<Found<()>>, ExpectError> {
         let mut rest = piece;
         while !rest.bytes.is_empty() {
             let newline = memchr::memchr(b'\n', rest.bytes);
             let length = newline.map_or(rest.bytes.len(), |newline| newline + 1);
             let line = &self.line;
             let found = self.lines.feed(rest.take(length), |heard| {
-                heard.bytes.ends_with(line).then_some(Done {
+                heard.bytes.ends_with(line).then_some(Found {
                     output: (),
                     end: heard.end + 1,
                     after_cr: heard.after_cr,
@@ -277,7 +283,7 @@ impl Search for EchoedLine {
             }
             let end = rest.offset + length as u64;
             if newline.is_some() && self.finder.newline(end - 1, uart)?.is_some() {
-                return Ok(Some(Done {
+                return Ok(Some(Found {
                     output: (),
                     end,
                     after_cr: false,

@@ -8,7 +8,7 @@ use crate::uart::pattern::final_bytes::LINE_ENDS;
 use crate::uart::pattern::{Kind, Pattern, REGEX_PREFIX};
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::View;
-use crate::uart::transcript::slice::Stretch;
+use crate::uart::transcript::slice::TranscriptSlice;
 
 /// How much of the output is looked at, from the end and from the cursor back.
 const LOOKED_AT: usize = 64 << 10;
@@ -33,7 +33,7 @@ pub(crate) fn hint(
     let transcript = &*uart.transcript;
     let end = transcript.end_position().offset;
     let output = |range, view| {
-        let stretch = Stretch {
+        let stretch = TranscriptSlice {
             transcript,
             range,
             view,
@@ -66,7 +66,7 @@ pub(crate) fn hint(
         );
     }
     // A prompt, for one, has always appeared before: what was sent since asks for another one.
-    let asked = lock(&uart.talk).sent_at().unwrap_or(0);
+    let asked = lock(&uart.conversation).sent_at().unwrap_or(0);
     if found(&text(asked.min(from)..from)) {
         return Some(
             "it had appeared before, in what was read already: each operation goes on where the last one stopped"
@@ -105,8 +105,8 @@ fn regex_meant(pattern: &Pattern, text: &[u8], in_lines: bool) -> Option<String>
 
 /// Whether a text has what only regular expressions have; brackets are in many a log.
 fn is_plainly_regex(text: &str) -> bool {
-    let marks = [r"\d", r"\w", r"\s", r"\S", ".*", ".+"];
-    text.starts_with('^') || marks.iter().any(|mark| text.contains(mark))
+    let timestamps = [r"\d", r"\w", r"\s", r"\S", ".*", ".+"];
+    text.starts_with('^') || timestamps.iter().any(|mark| text.contains(mark))
 }
 
 /// Whether `pattern` would have matched if its `^` were the start of a line.

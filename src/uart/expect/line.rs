@@ -7,14 +7,14 @@ use crate::runtime::ByteSet;
 use crate::uart::error::ExpectError;
 use crate::uart::expect::hint::hint;
 use crate::uart::expect::matched::Match;
-use crate::uart::expect::wait::{Done, Search};
+use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::pattern::decode::lossy;
 use crate::uart::pattern::final_bytes::LINE_ENDS;
 use crate::uart::pattern::stream::in_lines;
 use crate::uart::pattern::{Groups, IntoPattern, Pattern, PatternError};
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
-use crate::uart::transcript::slice::Stretch;
+use crate::uart::transcript::slice::TranscriptSlice;
 use crate::uart::transcript::split::{LONGEST_LINE, Line, Splitter};
 
 /// `expect_line`
@@ -35,7 +35,7 @@ impl ExpectLine {
     }
 }
 
-impl Search for ExpectLine {
+impl Matcher for ExpectLine {
     type Output = Match;
 
     fn restart(&mut self, at: u64) {
@@ -51,7 +51,7 @@ impl Search for ExpectLine {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Done<Match>>, ExpectError> {
+    ) -> Result<Option<Found<Match>>, ExpectError> {
         let Self {
             pattern,
             lines,
@@ -83,9 +83,9 @@ fn matched(
     groups: Groups,
     from: u64,
     uart: &UartState,
-) -> Result<Done<Match>, ExpectError> {
+) -> Result<Found<Match>, ExpectError> {
     let whole = groups.first().cloned().flatten().unwrap_or(0..0);
-    let stretch = Stretch {
+    let stretch = TranscriptSlice {
         transcript: &uart.transcript,
         range: line.start..line.end,
         view: View::Text,
@@ -95,7 +95,7 @@ fn matched(
         true => line.start + whole.start as u64..line.start + whole.end as u64,
         false => stretch.place(line.bytes.len(), whole)?,
     };
-    Ok(Done {
+    Ok(Found {
         output: Match {
             transcript: Arc::clone(&uart.transcript),
             pattern: pattern.clone(),
@@ -126,7 +126,7 @@ pub(crate) struct ReadLine {
     lines: Splitter,
 }
 
-impl Search for ReadLine {
+impl Matcher for ReadLine {
     type Output = String;
 
     fn restart(&mut self, _at: u64) {
@@ -141,9 +141,9 @@ impl Search for ReadLine {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Done<String>>, ExpectError> {
+    ) -> Result<Option<Found<String>>, ExpectError> {
         let found = self.lines.feed(piece, |line| {
-            Some(Done {
+            Some(Found {
                 output: lossy(line.bytes).into_owned(),
                 end: line.end + 1,
                 after_cr: line.after_cr,

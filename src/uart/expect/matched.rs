@@ -15,7 +15,7 @@ use crate::uart::pattern::decode::lossy;
 use crate::uart::pattern::{Groups, Pattern};
 use crate::uart::transcript::Transcript;
 use crate::uart::transcript::chunk::View;
-use crate::uart::transcript::slice::Stretch;
+use crate::uart::transcript::slice::TranscriptSlice;
 
 /// A match: its text, its groups, where and when it was.
 ///
@@ -161,7 +161,7 @@ impl Match {
     /// # Errors
     /// [`ExpectError::Unavailable`] if it is older than what the transcript keeps.
     pub fn before(&self) -> Result<String> {
-        let stretch = Stretch {
+        let stretch = TranscriptSlice {
             transcript: &self.transcript,
             range: self.from..self.range.start,
             view: View::Text,

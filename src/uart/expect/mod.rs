@@ -1,4 +1,4 @@
-//! What the reading operations look for: one [`Search`](wait::Search) each.
+//! What the reading operations look for: one [`Matcher`](wait::Matcher) each.
 
 pub(super) mod absence;
 pub(super) mod aftermath;
@@ -23,6 +23,7 @@ pub(super) use bytes::{ReadExact, ReadSome};
 pub(super) use echo::EchoedLine;
 pub(super) use line::{ExpectLine, ReadLine};
 pub(super) use reply::{
-    Answer, Expected, Listen, Operation, Reply, Settle, Verdict, describe, line_up_to,
+    Answer, Expected, QuietMatcher, Reply, ReplyMatcher, ReplyPurpose, ReplyState, describe,
+    line_up_to,
 };
 pub(super) use stream::{Expect, ExpectAll, ExpectAny};

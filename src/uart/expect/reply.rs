@@ -3,24 +3,24 @@
 //! A [`Reply`] looks for the echo first. The answer begins behind it, so that whatever still
 //! belongs to what was before (a second prompt, log lines, a prompt that was printed anew behind
 //! them) is passed over, and the prompt that ends the answer is the first one behind the echo.
-//! Where the echo is not known for one, the prompt is only a [`Verdict::Doubtful`] end: it counts
-//! if the board prints no echo for a while. [`Listen`] waits for a verdict, [`Settle`] for that
+//! Where the echo is not known for one, the prompt is only a [`ReplyState::Doubtful`] end: it counts
+//! if the board prints no echo for a while. [`ReplyMatcher`] waits for a verdict, [`QuietMatcher`] for that
 //! while to pass.
 
 use std::ops::{ControlFlow, Range};
 
 use super::diagnose;
-use super::echo::{EchoFinder, Found, start_of_line};
+use super::echo::{EchoCertainty, EchoFinder, start_of_line};
 use super::set::{Set, quoted};
 use crate::runtime::ByteSet;
 use crate::uart::error::ExpectError;
 use crate::uart::expect::ignored_lines::IgnoredLines;
-use crate::uart::expect::wait::{Done, Search};
+use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::pattern::decode::lossy;
 use crate::uart::pattern::{Pattern, PatternError};
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
-use crate::uart::transcript::slice::Stretch;
+use crate::uart::transcript::slice::TranscriptSlice;
 
 /// How much of the output is looked at for log lines like one that is in doubt.
 const RECENT: u64 = 64 << 10;
@@ -53,7 +53,7 @@ pub(crate) struct Answer {
 
 /// What a prompt means.
 #[derive(Debug)]
-pub(crate) enum Verdict {
+pub(crate) enum ReplyState {
     Certain(Answer),
     /// An answer if no echo follows.
     Doubtful,
@@ -63,7 +63,7 @@ pub(crate) enum Verdict {
 
 /// What was sent, and what has come of its answer.
 pub(crate) struct Reply {
-    operation: Operation,
+    operation: ReplyPurpose,
     line: Vec<u8>,
     /// Where the search began: behind a prompt.
     from: u64,
@@ -74,7 +74,7 @@ pub(crate) struct Reply {
     prompt: Set,
     finder: EchoFinder,
     /// Where the echo ends.
-    echo: Option<(u64, Found)>,
+    echo: Option<(u64, EchoCertainty)>,
     /// The answer if no echo follows any more.
     doubtful: Option<Answer>,
     /// A prompt that nothing was sent for.
@@ -83,7 +83,7 @@ pub(crate) struct Reply {
 
 /// What a reply is waited for, as in a message.
 #[derive(Debug, Clone)]
-pub(crate) enum Operation {
+pub(crate) enum ReplyPurpose {
     /// A command's answer.
     Answer,
     /// The prompt at which the board takes this command, since a line was sent or since its start.
@@ -93,7 +93,7 @@ pub(crate) enum Operation {
 impl Reply {
     /// `line` is the last line that was sent, when the output ended at `sent`.
     pub(crate) fn new(
-        operation: Operation,
+        operation: ReplyPurpose,
         line: &[u8],
         sent: u64,
         expected: Expected,
@@ -136,7 +136,7 @@ impl Reply {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<(Verdict, u64)>, ExpectError> {
+    ) -> Result<Option<(ReplyState, u64)>, ExpectError> {
         let mut rest = piece;
         while !rest.bytes.is_empty() {
             let newline = match self.looks_for_echo() {
@@ -164,7 +164,7 @@ impl Reply {
 
     /// Returns true as long as lines are looked at for the echo.
     fn looks_for_echo(&self) -> bool {
-        let is_behind_prompt = matches!(self.echo, Some((_, Found::BehindPrompt)));
+        let is_behind_prompt = matches!(self.echo, Some((_, EchoCertainty::BehindPrompt)));
         let is_sure = is_behind_prompt && self.doubtful.is_none();
         match self.expected {
             Expected::NoEcho { is_learned, .. } => is_learned && !is_sure,
@@ -176,7 +176,7 @@ impl Reply {
         &mut self,
         prompt: Range<u64>,
         uart: &UartState,
-    ) -> Result<Option<Verdict>, ExpectError> {
+    ) -> Result<Option<ReplyState>, ExpectError> {
         if self.is_in_log_line(prompt.end, uart)? {
             return Ok(None);
         }
@@ -193,23 +193,23 @@ impl Reply {
             has_echo,
         };
         match (self.echo, self.expected) {
-            (Some((from, Found::BehindPrompt)), _) => {
+            (Some((from, EchoCertainty::BehindPrompt)), _) => {
                 if self.begins_with_log_line(from, uart)? {
                     // The log line may have come before the command was taken.
                     if self.doubtful.is_none() {
                         self.doubtful = Some(answer(from, true));
                         self.finder.restart(prompt.end, self.sent);
                     }
-                    return Ok(Some(Verdict::Doubtful));
+                    return Ok(Some(ReplyState::Doubtful));
                 }
-                Ok(Some(Verdict::Certain(answer(from, true))))
+                Ok(Some(ReplyState::Certain(answer(from, true))))
             }
             (Some((from, _)), _) => {
                 let known = self.doubtful.as_ref();
                 if known.is_none_or(|known| !known.has_echo) {
                     self.doubtful = Some(answer(from, true));
                 }
-                Ok(Some(Verdict::Doubtful))
+                Ok(Some(ReplyState::Doubtful))
             }
             (None, Expected::Echo) => Ok(None),
             (
@@ -221,14 +221,14 @@ impl Reply {
                 if self.surplus.is_some() {
                     return Err(self.two_prompts(uart));
                 }
-                Ok(Some(Verdict::Certain(answer(self.sent, false))))
+                Ok(Some(ReplyState::Certain(answer(self.sent, false))))
             }
             (None, Expected::NoEcho { .. } | Expected::Unknown) => {
                 match self.doubtful {
                     Some(_) => self.surplus = Some(prompt.end),
                     None => self.doubtful = Some(answer(self.sent, false)),
                 }
-                Ok(Some(Verdict::Doubtful))
+                Ok(Some(ReplyState::Doubtful))
             }
         }
     }
@@ -239,7 +239,7 @@ impl Reply {
             return Ok(false);
         }
         let mut end = at;
-        let stretch = Stretch {
+        let stretch = TranscriptSlice {
             transcript: &uart.transcript,
             range: at..uart.transcript.end_position().offset,
             view: View::Text,
@@ -260,18 +260,20 @@ impl Reply {
     fn at_newline(&mut self, at: u64, uart: &UartState) -> Result<(), ExpectError> {
         let found = self.finder.newline(at, uart)?;
         match (found, self.expected) {
-            (Some(Found::BehindPrompt), Expected::NoEcho { .. }) => Err(self.cannot_tell(
+            (Some(EchoCertainty::BehindPrompt), Expected::NoEcho { .. }) => Err(self.cannot_tell(
                 uart,
                 "the board has echoed it, and has not echoed an earlier one; say which it does \
                  (`echo: on` or `echo: off`)",
             )),
-            (Some(Found::BehindPrompt), _) => {
-                self.echo = Some((at + 1, Found::BehindPrompt));
+            (Some(EchoCertainty::BehindPrompt), _) => {
+                self.echo = Some((at + 1, EchoCertainty::BehindPrompt));
                 self.doubtful = None;
                 Ok(())
             }
-            (Some(Found::Alone), Expected::Echo | Expected::Unknown) if self.echo.is_none() => {
-                self.echo = Some((at + 1, Found::Alone));
+            (Some(EchoCertainty::Alone), Expected::Echo | Expected::Unknown)
+                if self.echo.is_none() =>
+            {
+                self.echo = Some((at + 1, EchoCertainty::Alone));
                 Ok(())
             }
             _ => Ok(()),
@@ -307,8 +309,8 @@ impl Reply {
         let surplus = self.surplus.filter(|surplus| *surplus > self.sent);
         match (surplus, &self.operation) {
             (None, _) => Ok(Some(answer)),
-            (Some(_), Operation::Answer) => Err(self.two_prompts(uart)),
-            (Some(end), Operation::Ready { .. }) => Ok(Some(Answer { end, ..answer })),
+            (Some(_), ReplyPurpose::Answer) => Err(self.two_prompts(uart)),
+            (Some(end), ReplyPurpose::Ready { .. }) => Ok(Some(Answer { end, ..answer })),
         }
     }
 
@@ -339,7 +341,7 @@ impl Reply {
         let Range { start, mut end } = answer.range;
         let with_prompt = text(uart, start..answer.end)?;
         if with_prompt.ends_with(prompt_line) && !prompt_line.is_empty() {
-            let last = Stretch {
+            let last = TranscriptSlice {
                 transcript: &uart.transcript,
                 range: start..answer.end,
                 view: View::Text,
@@ -363,7 +365,7 @@ impl Reply {
     }
 
     fn hint(&self, uart: &UartState) -> Option<String> {
-        if let Operation::Ready { is_start, .. } = self.operation {
+        if let ReplyPurpose::Ready { is_start, .. } = self.operation {
             let since = match (is_start, self.line.as_slice()) {
                 (true, _) => "the board was started".to_owned(),
                 (false, []) => "something was sent".to_owned(),
@@ -398,8 +400,8 @@ impl Reply {
     fn describe(&self) -> String {
         let prompt = self.prompt.sources();
         match &self.operation {
-            Operation::Answer => answer_to(&self.line, &prompt),
-            Operation::Ready { command, .. } => format!(
+            ReplyPurpose::Answer => answer_to(&self.line, &prompt),
+            ReplyPurpose::Ready { command, .. } => format!(
                 "run(\"{}\"), waiting for the prompt {prompt} before it sends,",
                 command.escape_ascii()
             ),
@@ -420,7 +422,7 @@ fn answer_to(line: &[u8], prompt: &str) -> String {
 }
 
 fn text(uart: &UartState, range: Range<u64>) -> Result<Vec<u8>, ExpectError> {
-    let stretch = Stretch {
+    let stretch = TranscriptSlice {
         transcript: &uart.transcript,
         range,
         view: View::Text,
@@ -434,25 +436,25 @@ pub(crate) fn line_up_to(at: u64, uart: &UartState) -> Result<Vec<u8>, ExpectErr
 }
 
 /// Waits for a verdict.
-pub(crate) struct Listen(Option<Reply>);
+pub(crate) struct ReplyMatcher(Option<Reply>);
 
 /// Waits for an echo that would change a doubtful verdict; that none comes is what is hoped for.
-pub(crate) struct Settle(Option<Reply>);
+pub(crate) struct QuietMatcher(Option<Reply>);
 
-impl Listen {
+impl ReplyMatcher {
     pub(crate) fn new(reply: Reply) -> Self {
         Self(Some(reply))
     }
 }
 
-impl Settle {
+impl QuietMatcher {
     pub(crate) fn new(reply: Reply) -> Self {
         Self(Some(reply))
     }
 }
 
-impl Search for Listen {
-    type Output = (Reply, Verdict);
+impl Matcher for ReplyMatcher {
+    type Output = (Reply, ReplyState);
 
     fn restart(&mut self, at: u64) {
         if let Some(reply) = &mut self.0 {
@@ -468,7 +470,7 @@ impl Search for Listen {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Done<Self::Output>>, ExpectError> {
+    ) -> Result<Option<Found<Self::Output>>, ExpectError> {
         let Some(reply) = &mut self.0 else {
             return Ok(None);
         };
@@ -485,8 +487,8 @@ impl Search for Listen {
     }
 }
 
-impl Search for Settle {
-    type Output = (Reply, Verdict);
+impl Matcher for QuietMatcher {
+    type Output = (Reply, ReplyState);
 
     /// Goes on where the reply is.
     fn restart(&mut self, _at: u64) {}
@@ -499,12 +501,12 @@ impl Search for Settle {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Done<Self::Output>>, ExpectError> {
+    ) -> Result<Option<Found<Self::Output>>, ExpectError> {
         let mut rest = piece;
         while let Some(reply) = &mut self.0
             && let Some((verdict, end)) = reply.feed(rest, uart)?
         {
-            if let Verdict::Certain(_) = verdict {
+            if let ReplyState::Certain(_) = verdict {
                 return Ok(done(&mut self.0, verdict, end));
             }
             rest = rest.skip(end.saturating_sub(rest.offset) as usize);
@@ -516,12 +518,12 @@ impl Search for Settle {
         &mut self,
         end: u64,
         _uart: &UartState,
-    ) -> Result<Option<Done<Self::Output>>, ExpectError> {
-        Ok(done(&mut self.0, Verdict::Settled, end))
+    ) -> Result<Option<Found<Self::Output>>, ExpectError> {
+        Ok(done(&mut self.0, ReplyState::Settled, end))
     }
 
     fn timed_out(&mut self) -> Option<Self::Output> {
-        Some((self.0.take()?, Verdict::Settled))
+        Some((self.0.take()?, ReplyState::Settled))
     }
 
     fn describe(&self) -> String {
@@ -533,8 +535,12 @@ fn stops(reply: Option<&Reply>) -> ByteSet {
     reply.map_or(ByteSet::NONE, |reply| reply.prompt.stops())
 }
 
-fn done(reply: &mut Option<Reply>, verdict: Verdict, end: u64) -> Option<Done<(Reply, Verdict)>> {
-    Some(Done {
+fn done(
+    reply: &mut Option<Reply>,
+    verdict: ReplyState,
+    end: u64,
+) -> Option<Found<(Reply, ReplyState)>> {
+    Some(Found {
         output: (reply.take()?, verdict),
         end,
         after_cr: false,

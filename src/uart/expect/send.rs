@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::oneshot::error::RecvError;
 
 use super::diagnose;
-use super::wait::{Search, Wait, too_slow};
+use super::wait::{Matcher, Wait, too_slow};
 use crate::error::Result;
 use crate::operation::Task;
 use crate::runtime::{ByteSet, CutShort, Deadline};
@@ -21,16 +21,16 @@ use crate::uart::link::Written;
 use crate::uart::state::UartState;
 
 /// `send`, `send_line`
-pub(crate) struct Send {
+pub(crate) struct SendBytes {
     uart: Arc<UartState>,
     name: &'static str,
     timeout: Duration,
     deadline: Deadline,
     length: usize,
-    state: State,
+    state: SendState,
 }
 
-enum State {
+enum SendState {
     Unsent(Vec<u8>),
     Sent(Written),
     /// The line is to carry most of it before this, in the time of a virtual clock.
@@ -41,7 +41,7 @@ enum State {
     },
 }
 
-impl Send {
+impl SendBytes {
     pub(crate) fn new(
         uart: &Arc<UartState>,
         name: &'static str,
@@ -54,7 +54,7 @@ impl Send {
             timeout,
             deadline: uart.deadline_standing(timeout),
             length: bytes.len(),
-            state: State::Unsent(bytes),
+            state: SendState::Unsent(bytes),
         }
     }
 
@@ -78,7 +78,7 @@ impl Send {
     /// The operation with what it is about to send, as far as a line can show it.
     pub(crate) fn preview(&self) -> String {
         const SHOWN: usize = 80;
-        let State::Unsent(bytes) = &self.state else {
+        let SendState::Unsent(bytes) = &self.state else {
             return self.describe();
         };
         let more = if bytes.len() > SHOWN { "…" } else { "" };
@@ -94,9 +94,9 @@ impl Send {
     /// bytes are on the line.
     pub(crate) fn waited(&self) -> Duration {
         match &self.state {
-            State::Carried { deadline, .. } => deadline.waited(),
+            SendState::Carried { deadline, .. } => deadline.waited(),
             _ if self.uart.virtual_clock().is_some() => Duration::ZERO,
-            State::Unsent(_) | State::Sent(_) => self.deadline.waited(),
+            SendState::Unsent(_) | SendState::Sent(_) => self.deadline.waited(),
         }
     }
 
@@ -127,7 +127,7 @@ impl Send {
     }
 }
 
-impl Task for Send {
+impl Task for SendBytes {
     type Output = ();
 
     fn set_timeout(&mut self, timeout: Duration) {
@@ -136,9 +136,9 @@ impl Task for Send {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if let State::Unsent(bytes) = &mut self.state {
-            if let Some(alarm) = self.uart.transcript.alarm() {
-                let error = diagnose::forbidden(&self.uart, &alarm, &self.describe());
+        if let SendState::Unsent(bytes) = &mut self.state {
+            if let Some(forbidden) = self.uart.transcript.forbidden() {
+                let error = diagnose::forbidden(&self.uart, &forbidden, &self.describe());
                 return Poll::Ready(Err(error.into()));
             }
             let ending = self.uart.transcript.ending();
@@ -151,11 +151,11 @@ impl Task for Send {
                 link.write(bytes)
             });
             match written {
-                Some(written) => self.state = State::Sent(written),
+                Some(written) => self.state = SendState::Sent(written),
                 None => return Poll::Ready(Err(self.gone().into())),
             }
         }
-        if let State::Sent(written) = &mut self.state
+        if let SendState::Sent(written) = &mut self.state
             && let Poll::Ready(answer) = Pin::new(written).poll(cx)
         {
             let rest = match answer {
@@ -164,12 +164,12 @@ impl Task for Send {
                 answer => return Poll::Ready(Err(self.failed(answer).into())),
             };
             let within = rest.min(self.timeout);
-            self.state = State::Carried {
+            self.state = SendState::Carried {
                 deadline: self.uart.deadline(within, || ByteSet::NONE),
                 in_time: rest <= self.timeout,
             };
         }
-        if let State::Carried { deadline, in_time } = &mut self.state {
+        if let SendState::Carried { deadline, in_time } = &mut self.state {
             ready!(deadline.poll(cx))?;
             let in_time = *in_time;
             let cut_short = deadline.watchdog().zip(deadline.cut_short());
@@ -192,12 +192,12 @@ impl Task for Send {
 }
 
 /// What cannot be done.
-pub(crate) struct Refused<T> {
+pub(crate) struct Rejected<T> {
     error: Option<ExpectError>,
     output: PhantomData<fn() -> T>,
 }
 
-impl<T> Refused<T> {
+impl<T> Rejected<T> {
     pub(crate) fn new(error: ExpectError) -> Self {
         Self {
             error: Some(error),
@@ -206,7 +206,7 @@ impl<T> Refused<T> {
     }
 }
 
-impl<T> Task for Refused<T> {
+impl<T> Task for Rejected<T> {
     type Output = T;
 
     fn set_timeout(&mut self, _timeout: Duration) {}
@@ -220,15 +220,15 @@ impl<T> Task for Refused<T> {
 }
 
 /// Sends something, then waits for the answer: `send_line_echoed`.
-pub(crate) struct Ask<S> {
-    send: Send,
+pub(crate) struct SendThenExpect<S> {
+    send: SendBytes,
     wait: Wait<S>,
     timeout: Duration,
     sent: bool,
 }
 
-impl<S: Search> Ask<S> {
-    pub(crate) fn new(send: Send, wait: Wait<S>, timeout: Duration) -> Self {
+impl<S: Matcher> SendThenExpect<S> {
+    pub(crate) fn new(send: SendBytes, wait: Wait<S>, timeout: Duration) -> Self {
         Self {
             send,
             wait,
@@ -243,7 +243,7 @@ impl<S: Search> Ask<S> {
     }
 }
 
-impl<S: Search> Task for Ask<S> {
+impl<S: Matcher> Task for SendThenExpect<S> {
     type Output = S::Output;
 
     fn set_timeout(&mut self, timeout: Duration) {
@@ -254,7 +254,7 @@ impl<S: Search> Task for Ask<S> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Output>> {
         if !self.sent {
-            if matches!(self.send.state, State::Unsent(_)) {
+            if matches!(self.send.state, SendState::Unsent(_)) {
                 // What came before the question is no answer.
                 self.wait.begin_at_end()?;
             }
@@ -268,7 +268,7 @@ impl<S: Search> Task for Ask<S> {
 }
 
 /// `send_paced`
-pub(crate) struct Paced {
+pub(crate) struct PacedSend {
     uart: Arc<UartState>,
     bytes: Vec<u8>,
     delay: Duration,
@@ -283,7 +283,7 @@ pub(crate) struct Paced {
 
 enum Step {
     Next,
-    Writing(Box<Send>),
+    Writing(Box<SendBytes>),
     Resting {
         deadline: Deadline,
         /// Whether the time limit allows for the whole rest, in a virtual clock.
@@ -291,7 +291,7 @@ enum Step {
     },
 }
 
-impl Paced {
+impl PacedSend {
     /// The bytes are given their own time on top of `timeout`.
     pub(crate) fn new(
         uart: &Arc<UartState>,
@@ -334,7 +334,7 @@ impl Paced {
             return Some(Step::Resting { deadline, in_time });
         }
         let byte = vec![*self.bytes.get(self.done)?];
-        let send = Send::new(&self.uart, "send_paced", byte, left);
+        let send = SendBytes::new(&self.uart, "send_paced", byte, left);
         Some(Step::Writing(Box::new(send)))
     }
 
@@ -371,7 +371,7 @@ impl Paced {
     }
 }
 
-impl Task for Paced {
+impl Task for PacedSend {
     type Output = ();
 
     fn set_timeout(&mut self, timeout: Duration) {

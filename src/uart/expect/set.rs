@@ -7,13 +7,13 @@ use crate::runtime::ByteSet;
 use crate::uart::error::ExpectError;
 use crate::uart::expect::hint::hint;
 use crate::uart::expect::matched::Match;
-use crate::uart::expect::wait::Done;
-use crate::uart::pattern::final_bytes::last_bytes;
+use crate::uart::expect::wait::Found;
+use crate::uart::pattern::final_bytes::final_bytes;
 use crate::uart::pattern::stream::{Engine, Hit, Located};
 use crate::uart::pattern::{Groups, Pattern, PatternError};
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
-use crate::uart::transcript::slice::Stretch;
+use crate::uart::transcript::slice::TranscriptSlice;
 
 /// Several patterns on one stream, looked for at once.
 pub(super) struct Set {
@@ -49,7 +49,7 @@ impl Set {
     pub(super) fn stops(&self) -> ByteSet {
         let patterns = self.patterns.iter();
         patterns.fold(ByteSet::NONE, |stops, (pattern, _)| {
-            stops.union(last_bytes(pattern))
+            stops.union(final_bytes(pattern))
         })
     }
 
@@ -58,7 +58,7 @@ impl Set {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<(usize, Done<Match>)>, ExpectError> {
+    ) -> Result<Option<(usize, Found<Match>)>, ExpectError> {
         let mut first: Option<(usize, Hit)> = None;
         let mut bytes = piece.bytes;
         for (index, (_, engine)) in self.patterns.iter_mut().enumerate() {
@@ -81,7 +81,7 @@ impl Set {
         &mut self,
         end: u64,
         uart: &UartState,
-    ) -> Result<Option<(usize, Done<Match>)>, ExpectError> {
+    ) -> Result<Option<(usize, Found<Match>)>, ExpectError> {
         let mut first: Option<(usize, Hit)> = None;
         for (index, (_, engine)) in self.patterns.iter_mut().enumerate() {
             if let Some(hit) = engine.finish()?
@@ -105,9 +105,9 @@ impl Set {
         behind: usize,
         uart: &UartState,
         eof: bool,
-    ) -> Result<Done<Match>, ExpectError> {
+    ) -> Result<Found<Match>, ExpectError> {
         let (pattern, engine) = &mut self.patterns[index];
-        let stretch = Stretch {
+        let stretch = TranscriptSlice {
             transcript: &uart.transcript,
             range: self.from..known,
             view: self.view,
@@ -126,7 +126,7 @@ impl Set {
             .into_iter()
             .map(|group| group.map(|g| g.start - hull.start..g.end - hull.start))
             .collect();
-        Ok(Done {
+        Ok(Found {
             output: Match {
                 transcript: Arc::clone(&uart.transcript),
                 pattern: pattern.clone(),

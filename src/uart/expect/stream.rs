@@ -4,7 +4,7 @@ use super::set::Set;
 use crate::runtime::ByteSet;
 use crate::uart::error::ExpectError;
 use crate::uart::expect::matched::Match;
-use crate::uart::expect::wait::{Done, Search};
+use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::pattern::{IntoPattern, Pattern, PatternError};
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
@@ -31,7 +31,7 @@ impl Expect {
     }
 }
 
-impl Search for Expect {
+impl Matcher for Expect {
     type Output = Match;
 
     fn view(&self) -> View {
@@ -50,11 +50,11 @@ impl Search for Expect {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Done<Match>>, ExpectError> {
+    ) -> Result<Option<Found<Match>>, ExpectError> {
         Ok(self.set.feed(piece, uart)?.map(|(_, found)| found))
     }
 
-    fn finish(&mut self, end: u64, uart: &UartState) -> Result<Option<Done<Match>>, ExpectError> {
+    fn finish(&mut self, end: u64, uart: &UartState) -> Result<Option<Found<Match>>, ExpectError> {
         Ok(self.set.finish(end, uart)?.map(|(_, found)| found))
     }
 
@@ -91,7 +91,7 @@ fn compiled<P: IntoPattern>(
         .collect()
 }
 
-impl Search for ExpectAny {
+impl Matcher for ExpectAny {
     type Output = (usize, Match);
 
     fn restart(&mut self, at: u64) {
@@ -106,7 +106,7 @@ impl Search for ExpectAny {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Done<Self::Output>>, ExpectError> {
+    ) -> Result<Option<Found<Self::Output>>, ExpectError> {
         Ok(self.0.feed(piece, uart)?.map(with_index))
     }
 
@@ -114,7 +114,7 @@ impl Search for ExpectAny {
         &mut self,
         end: u64,
         uart: &UartState,
-    ) -> Result<Option<Done<Self::Output>>, ExpectError> {
+    ) -> Result<Option<Found<Self::Output>>, ExpectError> {
         Ok(self.0.finish(end, uart)?.map(with_index))
     }
 
@@ -123,8 +123,8 @@ impl Search for ExpectAny {
     }
 }
 
-fn with_index((index, found): (usize, Done<Match>)) -> Done<(usize, Match)> {
-    Done {
+fn with_index((index, found): (usize, Found<Match>)) -> Found<(usize, Match)> {
+    Found {
         output: (index, found.output),
         end: found.end,
         after_cr: found.after_cr,
@@ -154,12 +154,12 @@ impl ExpectAll {
     }
 
     /// The matches, once there are all.
-    fn done(&mut self) -> Option<Done<Vec<Match>>> {
+    fn done(&mut self) -> Option<Found<Vec<Match>>> {
         if self.patterns.iter().any(|(_, found)| found.is_none()) {
             return None;
         }
         let found = self.patterns.iter_mut();
-        Some(Done {
+        Some(Found {
             output: found.filter_map(|(_, found)| found.take()).collect(),
             end: self.end,
             after_cr: false,
@@ -167,7 +167,7 @@ impl ExpectAll {
     }
 }
 
-impl Search for ExpectAll {
+impl Matcher for ExpectAll {
     type Output = Vec<Match>;
 
     fn restart(&mut self, at: u64) {
@@ -182,7 +182,7 @@ impl Search for ExpectAll {
         sets.fold(ByteSet::NONE, |stops, (set, _)| stops.union(set.stops()))
     }
 
-    fn at_once(&mut self) -> Option<Vec<Match>> {
+    fn ready_without_input(&mut self) -> Option<Vec<Match>> {
         self.patterns.is_empty().then(Vec::new)
     }
 
@@ -190,7 +190,7 @@ impl Search for ExpectAll {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Done<Vec<Match>>>, ExpectError> {
+    ) -> Result<Option<Found<Vec<Match>>>, ExpectError> {
         for (set, found) in &mut self.patterns {
             if found.is_none()
                 && let Some((_, done)) = set.feed(piece, uart)?
@@ -206,7 +206,7 @@ impl Search for ExpectAll {
         &mut self,
         end: u64,
         uart: &UartState,
-    ) -> Result<Option<Done<Vec<Match>>>, ExpectError> {
+    ) -> Result<Option<Found<Vec<Match>>>, ExpectError> {
         for (set, found) in &mut self.patterns {
             if found.is_none()
                 && let Some((_, done)) = set.finish(end, uart)?

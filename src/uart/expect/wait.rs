@@ -1,7 +1,7 @@
 //! Waiting for something to appear: the task behind every operation that reads.
 //!
 //! It looks at what is there in the thread of whoever waits, and sleeps until
-//! there is more. What it looks for is a [`Search`].
+//! there is more. What it looks for is a [`Matcher`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::operation::Task;
 use crate::runtime::{ByteSet, CutShort, Deadline};
 use crate::sync::lock;
-use crate::uart::cursor::{Cursor, Local};
+use crate::uart::cursor::{Cursor, HandleState};
 use crate::uart::error::ExpectError;
 use crate::uart::pattern::PatternError;
 use crate::uart::state::UartState;
@@ -23,10 +23,10 @@ use crate::uart::transcript::chunk::{Piece, View};
 use crate::uart::transcript::{Next, Position};
 
 /// After this many bytes the deadline is looked at, even if there is more.
-const BREATH: u64 = 4 << 20;
+const POLL_BUDGET: u64 = 4 << 20;
 
 /// What an operation looks for.
-pub(crate) trait Search: Send {
+pub(crate) trait Matcher: Send {
     type Output;
 
     /// Which bytes it wants to see.
@@ -47,7 +47,7 @@ pub(crate) trait Search: Send {
     fn stops(&self) -> ByteSet;
 
     /// What it has found before it has looked at anything.
-    fn at_once(&mut self) -> Option<Self::Output> {
+    fn ready_without_input(&mut self) -> Option<Self::Output> {
         None
     }
 
@@ -56,14 +56,14 @@ pub(crate) trait Search: Send {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Done<Self::Output>>, ExpectError>;
+    ) -> Result<Option<Found<Self::Output>>, ExpectError>;
 
     /// Whether the end of the output, at `end`, is what it looks for.
     fn finish(
         &mut self,
         _end: u64,
         _uart: &UartState,
-    ) -> Result<Option<Done<Self::Output>>, ExpectError> {
+    ) -> Result<Option<Found<Self::Output>>, ExpectError> {
         Ok(None)
     }
 
@@ -82,7 +82,7 @@ pub(crate) trait Search: Send {
 }
 
 /// Something was found.
-pub(crate) struct Done<T> {
+pub(crate) struct Found<T> {
     pub(crate) output: T,
     /// Where the cursor goes.
     pub(crate) end: u64,
@@ -92,7 +92,7 @@ pub(crate) struct Done<T> {
 /// A search under way.
 pub(crate) struct Wait<S> {
     uart: Arc<UartState>,
-    local: Arc<Mutex<Local>>,
+    local: Arc<Mutex<HandleState>>,
     search: Result<S, PatternError>,
     deadline: Deadline,
     scan: Option<Scan>,
@@ -121,14 +121,14 @@ pub(crate) fn reader_id() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-impl<S: Search> Wait<S> {
+impl<S: Matcher> Wait<S> {
     pub(crate) fn new(
         uart: &Arc<UartState>,
-        local: &Arc<Mutex<Local>>,
+        local: &Arc<Mutex<HandleState>>,
         timeout: Duration,
         search: Result<S, PatternError>,
     ) -> Self {
-        let stops = || search.as_ref().map_or(ByteSet::NONE, Search::stops);
+        let stops = || search.as_ref().map_or(ByteSet::NONE, Matcher::stops);
         Self {
             uart: Arc::clone(uart),
             local: Arc::clone(local),
@@ -191,10 +191,10 @@ impl<S: Search> Wait<S> {
             };
             Scan::begin(cursor, uart, search)
         });
-        if let Some(output) = search.at_once() {
+        if let Some(output) = search.ready_without_input() {
             return Poll::Ready(Ok(output));
         }
-        let mut breath = BREATH;
+        let mut budget = POLL_BUDGET;
         loop {
             let reader = cx.as_ref().map(|cx| (self.id, cx.waker()));
             match transcript.next(scan.at, scan.last, reader) {
@@ -211,7 +211,7 @@ impl<S: Search> Wait<S> {
                         }
                     }
                     scan.at.offset = end;
-                    breath = breath.saturating_sub(end - range.start);
+                    budget = budget.saturating_sub(end - range.start);
                 }
                 Next::Segment(next) => {
                     scan.at = next;
@@ -231,16 +231,16 @@ impl<S: Search> Wait<S> {
                     }
                     .into()));
                 }
-                Next::Alarm(alarm) => {
+                Next::ForbiddenMatch(forbidden) => {
                     if let Some(cx) = &mut cx {
                         self.deadline.leave();
                         self.registered = true;
                         let aftermath = self.aftermath.get_or_insert_with(|| {
-                            Box::new(Aftermath::new(uart, alarm.end, self.id))
+                            Box::new(Aftermath::new(uart, forbidden.end, self.id))
                         });
                         ready!(aftermath.poll(cx, uart));
                     }
-                    let error = diagnose::forbidden(uart, &alarm, &search.describe());
+                    let error = diagnose::forbidden(uart, &forbidden, &search.describe());
                     return Poll::Ready(Err(error.into()));
                 }
                 Next::Nothing if scan.until.is_none() => {
@@ -276,8 +276,8 @@ impl<S: Search> Wait<S> {
                 let error = too_slow(uart, wanted, on_host, cut_short, of, &seen);
                 return Poll::Ready(Err(error.into()));
             }
-            if breath == 0 {
-                breath = BREATH;
+            if budget == 0 {
+                budget = POLL_BUDGET;
                 // A virtual clock stands still until all is read.
                 if let Some(cx) = &mut cx
                     && uart.virtual_clock().is_none()
@@ -291,7 +291,7 @@ impl<S: Search> Wait<S> {
     }
 
     /// Moves the cursor, unless another operation has moved it further.
-    fn complete(&self, done: Done<S::Output>) -> S::Output {
+    fn complete(&self, done: Found<S::Output>) -> S::Output {
         if let Some(scan) = &self.scan {
             let at = Position {
                 offset: done.end,
@@ -315,7 +315,7 @@ fn has_had_its_time(uart: &UartState, cut_short: Option<CutShort>) -> bool {
     cut_short.is_none() && (uart.clock().is_some() || stands_still(uart).is_none())
 }
 
-fn timed_out<S: Search>(
+fn timed_out<S: Matcher>(
     search: &S,
     scan: &Scan,
     uart: &UartState,
@@ -391,7 +391,7 @@ fn stands_still(uart: &UartState) -> Option<&'static str> {
 }
 
 impl Scan {
-    fn begin(cursor: Cursor, uart: &UartState, search: &mut impl Search) -> Self {
+    fn begin(cursor: Cursor, uart: &UartState, search: &mut impl Matcher) -> Self {
         search.restart(cursor.at.offset);
         Self {
             from: cursor.at.offset,
@@ -403,7 +403,7 @@ impl Scan {
     }
 
     /// Takes off `piece` what still belongs to the line before.
-    fn skip_end_of_line<'a>(&mut self, piece: Piece<'a>, search: &mut impl Search) -> Piece<'a> {
+    fn skip_end_of_line<'a>(&mut self, piece: Piece<'a>, search: &mut impl Matcher) -> Piece<'a> {
         if !self.after_cr {
             return piece;
         }
@@ -418,7 +418,7 @@ impl Scan {
     }
 }
 
-impl<S: Search> Task for Wait<S> {
+impl<S: Matcher> Task for Wait<S> {
     type Output = S::Output;
 
     fn set_timeout(&mut self, timeout: Duration) {

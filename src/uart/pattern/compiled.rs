@@ -13,11 +13,11 @@ use memchr::memmem::Finder;
 
 use super::decode::Decoded;
 use super::error::{MOST_BYTES, PatternError};
-use super::stream_regex::{self, Dialect, Groups};
+use super::stream_regex::{self, Groups, StreamRegex};
 use crate::sync::lock;
 use crate::uart::ansi::ESC;
 
-/// What marks a string as a regular expression.
+/// What timestamps a string as a regular expression.
 pub(crate) const REGEX_PREFIX: &str = "re:";
 
 /// Something to look for in what a board puts out.
@@ -43,7 +43,7 @@ struct Inner {
 
 pub(crate) enum Kind {
     Literal(Finder<'static>),
-    Dialect(Dialect),
+    StreamRegex(StreamRegex),
     Text(regex::Regex),
     Bytes(regex::bytes::Regex),
     Needle(Mutex<Box<dyn Needle + Send>>),
@@ -143,7 +143,7 @@ impl Pattern {
     pub(crate) fn group(&self, name: &str) -> Option<usize> {
         let named = |known: Option<&str>| known == Some(name);
         match self.kind() {
-            Kind::Dialect(dialect) => dialect.group(name),
+            Kind::StreamRegex(dialect) => dialect.group(name),
             Kind::Text(regex) => regex.capture_names().position(named),
             Kind::Bytes(regex) => regex.capture_names().position(named),
             Kind::Literal(_) | Kind::Needle(_) | Kind::Closure(_) => None,
@@ -157,7 +157,7 @@ impl Pattern {
         };
         let is_hidden = match self.kind() {
             Kind::Literal(finder) => finder.needle().contains(&ESC),
-            Kind::Dialect(dialect) => dialect.needs_escape,
+            Kind::StreamRegex(dialect) => dialect.needs_escape,
             Kind::Text(regex) => needs_escape(regex.as_str()),
             Kind::Bytes(regex) => needs_escape(regex.as_str()),
             Kind::Needle(_) | Kind::Closure(_) => false,
@@ -188,7 +188,7 @@ impl Pattern {
                 let start = from + at;
                 vec![Some(start..start + finder.needle().len())]
             })),
-            Kind::Dialect(dialect) => Ok(dialect.find(text)),
+            Kind::StreamRegex(dialect) => Ok(dialect.find(text)),
             Kind::Text(regex) => {
                 let decoded = Decoded::whole(text, from);
                 let found = regex.captures_at(decoded.text(), decoded.from());
@@ -307,7 +307,7 @@ fn recent(source: &str, regex: &str) -> Result<Pattern, PatternError> {
     if let Some(pattern) = lock(&RECENT).iter().find(known) {
         return Ok(pattern.clone());
     }
-    let pattern = Pattern::make(source, Kind::Dialect(Dialect::new(source, regex)?));
+    let pattern = Pattern::make(source, Kind::StreamRegex(StreamRegex::new(source, regex)?));
     let mut recent = lock(&RECENT);
     recent.truncate(KEPT - 1);
     recent.push_front(pattern.clone());

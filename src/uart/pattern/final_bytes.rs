@@ -13,10 +13,10 @@ use crate::runtime::ByteSet;
 pub(crate) const LINE_ENDS: [u8; 2] = [b'\n', b'\r'];
 
 /// The bytes that a match of `pattern` on a stream can end with.
-pub(crate) fn last_bytes(pattern: &Pattern) -> ByteSet {
+pub(crate) fn final_bytes(pattern: &Pattern) -> ByteSet {
     let last = match pattern.kind() {
         Kind::Literal(finder) => ByteSet::of(finder.needle().last().copied()),
-        Kind::Dialect(dialect) => of(dialect.hir()),
+        Kind::StreamRegex(dialect) => of(dialect.hir()),
         // Whatever they look at.
         Kind::Text(_) | Kind::Bytes(_) | Kind::Needle(_) | Kind::Closure(_) => ByteSet::ALL,
     };
@@ -77,7 +77,7 @@ mod tests {
     use crate::uart::pattern::stream::Engine;
 
     fn ends_of(pattern: &str) -> ByteSet {
-        last_bytes(&Pattern::new(pattern).unwrap())
+        final_bytes(&Pattern::new(pattern).unwrap())
     }
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
             (&regex::bytes::Regex::new("x").unwrap()).into_pattern(),
         ];
         for pattern in patterns {
-            assert_eq!(last_bytes(&pattern.unwrap()), ByteSet::ALL);
+            assert_eq!(final_bytes(&pattern.unwrap()), ByteSet::ALL);
         }
     }
 
@@ -121,7 +121,7 @@ mod tests {
         ) {
             let Ok(pattern) = Pattern::new(&pattern) else { return Ok(()) };
             let Ok(mut engine) = Engine::new(&pattern) else { return Ok(()) };
-            let set = last_bytes(&pattern);
+            let set = final_bytes(&pattern);
             if let Some(end) = engine.feed(&text).unwrap() {
                 let last = ByteSet::of([text[end.known - 1]]);
                 prop_assert_eq!(set.union(last), set, "{} in {:?}", pattern, text);

@@ -27,7 +27,7 @@ use crate::uart::ansi::ESC;
 pub(crate) type Groups = Vec<Option<Range<usize>>>;
 
 /// A compiled `re:` pattern.
-pub(crate) struct Dialect {
+pub(crate) struct StreamRegex {
     source: String,
     hir: Hir,
     regex: meta::Regex,
@@ -52,7 +52,7 @@ pub(crate) struct Caches {
     pub(crate) reverse: Option<Cache>,
 }
 
-impl Dialect {
+impl StreamRegex {
     /// Compiles `regex`, which was written as `source`.
     pub(crate) fn new(source: &str, regex: &str) -> Result<Self, PatternError> {
         let hir = regex_syntax::ParserBuilder::new()
@@ -374,7 +374,7 @@ mod tests {
     use super::*;
 
     fn on_stream(regex: &str) -> Result<(), PatternError> {
-        Dialect::new(&format!("re:{regex}"), regex)?
+        StreamRegex::new(&format!("re:{regex}"), regex)?
             .automata()
             .map(drop)
     }

@@ -12,7 +12,7 @@ use crate::uart::transcript::chunk::Piece;
 
 /// A guard found what it must not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Alarm {
+pub(crate) struct ForbiddenMatch {
     /// Whose it is.
     pub(crate) guard: u64,
     /// The guard's pattern.
@@ -23,13 +23,13 @@ pub(crate) struct Alarm {
 }
 
 /// A guard at its post.
-pub(crate) struct Sentry {
+pub(crate) struct ActiveGuard {
     id: u64,
     pattern: Arc<str>,
     engine: Engine,
 }
 
-impl Sentry {
+impl ActiveGuard {
     pub(crate) fn new(pattern: &Arc<str>, engine: Engine) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
@@ -53,7 +53,7 @@ impl Sentry {
     pub(crate) fn look<'a>(
         &mut self,
         mut pieces: impl Iterator<Item = Piece<'a>>,
-    ) -> Option<Alarm> {
+    ) -> Option<ForbiddenMatch> {
         let end = pieces.find_map(|piece| match self.engine.feed(piece.bytes) {
             Ok(found) => Some(piece.offset + found?.known as u64),
             // The engines of guards run no foreign code, which alone can fail.
@@ -61,18 +61,18 @@ impl Sentry {
         })?;
         // An engine that has found something is not fed on as if it had not.
         self.restart();
-        Some(self.alarm(end))
+        Some(self.forbidden(end))
     }
 
     /// The output ends at `end`.
-    pub(crate) fn finish(&mut self, end: u64) -> Option<Alarm> {
+    pub(crate) fn finish(&mut self, end: u64) -> Option<ForbiddenMatch> {
         let found = self.engine.finish().ok().flatten();
         self.restart();
-        found.map(|_| self.alarm(end + 1))
+        found.map(|_| self.forbidden(end + 1))
     }
 
-    fn alarm(&self, end: u64) -> Alarm {
-        Alarm {
+    fn forbidden(&self, end: u64) -> ForbiddenMatch {
+        ForbiddenMatch {
             guard: self.id,
             pattern: Arc::clone(&self.pattern),
             end,
@@ -82,30 +82,30 @@ impl Sentry {
 
 /// All guards of a UART.
 #[derive(Default)]
-pub(crate) struct Guards(Vec<Sentry>);
+pub(crate) struct Guards(Vec<ActiveGuard>);
 
 impl Guards {
-    pub(crate) fn add(&mut self, sentry: Sentry) {
-        self.0.push(sentry);
+    pub(crate) fn add(&mut self, guard: ActiveGuard) {
+        self.0.push(guard);
     }
 
     pub(crate) fn remove(&mut self, id: u64) {
-        self.0.retain(|sentry| sentry.id != id);
+        self.0.retain(|guard| guard.id != id);
     }
 
     /// Has all look at what arrived.
     pub(crate) fn look<'a>(
         &mut self,
         pieces: impl Iterator<Item = Piece<'a>> + Clone,
-    ) -> Vec<Alarm> {
-        let sentries = self.0.iter_mut();
-        let alarms = sentries.filter_map(|sentry| sentry.look(pieces.clone()));
-        alarms.collect()
+    ) -> Vec<ForbiddenMatch> {
+        let guards = self.0.iter_mut();
+        let matches = guards.filter_map(|guard| guard.look(pieces.clone()));
+        matches.collect()
     }
 
     /// The output ends at `end`.
-    pub(crate) fn finish(&mut self, end: u64) -> Vec<Alarm> {
-        let sentries = self.0.iter_mut();
-        sentries.filter_map(|sentry| sentry.finish(end)).collect()
+    pub(crate) fn finish(&mut self, end: u64) -> Vec<ForbiddenMatch> {
+        let guards = self.0.iter_mut();
+        guards.filter_map(|guard| guard.finish(end)).collect()
     }
 }

@@ -6,8 +6,8 @@
 //! power cycle starts a new segment. Knows nothing of patterns, except that the
 //! standing guards look at the bytes on their way in.
 
-pub(super) mod alarms;
 pub(super) mod chunk;
+pub(super) mod forbidden;
 pub(super) mod guards;
 pub(super) mod slice;
 pub(super) mod spill;
@@ -23,14 +23,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::ansi::Stripper;
-use super::transcript::guards::{Alarm, Guards, Sentry};
+use super::transcript::guards::{ActiveGuard, ForbiddenMatch, Guards};
 use crate::config::KEPT_OUTPUT;
 use crate::sync::lock;
-use crate::uart::error::{Ending, Told, Unavailable};
-use alarms::Alarms;
+use crate::uart::error::{Ending, Reported, Unavailable};
 use chunk::{Chunk, Piece, View};
+use forbidden::ForbiddenMatches;
 use spill::Spill;
-use timestamps::Marks;
+use timestamps::Timestamps;
 
 /// How much of the output is kept where, and in what bits.
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +85,7 @@ pub(crate) enum Next {
     /// The segment has been read, and there will be nothing more.
     Ended(Ending),
     /// A standing guard found something here.
-    Alarm(Alarm),
+    ForbiddenMatch(ForbiddenMatch),
     /// Nothing yet.
     Nothing,
 }
@@ -120,11 +120,11 @@ struct State {
     /// The stripper's state at its end.
     stripper: Stripper,
     segments: Vec<Segment>,
-    marks: Marks,
+    timestamps: Timestamps,
     readers: Vec<(u64, Waker)>,
-    /// Told of every change; unlike a reader it stays.
+    /// Reported of every change; unlike a reader it stays.
     follower: Option<Arc<Notify>>,
-    alarms: Alarms,
+    matches: ForbiddenMatches,
     /// Starts of blocks in the file, with the stripper's state there.
     spilled: VecDeque<(u64, Stripper)>,
     /// Why what is before the first of them is gone.
@@ -152,10 +152,10 @@ impl Transcript {
                 tail: Chunk::empty(0, Stripper::default()),
                 stripper: Stripper::default(),
                 segments: vec![Segment { start: 0, ending }],
-                marks: Marks::default(),
+                timestamps: Timestamps::default(),
                 readers: Vec::new(),
                 follower: None,
-                alarms: Alarms::default(),
+                matches: ForbiddenMatches::default(),
                 spilled: VecDeque::new(),
                 lost: None,
                 read_back: None,
@@ -215,7 +215,7 @@ impl Transcript {
         } else {
             text.push(0..n as u32);
         }
-        let alarms = guards.look(text.iter().map(|span| Piece {
+        let matches = guards.look(text.iter().map(|span| Piece {
             offset: start + u64::from(span.start),
             bytes: &buffer[span.start as usize..span.end as usize],
         }));
@@ -227,7 +227,7 @@ impl Transcript {
             bytes
         });
         let mut state = self.state();
-        state.marks.note(start, time);
+        state.timestamps.note(start, time);
         if state.tail.bytes.len() + n > self.limits.chunk {
             state.close_tail();
         }
@@ -243,7 +243,7 @@ impl Transcript {
                 state.tail.extend_from(&buffer[..n], text);
             }
         }
-        state.alarms.raise(alarms);
+        state.matches.raise(matches);
         let over = state.held > self.limits.memory;
         drop(state);
         if over {
@@ -301,26 +301,30 @@ impl Transcript {
     }
 
     /// Sets a guard that looks at everything from `from` on.
-    pub(crate) fn guard(&self, mut sentry: Sentry, mut from: Position) -> Result<(), Unavailable> {
-        let mut alarms = Vec::new();
+    pub(crate) fn guard(
+        &self,
+        mut guard: ActiveGuard,
+        mut from: Position,
+    ) -> Result<(), Unavailable> {
+        let mut matches = Vec::new();
         // Most of what is there is looked at before the intake is held up.
-        self.patrol(&mut sentry, &mut from, &mut alarms)?;
+        self.scan_backlog(&mut guard, &mut from, &mut matches)?;
         let mut intake = lock(&self.intake);
-        self.patrol(&mut sentry, &mut from, &mut alarms)?;
-        intake.guards.add(sentry);
+        self.scan_backlog(&mut guard, &mut from, &mut matches)?;
+        intake.guards.add(guard);
         let mut state = self.state();
         drop(intake);
-        state.alarms.raise(alarms);
+        state.matches.raise(matches);
         wake(state);
         Ok(())
     }
 
     /// Lets a guard look at what is there from `at` on.
-    fn patrol(
+    fn scan_backlog(
         &self,
-        sentry: &mut Sentry,
+        guard: &mut ActiveGuard,
         at: &mut Position,
-        alarms: &mut Vec<Alarm>,
+        matches: &mut Vec<ForbiddenMatch>,
     ) -> Result<(), Unavailable> {
         let last = self.end_position().segment;
         loop {
@@ -328,18 +332,18 @@ impl Transcript {
             match next {
                 Next::Bytes(range) => {
                     let chunk = self.chunk(range.start)?;
-                    alarms.extend(sentry.look(chunk.pieces(range.clone(), View::Text)));
+                    matches.extend(guard.look(chunk.pieces(range.clone(), View::Text)));
                     at.offset = chunk.end().min(range.end);
                 }
                 Next::Segment(next) => {
-                    alarms.extend(sentry.finish(at.offset));
+                    matches.extend(guard.finish(at.offset));
                     *at = next;
                 }
                 Next::Ended(_) => {
-                    alarms.extend(sentry.finish(at.offset));
+                    matches.extend(guard.finish(at.offset));
                     return Ok(());
                 }
-                Next::Alarm(_) | Next::Nothing => return Ok(()),
+                Next::ForbiddenMatch(_) | Next::Nothing => return Ok(()),
             }
         }
     }
@@ -350,7 +354,7 @@ impl Transcript {
         intake.guards.remove(guard);
         let mut state = self.state();
         drop(intake);
-        state.alarms.withdraw(guard);
+        state.matches.withdraw(guard);
         wake(state);
     }
 
@@ -358,9 +362,9 @@ impl Transcript {
     pub(crate) fn begin_segment(&self, ending: Ending) {
         let mut intake = lock(&self.intake);
         let mut state = self.state();
-        let alarms = intake.guards.finish(state.tail.end());
+        let matches = intake.guards.finish(state.tail.end());
         drop(intake);
-        state.alarms.raise(alarms);
+        state.matches.raise(matches);
         state.end(ending);
         state.stripper = Stripper::default();
         state.close_tail();
@@ -376,9 +380,9 @@ impl Transcript {
     pub(crate) fn end(&self, ending: Ending) {
         let mut intake = lock(&self.intake);
         let mut state = self.state();
-        let alarms = intake.guards.finish(state.tail.end());
+        let matches = intake.guards.finish(state.tail.end());
         drop(intake);
-        state.alarms.raise(alarms);
+        state.matches.raise(matches);
         state.end(ending);
         wake(state);
     }
@@ -434,7 +438,7 @@ impl Transcript {
 
     /// When the byte at `offset` arrived, counted from the transcript's beginning.
     pub(crate) fn time(&self, offset: u64) -> Duration {
-        self.state().marks.time(offset)
+        self.state().timestamps.time(offset)
     }
 
     /// What there is at `at` for a reader that must not go beyond segment `last`.
@@ -443,13 +447,13 @@ impl Transcript {
     pub(crate) fn next(&self, at: Position, last: usize, reader: Option<(u64, &Waker)>) -> Next {
         let mut state = self.state();
         let mut next = state.next(at, last);
-        if let Some(alarm) = state.alarms.first() {
-            if alarm.end <= at.offset + 1 {
-                return Next::Alarm(alarm.clone());
+        if let Some(forbidden) = state.matches.first() {
+            if forbidden.end <= at.offset + 1 {
+                return Next::ForbiddenMatch(forbidden.clone());
             }
             // A match that ends where the guard's does, or later, comes too late.
             if let Next::Bytes(range) = &mut next {
-                range.end = range.end.min(alarm.end - 1);
+                range.end = range.end.min(forbidden.end - 1);
             }
         }
         if let (Next::Nothing, Some((id, waker))) = (&next, reader) {
@@ -463,24 +467,24 @@ impl Transcript {
         self.state().watch(id, waker);
     }
 
-    /// The first alarm, if there is one.
-    pub(crate) fn alarm(&self) -> Option<Alarm> {
-        self.state().alarms.first().cloned()
+    /// The first forbidden, if there is one.
+    pub(crate) fn forbidden(&self) -> Option<ForbiddenMatch> {
+        self.state().matches.first().cloned()
     }
 
-    /// See [`Alarms::tell`].
-    pub(crate) fn tell_alarm(&self) -> Told {
-        self.state().alarms.tell()
+    /// See [`ForbiddenMatches::tell`].
+    pub(crate) fn report_forbidden(&self) -> Reported {
+        self.state().matches.tell()
     }
 
-    /// See [`Alarms::is_told`].
-    pub(crate) fn is_alarm_told(&self) -> bool {
-        self.state().alarms.is_told()
+    /// See [`ForbiddenMatches::is_reported`].
+    pub(crate) fn is_forbidden_reported(&self) -> bool {
+        self.state().matches.is_reported()
     }
 
-    /// See [`Alarms::judge`].
-    pub(crate) fn judge(&self) -> Option<Alarm> {
-        self.state().alarms.judge()
+    /// See [`ForbiddenMatches::judge`].
+    pub(crate) fn judge(&self) -> Option<ForbiddenMatch> {
+        self.state().matches.judge()
     }
 
     /// Whether anybody waits.
@@ -665,7 +669,7 @@ mod tests {
     use super::*;
     use crate::uart::pattern::Pattern;
     use crate::uart::pattern::stream::Engine;
-    use crate::uart::transcript::slice::Stretch;
+    use crate::uart::transcript::slice::TranscriptSlice;
 
     const SMALL: Limits = Limits {
         memory: 256 << 10,
@@ -684,7 +688,7 @@ mod tests {
         range: Range<u64>,
         view: View,
     ) -> Result<Vec<u8>, Unavailable> {
-        Stretch {
+        TranscriptSlice {
             transcript,
             range,
             view,
@@ -764,12 +768,12 @@ mod tests {
         for pattern in ["HardFault", "re:Hard ?Fault"] {
             let transcript = Transcript::new(true, SMALL, None);
             let engine = Engine::guard(&Pattern::new(pattern).unwrap()).unwrap();
-            let sentry = Sentry::new(&pattern.into(), engine);
-            transcript.guard(sentry, Position::default()).unwrap();
+            let guard = ActiveGuard::new(&pattern.into(), engine);
+            transcript.guard(guard, Position::default()).unwrap();
             for read in ["boot Hard", "Fault", " at 0x", "08001234", "\nHardFault\n"] {
                 append(&transcript, read.as_bytes());
             }
-            assert_eq!(transcript.alarm().unwrap().end, 14, "{pattern}");
+            assert_eq!(transcript.forbidden().unwrap().end, 14, "{pattern}");
         }
     }
 

@@ -9,13 +9,13 @@ use crate::uart::pattern::stream::ReadBack;
 
 /// A stretch of the transcript, as a reader sees it.
 #[derive(Clone)]
-pub(crate) struct Stretch<'a> {
+pub(crate) struct TranscriptSlice<'a> {
     pub(crate) transcript: &'a Transcript,
     pub(crate) range: Range<u64>,
     pub(crate) view: View,
 }
 
-impl Stretch<'_> {
+impl TranscriptSlice<'_> {
     /// Visits its pieces in order until `visit` breaks.
     pub(crate) fn forwards<B>(
         &self,
@@ -121,7 +121,7 @@ impl Stretch<'_> {
     /// Its last `n` bytes.
     pub(crate) fn last(&self, n: usize) -> Result<Vec<u8>, Unavailable> {
         let start = self.offset_back(n)?;
-        Stretch {
+        TranscriptSlice {
             range: start..self.range.end,
             ..self.clone()
         }
@@ -129,15 +129,15 @@ impl Stretch<'_> {
     }
 }
 
-impl ReadBack for Stretch<'_> {
+impl ReadBack for TranscriptSlice<'_> {
     fn backwards<B>(
         &self,
         mut visit: impl FnMut(&[u8]) -> ControlFlow<B>,
     ) -> Result<Option<B>, Unavailable> {
-        Stretch::backwards(self, |piece| visit(piece.bytes))
+        TranscriptSlice::backwards(self, |piece| visit(piece.bytes))
     }
 
     fn last(&self, n: usize) -> Result<Vec<u8>, Unavailable> {
-        Stretch::last(self, n)
+        TranscriptSlice::last(self, n)
     }
 }

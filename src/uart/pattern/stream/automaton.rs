@@ -17,7 +17,7 @@ use regex_automata::{Anchored, Span};
 use super::hit::{Hit, LONGEST_MATCH, Located, ReadBack};
 use crate::uart::error::ExpectError;
 use crate::uart::pattern::decode::{Backwards, Decoder, Part, REPLACEMENT};
-use crate::uart::pattern::stream_regex::{Automata, Caches, Dialect};
+use crate::uart::pattern::stream_regex::{Automata, Caches, StreamRegex};
 use crate::uart::pattern::{Kind, Pattern, PatternError};
 
 /// The automata of one pattern and how far they are.
@@ -105,9 +105,9 @@ impl Automaton {
         })
     }
 
-    fn dialect(&self) -> Option<&Dialect> {
+    fn dialect(&self) -> Option<&StreamRegex> {
         match self.pattern.kind() {
-            Kind::Dialect(dialect) => Some(dialect),
+            Kind::StreamRegex(dialect) => Some(dialect),
             _ => None,
         }
     }

@@ -50,7 +50,7 @@ impl Engine {
                 let literal = Literal::new(pattern, finder)?;
                 Ok(Self::Literal(Box::new(literal)))
             }
-            Kind::Dialect(dialect) => {
+            Kind::StreamRegex(dialect) => {
                 let automaton = Automaton::new(pattern, dialect.automata()?);
                 Ok(Self::Automaton(Box::new(automaton)))
             }
