@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use super::TestName;
 use super::dir_lock::{Held, clear, remove_empty};
+use super::test_name::TestName;
 use crate::sync::lock;
 
 /// Of one test in one process, no more than this many targets' directories are kept.

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::Location;
 use std::path::Path;
 
-use super::beginning;
+use super::beginning::beginning;
 
 const LONGEST: usize = 120;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::beginning;
+use super::beginning::beginning;
 
 const MOST_EVENTS: usize = 1000;
 /// A longer outcome, an error's message as a rule, is cut.

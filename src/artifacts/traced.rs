@@ -1,17 +1,14 @@
 //! An operation that says where it was called if it fails, and that the report takes
 //! notes of: when it began, and how it ended.
 
-use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::Report;
+use super::caller::{Caller, place};
+use super::report::Report;
 use crate::error::{Error, Result};
 use crate::operation::Task;
-
-/// Where in a test an operation was called.
-pub(crate) type Caller = &'static Location<'static>;
 
 /// A task and its entry in the timeline.
 pub(crate) struct Recorded<T> {
@@ -84,11 +81,6 @@ pub(crate) fn failed(mut error: Error, report: Option<&Arc<Report>>, at: Caller)
         report.fail(&mut error);
     }
     error
-}
-
-/// `tests/boots.rs:12`
-pub(crate) fn place(at: Caller) -> String {
-    format!("{}:{}", at.file(), at.line())
 }
 
 impl<T> Drop for Recorded<T> {

@@ -7,9 +7,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::concurrency::slots;
-use super::machine::MachineUarts;
+use super::inner::Inner;
+use super::machine_uarts::MachineUarts;
 use super::power::Board;
-use super::{Shared, VirtualTarget, select_backend};
+use super::select_backend;
+use super::target::VirtualTarget;
 use crate::artifacts::{Caller, Copy, Recorded, Report, Subject, TestName};
 use crate::backend::{Backend, Image};
 use crate::config::{BackendKind, ConfigError, TargetConfig};
@@ -19,6 +21,20 @@ use crate::notice::notice;
 use crate::operation::{Operation, Remote, Task};
 use crate::process::Custody;
 use crate::uart::Ports;
+
+impl VirtualTarget {
+    /// A target that the YAML file at `path` describes; `path` is relative to the current directory.
+    ///
+    /// The file is read at once; a mistake in it is the error of [`boot`](TargetBuilder::boot).
+    pub fn from_yaml(path: impl AsRef<Path>) -> TargetBuilder {
+        TargetBuilder::new(TargetConfig::from_file(path))
+    }
+
+    /// A target that `config` describes.
+    pub fn from_config(config: TargetConfig) -> TargetBuilder {
+        TargetBuilder::new(Ok(config))
+    }
+}
 
 /// A target that has not been started; see [`VirtualTarget::from_yaml`].
 #[derive(Debug)]
@@ -161,7 +177,7 @@ impl TargetBuilder {
             slots()?,
         );
         Ok(VirtualTarget {
-            shared: Arc::new(Shared {
+            shared: Arc::new(Inner {
                 config,
                 custody,
                 ports,

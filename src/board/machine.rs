@@ -2,41 +2,29 @@
 
 use std::path::Path;
 
-use super::VirtualTarget;
+use super::machine_uarts::MachineUarts;
+use super::target::VirtualTarget;
 use crate::backend::Metrics;
-use crate::config::{LoadCommand, TargetConfig};
+use crate::config::LoadCommand;
 use crate::error::Result;
 use crate::operation::Operation;
-use crate::uart::{Port, Ports, Uart};
+use crate::uart::Uart;
 
-/// A machine's UARTs.
-pub(super) struct MachineUarts {
-    pub(super) name: String,
-    pub(super) ports: Ports,
-    /// Those of `ports`, in the same order; there is at least one.
-    pub(super) uarts: Vec<Uart>,
-}
-
-impl MachineUarts {
-    pub(super) fn new(name: &str, ports: Ports) -> Self {
-        Self {
-            name: name.to_owned(),
-            uarts: ports.iter().map(Port::uart).collect(),
-            ports,
-        }
-    }
-
-    pub(super) fn uart(&self) -> &Uart {
-        // A description without a UART is refused.
-        &self.uarts[0]
-    }
-
-    pub(super) fn uart_named(&self, name: &str, config: &TargetConfig) -> Result<&Uart> {
-        let names = self.ports.iter().map(Port::name);
-        match names.clone().position(|known| known == name) {
-            Some(index) => Ok(&self.uarts[index]),
-            None => Err(config.no_such_uart(name, names).into()),
-        }
+impl VirtualTarget {
+    /// The machine that `machines` in the description calls `name`.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoSuchMachine`](crate::config::ConfigError::NoSuchMachine) names those that there are.
+    ///
+    /// ```no_run
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let board = virtual_target::VirtualTarget::from_yaml("nodes.yaml").boot().wait()?;
+    /// board.machine("node-a")?.uart().send_line("send 7").wait()?;
+    /// board.machine("node-b")?.uart().expect_line("got 7").wait()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn machine(&self, name: &str) -> crate::Result<Machine<'_>> {
+        Machine::new(self, name)
     }
 }
 

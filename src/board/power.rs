@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::PowerError;
 use super::concurrency::{self, Slot};
+use super::error::PowerError;
 use crate::backend::{Backend, EmulatorError, Engine, Image, Metrics, Outcome};
 use crate::error::Result;
 use crate::process::Custody;

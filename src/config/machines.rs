@@ -4,10 +4,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::check::{board, each, firmware, given, loading};
+use super::engine::BackendKind;
 use super::error::Problem;
+use super::field::{each, given};
+use super::platform::{board, firmware, loading};
 use super::raw::{Named, Raw, RawMachine};
-use super::{BackendKind, LoadCommand, RenodeConfig, values};
+use super::renode::{LoadCommand, RenodeConfig};
+use super::values;
 
 /// One of the machines of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::{Mapping, Value};
 
-use super::check::is_file;
 use super::error::Problem;
+use super::field::is_file;
 use super::values;
 use crate::files::{self, LARGEST_IMAGE, LARGEST_TEXT};
 

@@ -5,10 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::check::given;
+use super::engine::BackendKind;
 use super::error::Problem;
+use super::field::given;
 use super::raw::RawSerial;
-use super::{BackendKind, RenodeConfig, values};
+use super::renode::RenodeConfig;
+use super::values;
 use crate::files;
 
 /// What stands for the image in an argument of `flash`.

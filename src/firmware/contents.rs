@@ -1,47 +1,14 @@
-//! What an image puts into memory, and where a Cortex-M may find its vectors in it.
-//!
-//! The table begins with the stack pointer and the addresses of the handlers of reset, NMI and
-//! HardFault, which are odd: the processor knows no other code than Thumb. Nothing else in an
-//! image looks like that.
+//! Reads what an image puts into memory, whatever its format.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::ops::Range;
 use std::path::Path;
 
-use super::error::Flaw;
+use super::elf;
+use super::error::{FirmwareError, Flaw};
+use super::format::Format;
 use super::records::{self, Record};
-use super::{FirmwareError, Format, elf};
-
-/// How much of an image is looked at; that for a microcontroller is far smaller.
-pub(super) const LARGEST: u64 = 64 << 20;
-
-/// The bytes of an image, where they go, and where they run.
-#[derive(Debug, Default)]
-pub(crate) struct Contents {
-    /// In the order of their addresses, no two of them adjoining.
-    pub(super) pieces: Vec<Piece>,
-    /// Where its code may run, beside where it is loaded.
-    pub(super) runs_at: Vec<Range<u64>>,
-    /// The lowest address that an ELF file's sections have, if it has symbols, too.
-    pub(super) lowest_section: Option<u64>,
-    /// Where an S-record file says that the program begins.
-    pub(super) start: Option<u64>,
-}
-
-/// Bytes that follow each other in memory.
-#[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) address: u64,
-    pub(super) bytes: Vec<u8>,
-}
-
-/// What a processor starts with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) stack: u32,
-    pub(crate) pc: u32,
-}
+use super::vectors::{Contents, LARGEST, Piece};
 
 impl Contents {
     /// Reads the image in `file`; that of a raw binary goes to `address`.
@@ -81,92 +48,6 @@ impl Contents {
         }
         contents.join();
         Ok(contents)
-    }
-
-    /// Makes one piece of those that adjoin. Where they overlap, the later one is what counts.
-    fn join(&mut self) {
-        self.pieces.retain(|piece| !piece.bytes.is_empty());
-        self.pieces.sort_by_key(|piece| piece.address);
-        let mut joined: Vec<Piece> = Vec::new();
-        for piece in self.pieces.drain(..) {
-            match joined.last_mut() {
-                Some(last) if last.end() == piece.address => last.bytes.extend(piece.bytes),
-                _ => joined.push(piece),
-            }
-        }
-        self.pieces = joined;
-    }
-
-    /// The lowest address that is loaded.
-    pub(crate) fn lowest(&self) -> Option<u64> {
-        Some(self.pieces.first()?.address)
-    }
-
-    pub(crate) fn lowest_section(&self) -> Option<u64> {
-        self.lowest_section
-    }
-
-    /// Where an S-record file says that the program begins, if that is in the contents.
-    pub(crate) fn start(&self) -> Option<u32> {
-        let start = self.start.filter(|&start| self.has_code(start))?;
-        u32::try_from(start).ok()
-    }
-
-    /// What the table at `address` has a processor start with, if its code is in the contents.
-    pub(crate) fn entry_at(&self, address: u64) -> Option<Entry> {
-        let [stack, pc] = self.words(address)?;
-        let runs = stack != 0 && stack % 4 == 0 && self.has_code(u64::from(pc & !1));
-        runs.then_some(Entry { stack, pc })
-    }
-
-    /// Where whole tables are.
-    pub(crate) fn tables(&self) -> Vec<u64> {
-        const ALIGNMENT: u64 = 128;
-        let places = self.pieces.iter().flat_map(|piece| {
-            let first = piece.address.checked_next_multiple_of(ALIGNMENT);
-            let places = first.map(|first| (first..piece.end()).step_by(ALIGNMENT as usize));
-            places.into_iter().flatten()
-        });
-        places.filter(|&place| self.is_table(place)).collect()
-    }
-
-    fn is_table(&self, address: u64) -> bool {
-        const MEMORY: Range<u32> = 0x0100_0000..0xA000_0000;
-        let Some([stack, reset, nmi, fault]) = self.words(address) else {
-            return false;
-        };
-        let is_handler = |word: u32| word & 1 == 1 && self.has_code(u64::from(word & !1));
-        stack % 4 == 0 && MEMORY.contains(&stack) && [reset, nmi, fault].into_iter().all(is_handler)
-    }
-
-    fn has_code(&self, address: u64) -> bool {
-        let loaded = self.pieces.iter().map(|piece| piece.address..piece.end());
-        loaded
-            .chain(self.runs_at.iter().cloned())
-            .any(|range| range.contains(&(address & !1)))
-    }
-
-    /// The words at `address`, if all of them are loaded.
-    fn words<const N: usize>(&self, address: u64) -> Option<[u32; N]> {
-        let after = self
-            .pieces
-            .partition_point(|piece| piece.address <= address);
-        let piece = &self.pieces[after.checked_sub(1)?];
-        let from = usize::try_from(address - piece.address).ok()?;
-        let bytes = piece.bytes.get(from..)?.get(..4 * N)?;
-        let (words, _) = bytes.as_chunks::<4>();
-        words
-            .iter()
-            .map(|&word| u32::from_le_bytes(word))
-            .collect::<Vec<_>>()
-            .try_into()
-            .ok()
-    }
-}
-
-impl Piece {
-    fn end(&self) -> u64 {
-        self.address.saturating_add(self.bytes.len() as u64)
     }
 }
 

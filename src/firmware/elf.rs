@@ -11,9 +11,9 @@ use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use object::read::{ReadCache, ReadRef};
 
-use super::Architecture;
-use super::contents::{self, Contents, Piece};
+use super::architecture::Architecture;
 use super::error::Flaw;
+use super::vectors::{Contents, LARGEST, Piece};
 
 /// The first bytes of every ELF file.
 pub(super) const MAGIC: [u8; 4] = elf::ELFMAG;
@@ -97,7 +97,7 @@ pub(super) fn contents(file: impl Read + Seek) -> Result<Contents, Flaw> {
         .iter()
         .filter(|segment| segment.p_type(endian) == elf::PT_LOAD);
     let size: u64 = loaded.clone().map(|it| it.file_range(endian).1).sum();
-    if header.is_big_endian() || size > contents::LARGEST {
+    if header.is_big_endian() || size > LARGEST {
         return Ok(Contents::default());
     }
     let mut contents = Contents::default();

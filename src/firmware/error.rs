@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Architecture, Format};
+use super::architecture::Architecture;
+use super::format::Format;
 use crate::files::Unusable;
 
 /// A firmware image is missing, broken, or not for this board.

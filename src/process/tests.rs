@@ -6,6 +6,8 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 
+use std::sync::Arc;
+
 use super::*;
 
 /// Runs `script` in a shell of its own; returns the process, its input and its output.

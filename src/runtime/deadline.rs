@@ -16,11 +16,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-use crate::runtime::virtual_clock::Look;
+use crate::runtime::virtual_clock::{HOST_CAP, Look};
 use crate::runtime::{HostError, VirtualClock, Wants, enter};
-
-/// A deadline never waits longer than this many times its timeout on the host.
-pub(super) const HOST_CAP: u32 = 20;
 
 /// A question for the clock that is being answered on the I/O thread; `None` when it cannot be.
 pub(crate) type Reading = Pin<Box<dyn Future<Output = Option<Duration>> + Send>>;

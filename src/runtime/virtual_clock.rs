@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::deadline::HOST_CAP;
-
+/// A deadline never waits longer than this many times its timeout on the host.
+pub(super) const HOST_CAP: u32 = 20;
 /// How long somebody who has been woken may take to look while another one has
 /// looked: a future that is held but not polled must not keep the others waiting.
 const GRACE: Duration = Duration::from_millis(200);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::error::Unavailable;
 use super::pattern::decode::lossy;
-use super::ports::Ports;
+use super::port::Port;
 use super::transcript::Transcript;
 use super::transcript::chunk::View;
 use super::transcript::slice::TranscriptSlice;
@@ -35,11 +35,14 @@ impl fmt::Display for TranscriptLine {
     }
 }
 
-/// The lines of all `ports` among the last `most` bytes of each.
-pub(super) fn lines(ports: &Ports, most: u64) -> Result<Vec<TranscriptLine>, Unavailable> {
-    let began = ports.main().transcript().began();
+/// The lines of all `ports` among the last `most` bytes of each; times count from `began`.
+pub(super) fn lines<'a>(
+    ports: impl Iterator<Item = &'a Port>,
+    began: Instant,
+    most: u64,
+) -> Result<Vec<TranscriptLine>, Unavailable> {
     let mut all = Vec::new();
-    for port in ports.iter() {
+    for port in ports {
         all.extend(of(port.transcript(), port.label(), began, most)?);
     }
     // A stable sort: lines of one UART stay as they are.

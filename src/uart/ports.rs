@@ -35,7 +35,7 @@ impl Ports {
     /// What all of them have said, by lines and in the order of arrival, as far as
     /// it is among the last `most` bytes of each.
     pub(crate) fn lines(&self, most: u64) -> Result<Vec<TranscriptLine>, Unavailable> {
-        merged::lines(self, most)
+        merged::lines(self.iter(), self.main().transcript().began(), most)
     }
 
     /// See [`Port::restart`].

@@ -66,3 +66,6 @@ impl Default for Timeouts {
         }
     }
 }
+
+/// What `kept_output` is by default: a UART of 115200 baud fills it in six hours.
+pub(crate) const KEPT_OUTPUT: u64 = 256 << 20;

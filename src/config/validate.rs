@@ -3,24 +3,20 @@
 //! Knows which field is which and what goes with what; the grammar of single
 //! values is in `values`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde_yaml::Value;
-
+use super::defaults::{KEPT_OUTPUT, LineEnding, Timeouts};
+use super::description::{QemuConfig, Source, TargetConfig};
+use super::engine::{BackendKind, ClockKind, fits};
 use super::error::Problem;
+use super::field::{each, given};
 use super::machines::{Machines, machines};
-use super::raw::{Named, Raw, RawQemu, RawTimeouts, RawUart};
+use super::platform::{board, firmware, loading, uarts};
+use super::raw::{Raw, RawQemu, RawTimeouts};
+use super::renode::{Control, Platform, RenodeConfig, UartTransport};
 use super::script::{self, Fragment, Script};
 use super::serial::serial;
-use super::{
-    BackendKind, ClockKind, Control, KEPT_OUTPUT, LineEnding, LoadCommand, Platform, QemuConfig,
-    RenodeConfig, Source, TargetConfig, Timeouts, UartConfig, UartTransport, values,
-};
-use crate::files::{self, LARGEST_TEXT};
-
-/// Why another engine than Renode cannot have `clock: virtual`.
-pub(super) const NO_VIRTUAL_CLOCK: &str = "only Renode has a virtual clock, and the target is to run \
-     on another engine: install Renode and use `backend: renode`, or write `clock: realtime`";
+use super::values;
 
 const DEFAULT_MACHINE_NAME: &str = "machine-0";
 
@@ -53,7 +49,7 @@ const LINE_ENDINGS: [(&str, LineEnding); 3] = [
 ];
 
 /// `source` is for messages; relative paths start at `base_dir`.
-pub(super) fn check(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetConfig, Problem> {
+pub(super) fn validate(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetConfig, Problem> {
     let backend = given("backend", &raw.backend, |word| {
         values::choice(word, &BACKENDS)
     })?
@@ -121,33 +117,6 @@ pub(super) fn check(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetC
     })
 }
 
-/// Checks a value if there is one, and says which field a bad one is in.
-pub(super) fn given<V, T>(
-    field: &str,
-    value: &Option<V>,
-    check: impl FnOnce(&V) -> Result<T, String>,
-) -> Result<Option<T>, Problem> {
-    value
-        .as_ref()
-        .map(check)
-        .transpose()
-        .map_err(|message| Problem::new(field, message))
-}
-
-/// Checks the values of a list, and says which one is bad.
-pub(super) fn each<T>(
-    field: &str,
-    values: Option<&[String]>,
-    check: impl Fn(&str) -> Result<T, String>,
-) -> Result<Vec<T>, Problem> {
-    (0..)
-        .zip(values.unwrap_or_default())
-        .map(|(index, value)| {
-            check(value).map_err(|message| Problem::new(format!("{field}[{index}]"), message))
-        })
-        .collect()
-}
-
 fn clock(
     backend: BackendKind,
     word: Option<&str>,
@@ -157,26 +126,6 @@ fn clock(
     let clock = clock.unwrap_or(ClockKind::Realtime);
     fits(clock, backend, transport)?;
     Ok(clock)
-}
-
-/// Checks that a board on `backend`, for which a `transport` may be asked, can have the `clock`.
-pub(super) fn fits(
-    clock: ClockKind,
-    backend: BackendKind,
-    transport: Option<UartTransport>,
-) -> Result<(), Problem> {
-    if clock == ClockKind::Realtime {
-        return Ok(());
-    }
-    if matches!(backend, BackendKind::Qemu | BackendKind::Serial) {
-        return Err(Problem::new("clock", NO_VIRTUAL_CLOCK));
-    }
-    if transport.is_some() {
-        let message = "with `clock: virtual` the UARTs are connected without pseudo-terminals \
-                       or sockets: remove it";
-        return Err(Problem::new("uart_transport", message));
-    }
-    Ok(())
 }
 
 fn control(word: Option<&str>, port: Option<i64>) -> Result<Control, Problem> {
@@ -192,31 +141,6 @@ fn control(word: Option<&str>, port: Option<i64>) -> Result<Control, Problem> {
             "there is a port only with `control: telnet`: add that, or remove the port",
         )),
     }
-}
-
-/// How firmware is loaded, and where to.
-pub(super) fn loading(
-    command: &Option<String>,
-    address: &Option<Value>,
-) -> Result<(Option<LoadCommand>, Option<u64>), Problem> {
-    let command = given("load_command", command, |word| {
-        values::choice(word, &LoadCommand::ALL.map(|it| (it.as_str(), it)))
-    })?;
-    let address = given("load_address", address, values::address)?;
-    if command == Some(LoadCommand::Binary) && address.is_none() {
-        return Err(Problem::new(
-            "load_command",
-            "`sysbus LoadBinary` needs to know where: add `load_address`, such as 0x08000000",
-        ));
-    }
-    Ok((command, address))
-}
-
-pub(super) fn firmware(path: &str, base_dir: &Path) -> Result<PathBuf, String> {
-    if path.is_empty() {
-        return Err("the path is empty: name a file or remove the field".to_owned());
-    }
-    Ok(files::tidy(&base_dir.join(path)))
 }
 
 fn timeouts(raw: &RawTimeouts) -> Result<Timeouts, Problem> {
@@ -300,100 +224,6 @@ fn fragments(raw: &Raw, base_dir: &Path) -> Result<Vec<Fragment>, Problem> {
         return Err(Problem::new(FIELD, message));
     }
     each(FIELD, given, |text| script::fragment(text, base_dir))
-}
-
-/// A board and the UARTs to talk to, unless neither is given.
-pub(super) fn board(
-    platform_name: &Option<String>,
-    uart: &Option<RawUart>,
-    named: Option<&Named<RawUart>>,
-    base_dir: &Path,
-) -> Result<Option<RenodeConfig>, Problem> {
-    let platform = given("platform", platform_name, |name| platform(name, base_dir))?;
-    let uarts = uarts(uart, named)?;
-    match (platform, uarts) {
-        (Some(platform), Some(uarts)) => Ok(Some(RenodeConfig {
-            platform,
-            fragments: Vec::new(),
-            uarts,
-        })),
-        (Some(_), None) => Err(Problem::new(
-            "platform",
-            "a platform needs `uart`, the UART to talk to, such as `sysbus.usart2`",
-        )),
-        (None, Some(_)) => Err(Problem::new(
-            if uart.is_some() { "uart" } else { "uarts" },
-            "a UART needs `platform`, the board it is on, \
-             such as `platforms/boards/stm32f4_discovery-kit.repl`",
-        )),
-        (None, None) => Ok(None),
-    }
-}
-
-/// The UARTs to talk to, one in `uart` or several in `uarts`.
-fn uarts(
-    uart: &Option<RawUart>,
-    uarts: Option<&Named<RawUart>>,
-) -> Result<Option<Vec<UartConfig>>, Problem> {
-    let uart = uart.as_ref().map(|uart| one_uart("uart", None, uart));
-    let uart = uart.transpose()?;
-    let Some(Named(uarts)) = uarts else {
-        return Ok(uart.map(|uart| vec![uart]));
-    };
-    if uart.is_some() {
-        let message = "`uart` is given as well: move it into `uarts`, under a name";
-        return Err(Problem::new("uarts", message));
-    }
-    if uarts.is_empty() {
-        let message = "it names no UART: write `name: path`, such as `console: sysbus.usart2`";
-        return Err(Problem::new("uarts", message));
-    }
-    let mut known: Vec<UartConfig> = Vec::new();
-    for (name, uart) in uarts {
-        let field = format!("uarts.{name}");
-        let problem = |message| Problem::new(&field, message);
-        let name = values::plain_name(name).map_err(problem)?;
-        let uart = one_uart(&field, Some(name), uart)?;
-        if let Some(other) = known.iter().find(|other| other.path == uart.path) {
-            let (path, other) = (&uart.path, &other.name);
-            return Err(problem(format!(
-                "{path:?} is `{other}` already: remove one"
-            )));
-        }
-        known.push(uart);
-    }
-    Ok(Some(known))
-}
-
-/// The UART that `field` describes; without a name of its own it is called as its path.
-fn one_uart(field: &str, name: Option<String>, raw: &RawUart) -> Result<UartConfig, Problem> {
-    let path = given(field, &raw.path, |path| values::uart(path))?;
-    let path = path.ok_or_else(|| {
-        let message = "`path` is missing: name the UART, such as `sysbus.usart2`";
-        Problem::new(field, message)
-    })?;
-    let baud = given(&format!("{field}.baud"), &raw.baud, |&baud| {
-        values::baud(baud)
-    })?;
-    Ok(UartConfig {
-        name: name.unwrap_or_else(|| path.clone()),
-        path,
-        baud: baud.unwrap_or(values::DEFAULT_BAUD),
-    })
-}
-
-/// Whether there is such a file, of at most `limit` bytes.
-pub(super) fn is_file(file: &Path, limit: u64) -> Result<bool, String> {
-    files::check(file, limit).map_err(|why| format!("`{}` cannot be used: {why}", file.display()))
-}
-
-fn platform(name: &str, base_dir: &Path) -> Result<Platform, String> {
-    let file = files::tidy(&base_dir.join(name));
-    if is_file(&file, LARGEST_TEXT)? {
-        return Ok(Platform::File(file));
-    }
-    let example = "platforms/boards/stm32f4_discovery-kit.repl";
-    values::built_in("platform", example, name, &file).map(Platform::BuiltIn)
 }
 
 fn qemu(

@@ -43,13 +43,13 @@ impl Firmware {
     /// Of text records, only those that an emulator needs are in the copy, one a line: some take
     /// offence at empty lines, blanks, and whatever stands behind the last record.
     pub(crate) fn stage(&self, dir: &Path, name: &str) -> Result<PathBuf, FirmwareError> {
-        let flawed = |flaw: Flaw| flaw.of(&self.path, self.format);
-        let staged = staged(&self.path, dir, name);
-        let mut original = open(&self.path).map_err(|error| flawed(error.into()))?;
-        let copied = replace(&staged, |copy| match self.format {
+        let flawed = |flaw: Flaw| flaw.of(self.path(), self.format());
+        let staged = staged(self.path(), dir, name);
+        let mut original = open(self.path()).map_err(|error| flawed(error.into()))?;
+        let copied = replace(&staged, |copy| match self.format() {
             Format::IntelHex | Format::SRecord => {
                 let (original, mut copy) = (BufReader::new(original), BufWriter::new(copy));
-                match self.format {
+                match self.format() {
                     Format::IntelHex => write_hex(original, &mut copy),
                     _ => write_s_record(original, &mut copy),
                 }?;

@@ -1,0 +1,38 @@
+//! Checks single fields, and says which one is bad.
+
+use std::path::Path;
+
+use super::error::Problem;
+use crate::files;
+
+/// Checks a value if there is one, and says which field a bad one is in.
+pub(super) fn given<V, T>(
+    field: &str,
+    value: &Option<V>,
+    check: impl FnOnce(&V) -> Result<T, String>,
+) -> Result<Option<T>, Problem> {
+    value
+        .as_ref()
+        .map(check)
+        .transpose()
+        .map_err(|message| Problem::new(field, message))
+}
+
+/// Checks the values of a list, and says which one is bad.
+pub(super) fn each<T>(
+    field: &str,
+    values: Option<&[String]>,
+    check: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, Problem> {
+    (0..)
+        .zip(values.unwrap_or_default())
+        .map(|(index, value)| {
+            check(value).map_err(|message| Problem::new(format!("{field}[{index}]"), message))
+        })
+        .collect()
+}
+
+/// Whether there is such a file, of at most `limit` bytes.
+pub(super) fn is_file(file: &Path, limit: u64) -> Result<bool, String> {
+    files::check(file, limit).map_err(|why| format!("`{}` cannot be used: {why}", file.display()))
+}

@@ -1,0 +1,172 @@
+//! Opens a firmware image: what kind of file it is, and whether it is whole.
+//!
+//! The content counts first: a name says what a file should be, the content what it is.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::path::{self, Path, PathBuf};
+
+use super::architecture::Architecture;
+use super::error::{FirmwareError, Flaw};
+use super::format::Format;
+use super::{elf, records};
+use crate::files::{self, LARGEST_IMAGE};
+
+/// A firmware image that has been looked at and found good.
+#[derive(Debug, Clone)]
+pub struct Firmware {
+    path: PathBuf,
+    format: Format,
+    architecture: Option<Architecture>,
+}
+
+impl Firmware {
+    /// Looks at the image in `path`, which is relative to the current directory.
+    ///
+    /// An ELF file is checked to be a linked program and not cut off; of Intel
+    /// HEX and S-record files every line and checksum is.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file, it is not a regular file, cannot be read, is
+    /// empty, or is not a whole image of its format.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, FirmwareError> {
+        let given = path.as_ref();
+        let path = path::absolute(given).map_err(|source| FirmwareError::Read {
+            path: given.to_path_buf(),
+            source,
+        })?;
+        let path = files::tidy(&path);
+        let unreadable = |source| FirmwareError::unreadable(&path, source);
+
+        let mut file =
+            files::open(&path, LARGEST_IMAGE).map_err(|why| FirmwareError::unusable(&path, why))?;
+        let head = head(&mut file).map_err(unreadable)?;
+        if head.is_empty() {
+            return Err(FirmwareError::Empty { path });
+        }
+        if let Some((kind, advice)) = foreign(&head) {
+            return Err(FirmwareError::Foreign { path, kind, advice });
+        }
+        let format = format(&head, &path);
+        let architecture = inspect(file, format).map_err(|flaw| flaw.of(&path, format))?;
+        Ok(Self {
+            path,
+            format,
+            architecture,
+        })
+    }
+
+    /// Where the image is: an absolute path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What kind of file it is.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// What it is built for. Only ELF files tell.
+    pub fn architecture(&self) -> Option<Architecture> {
+        self.architecture
+    }
+
+    /// Checks that the image can run on `board`, whose processor is an `expected`.
+    ///
+    /// # Errors
+    ///
+    /// The image is built for something else. One that does not tell passes.
+    pub fn check_architecture(
+        &self,
+        expected: Architecture,
+        board: &str,
+    ) -> Result<(), FirmwareError> {
+        match self.architecture {
+            Some(found) if found != expected => Err(FirmwareError::WrongArchitecture {
+                path: self.path.clone(),
+                found,
+                expected,
+                board: board.to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that it is known where in memory the image belongs.
+    ///
+    /// # Errors
+    ///
+    /// The image is a raw binary, and there is no `load_address`.
+    pub fn check_load_address(&self, load_address: Option<u64>) -> Result<(), FirmwareError> {
+        if self.format == Format::Binary && load_address.is_none() {
+            return Err(FirmwareError::NoLoadAddress {
+                path: self.path.clone(),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn inspect(file: File, format: Format) -> Result<Option<Architecture>, Flaw> {
+    match format {
+        Format::Elf => elf::inspect(file).map(Some),
+        Format::IntelHex => records::intel_hex(BufReader::new(file), |_, _| Ok(())).map(|()| None),
+        Format::SRecord => records::s_record(BufReader::new(file), |_, _| Ok(())).map(|()| None),
+        Format::Binary => Ok(None),
+    }
+}
+
+/// How many of the first bytes are looked at: more than the longest record has.
+const HEAD: u64 = 1024;
+
+/// The first bytes of a `file`, which is then at its beginning.
+fn head(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    file.take(HEAD).read_to_end(&mut head)?;
+    file.rewind()?;
+    Ok(head)
+}
+
+/// What a file that begins so is, and what to do, where nothing here can load it.
+fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    const CONVERTED: &str = "flash the ELF, HEX or raw binary file that it was made from";
+    const PACKED: &str = "unpack it and name the image in it";
+    const KINDS: [(&[u8], &str, &str); 8] = [
+        (b"UF2\n\x57\x51\x5d\x9e", "a UF2 file", CONVERTED),
+        (b"DfuSe", "a DfuSe file", CONVERTED),
+        (b"PK\x03\x04", "a zip archive", PACKED),
+        (b"\x1f\x8b\x08", "compressed by gzip", PACKED),
+        (b"\xfd7zXZ\0", "compressed by xz", PACKED),
+        (b"\x28\xb5\x2f\xfd", "compressed by zstd", PACKED),
+        (b"!<arch>\n", "a library", "name what the linker wrote"),
+        (
+            b"version https://git-lfs",
+            "a placeholder of Git LFS",
+            "fetch the file (git lfs pull)",
+        ),
+    ];
+    let (_, kind, advice) = KINDS.iter().find(|(magic, ..)| head.starts_with(magic))?;
+    Some((kind, advice))
+}
+
+/// The format of the file in `path`, which begins with `head`.
+fn format(head: &[u8], path: &Path) -> Format {
+    if head.starts_with(&elf::MAGIC) {
+        return Format::Elf;
+    }
+    if records::is_intel_hex(head) {
+        return Format::IntelHex;
+    }
+    if records::is_s_record(head) {
+        return Format::SRecord;
+    }
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    match extension.to_str() {
+        // Named so but not so: the check that follows says it.
+        Some("elf" | "axf") => Format::Elf,
+        Some("hex" | "ihex" | "ihx" | "mcs" | "h86") => Format::IntelHex,
+        Some("srec" | "s19" | "s28" | "s37" | "mot" | "s1" | "s2" | "s3") => Format::SRecord,
+        _ => Format::Binary,
+    }
+}

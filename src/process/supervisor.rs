@@ -1,0 +1,102 @@
+//! The owner of processes and private directories, which ends them.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::child::Process;
+use super::error::CustodyError;
+use super::private_dir::PrivateDir;
+use super::spawn_spec::Launch;
+use crate::sync::lock;
+
+/// Processes and directories that end together.
+#[derive(Debug)]
+pub(crate) struct Custody {
+    owner: u32,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    released: bool,
+    processes: Vec<Arc<Process>>,
+    directories: Vec<Arc<PrivateDir>>,
+}
+
+impl Custody {
+    pub(crate) fn new() -> Self {
+        Self {
+            owner: std::process::id(),
+            held: Mutex::default(),
+        }
+    }
+
+    /// Starts a process that ends with this custody at the latest.
+    pub(crate) fn spawn(&self, launch: Launch) -> Result<Arc<Process>, CustodyError> {
+        let mut held = self.open()?;
+        let process = Arc::new(Process::spawn(launch)?);
+        held.processes.retain(|process| process.exit().is_none());
+        held.processes.push(Arc::clone(&process));
+        Ok(process)
+    }
+
+    /// Makes a directory with a plain name that is removed with this custody at the latest.
+    pub(crate) fn private_dir(&self) -> Result<Arc<PrivateDir>, CustodyError> {
+        let mut held = self.open()?;
+        let directory = Arc::new(PrivateDir::create()?);
+        held.directories.retain(|directory| !directory.is_removed());
+        held.directories.push(Arc::clone(&directory));
+        Ok(directory)
+    }
+
+    /// Kills and reaps the processes, removes the directories, and refuses new ones.
+    ///
+    /// Returns when they are gone. In a forked child it does nothing: they are
+    /// the parent's.
+    pub(crate) fn release(&self) {
+        if std::process::id() != self.owner {
+            return;
+        }
+        let (processes, directories) = {
+            let mut held = self.lock();
+            held.released = true;
+            (
+                std::mem::take(&mut held.processes),
+                std::mem::take(&mut held.directories),
+            )
+        };
+        for process in &processes {
+            process.kill();
+        }
+        for process in &processes {
+            process.wait_gone();
+        }
+        for directory in &directories {
+            directory.remove();
+        }
+    }
+
+    /// Kills the processes, without waiting for their end; new ones may be started.
+    pub(crate) fn kill_processes(&self) {
+        for process in &self.lock().processes {
+            process.kill();
+        }
+    }
+
+    fn open(&self) -> Result<MutexGuard<'_, Held>, CustodyError> {
+        let held = self.lock();
+        if held.released {
+            return Err(CustodyError::Released);
+        }
+        Ok(held)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        lock(&self.held)
+    }
+}
+
+impl Drop for Custody {
+    fn drop(&mut self) {
+        self.release();
+    }
+}

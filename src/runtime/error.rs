@@ -1,0 +1,20 @@
+//! What the host can refuse to the I/O thread and those who wait.
+
+/// What the host refused.
+#[derive(Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// The background I/O thread could not be started.
+    #[error(
+        "cannot start the background I/O thread: {0}; raise the limit on threads or processes (ulimit -u)"
+    )]
+    IoThread(String),
+    /// There is no pseudo-terminal left, or none at all.
+    #[error("cannot open a pseudo-terminal: {0}")]
+    Pty(String),
+    /// A wait was begun in the destructor of a thread-local.
+    #[error(
+        "cannot wait here: the thread is ending and its thread-local data is being destroyed; wait before that, or in another thread"
+    )]
+    EndingThread,
+}
