@@ -1,7 +1,7 @@
 //! Asking Renode what a board has done. Knows nothing of who wants to know.
 
-use super::launch::session::Session;
 use super::monitor::command::Command;
+use super::session::Session;
 use super::setup::cpu::Processor;
 use super::time::guest_clock;
 use crate::backend::{EmulatorError, Metrics};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::backend::renode::KIND;
+use crate::backend::renode::context::KIND;
 use crate::backend::{EmulatorError, executable};
 
 /// The version that `scripts/install-renode` installs.

@@ -10,7 +10,7 @@
 use std::fmt;
 
 use crate::backend::EmulatorError;
-use crate::backend::renode::KIND;
+use crate::backend::renode::context::KIND;
 use crate::config::{LoadCommand, Platform};
 
 /// The oldest version whose console works through pipes on every runtime.

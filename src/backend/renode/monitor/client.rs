@@ -20,8 +20,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::command::Command;
 use super::console_parser::LONGEST_LINE;
 use super::protocol::{Answer, Dialogue, NO_DOWNLOAD, Refusal, Turn, Verdict};
+use super::stderr_tail::LastWords;
 use crate::backend::OutputTail;
-use crate::backend::renode::launch::stderr_tail::LastWords;
 
 /// Why there is no answer to a command.
 #[derive(Debug, Clone, PartialEq, Eq)]

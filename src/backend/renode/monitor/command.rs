@@ -11,7 +11,6 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::backend::renode::setup::vectors::Table;
 use crate::config::LoadCommand;
 use crate::firmware::Entry;
 
@@ -130,6 +129,14 @@ fn why_not(value: &str, plain: impl Fn(char) -> bool) -> Option<String> {
 fn allow_built_in(name: &str, role: &'static str) -> Result<(), NotPlain> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+".contains(c);
     allow(name, role, plain)
+}
+
+/// Where a vector table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Table {
+    At(u64),
+    /// At the lowest address of all that has been loaded.
+    Lowest,
 }
 
 /// How firmware gets into a board's memory. Done at every reset.

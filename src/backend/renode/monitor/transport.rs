@@ -9,9 +9,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::client::{Greeting, Monitor};
 use super::protocol::Dialogue;
+use super::stderr_tail::LastWords;
 use super::tcp;
 use super::telnet::WithoutCommands;
-use crate::backend::renode::launch::stderr_tail::LastWords;
 use crate::backend::{BoxFuture, OutputTail};
 
 /// What comes once Renode is up: its greeting, and over TCP, before that, the way to it.

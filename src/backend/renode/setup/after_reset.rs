@@ -4,9 +4,9 @@
 //! A handler inside Renode does it, so that a reset that the guest asks for counts as well.
 
 use crate::backend::EmulatorError;
-use crate::backend::renode::SETTING_UP;
-use crate::backend::renode::launch::session::{Session, plain};
+use crate::backend::renode::context::SETTING_UP;
 use crate::backend::renode::monitor::command::Command;
+use crate::backend::renode::session::{Session, plain};
 
 const SCRIPT: &str = include_str!("after_reset.py");
 

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use super::{pty, socket};
 use crate::backend::EmulatorError;
-use crate::backend::renode::SETTING_UP;
-use crate::backend::renode::launch::session::{Session, plain};
+use crate::backend::renode::context::SETTING_UP;
 use crate::backend::renode::monitor::command::Command;
 use crate::backend::renode::monitor::tcp;
+use crate::backend::renode::session::{Session, plain};
 use crate::config::UartTransport;
 
 /// A terminal of a running Renode.

@@ -12,9 +12,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::backend::EmulatorError;
-use crate::backend::renode::launch::session::Session;
+use crate::backend::renode::context::{SETTING_UP, at};
 use crate::backend::renode::monitor::command::Command;
-use crate::backend::renode::{SETTING_UP, at};
+use crate::backend::renode::session::Session;
 use crate::config::{Fragment, nearest};
 
 /// Where Renode has its platforms, in its own directory.

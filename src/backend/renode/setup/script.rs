@@ -10,10 +10,10 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::backend::EmulatorError;
-use crate::backend::renode::launch::session::{Session, plain};
+use crate::backend::renode::context::{KIND, SETTING_UP, at};
 use crate::backend::renode::monitor::command::{Command, Name, Setting};
+use crate::backend::renode::session::{Session, plain};
 use crate::backend::renode::time::guest_clock;
-use crate::backend::renode::{KIND, SETTING_UP, at};
 use crate::config::{Script, Variable};
 use crate::firmware;
 

@@ -4,16 +4,9 @@
 //! image it has to be told, and the lowest address is as good a guess. Where the table is not
 //! there, it is looked for in the contents.
 
+use crate::backend::renode::monitor::command::Table;
 use crate::config::LoadCommand;
 use crate::firmware::{Contents, Entry};
-
-/// Where a vector table is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Table {
-    At(u64),
-    /// At the lowest address of all that has been loaded.
-    Lowest,
-}
 
 /// What is known of the vectors of an contents.
 #[derive(Debug, PartialEq, Eq)]

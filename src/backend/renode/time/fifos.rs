@@ -15,6 +15,10 @@ use nix::unistd::mkfifo;
 use tokio::net::unix::pipe;
 use tokio::task::JoinSet;
 
+/// How many bytes may have yet to arrive at the guest when a `send` is done: more than
+/// any line that is typed, which takes no time so.
+pub(crate) const AHEAD: u32 = 256;
+
 /// Our ends of the FIFOs.
 pub(crate) struct Fifos {
     pub(crate) orders: pipe::Sender,

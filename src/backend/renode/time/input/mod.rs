@@ -18,8 +18,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
-use super::fifos::{DriverTask, Fifos};
-use crate::backend::renode::AHEAD;
+use super::fifos::{AHEAD, DriverTask, Fifos};
 use crate::uart::{Parcel, Parcels};
 
 const SCRIPT: &str = concat!(

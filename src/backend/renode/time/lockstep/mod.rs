@@ -21,8 +21,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
-use super::fifos::{DriverTask, Fifos};
-use crate::backend::renode::AHEAD;
+use super::fifos::{AHEAD, DriverTask, Fifos};
 use crate::runtime::{ByteSet, Run, VirtualClock};
 use crate::uart::{Hand, Parcel};
 use report::{Report, Reports};

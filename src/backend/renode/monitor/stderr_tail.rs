@@ -7,8 +7,8 @@
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::console_parser::{Event, Screen};
 use crate::backend::OutputTail;
-use crate::backend::renode::monitor::console_parser::{Event, Screen};
 
 /// Takes one stream of Renode's and keeps what matters of it in `output`.
 #[derive(Debug)]

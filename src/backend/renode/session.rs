@@ -11,23 +11,22 @@ use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::task::JoinSet;
 
-use super::cache::Kept;
-use super::command_line;
-use super::environment::{Decided, environment};
-use super::log_file::LogFile;
-use super::stderr_tail::LastWords;
-use super::unpacked_files::Unpacked;
-use super::version::{TRIED_ARE, Version};
+use super::context::KIND;
+use super::launch::cache::Kept;
+use super::launch::command_line;
+use super::launch::environment::{Decided, environment};
+use super::launch::logs::{Logs, append_log};
+use super::launch::unpacked_files::Unpacked;
+use super::launch::version::{TRIED_ARE, Version};
+use super::monitor::client::{Monitor, MonitorError, Reply};
+use super::monitor::command::{Command, NotPlain, PlainPath};
+use super::monitor::protocol::{Answer, Refusal};
+use super::monitor::stderr_tail::LastWords;
+use super::monitor::tcp;
+use super::monitor::transport::{Arrival, Joining, Link};
+use super::time::input::Input;
+use super::time::lockstep::{Sender, Stepping};
 use crate::backend::emulator::{Emulator, EndedFor};
-use crate::backend::renode::KIND;
-use crate::backend::renode::monitor::client::{Monitor, MonitorError, Reply};
-use crate::backend::renode::monitor::command::{Command, Name, NotPlain, PlainPath};
-use crate::backend::renode::monitor::protocol::{Answer, Refusal};
-use crate::backend::renode::monitor::tcp;
-use crate::backend::renode::monitor::transport::{Arrival, Joining, Link};
-use crate::backend::renode::setup::cpu_halt;
-use crate::backend::renode::time::input::Input;
-use crate::backend::renode::time::lockstep::{Sender, Stepping};
 use crate::backend::{EmulatorDeath, EmulatorError, OutputTail};
 use crate::config::Control;
 use crate::process::{Custody, Launch, PrivateDir, Process};
@@ -36,19 +35,6 @@ use crate::uart::Ports;
 
 const STARTING: &str = "starting Renode";
 const OPENING: &str = "opening the port of Renode's monitor";
-
-/// What is written down of one Renode after the other.
-#[derive(Debug, Default)]
-pub(crate) struct Logs {
-    /// What it said.
-    pub(crate) output: OutputTail,
-    /// Its monitor's commands and answers.
-    pub(crate) dialogue: OutputTail,
-    /// The figures that were asked for last.
-    pub(crate) metrics: OutputTail,
-    /// Its own log.
-    pub(crate) log: LogFile,
-}
 
 /// What a Renode is started with.
 pub(crate) struct Start<'a> {
@@ -74,8 +60,8 @@ pub(crate) struct Session {
     stepping: Option<Stepping>,
     /// Gives bytes to its UARTs, where it runs in real time.
     input: Option<Input>,
-    /// Tells of halted processors as long as it is there.
-    halts: JoinSet<()>,
+    /// What runs as long as it is there.
+    tasks: JoinSet<()>,
     /// What has come from the monitor.
     said: OutputTail,
     /// The time each command has, and Renode to become ready.
@@ -191,7 +177,7 @@ impl Session {
             ended_for,
             stepping,
             input,
-            halts: JoinSet::new(),
+            tasks: JoinSet::new(),
             said,
             limit,
         };
@@ -241,27 +227,9 @@ impl Session {
         Ok(version)
     }
 
-    /// Has every wait on a machine's ports fail at once if one of its processors comes to
-    /// a halt from now on, or one of another machine's that stops the time of all.
-    pub(crate) fn watch_processors(&mut self, machines: Vec<Watched>) {
-        let machines = Arc::new(machines);
-        let stepping = self.stepping.as_ref().map(|it| it.sender().clone());
-        let halted = move |halt: &str| {
-            let (machines, halt) = (Arc::clone(&machines), halt.to_owned());
-            let tell = move || machines.iter().for_each(|machine| machine.halted(&halt));
-            match &stepping {
-                // Behind what it has said before.
-                Some(stepping) => stepping.then(tell),
-                None => tell(),
-            }
-        };
-        match cpu_halt::follow(&self.log_file(), halted) {
-            Ok(following) => drop(self.halts.spawn(following)),
-            Err(error) => tracing::warn!(
-                %error,
-                "cannot follow Renode's log: a processor that halts will be noticed only by a wait's time limit"
-            ),
-        }
+    /// Runs `task` as long as this session is there.
+    pub(crate) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        drop(self.tasks.spawn(task));
     }
 
     /// Connects to the monitor, and hands the connection to its client.
@@ -513,41 +481,6 @@ impl Session {
     }
 }
 
-/// A machine whose processors are watched.
-pub(crate) struct Watched {
-    pub(crate) name: String,
-    pub(crate) ports: Ports,
-    /// The processor that runs the firmware.
-    pub(crate) main: Option<Name>,
-    /// What helps if that has nothing to run.
-    pub(crate) advice: &'static str,
-}
-
-impl Watched {
-    /// Tells its UARTs of a `halt`, if it is one of this machine, or stops the time of all.
-    fn halted(&self, halt: &str) {
-        if cpu_halt::machine(halt).is_some_and(|machine| machine != self.name) {
-            if cpu_halt::stops_all(halt) {
-                self.ports.stalled(halt);
-            }
-            return;
-        }
-        if !cpu_halt::found_nothing(halt) {
-            return self.ports.halted(halt);
-        }
-        // What has no firmware may still get some: that it runs nothing is no failure.
-        if self.ports.main().is_bare() {
-            return;
-        }
-        // The others wait for the firmware, or have none: that is no failure.
-        let is_main =
-            |main: &Name| main.to_string() == format!("sysbus.{}", cpu_halt::processor(halt));
-        if self.main.as_ref().is_none_or(is_main) {
-            self.ports.halted(&format!("{halt}: {}", self.advice));
-        }
-    }
-}
-
 /// The process, once there is one.
 type OnceHandle = Arc<OnceLock<Weak<Process>>>;
 
@@ -569,33 +502,6 @@ fn failing(
 
 fn log_file(private: &Path) -> PathBuf {
     private.join("renode.log")
-}
-
-/// Adds the end of Renode's log to its last words, with its futile downloads in one line.
-fn append_log(log: &str, output: &OutputTail) {
-    const LINES: usize = 10;
-    let about_download = |line: &&str| {
-        let text = line.split_once("] ").map_or(*line, |(_, text)| text);
-        [
-            "Downloading ",
-            "Failed to download from ",
-            "Download failed ",
-        ]
-        .iter()
-        .any(|begin| text.starts_with(begin))
-    };
-    let (downloads, lines): (Vec<&str>, Vec<&str>) =
-        log.trim_end().lines().partition(about_download);
-    let last = &lines[lines.len().saturating_sub(LINES)..];
-    if !last.is_empty() {
-        output.push(format!("the end of its log:\n{}\n", last.join("\n")).as_bytes());
-    }
-    if downloads
-        .iter()
-        .any(|line| line.contains("Failed to download"))
-    {
-        output.push(b"(it has gone on without a file that it could not download)\n");
-    }
 }
 
 fn refused(command: &Command, reason: String) -> EmulatorError {
@@ -627,28 +533,4 @@ impl From<NotPlain> for EmulatorError {
 /// A path that may be part of a command.
 pub(crate) fn plain(path: &Path) -> Result<PlainPath, EmulatorError> {
     Ok(PlainPath::new(path)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn downloads_in_vain_are_told_once_and_last() {
-        let output = OutputTail::default();
-        append_log("", &output);
-        assert_eq!(output.text(), "");
-        let attempt = "08:27:16.8717 [INFO] Downloading https://a/b.gz.\n\
-             08:27:16.8717 [ERROR] Failed to download from https://a/b.gz, reason: x (attempt 1/5)\n";
-        let log = format!(
-            "08:27:16.1 [WARNING] cpu: why\n{}08:27:16.9 [ERROR] Download failed 5 times, aborting.\n",
-            attempt.repeat(5)
-        );
-        append_log(&log, &output);
-        assert_eq!(
-            output.text(),
-            "the end of its log:\n08:27:16.1 [WARNING] cpu: why\n\
-             (it has gone on without a file that it could not download)\n"
-        );
-    }
 }

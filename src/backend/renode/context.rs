@@ -1,0 +1,32 @@
+//! What an error names: the engine, the step of a boot, the field of the description.
+
+use std::path::Path;
+
+use crate::backend::{EmulatorError, EngineKind};
+use crate::config::TargetConfig;
+
+pub(crate) const KIND: EngineKind = EngineKind::Renode;
+
+pub(crate) const SETTING_UP: &str = "setting up the board";
+pub(crate) const SELECTING: &str = "selecting a machine";
+pub(crate) const LOADING: &str = "loading the firmware";
+pub(crate) const RESETTING: &str = "resetting the board";
+
+/// The place of an error that the firmware in `file` causes.
+pub(crate) fn of_firmware(file: &Path) -> String {
+    format!("firmware {file:?}")
+}
+
+/// Adds a place to an error.
+pub(crate) fn at(place: String, error: EmulatorError) -> EmulatorError {
+    let source = Box::new(error);
+    EmulatorError::At { place, source }
+}
+
+/// Adds to an error the place of the `field` that causes it.
+pub(crate) fn in_field(
+    config: &TargetConfig,
+    field: &str,
+) -> impl Fn(EmulatorError) -> EmulatorError {
+    move |error| at(config.place(field), error)
+}

@@ -1,0 +1,68 @@
+//! The logs of one Renode after the other.
+
+use super::log_file::LogFile;
+use crate::backend::OutputTail;
+
+/// What is written down of one Renode after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Logs {
+    /// What it said.
+    pub(crate) output: OutputTail,
+    /// Its monitor's commands and answers.
+    pub(crate) dialogue: OutputTail,
+    /// The figures that were asked for last.
+    pub(crate) metrics: OutputTail,
+    /// Its own log.
+    pub(crate) log: LogFile,
+}
+
+/// Adds the end of Renode's log to its last words, with its futile downloads in one line.
+pub(crate) fn append_log(log: &str, output: &OutputTail) {
+    const LINES: usize = 10;
+    let about_download = |line: &&str| {
+        let text = line.split_once("] ").map_or(*line, |(_, text)| text);
+        [
+            "Downloading ",
+            "Failed to download from ",
+            "Download failed ",
+        ]
+        .iter()
+        .any(|begin| text.starts_with(begin))
+    };
+    let (downloads, lines): (Vec<&str>, Vec<&str>) =
+        log.trim_end().lines().partition(about_download);
+    let last = &lines[lines.len().saturating_sub(LINES)..];
+    if !last.is_empty() {
+        output.push(format!("the end of its log:\n{}\n", last.join("\n")).as_bytes());
+    }
+    if downloads
+        .iter()
+        .any(|line| line.contains("Failed to download"))
+    {
+        output.push(b"(it has gone on without a file that it could not download)\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn downloads_in_vain_are_told_once_and_last() {
+        let output = OutputTail::default();
+        append_log("", &output);
+        assert_eq!(output.text(), "");
+        let attempt = "08:27:16.8717 [INFO] Downloading https://a/b.gz.\n\
+             08:27:16.8717 [ERROR] Failed to download from https://a/b.gz, reason: x (attempt 1/5)\n";
+        let log = format!(
+            "08:27:16.1 [WARNING] cpu: why\n{}08:27:16.9 [ERROR] Download failed 5 times, aborting.\n",
+            attempt.repeat(5)
+        );
+        append_log(&log, &output);
+        assert_eq!(
+            output.text(),
+            "the end of its log:\n08:27:16.1 [WARNING] cpu: why\n\
+             (it has gone on without a file that it could not download)\n"
+        );
+    }
+}

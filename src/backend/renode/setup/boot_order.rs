@@ -1,0 +1,299 @@
+//! The order of a boot: machines and UARTs, the user's commands, firmware, input.
+//!
+//! The UARTs are connected before any command of the user's: one may let the board run.
+
+use super::cpu_watch::{self, Watched};
+use super::emulation::{Emulation, MAIN};
+use super::endpoint::Terminal;
+use super::{after_reset, cpu, memory, peripherals};
+use crate::backend::renode::context::{KIND, LOADING, SETTING_UP, at, in_field, of_firmware};
+use crate::backend::renode::launch::log_file::LogFile;
+use crate::backend::renode::launch::version::Version;
+use crate::backend::renode::monitor::command::{Command, Name, sets_numbers};
+use crate::backend::renode::session::{Session, plain};
+use crate::backend::renode::time::fifos::AHEAD;
+use crate::backend::renode::time::{input, lockstep};
+use crate::backend::{EmulatorError, Image};
+use crate::config::{Switch, UartHub};
+use std::time::Duration;
+
+/// What helps a processor that finds nothing to run.
+const VECTORS: &str = "no vector table is where it starts: name its place in `extra_commands`, such as \
+                       `sysbus.cpu VectorTableOffset 0x08000000`";
+
+/// What helps one whose firmware a script has loaded.
+const RESET_MACRO: &str = "a reset takes the firmware that the script has loaded from it: define a `reset` macro \
+                           in the script that loads it again, such as `macro reset \"sysbus LoadELF $bin\"`";
+
+/// The steps in which a virtual clock passes: longer ones cost less.
+const QUANTUM: Duration = Duration::from_millis(10);
+
+/// The same for several machines: none gets further ahead of another.
+const QUANTUM_OF_SEVERAL: Duration = Duration::from_millis(1);
+
+impl Emulation {
+    /// Makes the board and loads `images`; it does not run yet.
+    pub(crate) async fn prepare(
+        &mut self,
+        session: &mut Session,
+        version: &Version,
+        log: &LogFile,
+        images: &[Option<Image>],
+    ) -> Result<(), EmulatorError> {
+        self.make(session, version, log).await?;
+        self.extra_commands(session, images.iter().any(Option::is_some))
+            .await?;
+        self.look(session).await?;
+        let machines = self.machines.iter().zip(images);
+        let machines = machines.map(|(machine, image)| Watched {
+            name: machine.config.name.clone(),
+            ports: machine.ports.clone(),
+            main: machine.processors.first().map(|it| it.name.clone()),
+            advice: match machine.is_scripted() && image.is_none() {
+                true => RESET_MACRO,
+                false => VECTORS,
+            },
+        });
+        cpu_watch::watch(session, machines.collect());
+        for (number, image) in images.iter().enumerate() {
+            match image {
+                Some(image) => self.load(session, version, number, image).await?,
+                None => self.leave_unflashed(session, number).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The machines, their UARTs and the lines between them, up to where the user's
+    /// own commands come.
+    async fn make(
+        &mut self,
+        session: &Session,
+        version: &Version,
+        log: &LogFile,
+    ) -> Result<(), EmulatorError> {
+        for machine in &self.machines {
+            let checked = version.check_platform(&machine.config.renode.platform);
+            let field = self.config.field_of(&machine.config.name, "platform");
+            checked.map_err(in_field(&self.config, &field))?;
+        }
+        let log_to = Command::log_to(&plain(&session.log_file())?);
+        let made = session.run(SETTING_UP, &log_to).await;
+        log.hold(&session.log_file());
+        made?;
+        if session.stepping().is_some() {
+            let include = Command::include(&plain(&lockstep::script(session.directory()))?);
+            let open = Command::open_stepping(&plain(session.directory())?);
+            session.run_all(SETTING_UP, &[include, open]).await?;
+        }
+        let mut terminals = 0..;
+        for machine in &mut self.machines {
+            machine.make(session, &self.config).await?;
+            // Before any other command: one of the user's may let the board run.
+            let uarts = machine.config.renode.uarts.iter();
+            for ((uart, port), number) in uarts.zip(machine.ports.iter()).zip(&mut terminals) {
+                let field = self.config.field_of(&machine.config.name, &uart.field());
+                let name = Name::peripheral(&uart.path)?;
+                if let Some(stepping) = session.stepping() {
+                    let connect = Command::connect_stepping(&name, uart.byte_time());
+                    let connected = connect_uart(session, &connect, &uart.path).await;
+                    connected.map_err(in_field(&self.config, &field))?;
+                    stepping.attach(port.attach_by_hand(uart.byte_time()));
+                    continue;
+                }
+                let transport = self.config.uart_transport;
+                let terminal = Terminal::create(session, number, transport).await?;
+                let connect = Command::connect(&name, number);
+                let connected = connect_uart(session, &connect, &uart.path).await;
+                connected.map_err(in_field(&self.config, &field))?;
+                let attached = port.attach_output(terminal.open().await?);
+                let parcels = attached.map_err(|source| EmulatorError::Io {
+                    step: "attaching the UART",
+                    source,
+                })?;
+                if let Some(input) = session.input() {
+                    input.attach(parcels);
+                }
+            }
+            let peripherals = session.run(SETTING_UP, &Command::peripherals()).await?;
+            machine.processors = cpu::all(&peripherals.text)?;
+            machine.volatile = memory::volatile(&peripherals.text)?;
+        }
+        if session.stepping().is_some() {
+            let quantum = match self.machines.len() {
+                1 => QUANTUM,
+                _ => QUANTUM_OF_SEVERAL,
+            };
+            let set = Command::virtual_time(quantum);
+            session.run(SETTING_UP, &set).await?;
+        }
+        for UartHub { name, uarts, .. } in self.config.uart_hubs() {
+            let hub = Name::hub(name)?;
+            let connect = |uart: &Name| Command::connect_to_hub(uart, &hub);
+            let connected = self.connect(session, Command::create_hub(&hub), uarts, connect);
+            let field = format!("uart_hubs.{name}");
+            connected.await.map_err(in_field(&self.config, &field))?;
+        }
+        for Switch {
+            name, interfaces, ..
+        } in self.config.switches()
+        {
+            let switch = Name::hub(name)?;
+            let create = Command::create_switch(&switch);
+            let connect = |interface: &Name| Command::connect_to_switch(interface, &switch);
+            let connected = self.connect(session, create, interfaces, connect);
+            let field = format!("switches.{name}");
+            connected.await.map_err(in_field(&self.config, &field))?;
+        }
+        self.select(session, MAIN).await
+    }
+
+    /// Makes what is to be between machines, and connects its members to it.
+    async fn connect(
+        &self,
+        session: &Session,
+        create: Command,
+        members: &[(usize, String)],
+        connect: impl Fn(&Name) -> Command,
+    ) -> Result<(), EmulatorError> {
+        session.run(SETTING_UP, &create).await?;
+        for (machine, path) in members {
+            self.select(session, *machine).await?;
+            let connect = connect(&Name::peripheral(path)?);
+            session.run(SETTING_UP, &connect).await?;
+        }
+        Ok(())
+    }
+
+    /// Has the user's commands done; `loads` is whether firmware is loaded then.
+    async fn extra_commands(&self, session: &Session, loads: bool) -> Result<(), EmulatorError> {
+        let (mut any, mut started) = (false, None);
+        for (number, machine) in self.machines.iter().enumerate() {
+            let config = &machine.config;
+            for (index, text) in config.extra_commands.iter().enumerate() {
+                // Another one may have selected another machine.
+                if index == 0 {
+                    self.select(session, number).await?;
+                }
+                let field = format!("extra_commands[{index}]");
+                let field = self.config.field_of(&config.name, &field);
+                let command = Command::users(text)?;
+                let done = session.run_leniently(SETTING_UP, &command).await;
+                done.map_err(in_field(&self.config, &field))?;
+                any = true;
+                if loads && !sets_numbers(text) {
+                    let answer = session.run(SETTING_UP, &Command::is_started()).await?;
+                    let runs = answer.text.trim() == "True";
+                    started = runs.then(|| started.unwrap_or((field, text)));
+                }
+            }
+        }
+        // Nothing can be loaded into a board that runs, and the error of that blames the firmware.
+        if let Some((field, text)) = started {
+            let error = EmulatorError::Unsupported {
+                kind: KIND,
+                what: format!("load the firmware: `{text}` lets the board run before that"),
+                advice: "remove it: the board is started when everything is in place",
+            };
+            return Err(in_field(&self.config, &field)(error));
+        }
+        match any {
+            true => self.select_anyway(session, MAIN).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Prepares the resets of a machine that the harness has no firmware for.
+    async fn leave_unflashed(
+        &mut self,
+        session: &Session,
+        number: usize,
+    ) -> Result<(), EmulatorError> {
+        let machine = &mut self.machines[number];
+        machine.is_flashed = false;
+        machine.ports.set_bare(machine.is_bare());
+        let Some(command) = Command::after_reset(&machine.config.extra_commands) else {
+            return Ok(());
+        };
+        self.select(session, number).await?;
+        after_reset::after_reset(session, command).await?;
+        self.select(session, MAIN).await
+    }
+
+    /// Puts `firmware` into the memory of a board that does not run, now and at every reset.
+    async fn load(
+        &mut self,
+        session: &Session,
+        version: &Version,
+        number: usize,
+        image: &Image,
+    ) -> Result<(), EmulatorError> {
+        self.select(session, number).await?;
+        let machine = &mut self.machines[number];
+        let load = machine
+            .load(session, number, image, Some(version), false)
+            .await?;
+        let commands = [machine.on_reset(&load), Command::load(&load)];
+        machine.is_flashed = true;
+        machine.ports.set_bare(machine.runs_nothing(&load));
+        let loaded = session.run_all(LOADING, &commands).await;
+        loaded.map_err(|error| at(of_firmware(image.firmware.path()), error))?;
+        self.select(session, MAIN).await
+    }
+
+    /// Includes the script that gives bytes to the UARTs, behind all that a boot waits for:
+    /// it takes 0.2 s.
+    pub(crate) fn open_input(&self, session: &Session) -> Result<(), EmulatorError> {
+        if session.input().is_none() {
+            return Ok(());
+        }
+        let script = input::write_script(session.directory());
+        let script = script.map_err(|source| EmulatorError::Io {
+            step: "handing Renode the script that sends to its UARTs",
+            source,
+        })?;
+        let mut commands = vec![
+            Command::include(&plain(&script)?),
+            Command::open_input(&plain(session.directory())?, AHEAD),
+        ];
+        let several = self.machines.len() > 1;
+        for machine in &self.machines {
+            if several {
+                let name = Name::machine(&machine.config.name)?;
+                commands.push(Command::select_machine(&name));
+            }
+            for uart in &machine.config.renode.uarts {
+                let name = Name::peripheral(&uart.path)?;
+                commands.push(Command::connect_input(&name, uart.byte_time()));
+            }
+        }
+        commands.push(Command::read_input());
+        if several {
+            let main = Name::machine(&self.machines[MAIN].config.name)?;
+            commands.push(Command::select_machine(&main));
+        }
+        for command in &commands {
+            session.run_ahead(command);
+        }
+        Ok(())
+    }
+}
+
+/// Connects the UART at `path`; the error says which UARTs there are.
+async fn connect_uart(
+    session: &Session,
+    connect: &Command,
+    path: &str,
+) -> Result<(), EmulatorError> {
+    let Err(error) = session.run(SETTING_UP, connect).await else {
+        return Ok(());
+    };
+    if !matches!(error, EmulatorError::Refused { .. }) {
+        return Err(error);
+    }
+    // Without a list what Renode has said is still the reason.
+    match session.run(SETTING_UP, &Command::peripherals()).await {
+        Ok(listed) => Err(at(peripherals::no_uart(&listed.text, path), error)),
+        Err(_) => Err(error),
+    }
+}

@@ -1,0 +1,66 @@
+//! Failing every wait on a machine's UARTs when a processor of it halts.
+
+use std::sync::Arc;
+
+use super::cpu_halt;
+use crate::backend::renode::monitor::command::Name;
+use crate::backend::renode::session::Session;
+use crate::uart::Ports;
+
+/// Has every wait on a machine's ports fail at once if one of its processors comes to
+/// a halt from now on, or one of another machine's that stops the time of all.
+pub(crate) fn watch(session: &mut Session, machines: Vec<Watched>) {
+    let machines = Arc::new(machines);
+    let stepping = session.stepping().cloned();
+    let halted = move |halt: &str| {
+        let (machines, halt) = (Arc::clone(&machines), halt.to_owned());
+        let tell = move || machines.iter().for_each(|machine| machine.halted(&halt));
+        match &stepping {
+            // Behind what it has said before.
+            Some(stepping) => stepping.then(tell),
+            None => tell(),
+        }
+    };
+    match cpu_halt::follow(&session.log_file(), halted) {
+        Ok(following) => session.spawn(following),
+        Err(error) => tracing::warn!(
+            %error,
+            "cannot follow Renode's log: a processor that halts will be noticed only by a wait's time limit"
+        ),
+    }
+}
+
+/// A machine whose processors are watched.
+pub(crate) struct Watched {
+    pub(crate) name: String,
+    pub(crate) ports: Ports,
+    /// The processor that runs the firmware.
+    pub(crate) main: Option<Name>,
+    /// What helps if that has nothing to run.
+    pub(crate) advice: &'static str,
+}
+
+impl Watched {
+    /// Tells its UARTs of a `halt`, if it is one of this machine, or stops the time of all.
+    fn halted(&self, halt: &str) {
+        if cpu_halt::machine(halt).is_some_and(|machine| machine != self.name) {
+            if cpu_halt::stops_all(halt) {
+                self.ports.stalled(halt);
+            }
+            return;
+        }
+        if !cpu_halt::found_nothing(halt) {
+            return self.ports.halted(halt);
+        }
+        // What has no firmware may still get some: that it runs nothing is no failure.
+        if self.ports.main().is_bare() {
+            return;
+        }
+        // The others wait for the firmware, or have none: that is no failure.
+        let is_main =
+            |main: &Name| main.to_string() == format!("sysbus.{}", cpu_halt::processor(halt));
+        if self.main.as_ref().is_none_or(is_main) {
+            self.ports.halted(&format!("{halt}: {}", self.advice));
+        }
+    }
+}

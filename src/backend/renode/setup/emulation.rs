@@ -1,0 +1,122 @@
+//! The machines of a board, which one emulation of Renode runs together.
+//!
+//! Between any two operations the main machine is the selected one.
+
+use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
+
+use super::cpu_halt;
+use super::machine::Machine;
+use crate::backend::EmulatorError;
+use crate::backend::renode::context::SELECTING;
+use crate::backend::renode::monitor::command::{Command, Name};
+use crate::backend::renode::session::Session;
+use crate::config::{ConfigError, TargetConfig};
+use crate::runtime::{Hold, VirtualClock};
+use crate::uart::Ports;
+
+/// The number of the main machine.
+pub(crate) const MAIN: usize = 0;
+
+/// The machines of one board, with the clock they share.
+pub(crate) struct Emulation {
+    pub(crate) config: TargetConfig,
+    pub(crate) machines: Vec<Machine>,
+    /// The virtual clock, unless the board runs in real time.
+    pub(crate) clock: Option<Arc<VirtualClock>>,
+}
+
+impl Emulation {
+    /// `ports` are those of each machine.
+    pub(crate) fn new(
+        config: &TargetConfig,
+        ports: &[Ports],
+        clock: Option<Arc<VirtualClock>>,
+    ) -> Result<Self, ConfigError> {
+        let machines = config.machines()?.into_iter().zip(ports);
+        let machines = machines.map(|(config, ports)| Machine::new(config, ports.clone()));
+        Ok(Self {
+            config: config.clone(),
+            machines: machines.collect(),
+            clock,
+        })
+    }
+
+    /// The UARTs of all machines.
+    pub(crate) fn ports(&self) -> Ports {
+        Ports::all(self.machines.iter().map(|machine| &machine.ports))
+    }
+
+    /// Makes the machine of that number the one that commands are for. Between any two
+    /// operations that is the main one.
+    pub(crate) async fn select(
+        &self,
+        session: &Session,
+        machine: usize,
+    ) -> Result<(), EmulatorError> {
+        if self.machines.len() == 1 {
+            return Ok(());
+        }
+        self.select_anyway(session, machine).await
+    }
+
+    pub(crate) async fn select_anyway(
+        &self,
+        session: &Session,
+        machine: usize,
+    ) -> Result<(), EmulatorError> {
+        let name = Name::machine(&self.machines[machine].config.name)?;
+        let select = Command::select_machine(&name);
+        session.run_strictly(SELECTING, &select).await
+    }
+
+    /// Lets the board run, or lets it run as soon as somebody waits. The guest runs before
+    /// the command is done, which takes another 100 ms.
+    pub(crate) fn run(&self, session: &Session) {
+        match &self.clock {
+            Some(clock) => clock.begin(),
+            None => session.run_ahead(&Command::start()),
+        }
+    }
+
+    /// Reads what a board with a virtual clock has said by the user's own commands, which
+    /// may have let it run.
+    pub(crate) async fn look(&self, session: &Session) -> Result<(), EmulatorError> {
+        let Some(stepping) = session.stepping() else {
+            return Ok(());
+        };
+        let looked = tokio::time::timeout(self.config.timeouts.command, stepping.look()).await;
+        looked.map_err(|_| session.too_slow("reading the virtual clock"))
+    }
+
+    /// Pauses a board with a virtual clock as long as the hold is there.
+    pub(crate) async fn pause(&self, session: &Session) -> Result<Option<Hold>, EmulatorError> {
+        let Some(clock) = &self.clock else {
+            return Ok(None);
+        };
+        let hold = tokio::time::timeout(self.config.timeouts.command, clock.hold()).await;
+        hold.map(Some)
+            .map_err(|_| session.too_slow("stopping the virtual clock"))
+    }
+
+    /// That machine's number, or those of all.
+    pub(crate) fn numbers(&self, machine: Option<usize>) -> RangeInclusive<usize> {
+        let last = self.machines.len() - 1;
+        machine.map_or(0..=last, |machine| machine..=machine)
+    }
+
+    /// The numbers of the UARTs of those machines among all of the board's.
+    pub(crate) fn uarts(&self, machines: &RangeInclusive<usize>) -> Range<usize> {
+        let count = |machines: &[Machine]| -> usize {
+            let counts = machines.iter().map(|machine| machine.ports.iter().count());
+            counts.sum()
+        };
+        count(&self.machines[..*machines.start()])..count(&self.machines[..=*machines.end()])
+    }
+
+    /// The halt of a machine that stops the time of all, if there is one.
+    pub(crate) fn stopped_by(&self) -> Option<Arc<str>> {
+        let halts = self.machines.iter().map(|it| it.ports.main().halt());
+        halts.flatten().find(|halt| cpu_halt::stops_all(halt))
+    }
+}

@@ -1,0 +1,138 @@
+//! How firmware gets into the memory of a machine, and where its processor starts.
+
+use std::io;
+use std::path::Path;
+
+use super::machine::Machine;
+use super::vectors::{self, Vectors};
+use crate::backend::renode::context::{KIND, LOADING, at, of_firmware};
+use crate::backend::renode::launch::version::Version;
+use crate::backend::renode::monitor::command::{Command, Load, Name, Table};
+use crate::backend::renode::session::{Session, plain};
+use crate::backend::{EmulatorError, Image};
+use crate::config::LoadCommand;
+use crate::firmware::{Contents, Entry, Firmware, Format};
+
+impl Machine {
+    /// How `firmware` gets into the memory of this machine, which has that number and may run.
+    pub(crate) async fn load(
+        &mut self,
+        session: &Session,
+        number: usize,
+        image: &Image,
+        version: Option<&Version>,
+        runs: bool,
+    ) -> Result<Load, EmulatorError> {
+        let firmware = &image.firmware;
+        self.fits(firmware)?;
+        let name = format!("firmware-{number}");
+        let staged = firmware.stage(session.directory(), &name);
+        let file = staged.map_err(|error| EmulatorError::Io {
+            step: "copying the firmware to the private directory",
+            source: io::Error::other(error),
+        })?;
+        let named = image.load_command.or(self.config.load_command);
+        let command = named.unwrap_or(match firmware.format() {
+            Format::Elf => LoadCommand::Elf,
+            Format::IntelHex => LoadCommand::Hex,
+            Format::SRecord => LoadCommand::SRecord,
+            Format::Binary => LoadCommand::Binary,
+        });
+        if let Some(version) = version {
+            version.check_command(command)?;
+        }
+        let address = self.config.load_address;
+        let (vectors, entry) = self
+            .vectors(session, &file, command, runs)
+            .await
+            .map_err(|error| at(of_firmware(firmware.path()), error))?;
+        Ok(Load {
+            command,
+            file: plain(&file)?,
+            address: address.filter(|_| command == LoadCommand::Binary),
+            processor: self.processors.first().map(|it| it.name.clone()),
+            vectors,
+            entry,
+        })
+    }
+
+    /// What a reset of this machine does.
+    pub(crate) fn on_reset(&self, load: &Load) -> Command {
+        Command::on_reset(&self.config.extra_commands, load)
+    }
+
+    /// Whether `firmware` is built for the board's processor, as far as both say what they are.
+    fn fits(&self, firmware: &Firmware) -> Result<(), EmulatorError> {
+        let Some(processor) = self.processors.first() else {
+            return Ok(());
+        };
+        match (firmware.architecture(), processor.architecture) {
+            (Some(built_for), Some(expected)) if built_for != expected => {
+                Err(EmulatorError::Unsupported {
+                    kind: KIND,
+                    what: format!(
+                        "run the firmware {:?} on {}: it is for {built_for}, and the board's {} is a {} ({expected})",
+                        firmware.path(),
+                        self.config.name,
+                        processor.name,
+                        processor.kind,
+                    ),
+                    advice: "build it for the board, or correct `platform:`",
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where a Cortex-M finds the vectors of the image in `file`, if it has to be told, and what
+    /// it starts with, if these are not asked.
+    async fn vectors(
+        &mut self,
+        session: &Session,
+        file: &Path,
+        command: LoadCommand,
+        runs: bool,
+    ) -> Result<(Option<Table>, Option<Entry>), EmulatorError> {
+        let cortex_m = self.processors.first().filter(|it| it.is_cortex_m());
+        let (Some(processor), Some(format)) = (cortex_m, command.format()) else {
+            return Ok((None, None));
+        };
+        let (name, address) = (processor.name.clone(), self.config.load_address);
+        // That it is a good image has been seen.
+        let contents = Contents::read(file, format, address).unwrap_or_default();
+        let entry = |table| vectors::entry(&contents, command, table);
+        let users = vectors::users(&self.config.extra_commands, &name.to_string());
+        if let Some(users) = users {
+            return Ok((None, users.and_then(entry)));
+        }
+        let located = vectors::locate(&contents, command, address);
+        if let Vectors::Usual(table) = located {
+            return Ok((table, table.and_then(entry)));
+        }
+        // The platform or the script may say it; asked once it runs, the firmware.
+        if !runs {
+            let asked = session.run(LOADING, &Command::vector_table(&name)).await?;
+            self.own_vectors = vectors::address(&asked.text).filter(|&it| it != 0);
+        }
+        let table = match (self.own_vectors, located) {
+            (Some(own), _) => Some(Table::At(own)),
+            (None, Vectors::Usual(table)) => table,
+            (None, Vectors::Found(address)) => Some(Table::At(address)),
+            (None, Vectors::Several(places)) => return Err(several(&name, &places)),
+        };
+        Ok((table, table.and_then(entry)))
+    }
+}
+
+/// The error of an image in which the vectors may be at several `places`.
+fn several(processor: &Name, places: &[u64]) -> EmulatorError {
+    let places: Vec<String> = places.iter().map(|it| format!("{it:#010x}")).collect();
+    EmulatorError::Unsupported {
+        kind: KIND,
+        what: format!(
+            "tell where the vectors are that {processor} is to start with: they may be at {}",
+            places.join(" or at ")
+        ),
+        advice: "name the place in `extra_commands`, such as `sysbus.cpu VectorTableOffset 0x08000000`",
+    }
+}

@@ -1,0 +1,110 @@
+//! One of the board's machines: its platform, its processors, what it runs.
+
+use std::io;
+
+use super::cpu::Processor;
+use super::{platform, script};
+use crate::backend::EmulatorError;
+use crate::backend::renode::context::{SETTING_UP, in_field};
+use crate::backend::renode::monitor::command::{Command, Load, Name, any_loads};
+use crate::backend::renode::session::{Session, plain};
+use crate::config::{LoadCommand, MachineConfig, Platform, TargetConfig};
+use crate::uart::Ports;
+
+/// One of the board's machines.
+pub(crate) struct Machine {
+    pub(crate) config: MachineConfig,
+    pub(crate) ports: Ports,
+    /// The first of them runs the firmware; known once the board is set up.
+    pub(crate) processors: Vec<Processor>,
+    /// It runs firmware of the harness's, which its `reset` macro loads.
+    pub(crate) is_flashed: bool,
+    /// The memories that a loss of power clears.
+    pub(crate) volatile: Vec<Name>,
+    /// Where its platform or script puts the vectors, if it was asked.
+    pub(crate) own_vectors: Option<u64>,
+}
+
+impl Machine {
+    /// A machine that Renode has not made yet.
+    pub(crate) fn new(config: MachineConfig, ports: Ports) -> Self {
+        Self {
+            config,
+            ports,
+            processors: Vec::new(),
+            is_flashed: false,
+            volatile: Vec::new(),
+            own_vectors: None,
+        }
+    }
+
+    /// Whether, without firmware of the harness's, nothing is known that it could run.
+    pub(crate) fn is_bare(&self) -> bool {
+        !self.is_scripted() && !any_loads(&self.config.extra_commands)
+    }
+
+    /// Whether a script of the user's makes it.
+    pub(crate) fn is_scripted(&self) -> bool {
+        matches!(self.config.renode.platform, Platform::Script(_))
+    }
+
+    /// As [`is_bare`](Self::is_bare), with what `load` loads: of an ELF file the symbols alone, maybe.
+    pub(crate) fn runs_nothing(&self, load: &Load) -> bool {
+        load.command == LoadCommand::SymbolsFrom && self.is_bare()
+    }
+
+    /// Makes it, without its UARTs, and selects it.
+    pub(crate) async fn make(
+        &mut self,
+        session: &Session,
+        config: &TargetConfig,
+    ) -> Result<(), EmulatorError> {
+        let load = match &self.config.renode.platform {
+            Platform::Script(script) => {
+                let made = script::run(script, session).await?;
+                self.config.name = made.to_string();
+                return self.add_fragments(session, config).await;
+            }
+            Platform::BuiltIn(name) => Command::load_built_in_platform(name)?,
+            Platform::File(file) => {
+                let staged = platform::stage(file, session.directory()).map_err(handing)?;
+                Command::load_platform(&plain(&staged)?)
+            }
+        };
+        let create = Command::create_machine(&Name::machine(&self.config.name)?);
+        session.run(SETTING_UP, &create).await?;
+        let loaded = session.run(SETTING_UP, &load).await;
+        let loaded = match (loaded, &self.config.renode.platform) {
+            (Err(error), Platform::BuiltIn(name)) => {
+                Err(platform::none_of_the_projects(name, error, session).await)
+            }
+            (loaded, _) => loaded,
+        };
+        let field = config.field_of(&self.config.name, "platform");
+        loaded.map_err(in_field(config, &field))?;
+        self.add_fragments(session, config).await
+    }
+
+    async fn add_fragments(
+        &self,
+        session: &Session,
+        config: &TargetConfig,
+    ) -> Result<(), EmulatorError> {
+        for (index, fragment) in self.config.renode.fragments.iter().enumerate() {
+            let field = format!("platform_fragments[{index}]");
+            let place = in_field(config, &field);
+            let staged = platform::stage_fragment(fragment, index, session.directory());
+            let staged = staged.map_err(handing).map_err(&place)?;
+            let load = Command::load_platform(&plain(&staged)?);
+            session.run(SETTING_UP, &load).await.map_err(&place)?;
+        }
+        Ok(())
+    }
+}
+
+fn handing(source: io::Error) -> EmulatorError {
+    EmulatorError::Io {
+        step: "handing the platform to Renode",
+        source,
+    }
+}

@@ -1,0 +1,93 @@
+//! Reset and hot flash: machines of a running board start anew.
+
+use std::ops::RangeInclusive;
+
+use super::emulation::{Emulation, MAIN};
+use crate::backend::renode::context::{LOADING, RESETTING, at, of_firmware};
+use crate::backend::renode::launch::version::Version;
+use crate::backend::renode::monitor::command::Command;
+use crate::backend::renode::session::Session;
+use crate::backend::{EmulatorError, Image};
+use crate::config::UartTransport;
+
+/// What becomes of the memory of a machine that starts anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// As by the reset pin.
+    Kept,
+    /// As by a loss of power.
+    Cleared,
+}
+
+impl Emulation {
+    /// Replaces the firmware of one machine of a running board.
+    pub(crate) async fn replace(
+        &mut self,
+        session: &Session,
+        version: Option<&Version>,
+        number: usize,
+        image: &Image,
+    ) -> Result<(), EmulatorError> {
+        self.select(session, number).await?;
+        let machine = &mut self.machines[number];
+        let load = machine.load(session, number, image, version, true).await?;
+        let on_reset = machine.on_reset(&load);
+        let was_flashed = std::mem::replace(&mut machine.is_flashed, true);
+        let repeats = Command::after_reset(&machine.config.extra_commands).is_some();
+        if repeats && !was_flashed {
+            session
+                .run(LOADING, &Command::nothing_after_reset())
+                .await?;
+        }
+        session.run(LOADING, &on_reset).await?;
+        let machine = &self.machines[number];
+        machine.ports.set_bare(machine.runs_nothing(&load));
+        let restarted = self.restart(session, number..=number, Memory::Cleared);
+        restarted
+            .await
+            .map_err(|error| at(of_firmware(image.firmware.path()), error))
+    }
+
+    /// Resets machines of a running board. It stands still in between, so that what they
+    /// said before is told from what they say after.
+    pub(crate) async fn restart(
+        &self,
+        session: &Session,
+        machines: RangeInclusive<usize>,
+        memory: Memory,
+    ) -> Result<(), EmulatorError> {
+        if session.stepping().is_none() {
+            session.run_strictly(RESETTING, &Command::pause()).await?;
+        }
+        session.clear(RESETTING, self.uarts(&machines)).await?;
+        let begin_anew = || {
+            let machines = &self.machines[machines.clone()];
+            machines.iter().for_each(|machine| machine.ports.restart());
+            // Time passes again for the others if it was these alone that had stopped it.
+            match self.stopped_by() {
+                Some(halt) => machines.iter().for_each(|it| it.ports.stalled(&halt)),
+                None => self.ports().go_on(),
+            }
+        };
+        // What is said on a socket, Renode hands over on a thread of its own, which may not be done yet.
+        let is_late = self.config.uart_transport == UartTransport::Socket;
+        if !is_late {
+            begin_anew(); // before a reset in which a processor may halt
+        }
+        for machine in machines.clone() {
+            self.select(session, machine).await?;
+            if memory == Memory::Cleared {
+                let volatile = self.machines[machine].volatile.iter();
+                let clear: Vec<Command> = volatile.map(Command::clear_memory).collect();
+                session.run_all(RESETTING, &clear).await?;
+            }
+            session.run_strictly(RESETTING, &Command::reset()).await?;
+        }
+        self.select(session, MAIN).await?;
+        if is_late {
+            begin_anew();
+        }
+        self.run(session);
+        Ok(())
+    }
+}
