@@ -30,7 +30,7 @@ const MOST_HELD: usize = 32;
 
 /// A directory of one target, which exists once something is to be written.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ArtifactDir {
     process: &'static Process,
     root: PathBuf,
     base: PathBuf,
@@ -65,7 +65,7 @@ pub(crate) type Process = Mutex<BTreeMap<PathBuf, Taken>>;
 
 static THIS_PROCESS: Process = Mutex::new(BTreeMap::new());
 
-impl Place {
+impl ArtifactDir {
     /// A place of its own for a target of `test`. What an earlier run has left is removed.
     pub(crate) fn claim(test: &TestName) -> Self {
         Self::claim_in(
@@ -167,7 +167,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ArtifactDir {
     fn drop(&mut self) {
         if let Some(taken) = lock(self.process).get_mut(&self.base) {
             taken.live.remove(&self.number);
@@ -296,15 +296,15 @@ mod tests {
         }
     }
 
-    fn claim_in(root: &tempfile::TempDir, test: &TestName) -> Place {
-        Place::claim_in(root.path().into(), test, &THIS_PROCESS)
+    fn claim_in(root: &tempfile::TempDir, test: &TestName) -> ArtifactDir {
+        ArtifactDir::claim_in(root.path().into(), test, &THIS_PROCESS)
     }
 
     fn process() -> &'static Process {
         Box::leak(Box::default())
     }
 
-    fn kept(mut place: Place, text: &str) {
+    fn kept(mut place: ArtifactDir, text: &str) {
         fs::write(place.make().unwrap().join("uart.log"), text).unwrap();
         place.keep();
     }
@@ -388,7 +388,7 @@ mod tests {
         let at = |path: &str| root.path().join(path);
         let read = |path: &str| fs::read_to_string(at(path)).unwrap();
         let (one, two, three) = (process(), process(), process());
-        let claim = |process| Place::claim_in(root.path().into(), &test("t", 1), process);
+        let claim = |process| ArtifactDir::claim_in(root.path().into(), &test("t", 1), process);
 
         let early = claim(two);
         kept(claim(one), "one");
@@ -398,7 +398,10 @@ mod tests {
         assert_eq!(passes.make().unwrap(), at("t/process-3"));
         passes.remove();
         assert!(!at("t/process-3").exists());
-        kept(Place::claim_in(root.path().into(), &retry, three), "retry");
+        kept(
+            ArtifactDir::claim_in(root.path().into(), &retry, three),
+            "retry",
+        );
         kept(claim(one), "one more");
         assert_eq!(read("t/uart.log"), "one");
         assert_eq!(read("t/target-2/uart.log"), "one more");
@@ -423,7 +426,7 @@ mod tests {
     fn a_process_that_has_ended_is_not_written_over_by_one_that_ran_beside_it() {
         let root = tempfile::tempdir().unwrap();
         let (one, two) = (process(), process());
-        let claim = |process| Place::claim_in(root.path().into(), &test("t", 1), process);
+        let claim = |process| ArtifactDir::claim_in(root.path().into(), &test("t", 1), process);
         let slow = claim(two);
         kept(claim(one), "one");
         lock(one).clear();
@@ -443,7 +446,10 @@ mod tests {
         let process = process();
         for n in 0..2 * MOST_HELD {
             let test = test(&n.to_string(), 1);
-            kept(Place::claim_in(root.path().into(), &test, process), "");
+            kept(
+                ArtifactDir::claim_in(root.path().into(), &test, process),
+                "",
+            );
         }
         let all = lock(process);
         let held = all.values().filter(|taken| taken.home.is_some());

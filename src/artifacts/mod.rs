@@ -2,7 +2,7 @@
 //!
 //! A [`Report`] belongs to one board. It records what is done to the board and how that
 //! ends, and copies this, the output of the UARTs and the emulator's logs into a
-//! directory of the test's own. [`Recorded`] adds an operation to it.
+//! directory of the test's own. [`Traced`] adds an operation to it.
 
 mod artifact_dir;
 mod beginning;
@@ -16,7 +16,7 @@ mod traced;
 mod uart_log;
 
 pub(crate) use caller::Caller;
-pub(crate) use report::{Report, Subject};
+pub(crate) use report::{Report, Sources};
 pub(crate) use test_name::TestName;
-pub(crate) use traced::{Recorded, failed};
-pub(crate) use uart_log::{Console, Copy, Lost};
+pub(crate) use traced::{Traced, failed};
+pub(crate) use uart_log::{Lost, UartLog, UartLogWriter};

@@ -8,12 +8,12 @@
 //! is not to be kept is removed. Knows nothing of boards, UARTs or emulators:
 //! they say what to copy.
 
-use super::artifact_dir::Place;
+use super::artifact_dir::ArtifactDir;
 use super::caller::{Caller, place};
 use super::policy::Policy;
 use super::test_name::TestName;
 use super::timeline::Timeline;
-use super::uart_log::Copy;
+use super::uart_log::UartLogWriter;
 use crate::config::ConfigError;
 use crate::notice::notice;
 use crate::runtime;
@@ -33,13 +33,13 @@ const BEHIND: Duration = Duration::from_secs(1);
 pub(crate) type Log = (&'static str, Box<dyn Fn() -> String + Send>);
 
 /// What a target's directory is made of.
-pub(crate) struct Subject {
+pub(crate) struct Sources {
     /// The machine's name.
     pub(crate) machine: String,
     /// The effective configuration, with what is known of the engine by now.
     pub(crate) configuration: Box<dyn Fn() -> String + Send>,
     /// The UARTs.
-    pub(crate) uarts: Vec<Copy>,
+    pub(crate) uarts: Vec<UartLogWriter>,
     /// What else there is to copy.
     pub(crate) logs: Vec<Log>,
 }
@@ -55,8 +55,8 @@ pub(crate) struct Report {
 }
 
 struct Files {
-    place: Place,
-    subject: Option<Subject>,
+    place: ArtifactDir,
+    sources: Option<Sources>,
     /// When the directory was last brought up to date.
     written: Option<Instant>,
     /// The target has ended: only a failure is still written.
@@ -72,10 +72,10 @@ impl Report {
         if policy == Policy::Never {
             return Ok(None);
         }
-        Ok(Some(Arc::new(Self::at(policy, Place::claim(test)))))
+        Ok(Some(Arc::new(Self::at(policy, ArtifactDir::claim(test)))))
     }
 
-    fn at(policy: Policy, place: Place) -> Self {
+    fn at(policy: Policy, place: ArtifactDir) -> Self {
         Self {
             policy,
             began: Instant::now(),
@@ -83,7 +83,7 @@ impl Report {
             changed: Arc::default(),
             files: Mutex::new(Files {
                 place,
-                subject: None,
+                sources: None,
                 written: None,
                 finished: false,
             }),
@@ -97,8 +97,8 @@ impl Report {
     }
 
     /// There is something to copy from now on.
-    pub(crate) fn begin(self: &Arc<Self>, subject: Subject) {
-        lock(&self.files).subject = Some(subject);
+    pub(crate) fn begin(self: &Arc<Self>, sources: Sources) {
+        lock(&self.files).sources = Some(sources);
         let (report, changed) = (Arc::downgrade(self), self.changed());
         // Without an I/O thread there is no board to report on either.
         if let Ok(live) = runtime::spawn(keep_up(report, changed)) {
@@ -130,7 +130,7 @@ impl Report {
     pub(crate) fn fail(&self, error: &mut crate::Error) {
         let mut files = lock(&self.files);
         files.place.fail();
-        if files.subject.is_none() {
+        if files.sources.is_none() {
             return;
         }
         // One failure after the other would write all of it each time.
@@ -160,10 +160,10 @@ impl Report {
             files.place.fail();
         }
         let fails = files.place.failed();
-        let Some(subject) = &files.subject else {
+        let Some(sources) = &files.sources else {
             return;
         };
-        let machine = subject.machine.clone();
+        let machine = sources.machine.clone();
         if !fails && self.policy == Policy::Failure {
             files.place.remove();
             return;
@@ -185,20 +185,20 @@ impl Report {
 
     /// Brings the directory up to date.
     fn write(&self, files: &mut Files) -> io::Result<()> {
-        let Some(subject) = &mut files.subject else {
+        let Some(sources) = &mut files.sources else {
             return Ok(());
         };
         let directory = files.place.make()?;
         replace(
             &directory.join("configuration.txt"),
-            (subject.configuration)().as_bytes(),
+            (sources.configuration)().as_bytes(),
         )?;
         let timeline = lock(&self.timeline).to_json()?;
         replace(&directory.join("timeline.json"), &timeline)?;
-        for (name, content) in &subject.logs {
+        for (name, content) in &sources.logs {
             replace(&directory.join(name), content().as_bytes())?;
         }
-        for uart in &mut subject.uarts {
+        for uart in &mut sources.uarts {
             uart.advance(directory, self.began)?;
         }
         files.written = Some(Instant::now());
@@ -265,11 +265,11 @@ mod tests {
     fn many_failures_do_not_each_write_everything() {
         let root = tempfile::tempdir().unwrap();
         let name = TestName::current(Location::caller());
-        let place = Place::claim_in(root.path().into(), &name, Box::leak(Box::default()));
+        let place = ArtifactDir::claim_in(root.path().into(), &name, Box::leak(Box::default()));
         let report = Arc::new(Report::at(Policy::Failure, place));
         let writes = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&writes);
-        report.begin(Subject {
+        report.begin(Sources {
             machine: "m".into(),
             configuration: Box::new(move || {
                 counted.fetch_add(1, Ordering::Relaxed);

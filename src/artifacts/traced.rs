@@ -11,19 +11,19 @@ use crate::error::{Error, Result};
 use crate::operation::Task;
 
 /// A task and its entry in the timeline.
-pub(crate) struct Recorded<T> {
+pub(crate) struct Traced<T> {
     task: T,
     at: Caller,
-    recording: Option<Recording>,
+    trace: Option<Trace>,
 }
 
-struct Recording {
+struct Trace {
     report: Arc<Report>,
     what: String,
     under_way: Option<u64>,
 }
 
-impl<T> Recorded<T> {
+impl<T> Traced<T> {
     /// A task that was called at `at`; `what` is asked for only with a report.
     pub(crate) fn new(
         task: T,
@@ -31,20 +31,16 @@ impl<T> Recorded<T> {
         at: Caller,
         what: impl FnOnce(&T) -> String,
     ) -> Self {
-        let recording = report.map(|report| Recording {
+        let trace = report.map(|report| Trace {
             report: Arc::clone(report),
             what: what(&task),
             under_way: None,
         });
-        Self {
-            task,
-            at,
-            recording,
-        }
+        Self { task, at, trace }
     }
 }
 
-impl<T: Task> Task for Recorded<T> {
+impl<T: Task> Task for Traced<T> {
     type Output = T::Output;
 
     fn set_timeout(&mut self, timeout: Duration) {
@@ -52,22 +48,22 @@ impl<T: Task> Task for Recorded<T> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T::Output>> {
-        let recording = self.recording.as_mut().map(|recording| {
-            let Recording { report, what, .. } = recording;
-            let event = *recording
+        let trace = self.trace.as_mut().map(|trace| {
+            let Trace { report, what, .. } = trace;
+            let event = *trace
                 .under_way
                 .get_or_insert_with(|| report.event(what, self.at));
-            (recording, event)
+            (trace, event)
         });
         let mut outcome = self.task.poll(cx);
         if let Poll::Ready(Err(error)) = &mut outcome {
             error.add_note(&format!("\n  at {}", place(self.at)));
         }
-        if let (Poll::Ready(outcome), Some((recording, event))) = (&mut outcome, recording) {
-            recording.under_way = None;
+        if let (Poll::Ready(outcome), Some((trace, event))) = (&mut outcome, trace) {
+            trace.under_way = None;
             match outcome {
-                Ok(_) => recording.report.ended(event, "ok"),
-                Err(error) => recording.report.failed(event, error),
+                Ok(_) => trace.report.ended(event, "ok"),
+                Err(error) => trace.report.failed(event, error),
             }
         }
         outcome
@@ -83,12 +79,12 @@ pub(crate) fn failed(mut error: Error, report: Option<&Arc<Report>>, at: Caller)
     error
 }
 
-impl<T> Drop for Recorded<T> {
+impl<T> Drop for Traced<T> {
     fn drop(&mut self) {
-        if let Some(recording) = &self.recording
-            && let Some(event) = recording.under_way
+        if let Some(trace) = &self.trace
+            && let Some(event) = trace.under_way
         {
-            recording.report.ended(event, "dropped");
+            trace.report.ended(event, "dropped");
         }
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const LARGE: u64 = 8 << 20;
 
 /// Something whose output can be copied.
-pub(crate) trait Console: Send + Sync {
+pub(crate) trait UartLog: Send + Sync {
     /// How much has arrived.
     fn end(&self) -> u64;
 
@@ -34,10 +34,10 @@ pub(crate) struct Lost {
 }
 
 /// The copy of a UART's output, and how far it is.
-pub(crate) struct Copy {
+pub(crate) struct UartLogWriter {
     /// The files' name, such as `uart`.
     name: String,
-    console: Arc<dyn Console>,
+    console: Arc<dyn UartLog>,
     copied: u64,
     /// The text stands within a line.
     in_line: bool,
@@ -45,9 +45,9 @@ pub(crate) struct Copy {
     partial: Vec<u8>,
 }
 
-impl Copy {
+impl UartLogWriter {
     /// Nothing is copied yet.
-    pub(crate) fn new(name: &str, console: Arc<dyn Console>) -> Self {
+    pub(crate) fn new(name: &str, console: Arc<dyn UartLog>) -> Self {
         Self {
             name: name.to_owned(),
             console,
@@ -104,7 +104,7 @@ impl Copy {
     }
 }
 
-impl Copy {
+impl UartLogWriter {
     /// Adds `line` to `text`; what is no UTF-8 in it, as in `\\x80`.
     fn push(&mut self, line: &[u8], text: &mut Vec<u8>) {
         self.partial.extend(line);
@@ -184,7 +184,7 @@ mod tests {
         }
     }
 
-    impl Console for Said {
+    impl UartLog for Said {
         fn end(&self) -> u64 {
             self.bytes.lock().unwrap().len() as u64
         }
@@ -206,7 +206,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let console = Said::new(b"one\r\ntw");
         let began = console.began;
-        let mut copy = Copy::new("uart-b.c", Arc::clone(&console) as _);
+        let mut copy = UartLogWriter::new("uart-b.c", Arc::clone(&console) as _);
         copy.advance(directory.path(), began).unwrap();
         console.say(b"o\r\nthree\r\n");
         copy.advance(directory.path(), began).unwrap();
@@ -224,7 +224,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let console = Said::new(b"\x80 21 \xc2");
         let began = console.began;
-        let mut copy = Copy::new("uart", Arc::clone(&console) as _);
+        let mut copy = UartLogWriter::new("uart", Arc::clone(&console) as _);
         copy.advance(directory.path(), began).unwrap();
         console.say(b"\xb0C\xe2\x82\n\xf0\x9f");
         copy.advance(directory.path(), began).unwrap();
@@ -240,7 +240,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let console = Said::new(&vec![b'x'; 3 * LARGE as usize]);
         let began = console.began;
-        let mut copy = Copy::new("uart", Arc::clone(&console) as _);
+        let mut copy = UartLogWriter::new("uart", Arc::clone(&console) as _);
         copy.advance(directory.path(), began).unwrap();
         for _ in 0..3 {
             console.say(&vec![b'y'; LARGE as usize / 2 + 1]);

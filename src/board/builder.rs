@@ -12,7 +12,7 @@ use super::machine_uarts::MachineUarts;
 use super::power::Board;
 use super::select_backend;
 use super::target::VirtualTarget;
-use crate::artifacts::{Caller, Copy, Recorded, Report, Subject, TestName};
+use crate::artifacts::{Caller, Report, Sources, TestName, Traced, UartLogWriter};
 use crate::backend::{Backend, Image};
 use crate::config::{BackendKind, ConfigError, TargetConfig};
 use crate::error::{Error, Result};
@@ -97,7 +97,7 @@ impl TargetBuilder {
             }
         });
         Operation::new(Boot {
-            boot: Recorded::new(boot, known.as_ref(), at, |_| "boot".to_owned()),
+            boot: Traced::new(boot, known.as_ref(), at, |_| "boot".to_owned()),
             report: known,
             custody: Some(custody),
         })
@@ -155,7 +155,7 @@ impl TargetBuilder {
             .map(|((name, _), ports)| MachineUarts::new(name, ports))
             .collect();
         if let Some(report) = &report {
-            report.begin(subject(&config, &firmware, &*backend, &machines));
+            report.begin(sources(&config, &firmware, &*backend, &machines));
         }
         let image = |firmware| Image {
             firmware,
@@ -192,12 +192,12 @@ impl TargetBuilder {
 }
 
 /// What the report on a target is made of.
-fn subject(
+fn sources(
     config: &TargetConfig,
     firmware: &[Option<Firmware>],
     backend: &dyn Backend,
     machines: &[MachineUarts],
-) -> Subject {
+) -> Sources {
     let identity = backend.identity().clone();
     let image = |firmware: &Option<Firmware>| match firmware {
         Some(firmware) => firmware.path().display().to_string(),
@@ -210,7 +210,7 @@ fn subject(
     if ports.iter().count() > 1 {
         logs.push(("transcript.txt", Box::new(move || transcript(&ports))));
     }
-    Subject {
+    Sources {
         machine: config.machine_name.clone(),
         configuration: Box::new(move || {
             let engine = identity.engine();
@@ -234,7 +234,7 @@ fn transcript(ports: &Ports) -> String {
 }
 
 /// The copies of what all UARTs say; their files are named after what there is several of.
-fn copies(machines: &[MachineUarts]) -> Vec<Copy> {
+fn copies(machines: &[MachineUarts]) -> Vec<UartLogWriter> {
     let copies = machines.iter().flat_map(|machine| {
         let several = machine.ports.iter().count() > 1;
         machine.ports.iter().map(move |port| {
@@ -246,7 +246,7 @@ fn copies(machines: &[MachineUarts]) -> Vec<Copy> {
                 true => "uart".to_owned(),
                 false => format!("uart-{}", name.join(".")),
             };
-            Copy::new(&name, port.console())
+            UartLogWriter::new(&name, port.uart_log())
         })
     });
     copies.collect()
@@ -254,7 +254,7 @@ fn copies(machines: &[MachineUarts]) -> Vec<Copy> {
 
 /// A boot under way: dropped before it is done, it ends what it started in the dropping thread.
 struct Boot {
-    boot: Recorded<Remote<VirtualTarget>>,
+    boot: Traced<Remote<VirtualTarget>>,
     report: Option<Arc<Report>>,
     custody: Option<Arc<Custody>>,
 }

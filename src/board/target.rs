@@ -2,7 +2,7 @@
 
 use super::inner::Inner;
 use super::machine_uarts::MachineUarts;
-use crate::artifacts::Recorded;
+use crate::artifacts::Traced;
 use crate::backend::{Engine, EngineKind, Image, Metrics};
 use crate::config::{LoadCommand, Platform, TargetConfig};
 use crate::firmware::Firmware;
@@ -130,7 +130,7 @@ impl VirtualTarget {
     /// [`EmulatorError`](crate::EmulatorError): the emulator is missing, ends before the firmware runs, or refuses something.
     #[track_caller]
     pub fn power_on(&self) -> Operation<()> {
-        self.recorded("power_on".to_owned(), |shared, limit| async move {
+        self.traced("power_on".to_owned(), |shared, limit| async move {
             shared.board.lock().await.power_on(limit).await?;
             shared.skip_to_last_start();
             Ok(())
@@ -143,7 +143,7 @@ impl VirtualTarget {
     /// Only a physical board's: its `power_off` command failed. Its port is closed all the same.
     #[track_caller]
     pub fn power_off(&self) -> Operation<()> {
-        self.recorded("power_off".to_owned(), |shared, _| async move {
+        self.traced("power_off".to_owned(), |shared, _| async move {
             shared
                 .board
                 .lock()
@@ -187,7 +187,7 @@ impl VirtualTarget {
 
     #[track_caller]
     fn power_cycle_after(&self, wait: Duration, what: String) -> Operation<()> {
-        self.recorded(what, move |shared, limit| async move {
+        self.traced(what, move |shared, limit| async move {
             shared.board.lock().await.power_cycle(wait, limit).await?;
             shared.skip_to_last_start();
             Ok(())
@@ -245,7 +245,7 @@ impl VirtualTarget {
             None => what,
         };
         let firmware = Firmware::open(path);
-        self.recorded(what, move |shared, limit| async move {
+        self.traced(what, move |shared, limit| async move {
             let machine = match machine {
                 Some(number) => number,
                 None => shared.config.single_machine().map(|()| 0)?,
@@ -275,7 +275,7 @@ impl VirtualTarget {
     /// Resets one machine, or all.
     #[track_caller]
     pub(super) fn reset_machines(&self, machine: Option<usize>, what: String) -> Operation<()> {
-        self.recorded(what, move |shared, limit| async move {
+        self.traced(what, move |shared, limit| async move {
             shared.board.lock().await.reset(machine, limit).await?;
             shared.skip_to_last_start();
             Ok(())
@@ -408,7 +408,7 @@ impl VirtualTarget {
 
     /// An operation that changes the board: the report takes notes of it.
     #[track_caller]
-    pub(super) fn recorded<F>(
+    pub(super) fn traced<F>(
         &self,
         what: String,
         run: impl FnOnce(Arc<Inner>, Duration) -> F + Send + 'static,
@@ -417,7 +417,7 @@ impl VirtualTarget {
         F: Future<Output = crate::Result<()>> + Send + 'static,
     {
         let report = self.shared.report.as_ref();
-        Operation::new(Recorded::new(
+        Operation::new(Traced::new(
             self.remote(run),
             report,
             Location::caller(),

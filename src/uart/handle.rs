@@ -31,7 +31,7 @@ use super::transcript::chunk::View;
 use super::transcript::guards::ActiveGuard;
 use super::transcript::slice::TranscriptSlice;
 use super::verdict::{Judge, at_exit};
-use crate::artifacts::{Caller, Recorded};
+use crate::artifacts::{Caller, Traced};
 use crate::config::Echo;
 use crate::error::Result;
 use crate::operation::{Operation, Task};
@@ -423,7 +423,7 @@ impl Uart {
         let timeout = lock(&self.local).timeout;
         let bytes = bytes.as_ref().to_vec();
         let paced = PacedSend::new(&self.shared, bytes, delay, timeout);
-        self.recorded(paced, |_| format!("send_paced({delay:?})"))
+        self.traced(paced, |_| format!("send_paced({delay:?})"))
     }
 
     /// Sends a line and waits for its echo: the first line from then on that ends
@@ -444,7 +444,7 @@ impl Uart {
         let send = SendBytes::new(&self.shared, NAME, self.with_ending(line), timeout);
         let echo = Ok(EchoedLine::new(line));
         let wait = Wait::new(&self.shared, &self.local, timeout, echo);
-        self.recorded(
+        self.traced(
             SendThenExpect::new(send, wait, timeout),
             SendThenExpect::describe,
         )
@@ -520,7 +520,7 @@ impl Uart {
             ignored,
         };
         let run = Run::new(&self.shared, &self.local, command, send, timeout);
-        self.recorded(run, Run::describe)
+        self.traced(run, Run::describe)
     }
 
     /// Checks that `line`, which `wanted` is to send, is a single one.
@@ -539,7 +539,7 @@ impl Uart {
     /// An operation that fails when it is waited for.
     #[track_caller]
     fn refused<T: Send + 'static>(&self, name: String, error: ExpectError) -> Operation<T> {
-        self.recorded(Rejected::new(error), |_| name)
+        self.traced(Rejected::new(error), |_| name)
     }
 
     /// The same handle: it shares the cursor and the settings.
@@ -740,20 +740,20 @@ impl Uart {
         search: Result<S, PatternError>,
     ) -> Operation<S::Output> {
         let wait = Wait::new(&self.shared, &self.local, timeout, search);
-        self.recorded(wait, Wait::describe)
+        self.traced(wait, Wait::describe)
     }
 
     #[track_caller]
     fn sending(&self, name: &'static str, bytes: Vec<u8>) -> Operation<()> {
         let timeout = lock(&self.local).timeout;
         let send = SendBytes::new(&self.shared, name, bytes, timeout);
-        self.recorded(send, SendBytes::preview)
+        self.traced(send, SendBytes::preview)
     }
 
     /// An operation that knows where it was called; the target's report takes notes of
     /// it, if there is one.
     #[track_caller]
-    fn recorded<T: Task + 'static>(
+    fn traced<T: Task + 'static>(
         &self,
         task: T,
         what: impl FnOnce(&T) -> String,
@@ -770,7 +770,7 @@ impl Uart {
         let report = self.shared.settings.report.as_ref();
         let name = &self.shared.name;
         let what = |task: &T| format!("{name}: {}", what(task));
-        Operation::new(Recorded::new(task, report, at, what))
+        Operation::new(Traced::new(task, report, at, what))
     }
 
     fn with_ending(&self, line: &[u8]) -> Vec<u8> {

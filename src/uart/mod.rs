@@ -7,7 +7,6 @@
 //! nothing of emulators and targets: they attach file descriptors to a `Port`.
 
 pub(super) mod ansi;
-mod console;
 mod cursor;
 mod error;
 mod expect;
@@ -15,6 +14,7 @@ mod guard;
 mod handle;
 mod lines;
 mod link;
+mod log;
 mod merged;
 #[cfg(test)]
 mod model;

@@ -26,7 +26,7 @@ use super::link::{Link, OnEnd};
 use super::state::{Settings, UartState};
 use super::transcript::Transcript;
 use super::verdict::verdict;
-use crate::artifacts::Console;
+use crate::artifacts::UartLog;
 use crate::runtime::{Clock, VirtualClock};
 use crate::sync::lock;
 
@@ -77,8 +77,8 @@ impl Port {
     }
 
     /// What the report copies.
-    pub(crate) fn console(&self) -> Arc<dyn Console> {
-        Arc::clone(&self.shared.transcript) as Arc<dyn Console>
+    pub(crate) fn uart_log(&self) -> Arc<dyn UartLog> {
+        Arc::clone(&self.shared.transcript) as Arc<dyn UartLog>
     }
 
     /// The board starts anew on this stream, which both brings what it puts

@@ -1,6 +1,6 @@
 //! The ways in which a test process ends, and what each leaves behind.
 //!
-//! A `victim` process boots a board and gets into a state; it ends, by itself or
+//! A `subject` process boots a board and gets into a state; it ends, by itself or
 //! by a signal; then every descendant it had and every file in its TMPDIR must
 //! be gone in time.
 
@@ -17,16 +17,16 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+use crate::emulator_variant::{EmulatorVariant, program};
 use crate::leftovers::{descendants, gone_within, listening_sockets};
-use crate::player::{Player, program};
 
 /// What is promised after a `kill -9`; a process that ends by itself leaves nothing at all.
 pub const KILLED: Duration = Duration::from_secs(5);
 
-/// The most that a victim takes to end, on a busy host.
+/// The most that a subject takes to end, on a busy host.
 const TO_END: Duration = Duration::from_secs(60);
 
-/// How a victim ends.
+/// How a subject ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// By itself, with success or without.
@@ -41,7 +41,7 @@ pub enum Way {
     HelperFirst,
 }
 
-/// One ending: its name, the victim's state, and how it ends then.
+/// One ending: its name, the subject's state, and how it ends then.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending {
     pub name: &'static str,
@@ -147,7 +147,7 @@ pub const ENDINGS: [Ending; 37] = [
 ];
 
 /// A process that holds a board.
-pub struct Victim {
+pub struct Subject {
     child: Child,
     stdin: ChildStdin,
     tmp: tempfile::TempDir,
@@ -156,22 +156,22 @@ pub struct Victim {
     listens: bool,
 }
 
-impl Victim {
+impl Subject {
     /// Starts one; it is in its state when it is [`ready`](Self::ready).
-    pub fn start(player: Player, state: &str) -> Self {
-        Self::start_with(player, state, false)
+    pub fn start(variant: EmulatorVariant, state: &str) -> Self {
+        Self::start_with(variant, state, false)
     }
 
-    fn start_with(player: Player, state: &str, ignores_term: bool) -> Self {
+    fn start_with(variant: EmulatorVariant, state: &str, ignores_term: bool) -> Self {
         // A directory with everything in its name that a path may have.
         let tmp = tempfile::Builder::new()
             .prefix("tm p;$'\"ü-")
             .tempdir()
             .expect("a directory");
         let launcher = tempfile::tempdir().expect("a directory");
-        let mut command = Command::new(program("victim"));
+        let mut command = Command::new(program("subject"));
         command
-            .args([player.engine(), state])
+            .args([variant.engine(), state])
             .env("TMPDIR", tmp.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -180,15 +180,15 @@ impl Victim {
         if ignores_term {
             command.env("IGNORES_TERM", "");
         }
-        player.enlist(&mut command, launcher.path());
-        let mut child = command.spawn().expect("the victim starts");
+        variant.enlist(&mut command, launcher.path());
+        let mut child = command.spawn().expect("the subject starts");
         let stdin = child.stdin.take().expect("a pipe");
         Self {
             child,
             stdin,
             tmp,
             launcher,
-            listens: player == Player::RenodeOverTelnet,
+            listens: variant == EmulatorVariant::RenodeOverTelnet,
         }
     }
 
@@ -278,8 +278,8 @@ impl Victim {
 
     /// Its descendants, and apart from them those that it has forked of itself.
     fn family(&self) -> (BTreeSet<i32>, BTreeSet<i32>) {
-        let victim = fs::canonicalize(program("victim")).ok();
-        let of_itself = |pid: &i32| fs::read_link(exe(*pid)).ok() == victim;
+        let subject = fs::canonicalize(program("subject")).ok();
+        let of_itself = |pid: &i32| fs::read_link(exe(*pid)).ok() == subject;
         descendants(self.child.id())
             .into_iter()
             .partition(|pid| !of_itself(pid))
@@ -290,7 +290,7 @@ impl Victim {
     }
 }
 
-impl Drop for Victim {
+impl Drop for Subject {
     /// One that did not come as far as to end.
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -298,21 +298,21 @@ impl Drop for Victim {
     }
 }
 
-/// How a victim ended, and how long it took then until nothing was left.
+/// How a subject ended, and how long it took then until nothing was left.
 #[derive(Debug)]
 pub struct Ended {
     pub status: ExitStatus,
     pub after: Duration,
 }
 
-/// Lets a victim end; how long it took until nothing was left, or what is wrong.
-pub fn run(player: Player, ending: Ending) -> Result<Duration, String> {
-    let mut victim = Victim::start_with(player, ending.state, ending.way == Way::Group);
-    victim.ready()?;
-    if descendants(victim.child.id()).len() < 2 {
+/// Lets a subject end; how long it took until nothing was left, or what is wrong.
+pub fn run(variant: EmulatorVariant, ending: Ending) -> Result<Duration, String> {
+    let mut subject = Subject::start_with(variant, ending.state, ending.way == Way::Group);
+    subject.ready()?;
+    if descendants(subject.child.id()).len() < 2 {
         return Err("no emulator and helper to be seen".into());
     }
-    victim.ends(ending.way).map(|ended| ended.after)
+    subject.ends(ending.way).map(|ended| ended.after)
 }
 
 fn exe(pid: i32) -> PathBuf {
@@ -329,9 +329,9 @@ fn emulators(family: &BTreeSet<i32>) -> impl Iterator<Item = i32> {
     family.iter().copied().filter(|pid| !is_helper(*pid))
 }
 
-/// Kills the helper of `victim`, and waits for the one that replaces it.
-fn kill_helper(victim: Pid) -> Result<(), String> {
-    let pid = victim.as_raw().cast_unsigned();
+/// Kills the helper of `subject`, and waits for the one that replaces it.
+fn kill_helper(subject: Pid) -> Result<(), String> {
+    let pid = subject.as_raw().cast_unsigned();
     let family = descendants(pid);
     let helper = family
         .iter()

@@ -11,8 +11,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::emulator_variant::{program, write_launcher};
 use crate::leftovers::{gone_within, working_for};
-use crate::player::{program, write_launcher};
 use crate::{root, sample};
 
 /// How long a cell may take, on a host with a lot else to do. The longest of its
@@ -217,7 +217,7 @@ fn play(cell: Cell) -> Result<(), String> {
     let tmp = directory.path().join("tmp");
     fs::create_dir(&tmp).map_err(|e| e.to_string())?;
     let since = Instant::now();
-    let child = Command::new(program("booter"))
+    let child = Command::new(program("boot_once"))
         .arg(target(directory.path()))
         .env("VTARGET_RENODE", culprit(cell, directory.path()))
         .env("TMPDIR", &tmp)

@@ -1,6 +1,7 @@
 //! What the engine tests share: the samples, the boards, and a look at what is left behind.
 
 pub mod conversations;
+pub mod emulator_variant;
 pub mod endings;
 pub mod faults;
 pub mod images;
@@ -10,7 +11,6 @@ pub mod lifecycle;
 pub mod load;
 pub mod network;
 pub mod physical;
-pub mod player;
 pub mod pty;
 pub mod shells;
 pub mod telnet;

@@ -5,21 +5,26 @@ use std::time::Duration;
 use expect_bench::Figures;
 use virtual_target::config::BackendKind;
 
+use crate::emulator_variant::EmulatorVariant;
 use crate::endings::{self, ENDINGS, Ending, Way};
-use crate::player::Player;
 use crate::{faults, load, shell_on};
 
-/// The table of endings for some players, as it was seen.
+/// The table of endings for some variants, as it was seen.
 pub struct Table {
-    /// Each ending, and how long it took with each player, or what was wrong.
+    /// Each ending, and how long it took with each variant, or what was wrong.
     pub rows: Vec<(Ending, Vec<Result<Duration, String>>)>,
 }
 
 impl Table {
     /// Goes through all endings, and tells `seen` of each row.
-    pub fn of(players: &[Player], seen: impl Fn(&Ending, &[Result<Duration, String>])) -> Self {
+    pub fn of(
+        variants: &[EmulatorVariant],
+        seen: impl Fn(&Ending, &[Result<Duration, String>]),
+    ) -> Self {
         let row = |ending: Ending| {
-            let cells = players.iter().map(|player| endings::run(*player, ending));
+            let cells = variants
+                .iter()
+                .map(|variant| endings::run(*variant, ending));
             let cells: Vec<_> = cells.collect();
             seen(&ending, &cells);
             (ending, cells)
@@ -47,15 +52,15 @@ impl Table {
 }
 
 /// The engines that are there.
-pub fn real_players() -> Vec<Player> {
+pub fn real_players() -> Vec<EmulatorVariant> {
     let engines = [
-        (Player::Qemu, BackendKind::Qemu),
-        (Player::Renode, BackendKind::Renode),
+        (EmulatorVariant::Qemu, BackendKind::Qemu),
+        (EmulatorVariant::Renode, BackendKind::Renode),
     ];
     let there = engines
         .into_iter()
         .filter(|(_, kind)| shell_on(*kind).build().is_ok());
-    there.map(|(player, _)| player).collect()
+    there.map(|(variant, _)| variant).collect()
 }
 
 /// Takes what was seen down as figures; where QEMU is missing, those it is needed for are `null`.
@@ -93,10 +98,10 @@ pub fn figures(figures: &mut Figures, table: &Table, cells: usize, failed: usize
 
 /// The figures without the table: QEMU where it is there, and the stand-in.
 pub fn measure(into: &mut Figures) {
-    let mut players = real_players();
-    players.retain(|player| *player != Player::Renode);
-    players.push(crate::player::FAKES[0]);
-    let table = Table::of(&players, |_, _| ());
+    let mut variants = real_players();
+    variants.retain(|variant| *variant != EmulatorVariant::Renode);
+    variants.push(crate::emulator_variant::FAKES[0]);
+    let table = Table::of(&variants, |_, _| ());
     let cells = faults::cells();
     figures(into, &table, cells.len(), faults::failed(&cells).len());
 }

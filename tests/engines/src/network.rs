@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::player::program;
+use crate::emulator_variant::program;
 
 /// `run` where no packet can go anywhere: whoever looks up a name fails at once.
 pub fn offline(run: &Path) -> Command {

@@ -1,4 +1,4 @@
-//! A physical board for the tests: a [bench](../bin/bench.rs) of a test's own.
+//! A physical board for the tests: a [fake_board](../bin/fake_board.rs) of a test's own.
 
 use std::cell::RefCell;
 use std::fs;
@@ -8,10 +8,10 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::player::program;
+use crate::emulator_variant::program;
 use crate::root;
 
-/// A bench at work, and a description of its board.
+/// A fake_board at work, and a description of its board.
 pub struct Bench {
     serves: Child,
     directory: TempDir,
@@ -19,32 +19,32 @@ pub struct Bench {
 
 impl Bench {
     pub fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a directory for the bench");
-        let mut serves = Command::new(program("bench"))
+        let directory = tempfile::tempdir().expect("a directory for the fake_board");
+        let mut serves = Command::new(program("fake_board"))
             .arg("serve")
             .arg(directory.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("the bench starts");
+            .expect("the fake_board starts");
         let mut ready = String::new();
-        let stdout = serves.stdout.take().expect("a pipe from the bench");
+        let stdout = serves.stdout.take().expect("a pipe from the fake_board");
         let read = BufReader::new(stdout).read_line(&mut ready);
         assert!(
             read.is_ok() && ready == "ready\n",
-            "the bench says {ready:?}"
+            "the fake_board says {ready:?}"
         );
-        let bench = Self { serves, directory };
-        bench.describe();
-        bench
+        let fake_board = Self { serves, directory };
+        fake_board.describe();
+        fake_board
     }
 
-    /// The board's description: the one for the emulators, and where the bench is.
+    /// The board's description: the one for the emulators, and where the fake_board is.
     fn describe(&self) {
         let virtual_board = fs::read_to_string(root().join("fixtures/stm32f4.yaml"));
         let directory = self.directory.path().display();
-        let tool = program("bench");
+        let tool = program("fake_board");
         let tell = |request: &str| format!("[{:?}, tell, {directory}, {request}]", tool.display());
         let serial = format!(
             "\nserial:\n  port: {directory}/port\n  flash: {}\n  reset: {}\n  power_on: {}\n  power_off: {}\n",
@@ -57,7 +57,7 @@ impl Bench {
         fs::write(self.description(), text).expect("the description is written");
     }
 
-    /// A YAML file for emulators and for the board on this bench.
+    /// A YAML file for emulators and for the board on this fake_board.
     pub fn description(&self) -> PathBuf {
         self.directory.path().join("board.yaml")
     }
@@ -76,13 +76,13 @@ impl Drop for Bench {
     }
 }
 
-/// The description of a board on a bench that works until the calling thread ends.
+/// The description of a board on a fake_board that works until the calling thread ends.
 pub fn description() -> PathBuf {
     thread_local! {
         static BENCHES: RefCell<Vec<Bench>> = const { RefCell::new(Vec::new()) };
     }
-    let bench = Bench::new();
-    let description = bench.description();
-    BENCHES.with_borrow_mut(|benches| benches.push(bench));
+    let fake_board = Bench::new();
+    let description = fake_board.description();
+    BENCHES.with_borrow_mut(|benches| benches.push(fake_board));
     description
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use engine_tests::emulator_variant::{program, write_launcher};
 use engine_tests::leftovers::{emulators, gone_within, working_for};
-use engine_tests::player::{program, write_launcher};
 use engine_tests::{alone, alone_on_each_engine, faults, sample, shell_on};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -142,7 +142,7 @@ fn refused(engine: BackendKind, script: &str, adapt: impl FnOnce(&mut Command)) 
         BackendKind::Qemu => ("qemu", "VTARGET_QEMU"),
         _ => ("renode", "VTARGET_RENODE"),
     };
-    let mut command = Command::new(program("booter"));
+    let mut command = Command::new(program("boot_once"));
     command
         .arg(description(directory.path(), name))
         .env(variable, launcher)

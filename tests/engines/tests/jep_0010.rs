@@ -57,7 +57,7 @@ fn converse_without_firmware(launch: &str, more: &str) -> Conversation {
     fs::set_permissions(path("renode"), fs::Permissions::from_mode(0o755)).unwrap();
     let target = format!("{STM32F4}backend: renode\nmachine_name: stm32f4\n{more}");
     fs::write(path("target.yaml"), target).unwrap();
-    let done = Command::new(env!("CARGO_BIN_EXE_booter"))
+    let done = Command::new(env!("CARGO_BIN_EXE_boot_once"))
         .arg(path("target.yaml"))
         .env("VTARGET_RENODE", path("renode"))
         .env("FAKE_RENODE", "")

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use engine_tests::sample;
 
-const BOOTER: &str = env!("CARGO_BIN_EXE_booter");
+const BOOTER: &str = env!("CARGO_BIN_EXE_boot_once");
 
 /// What the sample firmware needs of its board, without a file from elsewhere.
 const PLATFORM: &str = r#"

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use engine_tests::player::write_launcher;
+use engine_tests::emulator_variant::write_launcher;
 use engine_tests::sample;
 
 const FAKE: &str = env!("CARGO_BIN_EXE_fake-renode");
@@ -56,8 +56,8 @@ impl User {
     }
 
     /// A boot by another process, in an environment without `HOME`.
-    fn booter(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_booter"));
+    fn boot_once(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_boot_once"));
         command
             .arg(self.directory.path().join("target.yaml"))
             .env_remove("HOME")
@@ -93,7 +93,7 @@ fn assert_boots(outcome: &Output) {
 fn it_is_unpacked_once_for_the_user() {
     let user = User::new();
     for _ in 0..3 {
-        assert_boots(&user.booter().output().unwrap());
+        assert_boots(&user.boot_once().output().unwrap());
     }
     let unpacked = user.unpacked();
     assert_eq!(unpacked.len(), 1, "{unpacked:?}");
@@ -103,12 +103,12 @@ fn it_is_unpacked_once_for_the_user() {
 #[test]
 fn first_starts_at_once_are_safe() {
     let user = User::new();
-    let started: Vec<Child> = (0..6).map(|_| user.booter().spawn().unwrap()).collect();
+    let started: Vec<Child> = (0..6).map(|_| user.boot_once().spawn().unwrap()).collect();
     for child in started {
         assert_boots(&finish(child));
     }
     let so_far = user.unpacked().len();
-    assert_boots(&user.booter().output().unwrap());
+    assert_boots(&user.boot_once().output().unwrap());
     assert_eq!(user.unpacked().len(), so_far, "unpacked again");
 }
 
@@ -116,8 +116,8 @@ fn first_starts_at_once_are_safe() {
 fn without_a_cache_it_is_unpacked_beside_the_program() {
     let user = User::new();
     fs::write(user.cache(), "a file").unwrap();
-    assert_boots(&user.booter().output().unwrap());
-    assert_boots(&user.booter().output().unwrap());
+    assert_boots(&user.boot_once().output().unwrap());
+    assert_boots(&user.boot_once().output().unwrap());
     let unpacked = user.unpacked();
     assert_eq!(unpacked.len(), 1, "{unpacked:?}");
     assert!(
@@ -130,27 +130,27 @@ fn without_a_cache_it_is_unpacked_beside_the_program() {
 fn what_the_user_has_set_is_the_place() {
     let user = User::new();
     let place = user.directory.path().join("mine");
-    let mut booter = user.booter();
-    booter.env("DOTNET_BUNDLE_EXTRACT_BASE_DIR", &place);
-    assert_boots(&booter.output().unwrap());
+    let mut boot_once = user.boot_once();
+    boot_once.env("DOTNET_BUNDLE_EXTRACT_BASE_DIR", &place);
+    assert_boots(&boot_once.output().unwrap());
     assert_eq!(user.unpacked(), [place.join("renode/a1b2")]);
 }
 
 #[test]
 fn a_damaged_copy_is_unpacked_again() {
     let user = User::new();
-    assert_boots(&user.booter().output().unwrap());
+    assert_boots(&user.boot_once().output().unwrap());
     let place = user.unpacked().remove(0);
     fs::write(place.join("lib"), "123").unwrap();
-    assert_boots(&user.booter().output().unwrap());
+    assert_boots(&user.boot_once().output().unwrap());
     assert_eq!(user.unpacked().len(), 2);
-    assert_boots(&user.booter().output().unwrap());
+    assert_boots(&user.boot_once().output().unwrap());
     assert_eq!(user.unpacked().len(), 2);
     // Damaged from the first start on, as on a disk that was full.
     let kept = kept(&place);
     fs::remove_file(kept.join("unpacked.list")).unwrap();
     fs::write(place.join("lib"), "").unwrap();
-    assert_boots(&user.booter().output().unwrap());
+    assert_boots(&user.boot_once().output().unwrap());
     assert_eq!(user.unpacked().len(), 3);
     let left = fs::read_dir(&kept).unwrap().count();
     assert_eq!(left, 2, "what was unpacked, and its list");
@@ -166,9 +166,9 @@ fn a_place_that_cannot_be_written_to_is_named() {
     let user = User::new();
     let place = user.directory.path().join("file");
     fs::write(&place, "").unwrap();
-    let mut booter = user.booter();
-    booter.env("DOTNET_BUNDLE_EXTRACT_BASE_DIR", &place);
-    let outcome = booter.output().unwrap();
+    let mut boot_once = user.boot_once();
+    boot_once.env("DOTNET_BUNDLE_EXTRACT_BASE_DIR", &place);
+    let outcome = boot_once.output().unwrap();
     let error = String::from_utf8(outcome.stderr).unwrap();
     for part in [
         "while starting Renode: Renode exited with status 159",
@@ -185,14 +185,14 @@ fn a_limit_that_is_low_is_named() {
     let user = User::new();
     // Renode itself is not there: whatever the reason of an early end is, the limit is told.
     let limited = write_launcher(user.directory.path(), "exit 134");
-    let booter = user.booter();
+    let boot_once = user.boot_once();
     let script = format!(
         "ulimit -n 100; exec '{}' '{}'",
-        env!("CARGO_BIN_EXE_booter"),
+        env!("CARGO_BIN_EXE_boot_once"),
         user.directory.path().join("target.yaml").display()
     );
     let mut shell = Command::new("sh");
-    for (name, value) in booter.get_envs() {
+    for (name, value) in boot_once.get_envs() {
         match value {
             Some(value) => shell.env(name, value),
             None => shell.env_remove(name),

@@ -45,7 +45,7 @@ fn boot_target(how: &str, target: &str) -> Result<String, String> {
     let program = launcher(&directory.path().join("with space"), how);
     let temporary = directory.path().join("tmp");
     fs::create_dir(&temporary).unwrap();
-    let done = Command::new(env!("CARGO_BIN_EXE_booter"))
+    let done = Command::new(env!("CARGO_BIN_EXE_boot_once"))
         .arg(written(directory.path(), target))
         .env("VTARGET_RENODE", program)
         .env("TMPDIR", &temporary)
@@ -505,7 +505,7 @@ fn a_port_that_somebody_else_has_taken_is_not_used() {
 #[test]
 fn a_program_that_is_not_there_is_named() {
     let directory = tempfile::tempdir().unwrap();
-    let done = Command::new(env!("CARGO_BIN_EXE_booter"))
+    let done = Command::new(env!("CARGO_BIN_EXE_boot_once"))
         .arg(written(directory.path(), &target("")))
         .env("VTARGET_RENODE", directory.path().join("renode"))
         .output()

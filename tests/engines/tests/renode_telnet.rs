@@ -6,14 +6,14 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 
+use engine_tests::emulator_variant::write_launcher;
 use engine_tests::leftovers::{descendants, listening_sockets};
-use engine_tests::player::write_launcher;
 use engine_tests::{over_telnet, sample, shell_on};
 use virtual_target::config::{BackendKind, Control, TargetConfig};
 use virtual_target::{EmulatorError, Error, Result, VirtualTarget};
 
 const FAKE: &str = env!("CARGO_BIN_EXE_fake-renode");
-const INTRUDER: &str = env!("CARGO_BIN_EXE_intruder");
+const INTRUDER: &str = env!("CARGO_BIN_EXE_port_squatter");
 
 fn description(more: &str) -> String {
     format!(
@@ -27,7 +27,7 @@ fn description(more: &str) -> String {
 fn boot(directory: &Path, script: &str, more: &str) -> Result<String, String> {
     let target = directory.join("target.yaml");
     fs::write(&target, description(more)).unwrap();
-    let done = Command::new(env!("CARGO_BIN_EXE_booter"))
+    let done = Command::new(env!("CARGO_BIN_EXE_boot_once"))
         .arg(target)
         .env("VTARGET_RENODE", write_launcher(directory, script))
         .env("VTARGET_ARTIFACTS", "never")

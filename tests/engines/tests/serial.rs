@@ -671,7 +671,7 @@ fn kill_9_ends_the_commands() {
     let played = Played::new();
     let hangs = ("power_on", played.script("power_on", HANGS, ""));
     drop(played.target(&[hangs], ""));
-    let mut victim = Command::new(std::env::current_exe().unwrap())
+    let mut subject = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "hangs_in_a_command"])
         .env("PLAYED", played.path("board.yaml"))
         .env("VTARGET_ARTIFACTS", "never")
@@ -680,8 +680,8 @@ fn kill_9_ends_the_commands() {
         .spawn()
         .unwrap();
     let pids = hanging(&played);
-    victim.kill().unwrap();
-    victim.wait().unwrap();
+    subject.kill().unwrap();
+    subject.wait().unwrap();
     until("they are gone", || !pids.iter().any(runs));
     until("nothing else is left", || {
         working_for(&played.path("board.yaml")).is_empty()

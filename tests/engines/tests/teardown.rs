@@ -5,23 +5,23 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use engine_tests::endings::{self, ENDINGS, Ending, Victim, Way};
+use engine_tests::emulator_variant::{self, EmulatorVariant, FAKES};
+use engine_tests::endings::{self, ENDINGS, Ending, Subject, Way};
 use engine_tests::leftovers;
-use engine_tests::player::{self, FAKES, Player};
 use nix::sys::signal::Signal;
 
 /// Runs those of the endings that `chosen` picks; all that is wrong in one message.
-fn table(player: Player, chosen: impl Fn(&Ending) -> bool) {
+fn table(variant: EmulatorVariant, chosen: impl Fn(&Ending) -> bool) {
     let mut failed = Vec::new();
     for ending in ENDINGS.into_iter().filter(chosen) {
-        if let Err(error) = endings::run(player, ending) {
+        if let Err(error) = endings::run(variant, ending) {
             failed.push(format!("{}: {error}", ending.name));
         }
     }
     assert!(
         failed.is_empty(),
         "{}:\n{}",
-        player.name(),
+        variant.name(),
         failed.join("\n")
     );
 }
@@ -60,8 +60,8 @@ fn endings_behind_a_launcher_that_ignores_sigterm() {
 #[test]
 #[cfg_attr(not(soak), ignore = "long: make soak")]
 fn soak_endings_behind_launchers() {
-    for player in &FAKES[1..] {
-        table(*player, rest);
+    for variant in &FAKES[1..] {
+        table(*variant, rest);
     }
 }
 
@@ -71,7 +71,7 @@ fn soak_endings_behind_launchers() {
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
 fn endings_on_qemu() {
-    table(Player::Qemu, |_| true);
+    table(EmulatorVariant::Qemu, |_| true);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn endings_on_qemu() {
     ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
 )]
 fn endings_on_renode() {
-    table(Player::Renode, |ending| {
+    table(EmulatorVariant::Renode, |ending| {
         ["busy", "return"].contains(&ending.state)
     });
 }
@@ -93,7 +93,7 @@ fn endings_on_renode() {
 )]
 fn endings_on_renode_over_telnet() {
     let states = ["wait", "busy", "return", "command"];
-    table(Player::RenodeOverTelnet, |ending| {
+    table(EmulatorVariant::RenodeOverTelnet, |ending| {
         let killed = ending.way == Way::Signal(Signal::SIGKILL);
         states.contains(&ending.state) && (killed || ending.state == "return")
     });
@@ -103,7 +103,7 @@ fn endings_on_renode_over_telnet() {
 #[test]
 #[cfg_attr(not(soak), ignore = "long: make soak")]
 fn soak_endings_on_renode() {
-    table(Player::Renode, |_| true);
+    table(EmulatorVariant::Renode, |_| true);
 }
 
 /// As `nohup` has it: what a process ignores, those that it starts ignore as well.
@@ -128,8 +128,8 @@ fn signals_end_a_victim_of_a_test_that_ignores_them() {
     assert!(ran.status.success(), "{told}");
 }
 
-/// Has a victim boot and return in a working directory that was removed.
-fn returns_in_a_removed_directory(player: Player) {
+/// Has a subject boot and return in a working directory that was removed.
+fn returns_in_a_removed_directory(variant: EmulatorVariant) {
     let directory = tempfile::tempdir().unwrap();
     let mut command = Command::new("/bin/sh");
     command
@@ -137,20 +137,20 @@ fn returns_in_a_removed_directory(player: Player) {
             "-c",
             "here=$(mktemp -d) && cd \"$here\" && rmdir \"$here\" && exec \"$0\" \"$@\"",
         ])
-        .arg(player::program("victim"))
-        .args([player.engine(), "return"])
+        .arg(emulator_variant::program("subject"))
+        .args([variant.engine(), "return"])
         .stdin(Stdio::null());
-    player.enlist(&mut command, directory.path());
+    variant.enlist(&mut command, directory.path());
     let ended = command.output().unwrap();
     let told = String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.status.success(), "{}: {told}", player.name());
+    assert!(ended.status.success(), "{}: {told}", variant.name());
 }
 
 /// A program asks where it is as it starts: mono, .NET, and `pwd`.
 #[test]
 fn an_emulator_starts_in_a_removed_directory() {
     let asks = "/bin/pwd >/dev/null || exit 1; exec \"$FAKE\" \"$@\"";
-    returns_in_a_removed_directory(Player::Fake(asks));
+    returns_in_a_removed_directory(EmulatorVariant::Fake(asks));
 }
 
 #[test]
@@ -159,18 +159,18 @@ fn an_emulator_starts_in_a_removed_directory() {
     ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
 )]
 fn renode_starts_in_a_removed_directory() {
-    returns_in_a_removed_directory(Player::Renode);
+    returns_in_a_removed_directory(EmulatorVariant::Renode);
 }
 
 /// `kill -9` of processes that boot boards, one after the other, at `moments`.
-fn killed_at(player: Player, moments: impl IntoIterator<Item = u64>) {
+fn killed_at(variant: EmulatorVariant, moments: impl IntoIterator<Item = u64>) {
     for moment in moments {
-        let mut victim = Victim::start(player, "boot");
-        victim.ready().unwrap();
+        let mut subject = Subject::start(variant, "boot");
+        subject.ready().unwrap();
         std::thread::sleep(Duration::from_millis(moment));
-        let ended = victim.ends(Way::Signal(Signal::SIGKILL));
+        let ended = subject.ends(Way::Signal(Signal::SIGKILL));
         if let Err(error) = ended {
-            panic!("{}, killed after {moment} ms: {error}", player.name());
+            panic!("{}, killed after {moment} ms: {error}", variant.name());
         }
     }
 }
@@ -196,7 +196,7 @@ fn kill_9_at_any_moment_with_the_stand_in() {
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
 fn kill_9_at_any_moment_on_qemu() {
-    killed_at(Player::Qemu, MOMENTS);
+    killed_at(EmulatorVariant::Qemu, MOMENTS);
 }
 
 #[test]
@@ -209,14 +209,14 @@ fn soak_kill_9_at_random_moments_with_the_stand_in() {
 #[test]
 #[cfg_attr(not(soak), ignore = "long: make soak")]
 fn soak_kill_9_at_random_moments_on_qemu() {
-    killed_at(Player::Qemu, random_moments(100, 300));
+    killed_at(EmulatorVariant::Qemu, random_moments(100, 300));
 }
 
 #[cfg(renode)]
 #[test]
 #[cfg_attr(not(soak), ignore = "long: make soak")]
 fn soak_kill_9_at_random_moments_on_renode() {
-    killed_at(Player::Renode, random_moments(100, 4000));
+    killed_at(EmulatorVariant::Renode, random_moments(100, 4000));
 }
 
 /// Runs tests of this file under libtest, as `cargo test` would.
@@ -225,8 +225,8 @@ fn libtest(filter: &str) -> (std::process::Output, tempfile::TempDir, u32) {
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--test-threads", "4", filter])
         .env("TMPDIR", tmp.path())
-        .env("VTARGET_RENODE", player::program("fake-renode"))
-        .env(victims::CALLED, "")
+        .env("VTARGET_RENODE", emulator_variant::program("fake-renode"))
+        .env(subject::CALLED, "")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -245,18 +245,18 @@ fn libtest_leaves_nothing(filter: &str) -> String {
 
 #[test]
 fn rstest_timeout_ends_a_test_and_leaves_nothing() {
-    let said = libtest_leaves_nothing("victims::hangs");
+    let said = libtest_leaves_nothing("subject::hangs");
     assert!(said.contains("2 failed"), "{said}");
 }
 
 #[test]
 fn libtest_in_parallel_leaves_nothing() {
-    let said = libtest_leaves_nothing("victims::parallel");
+    let said = libtest_leaves_nothing("subject::parallel");
     assert!(said.contains("2 passed; 2 failed"), "{said}");
 }
 
 /// Tests that are run by other tests of this file only.
-mod victims {
+mod subject {
     use std::time::Duration;
 
     use engine_tests::shell_on;

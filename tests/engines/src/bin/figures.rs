@@ -72,7 +72,7 @@ fn swallowed_network(figures: &mut Figures) -> Result<(), Failed> {
         return Ok(());
     }
     let directory = tempfile::tempdir()?;
-    let booter = engine_tests::player::program("booter");
+    let boot_once = engine_tests::emulator_variant::program("boot_once");
     let target = directory.path().join("target.yaml");
     let text = format!(
         "backend: renode\nplatform: platforms/boards/stm32f4_discovery-kit.repl\n\
@@ -93,9 +93,9 @@ fn swallowed_network(figures: &mut Figures) -> Result<(), Failed> {
     };
     let (mut swallowed, mut offline) = (Vec::new(), Vec::new());
     for _ in 0..6 {
-        let command = network::swallowing(directory.path(), &booter);
+        let command = network::swallowing(directory.path(), &boot_once);
         swallowed.push(boot(command, "swallowed")?);
-        offline.push(boot(network::offline(&booter), "offline")?);
+        offline.push(boot(network::offline(&boot_once), "offline")?);
     }
     figures.set(
         RATIO,

@@ -3,23 +3,23 @@
 
 use std::process::ExitCode;
 
+use engine_tests::emulator_variant::FAKES;
 use engine_tests::lifecycle::{Table, real_players};
-use engine_tests::player::FAKES;
 use engine_tests::{faults, load};
 use virtual_target::config::BackendKind;
 
 fn main() -> ExitCode {
-    let mut players = real_players();
-    players.extend(FAKES);
+    let mut variants = real_players();
+    variants.extend(FAKES);
     println!("Milliseconds from the end of the test process until nothing of it is left:\n");
-    for (number, player) in players.iter().enumerate() {
-        println!("  {} = {}", number + 1, player.name());
+    for (number, variant) in variants.iter().enumerate() {
+        println!("  {} = {}", number + 1, variant.name());
     }
     print!("\n{:38}", "ending");
-    (1..=players.len()).for_each(|number| print!("{number:>8}"));
+    (1..=variants.len()).for_each(|number| print!("{number:>8}"));
     println!();
     let mut errors = Vec::new();
-    let table = Table::of(&players, |ending, cells| {
+    let table = Table::of(&variants, |ending, cells| {
         print!("{:38}", ending.name);
         for cell in cells {
             match cell {
@@ -32,10 +32,10 @@ fn main() -> ExitCode {
     for (ending, cells) in &table.rows {
         let wrong = cells
             .iter()
-            .zip(&players)
-            .filter_map(|(cell, player)| Some((cell.as_ref().err()?, player)));
+            .zip(&variants)
+            .filter_map(|(cell, variant)| Some((cell.as_ref().err()?, variant)));
         errors.extend(
-            wrong.map(|(error, player)| format!("{}, {}: {error}", ending.name, player.name())),
+            wrong.map(|(error, variant)| format!("{}, {}: {error}", ending.name, variant.name())),
         );
     }
     let cells = faults::cells();

@@ -1,5 +1,5 @@
 //! Boots the target that a YAML file describes, on the Renode that
-//! `VTARGET_RENODE` names, pings its shell, resets and flashes it: `booter TARGET.yaml`.
+//! `VTARGET_RENODE` names, pings its shell, resets and flashes it: `boot_once TARGET.yaml`.
 //! A process of its own, because the variable is one of the whole process.
 
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use virtual_target::{Result, VirtualTarget};
 
 fn main() -> ExitCode {
     let Some(target) = std::env::args().nth(1) else {
-        eprintln!("usage: booter TARGET.yaml");
+        eprintln!("usage: boot_once TARGET.yaml");
         return ExitCode::from(2);
     };
     match ping(&target) {

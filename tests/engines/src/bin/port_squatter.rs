@@ -1,10 +1,10 @@
 //! Somebody else at the port of Renode's monitor.
 //!
-//! `intruder squat FILE PROGRAM … --port N …` takes the port N before it runs the
+//! `port_squatter squat FILE PROGRAM … --port N …` takes the port N before it runs the
 //! program, and ends as that does; it greets whoever calls as Renode would, and
 //! writes down in FILE what it is told.
 //!
-//! `intruder call` hands its input on. When Renode says there that its port is open,
+//! `port_squatter call` hands its input on. When Renode says there that its port is open,
 //! it calls first, takes the greeting, types half a line and hangs up.
 
 use std::fs::OpenOptions;
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         ["squat", file, program, rest @ ..] => squat(file, program, rest),
         ["call"] => call(),
         _ => {
-            eprintln!("usage: intruder squat FILE PROGRAM ARGUMENTS | intruder call");
+            eprintln!("usage: port_squatter squat FILE PROGRAM ARGUMENTS | port_squatter call");
             ExitCode::from(2)
         }
     }

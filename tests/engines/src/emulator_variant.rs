@@ -1,4 +1,4 @@
-//! Who plays the emulator for a victim: a real one, or the stand-in for Renode
+//! Who plays the emulator for a subject: a real one, or the stand-in for Renode
 //! behind launchers of the kinds that there are.
 
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 /// An emulator, real or played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Player {
+pub enum EmulatorVariant {
     Qemu,
     Renode,
     /// Renode with its monitor on a TCP port.
@@ -19,14 +19,14 @@ pub enum Player {
 
 /// The stand-in behind a launcher that execs, one that does not, one with
 /// children of its own, and one that ignores SIGTERM.
-pub const FAKES: [Player; 4] = [
-    Player::Fake("exec \"$FAKE\" \"$@\""),
-    Player::Fake("\"$FAKE\" \"$@\"; exit $?"),
-    Player::Fake("sleep 600 & sh -c 'sleep 600 & wait' & exec \"$FAKE\" \"$@\""),
-    Player::Fake("trap '' TERM; \"$FAKE\" \"$@\"; exit $?"),
+pub const FAKES: [EmulatorVariant; 4] = [
+    EmulatorVariant::Fake("exec \"$FAKE\" \"$@\""),
+    EmulatorVariant::Fake("\"$FAKE\" \"$@\"; exit $?"),
+    EmulatorVariant::Fake("sleep 600 & sh -c 'sleep 600 & wait' & exec \"$FAKE\" \"$@\""),
+    EmulatorVariant::Fake("trap '' TERM; \"$FAKE\" \"$@\"; exit $?"),
 ];
 
-impl Player {
+impl EmulatorVariant {
     /// The engine that it is taken for.
     pub fn engine(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
 //! A test process to be killed, or to end badly by itself:
-//! `victim ENGINE STATE`. It says `ready` once it is where it is to end, and goes
+//! `subject ENGINE STATE`. It says `ready` once it is where it is to end, and goes
 //! on when it is told a line, or its input has ended. With `IGNORES_TERM` in its
 //! environment it ignores SIGTERM; other signals end it, whoever started it.
 
@@ -18,7 +18,7 @@ use virtual_target::{Result, VirtualTarget, secs};
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [engine, ending] = arguments.as_slice() else {
-        eprintln!("usage: victim ENGINE ENDING");
+        eprintln!("usage: subject ENGINE ENDING");
         return ExitCode::from(2);
     };
     heed_signals();

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::error::Unavailable;
 use super::transcript::Transcript;
-use crate::artifacts::{Console, Lost};
+use crate::artifacts::{Lost, UartLog};
 
-impl Console for Transcript {
+impl UartLog for Transcript {
     fn end(&self) -> u64 {
         self.end_position().offset
     }
