@@ -9,6 +9,7 @@ use super::error::{ConfigError, Problem};
 use super::machines::{MachineConfig, Switch, UartHub};
 use super::renode::{Control, LoadCommand, RenodeConfig, UartTransport};
 use super::serial::SerialConfig;
+use crate::firmware::Architecture;
 
 /// Everything that defines a board; see the README's table for the YAML fields.
 ///
@@ -100,6 +101,11 @@ pub struct QemuConfig {
     pub cpu: Option<String>,
     /// `qemu.serial`: which of the machine's serial ports to talk to, counted from 0. Default 0.
     pub serial: u8,
+}
+
+impl QemuConfig {
+    /// What the boards of `qemu-system-arm` run.
+    pub(crate) const ARCHITECTURE: Architecture = Architecture::Arm;
 }
 
 impl TargetConfig {

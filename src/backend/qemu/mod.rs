@@ -22,16 +22,13 @@ use super::{
     OutputTail, executable,
 };
 use crate::config::{ConfigError, LoadCommand, QemuConfig, TargetConfig};
-use crate::firmware::{Architecture, Firmware, Format};
+use crate::firmware::{Firmware, Format};
 use crate::process::{Custody, Launch};
 use crate::runtime::Clock;
 use crate::uart::Ports;
 use qmp::{Qmp, QmpError, Reply};
 
 const KIND: EngineKind = EngineKind::Qemu;
-
-/// What `qemu-system-arm`'s boards run.
-pub(crate) const ARCHITECTURE: Architecture = Architecture::Arm;
 
 /// The emulator's program: what `VTARGET_QEMU` names, else `qemu-system-arm` in `PATH`.
 pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
@@ -268,7 +265,7 @@ impl Backend for Qemu {
 
     fn accepts(&self, _machine: usize, image: &Image) -> crate::Result<()> {
         let firmware = &image.firmware;
-        firmware.check_architecture(ARCHITECTURE, &self.config.machine)?;
+        firmware.check_architecture(QemuConfig::ARCHITECTURE, &self.config.machine)?;
         firmware.check_load_address(self.load_address)?;
         let unsupported = |what, advice| EmulatorError::Unsupported {
             kind: KIND,

@@ -21,9 +21,8 @@ use std::sync::Arc;
 
 use super::{
     Backend, BoxFuture, EmulatorDeath, EmulatorError, Identity, Image, LogText, Metrics, Outcome,
-    qemu,
 };
-use crate::config::{ConfigError, Control, TargetConfig};
+use crate::config::{ConfigError, Control, QemuConfig, TargetConfig};
 use crate::process::Custody;
 use crate::runtime::{Clock, Hold, VirtualClock};
 use crate::uart::Ports;
@@ -218,7 +217,7 @@ impl Backend for Renode {
         let machine = &self.emulation.machines[machine].config;
         // QEMU's board, where the description has one too, tells what the processor is.
         if self.emulation.config.qemu().is_ok() {
-            firmware.check_architecture(qemu::ARCHITECTURE, &machine.name)?;
+            firmware.check_architecture(QemuConfig::ARCHITECTURE, &machine.name)?;
         }
         image.load_command(machine.load_command, KIND)?;
         Ok(firmware.check_load_address(machine.load_address)?)

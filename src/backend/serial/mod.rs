@@ -17,9 +17,9 @@ use std::time::Duration;
 
 use super::{
     Backend, EmulatorDeath, EmulatorError, EngineKind, Identity, Image, LogText, Outcome,
-    OutputTail, qemu,
+    OutputTail,
 };
-use crate::config::{SerialConfig, TargetConfig};
+use crate::config::{QemuConfig, SerialConfig, TargetConfig};
 use crate::firmware::Firmware;
 use crate::process::Custody;
 use crate::runtime::Clock;
@@ -160,7 +160,7 @@ impl Backend for Serial {
             return Err(Self::unsupported(what, advice).into());
         }
         if self.has_twin {
-            firmware.check_architecture(qemu::ARCHITECTURE, &self.machine_name)?;
+            firmware.check_architecture(QemuConfig::ARCHITECTURE, &self.machine_name)?;
         }
         if self.flash.is_none() {
             let what = format!("be flashed with {:?}", firmware.path());
