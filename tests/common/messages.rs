@@ -1,0 +1,39 @@
+//! Compares a message with its snapshot, after what differs from run to run has been replaced.
+
+use std::path::Path;
+
+use insta::Settings;
+
+/// Asserts that `message` is the one in the snapshot `name`. `places` are directories and the
+/// names that they get.
+#[track_caller]
+pub fn assert_message(snapshots: &str, name: &str, message: &str, places: &[(&Path, &str)]) {
+    let mut settings = Settings::clone_current();
+    settings.set_snapshot_path(snapshots);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for (pattern, instead) in [
+        (r"(\n +artifacts: ).*", "${1}[directory]"),
+        (r"(\.rs):\d+", "${1}:[line]"),
+        (r"(?i)(\bpid |process )\d+", "${1}[pid]"),
+        ("/[^ \"`@]*/virtual-target-[0-9a-f-]+", "[private]"),
+        // What depends on the emulator's version, or on when it did what.
+        (r"(?m)^(engine: \w+|program:).*", "$1 [version]"),
+        (r"(locked up at PC=\w+: )[^;]*", "${1}[reason]"),
+        (
+            r"(?s)(its last words:\n)    qemu.*?(; nothing|\z)",
+            "${1}    [words]$2",
+        ),
+        (r"    the end of its log:(\n    [^\n;]*)+", "    [log]"),
+        // The time that was waited, of which the limit is a part, and moments of it.
+        (r"\b(after|within) [\d.]+m?s\b", "${1} [time]"),
+    ] {
+        settings.add_filter(pattern, instead);
+    }
+    let message = places
+        .iter()
+        .fold(message.to_owned(), |text, (path, name)| {
+            text.replace(&*path.to_string_lossy(), name)
+        });
+    settings.bind(|| insta::assert_snapshot!(name, message));
+}
