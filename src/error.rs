@@ -13,7 +13,7 @@ use crate::backend::EmulatorError;
 use crate::board::PowerError;
 use crate::config::ConfigError;
 use crate::firmware::FirmwareError;
-use crate::process::CustodyError;
+use crate::process::ProcessError;
 use crate::runtime::HostError;
 use crate::uart::{ExpectError, PatternError, Unavailable};
 
@@ -88,7 +88,7 @@ macro_rules! debug_is_the_message {
 debug_is_the_message!(
     Error,
     ConfigError,
-    CustodyError,
+    ProcessError,
     EmulatorError,
     ExpectError,
     FirmwareError,

@@ -47,11 +47,11 @@ mod runtime;
 mod sync;
 pub mod uart;
 
-pub use backend::{EmulatorDeath, EmulatorError, Engine, EngineKind, Metrics};
+pub use backend::{EmulatorError, EmulatorExit, EmulatorInfo, Metrics};
 pub use board::{Machine, PowerError, TargetBuilder, VirtualTarget};
 pub use error::{Error, Result};
 pub use operation::Operation;
-pub use process::CustodyError;
+pub use process::ProcessError;
 pub use runtime::HostError;
 
 use std::time::Duration;

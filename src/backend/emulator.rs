@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::{EmulatorDeath, EmulatorError, EngineKind, OutputTail, exit};
-use crate::process::{Custody, Launch, Process};
+use super::{EmulatorError, EmulatorExit, OutputTail, exit};
+use crate::config::BackendKind;
+use crate::process::{Process, SpawnSpec, Supervisor};
 use crate::uart::Ports;
 
 /// How long the last words of a dead process may take. Its group is dead by then, so
@@ -20,7 +21,7 @@ pub(super) type EndedFor = Arc<OnceLock<String>>;
 /// An emulator process; dropping it kills it without any report.
 pub(super) struct Emulator {
     process: Arc<Process>,
-    death: watch::Receiver<Option<Arc<EmulatorDeath>>>,
+    exit: watch::Receiver<Option<Arc<EmulatorExit>>>,
     reporter: AbortHandle,
 }
 
@@ -28,17 +29,17 @@ impl Emulator {
     /// Starts one. When it ends by itself, or for the reason `ended_for`, every wait on one
     /// of `ports` fails at once, with the `output` that `drained` has collected.
     pub(super) fn start(
-        kind: EngineKind,
-        custody: &Custody,
-        launch: Launch,
+        kind: BackendKind,
+        supervisor: &Supervisor,
+        launch: SpawnSpec,
         output: OutputTail,
         drained: impl Future<Output = ()> + Send + 'static,
         ports: Ports,
         ended_for: EndedFor,
     ) -> Result<Self, EmulatorError> {
-        let process = custody.spawn(launch)?;
+        let process = supervisor.spawn(launch)?;
         let drained = tokio::spawn(drained);
-        let (sender, death) = watch::channel(None);
+        let (sender, exit) = watch::channel(None);
         let watched = Arc::clone(&process);
         let asked = Arc::downgrade(&process);
         ports.set_stopped(move || asked.upgrade().is_some_and(|process| process.is_stopped()));
@@ -46,21 +47,21 @@ impl Emulator {
             let exit = watched.exited().await;
             let _ = tokio::time::timeout(LAST_WORDS, drained).await;
             let output = output.text();
-            let death = Arc::new(match ended_for.get() {
-                Some(why) => EmulatorDeath {
+            let exit = Arc::new(match ended_for.get() {
+                Some(why) => EmulatorExit {
                     kind,
                     what: format!("{kind} was ended: {why}"),
                     output,
                 },
                 None => exit::of(kind, exit, output),
             });
-            ports.died(&death.to_string());
-            sender.send_replace(Some(death));
+            ports.exited(&exit.to_string());
+            sender.send_replace(Some(exit));
         })
         .abort_handle();
         Ok(Self {
             process,
-            death,
+            exit,
             reporter,
         })
     }
@@ -71,23 +72,23 @@ impl Emulator {
     }
 
     /// How it ended, if it has ended by itself.
-    pub(super) fn ended(&self) -> Option<Arc<EmulatorDeath>> {
-        self.death.borrow().clone()
+    pub(super) fn ended(&self) -> Option<Arc<EmulatorExit>> {
+        self.exit.borrow().clone()
     }
 
     /// Waits for its end, as the error of `step`.
-    pub(super) async fn death(&self, step: &'static str) -> EmulatorError {
-        let mut death = self.death.clone();
+    pub(super) async fn exit(&self, step: &'static str) -> EmulatorError {
+        let mut exit = self.exit.clone();
         // The sender lives as long as the reporter, which only `end` and `drop` abort.
-        let death = match death
+        let exit = match exit
             .wait_for(Option::is_some)
             .await
-            .map(|death| death.clone())
+            .map(|exit| exit.clone())
         {
-            Ok(Some(death)) => death,
+            Ok(Some(exit)) => exit,
             _ => std::future::pending().await,
         };
-        EmulatorError::Died { step, death }
+        EmulatorError::Exited { step, exit }
     }
 
     /// Kills it and waits until it is gone; nobody is told of a death.

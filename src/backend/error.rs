@@ -5,36 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::process::CustodyError;
-
-/// The kind of emulator, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum EngineKind {
-    /// Antmicro Renode.
-    Renode,
-    /// QEMU's system emulation.
-    Qemu,
-    /// No emulator: a physical board on a serial port.
-    Serial,
-}
-
-impl fmt::Display for EngineKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Renode => "Renode",
-            Self::Qemu => "QEMU",
-            Self::Serial => "the physical board",
-        })
-    }
-}
+use crate::config::BackendKind;
+use crate::process::ProcessError;
 
 /// How an emulator ended, or a serial port went away, that nobody had asked to.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct EmulatorDeath {
+pub struct EmulatorExit {
     /// The kind of emulator.
-    pub kind: EngineKind,
+    pub kind: BackendKind,
     /// Such as `QEMU exited with status 1`.
     pub(crate) what: String,
     /// The last it wrote to its standard error (and, for Renode, to its console, but for complete
@@ -42,17 +21,17 @@ pub struct EmulatorDeath {
     pub output: String,
 }
 
-impl fmt::Display for EmulatorDeath {
+impl fmt::Display for EmulatorExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
         match self.output.trim().is_empty() {
-            true if self.kind != EngineKind::Serial => f.write_str("; it said nothing"),
+            true if self.kind != BackendKind::Serial => f.write_str("; it said nothing"),
             _ => f.write_str(&last_words(&self.output)),
         }
     }
 }
 
-impl std::error::Error for EmulatorDeath {}
+impl std::error::Error for EmulatorExit {}
 
 /// What can go wrong with an emulator.
 #[derive(thiserror::Error)]
@@ -62,7 +41,7 @@ pub enum EmulatorError {
     #[error("cannot find {kind}: {looked}; {advice}")]
     NotFound {
         /// The kind of emulator.
-        kind: EngineKind,
+        kind: BackendKind,
         /// Where it was looked for.
         looked: String,
         /// How to get it.
@@ -70,7 +49,7 @@ pub enum EmulatorError {
     },
     /// A process or directory could not be set up.
     #[error(transparent)]
-    Custody(#[from] CustodyError),
+    Process(#[from] ProcessError),
     /// The host failed the harness.
     #[error("{step}: {source}")]
     Io {
@@ -80,12 +59,12 @@ pub enum EmulatorError {
         source: std::io::Error,
     },
     /// The emulator ended by itself.
-    #[error("while {step}: {death}")]
-    Died {
+    #[error("while {step}: {exit}")]
+    Exited {
         /// What was being done.
         step: &'static str,
         /// How it ended.
-        death: Arc<EmulatorDeath>,
+        exit: Arc<EmulatorExit>,
     },
     /// The emulator did not do in time what it was asked to.
     #[error(
@@ -94,7 +73,7 @@ pub enum EmulatorError {
     )]
     TooSlow {
         /// The kind of emulator.
-        kind: EngineKind,
+        kind: BackendKind,
         /// What was being done.
         step: &'static str,
         /// What it has not done, if that is known, such as ``has not done `start` ``.
@@ -111,7 +90,7 @@ pub enum EmulatorError {
     )]
     Unanswered {
         /// The kind of emulator.
-        kind: EngineKind,
+        kind: BackendKind,
         /// The command as it was sent.
         command: String,
         /// The earlier command that the emulator is still busy with.
@@ -125,7 +104,7 @@ pub enum EmulatorError {
     )]
     PortTaken {
         /// The kind of emulator.
-        kind: EngineKind,
+        kind: BackendKind,
         /// The port.
         port: u16,
         /// What to do.
@@ -138,7 +117,7 @@ pub enum EmulatorError {
     )]
     Unreachable {
         /// The kind of emulator.
-        kind: EngineKind,
+        kind: BackendKind,
         /// The port.
         port: u16,
         /// What was seen.
@@ -148,7 +127,7 @@ pub enum EmulatorError {
     #[error("{program:?} is {kind} {version}, which is too old; {advice}")]
     TooOld {
         /// The kind of emulator.
-        kind: EngineKind,
+        kind: BackendKind,
         /// Its version.
         version: String,
         /// The program that was started.
@@ -168,7 +147,7 @@ pub enum EmulatorError {
     #[error("{kind} refused `{command}`: {reason}")]
     Refused {
         /// The kind of emulator.
-        kind: EngineKind,
+        kind: BackendKind,
         /// The command as it was sent.
         command: String,
         /// What the emulator said.
@@ -178,7 +157,7 @@ pub enum EmulatorError {
     #[error("{kind} sent something unexpected while {step}: {got}; is {program:?} really {kind}?")]
     Protocol {
         /// The kind of emulator.
-        kind: EngineKind,
+        kind: BackendKind,
         /// What was being done.
         step: &'static str,
         /// What came.
@@ -213,7 +192,7 @@ pub enum EmulatorError {
     #[error("{kind} cannot {what}; {advice}")]
     Unsupported {
         /// The kind of emulator.
-        kind: EngineKind,
+        kind: BackendKind,
         /// What was asked for.
         what: String,
         /// What to do instead.

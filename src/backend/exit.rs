@@ -1,6 +1,7 @@
 //! Says how an emulator ended, as far as its exit, its last output and the host tell.
 
-use super::{EmulatorDeath, EngineKind};
+use super::EmulatorExit;
+use crate::config::BackendKind;
 use crate::process::{Exit, largest_child};
 
 /// A process that was killed and had less is not suspected to have used up the memory: more
@@ -8,9 +9,9 @@ use crate::process::{Exit, largest_child};
 const LARGE: u64 = 3 << 29;
 
 /// The end of an emulator of that `kind` that nobody here had ended.
-pub(super) fn of(kind: EngineKind, exit: Exit, output: String) -> EmulatorDeath {
+pub(super) fn of(kind: BackendKind, exit: Exit, output: String) -> EmulatorExit {
     if let Some(lock_up) = LockUp::told(&output) {
-        return EmulatorDeath {
+        return EmulatorExit {
             kind,
             what: format!("{kind} gave up, because {}", lock_up.what),
             output: lock_up.output,
@@ -20,7 +21,7 @@ pub(super) fn of(kind: EngineKind, exit: Exit, output: String) -> EmulatorDeath 
         true => memory(largest_child()),
         false => None,
     };
-    EmulatorDeath {
+    EmulatorExit {
         kind,
         what: format!("{kind} {exit}{}", memory.unwrap_or_default()),
         output,

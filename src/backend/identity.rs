@@ -1,17 +1,16 @@
 //! Which emulator plays a board, as far as it is known by now.
 
+use crate::config::BackendKind;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::EngineKind;
-
 /// Which emulator runs a target, if it is a virtual one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Engine {
+pub struct EmulatorInfo {
     /// The kind of emulator.
-    pub kind: EngineKind,
+    pub kind: BackendKind,
     /// Its program; the serial port of a physical board.
     pub program: PathBuf,
     /// Its version as it names itself, known once it has been started.
@@ -22,7 +21,7 @@ pub struct Engine {
 }
 
 /// As in `Renode 1.16.1 (Mono)`.
-impl fmt::Display for Engine {
+impl fmt::Display for EmulatorInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.kind)?;
         if let Some(version) = &self.version {
@@ -37,12 +36,12 @@ impl fmt::Display for Engine {
 
 /// What is known of an emulator; clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Identity(Arc<Mutex<Engine>>);
+pub(crate) struct Identity(Arc<Mutex<EmulatorInfo>>);
 
 impl Identity {
     /// The emulator's program, of which nothing else is known yet.
-    pub(crate) fn of(kind: EngineKind, program: PathBuf) -> Self {
-        Self(Arc::new(Mutex::new(Engine {
+    pub(crate) fn of(kind: BackendKind, program: PathBuf) -> Self {
+        Self(Arc::new(Mutex::new(EmulatorInfo {
             kind,
             program,
             version: None,
@@ -50,7 +49,7 @@ impl Identity {
         })))
     }
 
-    pub(crate) fn engine(&self) -> Engine {
+    pub(crate) fn engine(&self) -> EmulatorInfo {
         self.lock().clone()
     }
 
@@ -62,7 +61,7 @@ impl Identity {
         self.lock().runtime = runtime;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Engine> {
+    fn lock(&self) -> MutexGuard<'_, EmulatorInfo> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
 //! Firmware and how it is to be loaded, as a target hands it to its engine.
 
-use super::{EmulatorError, EngineKind};
-use crate::config::LoadCommand;
+use super::EmulatorError;
+use crate::config::{BackendKind, LoadCommand};
 use crate::firmware::{Firmware, Format};
 
 /// An image for one machine.
@@ -21,7 +21,7 @@ impl Image {
     pub(crate) fn load_command(
         &self,
         described: Option<LoadCommand>,
-        kind: EngineKind,
+        kind: BackendKind,
     ) -> Result<Option<LoadCommand>, EmulatorError> {
         let Some(command) = self.load_command.or(described) else {
             return Ok(None);
@@ -62,7 +62,7 @@ mod tests {
             firmware: Firmware::open(&raw).unwrap(),
             load_command,
         };
-        let command = |named, described| image(named).load_command(described, EngineKind::Renode);
+        let command = |named, described| image(named).load_command(described, BackendKind::Renode);
         let (binary, elf) = (Some(LoadCommand::Binary), Some(LoadCommand::Elf));
         assert_eq!(command(None, None).unwrap(), None);
         assert_eq!(command(None, binary).unwrap(), binary);

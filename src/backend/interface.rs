@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::error::{EmulatorDeath, EmulatorError};
+use super::error::{EmulatorError, EmulatorExit};
 use super::identity::Identity;
 use super::image::Image;
 use super::metrics::Metrics;
@@ -87,7 +87,7 @@ pub(crate) trait Backend: Send {
     }
 
     /// How the emulator ended, if it was started and has ended by itself.
-    fn ended(&self) -> Option<Arc<EmulatorDeath>>;
+    fn ended(&self) -> Option<Arc<EmulatorExit>>;
 
     /// The guest's own clock, where it can run slower than the host's.
     fn clock(&self) -> Option<Arc<dyn Clock>>;

@@ -17,8 +17,8 @@ pub(crate) mod qemu;
 pub(crate) mod renode;
 pub(crate) mod serial;
 
-pub use error::{EmulatorDeath, EmulatorError, EngineKind};
-pub use identity::Engine;
+pub use error::{EmulatorError, EmulatorExit};
+pub use identity::EmulatorInfo;
 pub(crate) use identity::Identity;
 pub(crate) use image::Image;
 pub(crate) use interface::{Backend, BoxFuture, LogText, Outcome};

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::notice::notice;
 use crate::operation::{Operation, Remote, Task};
-use crate::process::Custody;
+use crate::process::Supervisor;
 use crate::uart::Ports;
 
 impl VirtualTarget {
@@ -79,12 +79,12 @@ impl TargetBuilder {
         let at = Location::caller();
         let report = Report::new(&TestName::current(at));
         let known = report.as_ref().map_or(None, Option::clone);
-        let custody = Arc::new(Custody::new());
+        let supervisor = Arc::new(Supervisor::new());
         let limit = match &self.config {
             Ok(config) => config.timeouts.boot,
             Err(_) => Duration::ZERO,
         };
-        let held = Arc::clone(&custody);
+        let held = Arc::clone(&supervisor);
         let boot = Remote::new(limit, move |limit| {
             // In the thread of whoever waits, whose test then has the notices in its output.
             let report = report.map_err(Error::from);
@@ -99,7 +99,7 @@ impl TargetBuilder {
         Operation::new(Boot {
             boot: Traced::new(boot, known.as_ref(), at, |_| "boot".to_owned()),
             report: known,
-            custody: Some(custody),
+            supervisor: Some(supervisor),
         })
     }
 
@@ -111,12 +111,12 @@ impl TargetBuilder {
     pub fn build(self) -> Result<VirtualTarget> {
         let at = Location::caller();
         let report = Report::new(&TestName::current(at))?;
-        self.assemble(Arc::new(Custody::new()), report, at)
+        self.assemble(Arc::new(Supervisor::new()), report, at)
     }
 
     fn assemble(
         self,
-        custody: Arc<Custody>,
+        supervisor: Arc<Supervisor>,
         report: Option<Arc<Report>>,
         at: Caller,
     ) -> Result<VirtualTarget> {
@@ -149,7 +149,7 @@ impl TargetBuilder {
         let ports = select_backend::ports(&config, wanted, report.as_ref(), clock.as_ref());
         let ports = ports.map_err(reason)?;
         let backend =
-            select_backend::choose(&config, wanted, &custody, &ports, clock).map_err(reason)?;
+            select_backend::choose(&config, wanted, &supervisor, &ports, clock).map_err(reason)?;
         let machines: Vec<MachineUarts> = images
             .zip(ports)
             .map(|((name, _), ports)| MachineUarts::new(name, ports))
@@ -171,7 +171,7 @@ impl TargetBuilder {
         let board = Board::new(
             backend,
             ports.clone(),
-            Arc::clone(&custody),
+            Arc::clone(&supervisor),
             config.machine_name.clone(),
             images,
             slots()?,
@@ -179,7 +179,7 @@ impl TargetBuilder {
         Ok(VirtualTarget {
             shared: Arc::new(Inner {
                 config,
-                custody,
+                supervisor,
                 ports,
                 machines,
                 board: tokio::sync::Mutex::new(board),
@@ -256,7 +256,7 @@ fn copies(machines: &[MachineUarts]) -> Vec<UartLogWriter> {
 struct Boot {
     boot: Traced<Remote<VirtualTarget>>,
     report: Option<Arc<Report>>,
-    custody: Option<Arc<Custody>>,
+    supervisor: Option<Arc<Supervisor>>,
 }
 
 impl Task for Boot {
@@ -269,7 +269,7 @@ impl Task for Boot {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<VirtualTarget>> {
         let outcome = self.boot.poll(cx);
         if outcome.is_ready() {
-            self.custody = None; // a target has its own hold, a failure has let go
+            self.supervisor = None; // a target has its own hold, a failure has let go
         }
         if let (Poll::Ready(Err(_)), Some(report)) = (&outcome, &self.report) {
             report.finish(true);
@@ -280,8 +280,8 @@ impl Task for Boot {
 
 impl Drop for Boot {
     fn drop(&mut self) {
-        if let Some(custody) = self.custody.take() {
-            custody.release();
+        if let Some(supervisor) = self.supervisor.take() {
+            supervisor.release();
             if let Some(report) = &self.report {
                 report.finish(std::thread::panicking());
             }

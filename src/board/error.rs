@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::backend::{EmulatorDeath, EngineKind};
+use crate::backend::EmulatorExit;
+use crate::config::BackendKind;
 
 /// What a target in its present state cannot do.
 #[derive(thiserror::Error)]
@@ -19,21 +20,21 @@ pub enum PowerError {
         why: &'static str,
     },
     /// The board's emulator ended by itself, or its serial port went away.
-    #[error("cannot {operation} `{machine}`: {}{death}", whose(death))]
-    Dead {
+    #[error("cannot {operation} `{machine}`: {}{exit}", whose(exit))]
+    Exited {
         /// What was asked for.
         operation: &'static str,
         /// The machine's name.
         machine: String,
         /// How the emulator ended.
-        death: Arc<EmulatorDeath>,
+        exit: Arc<EmulatorExit>,
     },
 }
 
 /// What comes before the story of a death.
-fn whose(death: &EmulatorDeath) -> &'static str {
-    match death.kind {
-        EngineKind::Serial => "",
+fn whose(exit: &EmulatorExit) -> &'static str {
+    match exit.kind {
+        BackendKind::Serial => "",
         _ => "its emulator is gone: ",
     }
 }

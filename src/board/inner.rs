@@ -6,13 +6,13 @@ use super::machine_uarts::MachineUarts;
 use super::power::Board;
 use crate::artifacts::{Caller, Report};
 use crate::config::TargetConfig;
-use crate::process::Custody;
+use crate::process::Supervisor;
 use crate::uart::{Ports, Uart};
 
 /// What a target and its operations in flight hold together.
 pub(super) struct Inner {
     pub(super) config: TargetConfig,
-    pub(super) custody: Arc<Custody>,
+    pub(super) supervisor: Arc<Supervisor>,
     pub(super) ports: Ports,
     /// In the order of the description; there is at least one. `ports` are all of theirs.
     pub(super) machines: Vec<MachineUarts>,

@@ -8,16 +8,16 @@ use tokio::sync::Semaphore;
 
 use super::concurrency::{self, Slot};
 use super::error::PowerError;
-use crate::backend::{Backend, EmulatorError, Engine, Image, Metrics, Outcome};
+use crate::backend::{Backend, EmulatorError, EmulatorInfo, Image, Metrics, Outcome};
 use crate::error::Result;
-use crate::process::Custody;
+use crate::process::Supervisor;
 use crate::uart::Ports;
 
 /// The state behind the lock that orders a target's operations.
 pub(crate) struct Board {
     pub(crate) backend: Box<dyn Backend>,
     pub(crate) ports: Ports,
-    pub(crate) custody: Arc<Custody>,
+    pub(crate) supervisor: Arc<Supervisor>,
     pub(crate) machine: String,
     /// Each machine's.
     images: Vec<Option<Image>>,
@@ -60,7 +60,7 @@ impl Board {
     pub(crate) fn new(
         backend: Box<dyn Backend>,
         ports: Ports,
-        custody: Arc<Custody>,
+        supervisor: Arc<Supervisor>,
         machine: String,
         images: Vec<Option<Image>>,
         slots: Arc<Semaphore>,
@@ -68,7 +68,7 @@ impl Board {
         Self {
             backend,
             ports,
-            custody,
+            supervisor,
             machine,
             images,
             power: Power::Off(None),
@@ -77,7 +77,7 @@ impl Board {
         }
     }
 
-    pub(crate) async fn engine(&mut self) -> Engine {
+    pub(crate) async fn engine(&mut self) -> EmulatorInfo {
         self.backend.identified().await;
         self.backend.identity().engine()
     }
@@ -172,10 +172,10 @@ impl Board {
             });
         }
         match self.backend.ended() {
-            Some(death) => Err(PowerError::Dead {
+            Some(exit) => Err(PowerError::Exited {
                 operation,
                 machine: machine(),
-                death,
+                exit,
             }),
             None => Ok(()),
         }
@@ -191,7 +191,7 @@ impl Board {
         self.power = Power::Off(Some(change.dropped));
         let mut attempt = Attempt {
             ports: &self.ports,
-            custody: &self.custody,
+            supervisor: &self.supervisor,
             why: change.dropped,
             done: false,
         };
@@ -230,7 +230,7 @@ impl Board {
 /// Turns the board off when it is dropped before it is done.
 struct Attempt<'a> {
     ports: &'a Ports,
-    custody: &'a Custody,
+    supervisor: &'a Supervisor,
     why: &'static str,
     done: bool,
 }
@@ -239,7 +239,7 @@ impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if !self.done {
             self.ports.power_off(self.why);
-            self.custody.kill_processes();
+            self.supervisor.kill_processes();
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::backend::{Backend, qemu, renode, serial};
 use crate::config::{BackendKind, ClockKind, ConfigError, MachineConfig, TargetConfig};
 use crate::error::{Error, Result};
 use crate::notice::notice;
-use crate::process::Custody;
+use crate::process::Supervisor;
 use crate::runtime::VirtualClock;
 use crate::uart::{IgnoredLines, Port, Ports, Settings, on_stream};
 
@@ -63,28 +63,30 @@ fn blame(mut error: Error, forced: Option<BackendKind>) -> Error {
 pub(crate) fn choose(
     config: &TargetConfig,
     wanted: BackendKind,
-    custody: &Arc<Custody>,
+    supervisor: &Arc<Supervisor>,
     ports: &[Ports],
     clock: Option<Arc<VirtualClock>>,
 ) -> Result<Box<dyn Backend>> {
-    let custody = Arc::clone(custody);
+    let supervisor = Arc::clone(supervisor);
     Ok(match wanted {
         BackendKind::Qemu => {
             not_run(config, "QEMU");
             config.in_real_time()?;
             let program = qemu::find()?;
             let ports = Ports::all(ports);
-            Box::new(qemu::Qemu::new(program, config, custody, ports)?)
+            Box::new(qemu::Qemu::new(program, config, supervisor, ports)?)
         }
         BackendKind::Serial => {
             config.in_real_time()?;
             not_run(config, "a physical board");
             let port = ports[0].main().clone();
-            Box::new(serial::Serial::new(config, custody, port)?)
+            Box::new(serial::Serial::new(config, supervisor, port)?)
         }
         BackendKind::Renode | BackendKind::Auto => {
             let program = renode::find()?;
-            Box::new(renode::Renode::new(program, config, custody, ports, clock)?)
+            Box::new(renode::Renode::new(
+                program, config, supervisor, ports, clock,
+            )?)
         }
     })
 }

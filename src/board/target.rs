@@ -3,8 +3,8 @@
 use super::inner::Inner;
 use super::machine_uarts::MachineUarts;
 use crate::artifacts::Traced;
-use crate::backend::{Engine, EngineKind, Image, Metrics};
-use crate::config::{LoadCommand, Platform, TargetConfig};
+use crate::backend::{EmulatorInfo, Image, Metrics};
+use crate::config::{BackendKind, LoadCommand, Platform, TargetConfig};
 use crate::firmware::Firmware;
 use crate::operation::{Operation, Remote};
 use crate::uart::{ExpectError, TranscriptLine, Uart};
@@ -117,7 +117,7 @@ impl VirtualTarget {
 
     /// Which emulator runs the board, if it is a virtual one; its version and runtime are known
     /// once it has been turned on.
-    pub fn engine(&self) -> Operation<Engine> {
+    pub fn engine(&self) -> Operation<EmulatorInfo> {
         self.operation(|shared, _| async move { Ok(shared.board.lock().await.engine().await) })
     }
 
@@ -365,7 +365,7 @@ impl VirtualTarget {
         self.operation(|shared, _| async move {
             let mut board = shared.board.lock().await;
             // The permission is about Renode's monitor: no advice where there is none.
-            if board.backend.identity().engine().kind == EngineKind::Renode {
+            if board.backend.identity().engine().kind == BackendKind::Renode {
                 shared.config.raw_monitor(&command)?;
             }
             board.monitor(&command).await
@@ -464,7 +464,7 @@ impl Drop for VirtualTarget {
         self.shared
             .ports
             .power_off("the target is off: it was dropped");
-        self.shared.custody.release();
+        self.shared.supervisor.release();
         let alarm = self.verdict();
         let panicking = std::thread::panicking();
         if let Some(report) = &self.shared.report {

@@ -1,5 +1,7 @@
 //! What a board runs on, and in which time.
 
+use std::fmt;
+
 use super::error::Problem;
 use super::renode::UartTransport;
 
@@ -7,8 +9,9 @@ use super::renode::UartTransport;
 pub(super) const NO_VIRTUAL_CLOCK: &str = "only Renode has a virtual clock, and the target is to run \
      on another engine: install Renode and use `backend: renode`, or write `clock: realtime`";
 
-/// What a configuration asks to be run on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What plays a board: an emulator, or none; as a choice also [`Auto`](Self::Auto).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum BackendKind {
     /// Renode, and nothing else.
     Renode,
@@ -18,6 +21,17 @@ pub enum BackendKind {
     Serial,
     /// Renode where it is installed, else QEMU.
     Auto,
+}
+
+impl fmt::Display for BackendKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Renode => "Renode",
+            Self::Qemu => "QEMU",
+            Self::Serial => "the physical board",
+            Self::Auto => "the emulator",
+        })
+    }
 }
 
 /// The time that a board runs in, and that all limits on its output are in.

@@ -12,8 +12,8 @@ use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use tokio::sync::watch;
 
-use super::spawn_spec::{Gated, Launch};
-use super::{CustodyError, reaper};
+use super::spawn_spec::{SpawnGate, SpawnSpec};
+use super::{ProcessError, reaper};
 
 /// How a process ended, as a person would say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,10 +78,10 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn spawn(launch: Launch) -> Result<Self, CustodyError> {
-        let Gated { child, gate } = Gated::spawn(launch)?;
+    pub(crate) fn spawn(launch: SpawnSpec) -> Result<Self, ProcessError> {
+        let SpawnGate { child, gate } = SpawnGate::spawn(launch)?;
         let group = Pid::from_raw(child.id().cast_signed());
-        reaper::register(reaper::Ward::Group(group.as_raw())).inspect_err(|_| abandon(group))?;
+        reaper::register(reaper::Cleanup::Group(group.as_raw())).inspect_err(|_| abandon(group))?;
         let (ended, exit) = watch::channel(None);
         let reaped = Arc::new(Mutex::new(false));
         let watched = Arc::clone(&reaped);
@@ -93,7 +93,7 @@ impl Process {
             })
             .map_err(|error| {
                 abandon(group);
-                CustodyError::Watcher(error)
+                ProcessError::Watcher(error)
             })?;
         let process = Self {
             group,
@@ -170,7 +170,7 @@ fn watch(mut child: Child, group: Pid, reaped: &Mutex<bool>) -> Exit {
     let mut reaped = lock(reaped);
     // A launcher may leave children behind; while its zombie stands, the group's number is ours.
     kill_group(group);
-    reaper::forget(reaper::Ward::Group(group.as_raw()));
+    reaper::forget(reaper::Cleanup::Group(group.as_raw()));
     let status = child.wait().ok();
     *reaped = true;
     Exit(status)
@@ -179,7 +179,7 @@ fn watch(mut child: Child, group: Pid, reaped: &Mutex<bool>) -> Exit {
 /// Kills and reaps a process at its gate, which nobody watches.
 fn abandon(group: Pid) {
     kill_group(group);
-    reaper::forget(reaper::Ward::Group(group.as_raw()));
+    reaper::forget(reaper::Cleanup::Group(group.as_raw()));
     while waitpid(group, None) == Err(Errno::EINTR) {}
 }
 

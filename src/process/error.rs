@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// What the host refused while a process or directory was being set up.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
-pub enum CustodyError {
+pub enum ProcessError {
     /// The helper that cleans up after a killed test process could not be started.
     #[error(
         "cannot start the cleanup helper /bin/sh: {0}; nothing was started, because nothing would clean up after a kill -9"

@@ -1,6 +1,6 @@
 //! What must not outlive its owner: emulator processes and private directories.
 //!
-//! A [`Custody`] belongs to one target. [`Custody::release`] ends everything in
+//! A [`Supervisor`] belongs to one target. [`Supervisor::release`] ends everything in
 //! it at once, in the calling thread; should this process die before that, the
 //! [reaper](reaper) does the same. Nothing here knows what the processes are
 //! for.
@@ -15,7 +15,7 @@ mod supervisor;
 mod tests;
 
 pub(crate) use child::{Exit, Process, largest_child};
-pub use error::CustodyError;
+pub use error::ProcessError;
 pub(crate) use private_dir::PrivateDir;
-pub(crate) use spawn_spec::Launch;
-pub(crate) use supervisor::Custody;
+pub(crate) use spawn_spec::SpawnSpec;
+pub(crate) use supervisor::Supervisor;

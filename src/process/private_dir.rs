@@ -11,7 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{CustodyError, reaper};
+use super::{ProcessError, reaper};
 
 /// Where the links of directories without a plain name are.
 const PLAIN: &str = "/tmp";
@@ -28,9 +28,9 @@ pub(crate) struct PrivateDir {
 }
 
 impl PrivateDir {
-    pub(super) fn create() -> Result<Self, CustodyError> {
+    pub(super) fn create() -> Result<Self, ProcessError> {
         let parent = std::env::temp_dir();
-        let parent = std::path::absolute(&parent).map_err(|source| CustodyError::Directory {
+        let parent = std::path::absolute(&parent).map_err(|source| ProcessError::Directory {
             path: parent,
             source,
         })?;
@@ -78,21 +78,21 @@ impl PrivateDir {
 }
 
 /// Makes something new in `parent` that the reaper removes should this process die.
-fn make(parent: &Path, create: impl Fn(&Path) -> io::Result<()>) -> Result<PathBuf, CustodyError> {
+fn make(parent: &Path, create: impl Fn(&Path) -> io::Result<()>) -> Result<PathBuf, ProcessError> {
     loop {
         let path = parent.join(fresh_name());
         if path.as_os_str().as_encoded_bytes().contains(&b'\n') {
-            return Err(CustodyError::DirectoryName { path });
+            return Err(ProcessError::DirectoryName { path });
         }
         // Registered first: a kill in between leaves a name too many, not a file.
-        reaper::register(reaper::Ward::Path(path.clone()))?;
+        reaper::register(reaper::Cleanup::Path(path.clone()))?;
         match create(&path) {
             Ok(()) => return Ok(path),
             Err(source) => {
                 let taken = source.kind() == io::ErrorKind::AlreadyExists;
-                reaper::forget(reaper::Ward::Path(path.clone()));
+                reaper::forget(reaper::Cleanup::Path(path.clone()));
                 if !taken {
-                    return Err(CustodyError::Directory { path, source });
+                    return Err(ProcessError::Directory { path, source });
                 }
             }
         }
@@ -118,7 +118,7 @@ fn gone(path: &Path, removed: io::Result<()>) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             tracing::warn!(path = %path.display(), %error, "cannot remove a private directory");
         }
-        _ => reaper::forget(reaper::Ward::Path(path.to_owned())),
+        _ => reaper::forget(reaper::Cleanup::Path(path.to_owned())),
     }
 }
 

@@ -27,11 +27,11 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 
-use super::CustodyError;
+use super::ProcessError;
 
 /// What is to be ended with this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ward {
+pub(super) enum Cleanup {
     /// A process group, by its number.
     Group(i32),
     /// A directory or link, by its absolute path without a newline.
@@ -88,12 +88,12 @@ done
 "#;
 
 static REAPER: Mutex<Reaper> = Mutex::new(Reaper {
-    wards: Vec::new(),
+    cleanups: Vec::new(),
     line: None,
 });
 
 struct Reaper {
-    wards: Vec<Ward>,
+    cleanups: Vec<Cleanup>,
     line: Option<Line>,
 }
 
@@ -104,22 +104,22 @@ struct Line {
     owner: u32,
 }
 
-/// Puts `ward` into the reaper's care; when this returns, a `kill -9` of this process ends it.
-pub(super) fn register(ward: Ward) -> Result<(), CustodyError> {
+/// Puts `cleanup` into the reaper's care; when this returns, a `kill -9` of this process ends it.
+pub(super) fn register(cleanup: Cleanup) -> Result<(), ProcessError> {
     let mut reaper = lock();
-    reaper.wards.push(ward.clone());
-    reaper.tell('+', &ward).map_err(|error| {
-        reaper.wards.pop();
-        CustodyError::Reaper(error)
+    reaper.cleanups.push(cleanup.clone());
+    reaper.tell('+', &cleanup).map_err(|error| {
+        reaper.cleanups.pop();
+        ProcessError::Reaper(error)
     })
 }
 
-/// Takes `ward` out of the reaper's care.
-pub(super) fn forget(ward: Ward) {
+/// Takes `cleanup` out of the reaper's care.
+pub(super) fn forget(cleanup: Cleanup) {
     let mut reaper = lock();
-    if let Some(place) = reaper.wards.iter().position(|known| *known == ward) {
-        reaper.wards.swap_remove(place);
-        if let Err(error) = reaper.tell('-', &ward) {
+    if let Some(place) = reaper.cleanups.iter().position(|known| *known == cleanup) {
+        reaper.cleanups.swap_remove(place);
+        if let Err(error) = reaper.tell('-', &cleanup) {
             tracing::warn!(%error, "the cleanup helper is gone and cannot be started again");
         }
     }
@@ -131,10 +131,10 @@ fn lock() -> MutexGuard<'static, Reaper> {
 
 impl Reaper {
     /// Tells the reaper of one change; a new reaper is told everything instead.
-    fn tell(&mut self, sign: char, ward: &Ward) -> io::Result<()> {
+    fn tell(&mut self, sign: char, cleanup: &Cleanup) -> io::Result<()> {
         let ours = |line: &&mut Line| line.owner == std::process::id();
         if let Some(line) = self.line.as_mut().filter(ours)
-            && line.stdin.write_all(&message(sign, ward)).is_ok()
+            && line.stdin.write_all(&message(sign, cleanup)).is_ok()
         {
             return Ok(());
         }
@@ -151,8 +151,8 @@ impl Reaper {
             .spawn(move || keep(&sender))?;
         let gone = |_| Err(io::Error::other("the thread that starts it is gone"));
         let mut line = started.recv().unwrap_or_else(gone)?;
-        for ward in &self.wards {
-            line.stdin.write_all(&message('+', ward))?;
+        for cleanup in &self.cleanups {
+            line.stdin.write_all(&message('+', cleanup))?;
         }
         self.line = Some(line);
         Ok(())
@@ -244,7 +244,7 @@ fn replace_when_dead(mut child: Child) {
         .line
         .as_ref()
         .is_some_and(|line| line.reaper == child.id());
-    if current && !reaper.wards.is_empty() {
+    if current && !reaper.cleanups.is_empty() {
         tracing::warn!(?status, "the cleanup helper was killed; starting another");
         if let Err(error) = reaper.restart() {
             tracing::warn!(%error, "the cleanup helper cannot be started again");
@@ -252,10 +252,10 @@ fn replace_when_dead(mut child: Child) {
     }
 }
 
-fn message(sign: char, ward: &Ward) -> Vec<u8> {
-    let (kind, value) = match ward {
-        Ward::Group(group) => ("group", group.to_string().into_bytes()),
-        Ward::Path(path) => ("path", path.as_os_str().as_bytes().to_vec()),
+fn message(sign: char, cleanup: &Cleanup) -> Vec<u8> {
+    let (kind, value) = match cleanup {
+        Cleanup::Group(group) => ("group", group.to_string().into_bytes()),
+        Cleanup::Path(path) => ("path", path.as_os_str().as_bytes().to_vec()),
     };
     let mut line = format!("{sign}{kind} ").into_bytes();
     line.extend(value);

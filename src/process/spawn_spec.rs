@@ -12,7 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use super::CustodyError;
+use super::ProcessError;
 
 /// Standard input, output and error of the gate are `$0`'s own, unless moved aside.
 const GATE: &str = r#"read -r go && [ "$go" = go ] && exec "$0" "$@""#;
@@ -27,7 +27,7 @@ const GATE_ASIDE: &str =
 /// Its standard input is `stdin`; what is to be written to it is written to `gate`,
 /// the other end.
 #[derive(Debug)]
-pub(crate) struct Launch {
+pub(crate) struct SpawnSpec {
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<OsString>,
     /// The whole environment of the program.
@@ -42,7 +42,7 @@ pub(crate) struct Launch {
 }
 
 /// A process that waits at its gate, in a group of its own.
-pub(crate) struct Gated {
+pub(crate) struct SpawnGate {
     pub(crate) child: Child,
     pub(crate) gate: Gate,
 }
@@ -53,8 +53,8 @@ pub(crate) struct Gate {
     end: File,
 }
 
-impl Gated {
-    pub(crate) fn spawn(launch: Launch) -> Result<Self, CustodyError> {
+impl SpawnGate {
+    pub(crate) fn spawn(launch: SpawnSpec) -> Result<Self, ProcessError> {
         let script = if launch.aside { GATE_ASIDE } else { GATE };
         let mut shell = Command::new("/bin/sh");
         // Where this process is has been removed; Renode would not start there.
@@ -81,16 +81,16 @@ impl Gated {
                     end: launch.gate.into(),
                 },
             }),
-            Err(source) => Err(CustodyError::Spawn { program, source }),
+            Err(source) => Err(ProcessError::Spawn { program, source }),
         }
     }
 }
 
 impl Gate {
     /// The shell becomes the program.
-    pub(crate) fn open(self) -> Result<(), CustodyError> {
+    pub(crate) fn open(self) -> Result<(), ProcessError> {
         let Self { program, mut end } = self;
         end.write_all(b"go\n")
-            .map_err(|source| CustodyError::Spawn { program, source })
+            .map_err(|source| ProcessError::Spawn { program, source })
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::child::Process;
-use super::error::CustodyError;
+use super::error::ProcessError;
 use super::private_dir::PrivateDir;
-use super::spawn_spec::Launch;
+use super::spawn_spec::SpawnSpec;
 use crate::sync::lock;
 
 /// Processes and directories that end together.
 #[derive(Debug)]
-pub(crate) struct Custody {
+pub(crate) struct Supervisor {
     owner: u32,
     held: Mutex<Held>,
 }
@@ -22,7 +22,7 @@ struct Held {
     directories: Vec<Arc<PrivateDir>>,
 }
 
-impl Custody {
+impl Supervisor {
     pub(crate) fn new() -> Self {
         Self {
             owner: std::process::id(),
@@ -30,8 +30,8 @@ impl Custody {
         }
     }
 
-    /// Starts a process that ends with this custody at the latest.
-    pub(crate) fn spawn(&self, launch: Launch) -> Result<Arc<Process>, CustodyError> {
+    /// Starts a process that ends with this supervisor at the latest.
+    pub(crate) fn spawn(&self, launch: SpawnSpec) -> Result<Arc<Process>, ProcessError> {
         let mut held = self.open()?;
         let process = Arc::new(Process::spawn(launch)?);
         held.processes.retain(|process| process.exit().is_none());
@@ -39,8 +39,8 @@ impl Custody {
         Ok(process)
     }
 
-    /// Makes a directory with a plain name that is removed with this custody at the latest.
-    pub(crate) fn private_dir(&self) -> Result<Arc<PrivateDir>, CustodyError> {
+    /// Makes a directory with a plain name that is removed with this supervisor at the latest.
+    pub(crate) fn private_dir(&self) -> Result<Arc<PrivateDir>, ProcessError> {
         let mut held = self.open()?;
         let directory = Arc::new(PrivateDir::create()?);
         held.directories.retain(|directory| !directory.is_removed());
@@ -82,10 +82,10 @@ impl Custody {
         }
     }
 
-    fn open(&self) -> Result<MutexGuard<'_, Held>, CustodyError> {
+    fn open(&self) -> Result<MutexGuard<'_, Held>, ProcessError> {
         let held = self.lock();
         if held.released {
-            return Err(CustodyError::Released);
+            return Err(ProcessError::Released);
         }
         Ok(held)
     }
@@ -95,7 +95,7 @@ impl Custody {
     }
 }
 
-impl Drop for Custody {
+impl Drop for Supervisor {
     fn drop(&mut self) {
         self.release();
     }

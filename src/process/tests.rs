@@ -1,4 +1,4 @@
-//! Tests of custody with shells as processes; the endings of the test process
+//! Tests of supervisor with shells as processes; the endings of the test process
 //! itself are in the engine tests.
 
 use std::fs;
@@ -12,13 +12,13 @@ use super::*;
 
 /// Runs `script` in a shell of its own; returns the process, its input and its output.
 fn shell(
-    custody: &Custody,
+    supervisor: &Supervisor,
     script: &str,
 ) -> (Arc<Process>, std::io::PipeWriter, std::io::PipeReader) {
     let (theirs_in, stdin) = std::io::pipe().unwrap();
     let (stdout, theirs_out) = std::io::pipe().unwrap();
-    let process = custody
-        .spawn(Launch {
+    let process = supervisor
+        .spawn(SpawnSpec {
             program: "/bin/sh".into(),
             args: vec!["-c".into(), script.into()],
             env: std::env::vars_os().collect(),
@@ -46,8 +46,9 @@ fn exists(pid: i32) -> bool {
 
 #[test]
 fn release_kills_and_reaps_the_whole_group() {
-    let custody = Custody::new();
-    let (process, _stdin, mut stdout) = shell(&custody, "trap '' TERM; sleep 1000 & echo $!; wait");
+    let supervisor = Supervisor::new();
+    let (process, _stdin, mut stdout) =
+        shell(&supervisor, "trap '' TERM; sleep 1000 & echo $!; wait");
     let mut line = Vec::new();
     while !line.ends_with(b"\n") {
         let mut byte = [0];
@@ -56,7 +57,7 @@ fn release_kills_and_reaps_the_whole_group() {
     }
     let child: i32 = String::from_utf8(line).unwrap().trim().parse().unwrap();
     assert!(exists(process.pid()) && exists(child));
-    custody.release();
+    supervisor.release();
     assert!(!exists(process.pid()), "still there, or a zombie");
     assert_eq!(process.exit().unwrap().to_string(), "was killed by SIGKILL");
     // The child's pipe is closed when it is dead, whoever reaps it.
@@ -66,7 +67,7 @@ fn release_kills_and_reaps_the_whole_group() {
 #[test]
 fn a_process_that_was_killed_is_known_and_how_large_it_was() {
     const LARGE: u64 = 100_000_000;
-    let custody = Custody::new();
+    let supervisor = Supervisor::new();
     for (script, is_kill) in [
         ("kill -9 $$".to_owned(), true),
         ("sh -c 'kill -9 $$'; exit $?".to_owned(), true),
@@ -76,7 +77,7 @@ fn a_process_that_was_killed_is_known_and_how_large_it_was() {
             false,
         ),
     ] {
-        let (process, _stdin, stdout) = shell(&custody, &script);
+        let (process, _stdin, stdout) = shell(&supervisor, &script);
         assert!(ends(&stdout));
         process.wait_gone();
         assert_eq!(process.exit().unwrap().is_kill(), is_kill, "{script}");
@@ -86,19 +87,19 @@ fn a_process_that_was_killed_is_known_and_how_large_it_was() {
 
 #[test]
 fn a_process_is_not_reaped_while_it_is_signalled_nor_signalled_once_it_is_reaped() {
-    let custody = Custody::new();
-    let (process, _stdin, _stdout) = shell(&custody, "read x");
+    let supervisor = Supervisor::new();
+    let (process, _stdin, _stdout) = shell(&supervisor, "read x");
     let held = process.unless_reaped(|_| process.reaped.try_lock().is_err());
     assert_eq!(held, Some(true), "it can be reaped meanwhile");
-    custody.release();
+    supervisor.release();
     let signalled = process.unless_reaped(|_| ());
     assert_eq!(signalled, None, "its number may be another process's");
 }
 
 #[test]
 fn the_program_gets_what_follows_the_gate() {
-    let custody = Custody::new();
-    let (process, mut stdin, mut stdout) = shell(&custody, "cat; exit 7");
+    let supervisor = Supervisor::new();
+    let (process, mut stdin, mut stdout) = shell(&supervisor, "cat; exit 7");
     std::io::Write::write_all(&mut stdin, b"first\nsecond\n").unwrap();
     drop(stdin);
     let mut said = String::new();
@@ -110,8 +111,8 @@ fn the_program_gets_what_follows_the_gate() {
 
 #[test]
 fn children_of_an_ended_launcher_end_too() {
-    let custody = Custody::new();
-    let (process, _stdin, stdout) = shell(&custody, "sleep 1000 & exit 0");
+    let supervisor = Supervisor::new();
+    let (process, _stdin, stdout) = shell(&supervisor, "sleep 1000 & exit 0");
     process.wait_gone();
     // Ends only when the last writer, the sleeper, is gone.
     assert!(ends(&stdout), "the child lives on");
@@ -119,8 +120,8 @@ fn children_of_an_ended_launcher_end_too() {
 
 #[test]
 fn private_directories_are_private_and_go_with_their_content() {
-    let custody = Custody::new();
-    let directory = custody.private_dir().unwrap();
+    let supervisor = Supervisor::new();
+    let directory = supervisor.private_dir().unwrap();
     let path = directory.path().to_owned();
     assert_eq!(
         fs::metadata(&path).unwrap().permissions().mode() & 0o777,
@@ -129,15 +130,15 @@ fn private_directories_are_private_and_go_with_their_content() {
     fs::create_dir(path.join("sub")).unwrap();
     fs::write(path.join("sub/file"), "x").unwrap();
     drop(directory);
-    custody.release();
+    supervisor.release();
     assert!(!path.exists());
 }
 
 /// The thread that drops a board, and the I/O thread that ends its boot, may both remove it.
 #[test]
 fn who_comes_second_to_a_removal_returns_when_it_is_over() {
-    let custody = Custody::new();
-    let directory = custody.private_dir().unwrap();
+    let supervisor = Supervisor::new();
+    let directory = supervisor.private_dir().unwrap();
     for file in 0..5000 {
         fs::write(directory.path().join(file.to_string()), "").unwrap();
     }
@@ -154,9 +155,9 @@ fn who_comes_second_to_a_removal_returns_when_it_is_over() {
 /// A boot that is dropped may be staging its firmware.
 #[test]
 fn what_is_added_during_a_removal_goes_as_well() {
-    let custody = Custody::new();
+    let supervisor = Supervisor::new();
     for _ in 0..200 {
-        let directory = custody.private_dir().unwrap();
+        let directory = supervisor.private_dir().unwrap();
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for file in 0..5 {
@@ -172,16 +173,19 @@ fn what_is_added_during_a_removal_goes_as_well() {
 
 #[test]
 fn a_released_custody_takes_nothing_more() {
-    let custody = Custody::new();
-    custody.release();
-    assert!(matches!(custody.private_dir(), Err(CustodyError::Released)));
+    let supervisor = Supervisor::new();
+    supervisor.release();
+    assert!(matches!(
+        supervisor.private_dir(),
+        Err(ProcessError::Released)
+    ));
 }
 
 #[test]
 fn behind_a_gate_that_is_dropped_nothing_runs() {
     let (stdin, gate) = std::io::pipe().unwrap();
     let (mut stdout, theirs_out) = std::io::pipe().unwrap();
-    let gated = spawn_spec::Gated::spawn(Launch {
+    let gate = spawn_spec::SpawnGate::spawn(SpawnSpec {
         program: "/bin/sh".into(),
         args: vec!["-c".into(), "echo it runs".into()],
         env: std::env::vars_os().collect(),
@@ -191,9 +195,9 @@ fn behind_a_gate_that_is_dropped_nothing_runs() {
         stdout: theirs_out.into(),
         aside: false,
     });
-    let mut gated = gated.unwrap();
-    drop(gated.gate);
-    gated.child.wait().unwrap();
+    let mut gate = gate.unwrap();
+    drop(gate.gate);
+    gate.child.wait().unwrap();
     let mut said = String::new();
     stdout.read_to_string(&mut said).unwrap();
     assert_eq!(said, "");
@@ -306,7 +310,7 @@ fn a_process_that_could_not_be_registered_is_reaped() {
         for limit in 6..64 {
             let (theirs_in, stdin) = std::io::pipe().unwrap();
             let (stdout, theirs_out) = std::io::pipe().unwrap();
-            let launch = Launch {
+            let launch = SpawnSpec {
                 program: "/bin/cat".into(),
                 args: Vec::new(),
                 env: Vec::new(),
@@ -321,7 +325,7 @@ fn a_process_that_could_not_be_registered_is_reaped() {
             let spawned = Process::spawn(launch);
             setrlimit(Resource::RLIMIT_NOFILE, hard.min(256), hard).unwrap();
             match spawned {
-                Err(CustodyError::Reaper(_)) => {
+                Err(ProcessError::Reaper(_)) => {
                     without_reaper += 1;
                     let left = waitpid(None, Some(WaitPidFlag::WNOHANG));
                     assert_eq!(left, Err(Errno::ECHILD), "at {limit} descriptors");

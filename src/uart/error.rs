@@ -234,7 +234,7 @@ pub enum Ending {
     /// The test itself ended it, by this: power-off, reset, flash.
     Stopped(&'static str),
     /// What fed the UART ended by itself, for this reason.
-    Died(Arc<str>),
+    Exited(Arc<str>),
     /// A processor of the board has come to a halt, of which its emulator says this.
     Halted(Arc<str>),
     /// A processor of another machine has come to a halt, of which the emulator says this, and
@@ -272,7 +272,7 @@ impl fmt::Display for Ending {
         match self {
             Self::NotStarted => f.write_str("the target is off; power it on or boot it first"),
             Self::Stopped(why) => f.write_str(why),
-            Self::Died(reason) => f.write_str(reason),
+            Self::Exited(reason) => f.write_str(reason),
             Self::Halted(reason) => write!(
                 f,
                 "a processor of the board has halted: {reason}; reset, flash or power-cycle the target to start anew"

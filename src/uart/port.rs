@@ -7,7 +7,7 @@
 //!   [`Port::attach_device`] when the way to a physical board is: a new segment begins;
 //! * [`Port::restart`] when the board is reset on the same stream;
 //! * [`Port::halted`] when the board runs no further, though its emulator does;
-//! * [`Port::power_off`] or [`Port::died`] when it ends: what the kernel still
+//! * [`Port::power_off`] or [`Port::exited`] when it ends: what the kernel still
 //!   holds is taken first, then every wait fails with that reason.
 //!
 //! All calls return at once and work from any thread. Handles come from
@@ -98,7 +98,7 @@ impl Port {
 
     /// As [`attach`](Self::attach), for a stream whose end means that the board is `gone`.
     pub(crate) fn attach_device(&self, stream: impl Into<OwnedFd>, gone: &str) -> io::Result<()> {
-        self.link(stream.into(), OnEnd::Died(gone.into()))
+        self.link(stream.into(), OnEnd::Exited(gone.into()))
     }
 
     /// As [`attach`](Self::attach), for a board whose bytes are passed on one by one, each
@@ -160,8 +160,8 @@ impl Port {
     }
 
     /// The board went by itself, for this reason.
-    pub(crate) fn died(&self, reason: &str) {
-        self.detach(Ending::Died(reason.into()));
+    pub(crate) fn exited(&self, reason: &str) {
+        self.detach(Ending::Exited(reason.into()));
     }
 
     /// A processor of the board has come to a halt, for this reason; the emulator
@@ -187,9 +187,9 @@ impl Port {
     }
 
     /// Why the board went by itself, if it has.
-    pub(crate) fn death(&self) -> Option<Arc<str>> {
+    pub(crate) fn exit(&self) -> Option<Arc<str>> {
         match self.shared.transcript.ending() {
-            Some(Ending::Died(reason)) => Some(reason),
+            Some(Ending::Exited(reason)) => Some(reason),
             _ => None,
         }
     }
@@ -343,7 +343,7 @@ mod tests {
         board.write_all(b"cd second abcd").unwrap();
         uart.expect("first").wait().unwrap();
         assert_eq!(uart.expect("abcd").wait().unwrap().range(), 18..22);
-        port.died("QEMU exited with status 1");
+        port.exited("QEMU exited with status 1");
         let error = uart.send("x").wait().unwrap_err().to_string();
         assert!(
             error.starts_with(
@@ -490,9 +490,9 @@ mod tests {
     impl Clock for Last {
         fn read(&self) -> Reading {
             if self.1.swap(true, Ordering::Relaxed) {
-                self.0.died("it burnt");
+                self.0.exited("it burnt");
             }
-            let now = secs(if self.0.death().is_some() { 2 } else { 1 });
+            let now = secs(if self.0.exit().is_some() { 2 } else { 1 });
             Box::pin(async move { Some(now) })
         }
     }
@@ -519,7 +519,7 @@ mod tests {
         let mut board = attach(&port);
         board.write_all(&[b'x'; 50_000]).unwrap();
         board.write_all(b"panic").unwrap();
-        port.died("it crashed");
+        port.exited("it crashed");
         port.uart().expect("panic").wait().unwrap();
     }
 

@@ -54,9 +54,9 @@ impl Ports {
         self.end_clock();
     }
 
-    /// See [`Port::died`].
-    pub(crate) fn died(&self, reason: &str) {
-        self.iter().for_each(|port| port.died(reason));
+    /// See [`Port::exited`].
+    pub(crate) fn exited(&self, reason: &str) {
+        self.iter().for_each(|port| port.exited(reason));
         self.end_clock();
     }
 

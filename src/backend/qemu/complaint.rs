@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use crate::config::{QemuConfig, nearest};
-use crate::process::{Custody, Launch};
+use crate::process::{SpawnSpec, Supervisor};
 
 /// How long QEMU may take to say what it knows, and how much.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -41,12 +41,17 @@ impl<'a> About<'a> {
     }
 
     /// Where it is named, and what may be meant.
-    pub(super) async fn place(&self, places: &Places, program: &Path, custody: &Custody) -> String {
+    pub(super) async fn place(
+        &self,
+        places: &Places,
+        program: &Path,
+        supervisor: &Supervisor,
+    ) -> String {
         let (place, name, question) = match *self {
             Self::Machine(name) => (&places.machine, name, vec!["-M", "help"]),
             Self::Cpu(machine, name) => (&places.cpu, name, vec!["-M", machine, "-cpu", "help"]),
         };
-        let known = answer(program, &question, custody)
+        let known = answer(program, &question, supervisor)
             .await
             .unwrap_or_default();
         // A headline, then a name at the start of each line.
@@ -62,10 +67,10 @@ impl<'a> About<'a> {
 }
 
 /// What `program` says to a question; it is ended with the attempt to start the board.
-async fn answer(program: &Path, question: &[&str], custody: &Custody) -> Option<String> {
+async fn answer(program: &Path, question: &[&str], supervisor: &Supervisor) -> Option<String> {
     let (stdin, gate) = std::io::pipe().ok()?;
     let (output, stdout) = std::io::pipe().ok()?;
-    let launch = Launch {
+    let launch = SpawnSpec {
         program: program.to_owned(),
         args: question.iter().map(Into::into).collect(),
         env: std::env::vars_os().collect(),
@@ -75,7 +80,7 @@ async fn answer(program: &Path, question: &[&str], custody: &Custody) -> Option<
         stdout: stdout.into(),
         aside: false,
     };
-    let process = custody.spawn(launch).ok()?;
+    let process = supervisor.spawn(launch).ok()?;
     let output = pipe::Receiver::from_owned_fd(output.into()).ok()?;
     let mut text = Vec::new();
     let read = output.take(LONGEST);

@@ -18,17 +18,16 @@ use tokio::net::unix::{OwnedWriteHalf, pipe};
 
 use super::emulator::Emulator;
 use super::{
-    Backend, EmulatorDeath, EmulatorError, EngineKind, Identity, Image, LogText, Outcome,
-    OutputTail, executable,
+    Backend, EmulatorError, EmulatorExit, Identity, Image, LogText, Outcome, OutputTail, executable,
 };
-use crate::config::{ConfigError, LoadCommand, QemuConfig, TargetConfig};
+use crate::config::{BackendKind, ConfigError, LoadCommand, QemuConfig, TargetConfig};
 use crate::firmware::{Firmware, Format};
-use crate::process::{Custody, Launch};
+use crate::process::{SpawnSpec, Supervisor};
 use crate::runtime::Clock;
 use crate::uart::Ports;
 use qmp::{Qmp, QmpError, Reply};
 
-const KIND: EngineKind = EngineKind::Qemu;
+const KIND: BackendKind = BackendKind::Qemu;
 
 /// The emulator's program: what `VTARGET_QEMU` names, else `qemu-system-arm` in `PATH`.
 pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
@@ -50,7 +49,7 @@ pub(crate) struct Qemu {
     places: complaint::Places,
     load_command: Option<LoadCommand>,
     load_address: Option<u64>,
-    custody: Arc<Custody>,
+    supervisor: Arc<Supervisor>,
     ports: Ports,
     output: OutputTail,
     running: Option<Running>,
@@ -67,7 +66,7 @@ impl Qemu {
     pub(crate) fn new(
         program: PathBuf,
         config: &TargetConfig,
-        custody: Arc<Custody>,
+        supervisor: Arc<Supervisor>,
         ports: Ports,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
@@ -80,7 +79,7 @@ impl Qemu {
             },
             load_command: config.load_command,
             load_address: config.load_address,
-            custody,
+            supervisor,
             ports,
             output: OutputTail::default(),
             running: None,
@@ -93,7 +92,7 @@ impl Qemu {
         let (qmp, qmp_theirs) = UnixStream::pair().map_err(io)?;
         let (uart, uart_theirs) = UnixStream::pair().map_err(io)?;
         let (stderr, stderr_theirs) = std::io::pipe().map_err(io)?;
-        let launch = Launch {
+        let launch = SpawnSpec {
             program: self.program.clone(),
             args: command_line::arguments(&self.config, firmware, self.load_address),
             env: std::env::vars_os().collect(),
@@ -109,8 +108,9 @@ impl Qemu {
         let output = self.output.clone();
         let drained = output.clone().drain(stderr);
         let ports = self.ports.clone();
-        let (custody, ended_for) = (&self.custody, Arc::default());
-        let emulator = Emulator::start(KIND, custody, launch, output, drained, ports, ended_for)?;
+        let (supervisor, ended_for) = (&self.supervisor, Arc::default());
+        let emulator =
+            Emulator::start(KIND, supervisor, launch, output, drained, ports, ended_for)?;
 
         qmp.set_nonblocking(true).map_err(io)?;
         let (from_qemu, to_qemu) = tokio::net::UnixStream::from_std(qmp)
@@ -134,20 +134,20 @@ impl Qemu {
         match self.settle(STEP, run, reply).await {
             // What it runs has ended it: that is for the next operation to tell, with what
             // the board has said, as it would tell of any later end.
-            Err(EmulatorError::Died { .. }) => Ok(()),
+            Err(EmulatorError::Exited { .. }) => Ok(()),
             outcome => outcome.map(drop),
         }
     }
 
     /// The error of a start, with what has led to it: the file only where QEMU says so.
     async fn blamed(&self, error: EmulatorError) -> EmulatorError {
-        let EmulatorError::Died { death, .. } = &error else {
+        let EmulatorError::Exited { exit, .. } = &error else {
             return error;
         };
-        let place = match complaint::About::of(&death.output, &self.config) {
+        let place = match complaint::About::of(&exit.output, &self.config) {
             Some(about) => {
                 about
-                    .place(&self.places, &self.program, &self.custody)
+                    .place(&self.places, &self.program, &self.supervisor)
                     .await
             }
             None => format!("{:?}, which is run as QEMU", self.program),
@@ -229,7 +229,7 @@ impl Qemu {
                 command: command.to_owned(),
                 reason,
             }),
-            Err(QmpError::Closed) => Err(running.emulator.death(step).await),
+            Err(QmpError::Closed) => Err(running.emulator.exit(step).await),
             Err(QmpError::Garbage(got)) => Err(EmulatorError::Protocol {
                 kind: KIND,
                 step,
@@ -321,7 +321,7 @@ impl Backend for Qemu {
         })
     }
 
-    fn ended(&self) -> Option<Arc<EmulatorDeath>> {
+    fn ended(&self) -> Option<Arc<EmulatorExit>> {
         self.running.as_ref()?.emulator.ended()
     }
 

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::backend::{EmulatorError, EngineKind};
-use crate::config::TargetConfig;
+use crate::backend::EmulatorError;
+use crate::config::{BackendKind, TargetConfig};
 
-pub(crate) const KIND: EngineKind = EngineKind::Renode;
+pub(crate) const KIND: BackendKind = BackendKind::Renode;
 
 pub(crate) const SETTING_UP: &str = "setting up the board";
 pub(crate) const SELECTING: &str = "selecting a machine";

@@ -20,10 +20,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    Backend, BoxFuture, EmulatorDeath, EmulatorError, Identity, Image, LogText, Metrics, Outcome,
+    Backend, BoxFuture, EmulatorError, EmulatorExit, Identity, Image, LogText, Metrics, Outcome,
 };
 use crate::config::{ConfigError, Control, QemuConfig, TargetConfig};
-use crate::process::Custody;
+use crate::process::Supervisor;
 use crate::runtime::{Clock, Hold, VirtualClock};
 use crate::uart::Ports;
 use context::KIND;
@@ -53,7 +53,7 @@ pub(crate) struct Renode {
     version: Option<Version>,
     /// The question what it runs on, while it may be open.
     runtime_asked: Option<JoinHandle<()>>,
-    custody: Arc<Custody>,
+    supervisor: Arc<Supervisor>,
     emulation: Emulation,
     logs: Logs,
     session: Option<Session>,
@@ -64,7 +64,7 @@ impl Renode {
     pub(crate) fn new(
         program: PathBuf,
         config: &TargetConfig,
-        custody: Arc<Custody>,
+        supervisor: Arc<Supervisor>,
         ports: &[Ports],
         clock: Option<Arc<VirtualClock>>,
     ) -> Result<Self, ConfigError> {
@@ -74,7 +74,7 @@ impl Renode {
             program,
             version: None,
             runtime_asked: None,
-            custody,
+            supervisor,
             emulation: Emulation::new(config, ports, clock)?,
             logs: Logs::default(),
             session: None,
@@ -116,7 +116,8 @@ impl Renode {
                 limit: self.emulation.config.timeouts.command,
                 clock: self.emulation.clock.as_ref(),
             };
-            let started = Session::start(start, &self.custody, self.emulation.ports(), &self.logs);
+            let started =
+                Session::start(start, &self.supervisor, self.emulation.ports(), &self.logs);
             let (session, arrival) = started?;
             let session = self.session.insert(session);
             match session.greeted(arrival).await {
@@ -133,17 +134,17 @@ impl Renode {
                                  or use `control: console`, which needs none",
                     });
                 }
-                Err(EmulatorError::Died { .. })
+                Err(EmulatorError::Exited { .. })
                     if !unpacked_anew && self.kept.remove_if_damaged() =>
                 {
                     tracing::warn!("what Renode had unpacked was damaged, and is unpacked again");
                     unpacked_anew = true;
                     self.power_off().await?;
                 }
-                Err(EmulatorError::Died { step, death }) => {
+                Err(EmulatorError::Exited { step, exit }) => {
                     let place = launch::unpacked_files::place(self.kept.unpacked.as_ref());
-                    let death = Arc::new(launch::exit_reason::explained(&death, &place));
-                    return Err(EmulatorError::Died { step, death });
+                    let exit = Arc::new(launch::exit_reason::explained(&exit, &place));
+                    return Err(EmulatorError::Exited { step, exit });
                 }
                 greeted => {
                     self.kept.has_started();
@@ -321,7 +322,7 @@ impl Backend for Renode {
         })
     }
 
-    fn ended(&self) -> Option<Arc<EmulatorDeath>> {
+    fn ended(&self) -> Option<Arc<EmulatorExit>> {
         self.session.as_ref()?.ended()
     }
 

@@ -27,9 +27,9 @@ use super::monitor::transport::{Arrival, Joining, Link};
 use super::time::input::Input;
 use super::time::lockstep::{Sender, Stepping};
 use crate::backend::emulator::{Emulator, EndedFor};
-use crate::backend::{EmulatorDeath, EmulatorError, OutputTail};
+use crate::backend::{EmulatorError, EmulatorExit, OutputTail};
 use crate::config::Control;
-use crate::process::{Custody, Launch, PrivateDir, Process};
+use crate::process::{PrivateDir, Process, SpawnSpec, Supervisor};
 use crate::runtime::VirtualClock;
 use crate::uart::Ports;
 
@@ -72,7 +72,7 @@ impl Session {
     /// Starts a Renode; it is ready when it has [`greeted`](Self::greeted).
     pub(crate) fn start(
         start: Start<'_>,
-        custody: &Custody,
+        supervisor: &Supervisor,
         ports: Ports,
         logs: &Logs,
     ) -> Result<(Self, Arrival), EmulatorError> {
@@ -93,7 +93,7 @@ impl Session {
             Control::Telnet { port: Some(port) } => Some(port),
             Control::Telnet { port: None } => Some(tcp::free().map_err(io)?),
         };
-        let private = custody.private_dir()?;
+        let private = supervisor.private_dir()?;
         let ended: OnceHandle = Arc::default();
         let ended_for = EndedFor::default();
         let (stepping, input) = match clock {
@@ -119,7 +119,7 @@ impl Session {
             unpack_into: kept.unpacked.as_ref().map(Unpacked::directory),
             no_downloads: !start.downloads_come,
         };
-        let launch = Launch {
+        let launch = SpawnSpec {
             program: program.to_owned(),
             args: command_line::arguments(monitor_port),
             env: environment(private.path(), std::env::vars_os(), &decided),
@@ -166,7 +166,7 @@ impl Session {
             }
         };
         let why = Arc::clone(&ended_for);
-        let emulator = Emulator::start(KIND, custody, launch, output, drained, ports, why)?;
+        let emulator = Emulator::start(KIND, supervisor, launch, output, drained, ports, why)?;
         // Set once: the session is new.
         let _ = ended.set(Arc::downgrade(&emulator.process()));
         let session = Self {
@@ -236,7 +236,7 @@ impl Session {
     async fn join(&self, joining: Joining) -> Result<(), EmulatorError> {
         let port = joining.port;
         match self.try_join(joining).await {
-            Err(EmulatorError::Died { death, .. }) if tcp::was_taken(&death.output) => {
+            Err(EmulatorError::Exited { exit, .. }) if tcp::was_taken(&exit.output) => {
                 Err(EmulatorError::PortTaken {
                     kind: KIND,
                     port,
@@ -403,7 +403,7 @@ impl Session {
         tokio::select! {
             biased;
             answer = answer => Ok(answer),
-            death = self.emulator.death(step) => Err(death),
+            exit = self.emulator.exit(step) => Err(exit),
         }
     }
 
@@ -412,8 +412,8 @@ impl Session {
         if let Some(got) = self.monitor.nonsense() {
             return self.nonsense(step, got);
         }
-        match tokio::time::timeout(self.limit, self.emulator.death(step)).await {
-            Ok(death) => death,
+        match tokio::time::timeout(self.limit, self.emulator.exit(step)).await {
+            Ok(exit) => exit,
             Err(_) => self.nonsense(step, "the end of its output, though it runs".to_owned()),
         }
     }
@@ -470,7 +470,7 @@ impl Session {
     }
 
     /// How Renode ended, if it has ended by itself.
-    pub(crate) fn ended(&self) -> Option<Arc<EmulatorDeath>> {
+    pub(crate) fn ended(&self) -> Option<Arc<EmulatorExit>> {
         self.emulator.ended()
     }
 

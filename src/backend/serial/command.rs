@@ -1,4 +1,4 @@
-//! A program of the host that does something to the board: run in custody, with a
+//! A program of the host that does something to the board: run in supervisor, with a
 //! time limit, its output kept.
 //!
 //! Knows nothing of what it does.
@@ -15,7 +15,7 @@ use tokio::net::unix::pipe;
 use crate::backend::emulator::LAST_WORDS;
 use crate::backend::{EmulatorError, OutputTail, executable};
 use crate::config::{BoardCommand, FIRMWARE};
-use crate::process::{Custody, Launch, Process};
+use crate::process::{Process, SpawnSpec, Supervisor};
 
 /// A program that is there, and its arguments.
 pub(super) struct Command {
@@ -47,7 +47,7 @@ impl Command {
     pub(super) async fn run(
         &self,
         firmware: Option<&Path>,
-        custody: &Custody,
+        supervisor: &Supervisor,
         limit: Duration,
         log: &OutputTail,
     ) -> Result<(), EmulatorError> {
@@ -57,7 +57,7 @@ impl Command {
         };
         let (stdin, gate) = std::io::pipe().map_err(io)?;
         let (output, stdout) = std::io::pipe().map_err(io)?;
-        let launch = Launch {
+        let launch = SpawnSpec {
             program: self.program.clone(),
             args: self.arguments(firmware),
             env: std::env::vars_os().collect(),
@@ -70,7 +70,7 @@ impl Command {
         let shown = Shown(&launch).to_string();
         let output = pipe::Receiver::from_owned_fd(output.into()).map_err(io)?;
         log.push(format!("$ {shown}\n").as_bytes());
-        let running = Running(custody.spawn(launch)?);
+        let running = Running(supervisor.spawn(launch)?);
         let own = OutputTail::default();
         let drained = tokio::spawn(drain(output, [log.clone(), own.clone()]));
 
@@ -125,7 +125,7 @@ impl Drop for Running {
 }
 
 /// A command as a message shows it.
-struct Shown<'a>(&'a Launch);
+struct Shown<'a>(&'a SpawnSpec);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,19 +15,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{
-    Backend, EmulatorDeath, EmulatorError, EngineKind, Identity, Image, LogText, Outcome,
-    OutputTail,
-};
-use crate::config::{QemuConfig, SerialConfig, TargetConfig};
+use super::{Backend, EmulatorError, EmulatorExit, Identity, Image, LogText, Outcome, OutputTail};
+use crate::config::{BackendKind, QemuConfig, SerialConfig, TargetConfig};
 use crate::firmware::Firmware;
-use crate::process::Custody;
+use crate::process::Supervisor;
 use crate::runtime::Clock;
 use crate::uart::Port;
 use command::Command;
 use port::Claim;
 
-const KIND: EngineKind = EngineKind::Serial;
+const KIND: BackendKind = BackendKind::Serial;
 
 /// A physical board.
 pub(crate) struct Serial {
@@ -41,7 +38,7 @@ pub(crate) struct Serial {
     power_on: Option<Command>,
     power_off: Option<Command>,
     limit: Duration,
-    custody: Arc<Custody>,
+    supervisor: Arc<Supervisor>,
     port: Port,
     log: OutputTail,
     /// While the board is on.
@@ -52,7 +49,7 @@ impl Serial {
     /// Fails if one of the programs is missing; the port may still come.
     pub(crate) fn new(
         config: &TargetConfig,
-        custody: Arc<Custody>,
+        supervisor: Arc<Supervisor>,
         port: Port,
     ) -> crate::Result<Self> {
         let serial = config.serial()?.clone();
@@ -72,7 +69,7 @@ impl Serial {
             machine_name: config.machine_name.clone(),
             has_twin: config.qemu().is_ok(),
             limit: config.timeouts.command,
-            custody,
+            supervisor,
             port,
             log: OutputTail::default(),
             claim: None,
@@ -123,12 +120,12 @@ impl Serial {
             return Ok(());
         };
         command
-            .run(firmware, &self.custody, self.limit, &self.log)
+            .run(firmware, &self.supervisor, self.limit, &self.log)
             .await?;
         match self.ended() {
-            Some(death) => Err(EmulatorError::Died {
+            Some(exit) => Err(EmulatorError::Exited {
                 step: "working the board",
-                death,
+                exit,
             }),
             None => Ok(()),
         }
@@ -183,7 +180,7 @@ impl Backend for Serial {
             match &self.power_off {
                 Some(command) => {
                     command
-                        .run(None, &self.custody, self.limit, &self.log)
+                        .run(None, &self.supervisor, self.limit, &self.log)
                         .await
                 }
                 None => Ok(()),
@@ -209,10 +206,10 @@ impl Backend for Serial {
         Box::pin(self.restart())
     }
 
-    fn ended(&self) -> Option<Arc<EmulatorDeath>> {
+    fn ended(&self) -> Option<Arc<EmulatorExit>> {
         self.claim.as_ref()?;
-        let reason = self.port.death()?;
-        Some(Arc::new(EmulatorDeath {
+        let reason = self.port.exit()?;
+        Some(Arc::new(EmulatorExit {
             kind: KIND,
             what: reason.to_string(),
             output: String::new(),

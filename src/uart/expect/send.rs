@@ -110,7 +110,7 @@ impl SendBytes {
     /// Why it was not written.
     fn failed(&self, answer: std::result::Result<io::Result<Duration>, RecvError>) -> ExpectError {
         match answer {
-            Ok(Err(e)) if !matches!(self.uart.transcript.ending(), Some(Ending::Died(_))) => {
+            Ok(Err(e)) if !matches!(self.uart.transcript.ending(), Some(Ending::Exited(_))) => {
                 self.not_sent(e.to_string())
             }
             _ => self.gone(),

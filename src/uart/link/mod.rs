@@ -52,7 +52,7 @@ pub(crate) enum OnEnd {
     /// Its backend has this long to say why; then the stream counts as closed.
     Closed(Duration),
     /// The board went by itself, for this reason.
-    Died(Arc<str>),
+    Exited(Arc<str>),
 }
 
 /// One attachment of a stream; dropping it lets go of the stream.
@@ -256,7 +256,7 @@ fn ending(error: &io::Error) -> Ending {
     {
         Ending::Closed
     } else {
-        Ending::Died(format!("reading the UART's stream failed: {error}").into())
+        Ending::Exited(format!("reading the UART's stream failed: {error}").into())
     }
 }
 
@@ -273,7 +273,7 @@ async fn read_fd(source: Arc<Source>, on_end: OnEnd) {
         }
     };
     source.transcript.end(match on_end {
-        OnEnd::Died(reason) => Ending::Died(reason),
+        OnEnd::Exited(reason) => Ending::Exited(reason),
         OnEnd::Closed(grace) => {
             if !grace.is_zero() {
                 tokio::time::sleep(grace).await;
@@ -318,7 +318,7 @@ async fn unless_it_panics<T>(work: impl Future<Output = T>, transcript: &Transcr
     let said = panic.downcast_ref::<&str>().copied();
     let said = said.or(panic.downcast_ref::<String>().map(String::as_str));
     let said = said.unwrap_or("without a message");
-    transcript.end(Ending::Died(
+    transcript.end(Ending::Exited(
         format!("the UART's stream panicked: {said}").into(),
     ));
     None

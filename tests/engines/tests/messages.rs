@@ -15,8 +15,8 @@ use std::process::Command;
 use std::task::{Context, Waker};
 use std::thread;
 
+use engine_tests::emulator_variant::{program, write_launcher};
 use engine_tests::leftovers::emulators;
-use engine_tests::player::{program, write_launcher};
 use engine_tests::{
     alone_on_each_engine, bare_on, on_each_engine, on_renode, root, sample, sample_for, shell_on,
 };
@@ -420,24 +420,24 @@ const NOWHERE: [(&str, &str); 5] = [
     ("VTARGET_QEMU", ""),
 ];
 
-/// What `booter` says where the stand-in is Renode, on such a cue.
+/// What `boot_once` says where the stand-in is Renode, on such a cue.
 fn renode(cue: &str, more: &str) -> String {
     let fake = program("fake-renode");
     let script = format!("FAKE_RENODE={cue} exec '{}' \"$@\"", fake.display());
     refused("renode", &script, more, &[])
 }
 
-/// What `booter` says where QEMU is such a script.
+/// What `boot_once` says where QEMU is such a script.
 fn qemu(script: &str) -> String {
     refused("qemu", script, "", &[])
 }
 
-/// What `booter` says in such an environment.
+/// What `boot_once` says in such an environment.
 fn with(engine: &str, variables: &[(&str, &str)]) -> String {
     refused(engine, "exec sleep 600", "", variables)
 }
 
-/// What `booter` says where the emulator is such a script, the description has `more` in it, and
+/// What `boot_once` says where the emulator is such a script, the description has `more` in it, and
 /// these variables are set.
 fn refused(engine: &str, script: &str, more: &str, variables: &[(&str, &str)]) -> String {
     let directory = tempfile::tempdir().unwrap();
@@ -449,7 +449,7 @@ fn refused(engine: &str, script: &str, more: &str, variables: &[(&str, &str)]) -
     fs::write(at("target.yaml"), text).unwrap();
     fs::create_dir(at("tmp")).unwrap();
     let launcher = write_launcher(directory.path(), script);
-    let output = Command::new(program("booter"))
+    let output = Command::new(program("boot_once"))
         .arg(at("target.yaml"))
         .env_remove("VTARGET_BACKEND")
         .env("VTARGET_ARTIFACTS", "never")

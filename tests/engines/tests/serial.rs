@@ -19,9 +19,9 @@ use engine_tests::{pty, sample};
 use futures::FutureExt;
 use nix::sys::stat::Mode;
 use tempfile::TempDir;
+use virtual_target::config::BackendKind;
 use virtual_target::{
-    EmulatorError, EngineKind, Error, PowerError, Result, TargetBuilder, VirtualTarget, millis,
-    secs,
+    EmulatorError, Error, PowerError, Result, TargetBuilder, VirtualTarget, millis, secs,
 };
 
 /// How long what happens at once may take on a busy host.
@@ -159,7 +159,7 @@ fn talks_both_ways() -> Result<()> {
     let engine = board.engine().wait()?;
     assert_eq!(
         (engine.kind, engine.program),
-        (EngineKind::Serial, played.port.clone())
+        (BackendKind::Serial, played.port.clone())
     );
     board.shutdown().wait()
 }
@@ -378,7 +378,7 @@ fn unplugged_midway() -> Result<()> {
     assert!(!board.is_on().wait()?);
     let dead = board.reset().wait().unwrap_err();
     assert!(
-        matches!(dead, Error::Power(PowerError::Dead { .. })),
+        matches!(dead, Error::Power(PowerError::Exited { .. })),
         "{dead}"
     );
     assert!(!dead.to_string().contains("emulator"), "{dead}");

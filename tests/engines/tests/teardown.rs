@@ -108,7 +108,7 @@ fn soak_endings_on_renode() {
 
 /// As `nohup` has it: what a process ignores, those that it starts ignore as well.
 #[test]
-fn signals_end_a_victim_of_a_test_that_ignores_them() {
+fn signals_end_a_subject_of_a_test_that_ignores_them() {
     const IGNORED: &str = "IGNORES_SIGNALS";
     if std::env::var_os(IGNORED).is_some() {
         let signals = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
@@ -116,7 +116,7 @@ fn signals_end_a_victim_of_a_test_that_ignores_them() {
             ending.state == "wait" && signals.map(Way::Signal).contains(&ending.way)
         });
     }
-    let test = "signals_end_a_victim_of_a_test_that_ignores_them";
+    let test = "signals_end_a_subject_of_a_test_that_ignores_them";
     let ran = Command::new("/bin/sh")
         .args(["-c", "trap '' HUP INT TERM; exec \"$0\" \"$@\""])
         .arg(std::env::current_exe().unwrap())

@@ -237,8 +237,15 @@ alone_on_each_engine! {
         let board = shell_on(engine).boot().wait()?;
         for pause in [0, 2, 10] {
             board.power_on().wait()?;
+            let uart = board.uart().clone();
             current_thread().block_on(async {
-                let cut = tokio::time::timeout(millis(pause), board.power_cycle()).await;
+                let mut cycle = board.power_cycle();
+                // Dropped before it has begun it would leave the board on.
+                tokio::select! {
+                    _ = &mut cycle => panic!("it ends before the wait that it ends"),
+                    off = uart.expect("never") => assert!(off.is_err()),
+                }
+                let cut = tokio::time::timeout(millis(pause), cycle).await;
                 assert!(cut.is_err(), "this host boots a board in {pause} ms");
             });
             let error = board.reset().wait().unwrap_err().to_string();

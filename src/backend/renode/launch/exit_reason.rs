@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t};
 
-use crate::backend::EmulatorDeath;
+use crate::backend::EmulatorExit;
 
 /// As many files as .NET has open while it starts, and some more.
 const FILES: rlim_t = 256;
@@ -16,16 +16,16 @@ const FILES: rlim_t = 256;
 const DATA: rlim_t = 2 << 30;
 
 /// The death of a Renode that is to unpack itself into `place`, with the reason.
-pub(crate) fn explained(death: &EmulatorDeath, place: &str) -> EmulatorDeath {
-    let mut reasons: Vec<String> = unpacking(&death.what, &death.output, place)
+pub(crate) fn explained(exit: &EmulatorExit, place: &str) -> EmulatorExit {
+    let mut reasons: Vec<String> = unpacking(&exit.what, &exit.output, place)
         .into_iter()
         .collect();
     reasons.extend(limits());
-    let mut death = death.clone();
+    let mut exit = exit.clone();
     if !reasons.is_empty() {
-        death.what = format!("{} ({})", death.what, reasons.join("; "));
+        exit.what = format!("{} ({})", exit.what, reasons.join("; "));
     }
-    death
+    exit
 }
 
 /// What was wrong with its unpacking of itself, by how it ended.
