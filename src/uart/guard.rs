@@ -43,7 +43,7 @@ impl Guard {
     /// Lifts the guard, as if it had never been set: the pattern may appear, and if it
     /// has, operations no longer fail because of it, nor does the end of the test.
     pub fn lift(self) {
-        self.transcript.lift(self.id);
+        self.transcript.remove_guard(self.id);
     }
 }
 

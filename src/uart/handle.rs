@@ -166,7 +166,7 @@ impl Uart {
 
     /// Moves the cursor to where the board was last started, if it is not there yet.
     pub(crate) fn skip_to_last_start(&self) {
-        let start = self.shared.transcript.last_start();
+        let start = self.shared.transcript.segment_start();
         let cursor = &mut lock(&self.local).cursor;
         if cursor.at < start {
             *cursor = Cursor {
@@ -650,7 +650,9 @@ impl Uart {
         let guard = Guard::new(transcript, &active);
         at_exit(&self.shared);
         let from = lock(&self.local).cursor.at;
-        transcript.guard(active, from).map_err(ExpectError::from)?;
+        transcript
+            .add_guard(active, from)
+            .map_err(ExpectError::from)?;
         Ok(guard)
     }
 

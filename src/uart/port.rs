@@ -183,7 +183,7 @@ impl Port {
 
     /// The machine that had [`stalled`](Self::stalled) this one is about to start anew.
     pub(crate) fn go_on(&self) {
-        self.shared.transcript.go_on();
+        self.shared.transcript.reopen_stalled();
     }
 
     /// Why the board went by itself, if it has.

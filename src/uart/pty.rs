@@ -86,7 +86,7 @@ struct Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.uart.transcript.leave(self.id);
+        self.uart.transcript.unwatch(self.id);
     }
 }
 

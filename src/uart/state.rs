@@ -85,9 +85,9 @@ impl UartState {
         limits: Limits,
     ) -> Self {
         let transcript = Transcript::new(settings.strip_ansi, limits, ending)
-            .in_own_clock(settings.virtual_clock.is_some());
+            .with_own_clock(settings.virtual_clock.is_some());
         if let Some(report) = &settings.report {
-            transcript.tell(report.changed());
+            transcript.set_follower(report.changed());
         }
         Self {
             name: name.to_owned(),
@@ -109,7 +109,7 @@ impl UartState {
 
     /// What there was before the next command.
     pub(super) fn before(&self) -> Before {
-        let start = self.transcript.last_start();
+        let start = self.transcript.segment_start();
         lock(&self.conversation).before(start)
     }
 

@@ -11,7 +11,7 @@ use crate::sync::lock;
 /// The error of a guard that found something, unless an error that says so lives. None is
 /// told twice.
 pub(super) fn verdict(uart: &UartState, end: &str) -> Option<ExpectError> {
-    let forbidden = uart.transcript.judge()?;
+    let forbidden = uart.transcript.take_unreported_match()?;
     Some(diagnose::forbidden(uart, &forbidden, end))
 }
 

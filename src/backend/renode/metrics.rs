@@ -1,6 +1,6 @@
 //! Asking Renode what a board has done. Knows nothing of who wants to know.
 
-use super::monitor::command::Command;
+use super::monitor::command::MonitorCommand;
 use super::session::Session;
 use super::setup::cpu::Processor;
 use super::time::guest_clock;
@@ -15,7 +15,7 @@ pub(super) async fn instructions(
 ) -> Result<Vec<(String, u64)>, EmulatorError> {
     let mut instructions = Vec::new();
     for processor in processors {
-        let command = Command::executed_instructions(&processor.name);
+        let command = MonitorCommand::executed_instructions(&processor.name);
         let answer = session.run(STEP, &command).await?;
         let digits = answer.text.trim().strip_prefix("0x");
         let count = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
@@ -30,7 +30,10 @@ pub(super) async fn with_times(
     session: &Session,
     instructions: Vec<(String, u64)>,
 ) -> Result<Metrics, EmulatorError> {
-    let times = session.run(STEP, &Command::time_source()).await?.text;
+    let times = session
+        .run(STEP, &MonitorCommand::time_source())
+        .await?
+        .text;
     let time = |name| {
         let time = guest_clock::field(&times, name);
         time.ok_or_else(|| session.nonsense(STEP, times.clone()))

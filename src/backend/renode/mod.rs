@@ -30,7 +30,7 @@ use context::KIND;
 use launch::cache::Kept;
 use launch::logs::Logs;
 use launch::version::Version;
-use monitor::command::Command;
+use monitor::command::MonitorCommand;
 use session::{Session, Start};
 use setup::emulation::{Emulation, MAIN};
 use setup::machine::Machine;
@@ -159,7 +159,7 @@ impl Renode {
         let Some(session) = &self.session else {
             return;
         };
-        let reply = session.monitor().send(&Command::runtime());
+        let reply = session.monitor().send(&MonitorCommand::runtime());
         let (limit, identity) = (
             self.emulation.config.timeouts.command,
             self.identity.clone(),
@@ -207,7 +207,7 @@ impl Backend for Renode {
         let log = self.logs.log.clone();
         vec![
             ("emulator.log", self.logs.output.reader()),
-            ("monitor.log", self.logs.dialogue.reader()),
+            ("monitor.log", self.logs.monitor.reader()),
             ("renode.log", Box::new(move || log.text())),
             ("metrics.txt", self.logs.metrics.reader()),
         ]
@@ -266,7 +266,7 @@ impl Backend for Renode {
 
     fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {
         Box::pin(async move {
-            let command = Command::users(command)?;
+            let command = MonitorCommand::users(command)?;
             let _still = self.pause().await?;
             let Some(session) = &self.session else {
                 return Ok(String::new());
@@ -274,7 +274,7 @@ impl Backend for Renode {
             let answer = session.run("doing a monitor command", &command).await;
             // It may have selected another one.
             let restored = match self.emulation.select_anyway(session, MAIN).await {
-                Ok(()) => self.emulation.look(session).await,
+                Ok(()) => self.emulation.sync(session).await,
                 error => error,
             };
             let answer = answer?;

@@ -19,13 +19,13 @@ use super::launch::logs::{Logs, append_log};
 use super::launch::unpacked_files::Unpacked;
 use super::launch::version::{TRIED_ARE, Version};
 use super::monitor::client::{Monitor, MonitorError, Reply};
-use super::monitor::command::{Command, NotPlain, PlainPath};
+use super::monitor::command::{MonitorCommand, NotPlain, PlainPath};
+use super::monitor::output_filter::OutputFilter;
 use super::monitor::protocol::{Answer, Refusal};
-use super::monitor::stderr_tail::LastWords;
 use super::monitor::tcp;
 use super::monitor::transport::{Arrival, Joining, Link};
 use super::time::input::Input;
-use super::time::lockstep::{Sender, Stepping};
+use super::time::lockstep::{Lockstep, LockstepHandle};
 use crate::backend::emulator::{Emulator, EndedFor};
 use crate::backend::{EmulatorError, EmulatorExit, OutputTail};
 use crate::config::Control;
@@ -57,7 +57,7 @@ pub(crate) struct Session {
     private: Arc<PrivateDir>,
     ended_for: EndedFor,
     /// Drives it, where its clock stands still except while somebody waits.
-    stepping: Option<Stepping>,
+    lockstep: Option<Lockstep>,
     /// Gives bytes to its UARTs, where it runs in real time.
     input: Option<Input>,
     /// What runs as long as it is there.
@@ -96,11 +96,11 @@ impl Session {
         let private = supervisor.private_dir()?;
         let ended: OnceHandle = Arc::default();
         let ended_for = EndedFor::default();
-        let (stepping, input) = match clock {
+        let (lockstep, input) = match clock {
             Some(clock) => {
                 let failed = failing("driving its clock", &ended_for, &ended);
-                let stepping = Stepping::prepare(private.path(), clock, failed);
-                (Some(stepping.map_err(io)?), None)
+                let lockstep = Lockstep::prepare(private.path(), clock, failed);
+                (Some(lockstep.map_err(io)?), None)
             }
             None => {
                 let failed = failing("sending to its UARTs", &ended_for, &ended);
@@ -108,7 +108,7 @@ impl Session {
                 (None, Some(input.map_err(io)?))
             }
         };
-        let reported = stepping.as_ref().map(|stepping| stepping.sender().clone());
+        let reported = lockstep.as_ref().map(|lockstep| lockstep.handle().clone());
         let (stdin, to_renode) = std::io::pipe().map_err(io)?;
         let (from_renode, stdout) = std::io::pipe().map_err(io)?;
         let (errors, stderr) = std::io::pipe().map_err(io)?;
@@ -135,16 +135,16 @@ impl Session {
 
         let output = logs.output.clone();
         output.clear();
-        logs.dialogue.clear();
+        logs.monitor.clear();
         logs.metrics.clear();
         logs.metrics
             .push(b"none: the test has not called `metrics()`\n");
         logs.log.clear();
-        let errors = LastWords::new(output.clone()).drain(errors);
-        let written_down = logs.dialogue.clone();
+        let errors = OutputFilter::new(output.clone()).drain(errors);
+        let monitor_log = logs.monitor.clone();
         let link = match monitor_port {
-            None => Link::over_console(from_renode, to_renode, &output, written_down),
-            Some(port) => Link::over_tcp(port, from_renode, &output, written_down),
+            None => Link::over_console(from_renode, to_renode, &output, monitor_log),
+            Some(port) => Link::over_tcp(port, from_renode, &output, monitor_log),
         };
         let Link {
             monitor,
@@ -158,7 +158,7 @@ impl Session {
         let drained = async move {
             tokio::join!(reading, errors);
             if let Some(reported) = reported {
-                reported.gone().await;
+                reported.exited().await;
             }
             log.hold(&path);
             if !says_log {
@@ -175,7 +175,7 @@ impl Session {
             monitor,
             private,
             ended_for,
-            stepping,
+            lockstep,
             input,
             tasks: JoinSet::new(),
             said,
@@ -207,7 +207,7 @@ impl Session {
         };
         if over_tcp && Version::announced(&banner).is_none() {
             // The banner goes to the first client, which may have been somebody else.
-            banner = self.run(STARTING, &Command::version()).await?.text;
+            banner = self.run(STARTING, &MonitorCommand::version()).await?.text;
         }
         let Some(version) = Version::announced(&banner) else {
             return Err(self.nonsense(STARTING, banner));
@@ -295,7 +295,7 @@ impl Session {
     pub(crate) async fn run(
         &self,
         step: &'static str,
-        command: &Command,
+        command: &MonitorCommand,
     ) -> Result<Answer, EmulatorError> {
         self.settle(step, command, self.monitor.send(command)).await
     }
@@ -304,7 +304,7 @@ impl Session {
     pub(crate) async fn run_all(
         &self,
         step: &'static str,
-        commands: &[Command],
+        commands: &[MonitorCommand],
     ) -> Result<Answer, EmulatorError> {
         let replies: Vec<Reply> = commands.iter().map(|it| self.monitor.send(it)).collect();
         let mut last = Answer::default();
@@ -318,7 +318,7 @@ impl Session {
     pub(crate) async fn run_strictly(
         &self,
         step: &'static str,
-        command: &Command,
+        command: &MonitorCommand,
     ) -> Result<(), EmulatorError> {
         let answer = self.run(step, command).await?;
         if answer.warnings.is_empty() {
@@ -331,7 +331,7 @@ impl Session {
     pub(crate) async fn run_leniently(
         &self,
         step: &'static str,
-        command: &Command,
+        command: &MonitorCommand,
     ) -> Result<(), EmulatorError> {
         let reply = self.monitor.send(command).within(self.limit);
         match self.unless_dead(step, reply).await? {
@@ -345,7 +345,7 @@ impl Session {
 
     /// Sends `command` and does not wait: should it fail after all, Renode is
     /// ended for that reason.
-    pub(crate) fn run_ahead(&self, command: &Command) {
+    pub(crate) fn run_ahead(&self, command: &MonitorCommand) {
         let reply = self.monitor.send(command).within(self.limit);
         let (process, ended_for) = (self.emulator.process(), Arc::clone(&self.ended_for));
         let command = command.as_str().to_owned();
@@ -366,7 +366,7 @@ impl Session {
     async fn settle(
         &self,
         step: &'static str,
-        command: &Command,
+        command: &MonitorCommand,
         reply: Reply,
     ) -> Result<Answer, EmulatorError> {
         let answer = self.unless_dead(step, reply.within(self.limit)).await?;
@@ -377,7 +377,7 @@ impl Session {
     async fn judge(
         &self,
         step: &'static str,
-        command: &Command,
+        command: &MonitorCommand,
         answer: Result<Answer, MonitorError>,
     ) -> Result<Answer, EmulatorError> {
         match answer {
@@ -429,8 +429,8 @@ impl Session {
     }
 
     /// What drives it, where its clock stands still except while somebody waits.
-    pub(crate) fn stepping(&self) -> Option<&Sender> {
-        self.stepping.as_ref().map(Stepping::sender)
+    pub(crate) fn lockstep(&self) -> Option<&LockstepHandle> {
+        self.lockstep.as_ref().map(Lockstep::handle)
     }
 
     /// What gives bytes to its UARTs, where it runs in real time.
@@ -444,8 +444,8 @@ impl Session {
         step: &'static str,
         uarts: Range<usize>,
     ) -> Result<(), EmulatorError> {
-        if let Some(stepping) = self.stepping() {
-            stepping.clear(uarts.clone());
+        if let Some(lockstep) = self.lockstep() {
+            lockstep.clear(uarts.clone());
         }
         if let Some(input) = &self.input {
             let cleared = tokio::time::timeout(self.limit, input.clear(uarts));
@@ -504,7 +504,7 @@ fn log_file(private: &Path) -> PathBuf {
     private.join("renode.log")
 }
 
-fn refused(command: &Command, reason: String) -> EmulatorError {
+fn refused(command: &MonitorCommand, reason: String) -> EmulatorError {
     EmulatorError::Refused {
         kind: KIND,
         command: command.as_str().to_owned(),

@@ -215,7 +215,7 @@ fn is_end_of_prompt(text: &str) -> bool {
 
 /// Where the line that `at` is in begins.
 pub(super) fn start_of_line(uart: &UartState, at: u64) -> Result<u64, ExpectError> {
-    let start = uart.transcript.last_start().offset.min(at);
+    let start = uart.transcript.segment_start().offset.min(at);
     let stretch = TranscriptSlice {
         transcript: &uart.transcript,
         range: start.max(at.saturating_sub(LONGEST_DRAWN / 16))..at,

@@ -287,7 +287,7 @@ impl Reply {
         }
         let start = at
             .saturating_sub(RECENT)
-            .max(uart.transcript.last_start().offset);
+            .max(uart.transcript.segment_start().offset);
         let before = text(uart, start.min(at)..at)?;
         let line = memchr::memrchr(b'\n', &before).map_or(0, |newline| newline + 1);
         Ok(self.ignored.matches(&before[line..])?)

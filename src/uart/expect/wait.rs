@@ -436,7 +436,7 @@ impl<S: Matcher> Task for Wait<S> {
 impl<S> Drop for Wait<S> {
     fn drop(&mut self) {
         if self.registered {
-            self.uart.transcript.leave(self.id);
+            self.uart.transcript.unwatch(self.id);
         }
     }
 }

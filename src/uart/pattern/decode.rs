@@ -1,21 +1,19 @@
 //! Bytes as the text that patterns see and tests are given.
 //!
-//! What is not UTF-8 becomes U+FFFD, one for each byte. Whether a byte belongs to a
-//! character depends on its neighbours alone: a sequence that is a character is one
-//! wherever it stands, and every other byte is invalid by itself. A character of which
-//! the end has not arrived yet is neither.
+//! Each byte that is not UTF-8 becomes one U+FFFD. Whether a byte belongs to a character
+//! depends only on its neighbours: a sequence that is a character is one wherever it is, and
+//! every other byte is invalid by itself. A character whose end has not arrived yet is
+//! unfinished, neither a character nor invalid. [`Decoded`] is for a text in one piece,
+//! [`decoder`](super::decoder) for a stream.
 
 use std::borrow::Cow;
 use std::ops::Range;
 use std::str::from_utf8;
 
-/// What an invalid byte becomes.
+/// The text of an invalid byte.
 pub(crate) const REPLACEMENT: &str = "\u{fffd}";
 
-/// No more than this is looked at at once, so that a match that comes early costs little.
-const BLOCK: usize = 4 << 10;
-
-/// `bytes` as text.
+/// Returns `bytes` as text.
 pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     match from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
@@ -30,7 +28,7 @@ pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Bytes as text, whose offsets can be turned back into those of the bytes.
+/// Bytes as text, whose offsets can be converted back to those of the bytes.
 pub(crate) struct Decoded<'a> {
     bytes: &'a [u8],
     text: Cow<'a, str>,
@@ -38,8 +36,8 @@ pub(crate) struct Decoded<'a> {
 }
 
 impl<'a> Decoded<'a> {
-    /// All of `bytes`, which nothing follows; matches are to be looked for from `from`
-    /// on, or from the next character where `from` is within one.
+    /// Decodes all of `bytes`, which are complete, for a search from `from` on, or from the
+    /// next character if `from` is within one.
     pub(crate) fn whole(bytes: &'a [u8], from: usize) -> Self {
         let from = boundary(bytes, from);
         let text = lossy(bytes);
@@ -50,7 +48,7 @@ impl<'a> Decoded<'a> {
         Self { bytes, text, from }
     }
 
-    /// As [`whole`](Self::whole), without a character of which the end is missing.
+    /// Decodes as [`whole`](Self::whole) does, without an unfinished character at the end.
     pub(crate) fn so_far(bytes: &'a [u8], from: usize) -> Self {
         let complete = &bytes[..bytes.len() - unfinished(bytes)];
         Self::whole(complete, from.min(complete.len()))
@@ -60,12 +58,12 @@ impl<'a> Decoded<'a> {
         &self.text
     }
 
-    /// Where in the text matches are to be looked for.
+    /// Returns where in the text the search starts.
     pub(crate) fn from(&self) -> usize {
         self.from
     }
 
-    /// The bytes behind a range of the text.
+    /// Converts a range of the text to that of its bytes.
     pub(crate) fn to_bytes(&self, range: Range<usize>) -> Range<usize> {
         match self.text {
             Cow::Borrowed(_) => range,
@@ -90,7 +88,7 @@ impl<'a> Decoded<'a> {
     }
 }
 
-/// `at`, or the end of the character that it is within.
+/// Returns `at`, or the end of the character that it is within.
 fn boundary(bytes: &[u8], at: usize) -> usize {
     let inside = |byte: &&u8| is_continuation(**byte);
     let before = bytes[..at].iter().rev().take(3).take_while(inside).count();
@@ -102,7 +100,7 @@ fn boundary(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-/// How many bytes at the end are a character's beginning.
+/// Returns how many bytes at the end are an unfinished character.
 pub(crate) fn unfinished(bytes: &[u8]) -> usize {
     let most = bytes.len().min(3);
     (1..=most)
@@ -111,17 +109,17 @@ pub(crate) fn unfinished(bytes: &[u8]) -> usize {
         .unwrap_or(0)
 }
 
-/// Whether `bytes` may yet become one character.
-fn is_beginning(bytes: &[u8]) -> bool {
+/// Returns true if `bytes` are an unfinished character.
+pub(super) fn is_beginning(bytes: &[u8]) -> bool {
     from_utf8(bytes).is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none())
 }
 
-fn is_continuation(byte: u8) -> bool {
+pub(super) fn is_continuation(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }
 
-/// How many bytes a character has that begins with `lead`.
-fn width(lead: u8) -> usize {
+/// Returns the length of a character that begins with `lead`.
+pub(super) fn width(lead: u8) -> usize {
     match lead {
         0xc2..=0xdf => 2,
         0xe0..=0xef => 3,
@@ -130,7 +128,7 @@ fn width(lead: u8) -> usize {
     }
 }
 
-/// Where the characters of `bytes` end, of which nothing is missing.
+/// Returns where the characters of `bytes` end, which are complete.
 pub(crate) fn character_ends(bytes: &[u8]) -> Vec<usize> {
     let (mut ends, mut end) = (Vec::new(), 0);
     for chunk in bytes.utf8_chunks() {
@@ -143,173 +141,12 @@ pub(crate) fn character_ends(bytes: &[u8]) -> Vec<usize> {
     ends
 }
 
-/// Decodes a stream that comes in slices.
-#[derive(Default)]
-pub(crate) struct Decoder {
-    /// The beginning of a character.
-    held: [u8; 4],
-    count: usize,
-}
-
-/// What comes next.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// So many bytes, which are text.
-    Text(usize),
-    /// A character that began in an earlier slice; so many of its bytes are in this one.
-    Character {
-        bytes: [u8; 4],
-        length: usize,
-        here: usize,
-    },
-    /// Invalid bytes, so many of them in this slice.
-    Invalid {
-        count: usize,
-        here: usize,
-        /// It is the byte behind them that tells.
-        by_next: bool,
-    },
-    /// The rest of the slice is a character's beginning.
-    Beginning,
-}
-
-impl Decoder {
-    pub(crate) fn restart(&mut self) {
-        self.count = 0;
-    }
-
-    /// Whether a character is under way.
-    pub(crate) fn is_within(&self) -> bool {
-        self.count > 0
-    }
-
-    /// Takes what comes next from `rest`, which is not empty.
-    pub(crate) fn next(&mut self, rest: &[u8]) -> Part {
-        if self.is_within() {
-            return self.go_on(rest);
-        }
-        let block = &rest[..rest.len().min(BLOCK)];
-        let Err(error) = from_utf8(block) else {
-            return Part::Text(block.len());
-        };
-        match (error.valid_up_to(), error.error_len()) {
-            (0, Some(count)) => Part::Invalid {
-                count,
-                here: count,
-                by_next: is_beginning(&block[..count]),
-            },
-            (0, None) => {
-                self.count = block.len();
-                self.held[..block.len()].copy_from_slice(block);
-                Part::Beginning
-            }
-            (valid, _) => Part::Text(valid),
-        }
-    }
-
-    /// Goes on with the character that is under way.
-    fn go_on(&mut self, rest: &[u8]) -> Part {
-        for (here, byte) in rest.iter().enumerate() {
-            self.held[self.count] = *byte;
-            let length = self.count + 1;
-            match from_utf8(&self.held[..length]) {
-                Ok(_) => {
-                    self.count = 0;
-                    let (bytes, here) = (self.held, here + 1);
-                    return Part::Character {
-                        bytes,
-                        length,
-                        here,
-                    };
-                }
-                Err(error) if error.error_len().is_none() => self.count = length,
-                Err(_) => {
-                    let (count, by_next) = (self.finish(), true);
-                    return Part::Invalid {
-                        count,
-                        here,
-                        by_next,
-                    };
-                }
-            }
-        }
-        Part::Beginning
-    }
-
-    /// The stream ends: how many invalid bytes that leaves.
-    pub(crate) fn finish(&mut self) -> usize {
-        std::mem::take(&mut self.count)
-    }
-}
-
-/// Decodes a stream from its end on, byte by byte.
-#[derive(Default)]
-pub(crate) struct Backwards {
-    /// What may be the last bytes of a character, the last one first.
-    held: Vec<u8>,
-}
-
-impl Backwards {
-    /// Takes the byte before; `visit` gets each character that is known by that, the last one
-    /// first, with the number of its bytes in the stream.
-    pub(crate) fn take<B>(
-        &mut self,
-        byte: u8,
-        mut visit: impl FnMut(&[u8], usize) -> Option<B>,
-    ) -> Option<B> {
-        if byte.is_ascii() && self.held.is_empty() {
-            return visit(&[byte], 1);
-        }
-        if is_continuation(byte) {
-            self.held.push(byte);
-            // No character has so many of these.
-            return match self.held.len() {
-                ..=3 => None,
-                _ => {
-                    self.held.remove(0);
-                    visit(REPLACEMENT.as_bytes(), 1)
-                }
-            };
-        }
-        let behind = width(byte) - 1;
-        let mut character = vec![byte];
-        character.extend(self.held.iter().rev().take(behind));
-        let is_valid = from_utf8(&character).is_ok();
-        let invalid = match is_valid {
-            true => self.held.len() - behind,
-            false => self.held.len(),
-        };
-        self.held.clear();
-        for _ in 0..invalid {
-            if let Some(found) = visit(REPLACEMENT.as_bytes(), 1) {
-                return Some(found);
-            }
-        }
-        match is_valid {
-            true => visit(&character, character.len()),
-            false => visit(REPLACEMENT.as_bytes(), 1),
-        }
-    }
-
-    /// There is nothing before.
-    pub(crate) fn finish<B>(
-        &mut self,
-        mut visit: impl FnMut(&[u8], usize) -> Option<B>,
-    ) -> Option<B> {
-        self.held
-            .drain(..)
-            .find_map(|_| visit(REPLACEMENT.as_bytes(), 1))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
-    fn text_is_taken_as_it_is() {
+    fn text_stays_as_it_is() {
         let decoded = Decoded::whole("grün".as_bytes(), 0);
         assert_eq!(decoded.text(), "grün");
         assert_eq!(decoded.to_bytes(2..4), 2..4);
@@ -349,78 +186,5 @@ mod tests {
         assert_eq!(&decoded.text()[decoded.from()..], "3");
         let decoded = Decoded::whole(b"ab\xa9c", 2);
         assert_eq!(&decoded.text()[decoded.from()..], "\u{fffd}c");
-    }
-
-    /// Bytes many of which begin, continue or break a character.
-    fn bytes() -> impl Strategy<Value = Vec<u8>> {
-        let byte =
-            prop::sample::select(&b"ab\n\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80\xff\xed\xa0"[..]);
-        prop::collection::vec(byte, 0..20)
-    }
-
-    /// What the decoder makes of slices of `size` bytes.
-    fn decoded_in_slices(bytes: &[u8], size: usize) -> String {
-        let mut decoder = Decoder::default();
-        let mut text = Vec::new();
-        let invalid = |text: &mut Vec<u8>, count| {
-            text.extend(REPLACEMENT.repeat(count).bytes());
-        };
-        for slice in bytes.chunks(size) {
-            let mut at = 0;
-            while at < slice.len() {
-                match decoder.next(&slice[at..]) {
-                    Part::Text(length) => {
-                        text.extend_from_slice(&slice[at..at + length]);
-                        at += length;
-                    }
-                    Part::Character {
-                        bytes,
-                        length,
-                        here,
-                    } => {
-                        text.extend_from_slice(&bytes[..length]);
-                        at += here;
-                    }
-                    Part::Invalid { count, here, .. } => {
-                        invalid(&mut text, count);
-                        at += here;
-                    }
-                    Part::Beginning => break,
-                }
-            }
-        }
-        invalid(&mut text, decoder.finish());
-        String::from_utf8(text).unwrap()
-    }
-
-    fn decoded_backwards(bytes: &[u8]) -> String {
-        let mut backwards = Backwards::default();
-        let mut characters = Vec::new();
-        let mut length = 0;
-        let mut visit = |character: &[u8], raw| {
-            characters.push(String::from_utf8(character.to_vec()).unwrap());
-            length += raw;
-            None::<()>
-        };
-        for byte in bytes.iter().rev() {
-            backwards.take(*byte, &mut visit);
-        }
-        backwards.finish(&mut visit);
-        assert_eq!(length, bytes.len());
-        characters.into_iter().rev().collect()
-    }
-
-    proptest! {
-        #[test]
-        fn the_same_is_read_in_one_piece_in_slices_and_backwards(bytes in bytes(), size in 1..5_usize) {
-            let text = lossy(&bytes);
-            prop_assert_eq!(&text, &decoded_in_slices(&bytes, size));
-            prop_assert_eq!(&text, &decoded_backwards(&bytes));
-            let ends = character_ends(&bytes);
-            prop_assert_eq!(ends.len(), text.chars().count());
-            for (end, count) in ends.into_iter().zip(1..) {
-                prop_assert_eq!(lossy(&bytes[..end]).chars().count(), count);
-            }
-        }
     }
 }

@@ -1,13 +1,13 @@
-//! What is wrong with a pattern.
+//! The errors of patterns.
 
-/// What an `expectrl::NBytes` may ask for on a stream.
+/// The limit for an `expectrl::NBytes` on a stream.
 pub(super) const MOST_BYTES: usize = 64 << 10;
 
-/// A pattern that cannot be used, or not there.
+/// A pattern that cannot be used, or not in this place.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternError {
-    /// The text after `re:` is no regular expression.
+    /// A text after `re:` that is no regular expression.
     #[error(
         "the pattern {pattern:?} is no regular expression: {reason}; a string that starts with \"re:\" is \
          one, to look for such text itself write its bytes: b\"re:…\""
@@ -15,10 +15,10 @@ pub enum PatternError {
     Syntax {
         /// The pattern as written.
         pattern: String,
-        /// What the parser says.
+        /// The parser's message.
         reason: String,
     },
-    /// The pattern matches the empty string, hence everywhere.
+    /// A pattern that matches the empty text, hence everywhere.
     #[error(
         "the pattern {pattern:?} matches the empty text, so that on a stream it would match before anything \
          has arrived; require at least one character, or use expect_line"
@@ -27,7 +27,7 @@ pub enum PatternError {
         /// The pattern as written.
         pattern: String,
     },
-    /// Whether the pattern matches depends on what follows, which a stream cannot tell.
+    /// A pattern whose match depends on what follows, which a stream cannot tell.
     #[error(
         "the pattern {pattern:?} ends in {assertion}, which depends on what follows, and on a stream anything \
          may still follow; use expect_line, which sees whole lines, or write out what must follow"
@@ -38,15 +38,15 @@ pub enum PatternError {
         /// The assertion that looks ahead.
         assertion: String,
     },
-    /// An `expectrl::NBytes` that does not fit the window in which needles are tried.
+    /// An `expectrl::NBytes` that is larger than the window in which needles are tried.
     #[error(
         "NBytes({count}) is more than a needle can be given at once ({MOST_BYTES}); use read_exact({count})"
     )]
     TooManyBytes {
-        /// What was asked for.
+        /// The number of bytes asked for.
         count: usize,
     },
-    /// A needle returned an error.
+    /// An error that a needle returned.
     #[error("the needle {pattern} failed: {reason}")]
     Needle {
         /// The needle.
@@ -54,7 +54,7 @@ pub enum PatternError {
         /// Its error.
         reason: String,
     },
-    /// A needle or closure returned a range that is not in the text it was given.
+    /// A range outside the text, returned by a needle or closure.
     #[error(
         "{pattern} returned the range {start}..{end} for a text of {length} bytes; it must lie within"
     )]
@@ -68,7 +68,7 @@ pub enum PatternError {
         /// Length of the text.
         length: usize,
     },
-    /// A text with an end-of-line is looked for in lines, which have none.
+    /// A text with an end-of-line, looked for in lines, which have none.
     #[error(
         "the pattern {pattern:?} contains an end-of-line, and expect_line looks at lines without theirs: leave \
          it out, or use expect for a text that goes beyond one line"
@@ -77,7 +77,7 @@ pub enum PatternError {
         /// The pattern as written.
         pattern: String,
     },
-    /// An escape sequence is looked for in text, from which they are taken out.
+    /// An escape sequence, looked for in text, which has none.
     #[error(
         "the pattern {pattern:?} contains an escape sequence, and matching passes over these, so that it can \
          never match: leave the sequence out, look for it with expect_bytes, or set `strip_ansi: false` in the \
@@ -87,15 +87,15 @@ pub enum PatternError {
         /// The pattern as written.
         pattern: String,
     },
-    /// A list of patterns without any.
+    /// An empty list of patterns.
     #[error("expect_any was given no pattern, so that nothing can match; give it at least one")]
     NoPatterns,
-    /// `run` cannot tell where a command's output ends.
+    /// A `run` without a prompt to tell where a command's output ends.
     #[error(
         "run needs to know what the prompt looks like; call set_prompt, or set the prompt in the target's YAML"
     )]
     NoPrompt,
-    /// A guard that would run foreign code on the I/O thread.
+    /// A guard that would run the user's code on the I/O thread.
     #[error(
         "{pattern} cannot stand guard: guards run where the output arrives and are literals or \"re:\" patterns only"
     )]

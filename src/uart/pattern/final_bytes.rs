@@ -1,6 +1,6 @@
-//! Which bytes can complete a match, so that a guest has to be stopped only at these.
+//! The bytes that can complete a match, so that a guest has to be paused only at these.
 //!
-//! A byte too many costs time; one too few would let the guest run beyond the match.
+//! A byte too many in the set costs time; one too few would let the guest run beyond the match.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
@@ -9,15 +9,15 @@ use super::stream_regex::matches_replacement;
 use super::{Kind, Pattern};
 use crate::runtime::ByteSet;
 
-/// What ends a line.
+/// The bytes that end a line.
 pub(crate) const LINE_ENDS: [u8; 2] = [b'\n', b'\r'];
 
-/// The bytes that a match of `pattern` on a stream can end with.
+/// Returns the bytes that can end a match of `pattern` on a stream.
 pub(crate) fn final_bytes(pattern: &Pattern) -> ByteSet {
     let last = match pattern.kind() {
         Kind::Literal(finder) => ByteSet::of(finder.needle().last().copied()),
-        Kind::StreamRegex(dialect) => of(dialect.hir()),
-        // Whatever they look at.
+        Kind::StreamRegex(regex) => of(regex.hir()),
+        // Foreign code may match anything.
         Kind::Text(_) | Kind::Bytes(_) | Kind::Needle(_) | Kind::Closure(_) => ByteSet::ALL,
     };
     match last {
@@ -28,9 +28,9 @@ pub(crate) fn final_bytes(pattern: &Pattern) -> ByteSet {
 
 fn of(hir: &Hir) -> ByteSet {
     match hir.kind() {
-        // Assertions at a match's end look back only: the others are refused on a stream.
+        // Assertions at a match's end look back only: those that look ahead are refused on a stream.
         HirKind::Empty | HirKind::Look(_) => ByteSet::NONE,
-        // That a byte is invalid is known at whatever comes behind it.
+        // Any next byte can show that this one is invalid.
         HirKind::Literal(literal) if literal.0.ends_with(REPLACEMENT.as_bytes()) => ByteSet::ALL,
         HirKind::Class(class) if matches_replacement(class) => ByteSet::ALL,
         HirKind::Literal(literal) => ByteSet::of(literal.0.last().copied()),
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_match_ends_with_one_of_these() {
+    fn final_bytes_of_patterns() {
         let cases: [(&str, &[u8]); 9] = [
             ("ready", b"y"),
             ("re:up ([0-9]+) ms", b"s"),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_for_itself_sees_every_byte() {
+    fn foreign_code_sees_every_byte() {
         let closure = |_: &[u8]| None::<std::ops::Range<usize>>;
         let patterns = [
             closure.into_pattern(),
@@ -115,7 +115,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_match_ends_with_any_other(
+        fn no_match_ends_with_another_byte(
             pattern in "re:[ab](?:[ab.]|\\(c\\|d[?]\\)|[a-c][*+?]|\\\\d|é|\\[\\^b\\]|\\(\\?-u:[.]\\))[*?]{0,1}[abd]{0,1}",
             text in prop::collection::vec(prop::sample::select(&b"abcd09\xc3\xa9\xff"[..]), 0..40),
         ) {

@@ -1,16 +1,22 @@
-//! What to look for, and how it is found: in a piece of text, and on a stream.
+//! Patterns: what to look for, and how it is found in a piece of text and on a stream.
 //!
-//! A [`Pattern`] is compiled from anything that is [`IntoPattern`]; on a stream a
-//! [`stream::Engine`] of its own finds it. Nothing here knows where the bytes come from.
+//! A [`Pattern`] is compiled from anything that is [`IntoPattern`]; on a stream, a
+//! [`stream::Engine`] finds it. Where it is found depends on the bytes only, never on how they
+//! were cut.
 
 pub(super) mod compiled;
 pub(super) mod decode;
+pub(super) mod decoder;
 pub(super) mod error;
 pub(super) mod final_bytes;
+pub(super) mod into_pattern;
 pub(super) mod stream;
+pub(super) mod stream_checks;
 pub(super) mod stream_regex;
 
-pub use compiled::{IntoPattern, Pattern};
-pub(crate) use compiled::{Kind, REGEX_PREFIX};
+pub(crate) use compiled::Kind;
+pub use compiled::Pattern;
 pub use error::PatternError;
+pub use into_pattern::IntoPattern;
+pub(crate) use into_pattern::REGEX_PREFIX;
 pub(crate) use stream_regex::Groups;

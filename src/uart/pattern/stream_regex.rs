@@ -1,9 +1,9 @@
 //! The regular expressions of `re:` patterns: compiled, and checked for use on a stream.
 //!
-//! They match text as `text` decodes it, so that an invalid byte is one character, U+FFFD.
-//! One that matches bytes somewhere (`(?-u)`) is given the bytes as they are; in it `.` and
-//! negated classes match a character or any single byte beyond ASCII. `\b` is ASCII, so that
-//! a lazy DFA can run them over anything.
+//! A [`StreamRegex`] matches text as [`decode`](super::decode) makes it: an invalid byte is one
+//! character, U+FFFD. One that can match other bytes than UTF-8, by `(?-u)`, is given the
+//! bytes as they are; in it, `.` and negated classes match a character or any single byte
+//! beyond ASCII. `\b` is ASCII, so that a lazy DFA can run over any bytes.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -20,10 +20,10 @@ use regex_syntax::hir::{
 
 use super::decode::Decoded;
 use super::error::PatternError;
+use super::stream_checks::{check, needs_escape};
 use crate::sync::lock;
-use crate::uart::ansi::ESC;
 
-/// Where a pattern and its groups are; group 0 is the match.
+/// The ranges of a match and its groups; group 0 is the match.
 pub(crate) type Groups = Vec<Option<Range<usize>>>;
 
 /// A compiled `re:` pattern.
@@ -31,7 +31,7 @@ pub(crate) struct StreamRegex {
     source: String,
     hir: Hir,
     regex: meta::Regex,
-    /// It cannot match without an escape character.
+    /// Whether every match contains an escape character.
     pub(crate) needs_escape: bool,
     automata: OnceLock<Result<Arc<Automata>, PatternError>>,
 }
@@ -40,7 +40,7 @@ pub(crate) struct StreamRegex {
 pub(crate) struct Automata {
     pub(crate) forward: DFA,
     pub(crate) reverse: DFA,
-    /// They run on the bytes as they are, not on text.
+    /// Whether they run on the bytes as they are, not on text.
     pub(crate) see_bytes: bool,
     caches: Mutex<Vec<Caches>>,
 }
@@ -53,7 +53,7 @@ pub(crate) struct Caches {
 }
 
 impl StreamRegex {
-    /// Compiles `regex`, which was written as `source`.
+    /// Compiles `regex`, written as `source`.
     pub(crate) fn new(source: &str, regex: &str) -> Result<Self, PatternError> {
         let hir = regex_syntax::ParserBuilder::new()
             .utf8(false)
@@ -76,7 +76,7 @@ impl StreamRegex {
         })
     }
 
-    /// What it takes to run on a stream, compiled at the first call.
+    /// Returns the automata for a stream, compiled at the first call.
     pub(crate) fn automata(&self) -> Result<Arc<Automata>, PatternError> {
         let automata = self.automata.get_or_init(|| {
             check(&self.source, &self.hir)?;
@@ -85,28 +85,28 @@ impl StreamRegex {
         automata.as_ref().map(Arc::clone).map_err(Clone::clone)
     }
 
-    /// What it was parsed to.
+    /// Returns the parsed regular expression.
     pub(crate) fn hir(&self) -> &Hir {
         &self.hir
     }
 
-    /// The number of the group called `name`.
+    /// Returns the index of the group called `name`.
     pub(crate) fn group(&self, name: &str) -> Option<usize> {
         let groups = self.regex.group_info();
         groups.to_index(regex_automata::PatternID::ZERO, name)
     }
 
-    /// Whether it is given the bytes as they are, not text.
+    /// Returns true if it matches the bytes as they are, not text.
     fn sees_bytes(&self) -> bool {
         !self.hir.properties().is_utf8()
     }
 
-    /// Finds it in a complete text.
+    /// Returns the first match in a complete text.
     pub(crate) fn find(&self, text: &[u8]) -> Option<Groups> {
         self.captures(text, 0, Anchored::No)
     }
 
-    /// The match in `text` that starts at `start`; what is before is only context.
+    /// Returns the match that starts at `start` of `text`; what is before `start` is only context.
     pub(crate) fn find_from(&self, text: &[u8], start: usize) -> Option<Groups> {
         self.captures(text, start, Anchored::Yes)
     }
@@ -133,8 +133,9 @@ impl StreamRegex {
 impl Automata {
     fn new(source: &str, hir: &Hir) -> Result<Self, PatternError> {
         let see_bytes = !hir.properties().is_utf8();
-        let prefilter = Prefilter::from_hir_prefix(MatchKind::All, hir)
-            .filter(|prefilter| prefilter.is_fast() && (see_bytes || begins_as_it_is(hir)));
+        let prefilter = Prefilter::from_hir_prefix(MatchKind::All, hir).filter(|prefilter| {
+            prefilter.is_fast() && (see_bytes || begins_with_stream_bytes(hir))
+        });
         Ok(Self {
             see_bytes,
             forward: automaton(source, hir, false, prefilter)?,
@@ -143,19 +144,20 @@ impl Automata {
         })
     }
 
-    /// Caches that were used before, if there are any.
+    /// Returns caches that were used before, or else empty ones.
     pub(crate) fn take_caches(&self) -> Caches {
         lock(&self.caches).pop().unwrap_or_default()
     }
 
+    /// Keeps caches for the next engine.
     pub(crate) fn return_caches(&self, caches: Caches) {
         lock(&self.caches).push(caches);
     }
 }
 
-/// Whether a match of a text pattern begins with bytes that are in the stream as they are:
-/// U+FFFD may stand for others.
-fn begins_as_it_is(hir: &Hir) -> bool {
+/// Returns true if every match of a text pattern begins with bytes of the stream itself; a
+/// U+FFFD may stand for other bytes.
+fn begins_with_stream_bytes(hir: &Hir) -> bool {
     let beginnings = Extractor::new().extract(hir);
     let first = char::REPLACEMENT_CHARACTER
         .encode_utf8(&mut [0; 4])
@@ -197,127 +199,8 @@ fn syntax(source: &str, reason: &dyn std::fmt::Display) -> PatternError {
     }
 }
 
-/// Whether a regular expression, written as `source`, makes sense on a stream.
-pub(crate) fn check(source: &str, hir: &Hir) -> Result<(), PatternError> {
-    if hir.properties().minimum_len() == Some(0) {
-        return Err(PatternError::Empty {
-            pattern: source.to_owned(),
-        });
-    }
-    match look_ahead_at_end(hir) {
-        None => Ok(()),
-        Some(look) => Err(PatternError::LooksAhead {
-            pattern: source.to_owned(),
-            assertion: name(look).to_owned(),
-        }),
-    }
-}
-
-/// As [`check`], for a regular expression that was compiled elsewhere from `source`; `finds`
-/// tells what it finds in a text.
-///
-/// Flags that were set outside its text are not known here. Most of them change nothing of
-/// this; whether white space is ignored in it is seen by what it finds.
-pub(crate) fn check_foreign(
-    source: &str,
-    finds: impl Fn(&str) -> Option<std::ops::Range<usize>>,
-) -> Result<(), PatternError> {
-    let is_empty = |text: &&str| finds(text).is_some_and(|found| found.is_empty());
-    if ["", "a", " ", "\n", "a a"].iter().any(is_empty) {
-        return Err(PatternError::Empty {
-            pattern: source.to_owned(),
-        });
-    }
-    let ignoring = parsed(source, true).filter(|hir| finds(&example(hir)).is_some());
-    let meant = ignoring.or_else(|| parsed(source, false));
-    meant.map_or(Ok(()), |hir| check(source, &hir))
-}
-
-/// What a regular expression of others means, with white space ignored in it or not.
-pub(crate) fn parsed(source: &str, ignore_whitespace: bool) -> Option<Hir> {
-    let mut parser = regex_syntax::ParserBuilder::new()
-        .utf8(false)
-        .octal(true)
-        .ignore_whitespace(ignore_whitespace)
-        .build();
-    parser.parse(source).ok()
-}
-
-/// A short text that `hir` matches, as far as its assertions allow.
-fn example(hir: &Hir) -> String {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => String::new(),
-        HirKind::Literal(literal) => String::from_utf8_lossy(&literal.0).into_owned(),
-        HirKind::Class(Class::Unicode(class)) => {
-            class.iter().take(1).map(|range| range.start()).collect()
-        }
-        HirKind::Class(Class::Bytes(class)) => {
-            let first = class.iter().take(1);
-            first.map(|range| char::from(range.start())).collect()
-        }
-        HirKind::Repetition(repetition) => {
-            example(&repetition.sub).repeat(repetition.min.min(100) as usize)
-        }
-        HirKind::Capture(capture) => example(&capture.sub),
-        HirKind::Alternation(choices) => choices.first().map(example).unwrap_or_default(),
-        HirKind::Concat(parts) => parts.iter().map(example).collect(),
-    }
-}
-
-/// Whether there is an escape character in all that `hir` matches.
-pub(crate) fn needs_escape(hir: &Hir) -> bool {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => false,
-        HirKind::Literal(literal) => literal.0.contains(&ESC),
-        HirKind::Class(class) => class.literal().is_some_and(|only| only == [ESC]),
-        HirKind::Repetition(repetition) => repetition.min > 0 && needs_escape(&repetition.sub),
-        HirKind::Capture(capture) => needs_escape(&capture.sub),
-        HirKind::Alternation(choices) => choices.iter().all(needs_escape),
-        HirKind::Concat(parts) => parts.iter().any(needs_escape),
-    }
-}
-
-/// An assertion that can be the last thing a match depends on, and that looks ahead.
-fn look_ahead_at_end(hir: &Hir) -> Option<Look> {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) => None,
-        HirKind::Look(look) => looks_ahead(*look).then_some(*look),
-        HirKind::Repetition(repetition) => look_ahead_at_end(&repetition.sub),
-        HirKind::Capture(capture) => look_ahead_at_end(&capture.sub),
-        HirKind::Alternation(choices) => choices.iter().find_map(look_ahead_at_end),
-        HirKind::Concat(parts) => {
-            let mut tail = parts.iter().rev();
-            loop {
-                let part = tail.next()?;
-                let found = look_ahead_at_end(part);
-                if found.is_some() || part.properties().minimum_len() != Some(0) {
-                    return found;
-                }
-            }
-        }
-    }
-}
-
-fn looks_ahead(look: Look) -> bool {
-    !matches!(
-        look,
-        Look::Start | Look::StartLF | Look::WordStartHalfAscii | Look::WordStartHalfUnicode
-    )
-}
-
-/// How an assertion is written.
-fn name(look: Look) -> &'static str {
-    match look {
-        Look::End | Look::EndLF | Look::EndCRLF => "$",
-        Look::Start | Look::StartLF | Look::StartCRLF => "^",
-        Look::WordAscii | Look::WordUnicode => r"\b",
-        Look::WordAsciiNegate | Look::WordUnicodeNegate => r"\B",
-        _ => r"\b{…}",
-    }
-}
-
-/// `hir` with every word boundary taken as ASCII and, where it is to `see_bytes`, with any
-/// single byte beyond ASCII where U+FFFD would match.
+/// Returns `hir` with every word boundary made ASCII and, if it is to `see_bytes`, with any
+/// single byte beyond ASCII added where U+FFFD would match.
 fn adapted(hir: Hir, see_bytes: bool) -> Hir {
     if !see_bytes && !hir.properties().look_set().contains_word_unicode() {
         return hir;
@@ -348,7 +231,7 @@ fn adapted(hir: Hir, see_bytes: bool) -> Hir {
     }
 }
 
-/// Whether an invalid byte of a text is in `class`, as it is in `.` and in negated ones.
+/// Returns true if `class` matches an invalid byte of a text, as `.` and negated classes do.
 pub(crate) fn matches_replacement(class: &Class) -> bool {
     let Class::Unicode(class) = class else {
         return false;
@@ -380,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_match_nothing_is_no_pattern_for_a_stream() {
+    fn a_regex_that_matches_the_empty_text_is_refused_on_a_stream() {
         for regex in ["", "a*", "(a|b?)", r"\b", "(?:x*|y*)", "^"] {
             let error = on_stream(regex).unwrap_err();
             assert!(
@@ -391,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_ahead_at_its_end_is_no_pattern_for_a_stream() {
+    fn a_regex_that_looks_ahead_at_its_end_is_refused_on_a_stream() {
         for regex in [
             "foo$",
             r"foo\z",

@@ -1,24 +1,25 @@
-//! A run of the transcript's bytes, with what of it is text.
+//! A run of the transcript's bytes, with the spans of it that are text.
 //!
-//! Chunks know their place in the transcript and nothing of each other.
+//! A [`Chunk`] keeps its bytes as they arrived, and finds their [`Piece`]s for either
+//! [`View`]: with or without the escape sequences.
 
 use std::ops::Range;
 
 use crate::uart::ansi::Stripper;
 
-/// Whether a reader wants escape sequences too.
+/// What a reader sees of the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum View {
     /// Every byte that arrived.
     Raw,
-    /// Without the escape sequences.
+    /// All bytes but escape sequences.
     Text,
 }
 
-/// Bytes that lie together in memory and in the transcript.
+/// Bytes that are contiguous in memory and in the transcript.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Piece<'a> {
-    /// Where in the transcript the first byte is.
+    /// The offset of the first byte.
     pub(crate) offset: u64,
     pub(crate) bytes: &'a [u8],
 }
@@ -28,7 +29,7 @@ impl<'a> Piece<'a> {
         self.offset + self.bytes.len() as u64
     }
 
-    /// Without its first `n` bytes.
+    /// Returns the piece without its first `n` bytes.
     pub(crate) fn skip(self, n: usize) -> Self {
         Self {
             offset: self.offset + n as u64,
@@ -36,7 +37,7 @@ impl<'a> Piece<'a> {
         }
     }
 
-    /// Its first `n` bytes.
+    /// Returns the first `n` bytes of the piece.
     pub(crate) fn take(self, n: usize) -> Self {
         Self {
             bytes: &self.bytes[..n],
@@ -48,12 +49,12 @@ impl<'a> Piece<'a> {
 /// A run of bytes of the transcript.
 #[derive(Debug, Clone)]
 pub(crate) struct Chunk {
-    /// Where in the transcript it starts.
+    /// The offset of the first byte.
     pub(crate) start: u64,
     pub(crate) bytes: Vec<u8>,
     /// The spans of `bytes` that are text.
     pub(crate) text: Vec<Range<u32>>,
-    /// The state in which the stripper came to `start`.
+    /// The stripper's state at `start`.
     pub(crate) stripper: Stripper,
     /// All of `bytes`, as a span.
     whole: Range<u32>,
@@ -78,17 +79,18 @@ impl Chunk {
         } else {
             self.bytes.extend_from_slice(&bytes);
         }
-        self.note(base, text);
+        self.add_text(base, text);
     }
 
-    /// As [`extend`](Self::extend), by copying.
+    /// Appends as [`extend`](Self::extend) does, by copying.
     pub(crate) fn extend_from(&mut self, bytes: &[u8], text: &[Range<u32>]) {
         let base = self.bytes.len() as u32;
         self.bytes.extend_from_slice(bytes);
-        self.note(base, text);
+        self.add_text(base, text);
     }
 
-    fn note(&mut self, base: u32, text: &[Range<u32>]) {
+    /// Adds the spans of appended bytes, which start at `base`.
+    fn add_text(&mut self, base: u32, text: &[Range<u32>]) {
         self.whole.end = self.bytes.len() as u32;
         for span in text {
             let span = base + span.start..base + span.end;
@@ -103,7 +105,7 @@ impl Chunk {
         self.start + self.bytes.len() as u64
     }
 
-    /// The memory it takes, roughly.
+    /// Returns roughly how much memory the chunk takes.
     pub(crate) fn cost(&self) -> usize {
         self.bytes.capacity() + self.text.capacity() * size_of::<Range<u32>>()
     }
@@ -112,7 +114,7 @@ impl Chunk {
         (self.start..self.end()).contains(&offset)
     }
 
-    /// What lies in `range` of the transcript, in order.
+    /// Returns what is in `range` of the transcript, in order.
     pub(crate) fn pieces(
         &self,
         range: Range<u64>,

@@ -1,22 +1,23 @@
-//! What the guards of a UART have found, and whether the test has been told.
+//! The matches of a UART's guards, and whether an error has reported them to the test.
 
 use std::sync::{Arc, Weak};
 
 use super::guards::ForbiddenMatch;
 use crate::uart::error::Reported;
 
-/// The first forbidden of each guard.
+/// The first match of each guard.
 #[derive(Default)]
 pub(crate) struct ForbiddenMatches {
     matches: Vec<ForbiddenMatch>,
+    /// Alive as long as an error that reports the matches.
     reported: Weak<()>,
-    /// The verdict has been given.
-    judged: bool,
+    /// Whether [`take_unreported`](Self::take_unreported) has run.
+    taken: bool,
 }
 
 impl ForbiddenMatches {
-    /// Adds what guards have found.
-    pub(crate) fn raise(&mut self, matches: impl IntoIterator<Item = ForbiddenMatch>) {
+    /// Adds matches; of each guard the first one in the output stays.
+    pub(crate) fn add(&mut self, matches: impl IntoIterator<Item = ForbiddenMatch>) {
         for forbidden in matches {
             match self
                 .matches
@@ -30,32 +31,33 @@ impl ForbiddenMatches {
         }
     }
 
-    /// Forgets what this guard has found.
-    pub(crate) fn withdraw(&mut self, guard: u64) {
+    /// Removes the match of this guard.
+    pub(crate) fn remove(&mut self, guard: u64) {
         self.matches.retain(|forbidden| forbidden.guard != guard);
     }
 
-    /// The first one in the order of the output.
+    /// Returns the first match in the order of the output.
     pub(crate) fn first(&self) -> Option<&ForbiddenMatch> {
         self.matches.iter().min_by_key(|forbidden| forbidden.end)
     }
 
-    /// An error is made that tells of them.
-    pub(crate) fn tell(&mut self) -> Reported {
+    /// Returns the mark for an error that reports the matches: they count as reported while
+    /// it lives.
+    pub(crate) fn report(&mut self) -> Reported {
         let held = self.reported.upgrade().unwrap_or_default();
         self.reported = Arc::downgrade(&held);
         Reported::new(held)
     }
 
-    /// Whether an error lives that tells of them.
+    /// Returns true while an error lives that reports the matches.
     pub(crate) fn is_reported(&self) -> bool {
         self.reported.strong_count() > 0
     }
 
-    /// At the end: the first forbidden if no error that tells of it lives. Not twice.
-    pub(crate) fn judge(&mut self) -> Option<ForbiddenMatch> {
-        let unreported = !self.judged && !self.is_reported();
-        self.judged = true;
+    /// Returns the first match if no living error reports it; the second call returns none.
+    pub(crate) fn take_unreported(&mut self) -> Option<ForbiddenMatch> {
+        let unreported = !self.taken && !self.is_reported();
+        self.taken = true;
         self.first().filter(|_| unreported).cloned()
     }
 }

@@ -1,8 +1,8 @@
 //! Standing guards: patterns that must never appear.
 //!
-//! They look at the bytes on their way into the transcript, on the I/O side;
-//! for this reason only compiled patterns can stand guard. Guards know nothing
-//! of the operations that they make fail.
+//! An [`ActiveGuard`] sees the bytes on their way into the transcript, on the I/O thread. For
+//! this reason it runs compiled patterns only, no code of the user's. It returns a
+//! [`ForbiddenMatch`]; the operations that fail because of it read that from the transcript.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,19 +10,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::uart::pattern::stream::Engine;
 use crate::uart::transcript::chunk::Piece;
 
-/// A guard found what it must not.
+/// A match of a guard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ForbiddenMatch {
-    /// Whose it is.
+    /// The id of the guard.
     pub(crate) guard: u64,
     /// The guard's pattern.
     pub(crate) pattern: Arc<str>,
-    /// Just behind the byte at which what was found is known; one more where that is the
-    /// end of the output.
+    /// The offset behind the byte that completed the match; one more if the end of the
+    /// output did.
     pub(crate) end: u64,
 }
 
-/// A guard at its post.
+/// A guard that is set.
 pub(crate) struct ActiveGuard {
     id: u64,
     pattern: Arc<str>,
@@ -30,6 +30,7 @@ pub(crate) struct ActiveGuard {
 }
 
 impl ActiveGuard {
+    /// Makes a guard with an id of its own.
     pub(crate) fn new(pattern: &Arc<str>, engine: Engine) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
@@ -39,32 +40,32 @@ impl ActiveGuard {
         }
     }
 
-    /// The guard's number and pattern.
+    /// Returns the guard's id and pattern.
     pub(crate) fn identity(&self) -> (u64, &Arc<str>) {
         (self.id, &self.pattern)
     }
 
-    /// Forgets what was half found: a power cycle lies between.
+    /// Drops a partial match, as a power cycle does.
     pub(crate) fn restart(&mut self) {
         self.engine.restart();
     }
 
-    /// Looks at what arrived.
-    pub(crate) fn look<'a>(
+    /// Feeds the guard the next bytes of the output.
+    pub(crate) fn feed<'a>(
         &mut self,
         mut pieces: impl Iterator<Item = Piece<'a>>,
     ) -> Option<ForbiddenMatch> {
         let end = pieces.find_map(|piece| match self.engine.feed(piece.bytes) {
             Ok(found) => Some(piece.offset + found?.known as u64),
-            // The engines of guards run no foreign code, which alone can fail.
+            // Only foreign code can fail, and the engines of guards run none.
             Err(_) => None,
         })?;
-        // An engine that has found something is not fed on as if it had not.
+        // After a match an engine has to be restarted.
         self.restart();
         Some(self.forbidden(end))
     }
 
-    /// The output ends at `end`.
+    /// Ends the output at `end`, and returns a match that only this completes.
     pub(crate) fn finish(&mut self, end: u64) -> Option<ForbiddenMatch> {
         let found = self.engine.finish().ok().flatten();
         self.restart();
@@ -93,17 +94,17 @@ impl Guards {
         self.0.retain(|guard| guard.id != id);
     }
 
-    /// Has all look at what arrived.
-    pub(crate) fn look<'a>(
+    /// Feeds all guards the next bytes of the output.
+    pub(crate) fn feed<'a>(
         &mut self,
         pieces: impl Iterator<Item = Piece<'a>> + Clone,
     ) -> Vec<ForbiddenMatch> {
         let guards = self.0.iter_mut();
-        let matches = guards.filter_map(|guard| guard.look(pieces.clone()));
+        let matches = guards.filter_map(|guard| guard.feed(pieces.clone()));
         matches.collect()
     }
 
-    /// The output ends at `end`.
+    /// Ends the output at `end` for all guards.
     pub(crate) fn finish(&mut self, end: u64) -> Vec<ForbiddenMatch> {
         let guards = self.0.iter_mut();
         guards.filter_map(|guard| guard.finish(end)).collect()

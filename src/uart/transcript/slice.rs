@@ -1,4 +1,7 @@
 //! A slice of the transcript, read forwards or backwards.
+//!
+//! A [`TranscriptSlice`] copies nothing until it is asked for bytes; it reads chunk by chunk,
+//! from the file too.
 
 use std::ops::{ControlFlow, Range};
 
@@ -7,7 +10,7 @@ use super::chunk::{Piece, View};
 use crate::uart::error::Unavailable;
 use crate::uart::pattern::stream::ReadBack;
 
-/// A stretch of the transcript, as a reader sees it.
+/// A range of the transcript, in the view of a reader.
 #[derive(Clone)]
 pub(crate) struct TranscriptSlice<'a> {
     pub(crate) transcript: &'a Transcript,
@@ -16,7 +19,7 @@ pub(crate) struct TranscriptSlice<'a> {
 }
 
 impl TranscriptSlice<'_> {
-    /// Visits its pieces in order until `visit` breaks.
+    /// Visits the pieces in order until `visit` breaks.
     pub(crate) fn forwards<B>(
         &self,
         mut visit: impl FnMut(Piece<'_>) -> ControlFlow<B>,
@@ -34,7 +37,7 @@ impl TranscriptSlice<'_> {
         Ok(None)
     }
 
-    /// Visits its pieces in reverse order until `visit` breaks.
+    /// Visits the pieces in reverse order until `visit` breaks.
     pub(crate) fn backwards<B>(
         &self,
         mut visit: impl FnMut(Piece<'_>) -> ControlFlow<B>,
@@ -52,8 +55,8 @@ impl TranscriptSlice<'_> {
         Ok(None)
     }
 
-    /// Where in the transcript lies what stands at `range` of its last `length` bytes. Escape
-    /// sequences behind it are not part of it.
+    /// Returns where in the transcript `range` of the slice's last `length` bytes is, without
+    /// escape sequences behind it.
     pub(crate) fn place(
         &self,
         length: usize,
@@ -67,18 +70,18 @@ impl TranscriptSlice<'_> {
         Ok(start..last + 1)
     }
 
-    /// Without its last `n` bytes, and what stands before them that is not in view.
+    /// Returns the slice without its last `n` bytes and the hidden ones right before them.
     pub(crate) fn without_last(self, n: usize) -> Result<Self, Unavailable> {
         let end = match n {
             0 => self.range.end,
-            // A sequence behind the last byte that is left does not belong to it.
+            // An escape sequence behind the last byte that is left is cut off as well.
             _ => (self.offset_back(n + 1)? + 1).max(self.range.start),
         };
         let range = self.range.start..end;
         Ok(Self { range, ..self })
     }
 
-    /// The offset of the byte that is the `n`th from the end; for 0 that of the end.
+    /// Returns the offset of the `n`th byte from the end; for 0 that of the end.
     fn offset_back(&self, n: usize) -> Result<u64, Unavailable> {
         let mut left = n;
         if left == 0 {
@@ -94,7 +97,7 @@ impl TranscriptSlice<'_> {
         Ok(found.unwrap_or(self.range.start))
     }
 
-    /// All its bytes.
+    /// Returns all bytes.
     pub(crate) fn bytes(&self) -> Result<Vec<u8>, Unavailable> {
         let mut bytes = Vec::new();
         self.forwards(|piece| {
@@ -104,7 +107,7 @@ impl TranscriptSlice<'_> {
         Ok(bytes)
     }
 
-    /// Its first `n` bytes.
+    /// Returns the first `n` bytes.
     pub(crate) fn first(&self, n: usize) -> Result<Vec<u8>, Unavailable> {
         let mut bytes = Vec::new();
         self.forwards(|piece| {
@@ -118,7 +121,7 @@ impl TranscriptSlice<'_> {
         Ok(bytes)
     }
 
-    /// Its last `n` bytes.
+    /// Returns the last `n` bytes.
     pub(crate) fn last(&self, n: usize) -> Result<Vec<u8>, Unavailable> {
         let start = self.offset_back(n)?;
         TranscriptSlice {

@@ -1,8 +1,7 @@
-//! The file that takes what of the transcript no longer fits in memory.
+//! The file for the output that no longer fits in memory.
 //!
-//! It has no name, so that nothing is left of it however the process ends. It
-//! is a ring: beyond its capacity the newest bytes overwrite the oldest. Knows
-//! offsets and bytes, nothing of what they mean.
+//! The file has no name, so that nothing is left of it however the process ends. A [`Spill`]
+//! is a ring: beyond its capacity the newest bytes overwrite the oldest.
 
 use std::fs::File;
 use std::io;
@@ -24,12 +23,12 @@ impl Spill {
         }
     }
 
-    /// The first offset that is kept once everything before `end` was written.
+    /// Returns the first offset that is kept once everything before `end` is written.
     pub(crate) fn oldest_kept(&self, end: u64) -> u64 {
         end.saturating_sub(self.capacity)
     }
 
-    /// Writes `bytes`, no more than the capacity, to their place.
+    /// Writes `bytes`, no more than the capacity, to the place of `offset`.
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let file = match self.file.get() {
             Some(file) => file,
@@ -44,7 +43,7 @@ impl Spill {
         file.write_all_at(rest, 0)
     }
 
-    /// Fills `bytes` from `offset` on.
+    /// Fills `bytes` with what was written from `offset` on.
     pub(crate) fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
         let Some(file) = self.file.get() else {
             return Err(io::ErrorKind::NotFound.into());
@@ -55,7 +54,7 @@ impl Spill {
         file.read_exact_at(rest, 0)
     }
 
-    /// Where in the file `offset` is, and how many bytes fit there before its end.
+    /// Returns where in the file `offset` is, and how many bytes fit there before the file's end.
     fn place(&self, offset: u64) -> (u64, usize) {
         let place = offset % self.capacity;
         let room = usize::try_from(self.capacity - place).unwrap_or(usize::MAX);

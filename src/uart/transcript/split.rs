@@ -1,25 +1,26 @@
 //! The lines of a stream, whatever their end-of-line.
 //!
-//! A line ends at `\n` or `\r`. After a `\r`, any further `\r` and one `\n`
+//! A [`Splitter`] is fed the stream piece by piece; how it is cut changes no [`Line`]. A line ends at `\n` or `\r`. After a `\r`, any further `\r` and one `\n`
 //! belong to the same end; a `\r` at the start of a line is ignored. Hence
 //! `\n`, `\r\n`, `\r\r\n`, `\n\r` and a lone `\r` each end one line, however
 //! they were cut into reads.
 
 use super::chunk::Piece;
 
-/// A line longer than this is given up: it would have to be held in memory.
+/// The limit for a line, which has to be held in memory.
 pub(crate) const LONGEST_LINE: usize = 8 << 20;
 
-/// Puts lines together.
+/// A splitter of a stream into lines.
 #[derive(Debug)]
 pub(crate) struct Splitter {
     longest: usize,
-    /// Where a line starts that is longer.
+    /// The start of a line that is longer.
     too_long: Option<u64>,
-    /// The beginning of the line that has not ended yet.
+    /// The bytes of the unfinished line.
     carry: Vec<u8>,
-    /// Where that is in the transcript.
+    /// The offset of the first of them.
     start: u64,
+    /// Whether the line before ended with a `\r`.
     after_cr: bool,
 }
 
@@ -27,11 +28,11 @@ pub(crate) struct Splitter {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line<'a> {
     pub(crate) bytes: &'a [u8],
-    /// Where its first byte is.
+    /// The offset of the first byte.
     pub(crate) start: u64,
-    /// Where the byte that ended it is.
+    /// The offset of the byte that ended it.
     pub(crate) end: u64,
-    /// That byte is a `\r`.
+    /// Whether that byte is a `\r`.
     pub(crate) after_cr: bool,
 }
 
@@ -42,7 +43,7 @@ impl Default for Splitter {
 }
 
 impl Splitter {
-    /// Stops at a line that is longer than `longest`.
+    /// Makes a splitter that stops at a line longer than `longest`.
     pub(crate) fn up_to(longest: usize) -> Self {
         Self {
             longest,
@@ -53,21 +54,22 @@ impl Splitter {
         }
     }
 
+    /// Drops the unfinished line and starts anew.
     pub(crate) fn restart(&mut self) {
         *self = Self::up_to(self.longest);
     }
 
-    /// Where the line starts at which it has stopped as that is too long.
+    /// Returns the start of the line that was too long, if the splitter has stopped at one.
     pub(crate) fn too_long(&self) -> Option<u64> {
         self.too_long
     }
 
-    /// The beginning of a line that has not ended yet, if there is one.
+    /// Returns the unfinished line, if there is one.
     pub(crate) fn unfinished(&self) -> Option<&[u8]> {
         (!self.carry.is_empty()).then_some(&self.carry)
     }
 
-    /// Calls `visit` with every line that ends in `piece`, until it returns something.
+    /// Calls `visit` with every line that ends in `piece`, until it returns a value.
     pub(crate) fn feed<B>(
         &mut self,
         piece: Piece<'_>,
@@ -81,10 +83,10 @@ impl Splitter {
             }
             let Some(length) = memchr::memchr2(b'\r', b'\n', piece.bytes) else {
                 self.carry.extend_from_slice(piece.bytes);
-                self.check(self.carry.len());
+                self.check_length(self.carry.len());
                 return None;
             };
-            if !self.check(self.carry.len() + length) {
+            if !self.check_length(self.carry.len() + length) {
                 return None;
             }
             self.after_cr = piece.bytes[length] == b'\r';
@@ -109,15 +111,15 @@ impl Splitter {
         }
     }
 
-    /// Whether a line may be so long.
-    fn check(&mut self, length: usize) -> bool {
+    /// Returns false, now and from then on, once a line is longer than the limit.
+    fn check_length(&mut self, length: usize) -> bool {
         if length > self.longest {
             self.too_long = Some(self.start);
         }
         self.too_long.is_none()
     }
 
-    /// `piece` without what belongs to the end of the line before.
+    /// Returns `piece` without what belongs to the end of the line before.
     fn line_start<'a>(&mut self, piece: Piece<'a>) -> Piece<'a> {
         let returns = |piece: Piece<'_>| piece.bytes.iter().take_while(|b| **b == b'\r').count();
         let piece = piece.skip(returns(piece));
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_too_long_however_it_is_cut() {
+    fn a_line_over_the_limit_is_too_long_however_it_is_cut() {
         let find = |input: &[u8], size| {
             let mut lines = Splitter::up_to(4);
             let mut offset = 0;

@@ -1,16 +1,20 @@
-//! When which byte of the transcript arrived, to the millisecond and in bounded memory.
+//! Arrival times of the transcript's bytes, in bounded memory.
+//!
+//! [`Timestamps`] are exact to a millisecond. When there are too many, every second one is
+//! dropped, and from then on they are exact to twice the time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-const MOST_MARKS: usize = 1 << 16;
+/// The limit for their number.
+const MOST_TIMESTAMPS: usize = 1 << 16;
 
 /// Arrival times by offset.
 #[derive(Debug)]
 pub(crate) struct Timestamps {
-    /// (offset of the first byte, when it arrived), both ascending.
+    /// Offsets, each with the time at which its byte arrived; both ascend.
     timestamps: VecDeque<(u64, Duration)>,
-    /// Bytes that arrive closer than this to a mark share it.
+    /// The time within which bytes share a timestamp.
     apart: Duration,
 }
 
@@ -24,14 +28,14 @@ impl Default for Timestamps {
 }
 
 impl Timestamps {
-    /// Notes that the byte at `offset` arrived at `time`.
-    pub(crate) fn note(&mut self, offset: u64, time: Duration) {
+    /// Records that the byte at `offset` arrived at `time`.
+    pub(crate) fn record(&mut self, offset: u64, time: Duration) {
         if let Some((_, last)) = self.timestamps.back()
             && time.saturating_sub(*last) < self.apart
         {
             return;
         }
-        if self.timestamps.len() == MOST_MARKS {
+        if self.timestamps.len() == MOST_TIMESTAMPS {
             let mut index = 0;
             self.timestamps.retain(|_| {
                 index += 1;
@@ -42,15 +46,15 @@ impl Timestamps {
         self.timestamps.push_back((offset, time));
     }
 
-    /// When the byte at `offset` arrived.
+    /// Returns when the byte at `offset` arrived.
     pub(crate) fn time(&self, offset: u64) -> Duration {
         let after = self
             .timestamps
             .partition_point(|(start, _)| *start <= offset);
-        let mark = after
+        let timestamp = after
             .checked_sub(1)
             .and_then(|index| self.timestamps.get(index));
-        mark.map_or(Duration::ZERO, |(_, time)| *time)
+        timestamp.map_or(Duration::ZERO, |(_, time)| *time)
     }
 }
 
@@ -59,11 +63,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_of_one_millisecond_share_a_mark() {
+    fn bytes_of_one_millisecond_share_a_timestamp() {
         let mut timestamps = Timestamps::default();
-        timestamps.note(0, Duration::from_micros(100));
-        timestamps.note(5, Duration::from_micros(900));
-        timestamps.note(9, Duration::from_micros(1200));
+        timestamps.record(0, Duration::from_micros(100));
+        timestamps.record(5, Duration::from_micros(900));
+        timestamps.record(9, Duration::from_micros(1200));
         assert_eq!(timestamps.time(7), Duration::from_micros(100));
         assert_eq!(timestamps.time(9), Duration::from_micros(1200));
     }
@@ -71,11 +75,11 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_the_times_stay_close() {
         let mut timestamps = Timestamps::default();
-        let count = 4 * MOST_MARKS as u64;
+        let count = 4 * MOST_TIMESTAMPS as u64;
         for n in 0..count {
-            timestamps.note(n, Duration::from_millis(2 * n));
+            timestamps.record(n, Duration::from_millis(2 * n));
         }
-        assert!(timestamps.timestamps.len() <= MOST_MARKS);
+        assert!(timestamps.timestamps.len() <= MOST_TIMESTAMPS);
         let found = timestamps.time(count / 2);
         assert!(found.abs_diff(Duration::from_millis(count)) < Duration::from_millis(64));
     }

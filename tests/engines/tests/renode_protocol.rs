@@ -16,8 +16,8 @@ mod telnet;
 
 use std::collections::BTreeMap;
 
-use console_parser::{Event, Screen};
-use protocol::{Answer, Dialogue, Refusal, Turn, Verdict};
+use console_parser::{ConsoleParser, Token};
+use protocol::{Answer, CommandOutcome, Event, Protocol, Refusal};
 use telnet::WithoutCommands;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -85,7 +85,7 @@ fn is_about_svd(complaint: &str) -> bool {
     complaint.starts_with("Failed to download ") && complaint.contains("/svd/")
 }
 
-fn assert_means(command: &str, verdict: &Verdict, expected: Meaning) {
+fn assert_means(command: &str, verdict: &CommandOutcome, expected: Meaning) {
     let complaint = |warnings: &[String]| {
         let mut warnings = warnings.iter().filter(|warning| !is_about_svd(warning));
         (warnings.next().cloned(), warnings.next().is_none())
@@ -100,7 +100,7 @@ fn assert_means(command: &str, verdict: &Verdict, expected: Meaning) {
     assert!(as_expected, "{command}: {verdict:?}, expected {expected:?}");
 }
 
-fn assert_prints_plainly(verdicts: &[Verdict]) {
+fn assert_prints_plainly(verdicts: &[CommandOutcome]) {
     let texts = ["Error: not an error", "(stm32f4) not a prompt"];
     for text in texts {
         let printed = Ok(Answer {
@@ -154,8 +154,8 @@ fn withhold(shown: &mut String) -> &'static str {
 /// Replays a recording: the banner, and every command with its verdict. Each must have it
 /// by the time the next one was sent, and with `late_resets` before the colour of the
 /// prompt has ended.
-fn replay(name: &str, late_resets: bool) -> (String, Vec<(String, Verdict)>) {
-    let mut dialogue = Dialogue::default();
+fn replay(name: &str, late_resets: bool) -> (String, Vec<(String, CommandOutcome)>) {
+    let mut dialogue = Protocol::default();
     let (mut banner, mut sent, mut settled) = (String::new(), Vec::new(), Vec::new());
     let (mut shown, mut withheld) = (String::new(), "");
     let mut steps = recording(name).into_iter().peekable();
@@ -187,11 +187,11 @@ fn replay(name: &str, late_resets: bool) -> (String, Vec<(String, Verdict)>) {
         };
         for byte in std::mem::take(&mut shown).bytes() {
             match dialogue.push(byte) {
-                None | Some(Turn::Begun) => {}
-                Some(Turn::Ready(said)) => banner = said,
-                Some(Turn::Settled(verdict)) => settled.push(verdict),
-                Some(Turn::Stray(line)) => panic!("{name}: a stray line {line:?}"),
-                Some(Turn::Overlong) => panic!("{name}: a line without an end"),
+                None | Some(Event::Started) => {}
+                Some(Event::Ready(said)) => banner = said,
+                Some(Event::Completed(verdict)) => settled.push(verdict),
+                Some(Event::Unsolicited(line)) => panic!("{name}: a stray line {line:?}"),
+                Some(Event::Overlong) => panic!("{name}: a line without an end"),
             }
         }
     }
@@ -215,7 +215,8 @@ fn the_recordings() {
                 let (_, verdict) = rest.find(|(sent, _)| sent == command).unwrap();
                 assert_means(command, verdict, expected);
             }
-            let verdicts: Vec<Verdict> = replayed.into_iter().map(|(_, verdict)| verdict).collect();
+            let verdicts: Vec<CommandOutcome> =
+                replayed.into_iter().map(|(_, verdict)| verdict).collect();
             assert_prints_plainly(&verdicts);
         }
     }
@@ -299,7 +300,7 @@ fn unescaped(literal: &str) -> Vec<u8> {
 }
 
 /// What `bytes` show when they come in reads of `at_once`.
-fn shown(bytes: &[u8], at_once: usize) -> Vec<Event> {
+fn shown(bytes: &[u8], at_once: usize) -> Vec<Token> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.build().unwrap();
     let mut data = Vec::new();
@@ -310,7 +311,7 @@ fn shown(bytes: &[u8], at_once: usize) -> Vec<Event> {
         let (written, read) = tokio::join!(writing, ours.read_to_end(&mut data));
         written.and(read.map(drop)).unwrap();
     });
-    let mut screen = Screen::default();
+    let mut screen = ConsoleParser::default();
     data.iter().filter_map(|&byte| screen.push(byte)).collect()
 }
 
@@ -349,14 +350,14 @@ fn the_recordings_over_telnet() {
         for (client, (bytes, lines)) in &recording {
             let events = shown(bytes, bytes.len());
             assert_eq!(shown(bytes, 1), events, "{name}");
-            let prompts = events.iter().filter(|it| matches!(it, Event::Prompt(_)));
+            let prompts = events.iter().filter(|it| matches!(it, Token::Prompt(_)));
             let red = events
                 .iter()
-                .filter(|it| matches!(it, Event::Line(line) if line.red));
+                .filter(|it| matches!(it, Token::Line(line) if line.red));
             seen.push((client.as_str(), *lines, prompts.count(), red.count()));
-            let said = |event: &Event| match event {
-                Event::Line(line) | Event::Prompt(line) => line.text.contains('\u{fffd}'),
-                Event::Overlong => false,
+            let said = |event: &Token| match event {
+                Token::Line(line) | Token::Prompt(line) => line.text.contains('\u{fffd}'),
+                Token::Overlong => false,
             };
             assert!(
                 !events.iter().any(said),
@@ -368,7 +369,7 @@ fn the_recordings_over_telnet() {
 }
 
 /// Has the suite done by a running program, with all its commands written at once.
-fn converse(program: &Path, cue: &str, speaks: &str) -> Vec<Verdict> {
+fn converse(program: &Path, cue: &str, speaks: &str) -> Vec<CommandOutcome> {
     let private = tempfile::tempdir().unwrap();
     let mut renode = Command::new(program)
         .args(["--disable-xwt", "--console", "--hide-log"])
@@ -381,7 +382,7 @@ fn converse(program: &Path, cue: &str, speaks: &str) -> Vec<Verdict> {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut dialogue = Dialogue::default();
+    let mut dialogue = Protocol::default();
     let lines: String = SUITE
         .iter()
         .map(|(command, _)| dialogue.send(command))
@@ -390,7 +391,7 @@ fn converse(program: &Path, cue: &str, speaks: &str) -> Vec<Verdict> {
     to_renode.write_all(lines.as_bytes()).unwrap();
     let mut verdicts = Vec::new();
     for byte in BufReader::new(renode.stdout.take().unwrap()).bytes() {
-        if let Some(Turn::Settled(verdict)) = dialogue.push(byte.unwrap()) {
+        if let Some(Event::Completed(verdict)) = dialogue.push(byte.unwrap()) {
             verdicts.push(verdict);
         }
         if verdicts.len() == SUITE.len() {

@@ -9,7 +9,7 @@ pub(crate) struct Logs {
     /// What it said.
     pub(crate) output: OutputTail,
     /// Its monitor's commands and answers.
-    pub(crate) dialogue: OutputTail,
+    pub(crate) monitor: OutputTail,
     /// The figures that were asked for last.
     pub(crate) metrics: OutputTail,
     /// Its own log.

@@ -109,7 +109,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// The runtime in the answer to [`Command::runtime`](crate::backend::renode::monitor::command::Command::runtime).
+/// The runtime in the answer to [`MonitorCommand::runtime`](crate::backend::renode::monitor::command::MonitorCommand::runtime).
 pub(crate) fn runtime(answer: &str) -> Option<String> {
     answer.lines().find_map(runtime_in)
 }

@@ -17,10 +17,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 
-use super::command::Command;
+use super::command::MonitorCommand;
 use super::console_parser::LONGEST_LINE;
-use super::protocol::{Answer, Dialogue, NO_DOWNLOAD, Refusal, Turn, Verdict};
-use super::stderr_tail::LastWords;
+use super::output_filter::OutputFilter;
+use super::protocol::{Answer, CommandOutcome, Event, NO_DOWNLOAD, Protocol, Refusal};
 use crate::backend::OutputTail;
 
 /// Why there is no answer to a command.
@@ -48,12 +48,12 @@ pub(crate) struct Monitor {
 struct Shared {
     state: Mutex<State>,
     /// Commands and answers, for the report.
-    written_down: OutputTail,
+    monitor_log: OutputTail,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    dialogue: Dialogue,
+    protocol: Protocol,
     /// The first prompt has come.
     ready: bool,
     /// The commands without an answer, and who waits for it.
@@ -70,7 +70,7 @@ struct Waiting {
     command: String,
     /// Whether it belongs into the report.
     noted: bool,
-    answer: oneshot::Sender<Verdict>,
+    answer: oneshot::Sender<CommandOutcome>,
 }
 
 /// What Renode says of itself, to come with its first prompt.
@@ -80,7 +80,7 @@ pub(crate) type Greeting = oneshot::Receiver<String>;
 #[derive(Debug)]
 pub(crate) struct Reply {
     number: u64,
-    answer: oneshot::Receiver<Verdict>,
+    answer: oneshot::Receiver<CommandOutcome>,
     shared: Arc<Shared>,
 }
 
@@ -90,22 +90,22 @@ impl Monitor {
     ///
     /// Must be called on the I/O thread.
     pub(crate) fn new<R, W>(
-        dialogue: Dialogue,
+        protocol: Protocol,
         streams: impl Future<Output = Option<(R, W)>> + Send + 'static,
-        last_words: LastWords,
-        written_down: OutputTail,
+        filter: OutputFilter,
+        monitor_log: OutputTail,
     ) -> (Self, Greeting, impl Future<Output = ()> + Send + 'static)
     where
         R: AsyncRead + Unpin + Send + 'static,
         W: AsyncWrite + Unpin + Send + 'static,
     {
         let state = State {
-            dialogue,
+            protocol,
             ..State::default()
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
-            written_down,
+            monitor_log,
         });
         let (greeted, greeting) = oneshot::channel();
         let (sender, lines) = mpsc::unbounded_channel();
@@ -113,7 +113,7 @@ impl Monitor {
         let reading = async move {
             if let Some((from_renode, to_renode)) = streams.await {
                 tokio::spawn(write(to_renode, lines));
-                read(from_renode, &reader, greeted, last_words).await;
+                read(from_renode, &reader, greeted, filter).await;
             }
             reader.lock().close();
         };
@@ -141,15 +141,15 @@ impl Monitor {
     }
 
     /// Sends `command`, whether or not earlier ones have been answered.
-    pub(crate) fn send(&self, command: &Command) -> Reply {
+    pub(crate) fn send(&self, command: &MonitorCommand) -> Reply {
         let (sender, answer) = oneshot::channel();
         let mut state = self.shared.lock();
-        let line = state.dialogue.send(command.as_str());
-        let number = state.dialogue.sent();
+        let line = state.protocol.send(command.as_str());
+        let number = state.protocol.sent();
         // The clock is read over and over; that would push out everything else.
-        let noted = *command != Command::elapsed_time();
+        let noted = *command != MonitorCommand::elapsed_time();
         if noted {
-            self.shared.write_down(number, "<", command.as_str());
+            self.shared.log(number, "<", command.as_str());
         }
         if !state.closed {
             state.waiting.push_back(Waiting {
@@ -173,7 +173,7 @@ impl Reply {
     /// Waits for it, at most `limit` from now.
     pub(crate) async fn within(self, limit: Duration) -> Result<Answer, MonitorError> {
         match tokio::time::timeout(limit, self.answer).await {
-            Ok(Ok(verdict)) => verdict.map_err(MonitorError::Refused),
+            Ok(Ok(outcome)) => outcome.map_err(MonitorError::Refused),
             Ok(Err(_)) => Err(MonitorError::Closed),
             Err(_) => {
                 let state = self.shared.lock();
@@ -189,9 +189,9 @@ impl Reply {
 
 impl Shared {
     /// Notes a command or its answer, by the command's number: answers may come much later.
-    fn write_down(&self, number: u64, direction: &str, text: &str) {
+    fn log(&self, number: u64, direction: &str, text: &str) {
         let entry = format!("{number:3} {direction} {}\n", text.trim_end());
-        self.written_down.push(entry.as_bytes());
+        self.monitor_log.push(entry.as_bytes());
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -211,7 +211,7 @@ async fn read(
     mut from_renode: impl AsyncRead + Unpin,
     shared: &Shared,
     greeted: oneshot::Sender<String>,
-    mut last_words: LastWords,
+    mut filter: OutputFilter,
 ) {
     let mut greeted = Some(greeted);
     let mut buffer = [0; 4096];
@@ -219,39 +219,39 @@ async fn read(
     while let Ok(n @ 1..) = from_renode.read(&mut buffer).await {
         let mut state = shared.lock();
         for &byte in &buffer[..n] {
-            last_words.push(&[byte]);
-            match state.dialogue.push(byte) {
+            filter.push(&[byte]);
+            match state.protocol.push(byte) {
                 None => {}
-                Some(Turn::Ready(banner)) => {
+                Some(Event::Ready(banner)) => {
                     state.ready = true;
-                    last_words.answered();
+                    filter.answered();
                     if let Some(greeted) = greeted.take() {
                         let _ = greeted.send(banner);
                     }
                 }
-                // Its own words are what comes behind the echo.
-                Some(Turn::Begun) => last_words.answered(),
-                Some(Turn::Settled(verdict)) => {
-                    last_words.answered();
+                // Renode's own messages are what follows the echo.
+                Some(Event::Started) => filter.answered(),
+                Some(Event::Completed(outcome)) => {
+                    filter.answered();
                     if let Some(waiting) = state.waiting.pop_front() {
                         if waiting.noted {
-                            let answer = match &verdict {
+                            let answer = match &outcome {
                                 Ok(answer) => answer.to_string(),
                                 Err(refusal) => format!("{refusal:?}"),
                             };
-                            shared.write_down(waiting.number, ">", &answer);
+                            shared.log(waiting.number, ">", &answer);
                         }
-                        settle(waiting, verdict);
+                        settle(waiting, outcome);
                     }
                 }
-                Some(Turn::Stray(line)) => {
-                    last_words.unasked();
+                Some(Event::Unsolicited(line)) => {
+                    filter.unsolicited();
                     shared
-                        .written_down
+                        .monitor_log
                         .push(format!("   - {}\n", line.text).as_bytes());
                     tracing::warn!("Renode says: {}", line.text);
                 }
-                Some(Turn::Overlong) => {
+                Some(Event::Overlong) => {
                     state.nonsense = Some(format!("a line of more than {LONGEST_LINE} bytes"));
                     state.close();
                     greeted = None;
@@ -269,9 +269,9 @@ impl State {
     }
 }
 
-fn settle(waiting: Waiting, verdict: Verdict) {
+fn settle(waiting: Waiting, outcome: CommandOutcome) {
     let command = &waiting.command;
-    if let Ok(answer) = &verdict {
+    if let Ok(answer) = &outcome {
         for warning in &answer.warnings {
             if warning.starts_with(NO_DOWNLOAD) {
                 // At each boot, as a rule.
@@ -282,7 +282,7 @@ fn settle(waiting: Waiting, verdict: Verdict) {
             tracing::warn!("Renode did `{command}`, but says: {warning}");
         }
     }
-    if waiting.answer.send(verdict).is_err() {
+    if waiting.answer.send(outcome).is_err() {
         tracing::debug!("the answer to `{command}` came too late or was not waited for");
     }
 }
@@ -316,24 +316,24 @@ mod tests {
     }
 
     fn played() -> (Monitor, Greeting, Played) {
-        played_from(Dialogue::default())
+        played_from(Protocol::default())
     }
 
-    fn played_from(dialogue: Dialogue) -> (Monitor, Greeting, Played) {
+    fn played_from(protocol: Protocol) -> (Monitor, Greeting, Played) {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let (from_renode, to_renode) = tokio::io::split(ours);
-        let words = LastWords::new(OutputTail::default());
+        let filter = OutputFilter::new(OutputTail::default());
         let streams = std::future::ready(Some((from_renode, to_renode)));
         let log = OutputTail::default();
-        let (monitor, greeting, reading) = Monitor::new(dialogue, streams, words, log);
+        let (monitor, greeting, reading) = Monitor::new(protocol, streams, filter, log);
         tokio::spawn(reading);
         let (heard, says) = tokio::io::split(theirs);
         let heard = BufReader::new(heard);
         (monitor, greeting, Played { heard, says })
     }
 
-    fn command(text: &str) -> Command {
-        Command::users(text).unwrap()
+    fn command(text: &str) -> MonitorCommand {
+        MonitorCommand::users(text).unwrap()
     }
 
     const PROMPT: &str = "\x1b[33;1m(m) \x1b[0m";
@@ -407,7 +407,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_said_to_an_earlier_client_is_no_answer() {
-        let (monitor, greeting, mut renode) = played_from(Dialogue::joined());
+        let (monitor, greeting, mut renode) = played_from(Protocol::joined());
         let reply = monitor.send(&command("a"));
         let echo = renode.hears().await;
         let earlier = format!("GET /\n\r\x1b[;031mNo such command: GET\r\n\x1b[0m{PROMPT}");

@@ -16,7 +16,7 @@ use crate::firmware::Entry;
 
 /// One line for the monitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Command(String);
+pub(crate) struct MonitorCommand(String);
 
 /// A value that cannot be part of a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -133,7 +133,7 @@ fn allow_built_in(name: &str, role: &'static str) -> Result<(), NotPlain> {
 
 /// Where a vector table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Table {
+pub(crate) enum VectorTable {
     At(u64),
     /// At the lowest address of all that has been loaded.
     Lowest,
@@ -149,7 +149,7 @@ pub(crate) struct Load {
     /// What runs the firmware.
     pub(crate) processor: Option<Name>,
     /// Where it finds its vectors, if it has to be told.
-    pub(crate) vectors: Option<Table>,
+    pub(crate) vectors: Option<VectorTable>,
     /// What it starts with, if these are not asked.
     pub(crate) entry: Option<Entry>,
 }
@@ -164,8 +164,8 @@ impl fmt::Display for Load {
             return Ok(());
         };
         match self.vectors {
-            Some(Table::At(address)) => write!(f, "; {cpu} VectorTableOffset {address:#x}")?,
-            Some(Table::Lowest) => write!(
+            Some(VectorTable::At(address)) => write!(f, "; {cpu} VectorTableOffset {address:#x}")?,
+            Some(VectorTable::Lowest) => write!(
                 f,
                 "; $table=`sysbus LowestLoadedAddress`; {cpu} VectorTableOffset $table"
             )?,
@@ -178,7 +178,7 @@ impl fmt::Display for Load {
     }
 }
 
-impl Command {
+impl MonitorCommand {
     /// As it goes over the line, without the line's end.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -318,15 +318,15 @@ impl Command {
     }
 
     /// Has the script of the virtual clock open the FIFOs in `directory`.
-    pub(crate) fn open_stepping(directory: &PlainPath) -> Self {
-        Self(format!("stepping_open \"{}\"", directory.0))
+    pub(crate) fn open_lockstep(directory: &PlainPath) -> Self {
+        Self(format!("lockstep_open \"{}\"", directory.0))
     }
 
     /// Connects `uart` of the selected machine to that script; the line to it carries a
     /// byte in `byte_time`.
-    pub(crate) fn connect_stepping(uart: &Name, byte_time: Duration) -> Self {
+    pub(crate) fn connect_lockstep(uart: &Name, byte_time: Duration) -> Self {
         let nanoseconds = byte_time.as_nanos();
-        Self(format!("stepping_attach \"{uart}\" {nanoseconds}"))
+        Self(format!("lockstep_attach \"{uart}\" {nanoseconds}"))
     }
 
     /// Has the script that gives bytes to UARTs open the FIFOs in `directory`; it tells when
@@ -336,7 +336,7 @@ impl Command {
     }
 
     /// Connects `uart` of the selected machine to that script, as
-    /// [`connect_stepping`](Self::connect_stepping) does.
+    /// [`connect_lockstep`](Self::connect_lockstep) does.
     pub(crate) fn connect_input(uart: &Name, byte_time: Duration) -> Self {
         let nanoseconds = byte_time.as_nanos();
         Self(format!("input_attach \"{uart}\" {nanoseconds}"))
@@ -532,8 +532,14 @@ mod tests {
             assert!(Name::machine(nasty).is_err(), "{nasty:?}");
             assert!(Name::peripheral(nasty).is_err(), "{nasty:?}");
             assert!(Name::hub(nasty).is_err(), "{nasty:?}");
-            assert!(Command::load_built_in_platform(nasty).is_err(), "{nasty:?}");
-            assert!(Command::include_built_in(nasty).is_err(), "{nasty:?}");
+            assert!(
+                MonitorCommand::load_built_in_platform(nasty).is_err(),
+                "{nasty:?}"
+            );
+            assert!(
+                MonitorCommand::include_built_in(nasty).is_err(),
+                "{nasty:?}"
+            );
             let path = Path::new("/tmp").join(nasty).join("x");
             if !nasty.is_empty() && nasty != "@/etc/passwd" {
                 assert!(PlainPath::new(&path).is_err(), "{nasty:?}");
@@ -544,7 +550,7 @@ mod tests {
 
     #[test]
     fn a_variable_is_one_token() {
-        let set = |name, value| Command::set_variable(name, &value);
+        let set = |name, value| MonitorCommand::set_variable(name, &value);
         let odd = "a;quit `quit` $b # 'c'";
         let text = set("n", Setting::Text(odd)).unwrap();
         assert_eq!(text.as_str(), format!("$n=\"{odd}\""));
@@ -567,19 +573,21 @@ mod tests {
     #[test]
     fn a_command_of_the_users_is_one_line_of_printable_ascii() {
         let ok = "sysbus WriteDoubleWord 0x40090030 0x0301; echo \"#$`'\"";
-        assert_eq!(Command::users(ok).unwrap().as_str(), ok);
+        assert_eq!(MonitorCommand::users(ok).unwrap().as_str(), ok);
         for bad in ["", "  ", "\t", "é", "a\x7f", "\x15"] {
-            let error = Command::users(bad).unwrap_err();
+            let error = MonitorCommand::users(bad).unwrap_err();
             assert_eq!(
                 error.advice, "a command is one line of printable ASCII",
                 "{bad:?}"
             );
         }
         for bad in ["a\nb", "a\r", "\n", "a\r\nb"] {
-            let error = Command::users(bad).unwrap_err();
+            let error = MonitorCommand::users(bad).unwrap_err();
             assert!(error.advice.starts_with("newlines are refused"), "{bad:?}");
         }
-        let error = Command::users("pau\u{17f}e").unwrap_err().to_string();
+        let error = MonitorCommand::users("pau\u{17f}e")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("'\u{17f}'"), "{error}");
     }
 
@@ -627,12 +635,12 @@ mod tests {
         let all: Vec<String> = all.map(|command| format!(" {command} ")).collect();
         let joined = again.join("; ");
         assert_eq!(
-            Command::on_reset(&all, &load).as_str(),
+            MonitorCommand::on_reset(&all, &load).as_str(),
             format!(r#"macro reset "{joined}; sysbus LoadELF @/a.elf""#)
         );
-        let repeated = Command::after_reset(&all).unwrap();
+        let repeated = MonitorCommand::after_reset(&all).unwrap();
         assert_eq!(repeated.as_str(), format!("after_reset \"{joined}\""));
-        assert_eq!(Command::after_reset(&all[..once.len()]), None);
+        assert_eq!(MonitorCommand::after_reset(&all[..once.len()]), None);
         assert!(any_loads(&all));
         assert!(!any_loads(&all[..once.len() + 3]));
     }
@@ -645,19 +653,19 @@ mod tests {
             file: path.clone(),
             address: Some(0x0800_0000),
             processor: Some(Name::peripheral("sysbus.cpu0").unwrap()),
-            vectors: Some(Table::At(0x0800_0000)),
+            vectors: Some(VectorTable::At(0x0800_0000)),
             entry: None,
         };
         assert_eq!(
-            Command::on_reset(&[], &load).as_str(),
+            MonitorCommand::on_reset(&[], &load).as_str(),
             r#"macro reset "sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; sysbus.cpu0 VectorTableOffset 0x8000000; sysbus.cpu0 IsHalted false""#
         );
         assert_eq!(
-            Command::load(&load).as_str(),
+            MonitorCommand::load(&load).as_str(),
             r"sysbus LoadBinary @/tmp/a\ b/c.elf 0x8000000; sysbus.cpu0 VectorTableOffset 0x8000000"
         );
         assert_eq!(
-            Command::create_pty(1, &path).as_str(),
+            MonitorCommand::create_pty(1, &path).as_str(),
             r#"emulation CreateUartPtyTerminal "virtual-target-uart-1" "/tmp/a b/c.elf""#
         );
     }

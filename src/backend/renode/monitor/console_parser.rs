@@ -8,7 +8,7 @@ pub(crate) const LONGEST_LINE: usize = 1 << 20;
 
 /// What the console shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(crate) enum Token {
     /// A line that has ended.
     Line(Line),
     /// The prompt, with whatever stood before it in its line.
@@ -24,7 +24,7 @@ pub(crate) struct Line {
     /// Whether any of it is in the colour of errors.
     pub(crate) red: bool,
     /// The text without the blank before each carriage return inside it, if there is one:
-    /// what was typed, if this is the echo of a command that is wider than the screen.
+    /// what was typed, if this is the echo of a command that is wider than the parser.
     pub(crate) typed: Option<String>,
 }
 
@@ -46,7 +46,7 @@ const LONGEST_PARAMETERS: usize = 64;
 
 /// Reads the console's bytes one by one.
 #[derive(Debug, Default)]
-pub(crate) struct Screen {
+pub(crate) struct ConsoleParser {
     line: Vec<u8>,
     red: bool,
     /// Whether the last byte was a carriage return behind a blank.
@@ -79,9 +79,9 @@ enum Escape {
     Parameters(Vec<u8>),
 }
 
-impl Screen {
+impl ConsoleParser {
     /// Takes the next byte.
-    pub(crate) fn push(&mut self, byte: u8) -> Option<Event> {
+    pub(crate) fn push(&mut self, byte: u8) -> Option<Token> {
         match (std::mem::take(&mut self.escape), byte) {
             (Escape::Outside, 0x1b) => {
                 self.escape = Escape::Begun;
@@ -129,12 +129,12 @@ impl Screen {
         }
     }
 
-    fn take_prompt(&mut self) -> Event {
+    fn take_prompt(&mut self) -> Token {
         self.ink = Ink::Plain;
-        Event::Prompt(self.take_line())
+        Token::Prompt(self.take_line())
     }
 
-    fn show(&mut self, byte: u8) -> Option<Event> {
+    fn show(&mut self, byte: u8) -> Option<Token> {
         match byte {
             b'\r' => {
                 self.returned = self.line.last() == Some(&b' ');
@@ -142,7 +142,7 @@ impl Screen {
             }
             b'\n' => {
                 self.dry();
-                return Some(Event::Line(self.take_line()));
+                return Some(Token::Line(self.take_line()));
             }
             _ => {}
         }
@@ -179,7 +179,7 @@ impl Screen {
             return None;
         }
         *self = Self::default();
-        Some(Event::Overlong)
+        Some(Token::Overlong)
     }
 
     /// What has come of the line that has not ended yet.
@@ -219,9 +219,9 @@ fn may_become_prompt(text: &[u8], byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn events(bytes: &[u8]) -> Vec<Event> {
-        let mut screen = Screen::default();
-        bytes.iter().filter_map(|&byte| screen.push(byte)).collect()
+    fn events(bytes: &[u8]) -> Vec<Token> {
+        let mut parser = ConsoleParser::default();
+        bytes.iter().filter_map(|&byte| parser.push(byte)).collect()
     }
 
     fn line(text: &str, red: bool) -> Line {
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn every_kind_of_line_end_ends_one_line() {
         let shown = events(b"a\n\rb\r\nc\r\r\n");
-        let expected = ["a", "b", "c"].map(|text| Event::Line(line(text, false)));
+        let expected = ["a", "b", "c"].map(|text| Token::Line(line(text, false)));
         assert_eq!(shown, expected);
     }
 
@@ -248,14 +248,14 @@ mod tests {
             let expected = [("bad", true), ("good", false), ("F", false)];
             assert_eq!(
                 events(text.as_bytes()),
-                expected.map(|(text, red)| Event::Line(line(text, red)))
+                expected.map(|(text, red)| Token::Line(line(text, red)))
             );
         }
     }
 
     #[test]
     fn a_prompt_is_known_by_its_text_and_place_in_any_colour_of_its_own() {
-        let prompt = Event::Prompt(Line::default());
+        let prompt = Token::Prompt(Line::default());
         for colour in ["31;1", "33;1", "33", "91", ";031", "35"] {
             let shown = events(format!("\x1b[{colour}m(monitor) ").as_bytes());
             assert_eq!(shown, std::slice::from_ref(&prompt), "{colour}");
@@ -268,7 +268,7 @@ mod tests {
             assert_eq!(shown, [], "{plain:?}");
         }
         let text = events(b"\x1b[33;1m(monitor)\x1b[0m \n");
-        assert_eq!(text, [Event::Line(line("(monitor) ", false))]);
+        assert_eq!(text, [Token::Line(line("(monitor) ", false))]);
     }
 
     #[test]
@@ -276,10 +276,10 @@ mod tests {
         for red in [";031", "91"] {
             for text in ["(a) b", "(a) (b) ", "a (b) ", "(a", "("] {
                 let shown = events(format!("\x1b[{red}m{text}\r\n\x1b[0m").as_bytes());
-                assert_eq!(shown, [Event::Line(line(text, true))], "{red}");
+                assert_eq!(shown, [Token::Line(line(text, true))], "{red}");
             }
             let shown = events(format!("a\x1b[{red}m(b) \x1b[0mc\n").as_bytes());
-            assert_eq!(shown, [Event::Line(line("a(b) c", true))], "{red}");
+            assert_eq!(shown, [Token::Line(line("a(b) c", true))], "{red}");
         }
     }
 
@@ -291,13 +291,13 @@ mod tests {
             ..line("a  b c", false)
         };
         let expected = [wrapped, line("d ", false), line("e ", false)];
-        assert_eq!(shown, expected.map(Event::Line));
+        assert_eq!(shown, expected.map(Token::Line));
     }
 
     #[test]
     fn what_stands_before_a_prompt_is_kept() {
         let shown = events(b"x\x1b[33;1m(m) ");
-        assert_eq!(shown, [Event::Prompt(line("x", false))]);
+        assert_eq!(shown, [Token::Prompt(line("x", false))]);
     }
 
     #[test]
@@ -308,14 +308,14 @@ mod tests {
             shown.extend(b"\nnext\n");
             let shown = events(&shown);
             assert_eq!(shown.len(), 3, "{begin:?}");
-            assert_eq!(shown[0], Event::Overlong);
-            assert_eq!(shown[2], Event::Line(line("next", false)));
+            assert_eq!(shown[0], Token::Overlong);
+            assert_eq!(shown[2], Token::Line(line("next", false)));
         }
-        let mut screen = Screen::default();
+        let mut parser = ConsoleParser::default();
         for byte in b"\x1b[".iter().chain(&[b'1'; 10_000]) {
-            assert_eq!(screen.push(*byte), None);
+            assert_eq!(parser.push(*byte), None);
         }
-        let Escape::Parameters(parameters) = screen.escape else {
+        let Escape::Parameters(parameters) = parser.escape else {
             panic!("the sequence has ended");
         };
         assert!(parameters.len() < 100);
@@ -324,7 +324,7 @@ mod tests {
     #[test]
     fn text_is_utf_8_as_dot_net_prints_it() {
         let shown = events("├── cpu (CortexM)\r\n\r└── é\n".as_bytes());
-        let expected = ["├── cpu (CortexM)", "└── é"].map(|text| Event::Line(line(text, false)));
+        let expected = ["├── cpu (CortexM)", "└── é"].map(|text| Token::Line(line(text, false)));
         assert_eq!(shown, expected);
     }
 
@@ -332,7 +332,7 @@ mod tests {
     fn cursor_movements_are_not_text() {
         assert_eq!(
             events(b"a\x1b[6n\x1b[1Bb\x1b7c\n"),
-            [Event::Line(line("abc", false))]
+            [Token::Line(line("abc", false))]
         );
     }
 }

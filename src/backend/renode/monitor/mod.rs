@@ -3,8 +3,8 @@
 pub(super) mod client;
 pub(super) mod command;
 pub(super) mod console_parser;
+pub(super) mod output_filter;
 pub(super) mod protocol;
-pub(super) mod stderr_tail;
 pub(super) mod tcp;
 pub(super) mod telnet;
 pub(super) mod transport;

@@ -12,7 +12,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use super::console_parser::{Event, Line, Screen};
+use super::console_parser::{ConsoleParser, Line, Token};
 
 /// What a command printed, and what Renode said against it, if it went on all the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,30 +42,30 @@ pub(crate) enum Refusal {
     Garbled(String),
 }
 
-pub(crate) type Verdict = Result<Answer, Refusal>;
+pub(crate) type CommandOutcome = Result<Answer, Refusal>;
 
 /// How a complaint begins that is nobody's reason: Renode goes on without the file.
 pub(crate) const NO_DOWNLOAD: &str = "Failed to download ";
 
-/// What comes out of the dialogue.
+/// What comes out of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum Event {
     /// Renode is there; what it said of itself.
     Ready(String),
     /// Renode has echoed the command that was sent longest ago, and does it now.
-    Begun,
+    Started,
     /// The outcome of the command that was sent longest ago.
-    Settled(Verdict),
+    Completed(CommandOutcome),
     /// A line that answers nothing.
-    Stray(Line),
+    Unsolicited(Line),
     /// A line without an end: this is not Renode's console.
     Overlong,
 }
 
 /// The two sides of the console, since the start of the process.
 #[derive(Debug, Default)]
-pub(crate) struct Dialogue {
-    screen: Screen,
+pub(crate) struct Protocol {
+    parser: ConsoleParser,
     state: State,
     sent: u64,
     /// Whether somebody else may have been spoken to before: up to our first echo,
@@ -86,7 +86,7 @@ enum State {
     /// Before the first prompt.
     Starting { banner: String },
     /// Behind a prompt; the last line that was not the expected echo.
-    Idle { stray: Option<String> },
+    Idle { unsolicited: Option<String> },
     /// Behind a command's echo.
     Running(Vec<Line>),
 }
@@ -98,7 +98,7 @@ impl Default for State {
     }
 }
 
-impl Dialogue {
+impl Protocol {
     /// One that others may have begun.
     pub(crate) fn joined() -> Self {
         Self {
@@ -123,15 +123,15 @@ impl Dialogue {
     }
 
     /// Takes the next byte of the console.
-    pub(crate) fn push(&mut self, byte: u8) -> Option<Turn> {
-        match self.screen.push(byte)? {
-            Event::Line(line) => self.line(line),
-            Event::Prompt(before) => self.prompt(before),
-            Event::Overlong => Some(Turn::Overlong),
+    pub(crate) fn push(&mut self, byte: u8) -> Option<Event> {
+        match self.parser.push(byte)? {
+            Token::Line(line) => self.line(line),
+            Token::Prompt(before) => self.prompt(before),
+            Token::Overlong => Some(Event::Overlong),
         }
     }
 
-    fn line(&mut self, line: Line) -> Option<Turn> {
+    fn line(&mut self, line: Line) -> Option<Event> {
         match &mut self.state {
             State::Starting { banner } => {
                 banner.push_str(&line.text);
@@ -142,7 +142,7 @@ impl Dialogue {
                 output.push(line);
                 None
             }
-            State::Idle { stray } => {
+            State::Idle { unsolicited } => {
                 // A message from elsewhere may stand before the echo, without an end of its own.
                 if let Some(open) = self.open.front()
                     && line
@@ -153,38 +153,38 @@ impl Dialogue {
                 {
                     self.joining = false;
                     self.state = State::Running(Vec::new());
-                    return Some(Turn::Begun);
+                    return Some(Event::Started);
                 }
                 if line.text.is_empty() || self.joining {
                     return None;
                 }
-                *stray = Some(line.text.clone());
-                Some(Turn::Stray(line))
+                *unsolicited = Some(line.text.clone());
+                Some(Event::Unsolicited(line))
             }
         }
     }
 
-    fn prompt(&mut self, before: Line) -> Option<Turn> {
-        let idle = State::Idle { stray: None };
+    fn prompt(&mut self, before: Line) -> Option<Event> {
+        let idle = State::Idle { unsolicited: None };
         match std::mem::replace(&mut self.state, idle) {
-            State::Starting { banner } => Some(Turn::Ready(banner)),
+            State::Starting { banner } => Some(Event::Ready(banner)),
             State::Running(mut output) => {
                 output.push(before);
                 let open = self.open.pop_front()?;
-                Some(Turn::Settled(verdict(output, &open)))
+                Some(Event::Completed(outcome(output, &open)))
             }
             State::Idle { .. } if self.joining => None,
-            State::Idle { stray } => {
-                let echoed = stray?;
+            State::Idle { unsolicited } => {
+                let echoed = unsolicited?;
                 self.open.pop_front()?;
-                Some(Turn::Settled(Err(Refusal::Garbled(echoed))))
+                Some(Event::Completed(Err(Refusal::Garbled(echoed))))
             }
         }
     }
 }
 
 /// The meaning of everything between a command's echo and the next prompt.
-fn verdict(mut output: Vec<Line>, open: &Open) -> Verdict {
+fn outcome(mut output: Vec<Line>, open: &Open) -> CommandOutcome {
     output.retain(|line| !line.text.is_empty());
     // The command may have printed something without ending the line.
     let last = output.last().filter(|last| !last.red);
@@ -256,8 +256,8 @@ mod tests {
 
     #[test]
     fn a_download_that_failed_is_no_reason_for_what_comes_after_it() {
-        let mut dialogue = Dialogue::default();
-        let sent = dialogue.send("include @x");
+        let mut protocol = Protocol::default();
+        let sent = protocol.send("include @x");
         let shown = format!(
             "\x1b[33m(m) \x1b[0m{}\n\r\
              \x1b[91mFailed to download a\r\n\x1b[0m\x1b[91mFailed to download a\r\n\x1b[0m\
@@ -265,9 +265,9 @@ mod tests {
              \x1b[91mNo such file\r\n\x1b[0m\x1b[33m(m) ",
             sent.trim_end()
         );
-        let mut turns = shown.bytes().filter_map(|byte| dialogue.push(byte));
+        let mut turns = shown.bytes().filter_map(|byte| protocol.push(byte));
         let refused = turns.find_map(|turn| match turn {
-            Turn::Settled(verdict) => Some(verdict),
+            Event::Completed(outcome) => Some(outcome),
             _ => None,
         });
         let reason = "No such file\nFailed to download a".to_owned();
@@ -279,18 +279,18 @@ mod tests {
         fn nothing_that_is_shown_makes_it_panic_or_answer_too_often(
             pieces in prop::collection::vec(piece(), 0..40),
         ) {
-            let mut dialogue = Dialogue::default();
-            dialogue.send("a");
-            dialogue.send("b");
+            let mut protocol = Protocol::default();
+            protocol.send("a");
+            protocol.send("b");
             let bytes = pieces.concat();
-            let turns = bytes.iter().filter_map(|&byte| dialogue.push(byte));
+            let turns = bytes.iter().filter_map(|&byte| protocol.push(byte));
             let (mut greeted, mut settled) = (0, 0);
             for turn in turns {
                 match turn {
-                    Turn::Ready(_) => greeted += 1,
-                    Turn::Settled(_) => settled += 1,
-                    Turn::Stray(_) | Turn::Begun => {}
-                    Turn::Overlong => prop_assert!(false, "so few bytes"),
+                    Event::Ready(_) => greeted += 1,
+                    Event::Completed(_) => settled += 1,
+                    Event::Unsolicited(_) | Event::Started => {}
+                    Event::Overlong => prop_assert!(false, "so few bytes"),
                 }
             }
             prop_assert!(greeted <= 1 && settled <= 2);

@@ -8,8 +8,8 @@ use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::{Greeting, Monitor};
-use super::protocol::Dialogue;
-use super::stderr_tail::LastWords;
+use super::output_filter::OutputFilter;
+use super::protocol::Protocol;
 use super::tcp;
 use super::telnet::WithoutCommands;
 use crate::backend::{BoxFuture, OutputTail};
@@ -43,13 +43,13 @@ impl Link {
         from_renode: pipe::Receiver,
         to_renode: pipe::Sender,
         output: &OutputTail,
-        written_down: OutputTail,
+        monitor_log: OutputTail,
     ) -> Self {
         // Nothing is written before the process has passed its gate.
         let streams = std::future::ready(Some((from_renode, to_renode)));
-        let words = LastWords::new(output.clone()).with_answers();
+        let filter = OutputFilter::new(output.clone()).with_answers();
         let (monitor, greeting, reading) =
-            Monitor::new(Dialogue::default(), streams, words, written_down);
+            Monitor::new(Protocol::default(), streams, filter, monitor_log);
         Self {
             monitor,
             arrival: Arrival {
@@ -66,7 +66,7 @@ impl Link {
         port: u16,
         log: pipe::Receiver,
         output: &OutputTail,
-        written_down: OutputTail,
+        monitor_log: OutputTail,
     ) -> Self {
         let (sender, stream) = oneshot::channel::<TcpStream>();
         let streams = async {
@@ -74,11 +74,13 @@ impl Link {
             Some((WithoutCommands::new(from_renode), to_renode))
         };
         let said = OutputTail::default();
-        let words = LastWords::new(said.clone()).with_answers();
+        let filter = OutputFilter::new(said.clone()).with_answers();
         let (monitor, greeting, reading) =
-            Monitor::new(Dialogue::joined(), streams, words, written_down);
+            Monitor::new(Protocol::joined(), streams, filter, monitor_log);
         let (lines, heard) = mpsc::unbounded_channel();
-        let log = LastWords::new(output.clone()).told_to(lines).drain(log);
+        let log = OutputFilter::new(output.clone())
+            .forward_to(lines)
+            .drain(log);
         let joining = Joining {
             port,
             log: tcp::Log(heard),

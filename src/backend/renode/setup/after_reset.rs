@@ -5,19 +5,22 @@
 
 use crate::backend::EmulatorError;
 use crate::backend::renode::context::SETTING_UP;
-use crate::backend::renode::monitor::command::Command;
+use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::session::{Session, plain};
 
 const SCRIPT: &str = include_str!("after_reset.py");
 
 /// Has the selected machine do `command` after each reset.
-pub(crate) async fn after_reset(session: &Session, command: Command) -> Result<(), EmulatorError> {
+pub(crate) async fn after_reset(
+    session: &Session,
+    command: MonitorCommand,
+) -> Result<(), EmulatorError> {
     let script = session.directory().join("after_reset.py");
     std::fs::write(&script, SCRIPT).map_err(|source| EmulatorError::Io {
         step: "handing a script to Renode",
         source,
     })?;
-    let include = Command::include(&plain(&script)?);
+    let include = MonitorCommand::include(&plain(&script)?);
     session.run_all(SETTING_UP, &[include, command]).await?;
     Ok(())
 }

@@ -4,12 +4,12 @@
 
 use super::cpu_watch::{self, Watched};
 use super::emulation::{Emulation, MAIN};
-use super::endpoint::Terminal;
+use super::endpoint::Endpoint;
 use super::{after_reset, cpu, memory, peripherals};
 use crate::backend::renode::context::{KIND, LOADING, SETTING_UP, at, in_field, of_firmware};
 use crate::backend::renode::launch::log_file::LogFile;
 use crate::backend::renode::launch::version::Version;
-use crate::backend::renode::monitor::command::{Command, Name, sets_numbers};
+use crate::backend::renode::monitor::command::{MonitorCommand, Name, sets_numbers};
 use crate::backend::renode::session::{Session, plain};
 use crate::backend::renode::time::fifos::AHEAD;
 use crate::backend::renode::time::{input, lockstep};
@@ -43,7 +43,7 @@ impl Emulation {
         self.make(session, version, log).await?;
         self.extra_commands(session, images.iter().any(Option::is_some))
             .await?;
-        self.look(session).await?;
+        self.sync(session).await?;
         let machines = self.machines.iter().zip(images);
         let machines = machines.map(|(machine, image)| Watched {
             name: machine.config.name.clone(),
@@ -77,36 +77,36 @@ impl Emulation {
             let field = self.config.field_of(&machine.config.name, "platform");
             checked.map_err(in_field(&self.config, &field))?;
         }
-        let log_to = Command::log_to(&plain(&session.log_file())?);
+        let log_to = MonitorCommand::log_to(&plain(&session.log_file())?);
         let made = session.run(SETTING_UP, &log_to).await;
         log.hold(&session.log_file());
         made?;
-        if session.stepping().is_some() {
-            let include = Command::include(&plain(&lockstep::script(session.directory()))?);
-            let open = Command::open_stepping(&plain(session.directory())?);
+        if session.lockstep().is_some() {
+            let include = MonitorCommand::include(&plain(&lockstep::script(session.directory()))?);
+            let open = MonitorCommand::open_lockstep(&plain(session.directory())?);
             session.run_all(SETTING_UP, &[include, open]).await?;
         }
-        let mut terminals = 0..;
+        let mut endpoints = 0..;
         for machine in &mut self.machines {
             machine.make(session, &self.config).await?;
             // Before any other command: one of the user's may let the board run.
             let uarts = machine.config.renode.uarts.iter();
-            for ((uart, port), number) in uarts.zip(machine.ports.iter()).zip(&mut terminals) {
+            for ((uart, port), number) in uarts.zip(machine.ports.iter()).zip(&mut endpoints) {
                 let field = self.config.field_of(&machine.config.name, &uart.field());
                 let name = Name::peripheral(&uart.path)?;
-                if let Some(stepping) = session.stepping() {
-                    let connect = Command::connect_stepping(&name, uart.byte_time());
+                if let Some(lockstep) = session.lockstep() {
+                    let connect = MonitorCommand::connect_lockstep(&name, uart.byte_time());
                     let connected = connect_uart(session, &connect, &uart.path).await;
                     connected.map_err(in_field(&self.config, &field))?;
-                    stepping.attach(port.attach_by_hand(uart.byte_time()));
+                    lockstep.attach(port.attach_by_hand(uart.byte_time()));
                     continue;
                 }
                 let transport = self.config.uart_transport;
-                let terminal = Terminal::create(session, number, transport).await?;
-                let connect = Command::connect(&name, number);
+                let endpoint = Endpoint::create(session, number, transport).await?;
+                let connect = MonitorCommand::connect(&name, number);
                 let connected = connect_uart(session, &connect, &uart.path).await;
                 connected.map_err(in_field(&self.config, &field))?;
-                let attached = port.attach_output(terminal.open().await?);
+                let attached = port.attach_output(endpoint.open().await?);
                 let parcels = attached.map_err(|source| EmulatorError::Io {
                     step: "attaching the UART",
                     source,
@@ -115,22 +115,24 @@ impl Emulation {
                     input.attach(parcels);
                 }
             }
-            let peripherals = session.run(SETTING_UP, &Command::peripherals()).await?;
+            let peripherals = session
+                .run(SETTING_UP, &MonitorCommand::peripherals())
+                .await?;
             machine.processors = cpu::all(&peripherals.text)?;
             machine.volatile = memory::volatile(&peripherals.text)?;
         }
-        if session.stepping().is_some() {
+        if session.lockstep().is_some() {
             let quantum = match self.machines.len() {
                 1 => QUANTUM,
                 _ => QUANTUM_OF_SEVERAL,
             };
-            let set = Command::virtual_time(quantum);
+            let set = MonitorCommand::virtual_time(quantum);
             session.run(SETTING_UP, &set).await?;
         }
         for UartHub { name, uarts, .. } in self.config.uart_hubs() {
             let hub = Name::hub(name)?;
-            let connect = |uart: &Name| Command::connect_to_hub(uart, &hub);
-            let connected = self.connect(session, Command::create_hub(&hub), uarts, connect);
+            let connect = |uart: &Name| MonitorCommand::connect_to_hub(uart, &hub);
+            let connected = self.connect(session, MonitorCommand::create_hub(&hub), uarts, connect);
             let field = format!("uart_hubs.{name}");
             connected.await.map_err(in_field(&self.config, &field))?;
         }
@@ -139,8 +141,8 @@ impl Emulation {
         } in self.config.switches()
         {
             let switch = Name::hub(name)?;
-            let create = Command::create_switch(&switch);
-            let connect = |interface: &Name| Command::connect_to_switch(interface, &switch);
+            let create = MonitorCommand::create_switch(&switch);
+            let connect = |interface: &Name| MonitorCommand::connect_to_switch(interface, &switch);
             let connected = self.connect(session, create, interfaces, connect);
             let field = format!("switches.{name}");
             connected.await.map_err(in_field(&self.config, &field))?;
@@ -152,9 +154,9 @@ impl Emulation {
     async fn connect(
         &self,
         session: &Session,
-        create: Command,
+        create: MonitorCommand,
         members: &[(usize, String)],
-        connect: impl Fn(&Name) -> Command,
+        connect: impl Fn(&Name) -> MonitorCommand,
     ) -> Result<(), EmulatorError> {
         session.run(SETTING_UP, &create).await?;
         for (machine, path) in members {
@@ -177,12 +179,14 @@ impl Emulation {
                 }
                 let field = format!("extra_commands[{index}]");
                 let field = self.config.field_of(&config.name, &field);
-                let command = Command::users(text)?;
+                let command = MonitorCommand::users(text)?;
                 let done = session.run_leniently(SETTING_UP, &command).await;
                 done.map_err(in_field(&self.config, &field))?;
                 any = true;
                 if loads && !sets_numbers(text) {
-                    let answer = session.run(SETTING_UP, &Command::is_started()).await?;
+                    let answer = session
+                        .run(SETTING_UP, &MonitorCommand::is_started())
+                        .await?;
                     let runs = answer.text.trim() == "True";
                     started = runs.then(|| started.unwrap_or((field, text)));
                 }
@@ -212,7 +216,7 @@ impl Emulation {
         let machine = &mut self.machines[number];
         machine.is_flashed = false;
         machine.ports.set_bare(machine.is_bare());
-        let Some(command) = Command::after_reset(&machine.config.extra_commands) else {
+        let Some(command) = MonitorCommand::after_reset(&machine.config.extra_commands) else {
             return Ok(());
         };
         self.select(session, number).await?;
@@ -233,7 +237,7 @@ impl Emulation {
         let load = machine
             .load(session, number, image, Some(version), false)
             .await?;
-        let commands = [machine.on_reset(&load), Command::load(&load)];
+        let commands = [machine.on_reset(&load), MonitorCommand::load(&load)];
         machine.is_flashed = true;
         machine.ports.set_bare(machine.runs_nothing(&load));
         let loaded = session.run_all(LOADING, &commands).await;
@@ -253,24 +257,24 @@ impl Emulation {
             source,
         })?;
         let mut commands = vec![
-            Command::include(&plain(&script)?),
-            Command::open_input(&plain(session.directory())?, AHEAD),
+            MonitorCommand::include(&plain(&script)?),
+            MonitorCommand::open_input(&plain(session.directory())?, AHEAD),
         ];
         let several = self.machines.len() > 1;
         for machine in &self.machines {
             if several {
                 let name = Name::machine(&machine.config.name)?;
-                commands.push(Command::select_machine(&name));
+                commands.push(MonitorCommand::select_machine(&name));
             }
             for uart in &machine.config.renode.uarts {
                 let name = Name::peripheral(&uart.path)?;
-                commands.push(Command::connect_input(&name, uart.byte_time()));
+                commands.push(MonitorCommand::connect_input(&name, uart.byte_time()));
             }
         }
-        commands.push(Command::read_input());
+        commands.push(MonitorCommand::read_input());
         if several {
             let main = Name::machine(&self.machines[MAIN].config.name)?;
-            commands.push(Command::select_machine(&main));
+            commands.push(MonitorCommand::select_machine(&main));
         }
         for command in &commands {
             session.run_ahead(command);
@@ -282,7 +286,7 @@ impl Emulation {
 /// Connects the UART at `path`; the error says which UARTs there are.
 async fn connect_uart(
     session: &Session,
-    connect: &Command,
+    connect: &MonitorCommand,
     path: &str,
 ) -> Result<(), EmulatorError> {
     let Err(error) = session.run(SETTING_UP, connect).await else {
@@ -292,7 +296,10 @@ async fn connect_uart(
         return Err(error);
     }
     // Without a list what Renode has said is still the reason.
-    match session.run(SETTING_UP, &Command::peripherals()).await {
+    match session
+        .run(SETTING_UP, &MonitorCommand::peripherals())
+        .await
+    {
         Ok(listed) => Err(at(peripherals::no_uart(&listed.text, path), error)),
         Err(_) => Err(error),
     }

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::file_watch::Growth;
+use super::file_watch::FileWatch;
 
 /// The longest line of a log that is looked at whole.
 const LONGEST: u64 = 64 << 10;
@@ -26,7 +26,7 @@ pub(crate) fn follow(
     log: &Path,
     halted: impl Fn(&str) + Send + 'static,
 ) -> io::Result<impl Future<Output = ()> + Send + 'static> {
-    let mut growth = Growth::of(log)?;
+    let mut watch = FileWatch::of(log)?;
     let mut log = File::open(log)?;
     log.seek(SeekFrom::End(0))?;
     let mut log = BufReader::new(log);
@@ -45,7 +45,7 @@ pub(crate) fn follow(
                     return;
                 }
                 if !line.ends_with(b"\n") && (line.len() as u64) < LONGEST {
-                    if growth.more().await.is_err() {
+                    if watch.more().await.is_err() {
                         return;
                     }
                     continue;

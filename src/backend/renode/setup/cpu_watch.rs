@@ -11,13 +11,13 @@ use crate::uart::Ports;
 /// a halt from now on, or one of another machine's that stops the time of all.
 pub(crate) fn watch(session: &mut Session, machines: Vec<Watched>) {
     let machines = Arc::new(machines);
-    let stepping = session.stepping().cloned();
+    let lockstep = session.lockstep().cloned();
     let halted = move |halt: &str| {
         let (machines, halt) = (Arc::clone(&machines), halt.to_owned());
         let tell = move || machines.iter().for_each(|machine| machine.halted(&halt));
-        match &stepping {
+        match &lockstep {
             // Behind what it has said before.
-            Some(stepping) => stepping.then(tell),
+            Some(lockstep) => lockstep.when_paused(tell),
             None => tell(),
         }
     };

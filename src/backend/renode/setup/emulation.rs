@@ -9,7 +9,7 @@ use super::cpu_halt;
 use super::machine::Machine;
 use crate::backend::EmulatorError;
 use crate::backend::renode::context::SELECTING;
-use crate::backend::renode::monitor::command::{Command, Name};
+use crate::backend::renode::monitor::command::{MonitorCommand, Name};
 use crate::backend::renode::session::Session;
 use crate::config::{ConfigError, TargetConfig};
 use crate::runtime::{Hold, VirtualClock};
@@ -66,7 +66,7 @@ impl Emulation {
         machine: usize,
     ) -> Result<(), EmulatorError> {
         let name = Name::machine(&self.machines[machine].config.name)?;
-        let select = Command::select_machine(&name);
+        let select = MonitorCommand::select_machine(&name);
         session.run_strictly(SELECTING, &select).await
     }
 
@@ -75,18 +75,18 @@ impl Emulation {
     pub(crate) fn run(&self, session: &Session) {
         match &self.clock {
             Some(clock) => clock.begin(),
-            None => session.run_ahead(&Command::start()),
+            None => session.run_ahead(&MonitorCommand::start()),
         }
     }
 
     /// Reads what a board with a virtual clock has said by the user's own commands, which
     /// may have let it run.
-    pub(crate) async fn look(&self, session: &Session) -> Result<(), EmulatorError> {
-        let Some(stepping) = session.stepping() else {
+    pub(crate) async fn sync(&self, session: &Session) -> Result<(), EmulatorError> {
+        let Some(lockstep) = session.lockstep() else {
             return Ok(());
         };
-        let looked = tokio::time::timeout(self.config.timeouts.command, stepping.look()).await;
-        looked.map_err(|_| session.too_slow("reading the virtual clock"))
+        let synced = tokio::time::timeout(self.config.timeouts.command, lockstep.sync()).await;
+        synced.map_err(|_| session.too_slow("reading the virtual clock"))
     }
 
     /// Pauses a board with a virtual clock as long as the hold is there.

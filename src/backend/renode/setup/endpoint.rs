@@ -8,21 +8,21 @@ use std::path::PathBuf;
 use super::{pty, socket};
 use crate::backend::EmulatorError;
 use crate::backend::renode::context::SETTING_UP;
-use crate::backend::renode::monitor::command::Command;
+use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::monitor::tcp;
 use crate::backend::renode::session::{Session, plain};
 use crate::config::UartTransport;
 
 /// A terminal of a running Renode.
-pub(crate) enum Terminal {
+pub(crate) enum Endpoint {
     /// A pseudo-terminal, by a link to it.
     Pty(PathBuf),
     /// A socket that listens on this port.
     Socket(u16),
 }
 
-impl Terminal {
-    /// Has Renode make the terminal number `number`.
+impl Endpoint {
+    /// Makes Renode create the terminal number `number`.
     pub(crate) async fn create(
         session: &Session,
         number: usize,
@@ -31,7 +31,7 @@ impl Terminal {
         match transport {
             UartTransport::Pty => {
                 let link = session.directory().join(format!("uart-{number}"));
-                let create = Command::create_pty(number, &plain(&link)?);
+                let create = MonitorCommand::create_pty(number, &plain(&link)?);
                 session.run(SETTING_UP, &create).await?;
                 Ok(Self::Pty(link))
             }
@@ -54,7 +54,7 @@ async fn listen(session: &Session, number: usize) -> Result<u16, EmulatorError> 
     let mut attempts = 1..socket::ATTEMPTS;
     loop {
         let free = free_port()?;
-        let create = Command::create_socket(number, free);
+        let create = MonitorCommand::create_socket(number, free);
         match session.run(SETTING_UP, &create).await {
             Err(EmulatorError::Refused { reason, .. })
                 if tcp::was_taken(&reason) && attempts.next().is_some() =>

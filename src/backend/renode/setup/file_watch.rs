@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of what is in the file.
 
-pub(crate) use system::Growth;
+pub(crate) use system::FileWatch;
 
 /// inotify, whose descriptor is read like a pipe.
 #[cfg(target_os = "linux")]
@@ -15,9 +15,9 @@ mod system {
     use tokio::net::unix::pipe;
 
     /// Tells of every write to one file.
-    pub(crate) struct Growth(pipe::Receiver);
+    pub(crate) struct FileWatch(pipe::Receiver);
 
-    impl Growth {
+    impl FileWatch {
         /// Of a file that is there; must be called on the I/O thread.
         pub(crate) fn of(file: &Path) -> io::Result<Self> {
             let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
@@ -47,7 +47,7 @@ mod system {
     use tokio::io::unix::AsyncFd;
 
     /// Tells of every write to one file.
-    pub(crate) struct Growth {
+    pub(crate) struct FileWatch {
         queue: AsyncFd<Queue>,
         /// Watched as long as it is open.
         _file: File,
@@ -61,7 +61,7 @@ mod system {
         }
     }
 
-    impl Growth {
+    impl FileWatch {
         /// Of a file that is there; must be called on the I/O thread.
         pub(crate) fn of(file: &Path) -> io::Result<Self> {
             let file = File::open(file)?;
@@ -109,12 +109,12 @@ mod tests {
     #[tokio::test]
     async fn each_write_is_told_and_nothing_else() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        let mut growth = Growth::of(file.path()).unwrap();
+        let mut watch = FileWatch::of(file.path()).unwrap();
         for _ in 0..3 {
             file.write_all(b"line\n").unwrap();
-            growth.more().await.unwrap();
+            watch.more().await.unwrap();
             let silence = Duration::from_millis(20);
-            let more = tokio::time::timeout(silence, growth.more());
+            let more = tokio::time::timeout(silence, watch.more());
             assert!(more.await.is_err());
         }
     }

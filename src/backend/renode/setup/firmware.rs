@@ -7,7 +7,7 @@ use super::machine::Machine;
 use super::vectors::{self, Vectors};
 use crate::backend::renode::context::{KIND, LOADING, at, of_firmware};
 use crate::backend::renode::launch::version::Version;
-use crate::backend::renode::monitor::command::{Command, Load, Name, Table};
+use crate::backend::renode::monitor::command::{Load, MonitorCommand, Name, VectorTable};
 use crate::backend::renode::session::{Session, plain};
 use crate::backend::{EmulatorError, Image};
 use crate::config::LoadCommand;
@@ -57,8 +57,8 @@ impl Machine {
     }
 
     /// What a reset of this machine does.
-    pub(crate) fn on_reset(&self, load: &Load) -> Command {
-        Command::on_reset(&self.config.extra_commands, load)
+    pub(crate) fn on_reset(&self, load: &Load) -> MonitorCommand {
+        MonitorCommand::on_reset(&self.config.extra_commands, load)
     }
 
     /// Whether `firmware` is built for the board's processor, as far as both say what they are.
@@ -92,7 +92,7 @@ impl Machine {
         file: &Path,
         command: LoadCommand,
         runs: bool,
-    ) -> Result<(Option<Table>, Option<Entry>), EmulatorError> {
+    ) -> Result<(Option<VectorTable>, Option<Entry>), EmulatorError> {
         let cortex_m = self.processors.first().filter(|it| it.is_cortex_m());
         let (Some(processor), Some(format)) = (cortex_m, command.format()) else {
             return Ok((None, None));
@@ -111,13 +111,15 @@ impl Machine {
         }
         // The platform or the script may say it; asked once it runs, the firmware.
         if !runs {
-            let asked = session.run(LOADING, &Command::vector_table(&name)).await?;
+            let asked = session
+                .run(LOADING, &MonitorCommand::vector_table(&name))
+                .await?;
             self.own_vectors = vectors::address(&asked.text).filter(|&it| it != 0);
         }
         let table = match (self.own_vectors, located) {
-            (Some(own), _) => Some(Table::At(own)),
+            (Some(own), _) => Some(VectorTable::At(own)),
             (None, Vectors::Usual(table)) => table,
-            (None, Vectors::Found(address)) => Some(Table::At(address)),
+            (None, Vectors::Found(address)) => Some(VectorTable::At(address)),
             (None, Vectors::Several(places)) => return Err(several(&name, &places)),
         };
         Ok((table, table.and_then(entry)))

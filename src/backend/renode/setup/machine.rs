@@ -6,7 +6,7 @@ use super::cpu::Processor;
 use super::{platform, script};
 use crate::backend::EmulatorError;
 use crate::backend::renode::context::{SETTING_UP, in_field};
-use crate::backend::renode::monitor::command::{Command, Load, Name, any_loads};
+use crate::backend::renode::monitor::command::{Load, MonitorCommand, Name, any_loads};
 use crate::backend::renode::session::{Session, plain};
 use crate::config::{LoadCommand, MachineConfig, Platform, TargetConfig};
 use crate::uart::Ports;
@@ -65,13 +65,13 @@ impl Machine {
                 self.config.name = made.to_string();
                 return self.add_fragments(session, config).await;
             }
-            Platform::BuiltIn(name) => Command::load_built_in_platform(name)?,
+            Platform::BuiltIn(name) => MonitorCommand::load_built_in_platform(name)?,
             Platform::File(file) => {
                 let staged = platform::stage(file, session.directory()).map_err(handing)?;
-                Command::load_platform(&plain(&staged)?)
+                MonitorCommand::load_platform(&plain(&staged)?)
             }
         };
-        let create = Command::create_machine(&Name::machine(&self.config.name)?);
+        let create = MonitorCommand::create_machine(&Name::machine(&self.config.name)?);
         session.run(SETTING_UP, &create).await?;
         let loaded = session.run(SETTING_UP, &load).await;
         let loaded = match (loaded, &self.config.renode.platform) {
@@ -95,7 +95,7 @@ impl Machine {
             let place = in_field(config, &field);
             let staged = platform::stage_fragment(fragment, index, session.directory());
             let staged = staged.map_err(handing).map_err(&place)?;
-            let load = Command::load_platform(&plain(&staged)?);
+            let load = MonitorCommand::load_platform(&plain(&staged)?);
             session.run(SETTING_UP, &load).await.map_err(&place)?;
         }
         Ok(())

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::backend::EmulatorError;
 use crate::backend::renode::context::{SETTING_UP, at};
-use crate::backend::renode::monitor::command::Command;
+use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::session::Session;
 use crate::config::{Fragment, nearest};
 
@@ -96,7 +96,7 @@ fn is_unknown(name: &str, error: &EmulatorError) -> bool {
 /// say where they are.
 async fn similar(name: &str, session: &Session) -> Option<String> {
     let answer = session
-        .run(SETTING_UP, &Command::search_path())
+        .run(SETTING_UP, &MonitorCommand::search_path())
         .await
         .ok()?;
     let roots = own_directories(&answer.text);

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::emulation::{Emulation, MAIN};
 use crate::backend::renode::context::{LOADING, RESETTING, at, of_firmware};
 use crate::backend::renode::launch::version::Version;
-use crate::backend::renode::monitor::command::Command;
+use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::session::Session;
 use crate::backend::{EmulatorError, Image};
 use crate::config::UartTransport;
@@ -33,10 +33,10 @@ impl Emulation {
         let load = machine.load(session, number, image, version, true).await?;
         let on_reset = machine.on_reset(&load);
         let was_flashed = std::mem::replace(&mut machine.is_flashed, true);
-        let repeats = Command::after_reset(&machine.config.extra_commands).is_some();
+        let repeats = MonitorCommand::after_reset(&machine.config.extra_commands).is_some();
         if repeats && !was_flashed {
             session
-                .run(LOADING, &Command::nothing_after_reset())
+                .run(LOADING, &MonitorCommand::nothing_after_reset())
                 .await?;
         }
         session.run(LOADING, &on_reset).await?;
@@ -56,8 +56,10 @@ impl Emulation {
         machines: RangeInclusive<usize>,
         memory: Memory,
     ) -> Result<(), EmulatorError> {
-        if session.stepping().is_none() {
-            session.run_strictly(RESETTING, &Command::pause()).await?;
+        if session.lockstep().is_none() {
+            session
+                .run_strictly(RESETTING, &MonitorCommand::pause())
+                .await?;
         }
         session.clear(RESETTING, self.uarts(&machines)).await?;
         let begin_anew = || {
@@ -78,10 +80,13 @@ impl Emulation {
             self.select(session, machine).await?;
             if memory == Memory::Cleared {
                 let volatile = self.machines[machine].volatile.iter();
-                let clear: Vec<Command> = volatile.map(Command::clear_memory).collect();
+                let clear: Vec<MonitorCommand> =
+                    volatile.map(MonitorCommand::clear_memory).collect();
                 session.run_all(RESETTING, &clear).await?;
             }
-            session.run_strictly(RESETTING, &Command::reset()).await?;
+            session
+                .run_strictly(RESETTING, &MonitorCommand::reset())
+                .await?;
         }
         self.select(session, MAIN).await?;
         if is_late {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use crate::backend::EmulatorError;
 use crate::backend::renode::context::{KIND, SETTING_UP, at};
-use crate::backend::renode::monitor::command::{Command, Name, Setting};
+use crate::backend::renode::monitor::command::{MonitorCommand, Name, Setting};
 use crate::backend::renode::session::{Session, plain};
 use crate::backend::renode::time::guest_clock;
 use crate::config::{Script, Variable};
@@ -32,7 +32,7 @@ pub(crate) async fn run(script: &Script, session: &Session) -> Result<Name, Emul
         Some(name) => Name::machine(name)?,
         None => selected(session).await.map_err(place)?,
     };
-    let select = Command::select_machine(&machine);
+    let select = MonitorCommand::select_machine(&machine);
     session
         .run_strictly(SETTING_UP, &select)
         .await
@@ -40,7 +40,7 @@ pub(crate) async fn run(script: &Script, session: &Session) -> Result<Name, Emul
     Ok(machine)
 }
 
-fn commands(script: &Script, directory: &Path) -> Result<Vec<Command>, EmulatorError> {
+fn commands(script: &Script, directory: &Path) -> Result<Vec<MonitorCommand>, EmulatorError> {
     let io = |source: io::Error| EmulatorError::Io {
         step: "handing the script to Renode",
         source,
@@ -55,18 +55,18 @@ fn commands(script: &Script, directory: &Path) -> Result<Vec<Command>, EmulatorE
                 Setting::File(plain(&staged.map_err(io)?)?)
             }
         };
-        commands.push(Command::set_variable(name, &setting)?);
+        commands.push(MonitorCommand::set_variable(name, &setting)?);
     }
     if is_built_in(script) {
         let name = script.file.to_string_lossy();
-        commands.push(Command::include_built_in(&name)?);
+        commands.push(MonitorCommand::include_built_in(&name)?);
         return Ok(commands);
     }
     let origin = directory.join("script");
     let parent = script.file.parent().unwrap_or(Path::new("/"));
     symlink(parent, &origin).map_err(io)?;
     let file = origin.join(script.file.file_name().unwrap_or_default());
-    commands.push(Command::include(&plain(&file)?));
+    commands.push(MonitorCommand::include(&plain(&file)?));
     Ok(commands)
 }
 
@@ -79,8 +79,12 @@ fn is_built_in(script: &Script) -> bool {
 /// said meanwhile is lost. Paused soon enough, it has run although its clock shows nothing.
 async fn check_has_not_run(session: &Session, said: &str) -> Result<(), EmulatorError> {
     let was_started = said.lines().any(|line| line.trim() == STARTS);
-    let started = session.run(SETTING_UP, &Command::is_started()).await?;
-    let times = session.run(SETTING_UP, &Command::time_source()).await?;
+    let started = session
+        .run(SETTING_UP, &MonitorCommand::is_started())
+        .await?;
+    let times = session
+        .run(SETTING_UP, &MonitorCommand::time_source())
+        .await?;
     let elapsed = guest_clock::field(&times.text, "Elapsed Virtual Time");
     let runs = started.text.trim() != "False";
     if !was_started && !runs && elapsed.is_none_or(|elapsed| elapsed.is_zero()) {
@@ -96,7 +100,7 @@ async fn check_has_not_run(session: &Session, said: &str) -> Result<(), Emulator
 
 /// The machine that the script has left selected.
 async fn selected(session: &Session) -> Result<Name, EmulatorError> {
-    let listed = session.run(SETTING_UP, &Command::machines()).await?;
+    let listed = session.run(SETTING_UP, &MonitorCommand::machines()).await?;
     let mut lines = listed.text.lines();
     match lines.find_map(|line| line.strip_prefix("Current machine: ")) {
         Some(name) => Ok(Name::machine(name)?),

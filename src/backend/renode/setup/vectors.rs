@@ -4,7 +4,7 @@
 //! image it has to be told, and the lowest address is as good a guess. Where the table is not
 //! there, it is looked for in the contents.
 
-use crate::backend::renode::monitor::command::Table;
+use crate::backend::renode::monitor::command::VectorTable;
 use crate::config::LoadCommand;
 use crate::firmware::{Contents, Entry};
 
@@ -12,7 +12,7 @@ use crate::firmware::{Contents, Entry};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Vectors {
     /// Where they usually are, which Renode may know by itself.
-    Usual(Option<Table>),
+    Usual(Option<VectorTable>),
     /// At another place.
     Found(u64),
     /// At one of several places.
@@ -22,9 +22,9 @@ pub(crate) enum Vectors {
 /// The vectors of `image`, whose `address` the user may have named.
 pub(crate) fn locate(contents: &Contents, command: LoadCommand, address: Option<u64>) -> Vectors {
     let (usual, place) = match (address, command) {
-        (Some(address), _) => (Some(Table::At(address)), Some(address)),
+        (Some(address), _) => (Some(VectorTable::At(address)), Some(address)),
         (None, LoadCommand::Elf | LoadCommand::SymbolsFrom) => (None, contents.lowest_section()),
-        (None, _) => (Some(Table::Lowest), contents.lowest()),
+        (None, _) => (Some(VectorTable::Lowest), contents.lowest()),
     };
     if place.and_then(|place| contents.entry_at(place)).is_some() {
         return Vectors::Usual(usual);
@@ -39,26 +39,30 @@ pub(crate) fn locate(contents: &Contents, command: LoadCommand, address: Option<
 
 /// What a processor has to be started with: of an S-record file Renode takes the program
 /// counter from its last record, which may not say it, and the stack pointer for set as well.
-pub(crate) fn entry(contents: &Contents, command: LoadCommand, table: Table) -> Option<Entry> {
+pub(crate) fn entry(
+    contents: &Contents,
+    command: LoadCommand,
+    table: VectorTable,
+) -> Option<Entry> {
     if command != LoadCommand::SRecord {
         return None;
     }
     let entry = contents.entry_at(match table {
-        Table::At(address) => address,
-        Table::Lowest => contents.lowest()?,
+        VectorTable::At(address) => address,
+        VectorTable::Lowest => contents.lowest()?,
     })?;
     let pc = contents.start().unwrap_or(entry.pc);
     Some(Entry { pc, ..entry })
 }
 
 /// Whether one of the user's commands says where the table of `processor` is, and where.
-pub(crate) fn users(commands: &[String], processor: &str) -> Option<Option<Table>> {
+pub(crate) fn users(commands: &[String], processor: &str) -> Option<Option<VectorTable>> {
     let mut places = commands.iter().filter_map(|command| {
         let words: Vec<&str> = command.split_ascii_whitespace().collect();
         let [object, "VectorTableOffset", value] = words[..] else {
             return None;
         };
-        (object == processor).then(|| address(value).map(Table::At))
+        (object == processor).then(|| address(value).map(VectorTable::At))
     });
     places.next_back()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::backend::renode::monitor::client::Monitor;
-use crate::backend::renode::monitor::command::Command;
+use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::runtime::{Clock, Reading};
 
 /// The virtual time of a machine; at most as fast as the host's clock.
@@ -46,7 +46,10 @@ async fn answer(mut asked: mpsc::UnboundedReceiver<Question>, monitor: Monitor, 
         while let Ok(question) = asked.try_recv() {
             questions.push(question);
         }
-        let answer = monitor.send(&Command::elapsed_time()).within(limit).await;
+        let answer = monitor
+            .send(&MonitorCommand::elapsed_time())
+            .within(limit)
+            .await;
         let time = answer.ok().and_then(|it| time_elapsed(&it.text));
         // A monitor that has not answered in all that time has no answer for the others either.
         while time.is_none()

@@ -1,4 +1,7 @@
-//! One pattern on one stream, by the engine that its kind needs.
+//! One pattern on one stream.
+//!
+//! [`Engine`] picks the search that the kind of the pattern needs. It must be restarted after
+//! a match before it is fed again.
 
 use super::automaton::Automaton;
 use super::hit::{Hit, Located, ReadBack};
@@ -8,8 +11,8 @@ use crate::uart::error::ExpectError;
 use crate::uart::pattern::final_bytes::LINE_ENDS;
 use crate::uart::pattern::{IntoPattern, Kind, Pattern, PatternError};
 
-/// Compiles `pattern` and checks that it makes sense on a stream, from which escape
-/// sequences may be taken out.
+/// Compiles `pattern` and checks that it can match on a stream, from which escape sequences
+/// are removed if `strip_ansi` is set.
 pub(crate) fn on_stream(
     pattern: impl IntoPattern,
     strip_ansi: bool,
@@ -22,7 +25,7 @@ pub(crate) fn on_stream(
     Ok(pattern)
 }
 
-/// Compiles `pattern` and checks that it makes sense in lines.
+/// Compiles `pattern` and checks that it can match within a line.
 pub(crate) fn in_lines(pattern: impl IntoPattern) -> Result<Pattern, PatternError> {
     let pattern = pattern.into_pattern()?;
     if let Kind::Literal(finder) = pattern.kind()
@@ -35,7 +38,7 @@ pub(crate) fn in_lines(pattern: impl IntoPattern) -> Result<Pattern, PatternErro
     Ok(pattern)
 }
 
-/// One pattern on one stream.
+/// The search for one pattern on one stream.
 pub(crate) enum Engine {
     Literal(Box<Literal>),
     Automaton(Box<Automaton>),
@@ -43,15 +46,15 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    /// Checks that `pattern` makes sense on a stream.
+    /// Makes the engine for `pattern`, if it can match on a stream.
     pub(crate) fn new(pattern: &Pattern) -> Result<Self, PatternError> {
         match pattern.kind() {
             Kind::Literal(finder) => {
                 let literal = Literal::new(pattern, finder)?;
                 Ok(Self::Literal(Box::new(literal)))
             }
-            Kind::StreamRegex(dialect) => {
-                let automaton = Automaton::new(pattern, dialect.automata()?);
+            Kind::StreamRegex(regex) => {
+                let automaton = Automaton::new(pattern, regex.automata()?);
                 Ok(Self::Automaton(Box::new(automaton)))
             }
             Kind::Text(_) | Kind::Bytes(_) | Kind::Needle(_) | Kind::Closure(_) => {
@@ -60,7 +63,7 @@ impl Engine {
         }
     }
 
-    /// As [`new`](Self::new), for where no foreign code may run.
+    /// Makes an engine as [`new`](Self::new) does, if it runs no code of the user's.
     pub(crate) fn guard(pattern: &Pattern) -> Result<Self, PatternError> {
         match Self::new(pattern)? {
             Self::Window(_) => Err(PatternError::NoGuard {
@@ -70,7 +73,7 @@ impl Engine {
         }
     }
 
-    /// Forgets what it was fed.
+    /// Drops what it was fed.
     pub(crate) fn restart(&mut self) {
         match self {
             Self::Literal(engine) => engine.restart(),
@@ -79,7 +82,7 @@ impl Engine {
         }
     }
 
-    /// Feeds it the next bytes; the earliest match that is known by them.
+    /// Takes the next bytes, and returns the earliest match that they show.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<Option<Hit>, PatternError> {
         match self {
             Self::Literal(engine) => Ok(engine.feed(bytes).map(Hit::at)),
@@ -88,7 +91,7 @@ impl Engine {
         }
     }
 
-    /// The match that is known by the end of the stream, which is byte 0 here.
+    /// Ends the stream, and returns the match that this shows; its `known` is 0.
     pub(crate) fn finish(&mut self) -> Result<Option<Hit>, PatternError> {
         match self {
             Self::Literal(_) => Ok(None),
@@ -99,7 +102,7 @@ impl Engine {
 
     /// Looks up the match that was found, which ends where `stream` does.
     ///
-    /// `eof` tells that it was [`finish`](Self::finish) that found it.
+    /// `eof` is set if [`finish`](Self::finish) found it.
     pub(crate) fn locate(
         &mut self,
         stream: &impl ReadBack,

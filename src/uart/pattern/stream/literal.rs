@@ -1,11 +1,13 @@
 //! Literal text on a stream.
+//!
+//! A [`Literal`] is found within a slice or across the cuts between slices.
 
 use memchr::memmem::Finder;
 
 use super::hit::Located;
 use crate::uart::pattern::{Pattern, PatternError};
 
-/// Searches every slice, and across the cuts between them.
+/// The search for a literal text.
 pub(crate) struct Literal {
     finder: Finder<'static>,
     /// The last bytes before the next slice, fewer than the needle has.

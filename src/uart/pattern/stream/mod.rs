@@ -1,13 +1,14 @@
-//! Finding patterns on a stream, in bits as they arrive.
+//! Finding patterns on a stream, slice by slice as it arrives.
 //!
-//! An [`Engine`] is fed the stream slice by slice and tells the earliest byte at
-//! which its pattern has matched; how the stream was cut never matters. Where
-//! that match starts, and its groups, are looked up afterwards, backwards.
+//! An [`Engine`] is fed slices and returns a [`Hit`]: the earliest byte at which its pattern
+//! has matched. How the stream is cut never matters. The start of the match and its groups
+//! are looked up afterwards, through [`ReadBack`].
 
 mod automaton;
 mod engine;
 mod hit;
 mod literal;
+mod walk;
 mod window;
 
 pub(crate) use engine::{Engine, in_lines, on_stream};

@@ -1,27 +1,28 @@
-//! Patterns whose engines want the text in one piece: `Regex`, needles, closures.
+//! Patterns that need the text in one piece: `Regex`, needles, closures.
 //!
-//! They are given a window of the latest text. Where it starts depends only on
-//! where a match could end, never on how the text arrived: a match that ends in
-//! the n-th block of 64 KiB is looked for from the start of the block before.
-//! Within a block the earliest end is found by bisection: what has matched a
-//! text matches every longer one.
+//! They are given a [`Window`] of the latest text. Where it starts depends only on where a
+//! match can end, never on how the text arrived: a match that ends in the n-th block of
+//! 64 KiB is looked for from the start of the block before. Within a block the earliest end
+//! is found by bisection, as a pattern that matches a text matches every longer one.
 
 use super::hit::{Hit, Located};
 use crate::uart::pattern::decode::{character_ends, unfinished};
-use crate::uart::pattern::stream_regex;
+use crate::uart::pattern::stream_checks;
 use crate::uart::pattern::{Kind, Pattern, PatternError};
 
+/// The size of a block.
 const BLOCK: usize = 64 << 10;
-/// Bytes kept before the window, so that `^` and `\b` see what is there.
+/// The bytes kept before the window, for `^` and `\b` to look at.
 const CONTEXT: usize = 4;
 
+/// The latest text, and the search for a pattern in it.
 pub(crate) struct Window {
     pattern: Pattern,
     /// The window, with its context before it.
     text: Vec<u8>,
-    /// Where in `text` the window starts.
+    /// The start of the window in `text`.
     start: usize,
-    /// How many bytes of the present block are in `text`.
+    /// The number of bytes of the present block in `text`.
     in_block: usize,
 }
 
@@ -29,11 +30,11 @@ impl Window {
     pub(super) fn new(pattern: &Pattern) -> Result<Self, PatternError> {
         match pattern.kind() {
             Kind::Text(regex) => {
-                stream_regex::check_foreign(regex.as_str(), |text| {
+                stream_checks::check_foreign(regex.as_str(), |text| {
                     Some(regex.find(text)?.range())
                 })?;
             }
-            Kind::Bytes(regex) => stream_regex::check_foreign(regex.as_str(), |text| {
+            Kind::Bytes(regex) => stream_checks::check_foreign(regex.as_str(), |text| {
                 Some(regex.find(text.as_bytes())?.range())
             })?,
             _ => {}
@@ -63,9 +64,10 @@ impl Window {
             self.text.extend_from_slice(&bytes[fed..fed + more]);
             self.in_block += more;
             if self.pattern.is_match_at(&self.text, self.start, false)? {
-                let end = self.earliest(before, self.text.len())?;
+                let end = self.earliest_end(before, self.text.len())?;
                 let missing = unfinished(&self.text[..end]);
-                let behind = self.cut(unfinished(&self.text[..end - 1]) + 1, end, missing)?;
+                let behind =
+                    self.cut_to_match(unfinished(&self.text[..end - 1]) + 1, end, missing)?;
                 return Ok(Some(Hit {
                     known: fed + end - before,
                     behind,
@@ -76,7 +78,7 @@ impl Window {
         Ok(None)
     }
 
-    /// Drops the block before the present one, which becomes the one before.
+    /// Starts a new block, and drops the one before the last.
     fn slide(&mut self) {
         let window = self.text.len() - BLOCK;
         let keep = window.saturating_sub(CONTEXT);
@@ -85,8 +87,8 @@ impl Window {
         self.in_block = 0;
     }
 
-    /// The first end in `none..=some` with a match; there is one at `some`, and none at `none`.
-    fn earliest(&self, mut none: usize, mut some: usize) -> Result<usize, PatternError> {
+    /// Returns the first end in `none..=some` with a match; `some` has one, `none` has not.
+    fn earliest_end(&self, mut none: usize, mut some: usize) -> Result<usize, PatternError> {
         while none + 1 < some {
             let middle = none.midpoint(some);
             if self
@@ -101,10 +103,17 @@ impl Window {
         Ok(some)
     }
 
-    /// Cuts the text, which matches up to `end`, to the earliest character with which it does.
-    /// Its last characters are known only now: they are in the `last` bytes before `end`, without
-    /// `missing` ones. How far before `end` that is.
-    fn cut(&mut self, last: usize, end: usize, missing: usize) -> Result<usize, PatternError> {
+    /// Cuts the text, which matches up to `end`, behind the earliest character that completes
+    /// the match. Returns how far before `end` that is.
+    ///
+    /// The candidates are the characters that only the latest bytes show: those in the `last`
+    /// bytes before `end`, without the `missing` ones.
+    fn cut_to_match(
+        &mut self,
+        last: usize,
+        end: usize,
+        missing: usize,
+    ) -> Result<usize, PatternError> {
         self.text.truncate(end);
         if !matches!(self.pattern.kind(), Kind::Text(_)) {
             return Ok(0);
@@ -133,7 +142,7 @@ impl Window {
         if !found {
             return Ok(None);
         }
-        let behind = self.cut(missing, end, 0)?;
+        let behind = self.cut_to_match(missing, end, 0)?;
         Ok(Some(Hit { known: 0, behind }))
     }
 

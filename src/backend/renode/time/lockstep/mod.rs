@@ -31,7 +31,7 @@ const SCRIPT: &str = concat!(
     "\n\n",
     include_str!("../line.py"),
     "\n\n",
-    include_str!("stepping.py")
+    include_str!("lockstep.py")
 );
 
 /// How many bytes for the guest an order carries at most.
@@ -46,24 +46,24 @@ enum Message {
     /// The machine of these UARTs starts anew: what was sent to them is lost.
     Clear(Range<usize>),
     /// To be done when the guest stands still and all that it said is there.
-    Then(Box<dyn FnOnce() + Send>),
+    WhenPaused(Box<dyn FnOnce() + Send>),
     /// Something else may have let the guest run: what it has said is to be read.
-    Look(oneshot::Sender<()>),
+    Sync(oneshot::Sender<()>),
     /// Renode is gone: what it has reported is to be read.
-    Gone(oneshot::Sender<()>),
+    Exited(oneshot::Sender<()>),
 }
 
 /// The driver of one Renode; it ends when this is dropped.
-pub(crate) struct Stepping {
-    messages: Sender,
+pub(crate) struct Lockstep {
+    messages: LockstepHandle,
     _driver: DriverTask,
 }
 
 /// What tells the driver something.
 #[derive(Clone)]
-pub(crate) struct Sender(mpsc::UnboundedSender<Message>);
+pub(crate) struct LockstepHandle(mpsc::UnboundedSender<Message>);
 
-impl Stepping {
+impl Lockstep {
     /// Makes what Renode needs in `directory`, and drives it from then on. A failure is told
     /// to `failed`.
     ///
@@ -83,21 +83,21 @@ impl Stepping {
             orders,
             messages,
             hands: Vec::new(),
-            looking: None,
+            syncing: None,
             calls: VecDeque::new(),
         };
         Ok(Self {
-            messages: Sender(sender),
+            messages: LockstepHandle(sender),
             _driver: DriverTask::spawn(driver.drive(), failed),
         })
     }
 
-    pub(crate) fn sender(&self) -> &Sender {
+    pub(crate) fn handle(&self) -> &LockstepHandle {
         &self.messages
     }
 }
 
-impl Sender {
+impl LockstepHandle {
     /// The next of the board's UARTs.
     pub(crate) fn attach(&self, hand: Hand) {
         self.tell(Message::Attach(hand));
@@ -109,22 +109,22 @@ impl Sender {
     }
 
     /// Has `act` done when the guest stands still and all that it has said is there.
-    pub(crate) fn then(&self, act: impl FnOnce() + Send + 'static) {
-        self.tell(Message::Then(Box::new(act)));
+    pub(crate) fn when_paused(&self, act: impl FnOnce() + Send + 'static) {
+        self.tell(Message::WhenPaused(Box::new(act)));
     }
 
     /// Returns when all has been read that has been said so far; the guest stands still.
-    pub(crate) async fn look(&self) {
+    pub(crate) async fn sync(&self) {
         let (read, done) = oneshot::channel();
-        self.tell(Message::Look(read));
+        self.tell(Message::Sync(read));
         // A driver that has gone has read all.
         let _ = done.await;
     }
 
     /// Returns when all has been read that a Renode which is gone has reported.
-    pub(crate) async fn gone(&self) {
+    pub(crate) async fn exited(&self) {
         let (read, done) = oneshot::channel();
-        self.tell(Message::Gone(read));
+        self.tell(Message::Exited(read));
         // A driver that has gone has read all.
         let _ = done.await;
     }
@@ -137,7 +137,7 @@ impl Sender {
 
 /// Where the script is.
 pub(crate) fn script(directory: &Path) -> std::path::PathBuf {
-    directory.join("stepping.py")
+    directory.join("lockstep.py")
 }
 
 struct Driver {
@@ -147,7 +147,7 @@ struct Driver {
     messages: mpsc::UnboundedReceiver<Message>,
     hands: Vec<Hand>,
     /// Who waits for what has been said so far.
-    looking: Option<oneshot::Sender<()>>,
+    syncing: Option<oneshot::Sender<()>>,
     /// What has come while the guest ran and is to be heeded when it stands.
     calls: VecDeque<Call>,
 }
@@ -161,7 +161,7 @@ enum Call {
 
 /// What comes next for a guest that stands at a byte.
 enum Next {
-    GoOn,
+    Resume,
     /// For somebody else, or further.
     Other(Run),
     Stop,
@@ -197,7 +197,7 @@ fn until(clock: &VirtualClock, run: &Run) -> Option<Duration> {
 }
 
 /// A run in the words of an order.
-fn words(run: &Run) -> String {
+fn run_arguments(run: &Run) -> String {
     let at_most = match run.at_most {
         Some(time) => time.as_nanos().to_string(),
         None => "-".to_owned(),
@@ -212,7 +212,7 @@ impl Driver {
     async fn drive(mut self) -> io::Result<()> {
         loop {
             while let Some(call) = self.calls.pop_front() {
-                if let Err(Over) = self.heed(call).await? {
+                if let Err(Over) = self.handle(call).await? {
                     return Ok(());
                 }
             }
@@ -225,16 +225,16 @@ impl Driver {
                 report = self.reports.next() => {
                     // The user's own commands may have let it run.
                     match self.take(report?)? {
-                        Report::Still(time) => self.stands(time),
-                        Report::Seen(time) => {
-                            self.stands(time);
-                            self.looking = None;
+                        Report::Paused(time) => self.paused(time),
+                        Report::Synced(time) => {
+                            self.paused(time);
+                            self.syncing = None;
                         }
                         _ => {}
                     }
                     None
                 }
-                run = self.clock.wanted(), if self.looking.is_none() => Some(run),
+                run = self.clock.wanted(), if self.syncing.is_none() => Some(run),
             };
             if let Some(run) = run {
                 self.run(run).await?;
@@ -244,7 +244,7 @@ impl Driver {
 
     /// Lets the guest run until it stands still again.
     async fn run(&mut self, run: Run) -> io::Result<()> {
-        self.order(&format!("run {}", words(&run))).await?;
+        self.order(&format!("run {}", run_arguments(&run))).await?;
         let mut timer = Timer::new(until(&self.clock, &run));
         let mut stopped = false;
         while !is_over(&self.calls) {
@@ -255,26 +255,26 @@ impl Driver {
                     true
                 }
                 report = self.reports.next() => match self.take_all(report?)? {
-                    Report::Ask(time) if !stopped => {
+                    Report::StoppedAt(time) if !stopped => {
                         self.clock.reached(time);
                         self.clock.ask();
                         timer.passes(self.clock.now());
                         match self.next(timer.at).await {
-                            Next::GoOn => {
-                                self.order("go").await?;
+                            Next::Resume => {
+                                self.order("resume").await?;
                                 false
                             }
                             Next::Other(run) => {
                                 timer.until = until(&self.clock, &run);
-                                self.order(&format!("go {}", words(&run))).await?;
+                                self.order(&format!("resume {}", run_arguments(&run))).await?;
                                 false
                             }
                             Next::Stop => true,
                         }
                     }
-                    Report::Still(time) => {
+                    Report::Paused(time) => {
                         self.clock.reached(time);
-                        self.hear_of_halts().await;
+                        self.handle_halts().await;
                         self.clock.stands();
                         return Ok(());
                     }
@@ -291,14 +291,14 @@ impl Driver {
     }
 
     /// The guest stands still, at `time`: those who wait look again.
-    fn stands(&self, time: Duration) {
+    fn paused(&self, time: Duration) {
         self.clock.reached(time);
         self.clock.stands();
     }
 
     /// Has done what is to be done about a processor that has halted before the guest came
     /// to stand: what Renode has logged by then has been written, but not been read perhaps.
-    async fn hear_of_halts(&mut self) {
+    async fn handle_halts(&mut self) {
         for _ in 0..READINESS {
             tokio::task::yield_now().await;
         }
@@ -307,7 +307,7 @@ impl Driver {
         }
         for call in std::mem::take(&mut self.calls) {
             match call {
-                Call::Message(Message::Then(act)) => act(),
+                Call::Message(Message::WhenPaused(act)) => act(),
                 call => self.calls.push_back(call),
             }
         }
@@ -318,7 +318,7 @@ impl Driver {
         let clock = &self.clock;
         let next = async {
             if clock.may_go_on().await {
-                return Next::GoOn;
+                return Next::Resume;
             }
             // Whoever waited has what it wanted. As a rule another wait follows: the guest
             // need not be paused for that, as long as its timer is not too late.
@@ -343,7 +343,7 @@ impl Driver {
     }
 
     /// Does what is to be done while the guest stands still.
-    async fn heed(&mut self, call: Call) -> io::Result<Result<(), Over>> {
+    async fn handle(&mut self, call: Call) -> io::Result<Result<(), Over>> {
         match call {
             Call::Message(Message::Attach(hand)) => self.hands.push(hand),
             Call::Message(Message::Clear(uarts)) => {
@@ -352,12 +352,12 @@ impl Driver {
                     self.order(&format!("clear {uart}")).await?;
                 }
             }
-            Call::Message(Message::Then(act)) => act(),
-            Call::Message(Message::Look(read)) => {
-                self.looking = Some(read);
-                self.order("look").await?;
+            Call::Message(Message::WhenPaused(act)) => act(),
+            Call::Message(Message::Sync(read)) => {
+                self.syncing = Some(read);
+                self.order("sync").await?;
             }
-            Call::Message(Message::Gone(read)) => {
+            Call::Message(Message::Exited(read)) => {
                 while let Some(report) = self.reports.left() {
                     // It was the last.
                     let _ = self.take(report);
@@ -368,7 +368,7 @@ impl Driver {
             Call::Parcel(uart, parcel) => {
                 for part in parcel.bytes.chunks(MOST_AT_ONCE) {
                     let bytes: String = part.iter().map(|b| format!("{b:02x}")).collect();
-                    self.order(&format!("feed {uart} {bytes}")).await?;
+                    self.order(&format!("rx {uart} {bytes}")).await?;
                 }
                 self.hands[uart].passed_on(parcel, self.clock.now(), AHEAD);
             }
@@ -422,7 +422,7 @@ impl Driver {
 
 /// Whether Renode is gone, so that nothing more is to be waited for.
 fn is_over(calls: &VecDeque<Call>) -> bool {
-    let gone = |call: &Call| matches!(call, Call::Message(Message::Gone(_)));
+    let gone = |call: &Call| matches!(call, Call::Message(Message::Exited(_)));
     calls.iter().any(gone)
 }
 
@@ -450,7 +450,7 @@ mod tests {
     fn no_limit_is_told_from_one_of_no_time() {
         let words = |at_most| {
             let stops = vec![ByteSet::NONE];
-            words(&Run { at_most, stops })
+            run_arguments(&Run { at_most, stops })
         };
         assert_eq!(words(Some(Duration::ZERO)), "0 -");
         assert_eq!(words(None), "- -");

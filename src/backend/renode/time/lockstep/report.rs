@@ -15,11 +15,11 @@ pub(super) enum Report {
     /// A UART has put out these bytes, the first of them at this time.
     Out(usize, Duration, Vec<u8>),
     /// The guest waits at a byte.
-    Ask(Duration),
+    StoppedAt(Duration),
     /// The emulation stands still.
-    Still(Duration),
+    Paused(Duration),
     /// It stands still, as it has been asked, and all that was said has been reported.
-    Seen(Duration),
+    Synced(Duration),
     /// Anything else: what should not happen.
     Error(String),
 }
@@ -31,9 +31,9 @@ impl Report {
             ["out", uart, time, bytes] => number(uart)
                 .zip(nanoseconds(time).zip(from_hex(bytes)))
                 .map(|(uart, (time, bytes))| Self::Out(uart, time, bytes)),
-            ["ask", time] => nanoseconds(time).map(Self::Ask),
-            ["still", time] => nanoseconds(time).map(Self::Still),
-            ["seen", time] => nanoseconds(time).map(Self::Seen),
+            ["stopped_at", time] => nanoseconds(time).map(Self::StoppedAt),
+            ["paused", time] => nanoseconds(time).map(Self::Paused),
+            ["synced", time] => nanoseconds(time).map(Self::Synced),
             _ => None,
         };
         report.unwrap_or_else(|| Self::Error(line.to_owned()))
@@ -129,9 +129,9 @@ mod tests {
             parse("out 1 17300 00ff41"),
             Report::Out(1, at, vec![0, 255, 65])
         );
-        assert_eq!(parse("ask 17300"), Report::Ask(at));
-        assert_eq!(parse("still 17300"), Report::Still(at));
-        assert_eq!(parse("seen 17300"), Report::Seen(at));
+        assert_eq!(parse("stopped_at 17300"), Report::StoppedAt(at));
+        assert_eq!(parse("paused 17300"), Report::Paused(at));
+        assert_eq!(parse("synced 17300"), Report::Synced(at));
         for odd in [
             "",
             "out",

@@ -1,22 +1,22 @@
-# Runs the emulation step by step, for a test that is told of every byte.
+# Runs the emulation step by step, for a test that receives every byte.
 #
 # Orders come line by line over one FIFO, reports go over another:
 #
-#   run NS STOPS...     lets the emulation run, for at most so many nanoseconds; - is for ever.
-#                       STOPS are a byte map for each UART: 64 hexadecimal digits, the highest
-#                       byte first, or - for none.
-#   go [NS STOPS...]    goes on behind the byte that was asked about; no sooner than before, if
-#                       a new limit is given
-#   stop                has the emulation stand still
-#   feed UART BYTES     hands bytes to the guest, at the pace of its line, as time passes
-#   clear UART          forgets what has not been handed over to it
-#   look                has all that was said, and the time, reported
+#   run NS STOPS...        runs the emulation for at most so many nanoseconds; - is no limit.
+#                          STOPS are a byte map for each UART: 64 hexadecimal digits, the highest
+#                          byte first, or - for none.
+#   resume [NS STOPS...]   resumes behind the byte that the guest has stopped at; a new limit is
+#                          no sooner than the one before
+#   stop                   pauses the emulation
+#   rx UART BYTES          hands bytes to the guest, at the pace of its line, as time passes
+#   clear UART             drops what has not been handed over to it
+#   sync                   reports all pending bytes, and the time
 #
-#   out UART NS BYTES   the guest has sent these, the first of them at that time
-#   ask NS              the last byte is one to stop at: the guest waits at it for `go` or `stop`
-#   still NS            the emulation has come to stand still
-#   seen NS             the answer to `look`
-#   error: TEXT         something that should not happen
+#   out UART NS BYTES      the guest has sent these, the first of them at that time
+#   stopped_at NS          the last byte is one to stop at: the guest waits for `resume` or `stop`
+#   paused NS              the emulation has paused
+#   synced NS              the answer to `sync`
+#   error: TEXT            something that should not happen
 #
 # A byte is handled on the thread that executes the guest, at the very moment at which it is
 # sent; orders are read on a thread of their own.
@@ -30,13 +30,13 @@ LONGEST = 1000000
 
 
 class Uart(object):
-    def __init__(self, stepping, machine, uart, byte_time, number):
-        self.stepping = stepping
+    def __init__(self, lockstep, machine, uart, byte_time, number):
+        self.lockstep = lockstep
         self.machine = machine
         self.number = number
         self.stops = 0
-        self.line = Line(machine, uart, byte_time, stepping.telling)
-        uart.CharReceived += stepping.telling(self.sent)
+        self.line = Line(machine, uart, byte_time, lockstep.telling)
+        uart.CharReceived += lockstep.telling(self.sent)
 
     def now(self):
         known, cpu = self.machine.SystemBus.TryGetCurrentCPU()
@@ -46,14 +46,14 @@ class Uart(object):
 
     # The guest has sent a byte.
     def sent(self, byte):
-        self.stepping.sent(self, byte)
+        self.lockstep.sent(self, byte)
 
 
-class Stepping(Fifos):
+class Lockstep(Fifos):
     def __init__(self, directory):
         Fifos.__init__(self, directory)
         self.emulation = EmulationManager.Instance.CurrentEmulation
-        # A processor that halts is told of by the log alone: before its time goes on.
+        # Only the log reports a processor that halts: before its time goes on.
         self.emulation.CurrentLogger.SynchronousLogging = True
         self.uarts = []
         self.lock = Lock()
@@ -61,27 +61,27 @@ class Stepping(Fifos):
         self.pending = []
         self.pending_of = None
         self.pending_since = 0
-        # The guest waits at a byte.
-        self.asking = False
-        # The emulation has been told to stand still, or does.
+        # The guest has stopped at a byte and waits.
+        self.waiting = False
+        # The emulation is to pause, or is paused.
         self.stopping = True
-        self.answered = AutoResetEvent(False)
+        self.resumed = AutoResetEvent(False)
         self.started = ManualResetEvent(False)
         self.has_started = AutoResetEvent(False)
         self.deadline = Action(self.telling(self.deadline_passed))
         self.armed = False
-        # When it is to stand still, if ever.
+        # When it is to pause; None is never.
         self.until = None
-        self.asked_at = 0
+        self.stopped_at = 0
         self.step_ended = Action(self.telling(self.pause_all))
         self.emulation.IsStartedChanged += self.telling(self.started_changed)
         self.start_reading()
 
-    # At once: whoever reads it knows all that was said before, too.
+    # At once, behind all pending bytes.
     def say(self, line):
         self.write(self.unsaid() + line + "\n")
 
-    # What has not been reported yet, as a report that is to be followed by another.
+    # The pending bytes, as a report that another one follows.
     def unsaid(self):
         pending, self.pending = self.pending, []
         if not pending:
@@ -102,31 +102,31 @@ class Stepping(Fifos):
             self.pending_since = now
         self.pending.append("%02x" % byte)
         if uart.stops >> byte & 1:
-            self.ask(uart.machine, now)
+            self.stop_at(uart.machine, now)
         elif byte == 10:
             self.flush()
 
-    # Whoever reads the byte may order `stop` before the question: it has to be under way by then.
-    def ask(self, machine, now):
+    # Whoever reads the byte may order `stop` before `stopped_at` is written: that order counts.
+    def stop_at(self, machine, now):
         with self.lock:
             if self.stopping:
                 return
-            self.asking = True
-        self.asked_at = now
-        self.say("ask %d" % now)
-        self.answered.WaitOne()
-        # One step: an order to stop finds the guest asking, or running.
+            self.waiting = True
+        self.stopped_at = now
+        self.say("stopped_at %d" % now)
+        self.resumed.WaitOne()
+        # Under the lock: `stop` finds the guest either waiting or running.
         with self.lock:
-            self.asking = False
+            self.waiting = False
             stop = self.stopping
         if stop:
-            self.stand_still(machine)
+            self.pause_at(machine)
 
     # On the guest's thread: at this very instruction.
     #
     # Renode's `PauseAndRequestEmulationPause` does the same, but stops the other machines
     # wherever they are by then; here they come to the end of their step.
-    def stand_still(self, machine):
+    def pause_at(self, machine):
         self.started.WaitOne()
         machine.TryRestartTranslationBlockOnCurrentCpu(True)
         self.emulation.MasterTimeSource.SinksReportedHook += self.step_ended
@@ -136,7 +136,7 @@ class Stepping(Fifos):
         self.emulation.MasterTimeSource.SinksReportedHook -= self.step_ended
         self.emulation.PauseAll()
 
-    # On the guest's thread. The limit may have been raised since.
+    # On the guest's thread. The limit may have been raised in the meantime.
     def deadline_passed(self):
         self.disarm()
         if self.until is None:
@@ -145,12 +145,12 @@ class Stepping(Fifos):
         if left > 0:
             self.arm(left)
             return
-        # Whoever is pausing everything already waits for this thread.
+        # Whoever pauses everything already waits for this thread.
         with self.lock:
             if self.stopping:
                 return
             self.stopping = True
-        self.stand_still(self.uarts[0].machine)
+        self.pause_at(self.uarts[0].machine)
 
     def arm(self, nanoseconds):
         machine = self.uarts[0].machine
@@ -178,7 +178,7 @@ class Stepping(Fifos):
         self.stopping = True
         # The user's own commands may let it run beyond.
         self.until = None
-        self.say("still %d" % self.uarts[0].now())
+        self.say("paused %d" % self.uarts[0].now())
 
     # On the thread of the orders.
     def orders_ended(self):
@@ -188,16 +188,16 @@ class Stepping(Fifos):
         order = words[0]
         if order == "run":
             self.run(words[1], words[2:])
-        elif order == "go":
+        elif order == "resume":
             if len(words) > 1:
-                self.aim(self.asked_at, words[1], words[2:])
-            self.answered.Set()
+                self.aim(self.stopped_at, words[1], words[2:])
+            self.resumed.Set()
         elif order == "stop":
             self.stop()
-        elif order == "feed":
+        elif order == "rx":
             self.uarts[int(words[1])].line.send(words[2])
-        elif order == "look":
-            self.say("seen %d" % self.uarts[0].now())
+        elif order == "sync":
+            self.say("synced %d" % self.uarts[0].now())
         elif order == "clear":
             self.uarts[int(words[1])].line.clear()
 
@@ -210,7 +210,7 @@ class Stepping(Fifos):
             raise Exception("something else has started the emulation; with `clock: virtual` "
                             "leave `start` out of scripts and commands")
         self.stopping = False
-        self.answered.Reset()
+        self.resumed.Reset()
         self.has_started.Reset()
         # It sleeps for 100 ms when it is done.
         starter = Thread(ThreadStart(self.emulation.StartAll))
@@ -220,25 +220,25 @@ class Stepping(Fifos):
 
     def stop(self):
         with self.lock:
-            if self.stopping and not self.asking:
+            if self.stopping and not self.waiting:
                 return
             self.stopping = True
-            asking = self.asking
-        if asking:
-            self.answered.Set()
+            waiting = self.waiting
+        if waiting:
+            self.resumed.Set()
         else:
             self.emulation.PauseAll()
 
 
-stepping = None
+lockstep = None
 
 
-def mc_stepping_open(directory):
-    global stepping
-    stepping = Stepping(directory)
+def mc_lockstep_open(directory):
+    global lockstep
+    lockstep = Lockstep(directory)
 
 
-def mc_stepping_attach(path, byte_time):
+def mc_lockstep_attach(path, byte_time):
     machine = monitor.Machine
     uart = machine[path]
-    stepping.uarts.append(Uart(stepping, machine, uart, int(byte_time), len(stepping.uarts)))
+    lockstep.uarts.append(Uart(lockstep, machine, uart, int(byte_time), len(lockstep.uarts)))

@@ -7,24 +7,24 @@
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::console_parser::{Event, Screen};
+use super::console_parser::{ConsoleParser, Token};
 use crate::backend::OutputTail;
 
 /// Takes one stream of Renode's and keeps what matters of it in `output`.
 #[derive(Debug)]
-pub(crate) struct LastWords {
+pub(crate) struct OutputFilter {
     output: OutputTail,
-    screen: Screen,
+    parser: ConsoleParser,
     listener: Option<UnboundedSender<String>>,
     /// Whether what comes may be an answer.
     answers: bool,
 }
 
-impl LastWords {
+impl OutputFilter {
     pub(crate) fn new(output: OutputTail) -> Self {
         Self {
             output,
-            screen: Screen::default(),
+            parser: ConsoleParser::default(),
             listener: None,
             answers: false,
         }
@@ -42,19 +42,19 @@ impl LastWords {
     }
 
     /// The lines since the last answer were none.
-    pub(crate) fn unasked(&self) {
+    pub(crate) fn unsolicited(&self) {
         self.output.unasked();
     }
 
     /// Tells `listener` of every line, as long as it listens.
-    pub(crate) fn told_to(mut self, listener: UnboundedSender<String>) -> Self {
+    pub(crate) fn forward_to(mut self, listener: UnboundedSender<String>) -> Self {
         self.listener = Some(listener);
         self
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            if let Some(Event::Line(line)) = self.screen.push(byte) {
+            if let Some(Token::Line(line)) = self.parser.push(byte) {
                 self.keep(&line.text);
                 self.listener.take_if(|it| it.send(line.text).is_err());
             }
@@ -82,10 +82,10 @@ impl LastWords {
     }
 }
 
-impl Drop for LastWords {
+impl Drop for OutputFilter {
     /// The stream has ended; its last line may lack an end.
     fn drop(&mut self) {
-        let line = self.screen.take_line();
+        let line = self.parser.take_line();
         self.keep(&line.text);
     }
 }
@@ -97,13 +97,13 @@ mod tests {
     #[test]
     fn a_stack_trace_does_not_push_out_its_cause() {
         let output = OutputTail::default();
-        let mut words = LastWords::new(output.clone());
-        words.push(b"\x1b[;031mFatal error:\r\n\x1b[0mNo such directory\n");
+        let mut filter = OutputFilter::new(output.clone());
+        filter.push(b"\x1b[;031mFatal error:\r\n\x1b[0mNo such directory\n");
         for _ in 0..1000 {
-            words.push(b"  at System.IO.FileStream..ctor (System.String path)\n");
+            filter.push(b"  at System.IO.FileStream..ctor (System.String path)\n");
         }
-        words.push(b"half a line");
-        drop(words);
+        filter.push(b"half a line");
+        drop(filter);
         assert_eq!(
             output.text(),
             "Fatal error:\nNo such directory\nhalf a line\n"
