@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 pub(super) const HOST_CAP: u32 = 20;
 /// How long somebody who has been woken may take to look while another one has
 /// looked: a future that is held but not polled must not keep the others waiting.
-const GRACE: Duration = Duration::from_millis(200);
+const ACK_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A set of byte values.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -85,7 +85,7 @@ pub(crate) struct VirtualClock {
     /// Something has changed for the driver.
     changed: Notify,
     /// The guest has come to stand.
-    stood: Notify,
+    paused: Notify,
 }
 
 struct State {
@@ -97,7 +97,7 @@ struct State {
     since: Duration,
     waiters: Vec<Waiter>,
     /// The bytes to ask at whoever waits, of each UART.
-    always: Vec<ByteSet>,
+    persistent_stops: Vec<ByteSet>,
     /// Under way, up to then.
     running: Option<(Option<Duration>, Vec<ByteSet>)>,
     /// How many want the guest to stand still.
@@ -125,9 +125,9 @@ struct Waiter {
     wants: Wants,
     waker: Waker,
     /// It has looked since the guest stood or was asked about, and wants more.
-    looked: bool,
+    acked: bool,
     /// It was not there when it was asked.
-    absent: bool,
+    unresponsive: bool,
 }
 
 impl VirtualClock {
@@ -141,7 +141,7 @@ impl VirtualClock {
                 now: Duration::ZERO,
                 since: Duration::ZERO,
                 waiters: Vec::new(),
-                always: vec![ByteSet::NONE; uarts],
+                persistent_stops: vec![ByteSet::NONE; uarts],
                 running: None,
                 holds: 0,
                 left: false,
@@ -149,7 +149,7 @@ impl VirtualClock {
                 first_look: None,
             }),
             changed: Notify::new(),
-            stood: Notify::new(),
+            paused: Notify::new(),
         }
     }
 
@@ -175,9 +175,9 @@ impl VirtualClock {
     }
 
     /// Has the guest stop at these bytes, too, whoever waits.
-    pub(crate) fn always(&self, wants: Wants) {
-        let always = &mut self.state().always[wants.uart];
-        *always = always.union(wants.bytes);
+    pub(crate) fn stop_always_at(&self, wants: Wants) {
+        let persistent_stops = &mut self.state().persistent_stops[wants.uart];
+        *persistent_stops = persistent_stops.union(wants.bytes);
         self.changed.notify_one();
     }
 
@@ -207,28 +207,28 @@ impl VirtualClock {
             _left = state.take(id);
             return Poll::Ready(());
         }
-        let looked = look.0 == state.questions;
+        let acked = look.0 == state.questions;
         match state.waiters.iter_mut().find(|waiter| waiter.id == id) {
             Some(waiter) => {
                 waiter.until = until;
                 _replaced = std::mem::replace(&mut waiter.waker, cx.waker().clone());
-                waiter.looked = looked;
-                waiter.absent = false;
+                waiter.acked = acked;
+                waiter.unresponsive = false;
             }
             None => state.waiters.push(Waiter {
                 id,
                 until,
                 wants,
                 waker: cx.waker().clone(),
-                looked,
-                absent: false,
+                acked,
+                unresponsive: false,
             }),
         }
-        if looked {
+        if acked {
             state.first_look.get_or_insert_with(Instant::now);
         }
         drop(state);
-        if !looked {
+        if !acked {
             cx.waker().wake_by_ref();
         }
         self.changed.notify_one();
@@ -273,15 +273,15 @@ impl VirtualClock {
         state.running = None;
         let waiters = std::mem::take(&mut state.waiters);
         drop(state);
-        self.stood.notify_waiters();
+        self.paused.notify_waiters();
         self.changed.notify_one();
         waiters.into_iter().for_each(|waiter| waiter.waker.wake());
     }
 
     /// Waits until the guest has to run.
-    pub(crate) async fn wanted(&self) -> Run {
+    pub(crate) async fn next_run(&self) -> Run {
         loop {
-            self.settled().await;
+            self.all_acked().await;
             if let Some(run) = self.state().run() {
                 return run;
             }
@@ -290,7 +290,7 @@ impl VirtualClock {
     }
 
     /// The guest has come to this time of the present emulator.
-    pub(crate) fn reached(&self, elapsed: Duration) {
+    pub(crate) fn advance_to(&self, elapsed: Duration) {
         let mut state = self.state();
         state.now = state.now.max(state.since + elapsed);
     }
@@ -305,7 +305,7 @@ impl VirtualClock {
 
     /// Whether the guest may go on, once all have looked.
     pub(crate) async fn may_go_on(&self) -> bool {
-        self.settled().await;
+        self.all_acked().await;
         self.state().may_go_on()
     }
 
@@ -313,7 +313,7 @@ impl VirtualClock {
     /// still for something else.
     pub(crate) async fn wanted_next(&self) -> Option<Run> {
         loop {
-            self.settled().await;
+            self.all_acked().await;
             if let Some(next) = self.state().next() {
                 return next;
             }
@@ -329,9 +329,9 @@ impl VirtualClock {
     }
 
     /// The guest stands still.
-    pub(crate) fn stands(&self) {
+    pub(crate) fn pause(&self) {
         self.state().running = None;
-        self.stood.notify_waiters();
+        self.paused.notify_waiters();
         self.ask();
     }
 
@@ -341,22 +341,22 @@ impl VirtualClock {
         let hold = Hold(Arc::clone(self));
         self.changed.notify_one();
         loop {
-            let stood = self.stood.notified();
+            let paused = self.paused.notified();
             if self.state().running.is_none() {
                 return hold;
             }
-            stood.await;
+            paused.await;
         }
     }
 
     /// Waits until all have looked, or somebody wants the guest to stand still.
-    async fn settled(&self) {
+    async fn all_acked(&self) {
         loop {
             let changed = self.changed.notified();
             let (all, first_look) = {
                 let state = self.state();
-                let mut waiters = state.waiters.iter().filter(|waiter| !waiter.absent);
-                let all = waiters.all(|waiter| waiter.looked);
+                let mut waiters = state.waiters.iter().filter(|waiter| !waiter.unresponsive);
+                let all = waiters.all(|waiter| waiter.acked);
                 let all = all || state.holds > 0 || state.life != Life::On;
                 (all, state.first_look)
             };
@@ -367,13 +367,13 @@ impl VirtualClock {
                 changed.await;
                 continue;
             };
-            if tokio::time::timeout_at((first_look + GRACE).into(), changed)
+            if tokio::time::timeout_at((first_look + ACK_TIMEOUT).into(), changed)
                 .await
                 .is_err()
             {
                 let mut state = self.state();
                 let waiters = state.waiters.iter_mut();
-                waiters.for_each(|waiter| waiter.absent |= !waiter.looked);
+                waiters.for_each(|waiter| waiter.unresponsive |= !waiter.acked);
             }
         }
     }
@@ -388,7 +388,7 @@ impl State {
 
     /// Those for whom the guest runs.
     fn present(&self) -> impl Iterator<Item = &Waiter> {
-        self.waiters.iter().filter(|waiter| waiter.looked)
+        self.waiters.iter().filter(|waiter| waiter.acked)
     }
 
     /// The next run, if there is one without a rest; nothing if nobody wants anything yet.
@@ -404,7 +404,7 @@ impl State {
         if self.life != Life::On || self.holds > 0 || self.present().next().is_none() {
             return None;
         }
-        let mut stops = self.always.clone();
+        let mut stops = self.persistent_stops.clone();
         for Waiter { wants, .. } in self.present() {
             stops[wants.uart] = stops[wants.uart].union(wants.bytes);
         }
@@ -430,11 +430,11 @@ impl State {
             };
             in_time && stops[waiter.wants.uart].covers(waiter.wants.bytes)
         };
-        let mut always = stops.iter().zip(&self.always);
+        let mut persistent_stops = stops.iter().zip(&self.persistent_stops);
         self.life == Life::On
             && self.holds == 0
             && !self.left
-            && always.all(|(stops, always)| stops.covers(*always))
+            && persistent_stops.all(|(stops, persistent_stops)| stops.covers(*persistent_stops))
             && self.present().next().is_some()
             && self.present().all(is_covered)
     }
@@ -446,7 +446,7 @@ impl State {
         let waiters = self.waiters.iter_mut();
         waiters
             .map(|waiter| {
-                waiter.looked = false;
+                waiter.acked = false;
                 waiter.waker.clone()
             })
             .collect()
@@ -497,11 +497,11 @@ mod tests {
     #[tokio::test]
     async fn the_guest_runs_as_far_as_all_agree() {
         let clock = clock();
-        assert!(is_pending(clock.wanted()).await, "nobody waits");
-        clock.always(wants(X));
+        assert!(is_pending(clock.next_run()).await, "nobody waits");
+        clock.stop_always_at(wants(X));
         assert!(look(&clock, 1, 9, ByteSet::NONE).await.is_pending());
         assert!(look(&clock, 2, 4, ByteSet::of([b'a'])).await.is_pending());
-        let run = clock.wanted().await;
+        let run = clock.next_run().await;
         assert_eq!(run.at_most, Some(Duration::from_secs(4)));
         assert_eq!(run.stops, [ByteSet::NONE, X.union(ByteSet::of([b'a']))]);
         assert!(is_pending(clock.interrupted()).await);
@@ -516,22 +516,22 @@ mod tests {
     async fn a_limit_that_is_changed_counts() {
         let clock = clock();
         assert!(look(&clock, 1, 9, X).await.is_pending());
-        clock.wanted().await;
+        clock.next_run().await;
         assert!(look(&clock, 1, 3, X).await.is_pending());
         clock.interrupted().await;
-        clock.stands();
+        clock.pause();
         assert!(look(&clock, 1, 4, X).await.is_pending());
-        assert_eq!(clock.wanted().await.at_most, Some(Duration::from_secs(4)));
+        assert_eq!(clock.next_run().await.at_most, Some(Duration::from_secs(4)));
     }
 
     #[tokio::test]
     async fn a_guard_that_comes_while_the_guest_runs_is_heeded() {
         let clock = clock();
         assert!(look(&clock, 1, 9, ByteSet::NONE).await.is_pending());
-        clock.wanted().await;
+        clock.next_run().await;
         let mut interrupted = pin!(clock.interrupted());
         assert!(is_pending(interrupted.as_mut()).await);
-        clock.always(wants(X));
+        clock.stop_always_at(wants(X));
         assert!(!is_pending(interrupted.as_mut()).await);
     }
 
@@ -541,7 +541,7 @@ mod tests {
         for id in [1, 2] {
             assert!(look(&clock, id, 9, X).await.is_pending());
         }
-        clock.wanted().await;
+        clock.next_run().await;
         clock.ask();
         assert!(is_pending(clock.may_go_on()).await, "nobody has looked");
         assert!(look(&clock, 1, 9, X).await.is_pending());
@@ -564,7 +564,7 @@ mod tests {
     async fn a_look_that_was_begun_before_the_question_does_not_answer_it() {
         let clock = clock();
         assert!(look(&clock, 1, 9, X).await.is_pending());
-        clock.wanted().await;
+        clock.next_run().await;
         for id in [1, 2] {
             let stale = clock.look();
             clock.ask();
@@ -625,18 +625,18 @@ mod tests {
         for id in [1, 2] {
             assert!(look(&clock, id, 9, X).await.is_pending());
         }
-        clock.wanted().await;
+        clock.next_run().await;
         clock.ask();
         let looking = async {
             loop {
                 assert!(look(&clock, 1, 9, X).await.is_pending());
-                tokio::time::sleep(GRACE / 4).await;
+                tokio::time::sleep(ACK_TIMEOUT / 4).await;
             }
         };
         tokio::select! {
             may_go_on = clock.may_go_on() => assert!(may_go_on),
             () = looking => {}
-            () = tokio::time::sleep(50 * GRACE) => panic!("2 is still waited for"),
+            () = tokio::time::sleep(50 * ACK_TIMEOUT) => panic!("2 is still waited for"),
         }
     }
 
@@ -644,26 +644,26 @@ mod tests {
     async fn a_held_guest_stands_still() {
         let clock = clock();
         assert!(look(&clock, 1, 9, X).await.is_pending());
-        clock.wanted().await;
+        clock.next_run().await;
         {
             let mut hold = pin!(clock.hold());
             assert!(is_pending(hold.as_mut()).await, "it still runs");
             clock.interrupted().await;
-            clock.reached(Duration::from_secs(2));
+            clock.advance_to(Duration::from_secs(2));
             assert_eq!(clock.now(), Duration::from_secs(2));
-            clock.stands();
+            clock.pause();
             let _hold = hold.await;
             assert!(look(&clock, 1, 9, X).await.is_pending());
-            assert!(is_pending(clock.wanted()).await);
+            assert!(is_pending(clock.next_run()).await);
         }
-        assert_eq!(clock.wanted().await.at_most, Some(Duration::from_secs(7)));
+        assert_eq!(clock.next_run().await.at_most, Some(Duration::from_secs(7)));
     }
 
     #[tokio::test]
     async fn nobody_waits_for_a_guest_that_is_gone() {
         let clock = clock();
         assert!(look(&clock, 1, 9, X).await.is_pending());
-        clock.reached(Duration::from_secs(3));
+        clock.advance_to(Duration::from_secs(3));
         clock.end();
         assert!(look(&clock, 1, 9, X).await.is_ready());
         // The next one's time comes on top.

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use super::error::{Ending, ExpectError};
 use super::handle::Uart;
-use super::link::stepped::{Hand, Parcels};
+use super::link::stepped::{JobQueue, SteppedLink};
 use super::link::{Link, OnEnd};
 use super::state::{Settings, UartState};
 use super::transcript::Transcript;
@@ -88,12 +88,12 @@ impl Port {
     }
 
     /// As [`attach`](Self::attach), for a stream that only brings what the board puts out.
-    pub(crate) fn attach_output(&self, stream: impl Into<OwnedFd>) -> io::Result<Parcels> {
+    pub(crate) fn attach_output(&self, stream: impl Into<OwnedFd>) -> io::Result<JobQueue> {
         self.begin_anew();
         let on_end = OnEnd::Closed(GRACE);
         let (link, jobs) = Link::reading(stream.into(), &self.shared.transcript, on_end)?;
         *lock(&self.shared.link) = Some(link);
-        Ok(Parcels(jobs))
+        Ok(JobQueue(jobs))
     }
 
     /// As [`attach`](Self::attach), for a stream whose end means that the board is `gone`.
@@ -103,13 +103,13 @@ impl Port {
 
     /// As [`attach`](Self::attach), for a board whose bytes are passed on one by one, each
     /// of them in `byte_time`.
-    pub(crate) fn attach_by_hand(&self, byte_time: Duration) -> Hand {
+    pub(crate) fn attach_stepped(&self, byte_time: Duration) -> SteppedLink {
         self.begin_anew();
-        let (link, jobs) = Link::by_hand();
+        let (link, jobs) = Link::stepped();
         *lock(&self.shared.link) = Some(link);
-        Hand {
+        SteppedLink {
             transcript: Arc::clone(&self.shared.transcript),
-            parcels: Parcels(jobs),
+            jobs: JobQueue(jobs),
             byte_time,
             free_at: Duration::ZERO,
         }

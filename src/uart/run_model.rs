@@ -78,7 +78,7 @@ impl Bench {
             ..Settings::default()
         };
         let shared = Arc::new(UartState::new("uart", settings, None));
-        let (link, jobs) = Link::by_hand();
+        let (link, jobs) = Link::stepped();
         *lock(&shared.link) = Some(link);
         let mut shell = shape.start();
         let sent = shell.sent();
@@ -113,7 +113,7 @@ impl Bench {
 
     fn pass(&mut self, time: Duration) {
         self.now += time;
-        self.clock.reached(self.now);
+        self.clock.advance_to(self.now);
     }
 
     fn run(&mut self, command: &str, pace: Pace) -> Result<String> {

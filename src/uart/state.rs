@@ -180,7 +180,7 @@ impl UartState {
     pub(super) fn always_stop_at(&self, stops: ByteSet) {
         if let Some((clock, uart)) = &self.settings.virtual_clock {
             let (uart, bytes) = (*uart, stops);
-            clock.always(Wants { uart, bytes });
+            clock.stop_always_at(Wants { uart, bytes });
         }
     }
 

@@ -232,7 +232,7 @@ impl Session {
         drop(self.tasks.spawn(task));
     }
 
-    /// Connects to the monitor, and hands the connection to its client.
+    /// Connects to the monitor, and links the connection to its client.
     async fn join(&self, joining: Joining) -> Result<(), EmulatorError> {
         let port = joining.port;
         match self.try_join(joining).await {

@@ -43,7 +43,7 @@ pub(crate) type Written = oneshot::Receiver<io::Result<Duration>>;
 
 /// Bytes to write, and who wants to know.
 pub(crate) struct Job {
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     pub(super) written: oneshot::Sender<io::Result<Duration>>,
 }
 
@@ -144,7 +144,7 @@ impl Link {
     }
 
     /// Attaches whoever takes the jobs and feeds the transcript by itself.
-    pub(crate) fn by_hand() -> (Self, mpsc::UnboundedReceiver<Job>) {
+    pub(crate) fn stepped() -> (Self, mpsc::UnboundedReceiver<Job>) {
         let (jobs, queue) = mpsc::unbounded_channel();
         let link = Self {
             jobs,

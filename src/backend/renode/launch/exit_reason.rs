@@ -50,7 +50,7 @@ fn unpacking(what: &str, output: &str, place: &str) -> Option<String> {
     })
 }
 
-/// What this process has little of, and hands on.
+/// What this process has little of, and links on.
 fn limits() -> Vec<String> {
     let mut limits = Vec::new();
     // The soft limit, as `ulimit` shows it.

@@ -98,7 +98,7 @@ impl Emulation {
                     let connect = MonitorCommand::connect_lockstep(&name, uart.byte_time());
                     let connected = connect_uart(session, &connect, &uart.path).await;
                     connected.map_err(in_field(&self.config, &field))?;
-                    lockstep.attach(port.attach_by_hand(uart.byte_time()));
+                    lockstep.attach(port.attach_stepped(uart.byte_time()));
                     continue;
                 }
                 let transport = self.config.uart_transport;
@@ -107,12 +107,12 @@ impl Emulation {
                 let connected = connect_uart(session, &connect, &uart.path).await;
                 connected.map_err(in_field(&self.config, &field))?;
                 let attached = port.attach_output(endpoint.open().await?);
-                let parcels = attached.map_err(|source| EmulatorError::Io {
+                let jobs = attached.map_err(|source| EmulatorError::Io {
                     step: "attaching the UART",
                     source,
                 })?;
                 if let Some(input) = session.input() {
-                    input.attach(parcels);
+                    input.attach(jobs);
                 }
             }
             let peripherals = session

@@ -71,7 +71,7 @@ impl Emulation {
                 None => self.ports().go_on(),
             }
         };
-        // What is said on a socket, Renode hands over on a thread of its own, which may not be done yet.
+        // What is said on a socket, Renode links over on a thread of its own, which may not be done yet.
         let is_late = self.config.uart_transport == UartTransport::Socket;
         if !is_late {
             begin_anew(); // before a reset in which a processor may halt

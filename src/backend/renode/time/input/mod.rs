@@ -1,6 +1,6 @@
 //! Giving bytes to the guest's UARTs in real time.
 //!
-//! A terminal of Renode's brings what the guest sends, and takes nothing: it hands bytes over
+//! A terminal of Renode's brings what the guest sends, and takes nothing: it links bytes over
 //! as they come, whatever the guest's speed, and what it has taken waits inside it at a cost
 //! that grows with the square of its amount. So a script of ours inside Renode puts the bytes
 //! on the lines, in the guest's own time. It is included when the board runs already; what is
@@ -19,7 +19,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fifos::{AHEAD, DriverTask, Fifos};
-use crate::uart::{Parcel, Parcels};
+use crate::uart::{Job, JobQueue};
 
 const SCRIPT: &str = concat!(
     include_str!("../fifos.py"),
@@ -34,7 +34,7 @@ const MOST_AT_ONCE: usize = 1024;
 
 /// What is told to the driver.
 enum Message {
-    Attach(Parcels),
+    Attach(JobQueue),
     /// The machine of these UARTs starts anew: what was sent to them is lost.
     Clear(Range<usize>, oneshot::Sender<()>),
 }
@@ -70,9 +70,9 @@ impl Input {
     }
 
     /// The next of the board's UARTs.
-    pub(crate) fn attach(&self, parcels: Parcels) {
+    pub(crate) fn attach(&self, jobs: JobQueue) {
         // A driver that has gone has ended Renode.
-        let _ = self.messages.send(Message::Attach(parcels));
+        let _ = self.messages.send(Message::Attach(jobs));
     }
 
     /// Forgets what was sent to these UARTs and has not arrived.
@@ -104,13 +104,13 @@ struct Driver {
 
 /// The line to a UART.
 struct Line {
-    parcels: Parcels,
+    jobs: JobQueue,
     /// Takes nothing more until the script tells of room.
     full: bool,
-    /// A long parcel that the script has: whoever sent it waits for that, too.
-    carried: Option<Parcel>,
+    /// A long job that the script has: whoever sent it waits for that, too.
+    carried: Option<Job>,
     /// What comes next.
-    next: Option<Parcel>,
+    next: Option<Job>,
     /// Takes nothing as long as the script has yet to forget what it has.
     clearing: bool,
 }
@@ -122,7 +122,7 @@ impl Driver {
                 biased;
                 Some(message) = self.messages.recv() => self.heed(message),
                 report = next_report(&mut self.reports) => self.take(report?)?,
-                (uart, parcel) = next_parcel(&mut self.lines) => self.send(uart, parcel),
+                (uart, job) = next_job(&mut self.lines) => self.send(uart, job),
                 written = self.orders.write_buf(&mut self.unwritten), if !self.unwritten.is_empty() => {
                     written?;
                 }
@@ -132,8 +132,8 @@ impl Driver {
 
     fn heed(&mut self, message: Message) {
         match message {
-            Message::Attach(parcels) => self.lines.push(Line {
-                parcels,
+            Message::Attach(jobs) => self.lines.push(Line {
+                jobs,
                 full: false,
                 carried: None,
                 next: None,
@@ -151,18 +151,18 @@ impl Driver {
         }
     }
 
-    /// Hands a parcel to the script.
-    fn send(&mut self, uart: usize, parcel: Parcel) {
-        for part in parcel.bytes.chunks(MOST_AT_ONCE) {
+    /// Hands a job to the script.
+    fn send(&mut self, uart: usize, job: Job) {
+        for part in job.bytes.chunks(MOST_AT_ONCE) {
             let bytes: String = part.iter().map(|b| format!("{b:02x}")).collect();
             self.order(&format!("send {uart} {bytes}"));
         }
         self.order(&format!("tell {uart}"));
         let line = &mut self.lines[uart];
         line.full = true;
-        match parcel.bytes.len() > AHEAD as usize {
-            true => line.carried = Some(parcel),
-            false => parcel.done(Duration::ZERO),
+        match job.bytes.len() > AHEAD as usize {
+            true => line.carried = Some(job),
+            false => job.done(Duration::ZERO),
         }
     }
 
@@ -204,13 +204,13 @@ impl Line {
     /// What has been sent and is not with the script is lost. A line does not tell.
     fn lose(&mut self) {
         done(&mut self.next);
-        self.parcels.lose();
+        self.jobs.lose();
     }
 
     /// What is to be handed to the script; polled for as long as there is nothing.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Option<Parcel> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Option<Job> {
         if self.next.is_none()
-            && let Poll::Ready(next) = self.parcels.poll_next(cx)
+            && let Poll::Ready(next) = self.jobs.poll_next(cx)
         {
             if next.is_none() {
                 // The UART has been detached: whoever waits learns it.
@@ -225,18 +225,18 @@ impl Line {
     }
 }
 
-fn done(parcel: &mut Option<Parcel>) {
-    if let Some(parcel) = parcel.take() {
-        parcel.done(Duration::ZERO);
+fn done(job: &mut Option<Job>) {
+    if let Some(job) = job.take() {
+        job.done(Duration::ZERO);
     }
 }
 
-/// The next parcel for a line that has room. Loses nothing if it is dropped.
-async fn next_parcel(lines: &mut [Line]) -> (usize, Parcel) {
+/// The next job for a line that has room. Loses nothing if it is dropped.
+async fn next_job(lines: &mut [Line]) -> (usize, Job) {
     poll_fn(|cx| {
         for (uart, line) in lines.iter_mut().enumerate() {
-            if let Some(parcel) = line.poll(cx) {
-                return Poll::Ready((uart, parcel));
+            if let Some(job) = line.poll(cx) {
+                return Poll::Ready((uart, job));
             }
         }
         Poll::Pending

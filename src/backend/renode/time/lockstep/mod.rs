@@ -1,6 +1,6 @@
 //! Driving Renode step by step, for a clock that stands still except while somebody waits.
 //!
-//! A script of ours inside Renode starts and stops the emulation and hands over each
+//! A script of ours inside Renode starts and stops the emulation and links over each
 //! byte with its virtual time; at those that somebody may wait for, the thread that
 //! executes the guest stands still until it is told to go on or to stop right there. Two
 //! FIFOs carry orders and reports. Knows nothing of what anybody waits for.
@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::fifos::{AHEAD, DriverTask, Fifos};
 use crate::runtime::{ByteSet, Run, VirtualClock};
-use crate::uart::{Hand, Parcel};
+use crate::uart::{Job, SteppedLink};
 use report::{Report, Reports};
 
 const SCRIPT: &str = concat!(
@@ -42,7 +42,7 @@ const READINESS: usize = 4;
 
 /// What is told to the driver.
 enum Message {
-    Attach(Hand),
+    Attach(SteppedLink),
     /// The machine of these UARTs starts anew: what was sent to them is lost.
     Clear(Range<usize>),
     /// To be done when the guest stands still and all that it said is there.
@@ -82,7 +82,7 @@ impl Lockstep {
             reports: Reports::new(reports),
             orders,
             messages,
-            hands: Vec::new(),
+            links: Vec::new(),
             syncing: None,
             calls: VecDeque::new(),
         };
@@ -99,7 +99,7 @@ impl Lockstep {
 
 impl LockstepHandle {
     /// The next of the board's UARTs.
-    pub(crate) fn attach(&self, hand: Hand) {
+    pub(crate) fn attach(&self, hand: SteppedLink) {
         self.tell(Message::Attach(hand));
     }
 
@@ -145,7 +145,7 @@ struct Driver {
     reports: Reports,
     orders: pipe::Sender,
     messages: mpsc::UnboundedReceiver<Message>,
-    hands: Vec<Hand>,
+    links: Vec<SteppedLink>,
     /// Who waits for what has been said so far.
     syncing: Option<oneshot::Sender<()>>,
     /// What has come while the guest ran and is to be heeded when it stands.
@@ -156,7 +156,7 @@ struct Driver {
 enum Call {
     Message(Message),
     /// Bytes for that UART.
-    Parcel(usize, Parcel),
+    Job(usize, Job),
 }
 
 /// What comes next for a guest that stands at a byte.
@@ -218,7 +218,7 @@ impl Driver {
             }
             let run = tokio::select! {
                 biased;
-                call = call(&mut self.messages, &mut self.hands) => {
+                call = call(&mut self.messages, &mut self.links) => {
                     self.calls.push_back(call);
                     None
                 }
@@ -234,7 +234,7 @@ impl Driver {
                     }
                     None
                 }
-                run = self.clock.wanted(), if self.syncing.is_none() => Some(run),
+                run = self.clock.next_run(), if self.syncing.is_none() => Some(run),
             };
             if let Some(run) = run {
                 self.run(run).await?;
@@ -250,13 +250,13 @@ impl Driver {
         while !is_over(&self.calls) {
             let stop = tokio::select! {
                 biased;
-                call = call(&mut self.messages, &mut self.hands) => {
+                call = call(&mut self.messages, &mut self.links) => {
                     self.calls.push_back(call);
                     true
                 }
                 report = self.reports.next() => match self.take_all(report?)? {
                     Report::StoppedAt(time) if !stopped => {
-                        self.clock.reached(time);
+                        self.clock.advance_to(time);
                         self.clock.ask();
                         timer.passes(self.clock.now());
                         match self.next(timer.at).await {
@@ -273,9 +273,9 @@ impl Driver {
                         }
                     }
                     Report::Paused(time) => {
-                        self.clock.reached(time);
+                        self.clock.advance_to(time);
                         self.handle_halts().await;
-                        self.clock.stands();
+                        self.clock.pause();
                         return Ok(());
                     }
                     _ => false,
@@ -292,8 +292,8 @@ impl Driver {
 
     /// The guest stands still, at `time`: those who wait look again.
     fn paused(&self, time: Duration) {
-        self.clock.reached(time);
-        self.clock.stands();
+        self.clock.advance_to(time);
+        self.clock.pause();
     }
 
     /// Has done what is to be done about a processor that has halted before the guest came
@@ -334,7 +334,7 @@ impl Driver {
         };
         tokio::select! {
             biased;
-            call = call(&mut self.messages, &mut self.hands) => {
+            call = call(&mut self.messages, &mut self.links) => {
                 self.calls.push_back(call);
                 Next::Stop
             }
@@ -345,10 +345,10 @@ impl Driver {
     /// Does what is to be done while the guest stands still.
     async fn handle(&mut self, call: Call) -> io::Result<Result<(), Over>> {
         match call {
-            Call::Message(Message::Attach(hand)) => self.hands.push(hand),
+            Call::Message(Message::Attach(hand)) => self.links.push(hand),
             Call::Message(Message::Clear(uarts)) => {
                 for uart in uarts {
-                    self.hands[uart].clear();
+                    self.links[uart].clear();
                     self.order(&format!("clear {uart}")).await?;
                 }
             }
@@ -365,12 +365,12 @@ impl Driver {
                 drop(read);
                 return Ok(Err(Over));
             }
-            Call::Parcel(uart, parcel) => {
-                for part in parcel.bytes.chunks(MOST_AT_ONCE) {
+            Call::Job(uart, job) => {
+                for part in job.bytes.chunks(MOST_AT_ONCE) {
                     let bytes: String = part.iter().map(|b| format!("{b:02x}")).collect();
                     self.order(&format!("rx {uart} {bytes}")).await?;
                 }
-                self.hands[uart].passed_on(parcel, self.clock.now(), AHEAD);
+                self.links[uart].complete_tx(job, self.clock.now(), AHEAD);
             }
         }
         Ok(Ok(()))
@@ -394,9 +394,9 @@ impl Driver {
     /// Notes what a report says; one that is none is an error.
     fn take(&mut self, report: Report) -> io::Result<Report> {
         match report {
-            Report::Out(uart, time, mut bytes) if uart < self.hands.len() => {
+            Report::Out(uart, time, mut bytes) if uart < self.links.len() => {
                 let time = self.clock.since_made(time);
-                self.hands[uart].heard(&mut bytes, time);
+                self.links[uart].push_rx(&mut bytes, time);
                 Ok(Report::Out(uart, Duration::ZERO, Vec::new()))
             }
             Report::Out(..) => Err(io::Error::other("a report of a UART that is not there")),
@@ -413,7 +413,7 @@ impl Driver {
             tokio::select! {
                 biased;
                 written = &mut written => return written,
-                call = call(&mut self.messages, &mut self.hands) => self.calls.push_back(call),
+                call = call(&mut self.messages, &mut self.links) => self.calls.push_back(call),
             }
         }
         Ok(())
@@ -426,15 +426,15 @@ fn is_over(calls: &VecDeque<Call>) -> bool {
     calls.iter().any(gone)
 }
 
-/// The next message or parcel. Loses nothing if it is dropped.
-async fn call(messages: &mut mpsc::UnboundedReceiver<Message>, hands: &mut [Hand]) -> Call {
+/// The next message or job. Loses nothing if it is dropped.
+async fn call(messages: &mut mpsc::UnboundedReceiver<Message>, links: &mut [SteppedLink]) -> Call {
     poll_fn(|cx| {
         if let Poll::Ready(Some(message)) = messages.poll_recv(cx) {
             return Poll::Ready(Call::Message(message));
         }
-        for (uart, hand) in hands.iter_mut().enumerate() {
-            if let Poll::Ready(parcel) = hand.poll_parcel(cx) {
-                return Poll::Ready(Call::Parcel(uart, parcel));
+        for (uart, hand) in links.iter_mut().enumerate() {
+            if let Poll::Ready(job) = hand.poll_job(cx) {
+                return Poll::Ready(Call::Job(uart, job));
             }
         }
         Poll::Pending
