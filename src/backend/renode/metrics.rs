@@ -1,4 +1,4 @@
-//! Asking Renode what a board has done. Knows nothing of who wants to know.
+//! Reading the metrics of a board from Renode.
 
 use super::monitor::command::MonitorCommand;
 use super::session::Session;
@@ -8,7 +8,7 @@ use crate::backend::{EmulatorError, Metrics};
 
 const STEP: &str = "reading the board's metrics";
 
-/// What these `processors` of the selected machine have executed, by their names.
+/// Returns the instructions that these `processors` of the selected machine have executed, by name.
 pub(super) async fn instructions(
     session: &Session,
     processors: &[Processor],
@@ -25,7 +25,7 @@ pub(super) async fn instructions(
     Ok(instructions)
 }
 
-/// These instructions and the times of the whole emulation.
+/// Returns these instructions with the times of the whole emulation.
 pub(super) async fn with_times(
     session: &Session,
     instructions: Vec<(String, u64)>,

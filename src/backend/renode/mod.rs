@@ -1,12 +1,12 @@
-//! Renode as the engine: one process per power-on, driven over its monitor.
+//! Renode as a backend: one process per power-on, driven over its monitor.
 //!
-//! The monitor travels over the process's standard input and output: there is no
-//! port to race for, nothing listens, and Renode ends when its input does. On demand
-//! it goes over TCP instead. The UARTs are pseudo-terminals whose other ends are taken
-//! before the board runs.
+//! [`Renode`] starts a [`Session`], whose [`Emulation`] has the board's machines. The monitor
+//! uses the process's standard input and output: there is no port to race for, nothing
+//! listens, and Renode exits when its input ends. The user may choose TCP instead. The UARTs
+//! are pseudo-terminals whose other ends are opened before the board runs.
 //!
-//! Loading, reset, hot flash and a reset that the guest asks for are one thing:
-//! Renode's `reset` macro, which puts back the firmware, and the registers that the
+//! Loading, reset, hot flash and a reset that the guest asks for are the same thing:
+//! Renode's `reset` macro, which restores the firmware, and the registers that the
 //! user's commands have set.
 mod context;
 mod launch;
@@ -40,18 +40,18 @@ use tokio::task::JoinHandle;
 
 pub(crate) use launch::program::find;
 
-/// How often a port is chosen for a monitor before it is given up: each was free, and
-/// taken by somebody else before Renode came to it.
+/// The number of ports that are tried for a monitor: each was free, and another process
+/// took it before Renode did.
 const PORTS: usize = 3;
 
-/// A board played by Renode.
+/// A board that Renode emulates.
 pub(crate) struct Renode {
     program: PathBuf,
     kept: Kept,
     identity: Identity,
     /// The version of the Renode that was started last.
     version: Option<Version>,
-    /// The question what it runs on, while it may be open.
+    /// The task that asks for the runtime, while it may be running.
     runtime_asked: Option<JoinHandle<()>>,
     supervisor: Arc<Supervisor>,
     emulation: Emulation,
@@ -99,7 +99,7 @@ impl Renode {
         Ok(())
     }
 
-    /// Starts Renode; its version. Begins again where somebody else was quicker to take
+    /// Starts Renode and returns its version. Starts again where another process has taken
     /// the port that was chosen for it.
     async fn launch(&mut self) -> Result<Version, EmulatorError> {
         let control = self.emulation.config.control;
@@ -154,7 +154,7 @@ impl Renode {
         }
     }
 
-    /// Asks what Renode runs on, behind all that a boot waits for.
+    /// Asks for Renode's runtime, after everything that a boot waits for.
     fn ask_runtime(&mut self) {
         let Some(session) = &self.session else {
             return;
@@ -165,7 +165,7 @@ impl Renode {
             self.identity.clone(),
         );
         self.runtime_asked = Some(tokio::spawn(async move {
-            // Whoever wants to know gets the version alone if there is no answer.
+            // Without an answer only the version is known.
             let answer = reply.within(limit).await.ok();
             identity.set_runtime(answer.and_then(|it| launch::version::runtime(&it.text)));
         }));
@@ -272,7 +272,7 @@ impl Backend for Renode {
                 return Ok(String::new());
             };
             let answer = session.run("doing a monitor command", &command).await;
-            // It may have selected another one.
+            // The command may have selected another machine.
             let restored = match self.emulation.select_anyway(session, MAIN).await {
                 Ok(()) => self.emulation.sync(session).await,
                 error => error,

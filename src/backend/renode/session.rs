@@ -1,7 +1,7 @@
 //! A running Renode: its process, its monitor, its private directory.
 //!
-//! Sends commands and says what it means when one is not done. Knows nothing of
-//! which commands make a board.
+//! A [`Session`] sends commands, and turns each failure into an error that names the step.
+//! Which commands make a board is decided above.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -19,8 +19,9 @@ use super::launch::logs::{Logs, append_log};
 use super::launch::unpacked_files::Unpacked;
 use super::launch::version::{TRIED_ARE, Version};
 use super::monitor::client::{Monitor, MonitorError, Reply};
-use super::monitor::command::{MonitorCommand, NotPlain, PlainPath};
+use super::monitor::command::MonitorCommand;
 use super::monitor::output_filter::OutputFilter;
+use super::monitor::plain::{NotPlain, PlainPath};
 use super::monitor::protocol::{Answer, Refusal};
 use super::monitor::tcp;
 use super::monitor::transport::{Arrival, Joining, Link};
@@ -36,35 +37,35 @@ use crate::uart::Ports;
 const STARTING: &str = "starting Renode";
 const OPENING: &str = "opening the port of Renode's monitor";
 
-/// What a Renode is started with.
+/// The arguments of [`Session::start`].
 pub(crate) struct Start<'a> {
     pub(crate) program: &'a Path,
     pub(crate) kept: &'a Kept,
-    /// Whether what it downloads can be expected to come.
+    /// Whether its downloads can be expected to succeed.
     pub(crate) downloads_come: bool,
-    /// Where its monitor is.
+    /// The transport of its monitor.
     pub(crate) control: Control,
-    /// The time it has to become ready, and each command.
+    /// The time limit of its start, and of each command.
     pub(crate) limit: Duration,
     pub(crate) clock: Option<&'a Arc<VirtualClock>>,
 }
 
-/// A Renode process and the way to it.
+/// A Renode process and its monitor.
 pub(crate) struct Session {
     program: PathBuf,
     emulator: Emulator,
     monitor: Monitor,
     private: Arc<PrivateDir>,
     ended_for: EndedFor,
-    /// Drives it, where its clock stands still except while somebody waits.
+    /// The driver of a Renode with a virtual clock.
     lockstep: Option<Lockstep>,
-    /// Gives bytes to its UARTs, where it runs in real time.
+    /// The input of its UARTs, where it runs in real time.
     input: Option<Input>,
-    /// What runs as long as it is there.
+    /// Tasks that end with the session.
     tasks: JoinSet<()>,
-    /// What has come from the monitor.
+    /// The output of the monitor.
     said: OutputTail,
-    /// The time each command has, and Renode to become ready.
+    /// The time limit of its start, and of each command.
     limit: Duration,
 }
 
@@ -184,7 +185,7 @@ impl Session {
         Ok((session, arrival))
     }
 
-    /// Waits until Renode is ready; its version.
+    /// Waits until Renode is ready, and returns its version.
     pub(crate) async fn greeted(&self, arrival: Arrival) -> Result<Version, EmulatorError> {
         let over_tcp = arrival.joining.is_some();
         if let Some(joining) = arrival.joining {
@@ -232,7 +233,7 @@ impl Session {
         drop(self.tasks.spawn(task));
     }
 
-    /// Connects to the monitor, and links the connection to its client.
+    /// Connects to the monitor, and passes the connection to its client.
     async fn join(&self, joining: Joining) -> Result<(), EmulatorError> {
         let port = joining.port;
         match self.try_join(joining).await {
@@ -291,7 +292,7 @@ impl Session {
         }
     }
 
-    /// Has `command` done.
+    /// Runs `command` and waits for its answer.
     pub(crate) async fn run(
         &self,
         step: &'static str,
@@ -300,7 +301,7 @@ impl Session {
         self.settle(step, command, self.monitor.send(command)).await
     }
 
-    /// Has all `commands` done, sent at once; the first failure counts, else the last answer.
+    /// Runs all `commands`, sent at once; returns the first failure, else the last answer.
     pub(crate) async fn run_all(
         &self,
         step: &'static str,
@@ -343,8 +344,8 @@ impl Session {
         }
     }
 
-    /// Sends `command` and does not wait: should it fail after all, Renode is
-    /// ended for that reason.
+    /// Sends `command` without waiting. If it fails, Renode is killed, and that is the
+    /// reason of its exit.
     pub(crate) fn run_ahead(&self, command: &MonitorCommand) {
         let reply = self.monitor.send(command).within(self.limit);
         let (process, ended_for) = (self.emulator.process(), Arc::clone(&self.ended_for));
@@ -352,7 +353,7 @@ impl Session {
         tokio::spawn(async move {
             let reason = match reply.await {
                 Ok(_) | Err(MonitorError::Closed) => return,
-                // That is told of the earlier one.
+                // The earlier command reports it.
                 Err(MonitorError::Late { busy_with: Some(_) }) => return,
                 Err(MonitorError::Refused(refusal)) => reason(refusal),
                 Err(MonitorError::Late { .. }) => "it never came back".to_owned(),
@@ -373,7 +374,7 @@ impl Session {
         self.judge(step, command, answer).await
     }
 
-    /// What it means that `command` was not done.
+    /// Turns the failure of `command` into an error.
     async fn judge(
         &self,
         step: &'static str,
@@ -394,7 +395,7 @@ impl Session {
         }
     }
 
-    /// Waits for `answer`, but not beyond Renode's death.
+    /// Waits for `answer`, but no longer than Renode runs.
     async fn unless_dead<T>(
         &self,
         step: &'static str,
@@ -407,7 +408,7 @@ impl Session {
         }
     }
 
-    /// The console has ended: because Renode has, as a rule.
+    /// Returns the error of a console that has ended, as a rule because Renode has exited.
     async fn hung_up(&self, step: &'static str) -> EmulatorError {
         if let Some(got) = self.monitor.nonsense() {
             return self.nonsense(step, got);
@@ -418,7 +419,7 @@ impl Session {
         }
     }
 
-    /// The error of an answer that is none.
+    /// Returns the error of an answer that the protocol does not allow.
     pub(crate) fn nonsense(&self, step: &'static str, got: String) -> EmulatorError {
         EmulatorError::Protocol {
             kind: KIND,
@@ -428,17 +429,17 @@ impl Session {
         }
     }
 
-    /// What drives it, where its clock stands still except while somebody waits.
+    /// The driver of a Renode with a virtual clock.
     pub(crate) fn lockstep(&self) -> Option<&LockstepHandle> {
         self.lockstep.as_ref().map(Lockstep::handle)
     }
 
-    /// What gives bytes to its UARTs, where it runs in real time.
+    /// The input of its UARTs, where it runs in real time.
     pub(crate) fn input(&self) -> Option<&Input> {
         self.input.as_ref()
     }
 
-    /// Forgets what was sent to these UARTs and has not arrived, by whatever way.
+    /// Drops the bytes that were sent to these UARTs and have not arrived.
     pub(crate) async fn clear(
         &self,
         step: &'static str,
@@ -459,22 +460,22 @@ impl Session {
         &self.monitor
     }
 
-    /// The directory that only this process of Renode and we use.
+    /// The directory of this Renode process alone.
     pub(crate) fn directory(&self) -> &Path {
         self.private.path()
     }
 
-    /// Where Renode writes its log.
+    /// The path of Renode's log.
     pub(crate) fn log_file(&self) -> PathBuf {
         log_file(self.directory())
     }
 
-    /// How Renode ended, if it has ended by itself.
+    /// Returns how Renode exited, if it has exited by itself.
     pub(crate) fn ended(&self) -> Option<Arc<EmulatorExit>> {
         self.emulator.ended()
     }
 
-    /// Ends Renode; returns when it is gone, with its directory.
+    /// Kills Renode; returns once the process and its directory are gone.
     pub(crate) async fn end(self) {
         self.emulator.end().await;
         self.private.remove();
@@ -484,7 +485,7 @@ impl Session {
 /// The process, once there is one.
 type OnceHandle = Arc<OnceLock<Weak<Process>>>;
 
-/// Ends Renode, for what has failed: `doing` something.
+/// Returns a function that kills Renode because `doing` has failed.
 fn failing(
     doing: &'static str,
     ended_for: &EndedFor,

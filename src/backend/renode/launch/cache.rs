@@ -1,8 +1,7 @@
-//! What a Renode keeps from one start to the next, below the user's cache.
+//! The files that a Renode keeps from one start to the next, below the user's cache.
 //!
-//! Apart for each program: another version may read neither the index of downloads nor
-//! what was unpacked. Nothing is made before there is something to keep. Knows nothing of
-//! processes or of the monitor.
+//! Each program has its own: another version may read neither the index of downloads nor
+//! the unpacked files. No directory is created before there is something to keep.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,10 +16,10 @@ use super::environment::UNPACK_INTO;
 use super::program;
 use super::unpacked_files::Unpacked;
 
-/// What one program keeps; nothing, where there is no place for it.
+/// The files that one program keeps; none where no directory can be written.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    /// What it has unpacked of itself, unless the user has another place for that.
+    /// The files it has unpacked, unless the user has set another place for them.
     pub(crate) unpacked: Option<Unpacked>,
     pub(crate) downloads: Option<Downloads>,
 }
@@ -36,13 +35,13 @@ impl Kept {
         }
     }
 
-    /// Removes what it has unpacked if that is damaged; whether it was removed.
+    /// Removes the unpacked files if they are damaged; returns whether it did.
     pub(crate) fn remove_if_damaged(&self) -> bool {
         let unpacked = self.unpacked.as_ref();
         unpacked.is_some_and(Unpacked::remove_if_damaged)
     }
 
-    /// Keeps what the one whose directory is `private` has downloaded.
+    /// Keeps the downloads of the Renode whose directory is `private`.
     pub(crate) fn downloads_of(&self, private: &Path) {
         let kept = self.downloads.as_ref().map(|it| it.keep(private));
         if let Some(Err(error)) = kept {
@@ -50,7 +49,7 @@ impl Kept {
         }
     }
 
-    /// What it has unpacked is good.
+    /// Notes that the unpacked files are good.
     pub(crate) fn has_started(&self) {
         let noted = self.unpacked.as_ref().map(Unpacked::is_good);
         if let Some(Err(error)) = noted {
@@ -70,7 +69,7 @@ fn directory(program: &Path) -> Option<PathBuf> {
     places.map(|place| place.join(&name)).find(|it| usable(it))
 }
 
-/// Differs between programs, and between what was at one path at different times.
+/// Returns a number that differs between programs, and between versions at the same path.
 fn identity(program: &Path) -> io::Result<u64> {
     let meta = fs::metadata(program)?;
     let mut hasher = DefaultHasher::new();
@@ -78,7 +77,7 @@ fn identity(program: &Path) -> io::Result<u64> {
     Ok(hasher.finish())
 }
 
-/// Whether files can be made in `directory`, or it in what there is of its parents.
+/// Returns whether files can be created in `directory`, or `directory` in its nearest parent.
 fn usable(directory: &Path) -> bool {
     let there = directory.ancestors().find(|it| it.exists());
     let flags = AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK;

@@ -1,9 +1,10 @@
-//! How Renode is started: its arguments.
+//! The arguments that Renode is started with.
 
 use std::ffi::OsString;
 
-/// No window; the monitor on standard input and output and the log elsewhere, or the
-/// monitor on a TCP port and the log on standard output, where it says when that is open.
+/// Returns the arguments: no window; the monitor on standard input and output without the
+/// log, or the monitor on a TCP port and the log, which reports the open port, on standard
+/// output.
 pub(crate) fn arguments(monitor_port: Option<u16>) -> Vec<OsString> {
     match monitor_port {
         None => ["--disable-xwt", "--console", "--hide-log"]

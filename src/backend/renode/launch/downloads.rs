@@ -1,10 +1,10 @@
-//! What Renode downloads: the files that platforms and commands name by `@https://…`.
+//! Renode's downloads: the files that platforms and commands name by `@https://…`.
 //!
 //! Renode keeps them beside its settings, with an index, and locks both while it looks a
-//! file up or fetches one. Its settings are private to each of our Renodes, so what one
-//! has downloaded is handed on to the next ones of the same program. Where the network
-//! swallows packets, Renode would wait for its resolver five times for each file, at
-//! each boot: there all its downloads fail at once.
+//! file up or fetches one. Each Renode has private settings, so the downloads of one are
+//! passed on to the next ones of the same program. Where the network drops packets, Renode
+//! would wait for its resolver five times for each file, at each boot: there all its
+//! downloads are made to fail at once.
 
 use std::fs::{self, File};
 use std::io;
@@ -20,32 +20,32 @@ use tokio::sync::oneshot;
 use super::environment::names_a_proxy;
 use super::program;
 
-/// What Renode keeps of its downloads beside its settings.
+/// The names of Renode's downloads and their index, in the directory of its settings.
 const FILES: &str = "cached_binaries";
 const INDEX: &str = "binaries_index";
 const LOCK: &str = "cache_lock";
 
-/// Where all that Renode's own platforms name is.
+/// The server of all files that Renode's own platforms name.
 const SERVER: (&str, u16) = ("dl.antmicro.com", 443);
 
 /// How long a boot waits to learn whether the server can be reached: longer than it takes
 /// where it can, and once in a while only.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long what was learned holds.
+/// How long the result of a probe is valid.
 const HOLDS: Duration = Duration::from_secs(10 * 60);
 
-/// What a Renode has downloaded, for the next ones.
+/// The downloads that Renode processes share.
 #[derive(Debug)]
 pub(crate) struct Downloads(PathBuf);
 
 impl Downloads {
-    /// Those in `kept`.
+    /// The downloads in `kept`.
     pub(crate) fn below(kept: &Path) -> Self {
         Self(kept.join("downloads"))
     }
 
-    /// Has the Renode whose directory is `private` use what there is, and add to it.
+    /// Lets the Renode whose directory is `private` use the downloads, and add to them.
     pub(crate) fn share(&self, private: &Path) -> io::Result<()> {
         if !self.0.exists() || !may_be_locked(&self.0.join(LOCK))? {
             return Ok(());
@@ -58,8 +58,7 @@ impl Downloads {
         Ok(())
     }
 
-    /// Keeps what the Renode whose directory is `private` has downloaded, if it is the
-    /// first that has.
+    /// Keeps the downloads of the Renode whose directory is `private`, if they are the first.
     pub(crate) fn keep(&self, private: &Path) -> io::Result<()> {
         let settings = settings(private);
         let downloaded = fs::symlink_metadata(settings.join(INDEX));
@@ -75,19 +74,19 @@ impl Downloads {
             fs::copy(file.path(), copy.path().join(FILES).join(file.file_name()))?;
         }
         fs::copy(settings.join(INDEX), copy.path().join(INDEX))?;
-        // Fails if another one is there by now, which is as good.
+        // Fails if another process has kept its own, which is just as good.
         let _ = fs::rename(copy.path(), &self.0);
         Ok(())
     }
 }
 
-/// Where Renode has its settings.
+/// The directory of Renode's settings.
 fn settings(private: &Path) -> PathBuf {
     private.join("renode")
 }
 
-/// Whether `file` can be locked: Renode ends where it cannot, as on some file systems
-/// of a network.
+/// Returns whether `file` can be locked: Renode exits where it cannot, as on some network
+/// file systems.
 fn may_be_locked(file: &Path) -> io::Result<bool> {
     let file = File::options().append(true).create(true).open(file)?;
     match Flock::lock(file, FlockArg::LockSharedNonblock) {
@@ -96,7 +95,7 @@ fn may_be_locked(file: &Path) -> io::Result<bool> {
     }
 }
 
-/// Whether downloads can be expected to come: true as well where the user names a proxy.
+/// Returns whether downloads can be expected to succeed; true as well where the user names a proxy.
 pub(crate) async fn may_come() -> bool {
     if names_a_proxy(std::env::vars_os()) {
         return true;
@@ -123,10 +122,10 @@ pub(crate) async fn may_come() -> bool {
     reachable
 }
 
-/// Tries to reach the server, however long that takes, and notes whether it could.
+/// Tries to reach the server, however long that takes, and notes the result.
 fn probed(noted: Option<PathBuf>) -> oneshot::Receiver<bool> {
     let (sender, answer) = oneshot::channel();
-    // Not one of the runtime's: a resolver cannot be interrupted.
+    // Not a thread of the runtime: a resolver cannot be interrupted.
     let started = std::thread::Builder::new().spawn(move || {
         let reached = SERVER.to_socket_addrs().is_ok_and(|mut addresses| {
             addresses.any(|it| TcpStream::connect_timeout(&it, PATIENCE).is_ok())
@@ -140,7 +139,7 @@ fn probed(noted: Option<PathBuf>) -> oneshot::Receiver<bool> {
     answer
 }
 
-/// What was noted not long ago.
+/// Returns the noted result, if it is still valid.
 fn known(noted: &Path) -> Option<bool> {
     let at = fs::metadata(noted).and_then(|meta| meta.modified()).ok()?;
     let recent = at.elapsed().is_ok_and(|ago| ago < HOLDS);

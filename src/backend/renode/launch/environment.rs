@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-/// What Renode's launcher, Mono and .NET need of the environment of the test.
+/// The variables of the test's environment that Renode's launcher, Mono and .NET need.
 const KEPT: [&str; 8] = [
     "PATH",
     "LANG",
@@ -41,22 +41,22 @@ const DOTNET: [(&str, &str); 4] = [
 /// Where a .NET program that is one file unpacks itself.
 pub(crate) const UNPACK_INTO: &str = "DOTNET_BUNDLE_EXTRACT_BASE_DIR";
 
-/// A port at which nobody listens, as a proxy: each download fails at once.
+/// A proxy where nothing listens: each download fails at once.
 const NO_PROXY: &str = "http://127.0.0.1:1";
 
 /// The ways to name a proxy that Mono and .NET know.
 const PROXIES: [&str; 2] = ["http_proxy", "https_proxy"];
 
-/// What is decided for one Renode.
+/// The settings of one Renode.
 #[derive(Debug, Default)]
 pub(crate) struct Decided<'a> {
-    /// Where it unpacks itself, if it does.
+    /// The directory it unpacks itself into, if it does.
     pub(crate) unpack_into: Option<&'a Path>,
-    /// Whether each of its downloads fails at once, for they all would fail slowly.
+    /// Whether each of its downloads is to fail at once, because all would fail slowly.
     pub(crate) no_downloads: bool,
 }
 
-/// The whole environment. Renode writes its settings and its history without
+/// Returns the whole environment. Renode writes its settings and its history without
 /// locking, and deletes other programs' `renode-*` from the temporary directory:
 /// both are `private`. (With `RENODE_CI_MODE` it would not keep what it downloads.)
 pub(crate) fn environment(
@@ -94,7 +94,7 @@ pub(crate) fn environment(
     env
 }
 
-/// Whether the user says how the network is reached.
+/// Returns whether the user names a proxy.
 pub(crate) fn names_a_proxy(ours: impl Iterator<Item = (OsString, OsString)>) -> bool {
     ours.into_iter()
         .any(|(name, value)| name.to_str().is_some_and(is_about_proxies) && !value.is_empty())

@@ -1,7 +1,7 @@
-//! Why a Renode has ended before its first prompt, as far as the system tells.
+//! Why a Renode has exited before its first prompt, as far as the system shows it.
 //!
-//! .NET ends with a status of its own, and gives a reason that does not say what to do;
-//! with too few of the system's means it is anybody's guess what fails first.
+//! .NET exits with a status of its own, and a reason that does not say what to do. Where a
+//! resource limit is too low, any part of it may fail first.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t};
 
 use crate::backend::EmulatorExit;
 
-/// As many files as .NET has open while it starts, and some more.
+/// More files than .NET has open while it starts.
 const FILES: rlim_t = 256;
 
-/// What .NET needs at least to start with, beside what it reserves.
+/// The data that .NET needs at least, in addition to what it reserves.
 const DATA: rlim_t = 2 << 30;
 
 /// The death of a Renode that is to unpack itself into `place`, with the reason.
@@ -28,7 +28,7 @@ pub(crate) fn explained(exit: &EmulatorExit, place: &str) -> EmulatorExit {
     exit
 }
 
-/// What was wrong with its unpacking of itself, by how it ended.
+/// Returns why unpacking failed, by how Renode exited.
 fn unpacking(what: &str, output: &str, place: &str) -> Option<String> {
     let ended = |how: &str| what.ends_with(how);
     if ended("status 159") {
@@ -50,7 +50,7 @@ fn unpacking(what: &str, output: &str, place: &str) -> Option<String> {
     })
 }
 
-/// What this process has little of, and links on.
+/// Returns the low resource limits of this process, which Renode inherits.
 fn limits() -> Vec<String> {
     let mut limits = Vec::new();
     // The soft limit, as `ulimit` shows it.

@@ -1,8 +1,7 @@
-//! The end of Renode's log, for reports and last words.
+//! The end of Renode's log, for artifacts and error messages.
 //!
 //! Renode writes it to a file in its private directory, which is removed with it. The
-//! file is held open, so that it can be read for as long as somebody asks. Knows
-//! nothing of what is in it.
+//! file is kept open, so it can still be read after that.
 
 use std::fs::File;
 use std::io;
@@ -10,16 +9,16 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How much is read, in bytes.
+/// The number of bytes that are read.
 const READ: u64 = 64 << 10;
 
-/// The log of one Renode after the other; clones share it.
+/// The log of the Renode process that runs now, or ran last; clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogFile(Arc<Mutex<Option<File>>>);
 
 impl LogFile {
-    /// Takes hold of the log at `path`, unless it is held already. Without one there is
-    /// nothing to hold: Renode may have ended before it made it.
+    /// Opens the log at `path`, unless it is open already. There may be no file: Renode may
+    /// have exited before it created it.
     pub(crate) fn hold(&self, path: &Path) {
         let mut held = self.lock();
         if held.is_none() {
@@ -27,12 +26,12 @@ impl LogFile {
         }
     }
 
-    /// Lets go of an earlier Renode's.
+    /// Closes the log of an earlier Renode.
     pub(crate) fn clear(&self) {
         *self.lock() = None;
     }
 
-    /// Its end, as text; empty if there is none.
+    /// Returns its end as text; empty if there is none.
     pub(crate) fn text(&self) -> String {
         let read = self.lock().as_ref().map(tail);
         match read {
@@ -47,7 +46,7 @@ impl LogFile {
     }
 }
 
-/// The end of `file`, from the start of a line on.
+/// Reads the end of `file`, from the start of a line on.
 fn tail(file: &File) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
     let mut tail = vec![0; length.min(READ) as usize];

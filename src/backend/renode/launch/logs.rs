@@ -1,22 +1,22 @@
-//! The logs of one Renode after the other.
+//! The logs of a board's Renode processes, each power-on anew.
 
 use super::log_file::LogFile;
 use crate::backend::OutputTail;
 
-/// What is written down of one Renode after the other.
+/// The logs of the Renode process that runs now, or ran last.
 #[derive(Debug, Default)]
 pub(crate) struct Logs {
-    /// What it said.
+    /// Its output.
     pub(crate) output: OutputTail,
-    /// Its monitor's commands and answers.
+    /// The monitor's commands and answers.
     pub(crate) monitor: OutputTail,
-    /// The figures that were asked for last.
+    /// The metrics that were read last.
     pub(crate) metrics: OutputTail,
     /// Its own log.
     pub(crate) log: LogFile,
 }
 
-/// Adds the end of Renode's log to its last words, with its futile downloads in one line.
+/// Adds the end of Renode's log to its output, with all failed downloads in one line.
 pub(crate) fn append_log(log: &str, output: &OutputTail) {
     const LINES: usize = 10;
     let about_download = |line: &&str| {

@@ -1,10 +1,10 @@
-//! Where a Renode that is a single file unpacks itself at its first start.
+//! The directory into which a Renode that is a single file unpacks itself at its first start.
 //!
-//! .NET unpacks beside the place and moves the whole there: first starts at the same
-//! time are safe. Where the default, `.net` in the home directory, cannot be had, each
-//! start would unpack anew. .NET does not notice a file that is damaged; it fails at
-//! every later start. So what a Renode that has started well had unpacked is written
-//! down, and compared when one does not.
+//! .NET unpacks next to the directory and then moves all files into it: first starts at the
+//! same time are safe. Where the default, `.net` in the home directory, cannot be written,
+//! each start would unpack again. .NET does not notice a damaged file; it fails at every
+//! later start. So the names and lengths of the files are noted once Renode has started,
+//! and compared when a start fails.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -13,16 +13,16 @@ use std::path::{Path, PathBuf};
 
 use super::environment::UNPACK_INTO;
 
-/// The place for one Renode to unpack itself, if it does that.
+/// The directory of one Renode's unpacked files.
 #[derive(Debug)]
 pub(crate) struct Unpacked {
     directory: PathBuf,
-    /// Has the names and lengths of the files there.
+    /// The list of the files and their lengths.
     list: PathBuf,
 }
 
 impl Unpacked {
-    /// The place in `kept`. .NET makes it, and its parents.
+    /// The directory in `kept`. .NET creates it, and its parents.
     pub(crate) fn below(kept: &Path) -> Self {
         Self {
             directory: kept.join("unpacked"),
@@ -34,9 +34,9 @@ impl Unpacked {
         &self.directory
     }
 
-    /// Writes down what there is, once: Renode has started from it.
+    /// Notes the files, once: Renode has started from them.
     pub(crate) fn is_good(&self) -> io::Result<()> {
-        // Mostly it has not unpacked itself, or long ago.
+        // As a rule Renode has not unpacked itself, or did so long ago.
         if self.list.exists() || !self.directory.exists() {
             return Ok(());
         }
@@ -53,12 +53,12 @@ impl Unpacked {
         Ok(())
     }
 
-    /// Removes what is there if it is not what Renode once started from; whether it
-    /// was removed.
+    /// Removes the files if they are not those that Renode once started from; returns
+    /// whether it did.
     pub(crate) fn remove_if_damaged(&self) -> bool {
         let damaged = match fs::read_to_string(&self.list) {
             Ok(list) => list.lines().any(|line| self.lacks(line)),
-            // Nothing has ever started from it.
+            // No Renode has ever started from them.
             Err(_) => fs::read_dir(&self.directory).is_ok_and(|mut there| there.next().is_some()),
         };
         if !damaged {
@@ -67,7 +67,7 @@ impl Unpacked {
         let aside = self
             .directory
             .with_extension(std::process::id().to_string());
-        // Another process may have been quicker.
+        // Another process may have done it before.
         let moved = fs::rename(&self.directory, &aside).is_ok();
         let _ = fs::remove_file(&self.list);
         if moved && let Err(error) = remove(&aside) {
@@ -76,8 +76,8 @@ impl Unpacked {
         true
     }
 
-    /// Whether a file of the list is not what it was. What is gone with its whole
-    /// directory was taken back by .NET, or will be unpacked again.
+    /// Returns whether a file of the list has changed. If its whole directory is gone, .NET
+    /// has removed it, or will unpack it again.
     fn lacks(&self, line: &str) -> bool {
         let Some((length, file)) = line.split_once(' ') else {
             return true;
@@ -92,8 +92,8 @@ impl Unpacked {
     }
 }
 
-/// Where Renode unpacks itself: as decided here, as the user has set, or else below the
-/// home directory.
+/// Returns where Renode unpacks itself: as decided here, as the user has set, or else below
+/// the home directory.
 pub(crate) fn place(decided: Option<&Unpacked>) -> String {
     let var = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let place = var(UNPACK_INTO).map(PathBuf::from);
@@ -102,7 +102,7 @@ pub(crate) fn place(decided: Option<&Unpacked>) -> String {
     place.map_or("a directory".to_owned(), |it| it.display().to_string())
 }
 
-/// The files below `directory`, by their names from there, with their lengths.
+/// Returns the relative paths and lengths of the files below `directory`.
 fn files(directory: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
     let (mut files, mut left) = (Vec::new(), vec![directory.to_owned()]);
     while let Some(next) = left.pop() {
@@ -121,7 +121,7 @@ fn files(directory: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
     Ok(files)
 }
 
-/// Removes `directory`, though its own directories may not let us.
+/// Removes `directory`, even if its directories are not writable.
 fn remove(directory: &Path) -> io::Result<()> {
     let mut left = vec![directory.to_owned()];
     while let Some(next) = left.pop() {

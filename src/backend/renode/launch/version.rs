@@ -1,11 +1,9 @@
-//! Which Renode it is, and all that differs between versions and runtimes.
+//! The version of a Renode, and everything that differs between versions and runtimes.
 //!
-//! What is decided elsewhere holds from 1.14 on, by Renode's sources: its console,
+//! Everything else is the same from 1.14 on, by Renode's sources: its console,
 //! its option `--disable-xwt` (1.15 added `--disable-gui` for it), its macros and
 //! its listings. It prints virtual time to the microsecond before 1.15.2 and to the
 //! nanosecond since; `clock` reads any number of digits.
-//!
-//! Knows nothing of how Renode is started or asked.
 
 use std::fmt;
 

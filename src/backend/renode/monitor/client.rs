@@ -1,15 +1,11 @@
 //! A client of Renode's monitor over any pair of byte streams.
 //!
-//! Commands are written as they come, without waiting for the answers to
-//! earlier ones; Renode does them in their order. Everything that Renode says is
-//! read at once, so that it is never held up.
+//! A [`Monitor`] writes commands without waiting for the answers to earlier ones; Renode runs
+//! them in their order. All output is read at once, so Renode never blocks.
 //!
-//! A command that takes too long cannot be interrupted. It keeps its place: its
-//! late answer is its own and is discarded, and later commands wait for it. When
-//! one of those runs out of time as well, its error names the command that
-//! Renode is still busy with.
-//!
-//! Knows nothing of processes, boards or what commands there are.
+//! A command that takes too long cannot be interrupted. It keeps its place: its late answer
+//! is discarded, and later commands wait for it. If one of those times out as well, its
+//! error names the command that Renode is still busy with.
 
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
@@ -26,18 +22,18 @@ use crate::backend::OutputTail;
 /// Why there is no answer to a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MonitorError {
-    /// Renode answered, and did not do it.
+    /// Renode answered that it failed.
     Refused(Refusal),
-    /// The time is over.
+    /// The time limit has passed.
     Late {
         /// The earlier command that Renode is still busy with, if it is not this one.
         busy_with: Option<String>,
     },
-    /// Renode hung up.
+    /// Renode closed its output.
     Closed,
 }
 
-/// The way to one Renode; clones share it. Renode's input ends with the last one.
+/// A client of one Renode; clones share it. Renode's input ends with the last one.
 #[derive(Debug, Clone)]
 pub(crate) struct Monitor {
     shared: Arc<Shared>,
@@ -47,7 +43,7 @@ pub(crate) struct Monitor {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Commands and answers, for the report.
+    /// Commands and answers, for `monitor.log`.
     monitor_log: OutputTail,
 }
 
@@ -56,11 +52,11 @@ struct State {
     protocol: Protocol,
     /// The first prompt has come.
     ready: bool,
-    /// The commands without an answer, and who waits for it.
+    /// The commands without an answer.
     waiting: std::collections::VecDeque<Waiting>,
-    /// No answer can come any more.
+    /// There are no more answers.
     closed: bool,
-    /// What has come instead of answers.
+    /// Output that is no answer of Renode's.
     nonsense: Option<String>,
 }
 
@@ -68,15 +64,15 @@ struct State {
 struct Waiting {
     number: u64,
     command: String,
-    /// Whether it belongs into the report.
+    /// Whether `monitor.log` has it.
     noted: bool,
     answer: oneshot::Sender<CommandOutcome>,
 }
 
-/// What Renode says of itself, to come with its first prompt.
+/// A future of Renode's banner, which ends with its first prompt.
 pub(crate) type Greeting = oneshot::Receiver<String>;
 
-/// The answer to a command, to come.
+/// The future answer to a command.
 #[derive(Debug)]
 pub(crate) struct Reply {
     number: u64,
@@ -85,8 +81,8 @@ pub(crate) struct Reply {
 }
 
 impl Monitor {
-    /// A client, Renode's greeting, and the task that reads to the end of what comes
-    /// from Renode. `streams`, from it and to it, may be long in coming, or never come.
+    /// Returns a client, Renode's greeting, and the task that reads Renode's output to its
+    /// end. `streams`, from and to Renode, may resolve late, or never.
     ///
     /// Must be called on the I/O thread.
     pub(crate) fn new<R, W>(
@@ -124,18 +120,18 @@ impl Monitor {
         (monitor, greeting, reading)
     }
 
-    /// What came that no Renode says, if that is why there are no answers any more.
+    /// Returns the output that no Renode prints, if that has ended the dialogue.
     pub(crate) fn nonsense(&self) -> Option<String> {
         self.shared.lock().nonsense.clone()
     }
 
-    /// The command that was sent longest ago and has no answer yet, if there is one.
+    /// Returns the oldest command without an answer.
     pub(crate) fn busy_with(&self) -> Option<String> {
         let state = self.shared.lock();
         state.waiting.front().map(|first| first.command.clone())
     }
 
-    /// Whether the first prompt has come.
+    /// Returns whether the first prompt has arrived.
     pub(crate) fn is_ready(&self) -> bool {
         self.shared.lock().ready
     }
@@ -146,7 +142,7 @@ impl Monitor {
         let mut state = self.shared.lock();
         let line = state.protocol.send(command.as_str());
         let number = state.protocol.sent();
-        // The clock is read over and over; that would push out everything else.
+        // The clock is read so often that it would displace everything else.
         let noted = *command != MonitorCommand::elapsed_time();
         if noted {
             self.shared.log(number, "<", command.as_str());
@@ -158,7 +154,7 @@ impl Monitor {
                 noted,
                 answer: sender,
             });
-            // Fails only when Renode's input is closed, of which the reader tells.
+            // Fails only when Renode's input is closed, which the reader reports.
             let _ = self.to_renode.send(line);
         }
         Reply {
@@ -188,7 +184,7 @@ impl Reply {
 }
 
 impl Shared {
-    /// Notes a command or its answer, by the command's number: answers may come much later.
+    /// Logs a command or its answer, with the command's number: answers may come much later.
     fn log(&self, number: u64, direction: &str, text: &str) {
         let entry = format!("{number:3} {direction} {}\n", text.trim_end());
         self.monitor_log.push(entry.as_bytes());
@@ -215,7 +211,7 @@ async fn read(
 ) {
     let mut greeted = Some(greeted);
     let mut buffer = [0; 4096];
-    // An error is an end as well: nothing more can come.
+    // An error ends the stream as well.
     while let Ok(n @ 1..) = from_renode.read(&mut buffer).await {
         let mut state = shared.lock();
         for &byte in &buffer[..n] {
@@ -262,7 +258,7 @@ async fn read(
 }
 
 impl State {
-    /// Whoever waits learns that there will be no answer.
+    /// Ends all waits: there will be no answer.
     fn close(&mut self) {
         self.closed = true;
         self.waiting.clear();

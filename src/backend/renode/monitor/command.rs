@@ -1,39 +1,20 @@
 //! The monitor's commands, and the only place where their text is made.
 //!
-//! Whatever comes from outside goes through a type that lets nothing pass which
-//! Renode could take for more than it is: not by escaping what is known to
-//! harm, but by allowing what is known to be plain. Text written by the user as
-//! a command is taken as it is, if it is one line of printable ASCII.
-//!
-//! Knows quoting; knows nothing of connections or of when a command is due.
+//! Whatever comes from outside is a [`PlainPath`] or a [`Name`], which Renode cannot take
+//! for more than it is. Text that the user writes as a command is taken as it is, if it is
+//! one line of printable ASCII.
 
-use std::fmt;
-use std::path::Path;
 use std::time::Duration;
 
-use crate::config::LoadCommand;
-use crate::firmware::Entry;
+use super::load::Load;
+use super::plain::{Name, NotPlain, PlainPath, allow, allow_built_in, why_not};
+use super::users::again;
 
 /// One line for the monitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MonitorCommand(String);
 
-/// A value that cannot be part of a command.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("take {value:?} as {role}, because {why}")]
-pub(crate) struct NotPlain {
-    pub(crate) value: String,
-    pub(crate) role: &'static str,
-    pub(crate) why: String,
-    pub(crate) advice: &'static str,
-}
-
-/// An absolute path for `@…` and `"…"`: of printable ASCII without what ends or
-/// changes either.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PlainPath(String);
-
-/// What a variable of a script is set to.
+/// The value of a script's variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Setting<'a> {
     Text(&'a str),
@@ -42,144 +23,8 @@ pub(crate) enum Setting<'a> {
     File(PlainPath),
 }
 
-/// The name of a machine or the path of a peripheral, without what could end it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Name(String);
-
-impl PlainPath {
-    pub(crate) fn new(path: &Path) -> Result<Self, NotPlain> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+,=~ ".contains(c);
-        let not_plain = |value: &str, why: String| NotPlain {
-            value: value.to_owned(),
-            role: "a path",
-            why,
-            advice: "set TMPDIR to a directory whose path is of plain ASCII",
-        };
-        let Some(text) = path.to_str() else {
-            return Err(not_plain(
-                &path.to_string_lossy(),
-                "it is not UTF-8".to_owned(),
-            ));
-        };
-        if let Some(why) = why_not(text, plain) {
-            return Err(not_plain(text, why));
-        }
-        if !text.starts_with('/') {
-            return Err(not_plain(text, "it is not absolute".to_owned()));
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// As a path token: quotes do not work behind `@`, a space needs a backslash.
-    fn token(&self) -> String {
-        format!("@{}", self.0.replace(' ', "\\ "))
-    }
-}
-
-impl Name {
-    /// A machine's name, which stands in quotes.
-    pub(crate) fn machine(name: &str) -> Result<Self, NotPlain> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || " _-.".contains(c);
-        allow(name, "a machine's name", plain)?;
-        Ok(Self(name.to_owned()))
-    }
-
-    /// The name of a hub or a switch, which stands bare.
-    pub(crate) fn hub(name: &str) -> Result<Self, NotPlain> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-        allow(name, "the name of a hub or a switch", plain)?;
-        Ok(Self(name.to_owned()))
-    }
-
-    /// A peripheral's path, which stands bare.
-    pub(crate) fn peripheral(path: &str) -> Result<Self, NotPlain> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
-        allow(path, "a peripheral's name", plain)?;
-        Ok(Self(path.to_owned()))
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-fn allow(value: &str, role: &'static str, plain: impl Fn(char) -> bool) -> Result<(), NotPlain> {
-    let Some(why) = why_not(value, plain) else {
-        return Ok(());
-    };
-    Err(NotPlain {
-        value: value.to_owned(),
-        role,
-        why,
-        advice: "use plain ASCII names",
-    })
-}
-
-fn why_not(value: &str, plain: impl Fn(char) -> bool) -> Option<String> {
-    match value.chars().find(|&c| !plain(c)) {
-        Some(bad) => Some(format!("it contains {bad:?}")),
-        None if value.is_empty() => Some("it is empty".to_owned()),
-        None => None,
-    }
-}
-
-/// What comes with Renode has a path that is plain.
-fn allow_built_in(name: &str, role: &'static str) -> Result<(), NotPlain> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+".contains(c);
-    allow(name, role, plain)
-}
-
-/// Where a vector table is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum VectorTable {
-    At(u64),
-    /// At the lowest address of all that has been loaded.
-    Lowest,
-}
-
-/// How firmware gets into a board's memory. Done at every reset.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Load {
-    pub(crate) command: LoadCommand,
-    pub(crate) file: PlainPath,
-    /// Where a raw binary goes.
-    pub(crate) address: Option<u64>,
-    /// What runs the firmware.
-    pub(crate) processor: Option<Name>,
-    /// Where it finds its vectors, if it has to be told.
-    pub(crate) vectors: Option<VectorTable>,
-    /// What it starts with, if these are not asked.
-    pub(crate) entry: Option<Entry>,
-}
-
-impl fmt::Display for Load {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.command.as_str(), self.file.token())?;
-        if let Some(address) = self.address {
-            write!(f, " {address:#x}")?;
-        }
-        let Some(cpu) = &self.processor else {
-            return Ok(());
-        };
-        match self.vectors {
-            Some(VectorTable::At(address)) => write!(f, "; {cpu} VectorTableOffset {address:#x}")?,
-            Some(VectorTable::Lowest) => write!(
-                f,
-                "; $table=`sysbus LowestLoadedAddress`; {cpu} VectorTableOffset $table"
-            )?,
-            None => {}
-        }
-        match self.entry {
-            Some(Entry { stack, pc }) => write!(f, "; {cpu} SP {stack:#x}; {cpu} PC {pc:#x}"),
-            None => Ok(()),
-        }
-    }
-}
-
 impl MonitorCommand {
-    /// As it goes over the line, without the line's end.
+    /// Returns its text, without the line's end.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -204,7 +49,7 @@ impl MonitorCommand {
         })
     }
 
-    /// What Renode says of itself when it starts.
+    /// Prints the banner.
     pub(crate) fn version() -> Self {
         Self("version".to_owned())
     }
@@ -317,7 +162,7 @@ impl MonitorCommand {
         ))
     }
 
-    /// Has the script of the virtual clock open the FIFOs in `directory`.
+    /// Makes the script of the virtual clock open the FIFOs in `directory`.
     pub(crate) fn open_lockstep(directory: &PlainPath) -> Self {
         Self(format!("lockstep_open \"{}\"", directory.0))
     }
@@ -329,7 +174,7 @@ impl MonitorCommand {
         Self(format!("lockstep_attach \"{uart}\" {nanoseconds}"))
     }
 
-    /// Has the script that gives bytes to UARTs open the FIFOs in `directory`; it tells when
+    /// Makes the script of the UARTs' input open the FIFOs in `directory`; it reports when
     /// no more than `ahead` bytes have yet to arrive.
     pub(crate) fn open_input(directory: &PlainPath, ahead: u32) -> Self {
         Self(format!("input_open \"{}\" {ahead}", directory.0))
@@ -342,7 +187,7 @@ impl MonitorCommand {
         Self(format!("input_attach \"{uart}\" {nanoseconds}"))
     }
 
-    /// Has that script, to which all UARTs are connected, take what is sent to them.
+    /// Makes that script, once all UARTs are connected, read its orders.
     pub(crate) fn read_input() -> Self {
         Self("input_read".to_owned())
     }
@@ -378,9 +223,9 @@ impl MonitorCommand {
         Self(format!("macro reset \"{again}{load}{wake}\""))
     }
 
-    /// Has the selected machine do again, behind each reset, what the user's commands had
-    /// done to registers and memory; its `reset` macro, if it has one, is the user's own.
-    /// Nothing if there is nothing to do. A script of [`repeat`](crate::backend::renode::setup::after_reset)'s knows the command.
+    /// Makes the selected machine repeat, after each reset, the user's commands that set
+    /// registers and memory; its `reset` macro, if it has one, is the user's own.
+    /// Nothing if there is nothing to do. The script `after_reset.py` defines the command.
     pub(crate) fn after_reset(users: &[String]) -> Option<Self> {
         let again: Vec<&str> = again(users).collect();
         (!again.is_empty()).then(|| Self(format!("after_reset \"{}\"", again.join("; "))))
@@ -401,7 +246,7 @@ impl MonitorCommand {
         Self("start".to_owned())
     }
 
-    /// Has a running board stand still.
+    /// Pauses a running board.
     pub(crate) fn pause() -> Self {
         Self("pause".to_owned())
     }
@@ -444,54 +289,10 @@ impl MonitorCommand {
     }
 }
 
-/// Those of the user's commands whose effect a reset takes back.
-fn again(users: &[String]) -> impl Iterator<Item = &str> {
-    let users = users.iter().map(|command| command.trim());
-    users.filter(|command| sets_numbers(command) || loads(command))
-}
-
-/// Whether one of the user's commands loads an image.
-pub(crate) fn any_loads(users: &[String]) -> bool {
-    users.iter().any(|command| loads(command.trim()))
-}
-
-/// Whether a command sets registers of the board, in its memory map
-/// or by name, and does nothing else: `sysbus WriteDoubleWord 0x40090030 0x0301`,
-/// `sysbus.cpu0 VectorTableOffset 0x400000`. A reset takes that back.
-pub(crate) fn sets_numbers(command: &str) -> bool {
-    let plain = |word: &str, more: &str| {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
-        !word.is_empty() && word.chars().all(allowed)
-    };
-    let is_value = |word: &str| {
-        let is_number = word.starts_with(|c: char| c.is_ascii_digit()) && plain(word, "");
-        is_number || word == "true" || word == "false"
-    };
-    let words: Vec<&str> = command.split_ascii_whitespace().collect();
-    let [object, property, values @ ..] = &words[..] else {
-        return false;
-    };
-    let on_the_bus = *object == "sysbus" || object.starts_with("sysbus.") && plain(object, "._");
-    let sets = plain(property, "") && !values.is_empty();
-    on_the_bus && sets && values.iter().all(|value| is_value(value))
-}
-
-/// Whether a command loads an image from a file or a variable and does nothing else:
-/// `sysbus LoadELF @firmware.elf`, `sysbus LoadBinary $bin 0x08000000`.
-fn loads(command: &str) -> bool {
-    let loaded = LoadCommand::ALL.into_iter().find_map(|load| {
-        let rest = command.strip_prefix(load.as_str())?;
-        rest.starts_with(' ').then(|| rest.trim_start())
-    });
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+,=~: \\".contains(c);
-    let image = loaded.and_then(|image| image.strip_prefix(['@', '$']));
-    image.is_some_and(|image| !image.is_empty() && image.chars().all(plain))
-}
-
-/// What a UART's other end is called in Renode, before its number.
+/// The name in Renode of a UART's other end, before its number.
 const TERMINAL: &str = "virtual-target-uart-";
 
-/// What a hub is called in Renode, before its name, which could be another thing's.
+/// The name in Renode of a hub, before its own name, which something else could have.
 const HUB: &str = "virtual-target-hub-";
 
 /// The same of a switch.
@@ -499,7 +300,12 @@ const SWITCH: &str = "virtual-target-switch-";
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use super::super::load::VectorTable;
+    use super::super::users::any_loads;
     use super::*;
+    use crate::config::LoadCommand;
 
     const NASTY: [&str; 22] = [
         "",

@@ -1,19 +1,19 @@
 //! From the bytes of Renode's console to lines and prompts.
 //!
-//! Incremental: any cut of the bytes gives the same events. Knows colours and
-//! line ends; knows nothing of commands, echoes or errors.
+//! [`ConsoleParser`] is incremental: any cut of the bytes gives the same [`Token`]s. It
+//! handles colours and line ends; commands and echoes are the protocol's.
 
 /// The longest line that is taken, in bytes.
 pub(crate) const LONGEST_LINE: usize = 1 << 20;
 
-/// What the console shows.
+/// A line or a prompt of the console.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Token {
     /// A line that has ended.
     Line(Line),
-    /// The prompt, with whatever stood before it in its line.
+    /// The prompt, with the text before it in its line.
     Prompt(Line),
-    /// A line that has become too long, and is dropped so far.
+    /// A line that has become too long; what has arrived of it is dropped.
     Overlong,
 }
 

@@ -1,8 +1,7 @@
-//! The end of what Renode said, fit for an error message.
+//! The end of Renode's output, for error messages.
 //!
-//! Without colours, and without the frames of .NET's stack traces, which would
-//! push out what they are about, and without complete answers to what it was asked. Knows
-//! nothing of commands.
+//! [`OutputFilter`] removes colours, the frames of .NET's stack traces, which would displace
+//! their cause, and complete answers to commands.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc::UnboundedSender;
@@ -10,13 +9,13 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::console_parser::{ConsoleParser, Token};
 use crate::backend::OutputTail;
 
-/// Takes one stream of Renode's and keeps what matters of it in `output`.
+/// A filter that reads one stream of Renode and keeps its lines in `output`.
 #[derive(Debug)]
 pub(crate) struct OutputFilter {
     output: OutputTail,
     parser: ConsoleParser,
     listener: Option<UnboundedSender<String>>,
-    /// Whether what comes may be an answer.
+    /// Whether the stream has answers.
     answers: bool,
 }
 
@@ -30,23 +29,23 @@ impl OutputFilter {
         }
     }
 
-    /// The stream has answers: lines are last words only up to [`answered`](Self::answered).
+    /// Returns the filter of a stream with answers: a line counts only until [`answered`](Self::answered).
     pub(crate) fn with_answers(mut self) -> Self {
         self.answers = true;
         self
     }
 
-    /// The lines since the last answer were one, or an echo.
+    /// Notes that the lines since the last answer were an answer, or an echo.
     pub(crate) fn answered(&self) {
         self.output.answered();
     }
 
-    /// The lines since the last answer were none.
+    /// Notes that the lines since the last answer were no answer.
     pub(crate) fn unsolicited(&self) {
         self.output.unasked();
     }
 
-    /// Tells `listener` of every line, as long as it listens.
+    /// Forwards every line to `listener`, as long as it receives.
     pub(crate) fn forward_to(mut self, listener: UnboundedSender<String>) -> Self {
         self.listener = Some(listener);
         self
@@ -64,7 +63,7 @@ impl OutputFilter {
     /// Reads `from` to its end.
     pub(crate) async fn drain(mut self, mut from: impl AsyncRead + Unpin) {
         let mut buffer = [0; 4096];
-        // An error is an end as well: nothing more can come.
+        // An error ends the stream as well.
         while let Ok(n @ 1..) = from.read(&mut buffer).await {
             self.push(&buffer[..n]);
         }

@@ -1,20 +1,19 @@
-//! Which of what the console shows answers which command.
+//! The protocol of the monitor: which output answers which command.
 //!
 //! A command is sent as `COMMAND; echo "NONCE"`. Renode stops a chain at its
 //! first failure, so the nonce is printed if and only if the command did not
 //! fail; complaints are red, whether the command failed or not. Renode echoes a
-//! line only when it comes to it, and answers in the order of the lines: lines
+//! line when it begins to run it, and answers in the order of the lines: lines
 //! may be sent ahead.
 //!
-//! Knows nothing of where the bytes come from, who waits, or what the commands
-//! mean.
+//! [`Protocol`] does no I/O: bytes go in, [`Event`]s come out.
 
 use std::collections::VecDeque;
 use std::fmt;
 
 use super::console_parser::{ConsoleParser, Line, Token};
 
-/// What a command printed, and what Renode said against it, if it went on all the same.
+/// The output of a command that did not fail, and the complaints about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) text: String,
@@ -36,7 +35,7 @@ impl fmt::Display for Answer {
 pub(crate) enum Refusal {
     /// Renode refused it, for this reason.
     Refused(String),
-    /// Renode neither did it nor complained: it took it for a comment, or for part of a longer text.
+    /// Renode neither ran it nor complained: it took it for a comment, or for part of a longer text.
     Ignored,
     /// Renode read something else than was sent.
     Garbled(String),
@@ -44,32 +43,32 @@ pub(crate) enum Refusal {
 
 pub(crate) type CommandOutcome = Result<Answer, Refusal>;
 
-/// How a complaint begins that is nobody's reason: Renode goes on without the file.
+/// The prefix of a complaint that is no reason of a failure: Renode continues without the file.
 pub(crate) const NO_DOWNLOAD: &str = "Failed to download ";
 
-/// What comes out of the protocol.
+/// An event of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// Renode is there; what it said of itself.
+    /// Renode has shown its first prompt; its banner.
     Ready(String),
-    /// Renode has echoed the command that was sent longest ago, and does it now.
+    /// Renode has echoed the oldest command, and runs it now.
     Started,
-    /// The outcome of the command that was sent longest ago.
+    /// The outcome of the oldest command.
     Completed(CommandOutcome),
-    /// A line that answers nothing.
+    /// A line that belongs to no command.
     Unsolicited(Line),
     /// A line without an end: this is not Renode's console.
     Overlong,
 }
 
-/// The two sides of the console, since the start of the process.
+/// The state of the dialogue, since the start of the process.
 #[derive(Debug, Default)]
 pub(crate) struct Protocol {
     parser: ConsoleParser,
     state: State,
     sent: u64,
-    /// Whether somebody else may have been spoken to before: up to our first echo,
-    /// prompts and lines are about that.
+    /// Whether another client may have been connected before: up to our first echo, prompts
+    /// and lines belong to that one.
     joining: bool,
     /// The commands without an answer yet.
     open: VecDeque<Open>,
@@ -99,7 +98,7 @@ impl Default for State {
 }
 
 impl Protocol {
-    /// One that others may have begun.
+    /// A dialogue that another client may have begun.
     pub(crate) fn joined() -> Self {
         Self {
             joining: true,
@@ -107,7 +106,7 @@ impl Protocol {
         }
     }
 
-    /// Takes down that `command` is to be sent; the line to write, with its end.
+    /// Notes `command` and returns the line to write, with its end.
     pub(crate) fn send(&mut self, command: &str) -> String {
         self.sent += 1;
         let nonce = format!("vt-{:06}", self.sent);
@@ -117,7 +116,7 @@ impl Protocol {
         bytes
     }
 
-    /// How many commands have been sent.
+    /// Returns the number of commands that have been sent.
     pub(crate) fn sent(&self) -> u64 {
         self.sent
     }
@@ -183,7 +182,7 @@ impl Protocol {
     }
 }
 
-/// The meaning of everything between a command's echo and the next prompt.
+/// Returns the outcome that the output between a command's echo and the next prompt shows.
 fn outcome(mut output: Vec<Line>, open: &Open) -> CommandOutcome {
     output.retain(|line| !line.text.is_empty());
     // The command may have printed something without ending the line.

@@ -2,8 +2,7 @@
 //!
 //! Renode asks for a few options when a client connects and skips whatever is
 //! answered, so nothing is: the defaults on which both sides then stay are the
-//! plain stream of bytes that is wanted. What is sent to it is ASCII and needs no
-//! escape. Knows nothing of what the other bytes mean.
+//! plain stream of bytes that is wanted. Commands are ASCII and need no escape.
 
 use std::io;
 use std::pin::Pin;
@@ -45,7 +44,7 @@ impl<R> WithoutCommands<R> {
         }
     }
 
-    /// Takes the next byte; whether it is data.
+    /// Takes the next byte and returns whether it is data.
     fn is_data(&mut self, byte: u8) -> bool {
         let (state, data) = match (self.state, byte) {
             (State::Data, IAC) => (State::Command, false),
@@ -85,7 +84,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for WithoutCommands<R> {
                 }
             }
             buf.set_filled(kept);
-            // Nothing would be taken for the end of the stream.
+            // An empty read would mean the end of the stream.
             if kept > before || came == before {
                 return Poll::Ready(Ok(()));
             }

@@ -1,7 +1,7 @@
-//! The way to a Renode that starts: its console, or a connection that is to come.
+//! The connection to the monitor: Renode's console, or TCP.
 //!
-//! Either gives the same client of the monitor, and somebody who reads whatever else
-//! Renode writes. Knows nothing of the process or of what is said.
+//! A [`Link`] has the client of the monitor, and a task that reads all other output of
+//! Renode.
 
 use tokio::net::TcpStream;
 use tokio::net::unix::pipe;
@@ -14,26 +14,26 @@ use super::tcp;
 use super::telnet::WithoutCommands;
 use crate::backend::{BoxFuture, OutputTail};
 
-/// What comes once Renode is up: its greeting, and over TCP, before that, the way to it.
+/// The start of a Renode: its greeting, and over TCP, before that, the connection.
 pub(crate) struct Arrival {
     pub(crate) greeting: Greeting,
     pub(crate) joining: Option<Joining>,
 }
 
-/// A connection that can be made when Renode says that it listens.
+/// A connection that can be made once Renode listens.
 pub(crate) struct Joining {
     pub(crate) port: u16,
     pub(crate) log: tcp::Log,
     pub(crate) stream: oneshot::Sender<TcpStream>,
 }
 
-/// The way to a Renode that starts.
+/// The connection to a Renode that starts.
 pub(crate) struct Link {
     pub(crate) monitor: Monitor,
     pub(crate) arrival: Arrival,
-    /// What comes from the monitor.
+    /// The output of the monitor.
     pub(crate) said: OutputTail,
-    /// Reads all that comes, to its end.
+    /// The task that reads all output to its end.
     pub(crate) reading: BoxFuture<'static, ()>,
 }
 
@@ -61,7 +61,7 @@ impl Link {
         }
     }
 
-    /// The monitor on a connection that is to come, the log on Renode's own output.
+    /// The monitor over TCP, the log on Renode's own output.
     pub(crate) fn over_tcp(
         port: u16,
         log: pipe::Receiver,

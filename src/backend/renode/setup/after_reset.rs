@@ -1,7 +1,7 @@
-//! Doing again, after each reset, what the user's commands did to a machine that runs no
-//! firmware of the harness's: one with its own `reset` macro, of a script for instance.
+//! Repeating the user's commands after each reset of a machine without firmware of the
+//! harness: one with its own `reset` macro, of a script for instance.
 //!
-//! A handler inside Renode does it, so that a reset that the guest asks for counts as well.
+//! A handler inside Renode does it, so it works for a reset that the guest asks for as well.
 
 use crate::backend::EmulatorError;
 use crate::backend::renode::context::SETTING_UP;
@@ -10,7 +10,7 @@ use crate::backend::renode::session::{Session, plain};
 
 const SCRIPT: &str = include_str!("after_reset.py");
 
-/// Has the selected machine do `command` after each reset.
+/// Makes the selected machine run `command` after each reset.
 pub(crate) async fn after_reset(
     session: &Session,
     command: MonitorCommand,

@@ -9,7 +9,9 @@ use super::{after_reset, cpu, memory, peripherals};
 use crate::backend::renode::context::{KIND, LOADING, SETTING_UP, at, in_field, of_firmware};
 use crate::backend::renode::launch::log_file::LogFile;
 use crate::backend::renode::launch::version::Version;
-use crate::backend::renode::monitor::command::{MonitorCommand, Name, sets_numbers};
+use crate::backend::renode::monitor::command::MonitorCommand;
+use crate::backend::renode::monitor::plain::Name;
+use crate::backend::renode::monitor::users::sets_numbers;
 use crate::backend::renode::session::{Session, plain};
 use crate::backend::renode::time::fifos::AHEAD;
 use crate::backend::renode::time::{input, lockstep};
@@ -17,18 +19,18 @@ use crate::backend::{EmulatorError, Image};
 use crate::config::{Switch, UartHub};
 use std::time::Duration;
 
-/// What helps a processor that finds nothing to run.
+/// The advice for a processor that finds nothing to run.
 const VECTORS: &str = "no vector table is where it starts: name its place in `extra_commands`, such as \
                        `sysbus.cpu VectorTableOffset 0x08000000`";
 
-/// What helps one whose firmware a script has loaded.
+/// The advice for a processor whose firmware a script has loaded.
 const RESET_MACRO: &str = "a reset takes the firmware that the script has loaded from it: define a `reset` macro \
                            in the script that loads it again, such as `macro reset \"sysbus LoadELF $bin\"`";
 
-/// The steps in which a virtual clock passes: longer ones cost less.
+/// The step of a virtual clock: longer ones cost less.
 const QUANTUM: Duration = Duration::from_millis(10);
 
-/// The same for several machines: none gets further ahead of another.
+/// The same for several machines: none gets ahead of another by more.
 const QUANTUM_OF_SEVERAL: Duration = Duration::from_millis(1);
 
 impl Emulation {
@@ -64,8 +66,7 @@ impl Emulation {
         Ok(())
     }
 
-    /// The machines, their UARTs and the lines between them, up to where the user's
-    /// own commands come.
+    /// Makes the machines, their UARTs and the lines between them.
     async fn make(
         &mut self,
         session: &Session,
@@ -150,7 +151,7 @@ impl Emulation {
         self.select(session, MAIN).await
     }
 
-    /// Makes what is to be between machines, and connects its members to it.
+    /// Makes a hub or a switch, and connects its members to it.
     async fn connect(
         &self,
         session: &Session,
@@ -167,7 +168,7 @@ impl Emulation {
         Ok(())
     }
 
-    /// Has the user's commands done; `loads` is whether firmware is loaded then.
+    /// Runs the user's commands; `loads` is whether firmware is loaded after them.
     async fn extra_commands(&self, session: &Session, loads: bool) -> Result<(), EmulatorError> {
         let (mut any, mut started) = (false, None);
         for (number, machine) in self.machines.iter().enumerate() {
@@ -192,7 +193,7 @@ impl Emulation {
                 }
             }
         }
-        // Nothing can be loaded into a board that runs, and the error of that blames the firmware.
+        // A board that runs cannot be loaded, and that error would blame the firmware.
         if let Some((field, text)) = started {
             let error = EmulatorError::Unsupported {
                 kind: KIND,
@@ -207,7 +208,7 @@ impl Emulation {
         }
     }
 
-    /// Prepares the resets of a machine that the harness has no firmware for.
+    /// Prepares the resets of a machine without firmware of the harness.
     async fn leave_unflashed(
         &mut self,
         session: &Session,
@@ -224,7 +225,7 @@ impl Emulation {
         self.select(session, MAIN).await
     }
 
-    /// Puts `firmware` into the memory of a board that does not run, now and at every reset.
+    /// Loads `image` into a board that does not run, now and at every reset.
     async fn load(
         &mut self,
         session: &Session,
@@ -245,8 +246,8 @@ impl Emulation {
         self.select(session, MAIN).await
     }
 
-    /// Includes the script that gives bytes to the UARTs, behind all that a boot waits for:
-    /// it takes 0.2 s.
+    /// Includes the script of the UARTs' input, after everything that a boot waits for: it
+    /// takes 0.2 s.
     pub(crate) fn open_input(&self, session: &Session) -> Result<(), EmulatorError> {
         if session.input().is_none() {
             return Ok(());
@@ -295,7 +296,7 @@ async fn connect_uart(
     if !matches!(error, EmulatorError::Refused { .. }) {
         return Err(error);
     }
-    // Without a list what Renode has said is still the reason.
+    // Without a list Renode's own message is still the reason.
     match session
         .run(SETTING_UP, &MonitorCommand::peripherals())
         .await

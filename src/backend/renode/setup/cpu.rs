@@ -1,28 +1,28 @@
 //! A board's processors, as Renode lists them.
 //!
-//! The first is the one that runs the firmware; the others are started by it. Knows nothing of how firmware is loaded.
+//! The first one runs the firmware and starts the others.
 
 use super::peripherals::listed;
-use crate::backend::renode::monitor::command::{Name, NotPlain};
+use crate::backend::renode::monitor::plain::{Name, NotPlain};
 use crate::firmware::Architecture;
 
-/// A processor and what it is.
+/// A processor and its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Processor {
     pub(crate) name: Name,
-    /// Renode's word for it, such as `CortexM`.
+    /// Its type in Renode, such as `CortexM`.
     pub(crate) kind: String,
     pub(crate) architecture: Option<Architecture>,
 }
 
 impl Processor {
-    /// Whether Renode looks for its vectors by itself only in an ELF file.
+    /// Returns whether Renode finds its vectors by itself only in an ELF file.
     pub(crate) fn is_cortex_m(&self) -> bool {
         self.kind == "CortexM"
     }
 }
 
-/// Renode's words for processors. An ARMv8-A or ARMv8-R may run 32-bit code as well.
+/// Renode's types of processors. An ARMv8-A or ARMv8-R may run 32-bit code as well.
 const KINDS: [(&str, Option<Architecture>); 19] = [
     ("CortexM", Some(Architecture::Arm)),
     ("ARMv7A", Some(Architecture::Arm)),
@@ -45,7 +45,7 @@ const KINDS: [(&str, Option<Architecture>); 19] = [
     ("Xtensa", Some(Architecture::Xtensa)),
 ];
 
-/// All processors in the answer to `peripherals`.
+/// Returns all processors in the answer to `peripherals`.
 pub(crate) fn all(peripherals: &str) -> Result<Vec<Processor>, NotPlain> {
     processors(peripherals).collect()
 }

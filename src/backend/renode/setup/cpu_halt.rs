@@ -1,8 +1,7 @@
-//! Hearing at once that a processor of the board has come to a halt.
+//! Noticing at once that a processor of the board has halted.
 //!
-//! Renode answers nothing then: it writes the processor, the place and the reason
-//! in its log, and the guest's time stands still. So the log is followed. Knows
-//! nothing of what a halt means to those who wait.
+//! Renode reports a halt only in its log, with the processor, the place and the reason; the
+//! guest's time stops. So [`follow`] follows the log.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -10,16 +9,16 @@ use std::path::Path;
 
 use super::file_watch::FileWatch;
 
-/// The longest line of a log that is looked at whole.
+/// The longest line of a log that is read whole.
 const LONGEST: u64 = 64 << 10;
 
-/// What Renode says of a processor that is to start where there is nothing.
+/// Renode's message about a processor that finds nothing where it starts.
 const HALTED: &str = "CPU was halted";
 
-/// How many lines are looked at before others have their turn on the I/O thread.
+/// The number of lines that are read before other tasks of the I/O thread run.
 const AT_ONCE: usize = 1000;
 
-/// Tells `halted` of every halt that is written in `log` from now on, until it is dropped.
+/// Calls `halted` with every halt that is written to `log` from now on, until dropped.
 ///
 /// Must be called on the I/O thread.
 pub(crate) fn follow(
@@ -35,7 +34,7 @@ pub(crate) fn follow(
         loop {
             for _ in 0..AT_ONCE {
                 let left = LONGEST - line.len() as u64;
-                // A file of our own can be read; if not, there is nothing more to be seen.
+                // Our own file can be read; if not, there is nothing left to follow.
                 if log
                     .by_ref()
                     .take(left)
@@ -60,7 +59,7 @@ pub(crate) fn follow(
     })
 }
 
-/// The halt that a line of the log tells of, such as
+/// Returns the halt that a line of the log reports, such as
 /// `21:57:16.2593 [ERROR] cpu: CPU abort [PC=0xF0000000]: Trying to execute code outside RAM or ROM.`
 /// (Renode's `TranslationCPU.ReportAbort`, `CPUCore.Abort` and `CortexM.InitPCAndSP`).
 fn halt(line: &str) -> Option<&str> {
@@ -70,24 +69,24 @@ fn halt(line: &str) -> Option<&str> {
     halts.then(|| text.trim_end().trim_end_matches('.'))
 }
 
-/// Whether the processor has not run at all, because it found nothing to run.
+/// Returns whether the processor has not run at all, because it found nothing to run.
 pub(crate) fn found_nothing(halt: &str) -> bool {
     halt.contains(HALTED)
 }
 
-/// Whether the time of all machines stands still with it: the processor's thread has ended,
+/// Returns whether the time of all machines stops with it: the processor's thread has ended,
 /// and the others wait for it.
 pub(crate) fn stops_all(halt: &str) -> bool {
     !found_nothing(halt)
 }
 
-/// The machine that a halt is on; Renode names it where there are several.
+/// Returns the machine of a halt; Renode names it where there are several.
 pub(crate) fn machine(halt: &str) -> Option<&str> {
     let (processor, _) = halt.split_once(": ")?;
     Some(processor.rsplit_once('/')?.0)
 }
 
-/// The processor that a halt is of, as its machine knows it.
+/// Returns the processor of a halt, by its name in the machine.
 pub(crate) fn processor(halt: &str) -> &str {
     let processor = halt
         .split_once(": ")

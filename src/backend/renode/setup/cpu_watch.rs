@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::cpu_halt;
-use crate::backend::renode::monitor::command::Name;
+use crate::backend::renode::monitor::plain::Name;
 use crate::backend::renode::session::Session;
 use crate::uart::Ports;
 
-/// Has every wait on a machine's ports fail at once if one of its processors comes to
-/// a halt from now on, or one of another machine's that stops the time of all.
+/// Makes every wait on a machine's ports fail at once if one of its processors halts from
+/// now on, or one of another machine that stops the time of all.
 pub(crate) fn watch(session: &mut Session, machines: Vec<Watched>) {
     let machines = Arc::new(machines);
     let lockstep = session.lockstep().cloned();
@@ -16,7 +16,7 @@ pub(crate) fn watch(session: &mut Session, machines: Vec<Watched>) {
         let (machines, halt) = (Arc::clone(&machines), halt.to_owned());
         let tell = move || machines.iter().for_each(|machine| machine.halted(&halt));
         match &lockstep {
-            // Behind what it has said before.
+            // After its earlier output.
             Some(lockstep) => lockstep.when_paused(tell),
             None => tell(),
         }
@@ -36,12 +36,12 @@ pub(crate) struct Watched {
     pub(crate) ports: Ports,
     /// The processor that runs the firmware.
     pub(crate) main: Option<Name>,
-    /// What helps if that has nothing to run.
+    /// The advice if that has nothing to run.
     pub(crate) advice: &'static str,
 }
 
 impl Watched {
-    /// Tells its UARTs of a `halt`, if it is one of this machine, or stops the time of all.
+    /// Reports a `halt` to its UARTs, if it is one of this machine, or stops the time of all.
     fn halted(&self, halt: &str) {
         if cpu_halt::machine(halt).is_some_and(|machine| machine != self.name) {
             if cpu_halt::stops_all(halt) {
@@ -52,7 +52,7 @@ impl Watched {
         if !cpu_halt::found_nothing(halt) {
             return self.ports.halted(halt);
         }
-        // What has no firmware may still get some: that it runs nothing is no failure.
+        // A machine without firmware may still get some: that it runs nothing is no failure.
         if self.ports.main().is_bare() {
             return;
         }

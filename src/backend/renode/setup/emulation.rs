@@ -9,7 +9,8 @@ use super::cpu_halt;
 use super::machine::Machine;
 use crate::backend::EmulatorError;
 use crate::backend::renode::context::SELECTING;
-use crate::backend::renode::monitor::command::{MonitorCommand, Name};
+use crate::backend::renode::monitor::command::MonitorCommand;
+use crate::backend::renode::monitor::plain::Name;
 use crate::backend::renode::session::Session;
 use crate::config::{ConfigError, TargetConfig};
 use crate::runtime::{Hold, VirtualClock};
@@ -42,13 +43,12 @@ impl Emulation {
         })
     }
 
-    /// The UARTs of all machines.
+    /// Returns the UARTs of all machines.
     pub(crate) fn ports(&self) -> Ports {
         Ports::all(self.machines.iter().map(|machine| &machine.ports))
     }
 
-    /// Makes the machine of that number the one that commands are for. Between any two
-    /// operations that is the main one.
+    /// Selects the machine of that number, which later commands are for.
     pub(crate) async fn select(
         &self,
         session: &Session,
@@ -70,8 +70,8 @@ impl Emulation {
         session.run_strictly(SELECTING, &select).await
     }
 
-    /// Lets the board run, or lets it run as soon as somebody waits. The guest runs before
-    /// the command is done, which takes another 100 ms.
+    /// Starts the board; one with a virtual clock runs while somebody waits. The guest runs
+    /// before the command is done, which takes another 100 ms.
     pub(crate) fn run(&self, session: &Session) {
         match &self.clock {
             Some(clock) => clock.begin(),
@@ -79,7 +79,7 @@ impl Emulation {
         }
     }
 
-    /// Reads what a board with a virtual clock has said by the user's own commands, which
+    /// Reads the output of a board with a virtual clock after the user's own commands, which
     /// may have let it run.
     pub(crate) async fn sync(&self, session: &Session) -> Result<(), EmulatorError> {
         let Some(lockstep) = session.lockstep() else {
@@ -99,13 +99,13 @@ impl Emulation {
             .map_err(|_| session.too_slow("stopping the virtual clock"))
     }
 
-    /// That machine's number, or those of all.
+    /// Returns the number of that machine, or of all.
     pub(crate) fn numbers(&self, machine: Option<usize>) -> RangeInclusive<usize> {
         let last = self.machines.len() - 1;
         machine.map_or(0..=last, |machine| machine..=machine)
     }
 
-    /// The numbers of the UARTs of those machines among all of the board's.
+    /// Returns the numbers of those machines' UARTs among all of the board.
     pub(crate) fn uarts(&self, machines: &RangeInclusive<usize>) -> Range<usize> {
         let count = |machines: &[Machine]| -> usize {
             let counts = machines.iter().map(|machine| machine.ports.iter().count());
@@ -114,7 +114,7 @@ impl Emulation {
         count(&self.machines[..*machines.start()])..count(&self.machines[..=*machines.end()])
     }
 
-    /// The halt of a machine that stops the time of all, if there is one.
+    /// Returns the halt of a machine that stops the time of all, if there is one.
     pub(crate) fn stopped_by(&self) -> Option<Arc<str>> {
         let halts = self.machines.iter().map(|it| it.ports.main().halt());
         halts.flatten().find(|halt| cpu_halt::stops_all(halt))

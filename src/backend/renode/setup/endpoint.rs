@@ -1,6 +1,4 @@
-//! The other end of a UART: a terminal that Renode makes, and where we find it.
-//!
-//! Knows which commands make one; knows nothing of the UART behind it.
+//! The other end of a UART: a pseudo-terminal or a socket that Renode creates.
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -13,7 +11,7 @@ use crate::backend::renode::monitor::tcp;
 use crate::backend::renode::session::{Session, plain};
 use crate::config::UartTransport;
 
-/// A terminal of a running Renode.
+/// The other end of a UART.
 pub(crate) enum Endpoint {
     /// A pseudo-terminal, by a link to it.
     Pty(PathBuf),
@@ -22,7 +20,7 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    /// Makes Renode create the terminal number `number`.
+    /// Creates the endpoint number `number` in Renode.
     pub(crate) async fn create(
         session: &Session,
         number: usize,
@@ -39,7 +37,7 @@ impl Endpoint {
         }
     }
 
-    /// Our end of it.
+    /// Opens our end of it.
     pub(crate) async fn open(&self) -> Result<OwnedFd, EmulatorError> {
         let (step, opened) = match self {
             Self::Pty(link) => ("opening the UART's pseudo-terminal", pty::open(link)),
@@ -49,7 +47,7 @@ impl Endpoint {
     }
 }
 
-/// Has Renode listen on a free port, which may be taken by somebody else in the meantime.
+/// Makes Renode listen on a free port; another process may take it in the meantime.
 async fn listen(session: &Session, number: usize) -> Result<u16, EmulatorError> {
     let mut attempts = 1..socket::ATTEMPTS;
     loop {

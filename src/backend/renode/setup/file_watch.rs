@@ -1,6 +1,4 @@
-//! Waiting until a file grows, without looking at it over and over.
-//!
-//! Knows nothing of what is in the file.
+//! Waiting until a file grows, without polling it.
 
 pub(crate) use system::FileWatch;
 
@@ -14,11 +12,11 @@ mod system {
     use tokio::io::AsyncReadExt;
     use tokio::net::unix::pipe;
 
-    /// Tells of every write to one file.
+    /// A watch of the writes to one file.
     pub(crate) struct FileWatch(pipe::Receiver);
 
     impl FileWatch {
-        /// Of a file that is there; must be called on the I/O thread.
+        /// Watches a file that exists. Must be called on the I/O thread.
         pub(crate) fn of(file: &Path) -> io::Result<Self> {
             let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
             inotify.add_watch(file, AddWatchFlags::IN_MODIFY)?;
@@ -46,7 +44,7 @@ mod system {
     use nix::sys::time::TimeSpec;
     use tokio::io::unix::AsyncFd;
 
-    /// Tells of every write to one file.
+    /// A watch of the writes to one file.
     pub(crate) struct FileWatch {
         queue: AsyncFd<Queue>,
         /// Watched as long as it is open.
@@ -62,7 +60,7 @@ mod system {
     }
 
     impl FileWatch {
-        /// Of a file that is there; must be called on the I/O thread.
+        /// Watches a file that exists. Must be called on the I/O thread.
         pub(crate) fn of(file: &Path) -> io::Result<Self> {
             let file = File::open(file)?;
             let queue = Kqueue::new()?;

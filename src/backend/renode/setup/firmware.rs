@@ -7,14 +7,16 @@ use super::machine::Machine;
 use super::vectors::{self, Vectors};
 use crate::backend::renode::context::{KIND, LOADING, at, of_firmware};
 use crate::backend::renode::launch::version::Version;
-use crate::backend::renode::monitor::command::{Load, MonitorCommand, Name, VectorTable};
+use crate::backend::renode::monitor::command::MonitorCommand;
+use crate::backend::renode::monitor::load::{Load, VectorTable};
+use crate::backend::renode::monitor::plain::Name;
 use crate::backend::renode::session::{Session, plain};
 use crate::backend::{EmulatorError, Image};
 use crate::config::LoadCommand;
 use crate::firmware::{Contents, Entry, Firmware, Format};
 
 impl Machine {
-    /// How `firmware` gets into the memory of this machine, which has that number and may run.
+    /// Returns how the image gets into the memory of this machine, which has that number and may run.
     pub(crate) async fn load(
         &mut self,
         session: &Session,
@@ -56,12 +58,12 @@ impl Machine {
         })
     }
 
-    /// What a reset of this machine does.
+    /// Returns the command that defines a reset of this machine.
     pub(crate) fn on_reset(&self, load: &Load) -> MonitorCommand {
         MonitorCommand::on_reset(&self.config.extra_commands, load)
     }
 
-    /// Whether `firmware` is built for the board's processor, as far as both say what they are.
+    /// Checks that `firmware` is built for the board's processor, as far as both are known.
     fn fits(&self, firmware: &Firmware) -> Result<(), EmulatorError> {
         let Some(processor) = self.processors.first() else {
             return Ok(());
@@ -84,8 +86,8 @@ impl Machine {
         }
     }
 
-    /// Where a Cortex-M finds the vectors of the image in `file`, if it has to be told, and what
-    /// it starts with, if these are not asked.
+    /// Returns the vector table of the image in `file`, if Renode does not find it by itself, and
+    /// the first stack pointer and program counter, if not those of the table.
     async fn vectors(
         &mut self,
         session: &Session,
@@ -98,7 +100,7 @@ impl Machine {
             return Ok((None, None));
         };
         let (name, address) = (processor.name.clone(), self.config.load_address);
-        // That it is a good image has been seen.
+        // The image has been checked before.
         let contents = Contents::read(file, format, address).unwrap_or_default();
         let entry = |table| vectors::entry(&contents, command, table);
         let users = vectors::users(&self.config.extra_commands, &name.to_string());
@@ -109,7 +111,7 @@ impl Machine {
         if let Vectors::Usual(table) = located {
             return Ok((table, table.and_then(entry)));
         }
-        // The platform or the script may say it; asked once it runs, the firmware.
+        // The platform or the script may have set it; once the board runs, the firmware has.
         if !runs {
             let asked = session
                 .run(LOADING, &MonitorCommand::vector_table(&name))

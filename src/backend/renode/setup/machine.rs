@@ -6,7 +6,10 @@ use super::cpu::Processor;
 use super::{platform, script};
 use crate::backend::EmulatorError;
 use crate::backend::renode::context::{SETTING_UP, in_field};
-use crate::backend::renode::monitor::command::{Load, MonitorCommand, Name, any_loads};
+use crate::backend::renode::monitor::command::MonitorCommand;
+use crate::backend::renode::monitor::load::Load;
+use crate::backend::renode::monitor::plain::Name;
+use crate::backend::renode::monitor::users::any_loads;
 use crate::backend::renode::session::{Session, plain};
 use crate::config::{LoadCommand, MachineConfig, Platform, TargetConfig};
 use crate::uart::Ports;
@@ -17,11 +20,11 @@ pub(crate) struct Machine {
     pub(crate) ports: Ports,
     /// The first of them runs the firmware; known once the board is set up.
     pub(crate) processors: Vec<Processor>,
-    /// It runs firmware of the harness's, which its `reset` macro loads.
+    /// Whether its `reset` macro loads firmware of the harness.
     pub(crate) is_flashed: bool,
     /// The memories that a loss of power clears.
     pub(crate) volatile: Vec<Name>,
-    /// Where its platform or script puts the vectors, if it was asked.
+    /// The vector table of its platform or script, once it has been read.
     pub(crate) own_vectors: Option<u64>,
 }
 
@@ -38,22 +41,22 @@ impl Machine {
         }
     }
 
-    /// Whether, without firmware of the harness's, nothing is known that it could run.
+    /// Returns whether, without firmware of the harness, it has nothing to run.
     pub(crate) fn is_bare(&self) -> bool {
         !self.is_scripted() && !any_loads(&self.config.extra_commands)
     }
 
-    /// Whether a script of the user's makes it.
+    /// Returns whether a script of the user makes it.
     pub(crate) fn is_scripted(&self) -> bool {
         matches!(self.config.renode.platform, Platform::Script(_))
     }
 
-    /// As [`is_bare`](Self::is_bare), with what `load` loads: of an ELF file the symbols alone, maybe.
+    /// As [`is_bare`](Self::is_bare), after `load`, which may load only the symbols of an ELF file.
     pub(crate) fn runs_nothing(&self, load: &Load) -> bool {
         load.command == LoadCommand::SymbolsFrom && self.is_bare()
     }
 
-    /// Makes it, without its UARTs, and selects it.
+    /// Makes the machine, without its UARTs, and selects it.
     pub(crate) async fn make(
         &mut self,
         session: &Session,

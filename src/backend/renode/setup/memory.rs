@@ -1,16 +1,16 @@
-//! Which of a board's memories forget what is in them when the power goes.
+//! The memories of a board that lose their content without power.
 //!
 //! Renode's own reset leaves all of them as they are, as a reset pin does.
 
 use super::peripherals::listed;
-use crate::backend::renode::monitor::command::{Name, NotPlain};
+use crate::backend::renode::monitor::plain::{Name, NotPlain};
 
-/// What the names of memories that keep their content have in them.
+/// Parts of the names of memories that keep their content.
 const LASTING: [&str; 9] = [
     "flash", "rom", "otp", "nvm", "nvram", "fram", "mram", "fuse", "xip",
 ];
 
-/// The memories in the answer to `peripherals` that lose their content.
+/// Returns the memories in the answer to `peripherals` that lose their content.
 pub(crate) fn volatile(peripherals: &str) -> Result<Vec<Name>, NotPlain> {
     listed(peripherals)
         .filter(|(name, kind)| *kind == "MappedMemory" && !is_lasting(name))

@@ -1,4 +1,4 @@
-//! Making a board in a Renode: platform, UARTs, firmware, and what is watched of them.
+//! Making a board in a Renode: platforms, UARTs, firmware, resets.
 
 pub(super) mod after_reset;
 pub(super) mod boot_order;

@@ -1,6 +1,4 @@
-//! What a board is made of, as Renode lists it: its UARTs, for whoever has named none of them.
-//!
-//! Knows nothing of what is done with a peripheral.
+//! The peripherals of a board, as Renode lists them.
 
 /// The answer to `peripherals` is a tree with a line for each: `├── cpu0 (CortexM)`, whose
 /// branches a terminal without UTF-8 shows as `???`. The name and the type of each.
@@ -11,7 +9,7 @@ pub(crate) fn listed(peripherals: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// Why `path` may not be a UART of a board with these `peripherals`, and which UARTs it has.
+/// Returns why `path` may not be a UART of a board with these `peripherals`, and its UARTs.
 pub(crate) fn no_uart(peripherals: &str, path: &str) -> String {
     let name = path.rsplit('.').next().unwrap_or(path);
     let what = match listed(peripherals).find(|(known, _)| *known == name) {

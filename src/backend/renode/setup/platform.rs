@@ -1,4 +1,4 @@
-//! Handing the user's platform descriptions to Renode.
+//! Passing the user's platform descriptions to Renode.
 //!
 //! Its path may contain what the monitor cannot take, and what it includes by
 //! `using "./…"` is looked for beside it. So Renode is given a file of our own
@@ -17,7 +17,7 @@ use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::session::Session;
 use crate::config::{Fragment, nearest};
 
-/// Where Renode has its platforms, in its own directory.
+/// The directory of Renode's platforms, in its own directory.
 const PLATFORMS: &str = "platforms";
 
 /// Writes a description into `directory` that includes the one in `file`.
@@ -65,7 +65,7 @@ fn quoted(file: &Path) -> io::Result<String> {
     Ok(format!("\"{escaped}\""))
 }
 
-/// Says of Renode's `error` about its own platform `name` that the project has no such file
+/// Adds to Renode's `error` about its own platform `name` that the project has no such file
 /// either, and which of Renode's names may be meant.
 pub(crate) async fn none_of_the_projects(
     name: &str,
@@ -86,14 +86,14 @@ pub(crate) async fn none_of_the_projects(
     )
 }
 
-/// Whether Renode has not found the file itself, rather than one that it includes.
+/// Returns whether Renode has not found the file itself, rather than one that it includes.
 fn is_unknown(name: &str, error: &EmulatorError) -> bool {
     let missing = format!("Could not find file '{name}'");
     matches!(error, EmulatorError::Refused { reason, .. } if reason.contains(&missing))
 }
 
-/// The one of Renode's platforms whose name is similar to `name`; none if Renode does not
-/// say where they are.
+/// Returns the platform of Renode whose name is similar to `name`; none if Renode does not
+/// show where they are.
 async fn similar(name: &str, session: &Session) -> Option<String> {
     let answer = session
         .run(SETTING_UP, &MonitorCommand::search_path())
@@ -106,7 +106,7 @@ async fn similar(name: &str, session: &Session) -> Option<String> {
     most_similar(name, &known).map(str::to_owned)
 }
 
-/// Renode's own directories, in what it says of its search path: the others are the user's.
+/// Returns Renode's own directories in its search path: the others are the user's.
 fn own_directories(said: &str) -> Vec<PathBuf> {
     let mut lines = said.lines().map(str::trim);
     let own = lines.find_map(|line| line.strip_prefix("Default 'PATH' value is: "));
@@ -114,15 +114,15 @@ fn own_directories(said: &str) -> Vec<PathBuf> {
     directories.filter(|it| it.is_absolute()).collect()
 }
 
-/// The names of all platforms that Renode has in `root`, sorted.
+/// Returns the names of all platforms in `root`, sorted.
 fn all(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut directories = vec![root.join(PLATFORMS)];
     while let Some(directory) = directories.pop() {
-        // What cannot be read has no names to offer.
+        // A directory that cannot be read offers no names.
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let path = entry.path();
-            // Links to directories are not followed: they may lead in circles.
+            // Links to directories are not followed: they may form a loop.
             if entry.file_type().is_ok_and(|it| it.is_dir()) {
                 directories.push(path);
             } else if path.extension().is_some_and(|it| it == "repl")
@@ -146,7 +146,7 @@ fn most_similar<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     nearest(name, &called_so).or_else(|| called_so.first().copied())
 }
 
-/// What the file of a platform is called, without its directory and ending.
+/// Returns the name of a platform's file, without its directory and ending.
 fn stem(path: &str) -> &str {
     let file = path.rsplit('/').next().unwrap_or(path);
     file.strip_suffix(".repl").unwrap_or(file)

@@ -10,7 +10,7 @@ use crate::backend::renode::session::Session;
 use crate::backend::{EmulatorError, Image};
 use crate::config::UartTransport;
 
-/// What becomes of the memory of a machine that starts anew.
+/// The memory of a machine after its reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Memory {
     /// As by the reset pin.
@@ -48,8 +48,8 @@ impl Emulation {
             .map_err(|error| at(of_firmware(image.firmware.path()), error))
     }
 
-    /// Resets machines of a running board. It stands still in between, so that what they
-    /// said before is told from what they say after.
+    /// Resets machines of a running board. It is paused in between, so that output before
+    /// the reset is told from output after it.
     pub(crate) async fn restart(
         &self,
         session: &Session,
@@ -71,7 +71,7 @@ impl Emulation {
                 None => self.ports().go_on(),
             }
         };
-        // What is said on a socket, Renode links over on a thread of its own, which may not be done yet.
+        // Renode writes to a socket on a thread of its own, which may not be done yet.
         let is_late = self.config.uart_transport == UartTransport::Socket;
         if !is_late {
             begin_anew(); // before a reset in which a processor may halt

@@ -1,9 +1,9 @@
-//! Making a board by a script of the user's.
+//! Making a board by a script of the user.
 //!
 //! The script is run where it is: its directory is linked into the private one, so
 //! that Renode is given a plain path and `$ORIGIN` leads to the files beside it. One
 //! that comes with Renode is looked for by Renode itself.
-//! Files in variables are copied, as firmware is. Knows nothing of UARTs or firmware.
+//! Files in variables are copied, as firmware is.
 
 use std::io;
 use std::os::unix::fs::symlink;
@@ -11,16 +11,17 @@ use std::path::Path;
 
 use crate::backend::EmulatorError;
 use crate::backend::renode::context::{KIND, SETTING_UP, at};
-use crate::backend::renode::monitor::command::{MonitorCommand, Name, Setting};
+use crate::backend::renode::monitor::command::{MonitorCommand, Setting};
+use crate::backend::renode::monitor::plain::Name;
 use crate::backend::renode::session::{Session, plain};
 use crate::backend::renode::time::guest_clock;
 use crate::config::{Script, Variable};
 use crate::firmware;
 
-/// What `start` says (Renode's `StartCommand`).
+/// The output of `start` (Renode's `StartCommand`).
 const STARTS: &str = "Starting emulation...";
 
-/// Runs `script`; the machine that is the board, which is selected then.
+/// Runs `script`, selects the machine that is the board, and returns its name.
 pub(crate) async fn run(script: &Script, session: &Session) -> Result<Name, EmulatorError> {
     let whose = if is_built_in(script) { "Renode's " } else { "" };
     let place = |error| at(format!("{whose}script {:?}", script.file), error);
@@ -70,13 +71,14 @@ fn commands(script: &Script, directory: &Path) -> Result<Vec<MonitorCommand>, Em
     Ok(commands)
 }
 
-/// Whether it comes with Renode; one of the project's is known by its absolute path.
+/// Returns whether it comes with Renode; a script of the project has an absolute path.
 fn is_built_in(script: &Script) -> bool {
     script.file.is_relative()
 }
 
-/// Checks that the script, which `said` that, has not let the board run: what the board
-/// said meanwhile is lost. Paused soon enough, it has run although its clock shows nothing.
+/// Checks that the script, whose output is `said`, has not let the board run: the board's
+/// output until then is lost. A board that is paused soon may have run although its clock
+/// shows nothing.
 async fn check_has_not_run(session: &Session, said: &str) -> Result<(), EmulatorError> {
     let was_started = said.lines().any(|line| line.trim() == STARTS);
     let started = session

@@ -1,14 +1,14 @@
-//! Where a Cortex-M finds its vectors, if it has to be told.
+//! The vector table of a Cortex-M, where Renode does not find it by itself.
 //!
 //! Renode looks for them at the lowest section of an ELF file that has symbols; of any other
 //! image it has to be told, and the lowest address is as good a guess. Where the table is not
 //! there, it is looked for in the contents.
 
-use crate::backend::renode::monitor::command::VectorTable;
+use crate::backend::renode::monitor::load::VectorTable;
 use crate::config::LoadCommand;
 use crate::firmware::{Contents, Entry};
 
-/// What is known of the vectors of an contents.
+/// What an image shows about its vectors.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Vectors {
     /// Where they usually are, which Renode may know by itself.
@@ -19,7 +19,7 @@ pub(crate) enum Vectors {
     Several(Vec<u64>),
 }
 
-/// The vectors of `image`, whose `address` the user may have named.
+/// Returns the vectors of `contents`, whose `address` the user may have named.
 pub(crate) fn locate(contents: &Contents, command: LoadCommand, address: Option<u64>) -> Vectors {
     let (usual, place) = match (address, command) {
         (Some(address), _) => (Some(VectorTable::At(address)), Some(address)),
@@ -55,7 +55,7 @@ pub(crate) fn entry(
     Some(Entry { pc, ..entry })
 }
 
-/// Whether one of the user's commands says where the table of `processor` is, and where.
+/// Returns the table of `processor` that the user's commands set, if one does.
 pub(crate) fn users(commands: &[String], processor: &str) -> Option<Option<VectorTable>> {
     let mut places = commands.iter().filter_map(|command| {
         let words: Vec<&str> = command.split_ascii_whitespace().collect();

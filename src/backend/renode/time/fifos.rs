@@ -1,7 +1,5 @@
-//! The way to a script of ours inside Renode: one FIFO for orders, one for reports, and
-//! a driver that writes the one and reads the other.
-//!
-//! Knows nothing of what the orders and reports are.
+//! The connection to a script of ours inside Renode: one FIFO for orders, one for reports,
+//! and a [`DriverTask`] that writes the one and reads the other.
 
 use std::fs::{File, OpenOptions};
 use std::future::Future;
@@ -15,8 +13,8 @@ use nix::unistd::mkfifo;
 use tokio::net::unix::pipe;
 use tokio::task::JoinSet;
 
-/// How many bytes may have yet to arrive at the guest when a `send` is done: more than
-/// any line that is typed, which takes no time so.
+/// The number of bytes that may have yet to arrive at the guest when a `send` is done: more
+/// than any line that is typed, so typing one takes no time.
 pub(crate) const AHEAD: u32 = 256;
 
 /// Our ends of the FIFOs.
@@ -26,7 +24,7 @@ pub(crate) struct Fifos {
 }
 
 impl Fifos {
-    /// Makes them in `directory`, as `orders` and `reports`.
+    /// Creates them in `directory`, as `orders` and `reports`.
     ///
     /// Must be called on the I/O thread.
     pub(crate) fn make(directory: &Path) -> io::Result<Self> {
@@ -37,7 +35,7 @@ impl Fifos {
     }
 }
 
-/// A FIFO, open in both directions: it then neither blocks nor ends before we do.
+/// Creates a FIFO, open in both directions: so it neither blocks nor ends before we close it.
 fn fifo(path: &Path) -> io::Result<File> {
     mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?;
     OpenOptions::new()
@@ -53,7 +51,7 @@ pub(crate) struct DriverTask {
 }
 
 impl DriverTask {
-    /// Has `drive` done, and told to `failed` if it fails, or panics.
+    /// Runs `drive`, and calls `failed` if it fails, or panics.
     ///
     /// Must be called on the I/O thread.
     pub(crate) fn spawn(

@@ -14,7 +14,7 @@ pub(crate) struct GuestClock {
     questions: mpsc::UnboundedSender<Question>,
 }
 
-/// Who waits for a reading that is begun later than now.
+/// A wait for a reading that begins later than now.
 type Question = oneshot::Sender<Option<Duration>>;
 
 impl GuestClock {
@@ -29,17 +29,17 @@ impl GuestClock {
 }
 
 impl Clock for GuestClock {
-    /// While the monitor is busy the question waits its turn.
+    /// While the monitor is busy the question waits.
     fn read(&self) -> Reading {
         let (question, answer) = oneshot::channel();
-        // The task is there as long as this is.
+        // The task runs as long as this exists.
         let _ = self.questions.send(question);
         Box::pin(async move { answer.await.ok()? })
     }
 }
 
-/// Answers all questions that have come meanwhile by one reading: each wait asks as it begins,
-/// and where waits are quicker than the monitor a late reading would be too late.
+/// Answers all questions that have arrived in the meantime with one reading: each wait asks
+/// as it begins, and waits may begin faster than the monitor answers.
 async fn answer(mut asked: mpsc::UnboundedReceiver<Question>, monitor: Monitor, limit: Duration) {
     while let Some(first) = asked.recv().await {
         let mut questions = vec![first];
@@ -51,14 +51,14 @@ async fn answer(mut asked: mpsc::UnboundedReceiver<Question>, monitor: Monitor, 
             .within(limit)
             .await;
         let time = answer.ok().and_then(|it| time_elapsed(&it.text));
-        // A monitor that has not answered in all that time has no answer for the others either.
+        // A monitor that has timed out has no answer for the others either.
         while time.is_none()
             && let Ok(question) = asked.try_recv()
         {
             questions.push(question);
         }
         for question in questions {
-            // Whoever asked may have gone.
+            // The wait may have ended.
             let _ = question.send(time);
         }
     }

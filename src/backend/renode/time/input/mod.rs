@@ -1,10 +1,9 @@
-//! Giving bytes to the guest's UARTs in real time.
+//! Sending bytes to the guest's UARTs in real time.
 //!
-//! A terminal of Renode's brings what the guest sends, and takes nothing: it links bytes over
-//! as they come, whatever the guest's speed, and what it has taken waits inside it at a cost
-//! that grows with the square of its amount. So a script of ours inside Renode puts the bytes
-//! on the lines, in the guest's own time. It is included when the board runs already; what is
-//! sent before that waits for it.
+//! A terminal of Renode carries only the guest's output. For input it passes bytes on as they
+//! arrive, whatever the guest's speed, and the cost of pending bytes grows with the square of
+//! their number. So a script of ours inside Renode puts the bytes on the lines, in the guest's
+//! own time. It is included when the board already runs; bytes that are sent before wait.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -29,13 +28,13 @@ const SCRIPT: &str = concat!(
     include_str!("input.py")
 );
 
-/// How many bytes an order carries at most.
+/// The largest number of bytes in an order.
 const MOST_AT_ONCE: usize = 1024;
 
-/// What is told to the driver.
+/// A message to the driver task.
 enum Message {
     Attach(JobQueue),
-    /// The machine of these UARTs starts anew: what was sent to them is lost.
+    /// A reset of these UARTs' machine: bytes on the way to them are lost.
     Clear(Range<usize>, oneshot::Sender<()>),
 }
 
@@ -46,7 +45,7 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// Makes the FIFOs in `directory`. A failure is told to `failed`.
+    /// Creates the FIFOs in `directory`. `failed` is called with a failure.
     ///
     /// Must be called on the I/O thread.
     pub(crate) fn prepare(
@@ -69,13 +68,13 @@ impl Input {
         })
     }
 
-    /// The next of the board's UARTs.
+    /// Attaches the next of the board's UARTs.
     pub(crate) fn attach(&self, jobs: JobQueue) {
-        // A driver that has gone has ended Renode.
+        // A driver that has ended has killed Renode.
         let _ = self.messages.send(Message::Attach(jobs));
     }
 
-    /// Forgets what was sent to these UARTs and has not arrived.
+    /// Drops the bytes that were sent to these UARTs and have not arrived.
     pub(crate) async fn clear(&self, uarts: Range<usize>) {
         let (cleared, done) = oneshot::channel();
         // As above.
@@ -84,7 +83,7 @@ impl Input {
     }
 }
 
-/// Writes the script into `directory`; where it is.
+/// Writes the script into `directory` and returns its path.
 pub(crate) fn write_script(directory: &Path) -> io::Result<PathBuf> {
     let script = directory.join("input.py");
     std::fs::write(&script, SCRIPT)?;
@@ -98,20 +97,20 @@ struct Driver {
     reports: Lines<BufReader<pipe::Receiver>>,
     messages: mpsc::UnboundedReceiver<Message>,
     lines: Vec<Line>,
-    /// What the script has yet to forget, and who waits for it.
+    /// The clears that the script has yet to confirm, and their waits.
     clearing: VecDeque<(Range<usize>, oneshot::Sender<()>)>,
 }
 
 /// The line to a UART.
 struct Line {
     jobs: JobQueue,
-    /// Takes nothing more until the script tells of room.
+    /// Whether it takes nothing more until the script reports room.
     full: bool,
-    /// A long job that the script has: whoever sent it waits for that, too.
+    /// A long parcel that the script has: its sender waits until it has arrived.
     carried: Option<Job>,
-    /// What comes next.
+    /// The next parcel.
     next: Option<Job>,
-    /// Takes nothing as long as the script has yet to forget what it has.
+    /// Whether it takes nothing until the script has dropped its bytes.
     clearing: bool,
 }
 
@@ -151,7 +150,7 @@ impl Driver {
         }
     }
 
-    /// Hands a job to the script.
+    /// Passes a parcel to the script.
     fn send(&mut self, uart: usize, job: Job) {
         for part in job.bytes.chunks(MOST_AT_ONCE) {
             let bytes: String = part.iter().map(|b| format!("{b:02x}")).collect();
@@ -187,7 +186,7 @@ impl Driver {
                     line.has_room();
                     line.clearing = false;
                 }
-                // Whoever resets the board may have given up.
+                // The reset may have timed out.
                 let _ = cleared.send(());
             }
         }
@@ -201,19 +200,19 @@ impl Line {
         done(&mut self.carried);
     }
 
-    /// What has been sent and is not with the script is lost. A line does not tell.
+    /// Drops the parcels that the script does not have. A real line does not report it either.
     fn lose(&mut self) {
         done(&mut self.next);
         self.jobs.lose();
     }
 
-    /// What is to be handed to the script; polled for as long as there is nothing.
+    /// Returns the next parcel for the script; registers for a wake-up if there is none.
     fn poll(&mut self, cx: &mut Context<'_>) -> Option<Job> {
         if self.next.is_none()
             && let Poll::Ready(next) = self.jobs.poll_next(cx)
         {
             if next.is_none() {
-                // The UART has been detached: whoever waits learns it.
+                // The UART has been detached: its sender is notified.
                 self.carried = None;
             }
             self.next = next;
@@ -255,12 +254,12 @@ async fn next_report(reports: &mut Lines<BufReader<pipe::Receiver>>) -> io::Resu
 enum Report {
     /// The line to this UART has room for more.
     Room(usize),
-    /// What was to be forgotten is.
+    /// The bytes have been dropped.
     Cleared,
 }
 
 impl Report {
-    /// A line that is no such report says what should not happen.
+    /// A line that is no such report describes an error.
     fn parse(line: &str) -> io::Result<Self> {
         let report = match line.split_once(' ') {
             Some(("room", uart)) => uart.parse().ok().map(Self::Room),

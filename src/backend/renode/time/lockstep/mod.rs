@@ -1,9 +1,9 @@
-//! Driving Renode step by step, for a clock that stands still except while somebody waits.
+//! Driving Renode in lockstep with a virtual clock, which runs only while somebody waits.
 //!
-//! A script of ours inside Renode starts and stops the emulation and links over each
-//! byte with its virtual time; at those that somebody may wait for, the thread that
-//! executes the guest stands still until it is told to go on or to stop right there. Two
-//! FIFOs carry orders and reports. Knows nothing of what anybody waits for.
+//! A script of ours inside Renode starts and pauses the emulation and reports each byte with
+//! its virtual time. At a byte that somebody may wait for, the thread that executes the guest
+//! stops until the order `resume` or `stop`. Two FIFOs carry orders and reports. [`Lockstep`]
+//! owns the driver task, a [`LockstepHandle`] sends it messages.
 
 mod report;
 
@@ -34,38 +34,38 @@ const SCRIPT: &str = concat!(
     include_str!("lockstep.py")
 );
 
-/// How many bytes for the guest an order carries at most.
+/// The largest number of bytes for the guest in an order.
 const MOST_AT_ONCE: usize = 1024;
 
-/// How often others have their turn on the I/O thread until a file that has grown has been read.
+/// The number of turns of the I/O thread after which a file that has grown has been read.
 const READINESS: usize = 4;
 
-/// What is told to the driver.
+/// A message to the driver task.
 enum Message {
     Attach(SteppedLink),
-    /// The machine of these UARTs starts anew: what was sent to them is lost.
+    /// A reset of these UARTs' machine: bytes on the way to them are lost.
     Clear(Range<usize>),
-    /// To be done when the guest stands still and all that it said is there.
+    /// A function to run once the guest is paused and its output is recorded.
     WhenPaused(Box<dyn FnOnce() + Send>),
-    /// Something else may have let the guest run: what it has said is to be read.
+    /// A request to read all output: something else may have let the guest run.
     Sync(oneshot::Sender<()>),
-    /// Renode is gone: what it has reported is to be read.
+    /// Renode has exited: its last reports are to be read.
     Exited(oneshot::Sender<()>),
 }
 
-/// The driver of one Renode; it ends when this is dropped.
+/// The driver of one Renode, which ends when this is dropped.
 pub(crate) struct Lockstep {
     messages: LockstepHandle,
     _driver: DriverTask,
 }
 
-/// What tells the driver something.
+/// A sender of messages to the driver.
 #[derive(Clone)]
 pub(crate) struct LockstepHandle(mpsc::UnboundedSender<Message>);
 
 impl Lockstep {
-    /// Makes what Renode needs in `directory`, and drives it from then on. A failure is told
-    /// to `failed`.
+    /// Creates the script and the FIFOs in `directory`, and starts the driver. `failed` is
+    /// called with a failure.
     ///
     /// Must be called on the I/O thread.
     pub(crate) fn prepare(
@@ -98,44 +98,44 @@ impl Lockstep {
 }
 
 impl LockstepHandle {
-    /// The next of the board's UARTs.
+    /// Attaches the next of the board's UARTs.
     pub(crate) fn attach(&self, hand: SteppedLink) {
         self.tell(Message::Attach(hand));
     }
 
-    /// Forgets what was sent to these UARTs and has not arrived.
+    /// Drops the bytes that were sent to these UARTs and have not arrived.
     pub(crate) fn clear(&self, uarts: Range<usize>) {
         self.tell(Message::Clear(uarts));
     }
 
-    /// Has `act` done when the guest stands still and all that it has said is there.
+    /// Runs `act` once the guest is paused and its output is recorded.
     pub(crate) fn when_paused(&self, act: impl FnOnce() + Send + 'static) {
         self.tell(Message::WhenPaused(Box::new(act)));
     }
 
-    /// Returns when all has been read that has been said so far; the guest stands still.
+    /// Waits until all output so far has been read; the guest is paused.
     pub(crate) async fn sync(&self) {
         let (read, done) = oneshot::channel();
         self.tell(Message::Sync(read));
-        // A driver that has gone has read all.
+        // A driver that has ended has read everything.
         let _ = done.await;
     }
 
-    /// Returns when all has been read that a Renode which is gone has reported.
+    /// Waits until all reports of a Renode that has exited have been read.
     pub(crate) async fn exited(&self) {
         let (read, done) = oneshot::channel();
         self.tell(Message::Exited(read));
-        // A driver that has gone has read all.
+        // A driver that has ended has read everything.
         let _ = done.await;
     }
 
     fn tell(&self, message: Message) {
-        // A driver that has gone needs no telling.
+        // A driver that has ended needs no message.
         let _ = self.0.send(message);
     }
 }
 
-/// Where the script is.
+/// Returns the path of the script.
 pub(crate) fn script(directory: &Path) -> std::path::PathBuf {
     directory.join("lockstep.py")
 }
@@ -146,33 +146,34 @@ struct Driver {
     orders: pipe::Sender,
     messages: mpsc::UnboundedReceiver<Message>,
     links: Vec<SteppedLink>,
-    /// Who waits for what has been said so far.
+    /// The wait for a `sync`.
     syncing: Option<oneshot::Sender<()>>,
-    /// What has come while the guest ran and is to be heeded when it stands.
+    /// Calls that have arrived while the guest ran, to be handled when it is paused.
     calls: VecDeque<Call>,
 }
 
-/// Something that is to be done while the guest stands still.
+/// Work that is to be done while the guest is paused.
 enum Call {
     Message(Message),
     /// Bytes for that UART.
     Job(usize, Job),
 }
 
-/// What comes next for a guest that stands at a byte.
+/// The next step of a guest that has stopped at a byte.
 enum Next {
     Resume,
-    /// For somebody else, or further.
+    /// Another run, for another wait or a later limit.
     Other(Run),
     Stop,
 }
 
-/// Renode is gone, or the target is.
+/// The end: Renode has exited, or the board is gone.
 struct Over;
 
-/// The timer in the script that ends a run; it can be put off, and notices when it goes off.
+/// The timer in the script that ends a run. If the limit was raised since, it is set again
+/// when it fires.
 struct Timer {
-    /// When it goes off.
+    /// When it fires.
     at: Option<Duration>,
     /// When the run is to end.
     until: Option<Duration>,
@@ -183,7 +184,7 @@ impl Timer {
         Self { at, until: at }
     }
 
-    /// It is `now`: it may have gone off and been set again.
+    /// Updates it to `now`: it may have fired and been set again.
     fn passes(&mut self, now: Duration) {
         if self.at.is_some_and(|at| at <= now) {
             self.at = self.until;
@@ -191,12 +192,12 @@ impl Timer {
     }
 }
 
-/// When a run that begins now is to end.
+/// Returns when a run that begins now is to end.
 fn until(clock: &VirtualClock, run: &Run) -> Option<Duration> {
     run.at_most.map(|at_most| clock.now() + at_most)
 }
 
-/// A run in the words of an order.
+/// Returns a run as the arguments of an order.
 fn run_arguments(run: &Run) -> String {
     let at_most = match run.at_most {
         Some(time) => time.as_nanos().to_string(),
@@ -223,7 +224,7 @@ impl Driver {
                     None
                 }
                 report = self.reports.next() => {
-                    // The user's own commands may have let it run.
+                    // The user's own commands may have started it.
                     match self.take(report?)? {
                         Report::Paused(time) => self.paused(time),
                         Report::Synced(time) => {
@@ -242,7 +243,7 @@ impl Driver {
         }
     }
 
-    /// Lets the guest run until it stands still again.
+    /// Runs the guest until it is paused again.
     async fn run(&mut self, run: Run) -> io::Result<()> {
         self.order(&format!("run {}", run_arguments(&run))).await?;
         let mut timer = Timer::new(until(&self.clock, &run));
@@ -290,14 +291,14 @@ impl Driver {
         Ok(())
     }
 
-    /// The guest stands still, at `time`: those who wait look again.
+    /// Notes that the guest is paused at `time`, and wakes all waits.
     fn paused(&self, time: Duration) {
         self.clock.advance_to(time);
         self.clock.pause();
     }
 
-    /// Has done what is to be done about a processor that has halted before the guest came
-    /// to stand: what Renode has logged by then has been written, but not been read perhaps.
+    /// Handles a processor that has halted before the guest was paused: Renode has written
+    /// its log by then, but it may not have been read.
     async fn handle_halts(&mut self) {
         for _ in 0..READINESS {
             tokio::task::yield_now().await;
@@ -313,15 +314,16 @@ impl Driver {
         }
     }
 
-    /// What comes next for the guest, which stands at a byte, its `timer` set to that time.
+    /// Returns the next step of the guest, which has stopped at a byte; its `timer` is set to
+    /// that time.
     async fn next(&mut self, timer: Option<Duration>) -> Next {
         let clock = &self.clock;
         let next = async {
             if clock.may_go_on().await {
                 return Next::Resume;
             }
-            // Whoever waited has what it wanted. As a rule another wait follows: the guest
-            // need not be paused for that, as long as its timer is not too late.
+            // The wait has ended. As a rule another one follows: the guest need not be paused for
+            // that, as long as its timer is not too late.
             match clock.wanted_next().await {
                 Some(run)
                     if until(clock, &run)
@@ -342,7 +344,7 @@ impl Driver {
         }
     }
 
-    /// Does what is to be done while the guest stands still.
+    /// Handles a call while the guest is paused.
     async fn handle(&mut self, call: Call) -> io::Result<Result<(), Over>> {
         match call {
             Call::Message(Message::Attach(hand)) => self.links.push(hand),
@@ -376,8 +378,8 @@ impl Driver {
         Ok(Ok(()))
     }
 
-    /// As [`take`](Self::take), and with it what was reported at once with it: whether there
-    /// is more to tell must not depend on how soon somebody reacts to a part.
+    /// As [`take`](Self::take), with all that was reported together with it: a wait must not
+    /// see a part of it.
     fn take_all(&mut self, mut report: Report) -> io::Result<Report> {
         loop {
             report = self.take(report)?;
@@ -391,7 +393,7 @@ impl Driver {
         }
     }
 
-    /// Notes what a report says; one that is none is an error.
+    /// Records a report; a line that is none is an error.
     fn take(&mut self, report: Report) -> io::Result<Report> {
         match report {
             Report::Out(uart, time, mut bytes) if uart < self.links.len() => {
@@ -405,7 +407,7 @@ impl Driver {
         }
     }
 
-    /// Hands an order over, unless Renode is gone, which would read it.
+    /// Writes an order, unless Renode, which would read it, has exited.
     async fn order(&mut self, order: &str) -> io::Result<()> {
         let order = format!("{order}\n");
         let mut written = pin!(self.orders.write_all(order.as_bytes()));
@@ -420,7 +422,7 @@ impl Driver {
     }
 }
 
-/// Whether Renode is gone, so that nothing more is to be waited for.
+/// Returns whether Renode has exited, so that there is nothing more to wait for.
 fn is_over(calls: &VecDeque<Call>) -> bool {
     let gone = |call: &Call| matches!(call, Call::Message(Message::Exited(_)));
     calls.iter().any(gone)

@@ -1,4 +1,4 @@
-//! What the script reports, line by line, as it comes out of a FIFO.
+//! The reports of the script, which a FIFO carries line by line.
 
 use std::io;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
-/// As much is written to a FIFO at once, if at all.
+/// The number of bytes that are written to a FIFO atomically.
 const PIPE_BUF: usize = 4096;
 
 /// One of the script's reports; times are the emulator's own.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Report {
-    /// A UART has put out these bytes, the first of them at this time.
+    /// A UART has sent these bytes, the first of them at this time.
     Out(usize, Duration, Vec<u8>),
-    /// The guest waits at a byte.
+    /// The guest has stopped at a byte.
     StoppedAt(Duration),
-    /// The emulation stands still.
+    /// The emulation is paused.
     Paused(Duration),
-    /// It stands still, as it has been asked, and all that was said has been reported.
+    /// The answer to `sync`: all output has been reported.
     Synced(Duration),
-    /// Anything else: what should not happen.
+    /// Anything else, which should not happen.
     Error(String),
 }
 
@@ -59,11 +59,11 @@ fn from_hex(digits: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// The reports in the order in which they come.
+/// The reports, in their order.
 pub(super) struct Reports {
     pipe: pipe::Receiver,
     buffer: Vec<u8>,
-    /// How much of the buffer has been handed out.
+    /// The number of bytes that have been parsed.
     done: usize,
 }
 
@@ -76,13 +76,13 @@ impl Reports {
         }
     }
 
-    /// The next one. Loses nothing if it is dropped.
+    /// Waits for the next report. Cancel safe.
     pub(super) async fn next(&mut self) -> io::Result<Report> {
         loop {
             if let Some(report) = self.take() {
                 return Ok(report);
             }
-            // What was written at once is read at once.
+            // What was written atomically is read at once.
             self.buffer.reserve(PIPE_BUF);
             if self.pipe.read_buf(&mut self.buffer).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -90,7 +90,7 @@ impl Reports {
         }
     }
 
-    /// The next one that is already there.
+    /// Returns the next report that is in the FIFO.
     pub(super) fn left(&mut self) -> Option<Report> {
         loop {
             if let Some(report) = self.take() {
@@ -103,7 +103,7 @@ impl Reports {
         }
     }
 
-    /// The next one that has been read already.
+    /// Returns the next report that has been read already.
     pub(super) fn take(&mut self) -> Option<Report> {
         let rest = &self.buffer[self.done..];
         let Some(end) = memchr::memchr(b'\n', rest) else {

@@ -1,0 +1,115 @@
+//! Values that may be part of a command: [`PlainPath`] and [`Name`].
+//!
+//! Each allows what is known to be plain; nothing is escaped. So Renode cannot take a value
+//! for more than it is.
+
+use std::fmt;
+use std::path::Path;
+
+/// A value that cannot be part of a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("take {value:?} as {role}, because {why}")]
+pub(crate) struct NotPlain {
+    pub(crate) value: String,
+    pub(crate) role: &'static str,
+    pub(crate) why: String,
+    pub(crate) advice: &'static str,
+}
+
+/// An absolute path for `@…` and `"…"`: of printable ASCII without what ends or
+/// changes either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlainPath(pub(super) String);
+
+impl PlainPath {
+    pub(crate) fn new(path: &Path) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+,=~ ".contains(c);
+        let not_plain = |value: &str, why: String| NotPlain {
+            value: value.to_owned(),
+            role: "a path",
+            why,
+            advice: "set TMPDIR to a directory whose path is of plain ASCII",
+        };
+        let Some(text) = path.to_str() else {
+            return Err(not_plain(
+                &path.to_string_lossy(),
+                "it is not UTF-8".to_owned(),
+            ));
+        };
+        if let Some(why) = why_not(text, plain) {
+            return Err(not_plain(text, why));
+        }
+        if !text.starts_with('/') {
+            return Err(not_plain(text, "it is not absolute".to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// As a path token: quotes do not work behind `@`, a space needs a backslash.
+    pub(super) fn token(&self) -> String {
+        format!("@{}", self.0.replace(' ', "\\ "))
+    }
+}
+
+/// The name of a machine or the path of a peripheral, without what could end it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Name(String);
+
+impl Name {
+    /// A machine's name, which stands in quotes.
+    pub(crate) fn machine(name: &str) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || " _-.".contains(c);
+        allow(name, "a machine's name", plain)?;
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The name of a hub or a switch, which stands bare.
+    pub(crate) fn hub(name: &str) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+        allow(name, "the name of a hub or a switch", plain)?;
+        Ok(Self(name.to_owned()))
+    }
+
+    /// A peripheral's path, which stands bare.
+    pub(crate) fn peripheral(path: &str) -> Result<Self, NotPlain> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
+        allow(path, "a peripheral's name", plain)?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+pub(super) fn allow(
+    value: &str,
+    role: &'static str,
+    plain: impl Fn(char) -> bool,
+) -> Result<(), NotPlain> {
+    let Some(why) = why_not(value, plain) else {
+        return Ok(());
+    };
+    Err(NotPlain {
+        value: value.to_owned(),
+        role,
+        why,
+        advice: "use plain ASCII names",
+    })
+}
+
+pub(super) fn why_not(value: &str, plain: impl Fn(char) -> bool) -> Option<String> {
+    match value.chars().find(|&c| !plain(c)) {
+        Some(bad) => Some(format!("it contains {bad:?}")),
+        None if value.is_empty() => Some("it is empty".to_owned()),
+        None => None,
+    }
+}
+
+/// What comes with Renode has a path that is plain.
+pub(super) fn allow_built_in(name: &str, role: &'static str) -> Result<(), NotPlain> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+".contains(c);
+    allow(name, role, plain)
+}
