@@ -9,7 +9,6 @@
     reason = "a helper that fails fails its test"
 )]
 
-mod common;
 #[path = "common/messages.rs"]
 mod snapshots;
 
@@ -25,7 +24,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::thread;
 
-use common::uart;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use virtual_target::config::{ConfigError, Echo, TargetConfig};
 use virtual_target::firmware::{Architecture, Firmware, FirmwareError};
@@ -326,6 +324,12 @@ fn image(name: &str, content: &[u8]) -> String {
 
 fn sample(name: &str) -> Vec<u8> {
     fs::read(format!("firmware-samples/prebuilt/stm32f4/{name}")).unwrap()
+}
+
+/// A UART on one end of a socket pair, and the board on the other.
+fn uart() -> (Uart, UnixStream) {
+    let (ours, board) = UnixStream::pair().unwrap();
+    (Uart::over_fd(ours).unwrap(), board)
 }
 
 /// A UART on which `output` has arrived.

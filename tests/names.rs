@@ -1,5 +1,5 @@
 //! The names that users depend on beside the public API: fields of the YAML file, variables of
-//! the environment, files among the artifacts.
+//! the environment, files among the artifacts (all that a board leaves: `tests/engines`).
 //!
 //! `INSTA_UPDATE=always cargo nextest run -E 'binary(names)'` accepts those that there are now.
 

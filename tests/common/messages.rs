@@ -16,6 +16,15 @@ pub fn assert_message(snapshots: &str, name: &str, message: &str, places: &[(&Pa
         (r"(\n +artifacts: ).*", "${1}[directory]"),
         (r"(\.rs):\d+", "${1}:[line]"),
         (r"(?i)(\bpid |process )\d+", "${1}[pid]"),
+        ("/[^ \"`@]*/virtual-target-[0-9a-f-]+", "[private]"),
+        // What depends on the emulator's version, or on when it did what.
+        (r"(?m)^(engine: \w+|program:).*", "$1 [version]"),
+        (r"(locked up at PC=\w+: )[^;]*", "${1}[reason]"),
+        (
+            r"(?s)(its last words:\n)    qemu.*?(; nothing|\z)",
+            "${1}    [words]$2",
+        ),
+        (r"    the end of its log:(\n    [^\n;]*)+", "    [log]"),
         // The time that was waited, of which the limit is a part, and moments of it.
         (r"\b(after|within) [\d.]+m?s\b", "${1} [time]"),
     ] {

@@ -1,0 +1,467 @@
+//! What a user reads when something fails on an emulator: each message as a whole, in
+//! `snapshots`; where Renode's differ from QEMU's, as `NAME@renode`.
+//!
+//! `INSTA_UPDATE=always cargo nextest run -p engine-tests -E 'binary(messages)'` accepts what
+//! they say now.
+
+#[path = "../../common/messages.rs"]
+mod snapshots;
+
+use std::fmt::Display;
+use std::fs;
+use std::path::Path;
+use std::pin::Pin;
+use std::process::Command;
+use std::task::{Context, Waker};
+use std::thread;
+
+use engine_tests::leftovers::emulators;
+use engine_tests::player::{program, write_launcher};
+use engine_tests::{
+    alone, alone_on_each_engine, bare_on, on_renode, root, sample, sample_for, shell_on,
+};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use regex::Regex;
+use virtual_target::config::{BackendKind, LoadCommand, TargetConfig};
+use virtual_target::uart::Uart;
+use virtual_target::{Error, Operation, Result, VirtualTarget, millis, secs};
+
+const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots");
+const STM32F4: &str = "platform: platforms/boards/stm32f4_discovery-kit.repl\nuart: sysbus.usart2\nmachine_name: stm32f4\n";
+
+/// The message is the same on each engine, but for the UART's name.
+#[track_caller]
+fn told(name: &str, error: &impl Display) {
+    let message = error.to_string();
+    let message = ["UART serial 1:", "UART sysbus.usart2:"]
+        .iter()
+        .fold(message, |text, uart| text.replace(uart, "UART [name]:"));
+    told_as_it_is(name, &message);
+}
+
+#[track_caller]
+fn told_as_it_is(name: &str, message: &str) {
+    snapshots::assert_message(SNAPSHOTS, name, message, &[(root(), "[root]")]);
+}
+
+/// Each engine has a message of its own.
+#[track_caller]
+fn told_by(engine: BackendKind, name: &str, error: &impl Display) {
+    let message = error.to_string();
+    match engine {
+        BackendKind::Renode => told_as_it_is(&format!("{name}@renode"), &message),
+        _ => told_as_it_is(name, &message),
+    }
+}
+
+/// The error of an operation that fails long before its time limit.
+#[track_caller]
+fn fails<T>(operation: Operation<T>) -> Error {
+    match operation.within(secs(120)).wait() {
+        Ok(_) => panic!("it went well"),
+        Err(error) => error,
+    }
+}
+
+/// The error of an operation that fails by its time limit.
+#[track_caller]
+fn times_out<T>(operation: Operation<T>) -> Error {
+    match operation.within(millis(200)).wait() {
+        Ok(_) => panic!("it went well"),
+        Err(error) => error,
+    }
+}
+
+/// The error of an operation that fails by a time limit of so many seconds.
+#[track_caller]
+fn fails_within<T>(operation: Operation<T>, seconds: u64) -> Error {
+    match operation.within(secs(seconds)).wait() {
+        Ok(_) => panic!("it went well"),
+        Err(error) => error,
+    }
+}
+
+/// The shell at its prompt; the description has `more` in it.
+fn shell_with(engine: BackendKind, more: &str) -> Result<VirtualTarget> {
+    let yaml = fs::read_to_string(root().join("fixtures/stm32f4.yaml")).unwrap();
+    let config = TargetConfig::from_yaml_str(&format!("{yaml}{more}"), root())?;
+    let board = VirtualTarget::from_config(config).backend(engine);
+    let board = board.firmware(sample("shell.elf")).boot().wait()?;
+    board.uart().expect("> ").wait()?;
+    Ok(board)
+}
+
+/// Has the shell do `command`; all that it prints is there then, and unread.
+fn printed(uart: &Uart, command: &str) -> Result<()> {
+    let reader = uart.clone();
+    uart.send_line(command).wait()?;
+    reader.expect_line(command).wait()?;
+    reader.expect("> ").wait().map(drop)
+}
+
+/// The error of a wait during which `end` is done to the board.
+fn ended_by(board: &VirtualTarget, end: Operation<()>) -> Result<String> {
+    let uart = board.uart().clone();
+    uart.expect("> ").wait()?;
+    let mut wait = uart.expect("never").within(secs(120));
+    let polled = Pin::new(&mut wait).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending(), "it waits before `end` begins");
+    let waiting = thread::spawn(move || fails(wait));
+    end.wait()?;
+    Ok(without_output(&waiting.join().unwrap().to_string()))
+}
+
+/// The message without what the board has printed, where that depends on the time.
+fn without_output(message: &str) -> String {
+    let output = Regex::new("(?s); (nothing has|1 byte has|[0-9]+ bytes have) arrived.*").unwrap();
+    output.replace(message, "").into_owned()
+}
+
+fn signal(signal: Signal) {
+    for pid in emulators() {
+        // Of those in a group only the leader has its number.
+        let _ = killpg(Pid::from_raw(pid), signal);
+    }
+}
+
+alone_on_each_engine! {
+    fn waits_that_time_out(engine) {
+        let board = shell_with(engine, "")?;
+        let uart = board.uart();
+        told("timeout_with_nothing_since", &times_out(uart.expect("ready")));
+        printed(uart, "echo something else")?;
+        told("timeout_of_expect", &times_out(uart.expect("ready")));
+        told("timeout_of_expect_line", &times_out(uart.expect_line("re:^ready (\\d+)$")));
+        told("timeout_of_expect_any", &times_out(uart.expect_any(["one", "two"])));
+        told("timeout_of_expect_all", &times_out(uart.expect_all(["something", "two"])));
+        told("timeout_of_read_exact", &times_out(uart.read_exact(1000)));
+        told("timeout_where_the_case_differs", &times_out(uart.expect("Something else")));
+        uart.clear();
+        told("timeout_for_what_was_read_already", &times_out(uart.expect("something else")));
+        told("run_without_a_prompt", &fails(uart.run("ping")));
+        uart.set_prompt("$ ")?;
+        told("timeout_of_run_before_it_sends", &times_out(uart.run("ping")));
+        uart.set_prompt("> ")?;
+        board.reset().wait()?;
+        told("timeout_of_run", &fails_within(uart.run("sleep 600000"), 3));
+        board.shutdown().wait()
+    }
+
+    fn waits_that_fail(engine) {
+        let board = shell_with(engine, "")?;
+        let uart = board.uart();
+        printed(uart, "echo noise")?;
+        told("broken_absence", &fails(uart.expect_none("re:no.se", secs(60))));
+        told("broken_silence", &fails(uart.expect_silence(secs(60))));
+        told("bad_pattern", &fails(uart.expect("re:ok$")));
+        told("bad_line", &fails(uart.send_line_echoed("a\nb")));
+        let found = uart.expect_line(r"re:(no)(x)?ise").wait()?;
+        told("bad_number", &found.parse::<u8>(1).unwrap_err());
+        told("missing_group", &found.parse::<u8>(2).unwrap_err());
+        board.shutdown().wait()
+    }
+
+    fn forbidden_patterns(engine) {
+        let board = shell_with(engine, "forbid: ['re:HardFault at 0x[0-9a-f]+']\n")?;
+        let uart = board.uart();
+        uart.send_line("panic").wait()?;
+        // All of the report: where the message ends does not depend on the time.
+        while !uart.transcript_text()?.split("lr 0x").nth(1).is_some_and(|lr| lr.contains('\n')) {
+            thread::yield_now();
+        }
+        let error = fails(uart.expect_line("pong"));
+        told_by(engine, "guard_in_a_wait", &error);
+        told_by(engine, "guard_in_a_send", &fails(uart.send("x")));
+        drop(error);
+        told_by(engine, "guard_at_the_end", &board.shutdown().wait().unwrap_err());
+        Ok(())
+    }
+
+    fn power(engine) {
+        let board = shell_on(engine).build()?;
+        told("wait_before_power_on", &fails(board.uart().expect("> ")));
+        told("send_before_power_on", &fails(board.uart().send("x")));
+        told("reset_before_power_on", &fails(board.reset()));
+        told_by(engine, "metrics_before_power_on", &fails(board.metrics()));
+        board.power_on().wait()?;
+        told("reset_in_a_wait", &ended_by(&board, board.reset())?);
+        told("flash_in_a_wait", &ended_by(&board, board.flash(sample("shell.elf")))?);
+        told("power_off_in_a_wait", &ended_by(&board, board.power_off())?);
+        told("wait_after_power_off", &fails(board.uart().expect("never")));
+        told("send_after_power_off", &fails(board.uart().send("x")));
+        told("run_after_power_off", &{
+            board.uart().set_prompt("> ")?;
+            fails(board.uart().run("ping"))
+        });
+        told("reset_after_power_off", &fails(board.reset()));
+        told_by(engine, "metrics_after_power_off", &fails(board.metrics()));
+        Ok(())
+    }
+
+    fn names(engine) {
+        let board = shell_on(engine).build()?;
+        told("unknown_uart", &board.uart_named("modem").unwrap_err());
+        told("unknown_machine", &board.machine("node-b").map(drop).unwrap_err());
+        Ok(())
+    }
+
+    fn firmware(engine) {
+        let boot = |firmware: &Path| fails(bare_on(engine).firmware(firmware).boot());
+        let wrong = sample_for("sifive-fe310", "hello.elf");
+        told_by(engine, "boot_with_the_wrong_architecture", &boot(&wrong));
+        told("boot_with_a_raw_binary", &boot(&sample("hello.bin")));
+        told("boot_with_a_missing_file", &boot(Path::new("/nowhere/to.elf")));
+        let board = shell_with(engine, "")?;
+        told_by(engine, "flash_of_the_wrong_architecture", &fails(board.flash(&wrong)));
+        told("flash_of_a_missing_file", &fails(board.flash("/nowhere/to.elf")));
+        let as_hex = board.flash_with(sample("hello.elf"), LoadCommand::Hex);
+        told_by(engine, "flash_by_the_wrong_command", &fails(as_hex));
+        board.shutdown().wait()
+    }
+
+    fn no_firmware(engine) {
+        let board = bare_on(engine).boot().wait()?;
+        told("timeout_without_firmware", &times_out(board.uart().expect("> ")));
+        Ok(())
+    }
+
+    fn monitor(engine) {
+        let board = shell_with(engine, "")?;
+        told_by(engine, "monitor_that_is_not_allowed", &fails(board.monitor("version")));
+        let board = shell_with(engine, "allow_raw_monitor: true\n")?;
+        told_by(engine, "monitor_command_with_an_error", &fails(board.monitor("sysbus Nope")));
+        if engine == BackendKind::Renode {
+            told("monitor_command_that_is_empty@renode", &fails(board.monitor("")));
+            told("monitor_command_of_two_lines@renode", &fails(board.monitor("echo 1\necho 2")));
+            told("monitor_command_that_is_no_ascii@renode", &fails(board.monitor("echo é")));
+            board.power_off().wait()?;
+            told("monitor_after_power_off@renode", &fails(board.monitor("version")));
+        } else {
+            told("metrics", &fails(board.metrics()));
+        }
+        Ok(())
+    }
+
+    fn artifacts_tell_the_settings(engine) {
+        let board = shell_with(engine, "prompt: '> '\nforbid: [HardFault]\ntimeouts: {expect: 7s}\n")?;
+        let error = times_out(board.uart().expect("never")).to_string();
+        let directory = Path::new(error.rsplit("artifacts: ").next().unwrap());
+        let text = fs::read_to_string(directory.join("configuration.txt")).unwrap();
+        told_by(engine, "configuration", &text);
+        let files = fs::read_dir(directory).unwrap();
+        let mut files: Vec<String> = files.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        told_by(engine, "artifacts", &files.join("\n"));
+        Ok(())
+    }
+}
+
+alone_on_each_engine! {
+    fn an_emulator_that_is_killed(engine) {
+        let board = shell_with(engine, "")?;
+        let uart = board.uart().clone();
+        let waiting = thread::spawn(move || fails(uart.expect("never")));
+        signal(Signal::SIGKILL);
+        told_by(engine, "killed_in_a_wait", &waiting.join().unwrap());
+        told_by(engine, "wait_after_a_kill", &fails(board.uart().expect("never")));
+        told_by(engine, "send_after_a_kill", &fails(board.uart().send("x")));
+        told_by(engine, "reset_after_a_kill", &fails(board.reset()));
+        Ok(())
+    }
+
+    fn a_guest_that_halts(engine) {
+        // Its stack pointer, its start, `ldr r0, [pc]; bx r0`, and where to: nowhere.
+        let image = [0x2000_1000u32, 0x0800_0009, 0x4700_4800, 0xf000_0001];
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("image.bin");
+        fs::write(&file, image.map(u32::to_le_bytes).concat()).unwrap();
+        let text = format!(
+            "{STM32F4}qemu: {{machine: netduinoplus2, serial: 1}}\nload_address: 0x08000000\nfirmware: {file:?}\n"
+        );
+        let config = TargetConfig::from_yaml_str(&text, "/")?;
+        let board = VirtualTarget::from_config(config).backend(engine).boot().wait()?;
+        told_by(engine, "halt", &fails(board.uart().expect("never")));
+        Ok(())
+    }
+
+    fn an_emulator_that_is_stopped(engine) {
+        let board = shell_with(engine, "")?;
+        board.engine().wait()?; // until Renode has answered all that the boot has asked
+        signal(Signal::SIGSTOP);
+        told_by(engine, "reset_of_a_stopped_emulator", &fails_within(board.reset(), 1));
+        told("reset_behind_one_that_failed", &fails(board.reset()));
+        Ok(())
+    }
+}
+
+on_renode! {
+    fn virtual_time() -> Result<()> {
+        let board = shell_with(BackendKind::Renode, "clock: virtual\n")?;
+        let uart = board.uart();
+        told("virtual_timeout_with_nothing_since@renode", &fails_within(uart.expect("ready"), 5));
+        uart.send_line("echo something else").wait()?;
+        told("virtual_timeout_of_expect_line@renode", &fails_within(uart.expect_line("ready"), 5));
+        told("virtual_broken_silence@renode", &fails(uart.from_start().expect_silence(secs(60))));
+        uart.set_prompt("> ")?;
+        told("virtual_timeout_of_run@renode", &fails_within(uart.run("sleep 600000"), 5));
+        Ok(())
+    }
+
+    fn boards_that_renode_refuses() -> Result<()> {
+        let directory = tempfile::tempdir().unwrap();
+        let boot = |text: &str| refused_by_renode(directory.path(), text);
+        told("unknown_uart_of_the_platform@renode", &boot(&STM32F4.replace("usart2", "usrat2")));
+        told("unknown_platform@renode", &boot(&STM32F4.replace("stm32f4_", "stm32f5_")));
+        told("bad_extra_command@renode", &boot(&format!("{STM32F4}extra_commands: ['echo \"x\"', nosuchcommand]\n")));
+        told("bad_fragment@renode", &boot(&format!("{STM32F4}platform_fragments: ['x: No.Such @ sysbus 0']\n")));
+        told("bad_hub@renode", &boot(&format!(
+            "machines:\n  a: {{{}}}\nuart_hubs: {{line: [a.sysbus.usart3, a.sysbus.nope]}}\n",
+            "platform: platforms/boards/stm32f4_discovery-kit.repl, uart: sysbus.usart2"
+        )));
+        Ok(())
+    }
+
+    fn scripts_that_renode_refuses() -> Result<()> {
+        let directory = tempfile::tempdir().unwrap();
+        let boot = |script: &str, more: &str| {
+            fs::write(directory.path().join("board.resc"), script).unwrap();
+            let text = format!("script: board.resc\nuart: sysbus.usart2\n{more}");
+            refused_by_renode(directory.path(), &text)
+        };
+        told("script_with_an_error@renode", &boot("mach create \"a\"\nsysbus Nope\n", ""));
+        told("script_without_a_board@renode", &boot("version\n", ""));
+        told("script_without_the_machine@renode", &boot("mach create \"a\"\n", "machine_name: b\n"));
+        told("script_that_runs_the_board@renode", &boot("mach create \"a\"\nstart\n", ""));
+        Ok(())
+    }
+}
+
+/// The error of a board on Renode that `text` describes, in a file of `directory`.
+fn refused_by_renode(directory: &Path, text: &str) -> String {
+    let config = TargetConfig::from_yaml_str(text, directory).unwrap();
+    let target = VirtualTarget::from_config(config).backend(BackendKind::Renode);
+    let error = fails(target.boot()).to_string();
+    error.replace(&*directory.to_string_lossy(), "[directory]")
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn boards_that_qemu_refuses() {
+    let _alone = alone();
+    let boot = |text: &str| {
+        let text = format!("backend: qemu\nqemu: {text}\n");
+        let config = TargetConfig::from_yaml_str(&text, ".").unwrap();
+        let target = VirtualTarget::from_config(config).backend(BackendKind::Qemu);
+        fails(target.firmware(sample("shell.elf")).boot())
+    };
+    told("unknown_machine_of_qemu", &boot("{machine: netduino9}"));
+    told(
+        "wrong_processor_for_qemu",
+        &boot("{machine: netduinoplus2, cpu: cortex-a15, serial: 1}"),
+    );
+}
+
+/// A test for each situation that needs no real emulator.
+macro_rules! situations {
+    ($($name:ident => $error:expr,)+) => {$(
+        #[test]
+        fn $name() {
+            let _alone = alone();
+            told(stringify!($name), &$error);
+        }
+    )+};
+}
+
+situations! {
+    // Emulators, played by the stand-in and by scripts.
+    renode_that_ends => renode("exit", ""),
+    renode_that_is_too_old => renode("version=1.13.0", ""),
+    renode_that_is_something_else => renode("garbage", QUICK),
+    renode_that_says_nothing => renode("silent", QUICK),
+    renode_that_dies_with_a_platform => renode("die@platform", ""),
+    renode_that_hangs_with_a_platform => renode("hang@platform", QUICK),
+    renode_that_is_killed_with_firmware => renode("kill@load", ""),
+    renode_that_closes_its_console => renode("close@create", QUICK),
+    renode_that_dies_in_a_wait => without_output(&renode("die@wait", "")),
+    renode_whose_guest_halts => without_output(&renode("halt@wait", "")),
+    renode_that_hangs_in_a_reset => renode("hang@reset", QUICK),
+    renode_without_its_port => renode("no-port", "control: telnet\ntimeouts: {command: 1s}"),
+    renode_whose_line_has_no_end => refused("renode", "head -c 2000000 /dev/zero; exec sleep 600", "", &[]),
+    qemu_that_ends => qemu("echo 'no such machine' >&2; exit 3"),
+    qemu_that_ends_in_silence => qemu("exit 3"),
+    qemu_that_is_killed => qemu("kill -9 $$"),
+    qemu_that_is_something_else => qemu("echo 'who are you' >&3; exec sleep 600"),
+    qemu_that_says_nothing => refused("qemu", "exec sleep 600", "timeouts: {boot: 1s}", &[]),
+
+    // The environment.
+    no_renode => with("renode", &[("VTARGET_RENODE", "/nowhere/renode")]),
+    no_qemu => with("qemu", &[("VTARGET_QEMU", "/nowhere/qemu")]),
+    no_renode_in_path => with("renode", &NOWHERE),
+    no_qemu_in_path => with("qemu", &NOWHERE),
+    no_emulator_in_path => with("auto", &NOWHERE),
+    a_directory_for_renode => with("renode", &[("VTARGET_RENODE", "/proc")]),
+    a_file_that_is_not_executable => with("renode", &[("VTARGET_RENODE", "/proc/version")]),
+    an_unknown_backend => with("renode", &[("VTARGET_BACKEND", "renod")]),
+    an_unknown_policy => with("renode", &[("VTARGET_ARTIFACTS", "sometimes")]),
+    a_limit_that_is_no_number => with("renode", &[("VTARGET_MAX_PARALLEL", "many")]),
+    no_temporary_directory => with("renode", &[("TMPDIR", "/proc")]),
+}
+
+const QUICK: &str = "timeouts: {command: 1s, boot: 20s}";
+
+/// No emulator anywhere; what is empty counts as not set.
+const NOWHERE: [(&str, &str); 5] = [
+    ("PATH", "/nowhere"),
+    ("HOME", "/nowhere"),
+    ("XDG_CACHE_HOME", "/nowhere"),
+    ("VTARGET_RENODE", ""),
+    ("VTARGET_QEMU", ""),
+];
+
+/// What `booter` says where the stand-in is Renode, on such a cue.
+fn renode(cue: &str, more: &str) -> String {
+    let fake = program("fake-renode");
+    let script = format!("FAKE_RENODE={cue} exec '{}' \"$@\"", fake.display());
+    refused("renode", &script, more, &[])
+}
+
+/// What `booter` says where QEMU is such a script.
+fn qemu(script: &str) -> String {
+    refused("qemu", script, "", &[])
+}
+
+/// What `booter` says in such an environment.
+fn with(engine: &str, variables: &[(&str, &str)]) -> String {
+    refused(engine, "exec sleep 600", "", variables)
+}
+
+/// What `booter` says where the emulator is such a script, the description has `more` in it, and
+/// these variables are set.
+fn refused(engine: &str, script: &str, more: &str, variables: &[(&str, &str)]) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name| directory.path().join(name);
+    let text = format!(
+        "backend: {engine}\n{STM32F4}qemu: {{machine: netduinoplus2, serial: 1}}\nfirmware: {:?}\n{more}\n",
+        sample("shell.elf")
+    );
+    fs::write(at("target.yaml"), text).unwrap();
+    fs::create_dir(at("tmp")).unwrap();
+    let launcher = write_launcher(directory.path(), script);
+    let output = Command::new(program("booter"))
+        .arg(at("target.yaml"))
+        .env_remove("VTARGET_BACKEND")
+        .env("VTARGET_ARTIFACTS", "never")
+        .env("VTARGET_RENODE", &launcher)
+        .env("VTARGET_QEMU", &launcher)
+        .env("TMPDIR", at("tmp"))
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    assert!(!output.status.success(), "it went well");
+    let text = String::from_utf8(output.stderr).unwrap();
+    text.replace(&*directory.path().to_string_lossy(), "[directory]")
+}
