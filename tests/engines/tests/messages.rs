@@ -18,7 +18,7 @@ use std::thread;
 use engine_tests::emulator_variant::{program, write_launcher};
 use engine_tests::leftovers::emulators;
 use engine_tests::{
-    alone_on_each_engine, bare_on, on_each_engine, on_renode, root, sample, sample_for, shell_on,
+    alone, alone_on_each_engine, bare_on, on_renode, root, sample, sample_for, shell_on,
 };
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -125,7 +125,7 @@ fn signal(signal: Signal) {
     }
 }
 
-on_each_engine! {
+alone_on_each_engine! {
     fn waits_that_time_out(engine) {
         let board = shell_with(engine, "")?;
         let uart = board.uart();
@@ -351,6 +351,7 @@ fn refused_by_renode(directory: &Path, text: &str) -> String {
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
 fn boards_that_qemu_refuses() {
+    let _alone = alone();
     let boot = |text: &str| {
         let text = format!("backend: qemu\nqemu: {text}\n");
         let config = TargetConfig::from_yaml_str(&text, ".").unwrap();
@@ -369,6 +370,7 @@ macro_rules! situations {
     ($($name:ident => $error:expr,)+) => {$(
         #[test]
         fn $name() {
+            let _alone = alone();
             told(stringify!($name), &$error);
         }
     )+};
