@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use super::error::{Ending, ExpectError};
 use super::handle::Uart;
-use super::link::stepped::{JobQueue, SteppedLink};
-use super::link::{Link, OnEnd};
+use super::link::stepped::SteppedLink;
+use super::link::{JobQueue, Link, OnEnd};
 use super::state::{Settings, UartState};
 use super::transcript::Transcript;
 use super::verdict::verdict;
@@ -93,7 +93,7 @@ impl Port {
         let on_end = OnEnd::Closed(GRACE);
         let (link, jobs) = Link::reading(stream.into(), &self.shared.transcript, on_end)?;
         *lock(&self.shared.link) = Some(link);
-        Ok(JobQueue(jobs))
+        Ok(jobs)
     }
 
     /// As [`attach`](Self::attach), for a stream whose end means that the board is `gone`.
@@ -109,7 +109,7 @@ impl Port {
         *lock(&self.shared.link) = Some(link);
         SteppedLink {
             transcript: Arc::clone(&self.shared.transcript),
-            jobs: JobQueue(jobs),
+            jobs,
             byte_time,
             free_at: Duration::ZERO,
         }

@@ -1,7 +1,7 @@
-//! `run` against shells that are played byte by byte, in a time of their own: no answer is ever wrong.
+//! `run` against simulated shells, byte by byte and in virtual time: no answer is ever wrong.
 //!
-//! Each shape of a shell is given a hundred commands; what it sends arrives cut at every byte, at
-//! several paces. Neither threads nor the host's clock are in it.
+//! Each shape of a shell gets a hundred commands. What it sends arrives cut at every byte, at
+//! several paces. Neither threads nor the host's clock take part.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,11 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedReceiver;
-
 use super::expect::ignored_lines::IgnoredLines;
 use super::handle::Uart;
-use super::link::{Job, Link};
+use super::link::{JobQueue, Link};
 use super::pattern::Pattern;
 use super::state::{Settings, UartState};
 use crate::config::Echo;
@@ -30,32 +28,32 @@ use shells::{Shape, Shell, command, shapes};
 
 const COMMANDS: usize = 100;
 
-/// How what a shell sends arrives.
+/// The pace at which the output of a shell arrives.
 #[derive(Debug, Clone, Copy)]
 enum Pace {
     /// All of it, before anybody looks.
     AtOnce,
-    /// In pieces of this many bytes; what is left when a command is answered comes behind the next one.
+    /// In pieces of this many bytes; the rest of an answer arrives after the next command.
     Pieces(usize),
-    /// Byte by byte, with so many milliseconds in between.
+    /// Byte by byte, this many milliseconds apart.
     Slow(u64),
-    /// The first so many bytes of each answer, then the rest.
+    /// The first bytes of each answer, this many, then the rest.
     Cut(usize),
 }
 
-/// A shell, and the crate's end of it.
-struct Bench {
+/// A shell, and the UART that it is connected to.
+struct FakeBoard {
     shell: Shell,
     shared: Arc<UartState>,
     uart: Uart,
-    jobs: UnboundedReceiver<Job>,
+    jobs: JobQueue,
     clock: Arc<VirtualClock>,
     now: Duration,
-    /// What the shell has sent and has not arrived.
+    /// What the shell has sent and what has not arrived yet.
     sent: Vec<u8>,
 }
 
-impl Bench {
+impl FakeBoard {
     fn new(shape: Shape) -> Self {
         let clock = Arc::new(VirtualClock::new(1, Duration::from_secs(60)));
         clock.prepare();
@@ -93,15 +91,16 @@ impl Bench {
         }
     }
 
-    /// The shell takes what has been sent to it.
-    fn carry(&mut self) {
-        while let Ok(job) = self.jobs.try_recv() {
+    /// Passes the jobs to the shell.
+    fn deliver(&mut self) {
+        while let Some(job) = self.jobs.try_next() {
             job.bytes.iter().for_each(|byte| self.shell.receive(*byte));
             self.sent.extend(self.shell.sent());
-            drop(job.written.send(Ok(Duration::ZERO)));
+            job.complete(Duration::ZERO);
         }
     }
 
+    /// Appends the next `count` bytes of the output to the transcript.
     fn arrive(&mut self, count: usize) {
         let mut bytes: Vec<u8> = self.sent.drain(..count.min(self.sent.len())).collect();
         let count = bytes.len();
@@ -111,6 +110,7 @@ impl Bench {
         self.shared.transcript.announce();
     }
 
+    /// Advances the virtual time.
     fn pass(&mut self, time: Duration) {
         self.now += time;
         self.clock.advance_to(self.now);
@@ -126,8 +126,8 @@ impl Bench {
             if let Some(answer) = poll(&mut run) {
                 return answer;
             }
-            self.carry();
-            // What the shell sends after the operation has been told of its job being done.
+            self.deliver();
+            // Time passes only once the operation has seen that its job is complete.
             if self.sent.is_empty() {
                 if let Some(answer) = poll(&mut run) {
                     return answer;
@@ -156,14 +156,14 @@ fn poll(run: &mut Operation<String>) -> Option<Result<String>> {
     }
 }
 
-/// Runs the first `count` commands; what was wrong, and how many were answered right.
+/// Runs the first `count` commands. Returns what was wrong, and how many answers were right.
 fn converse(shape: Shape, pace: Pace, count: usize) -> (Option<String>, usize) {
-    let mut bench = Bench::new(shape);
+    let mut board = FakeBoard::new(shape);
     let mut right = 0;
     for n in 0..count {
         let command = command(n);
         let place = format!("{}, {pace:?}, {n}: {command:?}", shape.name);
-        match bench.run(&command, pace) {
+        match board.run(&command, pace) {
             Ok(answer) if answer == shape.answer(&command, n) => right += 1,
             Ok(answer) => return (Some(format!("{place}: {answer:?}")), right),
             Err(_) if shape.is_hopeless => {}
@@ -184,7 +184,7 @@ fn none_is_wrong(paces: &[Pace], count: usize) {
 }
 
 #[test]
-fn there_are_shells_enough() {
+fn shells_have_distinct_names_and_are_enough() {
     let mut names: Vec<_> = shapes().iter().map(|shape| shape.name).collect();
     names.sort_unstable();
     names.dedup();

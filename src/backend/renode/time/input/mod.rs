@@ -161,7 +161,7 @@ impl Driver {
         line.full = true;
         match job.bytes.len() > AHEAD as usize {
             true => line.carried = Some(job),
-            false => job.done(Duration::ZERO),
+            false => job.complete(Duration::ZERO),
         }
     }
 
@@ -203,7 +203,7 @@ impl Line {
     /// Drops the parcels that the script does not have. A real line does not report it either.
     fn lose(&mut self) {
         done(&mut self.next);
-        self.jobs.lose();
+        self.jobs.clear();
     }
 
     /// Returns the next parcel for the script; registers for a wake-up if there is none.
@@ -226,7 +226,7 @@ impl Line {
 
 fn done(job: &mut Option<Job>) {
     if let Some(job) = job.take() {
-        job.done(Duration::ZERO);
+        job.complete(Duration::ZERO);
     }
 }
 

@@ -1,0 +1,60 @@
+//! The bytes to send to a UART, in jobs.
+//!
+//! A sender queues a [`Job`] and waits for its answer; the writer of a link, or the backend,
+//! takes it from the [`JobQueue`]. A dropped job is an answer too: it was not written.
+
+use std::io;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+/// The answer to a job: an error, or the time until the line is free again.
+pub(crate) type Written = oneshot::Receiver<io::Result<Duration>>;
+
+/// Bytes to write, and the sender that waits for them.
+pub(crate) struct Job {
+    pub(crate) bytes: Vec<u8>,
+    written: oneshot::Sender<io::Result<Duration>>,
+}
+
+impl Job {
+    /// Makes a job, and the receiver of its answer.
+    pub(super) fn new(bytes: Vec<u8>) -> (Self, Written) {
+        let (written, answer) = oneshot::channel();
+        (Self { bytes, written }, answer)
+    }
+
+    /// Completes the job: it is on the line, which is free again after `rest`.
+    pub(crate) fn complete(self, rest: Duration) {
+        self.answer(Ok(rest));
+    }
+
+    /// Answers the sender, if it still waits.
+    pub(super) fn answer(self, written: io::Result<Duration>) {
+        drop(self.written.send(written));
+    }
+}
+
+/// The queue of jobs for a UART.
+pub(crate) struct JobQueue(pub(super) mpsc::UnboundedReceiver<Job>);
+
+impl JobQueue {
+    /// Returns the next job, or none once the UART is detached.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Job>> {
+        self.0.poll_recv(cx)
+    }
+
+    /// Returns the next job if there is one.
+    pub(crate) fn try_next(&mut self) -> Option<Job> {
+        self.0.try_recv().ok()
+    }
+
+    /// Discards all queued jobs, because the board restarts. They count as written, as a line
+    /// does not report losses.
+    pub(crate) fn clear(&mut self) {
+        while let Some(job) = self.try_next() {
+            job.complete(Duration::ZERO);
+        }
+    }
+}
