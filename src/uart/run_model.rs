@@ -31,7 +31,7 @@ const COMMANDS: usize = 100;
 /// The pace at which the output of a shell arrives.
 #[derive(Debug, Clone, Copy)]
 enum Pace {
-    /// All of it, before anybody looks.
+    /// All of it at once.
     AtOnce,
     /// In pieces of this many bytes; the rest of an answer arrives after the next command.
     Pieces(usize),
@@ -49,7 +49,7 @@ struct FakeBoard {
     jobs: JobQueue,
     clock: Arc<VirtualClock>,
     now: Duration,
-    /// What the shell has sent and what has not arrived yet.
+    /// The output of the shell that has not arrived yet.
     sent: Vec<u8>,
 }
 

@@ -40,7 +40,7 @@ pub(super) struct Output {
     tokens: Vec<Token>,
     /// Where it is cut into reads.
     cuts: Vec<usize>,
-    /// Whether all of it arrives, and most moves to the file, before the first operation.
+    /// Set if all of it arrives, and most moves to the file, before the first operation.
     pub(super) late: bool,
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Reference {
     pub(super) text: Vec<(u8, u64)>,
     /// The cursor in the raw output.
     pub(super) at: u64,
-    /// Whether the line before the cursor ended with a `\r`.
+    /// Set if the line before the cursor ended with a `\r`.
     pub(super) after_cr: bool,
 }
 

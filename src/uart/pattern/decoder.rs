@@ -36,7 +36,7 @@ pub(crate) enum Part {
         count: usize,
         /// The number of them in this slice.
         here: usize,
-        /// Whether only the byte behind them shows that they are invalid.
+        /// Set if only the byte behind them shows that they are invalid.
         by_next: bool,
     },
     /// An unfinished character, which is the rest of the slice.
@@ -116,7 +116,7 @@ impl Decoder {
 /// A decoder of a stream from its end to its start, byte by byte.
 #[derive(Default)]
 pub(crate) struct ReverseDecoder {
-    /// What may be the last bytes of a character, the last one first.
+    /// The bytes that may end a character, the last one first.
     held: Vec<u8>,
 }
 

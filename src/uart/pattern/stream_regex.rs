@@ -31,7 +31,7 @@ pub(crate) struct StreamRegex {
     source: String,
     hir: Hir,
     regex: meta::Regex,
-    /// Whether every match contains an escape character.
+    /// Set if every match contains an escape character.
     pub(crate) needs_escape: bool,
     automata: OnceLock<Result<Arc<Automata>, PatternError>>,
 }
@@ -40,7 +40,7 @@ pub(crate) struct StreamRegex {
 pub(crate) struct Automata {
     pub(crate) forward: DFA,
     pub(crate) reverse: DFA,
-    /// Whether they run on the bytes as they are, not on text.
+    /// Set if they run on the bytes as they are, not on text.
     pub(crate) see_bytes: bool,
     caches: Mutex<Vec<Caches>>,
 }

@@ -1,7 +1,7 @@
 //! The appending side of a transcript: bytes, guards, segments.
 //!
 //! Only one thread appends at a time, under the intake's lock. The readers' lock is taken
-//! for short moments only; no guard runs and nothing is written to the file under it.
+//! for short moments only: no bytes are matched under it, and none written to the file.
 
 use std::sync::Arc;
 use std::time::Duration;

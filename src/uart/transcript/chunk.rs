@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::uart::ansi::Stripper;
 
-/// What a reader sees of the bytes.
+/// The part of the bytes that a reader sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum View {
     /// Every byte that arrived.

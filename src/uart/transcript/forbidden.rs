@@ -11,7 +11,7 @@ pub(crate) struct ForbiddenMatches {
     matches: Vec<ForbiddenMatch>,
     /// Alive as long as an error that reports the matches.
     reported: Weak<()>,
-    /// Whether [`take_unreported`](Self::take_unreported) has run.
+    /// Set once [`take_unreported`](Self::take_unreported) has run.
     taken: bool,
 }
 

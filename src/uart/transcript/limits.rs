@@ -1,4 +1,4 @@
-//! How much of the output is kept, and in chunks of what size.
+//! Limits for the output that is kept, and for the size of its chunks.
 
 use crate::config::KEPT_OUTPUT;
 

@@ -1,4 +1,4 @@
-//! Where a reader of the transcript is, and what it finds there.
+//! A reader's position in the transcript, and the content there.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ pub(crate) struct Position {
     pub(in crate::uart) offset: u64,
 }
 
-/// What a reader finds at its position.
+/// The content at a reader's position.
 #[derive(Debug)]
 pub(crate) enum Next {
     /// Bytes to read.

@@ -20,7 +20,7 @@ pub(crate) struct Splitter {
     carry: Vec<u8>,
     /// The offset of the first of them.
     start: u64,
-    /// Whether the line before ended with a `\r`.
+    /// Set if the line before ended with a `\r`.
     after_cr: bool,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Line<'a> {
     pub(crate) start: u64,
     /// The offset of the byte that ended it.
     pub(crate) end: u64,
-    /// Whether that byte is a `\r`.
+    /// Set if that byte is a `\r`.
     pub(crate) after_cr: bool,
 }
 

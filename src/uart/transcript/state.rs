@@ -1,4 +1,4 @@
-//! What the lock of a transcript protects.
+//! The state behind the lock of a transcript.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, MutexGuard};

@@ -27,14 +27,14 @@ pub(crate) struct Transcript {
     state: Mutex<State>,
     pub(super) spill: Spill,
     pub(super) limits: Limits,
-    /// Whether escape sequences are hidden from the text.
+    /// Set if escape sequences are hidden from the text.
     pub(super) strip: bool,
     pub(super) began: Instant,
-    /// Whether times are counted in the board's own clock.
+    /// Set if times are counted in the board's own clock.
     own_clock: bool,
 }
 
-/// What only the appending side needs.
+/// The state that only the appending side needs.
 pub(super) struct Intake {
     /// The spans of the bytes being appended that are text.
     pub(super) text: Vec<Range<u32>>,

@@ -1,4 +1,4 @@
-//! What an engine finds, and where it reads back.
+//! The results of an engine, and the stream that it reads back.
 
 use std::ops::ControlFlow;
 
