@@ -1,8 +1,8 @@
 //! Opens files that users name: regular ones only, and none larger than a limit.
 //!
-//! A pipe or a device may never end, and to open one may take for ever. So the file
-//! is opened without waiting, and what it is is asked of the open file: whatever has
-//! its name a moment later does not matter.
+//! A pipe or a device may never end, and opening one may block for ever. So a file is opened
+//! without blocking and its type is read from the open file, not from its path, which may
+//! name something else a moment later.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -58,7 +58,7 @@ pub(crate) fn open(path: &Path, limit: u64) -> Result<File, Unusable> {
     }
 }
 
-/// All of the file at `path`, of at most `limit` bytes.
+/// Reads the whole file at `path`, of at most `limit` bytes.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Unusable> {
     let mut content = Vec::new();
     // Some files are larger than they say, and any may grow.
@@ -71,7 +71,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Unusable> {
     }
 }
 
-/// Whether there is a file at `path`; one that cannot be used says why.
+/// Tells whether there is a file at `path`, or why it cannot be used.
 pub(crate) fn check(path: &Path, limit: u64) -> Result<bool, Unusable> {
     match open(path, limit) {
         Ok(_) => Ok(true),

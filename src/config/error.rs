@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, and how that is said.
+//! [`ConfigError`]: what can be wrong with a configuration.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -32,7 +32,7 @@ pub(super) fn each<T>(
         .collect()
 }
 
-/// Whether there is such a file, of at most `limit` bytes.
+/// Tells whether there is such a file, of at most `limit` bytes.
 pub(super) fn is_file(file: &Path, limit: u64) -> Result<bool, String> {
     files::check(file, limit).map_err(|why| format!("`{}` cannot be used: {why}", file.display()))
 }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Line and column, from 1, of a field such as `qemu.serial` or `extra_commands[2]`.
+/// Returns the line and column, from 1, of a field such as `qemu.serial` or `extra_commands[2]`.
 pub(super) fn field(text: &str, path: &str) -> Option<(usize, usize)> {
     let at = String::new();
     let error = Walk { goal: path, at }
@@ -19,7 +19,7 @@ pub(super) fn field(text: &str, path: &str) -> Option<(usize, usize)> {
     Some((location.line(), location.column()))
 }
 
-/// Line and column of the first key that the mapping at `path` has twice.
+/// Returns the line and column of the first key that the mapping at `path` has twice.
 pub(super) fn repeated_key(text: &str, path: &str) -> Option<(usize, usize)> {
     field(text, &format!("{path}."))
 }

@@ -149,7 +149,7 @@ fn connections(
     given.map(one).collect()
 }
 
-/// A field that is given for the target and belongs to a machine.
+/// Returns a field that is given for the target and belongs to a machine.
 fn misplaced(raw: &Raw) -> Option<&'static str> {
     let given = [
         ("platform", raw.platform.is_some()),
@@ -214,7 +214,7 @@ fn connection(
     Ok((name, paths))
 }
 
-/// A machine's number and the path on it, from `node-a.sysbus.usart3`.
+/// Splits `node-a.sysbus.usart3` into the machine's number and the path on it.
 fn path(member: &str, kind: Kind, machines: &[MachineConfig]) -> Result<(usize, String), String> {
     let [_, member_is, example] = kind;
     let Some((machine, path)) = member.split_once('.') else {

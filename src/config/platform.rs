@@ -11,7 +11,7 @@ use super::renode::{LoadCommand, Platform, RenodeConfig, UartConfig};
 use super::values;
 use crate::files::{self, LARGEST_TEXT};
 
-/// How firmware is loaded, and where to.
+/// Checks how firmware is loaded, and where to.
 pub(super) fn loading(
     command: &Option<String>,
     address: &Option<Value>,
@@ -36,7 +36,7 @@ pub(super) fn firmware(path: &str, base_dir: &Path) -> Result<PathBuf, String> {
     Ok(files::tidy(&base_dir.join(path)))
 }
 
-/// A board and the UARTs to talk to, unless neither is given.
+/// Checks a board and its UARTs, unless neither is given.
 pub(super) fn board(
     platform_name: &Option<String>,
     uart: &Option<RawUart>,
@@ -64,7 +64,7 @@ pub(super) fn board(
     }
 }
 
-/// The UARTs to talk to, one in `uart` or several in `uarts`.
+/// Checks the UARTs to talk to: one in `uart` or several in `uarts`.
 pub(super) fn uarts(
     uart: &Option<RawUart>,
     uarts: Option<&Named<RawUart>>,
@@ -99,7 +99,7 @@ pub(super) fn uarts(
     Ok(Some(known))
 }
 
-/// The UART that `field` describes; without a name of its own it is called as its path.
+/// Checks the UART that `field` describes; without a name of its own its path is its name.
 fn one_uart(field: &str, name: Option<String>, raw: &RawUart) -> Result<UartConfig, Problem> {
     let path = given(field, &raw.path, |path| values::uart(path))?;
     let path = path.ok_or_else(|| {

@@ -88,7 +88,7 @@ impl TargetConfig {
     }
 }
 
-/// The target that `document` is, or that is its `entry`.
+/// Checks the target that `document` is, or that is its `entry`.
 fn target(
     mut document: Value,
     entry: Option<&str>,

@@ -1,10 +1,10 @@
-//! What a description says of a board on Renode, and of the way to it.
+//! [`RenodeConfig`]: a board on Renode, and the way to it.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Fragment, Script};
+use super::script::{Fragment, Script};
 use crate::firmware::Format;
 
 /// What Renode needs to know of a board.
@@ -36,13 +36,13 @@ pub struct UartConfig {
 }
 
 impl UartConfig {
-    /// How long the line takes to carry a byte to it.
+    /// Returns how long the line takes to carry a byte to it.
     pub(crate) fn byte_time(&self) -> Duration {
         const BITS: u64 = 10;
         Duration::from_nanos((BITS * 1_000_000_000).div_ceil(self.baud.into()))
     }
 
-    /// The field that names it.
+    /// Returns the field that names it.
     pub(crate) fn field(&self) -> String {
         match self.name == self.path {
             true => "uart".to_owned(),
@@ -147,7 +147,7 @@ impl LoadCommand {
         }
     }
 
-    /// The format of the images that it loads; `LoadSymbolsFrom` loads none.
+    /// Returns the format of the images that it loads; `LoadSymbolsFrom` loads none.
     pub(crate) const fn format(self) -> Option<Format> {
         match self {
             Self::Elf => Some(Format::Elf),

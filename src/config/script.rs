@@ -1,6 +1,6 @@
-//! A board that a Renode script makes: which file, with which variables.
+//! [`Script`]: a board that a Renode script makes, from a file and its variables.
 //!
-//! Knows what a script's variables may be; knows nothing of how they are set.
+//! It knows what a variable may be; it knows nothing of how one is set.
 
 use std::path::{Path, PathBuf};
 
@@ -107,7 +107,7 @@ pub enum Fragment {
     File(PathBuf),
 }
 
-/// A path that ends in `.repl`, else the description itself.
+/// Checks a fragment: a path that ends in `.repl`, else the description itself.
 pub(super) fn fragment(given: &str, base_dir: &Path) -> Result<Fragment, String> {
     if given.trim().is_empty() {
         return Err("the fragment is empty: write one or remove the entry".to_owned());

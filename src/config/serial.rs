@@ -1,7 +1,7 @@
-//! The `serial` section: a physical board's port, and the commands that work it.
+//! [`SerialConfig`]: a physical board's port, and the commands that work it.
 //!
-//! Whether there are such a port and such programs is found out at boot, because
-//! the same file may be run on an emulator.
+//! Whether the port and the programs exist is checked at boot, because the same file may
+//! run on an emulator.
 
 use std::path::{Path, PathBuf};
 

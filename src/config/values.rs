@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_yaml::Value;
 
-use super::Echo;
+use super::defaults::Echo;
 
 const LONGEST_NAME: usize = 64;
 const LARGEST_SIZE: u64 = 1 << 40;

@@ -49,7 +49,7 @@ fn put_into(mapping: &mut Mapping, merged: Value, path: &str) -> Result<(), Prob
     Ok(())
 }
 
-/// Whether it is true, where it is a word for either.
+/// Reads true or false, or a word for one of them.
 pub(super) fn flag(value: &Value) -> Option<bool> {
     match value.as_str() {
         None => value.as_bool(),

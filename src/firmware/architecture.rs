@@ -27,7 +27,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// What builds for it: a compiler for C, and a target of Rust's.
+    /// Names what builds for it: a C compiler and a Rust target.
     pub(super) fn examples(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
             Self::Arm => ("arm-none-eabi-gcc", "thumbv7em-none-eabi"),

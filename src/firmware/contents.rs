@@ -1,4 +1,4 @@
-//! Reads what an image puts into memory, whatever its format.
+//! Reads what an image of any format puts into memory, as [`Contents`].
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -11,9 +11,9 @@ use super::records::{self, Record};
 use super::vectors::{Contents, LARGEST, Piece};
 
 impl Contents {
-    /// Reads the image in `file`; that of a raw binary goes to `address`.
+    /// Reads the image in `file`; a raw binary goes to `address`.
     ///
-    /// One that is too large for a microcontroller is as good as empty.
+    /// An image too large for a microcontroller counts as empty.
     pub(crate) fn read(
         file: &Path,
         format: Format,

@@ -1,7 +1,7 @@
-//! Reads of an ELF file what has to be known before it is loaded: what it is
-//! built for, that it is linked, and that nothing of it is cut off.
+//! Inspects an ELF file before it is loaded: its architecture, that it is linked, and
+//! that it is not truncated.
 //!
-//! Knows nothing of what an emulator makes of it.
+//! It knows nothing of emulators.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -18,7 +18,7 @@ use super::vectors::{Contents, LARGEST, Piece};
 /// The first bytes of every ELF file.
 pub(super) const MAGIC: [u8; 4] = elf::ELFMAG;
 
-/// Reads the headers only, however large the file.
+/// Inspects the headers only, whatever the file's size.
 pub(super) fn inspect(file: impl Read + Seek) -> Result<Architecture, Flaw> {
     let data = &ReadCache::new(file);
     let (magic, class) = match data.read_bytes_at(0, 5) {
@@ -37,8 +37,8 @@ pub(super) fn inspect(file: impl Read + Seek) -> Result<Architecture, Flaw> {
     }
 }
 
-/// Has nothing loaded that is not in the file: what is left out there the program clears itself,
-/// or means to keep over a reset.
+/// Limits each segment to what the file holds: the rest the program clears itself, or keeps
+/// over a reset.
 pub(super) fn leave_out_nobits(file: &mut File) -> Result<(), Flaw> {
     let mut class = [0; 5];
     file.rewind()?;
@@ -61,7 +61,7 @@ pub(super) fn leave_out_nobits(file: &mut File) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// Where in the file the headers of the segments are that are loaded.
+/// Returns the file offsets of the loaded segments' headers.
 fn segment_headers<'a, H, R>(data: R) -> Result<Vec<u64>, Flaw>
 where
     H: FileHeader<Endian = Endianness>,
@@ -79,9 +79,9 @@ where
     Ok(loaded.map(|(number, _)| first + number * size).collect())
 }
 
-/// What a little-endian 32-bit file puts into memory; another one is of no Cortex-M.
+/// Reads what a little-endian 32-bit file puts into memory; any other is not for a Cortex-M.
 ///
-/// Of a file in which nothing can be found, there is nothing: it has been inspected before.
+/// A file that cannot be parsed gives nothing: it has been inspected before.
 pub(super) fn contents(file: impl Read + Seek) -> Result<Contents, Flaw> {
     let data = &ReadCache::new(file);
     let Ok(header) = FileHeader32::<Endianness>::parse(data) else {

@@ -1,4 +1,4 @@
-//! What can be wrong with a firmware image, and how that is said.
+//! [`FirmwareError`]: what can be wrong with a firmware image.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -133,7 +133,7 @@ fn advice(expected: Architecture) -> String {
     })
 }
 
-/// Why an image's content could not be accepted, before its path is known.
+/// Why an image's content is not accepted, before its path is known.
 #[derive(Debug)]
 pub(super) enum Flaw {
     Io(io::Error),

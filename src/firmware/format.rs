@@ -1,8 +1,8 @@
-//! The formats of firmware images.
+//! [`Format`]: the file formats of firmware images.
 
 use std::fmt;
 
-/// The kind of an image's file.
+/// The file format of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// ELF, known by its first four bytes whatever the file is called.

@@ -1,6 +1,6 @@
-//! Opens a firmware image: what kind of file it is, and whether it is whole.
+//! [`Firmware`]: an image whose format is known and which is whole.
 //!
-//! The content counts first: a name says what a file should be, the content what it is.
+//! The content decides the format; the file's name only where the content does not tell.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
@@ -12,7 +12,7 @@ use super::format::Format;
 use super::{elf, records};
 use crate::files::{self, LARGEST_IMAGE};
 
-/// A firmware image that has been looked at and found good.
+/// A firmware image that has been checked.
 #[derive(Debug, Clone)]
 pub struct Firmware {
     path: PathBuf,
@@ -21,7 +21,7 @@ pub struct Firmware {
 }
 
 impl Firmware {
-    /// Looks at the image in `path`, which is relative to the current directory.
+    /// Opens and checks the image in `path`, which is relative to the current directory.
     ///
     /// An ELF file is checked to be a linked program and not cut off; of Intel
     /// HEX and S-record files every line and checksum is.
@@ -57,17 +57,17 @@ impl Firmware {
         })
     }
 
-    /// Where the image is: an absolute path.
+    /// Returns the image's absolute path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What kind of file it is.
+    /// Returns the image's format.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// What it is built for. Only ELF files tell.
+    /// Returns what the image is built for. Only ELF files tell.
     pub fn architecture(&self) -> Option<Architecture> {
         self.architecture
     }
@@ -117,10 +117,10 @@ fn inspect(file: File, format: Format) -> Result<Option<Architecture>, Flaw> {
     }
 }
 
-/// How many of the first bytes are looked at: more than the longest record has.
+/// How many of the first bytes are examined: more than the longest record has.
 const HEAD: u64 = 1024;
 
-/// The first bytes of a `file`, which is then at its beginning.
+/// Reads the first bytes of `file` and rewinds it.
 fn head(file: &mut File) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     file.take(HEAD).read_to_end(&mut head)?;
@@ -128,7 +128,7 @@ fn head(file: &mut File) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// What a file that begins so is, and what to do, where nothing here can load it.
+/// Names the kind of a file that cannot be loaded, and what to do, from its first bytes.
 fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
     const CONVERTED: &str = "flash the ELF, HEX or raw binary file that it was made from";
     const PACKED: &str = "unpack it and name the image in it";
@@ -150,7 +150,7 @@ fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
     Some((kind, advice))
 }
 
-/// The format of the file in `path`, which begins with `head`.
+/// Returns the format of the file in `path`, which begins with `head`.
 fn format(head: &[u8], path: &Path) -> Format {
     if head.starts_with(&elf::MAGIC) {
         return Format::Elf;
@@ -163,7 +163,7 @@ fn format(head: &[u8], path: &Path) -> Format {
     }
     let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
     match extension.to_str() {
-        // Named so but not so: the check that follows says it.
+        // The content may not match the name: the check that follows says so.
         Some("elf" | "axf") => Format::Elf,
         Some("hex" | "ihex" | "ihx" | "mcs" | "h86") => Format::IntelHex,
         Some("srec" | "s19" | "s28" | "s37" | "mot" | "s1" | "s2" | "s3") => Format::SRecord,

@@ -1,6 +1,6 @@
-//! Reads files of text records, line by line: Intel HEX and Motorola S-record.
+//! Reads text records, line by line: Intel HEX and Motorola S-record.
 //!
-//! Every line and checksum is checked, and that there is anything to load.
+//! Every line and checksum is checked, and that there is something to load.
 
 use std::io::BufRead;
 
@@ -87,12 +87,12 @@ pub(super) fn s_record(
     each_record(file, S_RECORD, "S7, S8 or S9", read, take)
 }
 
-/// Whether a file that begins with `head` is one of Intel HEX records.
+/// Tells whether a file that begins with `head` is Intel HEX.
 pub(super) fn is_intel_hex(head: &[u8]) -> bool {
     first_record(head, HEX).is_some_and(|record| hex_fields(record).is_ok())
 }
 
-/// Whether a file that begins with `head` is one of S-records.
+/// Tells whether a file that begins with `head` is S-record.
 pub(super) fn is_s_record(head: &[u8]) -> bool {
     first_record(head, S_RECORD).is_some_and(|record| s_fields(record).is_ok())
 }
@@ -188,7 +188,7 @@ fn digit(character: u8) -> Option<u8> {
     u8::try_from(digit).ok()
 }
 
-/// At most eight bytes, the most significant first.
+/// Reads at most eight bytes, the most significant first.
 fn number(bytes: &[u8]) -> u64 {
     bytes
         .iter()

@@ -1,28 +1,29 @@
 //! Copies a file to a safe name in a private directory.
 //!
-//! Emulators are only given paths of our own making, because theirs may not
-//! contain what users' paths do: spaces, quotes, `;`, `$`, letters beyond ASCII.
+//! Emulators are given such paths only: a user's path may contain what theirs may not,
+//! such as spaces, quotes, `;`, `$` and letters beyond ASCII.
 //!
-//! A copy and not a link: a board that resets itself loads its image again, and
-//! that has to be the one it was flashed with, even if it was rebuilt since.
-//! Where the file system can, the copy shares its blocks with the original.
+//! It is a copy and not a link: a board that resets itself loads its image again, and that
+//! is the one it was flashed with, even if it has been rebuilt since. Where the file system
+//! can, the copy shares its blocks with the original.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::error::Flaw;
+use super::elf;
+use super::error::{FirmwareError, Flaw};
+use super::format::Format;
+use super::probe::Firmware;
 use super::records::{self, Record};
-use super::{Firmware, FirmwareError, Format, elf};
 use crate::files::{self, LARGEST_IMAGE, Unusable};
 
 const LONGEST_EXTENSION: usize = 8;
 
 /// Copies `src` to `name` in `dir`, with the extension of `src` if that is a
-/// plain one, and gives the new path. `name` and `dir` have to be safe.
+/// plain one, and returns the new path. `name` and `dir` have to be safe.
 ///
-/// A file that is there already is replaced at one stroke: who reads it
-/// meanwhile sees the old one or the new one, nothing in between.
+/// An existing file is replaced atomically: a reader sees the old one or the new one.
 pub(crate) fn stage(src: &Path, dir: &Path, name: &str) -> io::Result<PathBuf> {
     let mut original = open(src)?;
     let staged = staged(src, dir, name);
@@ -124,7 +125,7 @@ fn staged(src: &Path, dir: &Path, name: &str) -> PathBuf {
     })
 }
 
-/// Has `write` make the content of `staged`.
+/// Writes the content of `staged` by `write`.
 fn replace(staged: &Path, write: impl FnOnce(&mut File) -> Result<(), Flaw>) -> Result<(), Flaw> {
     let unfinished = staged.with_extension("unfinished");
     let mut file = File::options()

@@ -6,15 +6,15 @@
 
 use std::ops::Range;
 
-/// How much of an image is looked at; that for a microcontroller is far smaller.
+/// How much of an image is read; one for a microcontroller is far smaller.
 pub(super) const LARGEST: u64 = 64 << 20;
 
-/// The bytes of an image, where they go, and where they run.
+/// The bytes of an image, the addresses they go to, and where they run.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
-    /// In the order of their addresses, no two of them adjoining.
+    /// The pieces in the order of their addresses, no two adjoining.
     pub(super) pieces: Vec<Piece>,
-    /// Where its code may run, beside where it is loaded.
+    /// The ranges its code may run in, beside those it is loaded to.
     pub(super) runs_at: Vec<Range<u64>>,
     /// The lowest address that an ELF file's sections have, if it has symbols, too.
     pub(super) lowest_section: Option<u64>,
@@ -22,14 +22,14 @@ pub(crate) struct Contents {
     pub(super) start: Option<u64>,
 }
 
-/// Bytes that follow each other in memory.
+/// Contiguous bytes in memory.
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) address: u64,
     pub(super) bytes: Vec<u8>,
 }
 
-/// What a processor starts with.
+/// The values a processor starts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) stack: u32,
@@ -37,7 +37,7 @@ pub(crate) struct Entry {
 }
 
 impl Contents {
-    /// Makes one piece of those that adjoin. Where they overlap, the later one is what counts.
+    /// Joins adjoining pieces. Where two overlap, the later one counts.
     pub(super) fn join(&mut self) {
         self.pieces.retain(|piece| !piece.bytes.is_empty());
         self.pieces.sort_by_key(|piece| piece.address);
@@ -51,7 +51,7 @@ impl Contents {
         self.pieces = joined;
     }
 
-    /// The lowest address that is loaded.
+    /// Returns the lowest address that is loaded.
     pub(crate) fn lowest(&self) -> Option<u64> {
         Some(self.pieces.first()?.address)
     }
@@ -60,20 +60,20 @@ impl Contents {
         self.lowest_section
     }
 
-    /// Where an S-record file says that the program begins, if that is in the contents.
+    /// Returns where an S-record file says that the program begins, if that is in the contents.
     pub(crate) fn start(&self) -> Option<u32> {
         let start = self.start.filter(|&start| self.has_code(start))?;
         u32::try_from(start).ok()
     }
 
-    /// What the table at `address` has a processor start with, if its code is in the contents.
+    /// Reads the table at `address`, if its code is in the contents.
     pub(crate) fn entry_at(&self, address: u64) -> Option<Entry> {
         let [stack, pc] = self.words(address)?;
         let runs = stack != 0 && stack % 4 == 0 && self.has_code(u64::from(pc & !1));
         runs.then_some(Entry { stack, pc })
     }
 
-    /// Where whole tables are.
+    /// Returns the addresses of whole tables.
     pub(crate) fn tables(&self) -> Vec<u64> {
         const ALIGNMENT: u64 = 128;
         let places = self.pieces.iter().flat_map(|piece| {
@@ -100,7 +100,7 @@ impl Contents {
             .any(|range| range.contains(&(address & !1)))
     }
 
-    /// The words at `address`, if all of them are loaded.
+    /// Reads the words at `address`, if all of them are loaded.
     fn words<const N: usize>(&self, address: u64) -> Option<[u32; N]> {
         let after = self
             .pieces
