@@ -1,9 +1,10 @@
 //! Which emulator plays a board, as far as it is known by now.
 
 use crate::config::BackendKind;
+use crate::sync::lock;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Which emulator runs a target, if it is a virtual one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +63,6 @@ impl Identity {
     }
 
     fn lock(&self) -> MutexGuard<'_, EmulatorInfo> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

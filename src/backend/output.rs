@@ -3,9 +3,11 @@
 //! What it answers to the harness is in the report, but is no last words.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::sync::lock;
 
 /// How much of the beginning is kept, for reports: who the emulator is and how it was set up.
 const BEGINNING: usize = 4 * 1024;
@@ -91,7 +93,7 @@ impl OutputTail {
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use crate::error::Result;
+use crate::sync::lock;
 
 /// What an [`Operation`] drives. Dropping a task cancels it.
 pub(crate) trait Task: Send {
@@ -103,7 +104,7 @@ struct Sleeper {
 
 impl Sleeper {
     fn sleep(&self) {
-        let is_woken = self.is_woken.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_woken = lock(&self.is_woken);
         let woken = self.woken.wait_while(is_woken, |is_woken| !*is_woken);
         *woken.unwrap_or_else(PoisonError::into_inner) = false;
     }
@@ -115,7 +116,7 @@ impl Wake for Sleeper {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        *self.is_woken.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *lock(&self.is_woken) = true;
         self.woken.notify_one();
     }
 }

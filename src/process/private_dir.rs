@@ -9,9 +9,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::{ProcessError, reaper};
+use crate::sync::lock;
 
 /// Where the links of directories without a plain name are.
 const PLAIN: &str = "/tmp";
@@ -73,7 +74,7 @@ impl PrivateDir {
     }
 
     fn removed(&self) -> MutexGuard<'_, bool> {
-        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.removed)
     }
 }
 

@@ -25,9 +25,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, mpsc};
 
 use super::ProcessError;
+use crate::sync;
 
 /// What is to be ended with this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +127,7 @@ pub(super) fn forget(cleanup: Cleanup) {
 }
 
 fn lock() -> MutexGuard<'static, Reaper> {
-    REAPER.lock().unwrap_or_else(PoisonError::into_inner)
+    sync::lock(&REAPER)
 }
 
 impl Reaper {

@@ -5,11 +5,13 @@
 //! at each such byte, while the guest stands at it. Knows nothing of what drives the
 //! guest or of what the bytes mean.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+
+use crate::sync::lock;
 
 /// A deadline never waits longer than this many times its timeout on the host.
 pub(super) const HOST_CAP: u32 = 20;
@@ -161,7 +163,7 @@ impl VirtualClock {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// The guest's time since the target was made.

@@ -5,12 +5,14 @@
 //! never held up.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::oneshot;
+
+use crate::sync::lock;
 
 /// The longest line that is taken, in bytes; what QEMU sends is far shorter.
 const LONGEST_LINE: usize = 1 << 20;
@@ -190,7 +192,7 @@ fn shown(line: &[u8]) -> String {
 
 impl Inbox {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn take(&self, message: Message) {

@@ -7,7 +7,7 @@
 //! is discarded, and later commands wait for it. If one of those times out as well, its
 //! error names the command that Renode is still busy with.
 
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -18,6 +18,7 @@ use super::console_parser::LONGEST_LINE;
 use super::output_filter::OutputFilter;
 use super::protocol::{Answer, CommandOutcome, Event, NO_DOWNLOAD, Protocol, Refusal};
 use crate::backend::OutputTail;
+use crate::sync::lock;
 
 /// Why there is no answer to a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,7 +192,7 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
