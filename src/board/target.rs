@@ -265,7 +265,7 @@ impl VirtualTarget {
     /// has left there.
     ///
     /// # Errors
-    /// [`PowerError`] when the board is off. [`EmulatorError`](crate::EmulatorError) otherwise; a
+    /// [`PowerError`](crate::PowerError) when the board is off. [`EmulatorError`](crate::EmulatorError) otherwise; a
     /// physical board without a `reset` command is then as it was.
     #[track_caller]
     pub fn reset(&self) -> Operation<()> {
@@ -313,11 +313,11 @@ impl VirtualTarget {
     }
 
     /// What the board has done since power-on: instructions, virtual and host time. The
-    /// instructions are those of all machines; [`Machine::metrics`] has those of one.
+    /// instructions are those of all machines; [`Machine::metrics`](crate::Machine::metrics) has those of one.
     /// The figures of the last call are among the artifacts, in `metrics.txt`.
     ///
     /// # Errors
-    /// * [`PowerError`] when the board is off.
+    /// * [`PowerError`](crate::PowerError) when the board is off.
     /// * [`EmulatorError`](crate::EmulatorError): the engine is not Renode, or a processor does not count.
     ///
     /// ```no_run
@@ -349,7 +349,7 @@ impl VirtualTarget {
     ///
     /// # Errors
     /// * [`ConfigError::RawMonitor`](crate::config::ConfigError::RawMonitor) without that permission.
-    /// * [`PowerError`] when the board is off.
+    /// * [`PowerError`](crate::PowerError) when the board is off.
     /// * [`EmulatorError`](crate::EmulatorError): Renode refused it (with the reason), it is
     ///   not plain ASCII on one line, or the engine is not Renode.
     ///

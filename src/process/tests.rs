@@ -172,7 +172,7 @@ fn what_is_added_during_a_removal_goes_as_well() {
 }
 
 #[test]
-fn a_released_custody_takes_nothing_more() {
+fn a_released_supervisor_takes_nothing_more() {
     let supervisor = Supervisor::new();
     supervisor.release();
     assert!(matches!(
