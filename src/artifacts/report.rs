@@ -8,6 +8,15 @@
 //! is not to be kept is removed. Knows nothing of boards, UARTs or emulators:
 //! they say what to copy.
 
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
 use super::artifact_dir::ArtifactDir;
 use super::caller::{Caller, place};
 use super::policy::Policy;
@@ -18,13 +27,6 @@ use crate::config::ConfigError;
 use crate::notice::notice;
 use crate::runtime;
 use crate::sync::lock;
-use std::fs;
-use std::io;
-use std::path::Path;
-use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
-use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 
 /// How far the directory may be behind what has happened: what a killed test loses.
 const BEHIND: Duration = Duration::from_secs(1);

@@ -1,10 +1,11 @@
 //! Which emulator plays a board, as far as it is known by now.
 
-use crate::config::BackendKind;
-use crate::sync::lock;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::config::BackendKind;
+use crate::sync::lock;
 
 /// Which emulator runs a target, if it is a virtual one.
 #[derive(Debug, Clone, PartialEq, Eq)]

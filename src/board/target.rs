@@ -1,5 +1,11 @@
 //! `VirtualTarget`: the board that a test holds.
 
+use std::fmt;
+use std::panic::Location;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::inner::Inner;
 use super::machine_uarts::MachineUarts;
 use crate::artifacts::Traced;
@@ -8,11 +14,6 @@ use crate::config::{BackendKind, LoadCommand, Platform, TargetConfig};
 use crate::firmware::Firmware;
 use crate::operation::{Operation, Remote};
 use crate::uart::{ExpectError, TranscriptLine, Uart};
-use std::fmt;
-use std::panic::Location;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// A virtual board: an emulator of its own, its firmware and its UARTs; or a
 /// [physical](crate::config::SerialConfig) one.

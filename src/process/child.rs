@@ -1,9 +1,10 @@
 //! A supervised process: killed with its whole group, reaped at once when it ends.
 
-use crate::sync::lock;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex};
+
+use crate::sync::lock;
 
 use nix::errno::Errno;
 use nix::sys::resource::{UsageWho, getrusage};

@@ -1,4 +1,4 @@
-//! Tests of supervisor with shells as processes; the endings of the test process
+//! Tests of the supervisor with shells as processes; the endings of the test process
 //! itself are in the engine tests.
 
 use std::fs;

@@ -1,12 +1,15 @@
-//! UARTs: what a board says, and what is said to it.
+//! UARTs: everything that a board has sent, and a way to send to it.
 //!
-//! A [`Uart`] is a cursor over an append-only transcript of everything the
-//! board has put out. Operations look for [patterns](IntoPattern) from the
-//! cursor on and move it behind what they found; they never lose a byte, and
-//! their results never depend on how the bytes arrived. This module knows
-//! nothing of emulators and targets: they attach file descriptors to a `Port`.
+//! Bytes flow through the rooms in this order: `link` reads and writes the stream,
+//! `transcript` keeps what has arrived, `pattern` finds things in it, `expect` has an
+//! operation for each way to wait, and [`Uart`] is the handle that tests hold.
+//!
+//! A [`Uart`] is a cursor over an append-only transcript. Operations look for
+//! [patterns](IntoPattern) from the cursor on and move it behind what they have found. They
+//! lose no byte, and their results do not depend on how the bytes arrived. Backends attach
+//! descriptors to a `Port`; nothing here depends on an emulator.
 
-pub(super) mod ansi;
+mod ansi;
 mod cursor;
 mod error;
 mod expect;

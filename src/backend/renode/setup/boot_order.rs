@@ -2,6 +2,8 @@
 //!
 //! The UARTs are connected before any command of the user's: one may let the board run.
 
+use std::time::Duration;
+
 use super::cpu_watch::{self, Watched};
 use super::emulation::{Emulation, MAIN};
 use super::endpoint::Endpoint;
@@ -17,7 +19,6 @@ use crate::backend::renode::time::fifos::AHEAD;
 use crate::backend::renode::time::{input, lockstep};
 use crate::backend::{EmulatorError, Image};
 use crate::config::{Switch, UartHub};
-use std::time::Duration;
 
 /// The advice for a processor that finds nothing to run.
 const VECTORS: &str = "no vector table is where it starts: name its place in `extra_commands`, such as \
