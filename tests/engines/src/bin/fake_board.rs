@@ -1,7 +1,7 @@
 //! A test bench with one board on it: what a lab has in hardware.
 //!
-//! `bench serve DIR` puts the board's serial port at `DIR/port` and works until its
-//! standard input ends. `bench tell DIR …` is the program that flashes, resets and
+//! `fake_board serve DIR` puts the board's serial port at `DIR/port` and works until its
+//! standard input ends. `fake_board tell DIR …` is the program that flashes, resets and
 //! powers it: `on`, `off`, `reset`, `flash FILE`. The board's processor is QEMU's; its
 //! flash memory keeps its contents without power, and a flashed board stands
 //! still until it is reset, as with a debug probe.
@@ -25,13 +25,13 @@ fn main() -> ExitCode {
         ["serve", directory] => serve(Path::new(directory)),
         ["tell", directory, request @ ..] => tell(Path::new(directory), request),
         _ => Err(io::Error::other(
-            "bench serve DIR | bench tell DIR REQUEST…",
+            "fake_board serve DIR | fake_board tell DIR REQUEST…",
         )),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bench: {error}");
+            eprintln!("fake_board: {error}");
             ExitCode::FAILURE
         }
     }
