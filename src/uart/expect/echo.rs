@@ -1,6 +1,6 @@
 //! The echo of a line that was sent, as the screen shows it.
 
-use super::line::too_long;
+use super::line::or_too_long;
 use crate::runtime::ByteSet;
 use crate::uart::error::ExpectError;
 use crate::uart::expect::ignored_lines::IgnoredLines;
@@ -275,11 +275,9 @@ impl Matcher for EchoedLine {
                     after_cr: heard.after_cr,
                 })
             });
+            let found = or_too_long(found, &self.lines, uart, || self.describe())?;
             if found.is_some() {
                 return Ok(found);
-            }
-            if let Some(start) = self.lines.too_long() {
-                return Err(too_long(uart, self.describe(), start));
             }
             let end = rest.offset + length as u64;
             if newline.is_some() && self.finder.newline(end - 1, uart)?.is_some() {

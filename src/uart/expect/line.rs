@@ -62,10 +62,7 @@ impl Matcher for ExpectLine {
             Ok(Some(groups)) => Some(matched(pattern, &line, groups, *from, uart)),
             Err(e) => Some(Err(e.into())),
         });
-        match (found, lines.too_long()) {
-            (None, Some(start)) => Err(too_long(uart, self.describe(), start)),
-            (found, _) => found.transpose(),
-        }
+        or_too_long(found, &self.lines, uart, || self.describe())?.transpose()
     }
 
     fn hint(&self, uart: &UartState, from: u64) -> Option<String> {
@@ -111,12 +108,21 @@ fn matched(
     })
 }
 
-pub(super) fn too_long(uart: &UartState, wanted: String, start: u64) -> ExpectError {
-    ExpectError::LineTooLong {
-        uart: uart.name.clone(),
-        wanted,
-        start,
-        limit: LONGEST_LINE,
+/// Returns what was `found` in `lines`; if that is nothing, a line that is too long is an error.
+pub(super) fn or_too_long<T>(
+    found: Option<T>,
+    lines: &Splitter,
+    uart: &UartState,
+    wanted: impl FnOnce() -> String,
+) -> Result<Option<T>, ExpectError> {
+    match (found, lines.too_long()) {
+        (None, Some(start)) => Err(ExpectError::LineTooLong {
+            uart: uart.name.clone(),
+            wanted: wanted(),
+            start,
+            limit: LONGEST_LINE,
+        }),
+        (found, _) => Ok(found),
     }
 }
 
@@ -149,10 +155,7 @@ impl Matcher for ReadLine {
                 after_cr: line.after_cr,
             })
         });
-        match (&found, self.lines.too_long()) {
-            (None, Some(start)) => Err(too_long(uart, self.describe(), start)),
-            _ => Ok(found),
-        }
+        or_too_long(found, &self.lines, uart, || self.describe())
     }
 
     fn describe(&self) -> String {

@@ -3,13 +3,13 @@
 //! Only one thread appends at a time, under the intake's lock. The readers' lock is taken
 //! for short moments only: no bytes are matched under it, and none written to the file.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use super::chunk::{Piece, View};
 use super::guards::{ActiveGuard, ForbiddenMatch};
 use super::position::{Next, Position};
-use super::state::{Segment, wake};
+use super::state::{Segment, State, wake};
 use super::store::{Intake, Transcript};
 use crate::sync::lock;
 use crate::uart::ansi::Stripper;
@@ -190,12 +190,7 @@ impl Transcript {
 
     /// Starts a new segment, as a power cycle does; the present one ends with `ending`.
     pub(crate) fn begin_segment(&self, ending: Ending) {
-        let mut intake = lock(&self.intake);
-        let mut state = self.state();
-        let matches = intake.guards.finish(state.tail.end());
-        drop(intake);
-        state.matches.add(matches);
-        state.end(ending);
+        let mut state = self.end_segment(ending);
         state.stripper = Stripper::default();
         state.close_tail();
         let start = state.tail.end();
@@ -208,13 +203,18 @@ impl Transcript {
 
     /// Ends the present segment; the first ending counts.
     pub(crate) fn end(&self, ending: Ending) {
+        wake(self.end_segment(ending));
+    }
+
+    /// Ends the present segment for the guards as well, and keeps the readers' lock.
+    fn end_segment(&self, ending: Ending) -> MutexGuard<'_, State> {
         let mut intake = lock(&self.intake);
         let mut state = self.state();
         let matches = intake.guards.finish(state.tail.end());
         drop(intake);
         state.matches.add(matches);
         state.end(ending);
-        wake(state);
+        state
     }
 
     /// Reopens the present segment if it has ended because another machine has halted.
