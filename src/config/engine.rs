@@ -13,11 +13,11 @@ pub(super) const NO_VIRTUAL_CLOCK: &str = "only Renode has a virtual clock, and 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BackendKind {
-    /// Renode, and nothing else.
+    /// Antmicro Renode.
     Renode,
-    /// QEMU, and nothing else.
+    /// QEMU's system emulation.
     Qemu,
-    /// A physical board on a serial port.
+    /// No emulator: a physical board on a serial port.
     Serial,
     /// Renode where it is installed, else QEMU.
     Auto,

@@ -666,7 +666,7 @@ impl Uart {
         Ok(lossy(&text).into_owned())
     }
 
-    /// A pseudo-terminal through which other programs, such as PySerial or `minicom`, conversation to the
+    /// A pseudo-terminal through which other programs, such as PySerial or `minicom`, talk to the
     /// board from now on, beside the test: they get what it sends, and what they send goes to it.
     ///
     /// The transcript records all that the board sends, as ever, and nothing is lost while no

@@ -1,4 +1,4 @@
-//! A pseudo-terminal through which other programs conversation to a board: `minicom`, PySerial, pexpect.
+//! A pseudo-terminal through which other programs talk to a board: `minicom`, PySerial, pexpect.
 //!
 //! What the board sends is passed on from the transcript, which records it before; what comes the
 //! other way is sent to the board. Nothing here waits in the board's time: a virtual clock stands

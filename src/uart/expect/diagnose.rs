@@ -15,7 +15,7 @@ const SHOWN_BYTES: usize = 1024;
 /// How much of the output is looked at for that.
 const LOOKED_AT: usize = 64 << 10;
 
-/// A guard's forbidden made `wanted` fail.
+/// Returns the error of `wanted`, which the match of a guard has made fail.
 pub(crate) fn forbidden(uart: &UartState, forbidden: &ForbiddenMatch, wanted: &str) -> ExpectError {
     ExpectError::Forbidden {
         uart: uart.name.clone(),
