@@ -9,22 +9,22 @@
     reason = "a helper that fails fails its test"
 )]
 
+#[path = "common/panics.rs"]
+mod panics;
 #[path = "common/messages.rs"]
 mod snapshots;
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::ops::Range;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::thread;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use panics::Panics;
 use virtual_target::config::{ConfigError, Echo, TargetConfig};
 use virtual_target::firmware::{Architecture, Firmware, FirmwareError};
 use virtual_target::uart::{Match, Uart};
@@ -183,7 +183,7 @@ situations! {
         let uart = ended(b"boot\r\n");
         fails(uart.send_line("ping"))
     },
-    a_send_on_a_stream_that_panics => fails(Uart::over(Panics).unwrap().send("four")),
+    a_send_on_a_stream_that_panics => fails(Uart::over(Panics { reading: false }).unwrap().send("four")),
     a_wait_that_meets_a_guard => {
         let (uart, _board) = printed(b"start\n!!! HardFault pc=0x080005da\nlr=0x1\n");
         let guard = uart.forbid("HardFault").unwrap();
@@ -374,35 +374,4 @@ fn groups() -> Match {
     let (uart, _board) = printed(b"temp=21.5 unit=\n");
     let found = uart.expect_line(r"re:temp=(?<t>[0-9.]+) unit=(?<u>\w+)?");
     found.wait().unwrap()
-}
-
-/// A stream with a mistake in it.
-struct Panics;
-
-impl AsyncRead for Panics {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Poll::Pending
-    }
-}
-
-impl AsyncWrite for Panics {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        panic!("no room for {} bytes", bytes.len());
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }

@@ -7,15 +7,17 @@
 )]
 
 mod common;
+#[path = "common/panics.rs"]
+mod panics;
 
 use std::future::Future;
-use std::io::{self, Read, Write};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::io::{Read, Write};
+use std::pin::pin;
+use std::task::{Context, Waker};
 
 use common::{expect_error, uart};
 use futures::StreamExt;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use panics::Panics;
 use virtual_target::uart::{ExpectError, Uart};
 use virtual_target::{Result, millis, secs};
 
@@ -237,41 +239,6 @@ async fn lines_are_a_stream_and_an_iterator() {
     let rest: Result<Vec<_>> = lines.into_iter().collect();
     assert_eq!(rest.unwrap(), ["three"]);
     assert_eq!(uart.read_exact(10).await.unwrap(), b"unfinished");
-}
-
-/// A stream with a mistake in it.
-struct Panics {
-    reading: bool,
-}
-
-impl AsyncRead for Panics {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        assert!(!self.reading, "no such register");
-        Poll::Pending
-    }
-}
-
-impl AsyncWrite for Panics {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        assert!(self.reading, "no room for {} bytes", bytes.len());
-        Poll::Pending
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }
 
 #[test]

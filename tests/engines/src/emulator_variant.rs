@@ -64,6 +64,12 @@ pub fn write_launcher(directory: &Path, script: &str) -> PathBuf {
     path
 }
 
+/// A script that runs the stand-in for Renode, on this cue.
+pub fn fake_renode(cue: &str) -> String {
+    let fake = program("fake-renode");
+    format!("FAKE_RENODE='{cue}' exec '{}' \"$@\"", fake.display())
+}
+
 /// A program of this crate, which is beside the one that runs, or one directory up.
 pub fn program(name: &str) -> PathBuf {
     let ours = std::env::current_exe().expect("the name of this program");

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::emulator_variant::{program, write_launcher};
+use crate::emulator_variant::{fake_renode, program, write_launcher};
 use crate::leftovers::{gone_within, working_for};
 use crate::{root, sample};
 
@@ -250,11 +250,7 @@ fn play(cell: Cell) -> Result<(), String> {
 
 /// The program that plays Renode in `cell`.
 fn culprit(cell: Cell, directory: &Path) -> std::path::PathBuf {
-    let fake = program("fake-renode");
-    let cue = |cue: &str| {
-        let script = format!("FAKE_RENODE='{cue}' exec '{}' \"$@\"", fake.display());
-        write_launcher(directory, &script)
-    };
+    let cue = |cue: &str| write_launcher(directory, &fake_renode(cue));
     match (cell.step, cell.fault) {
         ("spawn", "missing") => directory.join("nothing"),
         ("spawn", "directory") => directory.to_owned(),
@@ -269,7 +265,10 @@ fn culprit(cell: Cell, directory: &Path) -> std::path::PathBuf {
         ("spawn", fault) => cue(fault),
         ("shutdown", "ignores SIGTERM") => write_launcher(
             directory,
-            &format!("trap '' TERM; '{}' \"$@\"", fake.display()),
+            &format!(
+                "trap '' TERM; '{}' \"$@\"",
+                program("fake-renode").display()
+            ),
         ),
         (step, fault) => cue(&format!("{fault}@{step}")),
     }

@@ -14,8 +14,9 @@ use std::pin::Pin;
 use std::process::Command;
 use std::task::{Context, Waker};
 use std::thread;
+use std::time::Duration;
 
-use engine_tests::emulator_variant::{program, write_launcher};
+use engine_tests::emulator_variant::{fake_renode, program, write_launcher};
 use engine_tests::leftovers::emulators;
 use engine_tests::{
     alone, alone_on_each_engine, bare_on, on_renode, root, sample, sample_for, shell_on,
@@ -58,25 +59,19 @@ fn told_by(engine: BackendKind, name: &str, error: &impl Display) {
 /// The error of an operation that fails long before its time limit.
 #[track_caller]
 fn fails<T>(operation: Operation<T>) -> Error {
-    match operation.within(secs(120)).wait() {
-        Ok(_) => panic!("it went well"),
-        Err(error) => error,
-    }
+    fails_within(operation, secs(120))
 }
 
 /// The error of an operation that fails by its time limit.
 #[track_caller]
 fn times_out<T>(operation: Operation<T>) -> Error {
-    match operation.within(millis(200)).wait() {
-        Ok(_) => panic!("it went well"),
-        Err(error) => error,
-    }
+    fails_within(operation, millis(200))
 }
 
-/// The error of an operation that fails by a time limit of so many seconds.
+/// The error of an operation that fails within `limit`.
 #[track_caller]
-fn fails_within<T>(operation: Operation<T>, seconds: u64) -> Error {
-    match operation.within(secs(seconds)).wait() {
+fn fails_within<T>(operation: Operation<T>, limit: Duration) -> Error {
+    match operation.within(limit).wait() {
         Ok(_) => panic!("it went well"),
         Err(error) => error,
     }
@@ -144,7 +139,7 @@ alone_on_each_engine! {
         told("timeout_of_run_before_it_sends", &times_out(uart.run("ping")));
         uart.set_prompt("> ")?;
         board.reset().wait()?;
-        told("timeout_of_run", &fails_within(uart.run("sleep 600000"), 3));
+        told("timeout_of_run", &fails_within(uart.run("sleep 600000"), secs(3)));
         board.shutdown().wait()
     }
 
@@ -289,7 +284,7 @@ alone_on_each_engine! {
         let board = shell_with(engine, "")?;
         board.engine().wait()?; // until Renode has answered all that the boot has asked
         signal(Signal::SIGSTOP);
-        told_by(engine, "reset_of_a_stopped_emulator", &fails_within(board.reset(), 1));
+        told_by(engine, "reset_of_a_stopped_emulator", &fails_within(board.reset(), secs(1)));
         told("reset_behind_one_that_failed", &fails(board.reset()));
         Ok(())
     }
@@ -299,12 +294,12 @@ on_renode! {
     fn virtual_time() -> Result<()> {
         let board = shell_with(BackendKind::Renode, "clock: virtual\n")?;
         let uart = board.uart();
-        told("virtual_timeout_with_nothing_since@renode", &fails_within(uart.expect("ready"), 5));
+        told("virtual_timeout_with_nothing_since@renode", &fails_within(uart.expect("ready"), secs(5)));
         uart.send_line("echo something else").wait()?;
-        told("virtual_timeout_of_expect_line@renode", &fails_within(uart.expect_line("ready"), 5));
+        told("virtual_timeout_of_expect_line@renode", &fails_within(uart.expect_line("ready"), secs(5)));
         told("virtual_broken_silence@renode", &fails(uart.from_start().expect_silence(secs(60))));
         uart.set_prompt("> ")?;
-        told("virtual_timeout_of_run@renode", &fails_within(uart.run("sleep 600000"), 5));
+        told("virtual_timeout_of_run@renode", &fails_within(uart.run("sleep 600000"), secs(5)));
         Ok(())
     }
 
@@ -424,9 +419,7 @@ const NOWHERE: [(&str, &str); 5] = [
 
 /// What `boot_once` says where the stand-in is Renode, on such a cue.
 fn renode(cue: &str, more: &str) -> String {
-    let fake = program("fake-renode");
-    let script = format!("FAKE_RENODE={cue} exec '{}' \"$@\"", fake.display());
-    refused("renode", &script, more, &[])
+    refused("renode", &fake_renode(cue), more, &[])
 }
 
 /// What `boot_once` says where QEMU is such a script.

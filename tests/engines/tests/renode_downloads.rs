@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use engine_tests::sample;
 
-const BOOTER: &str = env!("CARGO_BIN_EXE_boot_once");
+const BOOT_ONCE: &str = env!("CARGO_BIN_EXE_boot_once");
 
 /// What the sample firmware needs of its board, without a file from elsewhere.
 const PLATFORM: &str = r#"
@@ -84,7 +84,7 @@ fn a_file_is_fetched_once_for_the_user() {
         )
     };
     let boot = |target: PathBuf| {
-        let outcome = Command::new(BOOTER)
+        let outcome = Command::new(BOOT_ONCE)
             .arg(target)
             .env("XDG_CACHE_HOME", directory.path().join("cache"))
             // The server is no proxy's business.
@@ -115,7 +115,7 @@ fn a_network_that_swallows_packets_holds_up_no_boot() {
     let directory = tempfile::tempdir().unwrap();
     let platform = "platforms/boards/stm32f4_discovery-kit.repl";
     let target = target(directory.path(), platform, "");
-    let outcome = engine_tests::network::swallowing(directory.path(), Path::new(BOOTER))
+    let outcome = engine_tests::network::swallowing(directory.path(), Path::new(BOOT_ONCE))
         .arg(target)
         .env("XDG_CACHE_HOME", directory.path().join("cache"))
         .output()

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use engine_tests::emulator_variant::fake_renode;
 use engine_tests::sample;
 
 const FAKE: &str = env!("CARGO_BIN_EXE_fake-renode");
@@ -65,16 +66,12 @@ fn boot_target(how: &str, target: &str) -> Result<String, String> {
     }
 }
 
-fn cue(cue: &str) -> String {
-    format!("FAKE_RENODE={cue} exec '{FAKE}' \"$@\"")
-}
-
 /// The two ways of Renode to speak, with the version that each of them says it is.
 const SPEAKS: [(&str, &str); 2] = [("release", "1.16.1"), ("main", "1.17.0")];
 
-/// As [`cue`], for a stand-in that `speaks` as one of [`SPEAKS`].
+/// As [`fake_renode`], for a stand-in that `speaks` as one of [`SPEAKS`].
 fn cue_of(speaks: &str, kind: &str) -> String {
-    format!("FAKE_RENODE_SPEAKS={speaks} {}", cue(kind))
+    format!("FAKE_RENODE_SPEAKS={speaks} {}", fake_renode(kind))
 }
 
 #[test]
@@ -178,7 +175,8 @@ fn a_boot_that_hangs_says_where() {
         ("hang@load", "8s", "it has not done `sysbus LoadELF @"),
     ];
     for (kind, limit, expected) in cases {
-        let error = boot(&cue(kind), &format!("timeouts: {{boot: {limit}}}")).expect_err(kind);
+        let error =
+            boot(&fake_renode(kind), &format!("timeouts: {{boot: {limit}}}")).expect_err(kind);
         let late = format!("Renode took longer than {limit} while booting the board: ");
         for part in [&late, expected, "raise `timeouts: boot:`"] {
             assert!(error.contains(part), "{kind}: no {part:?} in: {error}");
@@ -314,7 +312,7 @@ fn misbehaviour_over_telnet_is_named() {
         ("garble:2", TELNET, &["unexpected", "vt-000002"]),
     ];
     for (kind, more, expected) in cases {
-        let error = boot(&cue(kind), more).expect_err(kind);
+        let error = boot(&fake_renode(kind), more).expect_err(kind);
         for part in expected {
             assert!(error.contains(part), "{kind}: no {part:?} in: {error}");
         }
@@ -332,20 +330,20 @@ fn versions_and_runtimes_are_told_apart() {
         ("1.16.1,unknown", "Renode 1.16.1"),
     ];
     for (version, named) in works {
-        let how = cue(&format!("version={version}"));
+        let how = fake_renode(&format!("version={version}"));
         let said = boot(&how, "").unwrap_or_else(|error| panic!("{version}: {error}"));
         assert_eq!(said, format!("{named} is fine\n"));
     }
     let srec = |version: &str| {
         let target = target("").replace("shell.elf", "shell.srec");
-        boot_target(&cue(&format!("version={version}")), &target)
+        boot_target(&fake_renode(&format!("version={version}")), &target)
     };
     srec("1.15.0").unwrap();
     let error = srec("1.14.0").unwrap_err();
     let expected = "cannot do `sysbus LoadSRecord`, which came with 1.15.0: this is 1.14.0";
     assert!(error.contains(expected), "{error}");
     let h753zi = target("").replace("stm32f4_discovery-kit", "nucleo_h753zi");
-    let error = boot_target(&cue("version=1.14.0"), &h753zi).unwrap_err();
+    let error = boot_target(&fake_renode("version=1.14.0"), &h753zi).unwrap_err();
     let expected = "target.yaml:2:1: platform: Renode cannot load the platform \
                     platforms/boards/nucleo_h753zi.repl, which came with 1.15.0: this is 1.14.0";
     assert!(error.contains(expected), "{error}");
@@ -357,7 +355,7 @@ fn versions_and_runtimes_are_told_apart() {
         ),
     ];
     for (version, expected) in fails {
-        let error = boot(&cue(&format!("version={version}")), "").expect_err(version);
+        let error = boot(&fake_renode(&format!("version={version}")), "").expect_err(version);
         for part in expected {
             assert!(error.contains(part), "{version}: no {part:?} in: {error}");
         }
@@ -484,7 +482,7 @@ fn extra_commands_are_named_by_their_index() {
         }
     }
     let slow = "extra_commands: [\"sleep forever\"]\ntimeouts: {command: 500ms}";
-    let error = boot(&cue(""), slow).unwrap_err();
+    let error = boot(&fake_renode(""), slow).unwrap_err();
     let expected = "extra_commands[0]: Renode has not done `sleep forever` after 500ms";
     assert!(error.contains(expected), "{error}");
 }
@@ -493,10 +491,11 @@ fn extra_commands_are_named_by_their_index() {
 fn a_port_that_somebody_else_has_taken_is_not_used() {
     let socket = "uart_transport: socket";
     for first in ["taken:0", "taken:1", "taken:5"] {
-        let said = boot(&cue(first), socket).unwrap_or_else(|error| panic!("{first}: {error}"));
+        let said =
+            boot(&fake_renode(first), socket).unwrap_or_else(|error| panic!("{first}: {error}"));
         assert_eq!(said, "Renode 1.16.1 (Mono) is fine\n", "{first}");
     }
-    let error = boot(&cue("taken:1000"), socket).unwrap_err();
+    let error = boot(&fake_renode("taken:1000"), socket).unwrap_err();
     for part in ["CreateServerSocketTerminal", "Address already in use"] {
         assert!(error.contains(part), "no {part:?} in: {error}");
     }

@@ -13,7 +13,7 @@ use virtual_target::config::{BackendKind, Control, TargetConfig};
 use virtual_target::{EmulatorError, Error, Result, VirtualTarget};
 
 const FAKE: &str = env!("CARGO_BIN_EXE_fake-renode");
-const INTRUDER: &str = env!("CARGO_BIN_EXE_port_squatter");
+const PORT_SQUATTER: &str = env!("CARGO_BIN_EXE_port_squatter");
 
 fn description(more: &str) -> String {
     format!(
@@ -54,7 +54,7 @@ fn taken(directory: &Path, times: usize, renode: &str) -> String {
     let directory = directory.display();
     format!(
         "for n in $(seq {times}); do\n\
-         mkdir '{directory}'/$n 2>/dev/null && exec '{INTRUDER}' squat '{directory}/heard' '{renode}' \"$@\"\n\
+         mkdir '{directory}'/$n 2>/dev/null && exec '{PORT_SQUATTER}' squat '{directory}/heard' '{renode}' \"$@\"\n\
          done\nexec '{renode}' \"$@\""
     )
 }
@@ -132,7 +132,7 @@ fn another_process_at_the_port_gets_no_command() {
     let directory = tempfile::tempdir().unwrap();
     let heard = directory.path().join("heard");
     let script = format!(
-        "FAKE_RENODE=lies exec '{INTRUDER}' squat '{}' '{FAKE}' \"$@\"",
+        "FAKE_RENODE=lies exec '{PORT_SQUATTER}' squat '{}' '{FAKE}' \"$@\"",
         heard.display()
     );
     let error = boot(directory.path(), &script, "timeouts: {command: 1s}").unwrap_err();
@@ -153,7 +153,7 @@ fn another_process_at_the_port_gets_no_command() {
 )]
 fn an_earlier_client_leaves_no_trace() {
     let directory = tempfile::tempdir().unwrap();
-    let script = format!("'{}' \"$@\" | '{INTRUDER}' call", renode());
+    let script = format!("'{}' \"$@\" | '{PORT_SQUATTER}' call", renode());
     let said = boot(directory.path(), &script, "").unwrap();
     assert!(said.ends_with(" is fine\n"), "{said}");
 }
