@@ -45,6 +45,11 @@ impl OutputFilter {
         self.output.unasked();
     }
 
+    /// Forgets the line that has no end yet.
+    pub(crate) fn discard_line(&mut self) {
+        self.parser.take_line();
+    }
+
     /// Forwards every line to `listener`, as long as it receives.
     pub(crate) fn forward_to(mut self, listener: UnboundedSender<String>) -> Self {
         self.listener = Some(listener);

@@ -130,6 +130,14 @@ impl Protocol {
         }
     }
 
+    /// Returns whether the output ends within the echo of a command.
+    pub(crate) fn ends_in_echo(&mut self) -> bool {
+        let line = self.parser.take_line();
+        let typed = line.typed.unwrap_or(line.text);
+        let awaited = self.open.front().map_or("", |open| &open.line);
+        matches!(self.state, State::Idle { .. }) && awaited.starts_with(&typed)
+    }
+
     fn line(&mut self, line: Line) -> Option<Event> {
         match &mut self.state {
             State::Starting { banner } => {
