@@ -1,28 +1,27 @@
-//! Tells the bytes of ANSI escape sequences from those of the text.
+//! Separates the text of a stream from ANSI escape sequences.
 //!
-//! A byte-wise state machine, so that the result does not depend on how the
-//! bytes were cut into reads: whether a byte is text is known when it arrives.
-//! Knows nothing of transcripts or patterns.
+//! [`Stripper`] is a byte-wise state machine: whether a byte is text is known when it arrives, so
+//! the result does not depend on how the bytes were split into reads.
 
 use std::ops::Range;
 
-/// A control sequence longer than this was none; what follows is text again. The same for the
-/// strings that no terminal shows (APC, PM, SOS): two bytes of noise begin one.
+/// The longest control sequence; behind so many bytes the output is text again. It also limits
+/// the strings that no terminal shows (APC, PM, SOS), since two bytes of noise can begin one.
 const LONGEST_SEQUENCE: u16 = 256;
-/// The same for the strings that are in use (titles, links, device control).
+/// The longest string that terminals use (titles, links, device control).
 const LONGEST_STRING: u16 = 4096;
 
 const BEL: u8 = 0x07;
 const CAN: u8 = 0x18;
 const SUB: u8 = 0x1a;
-/// What every sequence begins with; never text.
+/// The first byte of every sequence; never text.
 pub(crate) const ESC: u8 = 0x1b;
 
-/// Where in a sequence the stream is; it starts in plain text.
+/// The position of a stream within an escape sequence; it starts in plain text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Stripper {
     state: State,
-    /// Bytes of the present sequence.
+    /// The number of bytes of the current sequence.
     length: u16,
 }
 
@@ -32,7 +31,7 @@ enum State {
     Text,
     /// After ESC.
     Escape,
-    /// After ESC and intermediate bytes: designates a character set and the like.
+    /// After ESC and intermediate bytes, for example to select a character set.
     Intermediate,
     /// In `ESC [ …`.
     Control,
@@ -40,7 +39,7 @@ enum State {
     OsCommand,
     /// In a DCS string.
     DeviceControl,
-    /// In a SOS, PM or APC string.
+    /// In an SOS, PM or APC string.
     String,
 }
 
@@ -57,7 +56,7 @@ impl Stripper {
                 push(visible, base, at, at + text);
                 at += text;
                 if at < bytes.len() {
-                    *self = Self::began();
+                    *self = Self::after_escape();
                     at += 1;
                 }
             } else {
@@ -69,28 +68,28 @@ impl Stripper {
         }
     }
 
-    /// How many bytes of a sequence have come that has not ended, if there is one.
+    /// Returns the number of bytes of a sequence that has not ended, if there is one.
     pub(crate) fn unfinished(&self) -> Option<u16> {
         (self.state != State::Text).then_some(self.length)
     }
 
-    fn began() -> Self {
+    fn after_escape() -> Self {
         Self {
             state: State::Escape,
             length: 1,
         }
     }
 
-    /// Takes one byte of a sequence; true when it is text all the same.
+    /// Takes one byte of a sequence; returns true if it is text nevertheless.
     fn is_text(&mut self, byte: u8) -> bool {
         self.length += 1;
         let (next, text) = match (self.state, byte) {
-            // A newline ends whatever was left unfinished: output cut short by
-            // a reset must not swallow the lines that follow.
+            // A newline ends every sequence: a sequence that a reset has cut off must
+            // not hide the lines that follow.
             (_, b'\n') => (State::Text, true),
             (_, CAN | SUB) => (State::Text, false),
             (_, ESC) => {
-                *self = Self::began();
+                *self = Self::after_escape();
                 return false;
             }
             (State::OsCommand, BEL) => (State::Text, false),
@@ -160,7 +159,7 @@ mod tests {
         spans
     }
 
-    /// Bytes of which many begin, continue or end a sequence.
+    /// A byte, which often begins, continues or ends a sequence.
     fn byte() -> impl Strategy<Value = u8> {
         prop_oneof![
             any::<u8>(),

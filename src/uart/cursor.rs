@@ -1,4 +1,4 @@
-//! What belongs to one handle: its cursor and settings.
+//! The state of one handle: its [`Cursor`] and settings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use super::pattern::Pattern;
 use super::transcript::Position;
 use crate::config::Echo;
 
-/// Where a handle is in the transcript.
+/// A handle's position in the transcript.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Cursor {
     pub(crate) at: Position,
-    /// The last line ended at a `\r`: the `\r*\n?` that may follow belongs to it.
+    /// True if the last line ended at a `\r`: a `\r*\n?` that follows belongs to that line.
     pub(crate) after_cr: bool,
 }
 
-/// What belongs to one handle.
+/// The state of one handle.
 #[derive(Clone)]
 pub(super) struct HandleState {
     pub(super) cursor: Cursor,
@@ -28,7 +28,7 @@ pub(super) struct HandleState {
 }
 
 impl HandleState {
-    /// Moves the cursor to `at`, unless it is further already.
+    /// Moves the cursor to `at`, unless it is further ahead.
     pub(super) fn advance(&mut self, at: Position) {
         if at >= self.cursor.at {
             self.cursor = Cursor {
@@ -38,7 +38,7 @@ impl HandleState {
         }
     }
 
-    /// The same with its cursor at `at`.
+    /// Returns a copy with its cursor at `at`.
     pub(super) fn starting_at(&self, at: Position) -> Self {
         let cursor = Cursor {
             at,

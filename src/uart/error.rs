@@ -1,4 +1,4 @@
-//! What can go wrong with a UART: data, and its text.
+//! The errors of UARTs: [`ExpectError`], [`Ending`] and [`Unavailable`], data with their texts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use super::pattern::PatternError;
 
-/// Why an operation on a UART failed.
+/// The reason why an operation on a UART failed.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExpectError {
-    /// It did not happen in time.
+    /// The operation timed out.
     #[error("UART {uart}: {wanted} timed out after {waited:?}; {seen}")]
     Timeout {
         /// The UART's name.
         uart: String,
         /// The operation.
         wanted: String,
-        /// How long it was waited for.
+        /// The time that the operation waited.
         waited: Duration,
-        /// What may be wrong, if that can be guessed, and what arrived instead.
+        /// A guess at the cause, if there is one, and the output instead.
         seen: String,
     },
-    /// The guest did not get the time that the operation was to last, or may not have got it.
+    /// The guest did not run for the operation's whole time limit, or may not have.
     #[error(
         "UART {uart}: {wanted} was ended by the host's watchdog after {on_host:?} of the host's time, {}: {seen}",
         passed(*had, *of)
@@ -32,74 +32,74 @@ pub enum ExpectError {
         uart: String,
         /// The operation.
         wanted: String,
-        /// How long it was waited for on the host.
+        /// The time that the operation waited on the host.
         on_host: Duration,
-        /// How much of its time limit has passed for the guest, if that is known.
+        /// The part of the time limit that has passed for the guest, if known.
         had: Option<Duration>,
         /// The time limit.
         of: Duration,
-        /// What may be wrong, what to do, and what arrived meanwhile.
+        /// A guess at the cause, what to do, and the output meanwhile.
         seen: String,
     },
-    /// It cannot happen any more.
+    /// The operation can no longer succeed.
     #[error("UART {uart}: {wanted} cannot succeed: {ending}; {seen}")]
     Ended {
         /// The UART's name.
         uart: String,
         /// The operation.
         wanted: String,
-        /// Why nothing more comes.
+        /// The reason why there is no more output.
         ending: Ending,
-        /// What arrived instead.
+        /// The output instead.
         seen: String,
     },
-    /// A standing guard found what must not appear.
+    /// The pattern of a standing guard appeared.
     #[error("UART {uart}: the forbidden pattern {pattern:?} appeared, noticed by {wanted}; {seen}")]
     Forbidden {
         /// The UART's name.
         uart: String,
-        /// The operation that failed of it.
+        /// The operation that failed because of it.
         wanted: String,
         /// The guard's pattern.
         pattern: String,
-        /// What arrived up to there, and what followed.
+        /// The output up to the match, and what followed.
         seen: String,
-        /// While it lives, the test counts as told.
+        /// A token: while it is alive, the match counts as reported.
         reported: Reported,
     },
-    /// Something appeared that was not to.
+    /// Output appeared that the operation excludes.
     #[error("UART {uart}: {wanted} failed: \"{found}\" appeared; {seen}")]
     Unexpected {
         /// The UART's name.
         uart: String,
         /// The operation.
         wanted: String,
-        /// What appeared, as the message shows it.
+        /// The output that appeared, as the message shows it.
         found: String,
-        /// The output up to there.
+        /// The output up to that place.
         seen: String,
     },
-    /// What arrived can be read in more than one way.
+    /// The output can be read in more than one way.
     #[error("UART {uart}: {wanted} cannot tell the answer: {why}; {seen}")]
     Ambiguous {
         /// The UART's name.
         uart: String,
         /// The operation.
         wanted: String,
-        /// Why it cannot be told, and what to do.
+        /// The reason, and what to do.
         why: String,
-        /// What arrived.
+        /// The output.
         seen: String,
     },
-    /// The pattern cannot be used, or not there.
+    /// The pattern cannot be used, or not for this operation.
     #[error("{error}{place}")]
     Pattern {
-        /// What is wrong with it.
+        /// The defect of the pattern.
         error: PatternError,
-        /// Where it was looked for, if that is known.
+        /// The place of the call, if known.
         place: String,
     },
-    /// Output that was needed is gone.
+    /// Output that the operation needs is no longer available.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
     /// The match does not fit in memory.
@@ -110,7 +110,7 @@ pub enum ExpectError {
     MatchTooLong {
         /// The pattern.
         pattern: String,
-        /// Its match's length.
+        /// The length of the match.
         length: usize,
         /// The limit.
         limit: usize,
@@ -125,7 +125,7 @@ pub enum ExpectError {
         uart: String,
         /// The operation.
         wanted: String,
-        /// Where the line starts.
+        /// The offset of the line's start.
         start: u64,
         /// The limit.
         limit: usize,
@@ -135,25 +135,25 @@ pub enum ExpectError {
     NoGroup {
         /// The pattern.
         pattern: String,
-        /// The group asked for.
+        /// The requested group.
         group: String,
-        /// Whether it does not exist or took no part.
+        /// The reason: the group does not exist, or took no part in the match.
         reason: &'static str,
-        /// Where it was asked for, and where the artifacts are.
+        /// The place of the call, and where the artifacts are.
         place: String,
     },
-    /// A group's text is not of the type asked for.
+    /// A group's text is not a value of the requested type.
     #[error("group {group} of {pattern:?} is {text:?}, which is no {wanted}: {reason}")]
     Parse {
         /// The pattern.
         pattern: String,
         /// The group.
         group: String,
-        /// Its text.
+        /// The group's text.
         text: String,
-        /// The type asked for.
+        /// The requested type.
         wanted: &'static str,
-        /// What the type says, where it was asked for, and where the artifacts are.
+        /// The type's own error, the place of the call, and where the artifacts are.
         reason: String,
     },
     /// Bytes could not be written.
@@ -163,7 +163,7 @@ pub enum ExpectError {
         uart: String,
         /// The operation.
         wanted: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The stream under a UART cannot be used.
@@ -171,13 +171,13 @@ pub enum ExpectError {
     Stream {
         /// The UART's name.
         uart: String,
-        /// What the host says.
+        /// The host's error.
         reason: String,
     },
 }
 
 impl ExpectError {
-    /// Adds to what the message shows of the board.
+    /// Appends `note` to the last part of the message.
     pub(crate) fn add_note(&mut self, note: &str) {
         match self {
             Self::Timeout { seen, .. }
@@ -195,7 +195,7 @@ impl ExpectError {
     }
 }
 
-/// How much of a time limit has passed.
+/// Describes how much of a time limit has passed.
 fn passed(had: Option<Duration>, of: Duration) -> String {
     match had {
         Some(had) => format!("when {had:?} of its {of:?} of virtual time had passed"),
@@ -212,8 +212,9 @@ impl From<PatternError> for ExpectError {
     }
 }
 
-/// Shows that a test knows that a forbidden pattern has appeared: part of each error that says
-/// so. As long as one of these errors, or a clone of one, lives, it counts as told.
+/// A token in each error that reports a forbidden match.
+///
+/// As long as one of these errors, or a clone of one, is alive, the match counts as reported.
 #[derive(Debug, Clone)]
 pub struct Reported {
     _held: Arc<()>,
@@ -225,33 +226,33 @@ impl Reported {
     }
 }
 
-/// Why no more output comes.
+/// The reason why there is no more output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ending {
     /// The target has not been powered on yet.
     NotStarted,
-    /// The test itself ended it, by this: power-off, reset, flash.
+    /// The test itself ended the output, by this: power-off, reset, flash.
     Stopped(&'static str),
-    /// What fed the UART ended by itself, for this reason.
+    /// The board or its emulator exited by itself, for this reason.
     Exited(Arc<str>),
-    /// A processor of the board has come to a halt, of which its emulator says this.
+    /// A processor of the board has halted, with this message of the emulator.
     Halted(Arc<str>),
-    /// A processor of another machine has come to a halt, of which the emulator says this, and
-    /// with it the time of all machines.
+    /// A processor of another machine has halted, with this message of the emulator, and the
+    /// time of all machines is paused.
     Stalled(Arc<str>),
-    /// The stream under the UART was closed by its other end.
+    /// The other end closed the stream under the UART.
     Closed,
 }
 
 impl Ending {
-    /// Whether the guest has halted, so that nothing can be sent to it either.
+    /// Returns true if the guest has halted, so that nothing can be sent to it either.
     pub(crate) fn is_halt(&self) -> bool {
         matches!(self, Self::Halted(_) | Self::Stalled(_))
     }
 }
 
-/// Output that was asked for and is no longer there.
+/// The error that requested output is no longer available.
 #[derive(Clone, thiserror::Error)]
 #[error("the output from byte {from} to byte {to} is no longer available: {why}")]
 pub struct Unavailable {
@@ -261,7 +262,7 @@ pub struct Unavailable {
 }
 
 impl Unavailable {
-    /// Where it is available again.
+    /// Returns the offset from which output is available again.
     pub(crate) fn until(&self) -> u64 {
         self.to
     }

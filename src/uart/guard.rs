@@ -1,4 +1,4 @@
-//! The handle of a standing guard.
+//! [`Guard`]: the handle of a standing guard.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::transcript::Transcript;
 use super::transcript::guards::ActiveGuard;
 
-/// A standing guard, which [`Uart::forbid`](crate::uart::Uart::forbid) has set.
+/// A standing guard, set by [`Uart::forbid`](crate::uart::Uart::forbid).
 ///
-/// It stands whether the handle is kept or dropped.
+/// It stays in place if the handle is dropped.
 ///
 /// ```
 /// # fn main() -> virtual_target::Result<()> {
@@ -40,8 +40,8 @@ impl Guard {
         }
     }
 
-    /// Lifts the guard, as if it had never been set: the pattern may appear, and if it
-    /// has, operations no longer fail because of it, nor does the end of the test.
+    /// Lifts the guard, as if it had never been set: the pattern may appear, and a match that it
+    /// has had no longer fails operations or the end of the test.
     pub fn lift(self) {
         self.transcript.remove_guard(self.id);
     }

@@ -1,4 +1,4 @@
-//! `Uart`: the handle that tests hold.
+//! [`Uart`]: the handle that tests hold.
 
 use std::fmt;
 use std::os::fd::OwnedFd;
@@ -30,7 +30,7 @@ use super::state::UartState;
 use super::transcript::chunk::View;
 use super::transcript::guards::ActiveGuard;
 use super::transcript::slice::TranscriptSlice;
-use super::verdict::{Judge, at_exit};
+use super::verdict::{VerdictOnDrop, verdict_at_exit};
 use crate::artifacts::{Caller, Traced};
 use crate::config::Echo;
 use crate::error::Result;
@@ -38,30 +38,27 @@ use crate::operation::{Operation, Task};
 use crate::runtime::HostError;
 use crate::sync::lock;
 
-/// A UART: a cursor over everything the board has put out, and a way to send to it.
+/// A UART: a cursor in all output of the board, and a way to send to it.
 ///
-/// Operations look for something from the cursor on and move the cursor behind
-/// it. What the board puts out is kept from its first byte, whether anybody
-/// looks or not, so that nothing is missed between two operations or before
-/// the first.
+/// Operations look for something from the cursor on and move the cursor behind it. The output is
+/// kept from its first byte, whether an operation waits or not, so that nothing is missed between
+/// two operations or before the first.
 ///
 /// * Operations are lazy: await them, or call [`wait`](Operation::wait) on them.
-///   They wait for 10 s at most unless [`within`](Operation::within) or
+///   They wait for at most 10 s unless [`within`](Operation::within) or
 ///   [`set_timeout`](Self::set_timeout) says otherwise.
 /// * An operation that fails or is dropped leaves the cursor where it was.
-///   Several at once each look from where the cursor was when they were first
-///   polled; it ends behind the match that is furthest.
-/// * A clone has a cursor and settings of its own, which start as the original's.
-/// * A match never spans a power cycle. When the board goes off, operations that
-///   wait fail; what it had put out by then can still be looked for.
-/// * ANSI escape sequences are passed over in matching; the
-///   [transcript](Self::transcript) has them.
+///   Concurrent operations each begin where the cursor was when they were first polled; the
+///   cursor ends behind the furthest match.
+/// * A clone has its own cursor and settings, which start as the original's.
+/// * A match never spans a power cycle. When the board is powered off, pending operations fail;
+///   output from before can still be found.
+/// * Matching skips ANSI escape sequences; the [transcript](Self::transcript) contains them.
 ///
-/// On the stream ([`expect`](Self::expect)) a match ends at the **earliest byte**
-/// at which the pattern has matched, and the match is the leftmost one in what
-/// there is up to that byte; how the bytes arrived never matters. So `re:\d+`
-/// matches a single digit. For greedy patterns there is
-/// [`expect_line`](Self::expect_line), which looks at complete lines.
+/// On the stream ([`expect`](Self::expect)) a match ends at the **earliest byte** at which the
+/// pattern matches, and it is the leftmost match in the output up to that byte; how the bytes
+/// arrived never matters. So `re:\d+` matches a single digit. For greedy patterns use
+/// [`expect_line`](Self::expect_line), which searches complete lines.
 ///
 /// ```
 /// # fn main() -> virtual_target::Result<()> {
@@ -81,17 +78,16 @@ use crate::sync::lock;
 pub struct Uart {
     shared: Arc<UartState>,
     local: Arc<Mutex<HandleState>>,
-    /// Who gives the verdict at the end, where that is not a target.
-    judge: Option<Arc<Judge>>,
+    /// Gives the verdict at the end, for a UART without a target.
+    verdict_on_drop: Option<Arc<VerdictOnDrop>>,
 }
 
 impl Uart {
-    /// A UART over any stream: what is read from it is the board's output, and
-    /// what is sent is written to it.
+    /// Creates a UART over any stream: the board's output is read from it, and sent bytes are
+    /// written to it.
     ///
-    /// The stream is driven by the crate's own I/O thread. It must not depend on
-    /// another runtime: register tokio's own sockets there, or use
-    /// [`over_fd`](Self::over_fd).
+    /// The crate's own I/O thread drives the stream. The stream must not depend on another
+    /// runtime: for tokio's own sockets use [`over_fd`](Self::over_fd).
     ///
     /// # Errors
     /// [`crate::Error::Host`] if the I/O thread cannot be started.
@@ -102,13 +98,13 @@ impl Uart {
         Self::attach(|transcript| Link::over_stream(stream, transcript))
     }
 
-    /// A UART over a file descriptor: a socket, a terminal, a pseudo-terminal's
-    /// master side.
+    /// Creates a UART over a file descriptor: a socket, a terminal, the master side of a
+    /// pseudo-terminal.
     ///
-    /// It becomes non-blocking, for everyone who shares it.
+    /// The descriptor becomes non-blocking, also for others that share it.
     ///
     /// # Errors
-    /// [`ExpectError::Stream`] if it cannot be waited for, as a regular file;
+    /// [`ExpectError::Stream`] if the descriptor cannot be polled, such as a regular file;
     /// [`crate::Error::Host`] if the I/O thread cannot be started.
     ///
     /// ```
@@ -142,12 +138,12 @@ impl Uart {
         };
         let shared = Arc::new(UartState::over(NAME, link).map_err(failed)?);
         Ok(Self {
-            judge: Some(Judge::new(&shared)),
+            verdict_on_drop: Some(VerdictOnDrop::new(&shared)),
             ..Self::at_start(&shared)
         })
     }
 
-    /// A handle with its own cursor at the beginning of the transcript.
+    /// Creates a handle with its own cursor, at the beginning of the transcript.
     pub(super) fn at_start(shared: &Arc<UartState>) -> Self {
         let local = HandleState {
             cursor: Cursor::default(),
@@ -160,11 +156,11 @@ impl Uart {
         Self {
             shared: Arc::clone(shared),
             local: Arc::new(Mutex::new(local)),
-            judge: None,
+            verdict_on_drop: None,
         }
     }
 
-    /// Moves the cursor to where the board was last started, if it is not there yet.
+    /// Moves the cursor to the board's last start, unless it is further ahead.
     pub(crate) fn skip_to_last_start(&self) {
         let start = self.shared.transcript.segment_start();
         let cursor = &mut lock(&self.local).cursor;
@@ -176,7 +172,7 @@ impl Uart {
         }
     }
 
-    /// A handle of its own, whose cursor stands before the very first byte.
+    /// Returns a new handle, with its own cursor before the first byte.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {
@@ -190,28 +186,28 @@ impl Uart {
     #[must_use]
     pub fn from_start(&self) -> Self {
         Self {
-            judge: self.judge.clone(),
+            verdict_on_drop: self.verdict_on_drop.clone(),
             ..Self::at_start(&self.shared)
         }
     }
 
-    /// Sets how long operations of this handle wait by default; 10 s at first.
+    /// Sets the default time limit of this handle's operations; 10 s at first.
     pub fn set_timeout(&self, timeout: Duration) {
         lock(&self.local).timeout = timeout;
     }
 
-    /// Sets what [`send_line`](Self::send_line) of this handle appends; `"\n"` at first.
+    /// Sets the text that [`send_line`](Self::send_line) of this handle appends; `"\n"` at first.
     pub fn set_line_ending(&self, line_ending: &str) {
         lock(&self.local).line_ending = line_ending.into();
     }
 
-    /// Waits for `pattern` on the stream, up to the earliest byte at which it has
-    /// matched; the cursor goes behind that byte.
+    /// Waits for `pattern` on the stream, up to the earliest byte at which it matches; moves the
+    /// cursor behind that byte.
     ///
     /// # Errors
     /// * [`ExpectError::Timeout`], [`ExpectError::Ended`], [`ExpectError::Forbidden`].
-    /// * [`ExpectError::Pattern`] if it is no pattern or not one for a stream: it
-    ///   matches the empty text, or ends in `$`, `\b` or the like.
+    /// * [`ExpectError::Pattern`] if it is not a valid pattern, or not one for a stream: it
+    ///   matches the empty text, or ends in `$`, `\b` or similar.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {
@@ -227,17 +223,16 @@ impl Uart {
         self.wait_for(self.visible(pattern).and_then(Expect::text))
     }
 
-    /// Waits for a line in which `pattern` matches anywhere; the cursor goes
-    /// behind that line, lines before it are passed over.
+    /// Waits for a line in which `pattern` matches anywhere; skips the lines before it, and moves
+    /// the cursor behind it.
     ///
-    /// Only complete lines count, each from the cursor or the end of the line
-    /// before it. Inside a line the pattern has the plain semantics of its
-    /// engine: greedy, and `$` is the line's end. A line ends at `\n`, `\r\n`,
+    /// Only complete lines count; the first begins at the cursor. Inside a line the pattern has
+    /// the plain semantics of its engine: greedy, and `$` is the line's end. A line ends at `\n`, `\r\n`,
     /// `\r\r\n`, `\n\r` or a lone `\r`.
     ///
     /// # Errors
     /// * [`ExpectError::Timeout`], [`ExpectError::Ended`], [`ExpectError::Forbidden`].
-    /// * [`ExpectError::Pattern`] if it is no pattern, or a text with an end-of-line.
+    /// * [`ExpectError::Pattern`] if it is not a valid pattern, or a text with an end-of-line.
     /// * [`ExpectError::LineTooLong`] for a line of more than 8 MiB.
     ///
     /// ```
@@ -255,13 +250,13 @@ impl Uart {
         self.wait_for(self.visible(pattern).and_then(ExpectLine::new))
     }
 
-    /// Waits for the first of several patterns to match and tells which, counted from 0.
+    /// Waits for the first of several patterns to match; returns its index and the match.
     ///
-    /// It is the one whose match ends first; of those that end at the same byte
+    /// The first pattern is the one whose match ends first; of those that end at the same byte,
     /// the one that is first in the list. Otherwise as [`expect`](Self::expect).
     ///
     /// # Errors
-    /// Those of [`expect`](Self::expect); [`ExpectError::Pattern`] also if there is no pattern.
+    /// Those of [`expect`](Self::expect); [`ExpectError::Pattern`] also if the list is empty.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {
@@ -280,10 +275,11 @@ impl Uart {
         self.wait_for(self.all_visible(patterns).and_then(ExpectAny::new))
     }
 
-    /// Waits until every pattern has matched, in any order; the matches in the order of the list.
+    /// Waits until every pattern has matched, in any order; returns the matches in the order of
+    /// the list.
     ///
-    /// Each is looked for from the cursor on, so that matches may overlap; the
-    /// cursor goes behind the furthest.
+    /// The search for each pattern begins at the cursor, so matches may overlap; the cursor moves
+    /// behind the furthest.
     ///
     /// # Errors
     /// Those of [`expect`](Self::expect).
@@ -304,7 +300,7 @@ impl Uart {
         self.wait_for(self.all_visible(patterns).and_then(ExpectAll::new))
     }
 
-    /// Waits for exactly these bytes; escape sequences are bytes like any other.
+    /// Waits for exactly these bytes; escape sequences are treated as plain bytes.
     ///
     /// # Errors
     /// Those of [`expect`](Self::expect).
@@ -313,45 +309,46 @@ impl Uart {
         self.wait_for(Expect::bytes(bytes.as_ref()))
     }
 
-    /// Checks that nothing comes for `duration`.
+    /// Checks that no output arrives for `duration`; the cursor stays.
     ///
-    /// What is already there behind the cursor counts as well: look at it or
-    /// [`clear`](Self::clear) it before. The cursor stays.
+    /// Output that is already behind the cursor counts as well: read it or
+    /// [`clear`](Self::clear) it before.
     ///
     /// # Errors
-    /// [`ExpectError::Unexpected`] as soon as something comes,
-    /// [`ExpectError::Ended`] if the board goes off or halts, [`ExpectError::Watchdog`] if
-    /// the guest did not run for that long, so that nothing is known.
+    /// [`ExpectError::Unexpected`] as soon as output arrives, [`ExpectError::Ended`] if the board
+    /// is powered off, exits or halts, [`ExpectError::Watchdog`] if the guest did not run for
+    /// `duration`, so that silence is not proven.
     #[track_caller]
     pub fn expect_silence(&self, duration: Duration) -> Operation<()> {
         self.wait_at_most(duration, Ok(ExpectSilence::new(duration)))
     }
 
-    /// Checks that `pattern` does not match within `duration`, from the cursor on.
-    /// The cursor stays.
+    /// Checks that `pattern` does not match within `duration`, from the cursor on; the cursor
+    /// stays.
     ///
     /// # Errors
-    /// [`ExpectError::Unexpected`] as soon as it matches, [`ExpectError::Ended`]
-    /// if the board goes off or halts, [`ExpectError::Pattern`] as for [`expect`](Self::expect),
-    /// [`ExpectError::Watchdog`] if the guest did not run for that long, so that nothing is known.
+    /// [`ExpectError::Unexpected`] as soon as it matches, [`ExpectError::Ended`] if the board is
+    /// powered off, exits or halts, [`ExpectError::Pattern`] as for [`expect`](Self::expect),
+    /// [`ExpectError::Watchdog`] if the guest did not run for `duration`, so that the absence is
+    /// not proven.
     #[track_caller]
     pub fn expect_none(&self, pattern: impl IntoPattern, duration: Duration) -> Operation<()> {
         let pattern = self.visible(pattern);
-        let search = pattern.and_then(|pattern| ExpectNone::new(pattern, duration));
-        self.wait_at_most(duration, search)
+        let matcher = pattern.and_then(|pattern| ExpectNone::new(pattern, duration));
+        self.wait_at_most(duration, matcher)
     }
 
-    /// Lets `duration` pass in the target's clock; the cursor stays. Called at `at`.
+    /// Lets `duration` pass in the target's clock; the cursor stays. `at` is the caller's place.
     pub(crate) fn run_for(&self, duration: Duration, at: Caller) -> Operation<()> {
-        let search = Ok(RunFor(duration));
-        let wait = Wait::new(&self.shared, &self.local, duration, search);
-        self.recorded_at(at, wait, Wait::describe)
+        let matcher = Ok(RunFor(duration));
+        let wait = Wait::new(&self.shared, &self.local, duration, matcher);
+        self.traced_at(at, wait, Wait::describe)
     }
 
     /// Waits for the next line and returns it without its end-of-line.
     ///
-    /// Lines are those of [`expect_line`](Self::expect_line); what is not UTF-8
-    /// becomes U+FFFD.
+    /// Lines are those of [`expect_line`](Self::expect_line); bytes that are not UTF-8 become
+    /// U+FFFD.
     ///
     /// # Errors
     /// [`ExpectError::Timeout`], [`ExpectError::Ended`], [`ExpectError::Forbidden`],
@@ -370,32 +367,44 @@ impl Uart {
         self.wait_for(Ok(ReadExact::new(count)))
     }
 
-    /// As [`read_line`](Self::read_line), called at `at`.
+    /// As [`read_line`](Self::read_line); `at` is the caller's place.
     pub(super) fn read_line_at(&self, at: Caller) -> Operation<String> {
         let timeout = lock(&self.local).timeout;
         let wait = Wait::new(&self.shared, &self.local, timeout, Ok(ReadLine::default()));
-        self.recorded_at(at, wait, Wait::describe)
+        self.traced_at(at, wait, Wait::describe)
     }
 
-    /// Waits, as long as it takes, for some bytes; none at the end. Called at `at`.
-    pub(super) fn read_some(&self, most: usize, at: Caller) -> Operation<Vec<u8>> {
-        let wait = Wait::new(&self.shared, &self.local, Duration::MAX, Ok(ReadSome(most)));
-        self.recorded_at(at, wait, Wait::describe)
+    /// Waits without a time limit for at least one byte; returns none at the end of the output.
+    /// `at` is the caller's place.
+    pub(super) fn read_some(&self, max_bytes: usize, at: Caller) -> Operation<Vec<u8>> {
+        let wait = Wait::new(
+            &self.shared,
+            &self.local,
+            Duration::MAX,
+            Ok(ReadSome(max_bytes)),
+        );
+        self.traced_at(at, wait, Wait::describe)
     }
 
     /// As [`read_some`](Self::read_some), without waiting.
-    pub(super) fn read_now(&self, most: usize) -> Option<Result<Vec<u8>>> {
-        Wait::new(&self.shared, &self.local, Duration::MAX, Ok(ReadSome(most))).now()
+    pub(super) fn read_now(&self, max_bytes: usize) -> Option<Result<Vec<u8>>> {
+        Wait::new(
+            &self.shared,
+            &self.local,
+            Duration::MAX,
+            Ok(ReadSome(max_bytes)),
+        )
+        .now()
     }
 
-    /// Sends bytes; done when all have been written.
+    /// Sends bytes, and waits until all have been written.
     ///
-    /// They are handed over at once at the first poll: an operation that is
-    /// dropped before has sent nothing, one that is dropped later sends them all.
+    /// The first poll hands over all bytes: an operation that is dropped before sends nothing,
+    /// one that is dropped later sends them all.
     ///
     /// # Errors
-    /// [`ExpectError::NotSent`] if the board is off or the stream broke,
-    /// [`ExpectError::Timeout`] if its other end did not take them in time.
+    /// [`ExpectError::NotSent`] if the board is off or the stream is broken,
+    /// [`ExpectError::Timeout`] if the other end did not accept the bytes in time.
     #[track_caller]
     pub fn send(&self, bytes: impl AsRef<[u8]>) -> Operation<()> {
         self.sending("send", bytes.as_ref().to_vec())
@@ -410,11 +419,11 @@ impl Uart {
         self.sending("send_line", self.with_ending(line.as_ref()))
     }
 
-    /// Sends bytes one by one, with `delay` in the target's clock after each: real
-    /// UARTs overrun.
+    /// Sends bytes one by one, with `delay` in the target's clock after each, for UARTs that
+    /// overrun.
     ///
-    /// Times out after the default timeout and the delays. An operation that is
-    /// dropped has sent what it had sent by then.
+    /// The time limit is the default timeout plus the delays. An operation that is dropped sends
+    /// no further bytes.
     ///
     /// # Errors
     /// Those of [`send`](Self::send).
@@ -426,19 +435,19 @@ impl Uart {
         self.traced(paced, |_| format!("send_paced({delay:?})"))
     }
 
-    /// Sends a line and waits for its echo: the first line from then on that ends
-    /// with it. The cursor goes behind the echo.
+    /// Sends a line and waits for its echo: the first later line that ends with it. Moves the
+    /// cursor behind the echo.
     ///
     /// # Errors
-    /// Those of [`send`](Self::send); [`ExpectError::Timeout`] if the line does not
-    /// come back as it was sent.
+    /// Those of [`send`](Self::send); [`ExpectError::Timeout`] if the board does not echo the line
+    /// as it was sent.
     #[track_caller]
     pub fn send_line_echoed(&self, line: impl AsRef<[u8]>) -> Operation<()> {
         const NAME: &str = "send_line_echoed";
         let line = line.as_ref();
         let name = format!("{NAME}(\"{}\")", line.escape_ascii());
-        if let Err(error) = self.one_line(&name, line) {
-            return self.refused(name, error);
+        if let Err(error) = self.check_single_line(&name, line) {
+            return self.rejected(name, error);
         }
         let timeout = lock(&self.local).timeout;
         let send = SendBytes::new(&self.shared, NAME, self.with_ending(line), timeout);
@@ -450,36 +459,38 @@ impl Uart {
         )
     }
 
-    /// Sends a line and returns what comes up to the next prompt, without the
-    /// line's echo and the end of the last line. The cursor goes behind the prompt.
+    /// Sends a line and returns the output up to the next prompt, without the line's echo and
+    /// without the last line end. Moves the cursor behind the prompt.
     ///
-    /// What belongs to anything before the command is passed over. The prompt is the one of
-    /// [`set_prompt`](Self::set_prompt) or of the target's YAML. If none has come since
-    /// the board was started, or since something was sent to it, `run` waits for it
-    /// before it sends: so the rest of an earlier answer is not taken for one to this
-    /// command, even if an earlier `run` was dropped or timed out. Of several lines sent
-    /// one right after the other only the last one's prompt can be told: wait for the
-    /// others yourself. The time limit counts for that prompt and for the answer, each.
+    /// The prompt is the one of [`set_prompt`](Self::set_prompt) or of the target's YAML. Output
+    /// from before the command is skipped. If no prompt has followed the board's start, or the
+    /// last bytes sent, `run` waits for one before it sends: so the rest of an earlier answer is
+    /// not taken for the answer to this command, even if an earlier `run` was dropped or timed
+    /// out. Of several lines sent in a row, only the prompt of the last one is recognized: wait
+    /// for the others yourself. The time limit applies to that prompt and to the answer, each.
     ///
-    /// The answer begins behind the command's echo, which may be drawn in any way that a
-    /// terminal shows as the command behind a prompt: redrawn with each character, broken at
-    /// the terminal's end, begun anew behind a log line. A prompt before the end of the echo is
-    /// not the answer's end; one inside the answer is, so choose a pattern that answers do not
-    /// have. Whether the board echoes is found out with the first command after each start,
-    /// unless [`set_echo`](Self::set_echo) or the target's YAML (`echo`) says it: a line that
-    /// is the command itself is taken for its echo, and a prompt without an echo before it has
-    /// to stand for half a second of the board's time. Without an echo
-    /// all that comes up to the prompt is the answer, log lines among it, and a board that prints more
-    /// than one prompt for a line cannot be understood.
+    /// The answer begins behind the command's echo. A board may draw the echo in any way that a
+    /// terminal shows as the command behind a prompt: redrawn with each character, wrapped at the
+    /// terminal's width, or printed again behind a log line. A prompt before the end of the echo
+    /// does not end the answer; a prompt inside the answer does, so choose a pattern that answers
+    /// do not contain.
     ///
-    /// The answer is without empty lines at its start and its end, and without the log lines of
-    /// [`set_ignore_lines`](Self::set_ignore_lines). Its lines end as the board ends them, most often in `\r\n`.
+    /// Whether the board echoes is detected with the first command after each start, unless
+    /// [`set_echo`](Self::set_echo) or the target's YAML (`echo`) sets it. During detection a line
+    /// that equals the command is taken for its echo, and a prompt without an echo before it
+    /// counts after half a second of the board's time. Without an echo, all output up to the
+    /// prompt is the answer, log lines included, and a board that prints more than one prompt for
+    /// a line cannot be understood.
+    ///
+    /// The answer has no empty lines at its start and end, and no log lines of
+    /// [`set_ignore_lines`](Self::set_ignore_lines). Its lines end as the board ends them, most
+    /// often in `\r\n`.
     ///
     /// # Errors
     /// * Those of [`send`](Self::send) and [`expect`](Self::expect);
     ///   [`ExpectError::Pattern`] also if no prompt is set, [`ExpectError::NotSent`] also if
-    ///   there is a line end in the command.
-    /// * [`ExpectError::Ambiguous`] if what has come can be read in more than one way.
+    ///   the command contains a line end.
+    /// * [`ExpectError::Ambiguous`] if the output can be read in more than one way.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {
@@ -506,11 +517,11 @@ impl Uart {
             (local.prompt.clone(), local.echo, ignored, local.timeout)
         };
         let name = format!("run(\"{}\")", line.escape_ascii());
-        if let Err(error) = self.one_line(&name, line) {
-            return self.refused(name, error);
+        if let Err(error) = self.check_single_line(&name, line) {
+            return self.rejected(name, error);
         }
         let Some(prompt) = prompt else {
-            return self.refused(name, PatternError::NoPrompt.into());
+            return self.rejected(name, PatternError::NoPrompt.into());
         };
         let send = SendBytes::new(&self.shared, "run", self.with_ending(line), timeout);
         let command = RunRequest {
@@ -523,8 +534,8 @@ impl Uart {
         self.traced(run, Run::describe)
     }
 
-    /// Checks that `line`, which `wanted` is to send, is a single one.
-    fn one_line(&self, wanted: &str, line: &[u8]) -> Result<(), ExpectError> {
+    /// Checks that `line`, which the operation `wanted` sends, has no line end.
+    fn check_single_line(&self, wanted: &str, line: &[u8]) -> Result<(), ExpectError> {
         if memchr::memchr2(b'\r', b'\n', line).is_none() {
             return Ok(());
         }
@@ -536,33 +547,33 @@ impl Uart {
         })
     }
 
-    /// An operation that fails when it is waited for.
+    /// Creates an operation that fails with `error`.
     #[track_caller]
-    fn refused<T: Send + 'static>(&self, name: String, error: ExpectError) -> Operation<T> {
+    fn rejected<T: Send + 'static>(&self, name: String, error: ExpectError) -> Operation<T> {
         self.traced(Rejected::new(error), |_| name)
     }
 
-    /// The same handle: it shares the cursor and the settings.
+    /// Returns the same handle, with shared cursor and settings.
     pub(super) fn alias(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
             local: Arc::clone(&self.local),
-            judge: self.judge.clone(),
+            verdict_on_drop: self.verdict_on_drop.clone(),
         }
     }
 
-    /// Sets what [`run`](Self::run) of this handle takes for the prompt.
+    /// Sets the prompt for [`run`](Self::run) of this handle.
     ///
     /// # Errors
-    /// [`ExpectError::Pattern`] if it is no pattern for a stream.
+    /// [`ExpectError::Pattern`] if it is not a valid pattern for a stream.
     pub fn set_prompt(&self, prompt: impl IntoPattern) -> Result<()> {
         let prompt = on_stream(prompt, self.shared.settings.strip_ansi)?;
         lock(&self.local).prompt = Some(prompt);
         Ok(())
     }
 
-    /// Sets whether the board echoes what [`run`](Self::run) of this handle sends; found out
-    /// with the first command otherwise.
+    /// Sets whether the board echoes what [`run`](Self::run) of this handle sends; by default this
+    /// is detected with the first command.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {
@@ -576,15 +587,15 @@ impl Uart {
         lock(&self.local).echo = echo;
     }
 
-    /// Sets the patterns of log lines that may come in between a command's output: what
-    /// [`run`](Self::run) of this handle returns is without them.
+    /// Sets the patterns of log lines that the board may print during an answer:
+    /// [`run`](Self::run) of this handle removes them.
     ///
-    /// A line in which one matches is left out. It may have come in the middle of another
-    /// one, which then goes on behind it: for that, have the pattern begin where the log line
-    /// begins, with its time or its level.
+    /// A line in which a pattern matches is left out. A log line may interrupt another line, which
+    /// then continues behind it: for this case the pattern should match from the start of the log
+    /// line, with its time or its level.
     ///
     /// # Errors
-    /// [`ExpectError::Pattern`] if one is no pattern, or a text with an end-of-line.
+    /// [`ExpectError::Pattern`] if one is not a valid pattern, or a text with an end-of-line.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {
@@ -605,7 +616,7 @@ impl Uart {
         Ok(())
     }
 
-    /// Moves the cursor behind everything that has arrived.
+    /// Moves the cursor behind all output that has arrived.
     pub fn clear(&self) {
         lock(&self.local).cursor = Cursor {
             at: self.shared.transcript.end_position(),
@@ -613,23 +624,23 @@ impl Uart {
         };
     }
 
-    /// Sets a standing guard: from this handle's cursor on, `pattern` must never
-    /// appear on the UART.
+    /// Sets a standing guard: from this handle's cursor on, `pattern` must never appear on the
+    /// UART.
     ///
-    /// Once it has, every operation fails that has not found what it looks for
-    /// before it. Its error shows the whole line and what follows, for which it waits: 20
-    /// lines, or 100 ms in the board's time. Guards are literals or `re:` patterns. The
-    /// [`Guard`] that is returned lifts it, for a test that provokes the fault.
+    /// Once it appears, every operation fails that has not found its match before it. The error
+    /// shows the whole line and the output that follows: it waits for 20 lines, or 100 ms in the
+    /// board's time. Guards are literals or `re:` patterns. The returned [`Guard`] lifts the guard,
+    /// for a test that provokes the fault.
     ///
-    /// The test fails as well when that error is swallowed, or when no operation came to it:
-    /// when the target is dropped, or the last handle of a UART without one, and no such error
-    /// lives (it is being returned, say) and the thread does not panic, the drop panics.
-    /// What is in a `static` is never dropped: there the process is aborted where it exits.
-    /// A process that is killed or aborts tells nothing.
+    /// The test also fails if it discards that error, or if no operation reports the match: the
+    /// drop of the target, or of the last handle of a UART without a target, panics, unless such
+    /// an error is alive (because the test returns it, for example) or the thread already panics.
+    /// A `static` is never dropped: there the process aborts when it exits. A process that is
+    /// killed or aborts reports nothing.
     ///
     /// # Errors
-    /// [`ExpectError::Pattern`] for anything else, [`ExpectError::Unavailable`] if
-    /// output from the cursor on is not there any more.
+    /// [`ExpectError::Pattern`] for any other pattern, [`ExpectError::Unavailable`] if output
+    /// from the cursor on is no longer available.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {
@@ -645,10 +656,10 @@ impl Uart {
     pub fn forbid(&self, pattern: impl IntoPattern) -> Result<Guard> {
         let pattern = self.visible(pattern)?;
         let active = ActiveGuard::new(pattern.source(), Engine::guard(&pattern)?);
-        self.shared.always_stop_at(final_bytes(&pattern));
+        self.shared.add_persistent_stops(final_bytes(&pattern));
         let transcript = &self.shared.transcript;
         let guard = Guard::new(transcript, &active);
-        at_exit(&self.shared);
+        verdict_at_exit(&self.shared);
         let from = lock(&self.local).cursor.at;
         transcript
             .add_guard(active, from)
@@ -656,27 +667,28 @@ impl Uart {
         Ok(guard)
     }
 
-    /// Everything the board has put out so far as text, without escape sequences.
+    /// Returns all output so far as text, without escape sequences.
     ///
     /// # Errors
-    /// [`ExpectError::Unavailable`] if it is more than what is kept
+    /// [`ExpectError::Unavailable`] if there is more output than is kept
     /// (`kept_output` in the target's description, 256 MiB by default).
     pub fn transcript_text(&self) -> Result<String> {
         let text = self.everything(View::Text)?;
         Ok(lossy(&text).into_owned())
     }
 
-    /// A pseudo-terminal through which other programs, such as PySerial or `minicom`, talk to the
-    /// board from now on, beside the test: they get what it sends, and what they send goes to it.
+    /// Opens a pseudo-terminal through which other programs, such as PySerial or `minicom`, talk to
+    /// the board in addition to the test: they receive its output from now on, and their input is
+    /// sent to it.
     ///
-    /// The transcript records all that the board sends, as ever, and nothing is lost while no
-    /// program reads. The way survives power cycles, and ends when the result is dropped, or at a
-    /// pattern that is [forbidden](Self::forbid). A board with a
+    /// The transcript still records all output, and none is lost while no program reads. The
+    /// pseudo-terminal survives power cycles; it closes when the result is dropped, and forwards
+    /// no output behind a [forbidden](Self::forbid) pattern. A board with a
     /// [virtual clock](crate::config::ClockKind::Virtual) runs while the test waits, not while
-    /// another program does.
+    /// another program waits.
     ///
     /// # Errors
-    /// [`HostError::Pty`](crate::HostError::Pty): the host has no pseudo-terminal left.
+    /// [`HostError::Pty`](crate::HostError::Pty) if the host has no free pseudo-terminal.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {
@@ -690,10 +702,10 @@ impl Uart {
         Ok(UartPty::open(&self.shared).map_err(|e| HostError::Pty(e.to_string()))?)
     }
 
-    /// Everything the board has put out so far, escape sequences included.
+    /// Returns all output so far, escape sequences included.
     ///
     /// # Errors
-    /// [`ExpectError::Unavailable`] if it is more than what is kept
+    /// [`ExpectError::Unavailable`] if there is more output than is kept
     /// (`kept_output` in the target's description, 256 MiB by default).
     pub fn transcript(&self) -> Result<Vec<u8>> {
         Ok(self.everything(View::Raw)?)
@@ -701,15 +713,15 @@ impl Uart {
 
     fn everything(&self, view: View) -> Result<Vec<u8>, ExpectError> {
         let transcript = &self.shared.transcript;
-        let stretch = TranscriptSlice {
+        let slice = TranscriptSlice {
             transcript,
             range: 0..transcript.end_position().offset,
             view,
         };
-        Ok(stretch.bytes()?)
+        Ok(slice.bytes()?)
     }
 
-    /// A pattern that can be found in text.
+    /// Checks that a pattern can match in text without escape sequences.
     fn visible(&self, pattern: impl IntoPattern) -> Result<Pattern, PatternError> {
         let pattern = pattern.into_pattern()?;
         if self.shared.settings.strip_ansi {
@@ -729,19 +741,19 @@ impl Uart {
     #[track_caller]
     fn wait_for<S: Matcher + 'static>(
         &self,
-        search: Result<S, PatternError>,
+        matcher: Result<S, PatternError>,
     ) -> Operation<S::Output> {
         let timeout = lock(&self.local).timeout;
-        self.wait_at_most(timeout, search)
+        self.wait_at_most(timeout, matcher)
     }
 
     #[track_caller]
     fn wait_at_most<S: Matcher + 'static>(
         &self,
         timeout: Duration,
-        search: Result<S, PatternError>,
+        matcher: Result<S, PatternError>,
     ) -> Operation<S::Output> {
-        let wait = Wait::new(&self.shared, &self.local, timeout, search);
+        let wait = Wait::new(&self.shared, &self.local, timeout, matcher);
         self.traced(wait, Wait::describe)
     }
 
@@ -752,18 +764,19 @@ impl Uart {
         self.traced(send, SendBytes::preview)
     }
 
-    /// An operation that knows where it was called; the target's report takes notes of
-    /// it, if there is one.
+    /// Creates an operation that keeps its caller's place; the target's report records it, if there
+    /// is one.
     #[track_caller]
     fn traced<T: Task + 'static>(
         &self,
         task: T,
         what: impl FnOnce(&T) -> String,
     ) -> Operation<T::Output> {
-        self.recorded_at(Location::caller(), task, what)
+        self.traced_at(Location::caller(), task, what)
     }
 
-    fn recorded_at<T: Task + 'static>(
+    /// As [`traced`](Self::traced); `at` is the caller's place.
+    fn traced_at<T: Task + 'static>(
         &self,
         at: Caller,
         task: T,
@@ -781,14 +794,14 @@ impl Uart {
     }
 }
 
-/// The clone has its own cursor and settings, which start as the original's.
+/// A clone has its own cursor and settings, which start as the original's.
 impl Clone for Uart {
     fn clone(&self) -> Self {
         let local = lock(&self.local).clone();
         Self {
             shared: Arc::clone(&self.shared),
             local: Arc::new(Mutex::new(local)),
-            judge: self.judge.clone(),
+            verdict_on_drop: self.verdict_on_drop.clone(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The lines of a UART one after the other, as an iterator and as a stream.
+//! The lines of a UART, as an iterator and as a stream: [`Lines`], made by [`Uart::lines`].
 
 use std::future::Future;
 use std::iter::FusedIterator;
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::operation::Operation;
 
 impl Uart {
-    /// The lines to come, one after the other; they move this handle's cursor.
+    /// Returns the lines from the cursor on, one after the other; each moves this handle's cursor.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {
@@ -34,11 +34,11 @@ impl Uart {
     }
 }
 
-/// The lines that a board puts out; made by [`Uart::lines`].
+/// The lines that a board sends; made by [`Uart::lines`].
 ///
-/// A `for` loop over it waits in the calling thread; async code has it as a
-/// [`Stream`]. It ends when the board goes off or its stream is closed. Every
-/// other error is an item; after a timeout it can go on, after any other error it is at its end.
+/// A `for` loop waits in the calling thread; async code uses it as a [`Stream`]. It ends when
+/// the board is powered off or its stream is closed. Every other error is an item: after a
+/// timeout more lines can follow, after any other error it ends.
 #[derive(Debug)]
 pub struct Lines {
     uart: Uart,
@@ -62,7 +62,7 @@ impl Lines {
         next.unwrap_or_else(|| self.uart.read_line_at(self.at))
     }
 
-    /// The item that the result of a `read_line` is; none at the end of the output.
+    /// Turns the result of a `read_line` into an item; none at the end of the output.
     fn item(&mut self, line: Result<String>) -> Option<Result<String>> {
         let Err(Error::Expect(error)) = &line else {
             self.ended = line.is_err();

@@ -1,4 +1,4 @@
-//! The transcript as the report sees it: bytes to copy, and when they arrived.
+//! The transcript as a [`UartLog`]: bytes to copy, and the times at which they arrived.
 
 use std::time::{Duration, Instant};
 

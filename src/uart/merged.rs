@@ -1,6 +1,4 @@
-//! What several UARTs have said, line by line in the order of arrival.
-//!
-//! Knows lines and times; nothing of machines.
+//! The output of several UARTs, line by line in the order of arrival: [`TranscriptLine`].
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -14,20 +12,20 @@ use super::transcript::chunk::View;
 use super::transcript::slice::TranscriptSlice;
 use super::transcript::split::Splitter;
 
-/// A line that a board has put out, as in [`VirtualTarget::transcript`](crate::VirtualTarget::transcript).
+/// A line that a board has sent, as in [`VirtualTarget::transcript`](crate::VirtualTarget::transcript).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TranscriptLine {
-    /// When it was complete, since the target was made: in the host's time, or in that of
-    /// a [virtual clock](crate::config::ClockKind::Virtual).
+    /// The time since the target was created at which the line was complete: in the host's time,
+    /// or in that of a [virtual clock](crate::config::ClockKind::Virtual).
     pub at: Duration,
-    /// Which UART it came from, as in messages: `node-a.console (sysbus.usart2)`.
+    /// The UART, as in messages: `node-a.console (sysbus.usart2)`.
     pub uart: String,
-    /// The line, without its end and without escape sequences.
+    /// The text, without the line end and without escape sequences.
     pub text: String,
 }
 
-/// As in the artifacts: `   1.234567 node-a.console (sysbus.usart2) | text`.
+/// The format of the artifacts: `   1.234567 node-a.console (sysbus.usart2) | text`.
 impl fmt::Display for TranscriptLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { at, uart, text } = self;
@@ -35,31 +33,31 @@ impl fmt::Display for TranscriptLine {
     }
 }
 
-/// The lines of all `ports` among the last `most` bytes of each; times count from `began`.
+/// Returns the lines in the last `max_bytes` bytes of each of `ports`; times count from `began`.
 pub(super) fn lines<'a>(
     ports: impl Iterator<Item = &'a Port>,
     began: Instant,
-    most: u64,
+    max_bytes: u64,
 ) -> Result<Vec<TranscriptLine>, Unavailable> {
     let mut all = Vec::new();
     for port in ports {
-        all.extend(of(port.transcript(), port.label(), began, most)?);
+        all.extend(lines_of(port.transcript(), port.label(), began, max_bytes)?);
     }
-    // A stable sort: lines of one UART stay as they are.
+    // A stable sort: lines of one UART stay in their order.
     all.sort_by_key(|line| line.at);
     Ok(all)
 }
 
-fn of(
+fn lines_of(
     transcript: &Transcript,
     uart: &str,
     began: Instant,
-    most: u64,
+    max_bytes: u64,
 ) -> Result<Vec<TranscriptLine>, Unavailable> {
     let end = transcript.end_position().offset;
-    let stretch = TranscriptSlice {
+    let slice = TranscriptSlice {
         transcript,
-        range: end.saturating_sub(most)..end,
+        range: end.saturating_sub(max_bytes)..end,
         view: View::Text,
     };
     let line = |bytes: &[u8], end: u64| TranscriptLine {
@@ -69,7 +67,7 @@ fn of(
     };
     let mut lines = Vec::new();
     let mut splitter = Splitter::up_to(usize::MAX);
-    stretch.forwards(|piece| {
+    slice.forwards(|piece| {
         splitter.feed(piece, |found| {
             lines.push(line(found.bytes, found.end));
             None::<()>

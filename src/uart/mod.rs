@@ -1,13 +1,16 @@
-//! UARTs: everything that a board has sent, and a way to send to it.
+//! UARTs: all output of a board, and a way to send to it.
 //!
-//! Bytes flow through the rooms in this order: `link` reads and writes the stream,
-//! `transcript` keeps what has arrived, `pattern` finds things in it, `expect` has an
-//! operation for each way to wait, and [`Uart`] is the handle that tests hold.
+//! Output flows through the folders in this order: `link → transcript → pattern → expect → Uart`.
 //!
-//! A [`Uart`] is a cursor over an append-only transcript. Operations look for
-//! [patterns](IntoPattern) from the cursor on and move it behind what they have found. They
-//! lose no byte, and their results do not depend on how the bytes arrived. Backends attach
-//! descriptors to a `Port`; nothing here depends on an emulator.
+//! * `link` reads and writes the stream.
+//! * `transcript` keeps the output and runs the standing guards.
+//! * `pattern` finds matches in it.
+//! * `expect` has a matcher for each operation that waits.
+//! * [`Uart`] is the handle that tests hold: a cursor in the append-only transcript.
+//!
+//! Operations look for [patterns](IntoPattern) from the cursor on and move the cursor behind the
+//! match. They lose no byte, and their results do not depend on how the bytes arrived. Backends
+//! attach descriptors to a `Port`; nothing here depends on an emulator.
 
 mod ansi;
 mod cursor;

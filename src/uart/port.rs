@@ -1,14 +1,14 @@
-//! The side of a UART that a backend holds.
+//! The backend's side of a UART.
 //!
-//! A backend makes one [`Port`] per UART of its board, for the board's whole
-//! life, and tells it what happens:
+//! A backend creates one [`Port`] per UART of its board, keeps it for the board's whole life,
+//! and reports events to it:
 //!
-//! * [`Port::attach`] when the emulator's end of the UART is there, or
-//!   [`Port::attach_device`] when the way to a physical board is: a new segment begins;
+//! * [`Port::attach`] when the emulator's UART is open, or [`Port::attach_device`] when the
+//!   connection to a physical board is: a new segment begins;
 //! * [`Port::restart`] when the board is reset on the same stream;
-//! * [`Port::halted`] when the board runs no further, though its emulator does;
-//! * [`Port::power_off`] or [`Port::exited`] when it ends: what the kernel still
-//!   holds is taken first, then every wait fails with that reason.
+//! * [`Port::halted`] when a processor of the board halts and its emulator still runs;
+//! * [`Port::power_off`] or [`Port::exited`] when the board ends: the output that the kernel
+//!   still holds is read first, then every wait fails with that reason.
 //!
 //! All calls return at once and work from any thread. Handles come from
 //! [`Port::uart`]; they survive power cycles.
@@ -30,13 +30,13 @@ use crate::artifacts::UartLog;
 use crate::runtime::{Clock, VirtualClock};
 use crate::sync::lock;
 
-/// How long a backend has to say why its stream ended.
-const GRACE: Duration = Duration::from_millis(500);
+/// The time that a backend has to report why its stream ended.
+const ENDING_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What a wait fails with that was under way when the board was reset, flashed or turned on again.
+/// The reason with which a pending wait fails when the board is reset, flashed or powered on again.
 const STARTED_ANEW: &str = "the target was started anew meanwhile (reset, flash or power cycle)";
 
-/// A UART of a board, as its backend sees it; clones are the same UART.
+/// A backend's handle of a UART; clones are the same UART.
 #[derive(Clone)]
 pub(crate) struct Port {
     name: Arc<str>,
@@ -44,7 +44,7 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// The UART of a board that is off; tests call it `name`, and messages `label`.
+    /// Creates the UART of a board that is off; tests call it `name`, and messages `label`.
     pub(crate) fn new(name: &str, label: &str, settings: Settings) -> Self {
         let shared = UartState::new(label, settings, Some(Ending::NotStarted));
         Self {
@@ -53,17 +53,17 @@ impl Port {
         }
     }
 
-    /// What tests call it.
+    /// Returns the name that tests use.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// A handle of its own at the beginning of the transcript.
+    /// Creates a handle with its own cursor, at the beginning of the transcript.
     pub(crate) fn uart(&self) -> Uart {
         Uart::at_start(&self.shared)
     }
 
-    /// What messages call it.
+    /// Returns the name that messages use.
     pub(crate) fn label(&self) -> &str {
         &self.shared.name
     }
@@ -76,33 +76,35 @@ impl Port {
         &self.shared.transcript
     }
 
-    /// What the report copies.
+    /// Returns the output that the report copies.
     pub(crate) fn uart_log(&self) -> Arc<dyn UartLog> {
         Arc::clone(&self.shared.transcript) as Arc<dyn UartLog>
     }
 
-    /// The board starts anew on this stream, which both brings what it puts
-    /// out and takes what is sent to it.
+    /// Starts a segment on this stream: the board's output is read from it, and sent bytes are
+    /// written to it.
     pub(crate) fn attach(&self, stream: impl Into<OwnedFd>) -> io::Result<()> {
-        self.link(stream.into(), OnEnd::Closed(GRACE))
+        self.link(stream.into(), OnEnd::Closed(ENDING_TIMEOUT))
     }
 
-    /// As [`attach`](Self::attach), for a stream that only brings what the board puts out.
+    /// As [`attach`](Self::attach), for a stream that only carries the board's output; the
+    /// caller writes the returned jobs.
     pub(crate) fn attach_output(&self, stream: impl Into<OwnedFd>) -> io::Result<JobQueue> {
         self.begin_anew();
-        let on_end = OnEnd::Closed(GRACE);
+        let on_end = OnEnd::Closed(ENDING_TIMEOUT);
         let (link, jobs) = Link::reading(stream.into(), &self.shared.transcript, on_end)?;
         *lock(&self.shared.link) = Some(link);
         Ok(jobs)
     }
 
-    /// As [`attach`](Self::attach), for a stream whose end means that the board is `gone`.
+    /// As [`attach`](Self::attach), for a stream whose end means that the board has exited, with
+    /// the reason `gone`.
     pub(crate) fn attach_device(&self, stream: impl Into<OwnedFd>, gone: &str) -> io::Result<()> {
         self.link(stream.into(), OnEnd::Exited(gone.into()))
     }
 
-    /// As [`attach`](Self::attach), for a board whose bytes are passed on one by one, each
-    /// of them in `byte_time`.
+    /// As [`attach`](Self::attach), for a board to which bytes are sent one by one, each of them
+    /// in `byte_time`.
     pub(crate) fn attach_stepped(&self, byte_time: Duration) -> SteppedLink {
         self.begin_anew();
         let (link, jobs) = Link::stepped();
@@ -123,14 +125,14 @@ impl Port {
         Ok(())
     }
 
-    /// Lets go of what is attached; the board is about to start anew on something else.
+    /// Detaches the link and begins a segment; the board is about to start on another link.
     fn begin_anew(&self) {
         let ending = Ending::Stopped(STARTED_ANEW);
         self.detach(ending.clone());
         self.shared.transcript.begin_segment(ending);
     }
 
-    /// The board, which stands still, is about to start anew on the stream that is attached.
+    /// Begins a segment on the attached stream; the board is paused and about to start again.
     pub(crate) fn restart(&self) {
         self.shared.take_pending();
         self.shared
@@ -138,55 +140,56 @@ impl Port {
             .begin_segment(Ending::Stopped(STARTED_ANEW));
     }
 
-    /// Timeouts are in `clock`'s time from now on; in the host's if there is none.
+    /// Measures timeouts in `clock`'s time from now on, or in the host's if there is none.
     pub(crate) fn set_clock(&self, clock: Option<Arc<dyn Clock>>) {
         *lock(&self.shared.clock) = clock;
     }
 
-    /// Has `asked` tell whether the emulator has been stopped by a signal.
-    pub(crate) fn set_stopped(&self, asked: impl Fn() -> bool + Send + 'static) {
-        *lock(&self.shared.stopped) = Some(Box::new(asked));
+    /// Sets the function that returns true while the emulator is stopped by a signal.
+    pub(crate) fn set_stopped(&self, is_stopped: impl Fn() -> bool + Send + 'static) {
+        *lock(&self.shared.stopped) = Some(Box::new(is_stopped));
     }
 
-    /// Whether the board has been started without firmware.
+    /// Records whether the board is started without firmware.
     pub(crate) fn set_bare(&self, bare: bool) {
         self.shared.is_bare.store(bare, Ordering::Relaxed);
     }
 
-    /// The board was powered off; `why` is the reason that waits fail with.
+    /// Ends the output because the board was powered off; waits fail with the reason `why`.
     pub(crate) fn power_off(&self, why: &'static str) {
         self.set_clock(None);
         self.detach(Ending::Stopped(why));
     }
 
-    /// The board went by itself, for this reason.
+    /// Ends the output because the board exited by itself, for this reason.
     pub(crate) fn exited(&self, reason: &str) {
         self.detach(Ending::Exited(reason.into()));
     }
 
-    /// A processor of the board has come to a halt, for this reason; the emulator
-    /// goes on, and the board may be started anew.
+    /// Ends the segment because a processor of the board has halted, for this reason; the
+    /// emulator still runs, and the board can be restarted.
     pub(crate) fn halted(&self, reason: &str) {
-        self.end_by(Ending::Halted(reason.into()));
+        self.end_with(Ending::Halted(reason.into()));
     }
 
-    /// A processor of another machine has come to a halt, for this reason, and the time of
-    /// all machines stands still.
+    /// Ends the segment because a processor of another machine has halted, for this reason, and
+    /// the time of all machines is paused.
     pub(crate) fn stalled(&self, reason: &str) {
-        self.end_by(Ending::Stalled(reason.into()));
+        self.end_with(Ending::Stalled(reason.into()));
     }
 
-    fn end_by(&self, ending: Ending) {
+    fn end_with(&self, ending: Ending) {
         self.shared.take_pending();
         self.shared.transcript.end(ending);
     }
 
-    /// The machine that had [`stalled`](Self::stalled) this one is about to start anew.
+    /// Reopens a segment that [`stalled`](Self::stalled) has ended; the halted machine is about to
+    /// restart.
     pub(crate) fn go_on(&self) {
         self.shared.transcript.reopen_stalled();
     }
 
-    /// Why the board went by itself, if it has.
+    /// Returns the reason why the board exited by itself, if it has.
     pub(crate) fn exit(&self) -> Option<Arc<str>> {
         match self.shared.transcript.ending() {
             Some(Ending::Exited(reason)) => Some(reason),
@@ -194,7 +197,7 @@ impl Port {
         }
     }
 
-    /// Why a processor of the board has come to a halt since it was last started, if one has.
+    /// Returns the reason why a processor of the board has halted since the last start, if one has.
     pub(crate) fn halt(&self) -> Option<Arc<str>> {
         match self.shared.transcript.ending() {
             Some(Ending::Halted(reason)) => Some(reason),
@@ -202,19 +205,19 @@ impl Port {
         }
     }
 
-    /// Whether the board was started without firmware.
+    /// Returns true if the board was started without firmware.
     pub(crate) fn is_bare(&self) -> bool {
         self.shared.is_bare()
     }
 
-    /// The error of a guard that found something, unless an error that says so lives.
+    /// Returns the error of a guard that matched, unless an error that reports the match is alive.
     ///
     /// A target returns it when it is shut down, and panics with it when it is dropped.
     pub(crate) fn verdict(&self) -> Option<ExpectError> {
         verdict(&self.shared, "the end of the test")
     }
 
-    /// Whether an error lives that says that a guard found something.
+    /// Returns true if an error is alive that reports the match of a guard.
     pub(crate) fn is_forbidden_reported(&self) -> bool {
         self.shared.transcript.is_forbidden_reported()
     }
@@ -248,10 +251,10 @@ mod tests {
         board
     }
 
-    /// A waker that does something in whatever thread wakes it, as one may that polls at once.
-    struct AtOnce(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+    /// A waker that runs a function in the thread that wakes it, as an executor may that polls at once.
+    struct RunOnWake(Mutex<Option<Box<dyn FnOnce() + Send>>>);
 
-    impl std::task::Wake for AtOnce {
+    impl std::task::Wake for RunOnWake {
         fn wake(self: Arc<Self>) {
             let act = lock(&self.0).take();
             if let Some(act) = act {
@@ -260,7 +263,7 @@ mod tests {
         }
     }
 
-    /// Waits on `port` with a waker that does `act`, and does `then`; fails if `act` does not return.
+    /// Waits on `port` with a waker that runs `act`, and runs `then`; fails if `act` does not return.
     fn woken(
         port: &Port,
         act: impl FnOnce() + Send + 'static,
@@ -271,7 +274,7 @@ mod tests {
             act();
             let _ = done.send(());
         };
-        let waker = Arc::new(AtOnce(Mutex::new(Some(Box::new(act))))).into();
+        let waker = Arc::new(RunOnWake(Mutex::new(Some(Box::new(act))))).into();
         let mut wait = port.uart().expect("ready");
         let poll = Pin::new(&mut wait).poll(&mut Context::from_waker(&waker));
         assert!(poll.is_pending());
@@ -298,8 +301,8 @@ mod tests {
         let port = Port::new("console", "sysbus.usart2", Settings::default());
         let mut board = attach(&port);
         let (uart, reset) = (port.uart(), port.clone());
-        // The I/O thread is kept from taking the output first.
-        let (let_go, busy) = std::sync::mpsc::channel::<()>();
+        // The I/O thread is blocked, so that it does not read the output first.
+        let (unblock, busy) = std::sync::mpsc::channel::<()>();
         let (blocked, is_blocked) = std::sync::mpsc::channel();
         let _blocker = crate::runtime::spawn(async move {
             blocked.send(()).unwrap();
@@ -316,7 +319,7 @@ mod tests {
             },
             move || reset.restart(),
         );
-        drop(let_go);
+        drop(unblock);
     }
 
     #[test]

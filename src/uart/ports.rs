@@ -1,4 +1,6 @@
-//! All UARTs of a board, which are turned on and off together.
+//! All UARTs of a board, which are powered on and off together.
+//!
+//! [`Ports`] passes each event of the board on to every [`Port`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +10,8 @@ use super::merged::{self, TranscriptLine};
 use super::port::Port;
 use crate::runtime::Clock;
 
-/// The UARTs of a board, at least one, in the order of its description; clones
-/// are the same UARTs.
+/// The UARTs of a board, at least one, in the order of its description; clones are the same
+/// UARTs.
 #[derive(Clone)]
 pub(crate) struct Ports(Arc<[Port]>);
 
@@ -18,12 +20,12 @@ impl Ports {
         Self(ports.into_iter().collect())
     }
 
-    /// Those of several machines.
+    /// Collects the UARTs of several machines.
     pub(crate) fn all<'a>(ports: impl IntoIterator<Item = &'a Self>) -> Self {
         Self(ports.into_iter().flat_map(Self::iter).cloned().collect())
     }
 
-    /// The board's main UART, its first.
+    /// Returns the board's main UART, the first one.
     pub(crate) fn main(&self) -> &Port {
         &self.0[0]
     }
@@ -32,10 +34,10 @@ impl Ports {
         self.0.iter()
     }
 
-    /// What all of them have said, by lines and in the order of arrival, as far as
-    /// it is among the last `most` bytes of each.
-    pub(crate) fn lines(&self, most: u64) -> Result<Vec<TranscriptLine>, Unavailable> {
-        merged::lines(self.iter(), self.main().transcript().began(), most)
+    /// Returns the lines of all UARTs in the order of arrival, from the last `max_bytes` bytes of
+    /// each.
+    pub(crate) fn lines(&self, max_bytes: u64) -> Result<Vec<TranscriptLine>, Unavailable> {
+        merged::lines(self.iter(), self.main().transcript().began(), max_bytes)
     }
 
     /// See [`Port::restart`].
@@ -60,8 +62,8 @@ impl Ports {
         self.end_clock();
     }
 
-    /// Waits until the board, which is off, has been off for `time` in its clock; a virtual
-    /// one takes no time of the host's.
+    /// Waits until the board has been off for `time` in its clock; a virtual clock takes no time
+    /// of the host's.
     pub(crate) async fn stay_off(&self, time: Duration) {
         match self.main().virtual_clock() {
             Some(clock) => clock.pass(time),
@@ -69,7 +71,7 @@ impl Ports {
         }
     }
 
-    /// Nobody waits any longer for a time that does not come.
+    /// Ends the virtual clock, so that no wait is left in a time that no longer advances.
     fn end_clock(&self) {
         if let Some(clock) = self.main().virtual_clock() {
             clock.end();
@@ -92,8 +94,9 @@ impl Ports {
     }
 
     /// See [`Port::set_stopped`].
-    pub(crate) fn set_stopped(&self, asked: impl Fn() -> bool + Clone + Send + 'static) {
-        self.iter().for_each(|port| port.set_stopped(asked.clone()));
+    pub(crate) fn set_stopped(&self, is_stopped: impl Fn() -> bool + Clone + Send + 'static) {
+        self.iter()
+            .for_each(|port| port.set_stopped(is_stopped.clone()));
     }
 
     /// See [`Port::set_bare`].
@@ -101,8 +104,8 @@ impl Ports {
         self.iter().for_each(|port| port.set_bare(bare));
     }
 
-    /// The first error of a guard that found something, unless an error that says so of any
-    /// lives; none is told twice.
+    /// Returns the first error of a guard that matched, unless an error that reports such a match
+    /// is alive on any of the UARTs; each match is reported once.
     pub(crate) fn verdict(&self) -> Option<ExpectError> {
         let is_reported = self.iter().any(Port::is_forbidden_reported);
         let errors: Vec<_> = self.iter().filter_map(Port::verdict).collect();

@@ -1,8 +1,8 @@
 //! A pseudo-terminal through which other programs talk to a board: `minicom`, PySerial, pexpect.
 //!
-//! What the board sends is passed on from the transcript, which records it before; what comes the
-//! other way is sent to the board. Nothing here waits in the board's time: a virtual clock stands
-//! still for those who do.
+//! A [`UartPty`] forwards the board's output from the transcript, so that it is recorded first,
+//! and sends the programs' input to the board. It never waits in the board's time: a virtual
+//! clock advances only while a test waits.
 
 use std::fs::File;
 use std::future::poll_fn;
@@ -27,16 +27,16 @@ use super::transcript::{Next, Position};
 use crate::runtime;
 use crate::sync::lock;
 
-/// How much is read from the other program at once.
-const READ: usize = 4 << 10;
+/// The number of bytes that are read from the other program at once.
+const READ_SIZE: usize = 4 << 10;
 
 /// A pseudo-terminal that leads to a board's UART; made by [`Uart::open_pty`](super::Uart::open_pty).
 ///
-/// It is gone when this is dropped.
+/// Dropping it closes the pseudo-terminal.
 #[derive(Debug)]
 pub struct UartPty {
     path: PathBuf,
-    /// Held, so that the line stays while no program has it open.
+    /// The far end, held open so that the terminal does not hang up while no program uses it.
     _far_end: OwnedFd,
     tasks: [AbortHandle; 2],
 }
@@ -56,8 +56,8 @@ impl UartPty {
         let output = register(pty.master.try_clone()?)?;
         let input = register(pty.master)?;
         let from = uart.transcript.end_position();
-        let out = io_thread.spawn(pass_on(Arc::clone(uart), from, output));
-        let in_ = io_thread.spawn(send(Arc::clone(uart), input));
+        let out = io_thread.spawn(forward_output(Arc::clone(uart), from, output));
+        let in_ = io_thread.spawn(forward_input(Arc::clone(uart), input));
         Ok(Self {
             path,
             _far_end: pty.slave,
@@ -65,7 +65,7 @@ impl UartPty {
         })
     }
 
-    /// What other programs open, such as `/dev/pts/7`.
+    /// Returns the path that other programs open, such as `/dev/pts/7`.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -77,7 +77,7 @@ impl Drop for UartPty {
     }
 }
 
-/// Forgets the waker when the task ends.
+/// A reader of the transcript; its drop removes the task's waker.
 struct Reader {
     uart: Arc<UartState>,
     id: u64,
@@ -91,17 +91,17 @@ impl Drop for Reader {
 }
 
 impl Reader {
-    /// The next bytes of the board's, as soon as there are some; whatever starts it has.
+    /// Returns the next bytes of output as soon as there are some, across restarts of the board.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Vec<u8>> {
         let transcript = &self.uart.transcript;
-        // Before a look, so that nothing is missed.
+        // Before reading, so that no output is missed.
         transcript.watch(self.id, cx.waker());
         loop {
             let last = transcript.end_position().segment;
             match transcript.next(self.at, last, None) {
                 Next::Bytes(range) => {
                     let Ok(chunk) = transcript.chunk(range.start) else {
-                        self.at.offset = range.end; // more than what is kept
+                        self.at.offset = range.end; // no longer kept
                         continue;
                     };
                     let pieces = chunk.pieces(range.clone(), View::Raw);
@@ -117,8 +117,8 @@ impl Reader {
     }
 }
 
-/// Passes on what the board sends. While no program takes it, the rest waits in the transcript.
-async fn pass_on(uart: Arc<UartState>, at: Position, output: AsyncFd<File>) {
+/// Forwards the board's output. While no program reads it, the rest stays in the transcript.
+async fn forward_output(uart: Arc<UartState>, at: Position, output: AsyncFd<File>) {
     let id = reader_id();
     let mut reader = Reader { uart, id, at };
     loop {
@@ -138,9 +138,9 @@ async fn pass_on(uart: Arc<UartState>, at: Position, output: AsyncFd<File>) {
     }
 }
 
-/// Sends what a program writes to the board, while that is on.
-async fn send(uart: Arc<UartState>, input: AsyncFd<File>) {
-    let mut buffer = [0; READ];
+/// Sends a program's input to the board while the board is on.
+async fn forward_input(uart: Arc<UartState>, input: AsyncFd<File>) {
+    let mut buffer = [0; READ_SIZE];
     loop {
         let Ok(mut ready) = input.readable().await else {
             return;
@@ -158,7 +158,7 @@ async fn send(uart: Arc<UartState>, input: AsyncFd<File>) {
             link.as_ref().map(|link| link.write(buffer[..n].to_vec()))
         };
         if let Some(written) = written {
-            // A board that goes off meanwhile has not got it.
+            // If the board is powered off meanwhile, the input is lost.
             let _ = written.await;
         }
     }

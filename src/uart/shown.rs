@@ -1,15 +1,15 @@
-//! Output as messages show it: one line, with every byte that is not plain text.
+//! Output as messages show it: on one line, with every byte that is not plain text escaped.
 //!
-//! Control characters and what is not UTF-8 are shown as bytes, such as `\\x01`, and many of
-//! the same byte only once, with their number: they must not hide what stands before them.
+//! Control characters and bytes that are not UTF-8 are shown as escapes, such as `\\x01`. A long
+//! run of one byte is shown once, with its length, so that it does not hide the text before it.
 
-/// More of the same byte are shown once.
+/// The longest run of one byte that is shown in full.
 const LONGEST_RUN: usize = 80;
 
-/// What a run of more counts for in the space that a message has.
-const FOLDED: usize = 16;
+/// The space that a longer run takes in a message.
+const FOLDED_RUN: usize = 16;
 
-/// `bytes` as a message shows them.
+/// Formats `bytes` for a message.
 pub(super) fn shown(bytes: &[u8]) -> String {
     let (mut text, mut plain) = (String::with_capacity(bytes.len()), 0);
     let mut at = 0;
@@ -43,19 +43,20 @@ fn push(bytes: &[u8], text: &mut String) {
     }
 }
 
-/// Where the last of `bytes` begin that fit in the space of `most`; not within a character.
-pub(super) fn last(bytes: &[u8], most: usize) -> usize {
-    let (mut start, mut left) = (bytes.len(), most);
+/// Returns the start of the longest tail of `bytes` that takes at most `space` when it is shown;
+/// it does not begin within a character.
+pub(super) fn last(bytes: &[u8], space: usize) -> usize {
+    let (mut start, mut left) = (bytes.len(), space);
     for run in bytes.chunk_by(|a, b| a == b).rev() {
-        let space = match run.len() > LONGEST_RUN {
-            true => FOLDED,
+        let needed = match run.len() > LONGEST_RUN {
+            true => FOLDED_RUN,
             false => run.len(),
         };
-        if space > left {
+        if needed > left {
             start -= left.min(run.len());
             break;
         }
-        (start, left) = (start - run.len(), left - space);
+        (start, left) = (start - run.len(), left - needed);
     }
     let is_inside = |byte: &&u8| **byte & 0xC0 == 0x80;
     match start {

@@ -1,4 +1,5 @@
-//! What all handles of a UART share, and what a board's description says about it.
+//! The state that all handles of a UART share ([`UartState`]), and the settings of a UART in the
+//! board's description ([`Settings`]).
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,26 +17,26 @@ use crate::config::{Echo, KEPT_OUTPUT};
 use crate::runtime::{ByteSet, Clock, Deadline, Stepped, VirtualClock, Wants};
 use crate::sync::lock;
 
-/// What a target's configuration says about a UART.
+/// The settings of a UART in the target's configuration.
 pub(crate) struct Settings {
-    /// Whether matching passes over ANSI escape sequences.
+    /// True if matching skips ANSI escape sequences.
     pub(crate) strip_ansi: bool,
-    /// How long operations wait by default.
+    /// The default time limit of operations.
     pub(crate) timeout: Duration,
-    /// What `send_line` appends.
+    /// The text that `send_line` appends.
     pub(crate) line_ending: String,
-    /// What ends the output of a command.
+    /// The prompt, which ends the output of a command.
     pub(crate) prompt: Option<Pattern>,
     /// Whether the board echoes.
     pub(crate) echo: Echo,
-    /// Log lines that are no part of an answer.
+    /// The log lines that are not part of an answer.
     pub(crate) ignored: IgnoredLines,
-    /// Who takes notes of operations on it.
+    /// The report that records the operations.
     pub(crate) report: Option<Arc<Report>>,
-    /// The clock of a board that runs only while it is waited for, and the UART's
-    /// number among those of the board.
+    /// The clock of a board that runs only while a test waits, and the UART's index among those
+    /// of the board.
     pub(crate) virtual_clock: Option<(Arc<VirtualClock>, usize)>,
-    /// How many bytes of its output are kept in a file.
+    /// The number of bytes of output that are kept in a file.
     pub(crate) kept_output: u64,
 }
 
@@ -55,16 +56,16 @@ impl Default for Settings {
     }
 }
 
-/// What all handles of a UART share.
+/// The state that all handles of a UART share.
 pub(super) struct UartState {
-    /// As in messages, such as `sysbus.usart2`.
+    /// The name in messages, such as `sysbus.usart2`.
     pub(super) name: String,
     pub(super) transcript: Arc<Transcript>,
     pub(super) link: Mutex<Option<Link>>,
     pub(super) conversation: Mutex<Conversation>,
     pub(super) clock: Mutex<Option<Arc<dyn Clock>>>,
     pub(super) stopped: Mutex<Option<Box<dyn Fn() -> bool + Send>>>,
-    /// Whether the board was started without firmware.
+    /// True if the board was started without firmware.
     pub(super) is_bare: AtomicBool,
     pub(super) settings: Settings,
 }
@@ -101,25 +102,25 @@ impl UartState {
         }
     }
 
-    /// These bytes are about to be sent.
+    /// Records that these bytes are about to be sent.
     pub(super) fn note_sent(&self, bytes: &[u8]) {
         let at = self.transcript.end_position();
         lock(&self.conversation).note_sent(at, bytes);
     }
 
-    /// What there was before the next command.
+    /// Returns the state of the conversation before the next command.
     pub(super) fn before(&self) -> Before {
         let start = self.transcript.segment_start();
         lock(&self.conversation).before(start)
     }
 
-    /// Whether the board, as it was started last, has been seen to echo.
+    /// Returns whether the board echoes, if that was seen since its last start.
     pub(super) fn echoes(&self) -> Option<bool> {
         let segment = self.transcript.end_position().segment;
         lock(&self.conversation).echoes(segment)
     }
 
-    /// A UART that is on, over what `attach` makes of its transcript.
+    /// Creates a UART that is on, over the link that `attach` creates for its transcript.
     pub(super) fn over(
         name: &str,
         attach: impl FnOnce(&Arc<Transcript>) -> io::Result<Link>,
@@ -129,16 +130,16 @@ impl UartState {
         Ok(shared)
     }
 
-    /// Takes what the kernel holds of the board's output.
+    /// Reads the output that the kernel still holds.
     pub(super) fn take_pending(&self) {
-        // The link is not locked meanwhile: whoever is woken may send at once.
+        // Without the link's lock: a waker may send at once.
         let source = lock(&self.link).as_ref().and_then(Link::source);
         if let Some(source) = source {
             source.take_pending();
         }
     }
 
-    /// How long ago, in the board's clock, the byte at `offset` came.
+    /// Returns the time since the byte at `offset` arrived, in the board's clock.
     pub(super) fn since(&self, offset: u64) -> Duration {
         let now = match self.virtual_clock() {
             Some(clock) => clock.now(),
@@ -147,13 +148,13 @@ impl UartState {
         now.saturating_sub(self.transcript.time(offset))
     }
 
-    /// The clock of a guest that may be slower than the host, while it is on.
+    /// Returns the guest's clock while the board is on, if it may be slower than the host's.
     pub(super) fn clock(&self) -> Option<Arc<dyn Clock>> {
         lock(&self.clock).clone()
     }
 
-    /// A deadline in the board's clock; the board runs on to it, but not beyond a byte
-    /// of `stops`.
+    /// Creates a deadline in the board's clock; a stepped board runs up to it, or to the first
+    /// byte of `stops`.
     pub(super) fn deadline(&self, timeout: Duration, stops: impl FnOnce() -> ByteSet) -> Deadline {
         let stepped = self.settings.virtual_clock.as_ref().map(|(clock, uart)| {
             let (uart, bytes) = (*uart, stops());
@@ -162,34 +163,36 @@ impl UartState {
         Deadline::stepping(timeout, self.clock(), stepped)
     }
 
-    /// A deadline for what takes no time of the board's if that is a virtual one.
-    pub(super) fn deadline_standing(&self, timeout: Duration) -> Deadline {
+    /// Creates a deadline for an operation that takes no time in a virtual clock.
+    pub(super) fn paused_deadline(&self, timeout: Duration) -> Deadline {
         match &self.settings.virtual_clock {
             Some((clock, _)) => Deadline::new(clock.watchdog(timeout), None),
             None => Deadline::new(timeout, self.clock()),
         }
     }
 
-    /// The clock of a board that runs only while it is waited for.
+    /// Returns the clock of a board that runs only while a test waits.
     pub(super) fn virtual_clock(&self) -> Option<&VirtualClock> {
         let (clock, _) = self.settings.virtual_clock.as_ref()?;
         Some(clock)
     }
 
-    /// The board stops at each byte of `stops` from now on, if it is one that can.
-    pub(super) fn always_stop_at(&self, stops: ByteSet) {
+    /// Stops a stepped board at each byte of `stops` from now on.
+    pub(super) fn add_persistent_stops(&self, stops: ByteSet) {
         if let Some((clock, uart)) = &self.settings.virtual_clock {
             let (uart, bytes) = (*uart, stops);
             clock.stop_always_at(Wants { uart, bytes });
         }
     }
 
-    /// Whether what feeds it has been stopped by somebody else.
+    /// Returns true if the emulator is stopped by a signal.
     pub(super) fn is_stopped(&self) -> bool {
-        lock(&self.stopped).as_ref().is_some_and(|asked| asked())
+        lock(&self.stopped)
+            .as_ref()
+            .is_some_and(|is_stopped| is_stopped())
     }
 
-    /// Whether the board was started without firmware.
+    /// Returns true if the board was started without firmware.
     pub(super) fn is_bare(&self) -> bool {
         self.is_bare.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! A UART as a blocking byte stream, for code that wants one: `expectrl::Session`.
+//! A UART as a blocking byte stream, such as `expectrl::Session` needs: [`UartStream`].
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::panic::Location;
@@ -9,7 +9,7 @@ use super::handle::Uart;
 use crate::artifacts::Caller;
 
 impl Uart {
-    /// The UART as a blocking byte stream, such as an `expectrl::Session` needs.
+    /// Turns the UART into a blocking byte stream, such as an `expectrl::Session` needs.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,9 +31,9 @@ impl Uart {
 
 /// A [`Uart`] as a byte stream; made by [`Uart::into_stream`].
 ///
-/// Reading starts at the cursor, sees escape sequences, waits as long as it
-/// takes, and is at its end when the board is off. In non-blocking mode it
-/// returns [`WouldBlock`](ErrorKind::WouldBlock) where it would wait.
+/// Reading starts at the cursor, includes escape sequences, waits without a time limit, and ends
+/// when the board is off. In non-blocking mode it returns
+/// [`WouldBlock`](ErrorKind::WouldBlock) instead of waiting.
 #[derive(Debug)]
 pub struct UartStream {
     uart: Uart,
@@ -50,7 +50,7 @@ impl UartStream {
         }
     }
 
-    /// The UART, with its cursor behind what was read.
+    /// Returns the UART, with its cursor behind the bytes that were read.
     pub fn into_uart(self) -> Uart {
         self.uart
     }

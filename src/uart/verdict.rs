@@ -1,4 +1,8 @@
-//! The verdict at the end of a test: what a guard has found fails it, unless it has been told.
+//! The verdict at the end of a test: a guard's match fails the test, unless an error that reports
+//! it is alive.
+//!
+//! A target gives the verdict itself; [`VerdictOnDrop`] gives it for a UART without one, and
+//! [`verdict_at_exit`] for a UART in a `static`. Each match is reported once.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, Once, Weak};
@@ -8,20 +12,21 @@ use super::expect::diagnose;
 use super::state::UartState;
 use crate::sync::lock;
 
-/// The error of a guard that found something, unless an error that says so lives. None is
-/// told twice.
+/// Returns the error of a guard that matched, unless an error that reports the match is alive;
+/// each match is reported once.
 pub(super) fn verdict(uart: &UartState, end: &str) -> Option<ExpectError> {
     let forbidden = uart.transcript.take_unreported_match()?;
     Some(diagnose::forbidden(uart, &forbidden, end))
 }
 
-/// Gives the verdict when the last handle of a UART without a target is dropped.
-pub(super) struct Judge {
+/// A guard value that gives the verdict when the last handle of a UART without a target is
+/// dropped.
+pub(super) struct VerdictOnDrop {
     uart: Arc<UartState>,
     owner: u32,
 }
 
-impl Judge {
+impl VerdictOnDrop {
     pub(super) fn new(uart: &Arc<UartState>) -> Arc<Self> {
         Arc::new(Self {
             uart: Arc::clone(uart),
@@ -30,13 +35,13 @@ impl Judge {
     }
 }
 
-impl Drop for Judge {
+impl Drop for VerdictOnDrop {
     /// # Panics
-    /// If a [forbidden](super::Uart::forbid) pattern has appeared and no error that says so
-    /// lives, unless the thread panics already: a test must not pass then.
+    /// If a [forbidden](super::Uart::forbid) pattern has appeared and no error that reports it is
+    /// alive, unless the thread already panics: such a test must not pass.
     #[allow(clippy::panic)]
     fn drop(&mut self) {
-        // A forked child has a copy of the handle, but the test is its parent's.
+        // A forked child has a copy of the handle, but the test runs in its parent.
         if std::process::id() != self.owner {
             return;
         }
@@ -48,14 +53,14 @@ impl Drop for Judge {
     }
 }
 
-/// The UARTs with a guard, and whose they are.
+/// The UARTs with a guard, and the ids of the processes that own them.
 static GUARDED: Mutex<Vec<(u32, Weak<UartState>)>> = Mutex::new(Vec::new());
 
-/// Has the end of the process give the verdict, too: what is in a `static` is never dropped.
-pub(super) fn at_exit(uart: &Arc<UartState>) {
+/// Gives the verdict at the end of the process, too: a `static` is never dropped.
+pub(super) fn verdict_at_exit(uart: &Arc<UartState>) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
-        if !shutdown_hooks::add_shutdown_hook(judge_all) {
+        if !shutdown_hooks::add_shutdown_hook(abort_if_unreported) {
             tracing::warn!(
                 "the end of the process cannot be caught: what is in a `static` is not judged"
             );
@@ -66,8 +71,8 @@ pub(super) fn at_exit(uart: &Arc<UartState>) {
     guarded.push((std::process::id(), Arc::downgrade(uart)));
 }
 
-/// Fails a process that would exit although something forbidden has appeared and nobody was told.
-extern "C" fn judge_all() {
+/// Aborts a process that exits with a forbidden match that no error has reported.
+extern "C" fn abort_if_unreported() {
     let guarded = std::mem::take(&mut *lock(&GUARDED));
     let ours = guarded
         .iter()
@@ -76,7 +81,7 @@ extern "C" fn judge_all() {
         ours.filter_map(|(_, uart)| verdict(&*uart.upgrade()?, "the end of the process"));
     let unreported: Vec<_> = unreported.collect();
     for error in &unreported {
-        // Whoever does not listen sees the status.
+        // If standard error is closed, the exit status still shows it.
         let _ = writeln!(std::io::stderr(), "virtual-target: {error}");
     }
     if !unreported.is_empty() {

@@ -1,4 +1,5 @@
-//! What must not come: `expect_none`, `expect_silence`; and time that passes, whatever comes: `run_for`.
+//! The operations that succeed when their time is over: [`ExpectNone`], [`ExpectSilence`],
+//! [`RunFor`].
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
 use crate::uart::transcript::slice::TranscriptSlice;
 
-/// `expect_none`
+/// The matcher of `expect_none`.
 pub(crate) struct ExpectNone {
     set: Set,
     within: Duration,
@@ -64,7 +65,7 @@ impl Matcher for ExpectNone {
     }
 }
 
-/// `expect_silence`
+/// The matcher of `expect_silence`.
 pub(crate) struct ExpectSilence {
     within: Duration,
     from: u64,
@@ -75,7 +76,7 @@ impl ExpectSilence {
         Self { within, from: 0 }
     }
 
-    /// Returns true if it began behind a line end, of which a `\r` may still come.
+    /// Returns true if the silence began behind a line end, of which a `\r` may still follow.
     fn began_a_line(&self, uart: &UartState) -> Result<bool, ExpectError> {
         let before = TranscriptSlice {
             transcript: &uart.transcript,
@@ -124,7 +125,7 @@ impl Matcher for ExpectSilence {
     }
 }
 
-/// `run_for`
+/// The matcher of `run_for`, which accepts any output.
 pub(crate) struct RunFor(pub(crate) Duration);
 
 impl Matcher for RunFor {

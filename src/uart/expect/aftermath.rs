@@ -1,5 +1,5 @@
-//! What a board says of a fault after the pattern that gave it away: the rest of the line
-//! and some more belong into the error.
+//! The output that follows the match of a guard: the rest of its line and the lines behind it,
+//! which the error shows. [`Aftermath`] waits for it.
 
 use std::ops::ControlFlow;
 use std::task::{Context, Poll};
@@ -12,23 +12,23 @@ use crate::uart::transcript::chunk::View;
 use crate::uart::transcript::slice::TranscriptSlice;
 use crate::uart::transcript::split::Splitter;
 
-/// How many lines are waited for, that of the fault among them.
+/// The number of lines to wait for, the line of the match included.
 pub(crate) const LINES: usize = 20;
-/// How many bytes.
+/// The number of bytes to wait for.
 pub(crate) const BYTES: usize = 4 << 10;
-/// For how long in the board's time.
+/// The longest wait, in the board's time.
 const TIME: Duration = Duration::from_millis(100);
 
-/// Waits for what follows a fault.
+/// A wait for the output that follows a match.
 pub(crate) struct Aftermath {
-    /// Where that begins.
+    /// The end of the match.
     from: u64,
     deadline: Deadline,
     reader: u64,
 }
 
 impl Aftermath {
-    /// What follows the byte before `from`.
+    /// Creates a wait for the output from `from` on, where the match ends.
     pub(crate) fn new(uart: &UartState, from: u64, reader: u64) -> Self {
         let passed = uart.since(from.saturating_sub(1));
         Self {
@@ -38,13 +38,13 @@ impl Aftermath {
         }
     }
 
-    /// Ready when there is enough, or no more comes in time.
+    /// Is ready once there is enough output, or the time is over.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, uart: &UartState) -> Poll<()> {
         uart.transcript.watch(self.reader, cx.waker());
         if self.is_enough(uart) {
             return Poll::Ready(());
         }
-        // Without a deadline it is not waited for.
+        // Also ready if the deadline fails: the error then shows the output so far.
         self.deadline.poll(cx).map(drop)
     }
 
@@ -54,13 +54,13 @@ impl Aftermath {
         if transcript.ending().is_some() || end >= self.from + BYTES as u64 {
             return true;
         }
-        let stretch = TranscriptSlice {
+        let slice = TranscriptSlice {
             transcript,
             range: self.from.min(end)..end,
             view: View::Text,
         };
         let (mut splitter, mut lines) = (Splitter::default(), 0);
-        let counted = stretch.forwards(|piece| {
+        let counted = slice.forwards(|piece| {
             splitter.feed(piece, |_| {
                 lines += 1;
                 None::<()>
@@ -86,7 +86,7 @@ mod tests {
     fn arrive(shared: &UartState, output: &str) {
         let mut output = output.as_bytes().to_vec();
         let count = output.len();
-        // However slow the host is, this was just now.
+        // A time in the future, so that a slow host does not end the wait.
         shared.transcript.append_at(&mut output, count, secs(3600));
         shared.transcript.announce();
     }

@@ -1,4 +1,4 @@
-//! Bytes as they come: `read_exact`, and reading for a stream.
+//! Raw bytes, escape sequences included: [`ReadExact`], and [`ReadSome`] for a stream.
 
 use crate::runtime::ByteSet;
 use crate::uart::error::ExpectError;
@@ -6,7 +6,7 @@ use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
 
-/// `read_exact`
+/// The matcher of `read_exact`.
 pub(crate) struct ReadExact {
     count: usize,
     bytes: Vec<u8>,
@@ -64,7 +64,7 @@ impl Matcher for ReadExact {
     }
 }
 
-/// Reading for a `UartStream`: some bytes, no more than so many.
+/// The matcher of a `UartStream`'s reads: at least one byte, at most this many.
 pub(crate) struct ReadSome(pub(crate) usize);
 
 impl Matcher for ReadSome {

@@ -1,4 +1,5 @@
-//! Running a command: not before the board is ready for it, and with an answer that is known to be its own.
+//! The task of `run`: [`Run`] waits until the board is ready, sends a command, and returns the
+//! answer that belongs to it.
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
@@ -22,10 +23,10 @@ use crate::uart::pattern::{Pattern, PatternError};
 use crate::uart::state::UartState;
 use crate::uart::transcript::Position;
 
-/// So long, in the board's time, an echo may come after a prompt that looks like the answer's end.
+/// The time, in the board's clock, in which an echo may follow a prompt that looks like the answer's end.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// A command to run, and what its answer is known by.
+/// A command to run, and the means to recognize its answer.
 pub(crate) struct RunRequest {
     pub(crate) line: Vec<u8>,
     pub(crate) prompt: Pattern,
@@ -45,7 +46,7 @@ impl RunRequest {
         Reply::new(operation, line, sent, expected, prompt, ignored)
     }
 
-    /// What is known of the board's echo.
+    /// Returns what is known about the board's echo.
     fn expected(&self, uart: &UartState) -> Expected {
         match (self.echo, uart.echoes()) {
             (Echo::On, _) | (Echo::Auto, Some(true)) => Expected::Echo,
@@ -58,8 +59,10 @@ impl RunRequest {
     }
 }
 
-/// Waits for the prompt that follows what was sent last, or the board's start; then
-/// sends the command and waits for its answer.
+/// The task of `run`.
+///
+/// It waits for the prompt that follows the last line sent, or the board's start; then it sends
+/// the command and waits for the answer.
 pub(crate) struct Run {
     uart: Arc<UartState>,
     local: Arc<Mutex<HandleState>>,
@@ -71,12 +74,13 @@ pub(crate) struct Run {
 
 enum RunState {
     New,
-    /// For a prompt; whether it is the first one since the board's start.
+    /// Waiting for a prompt; true if it is the first one since the board's start.
     Waiting(ReplyWait, bool),
-    /// To be sent behind this prompt.
+    /// Ready to send; the end of the prompt.
     Ready(Position),
-    /// It is being sent; the prompt before, and the end of the output when that began.
+    /// Sending; the end of the prompt, and the end of the output when sending began.
     Sending(Position, Position),
+    /// Waiting for the answer; the end of the output when sending began.
     Answering(ReplyWait, Position),
 }
 
@@ -98,12 +102,12 @@ impl Run {
         }
     }
 
-    /// The operation, as in a message.
+    /// Describes the operation for a message.
     pub(crate) fn describe(&self) -> String {
         describe(&self.command.line, &self.command.prompt)
     }
 
-    /// What has to come before the command can be sent.
+    /// Returns the first state: the prompt to wait for before the command can be sent, if any.
     fn first(&self) -> Result<RunState> {
         let ready = |is_start| ReplyPurpose::Ready {
             command: self.command.line.clone(),
@@ -128,10 +132,10 @@ impl Run {
             } => {
                 let expected = match self.command.expected(&self.uart) {
                     _ if line.is_empty() => any_prompt,
-                    // A password is not echoed, nor is a line that was lost.
+                    // A password or a lost line is not echoed.
                     Expected::Echo => Expected::Unknown,
                     Expected::NoEcho { .. } if !is_command => any_prompt,
-                    // It was given up: more than one prompt may be under way.
+                    // An abandoned command: more than one prompt may still follow.
                     Expected::NoEcho { .. } => Expected::NoEcho {
                         is_proven: false,
                         is_learned: false,
@@ -144,10 +148,11 @@ impl Run {
                 )
             }
         };
-        let hearing = ReplyWait::new(&self.uart, &self.local, self.timeout, at, reply)?;
-        Ok(RunState::Waiting(hearing, is_start))
+        let wait = ReplyWait::new(&self.uart, &self.local, self.timeout, at, reply)?;
+        Ok(RunState::Waiting(wait, is_start))
     }
 
+    /// Returns the answer's text, and records it in the conversation.
     fn answered(
         &self,
         reply: &Reply,
@@ -182,8 +187,8 @@ impl Task for Run {
         loop {
             self.state = match &mut self.state {
                 RunState::New => self.first()?,
-                RunState::Waiting(hearing, is_start) => {
-                    let (_, _, end) = ready!(hearing.poll(cx))?;
+                RunState::Waiting(wait, is_start) => {
+                    let (_, _, end) = ready!(wait.poll(cx))?;
                     if *is_start {
                         let line = line_up_to(end.offset, &self.uart)?;
                         lock(&self.uart.conversation).note_prompt(end.segment, line);
@@ -199,16 +204,16 @@ impl Task for Run {
                     }
                     match sending {
                         Poll::Pending => RunState::Sending(prompt, sent),
-                        Poll::Ready(_) => self.listen(prompt, sent)?,
+                        Poll::Ready(_) => self.await_answer(prompt, sent)?,
                     }
                 }
                 RunState::Sending(prompt, sent) => {
                     let (prompt, sent) = (*prompt, *sent);
                     ready!(self.send.poll(cx))?;
-                    self.listen(prompt, sent)?
+                    self.await_answer(prompt, sent)?
                 }
-                RunState::Answering(hearing, sent) => {
-                    let (reply, answer, end) = ready!(hearing.poll(cx))?;
+                RunState::Answering(wait, sent) => {
+                    let (reply, answer, end) = ready!(wait.poll(cx))?;
                     let sent = *sent;
                     return Poll::Ready(self.answered(&reply, &answer, end, sent));
                 }
@@ -221,23 +226,23 @@ impl Task for Run {
 }
 
 impl Run {
-    /// Waits for the answer to the command, which has been sent.
-    fn listen(&self, prompt: Position, sent: Position) -> Result<RunState> {
+    /// Begins to wait for the answer to the command, which has been sent.
+    fn await_answer(&self, prompt: Position, sent: Position) -> Result<RunState> {
         let expected = self.command.expected(&self.uart);
         let line = &self.command.line;
         let reply = self
             .command
             .reply(ReplyPurpose::Answer, line, sent.offset, expected);
         let left = self.timeout.saturating_sub(self.send.waited());
-        let hearing = ReplyWait::new(&self.uart, &self.local, left, prompt, reply)?;
-        Ok(RunState::Answering(hearing, sent))
+        let wait = ReplyWait::new(&self.uart, &self.local, left, prompt, reply)?;
+        Ok(RunState::Answering(wait, sent))
     }
 }
 
-/// Waiting for a reply, and longer for one that is doubtful.
+/// A wait for a reply; a doubtful one is confirmed by [`SETTLE`] without an echo.
 struct ReplyWait {
     uart: Arc<UartState>,
-    /// A cursor of its own.
+    /// The wait's own cursor.
     local: Arc<Mutex<HandleState>>,
     timeout: Duration,
     from: Position,
@@ -245,7 +250,9 @@ struct ReplyWait {
 }
 
 enum Stage {
-    Listening(Box<Wait<ReplyMatcher>>),
+    /// Waiting for a prompt.
+    Reading(Box<Wait<ReplyMatcher>>),
+    /// Waiting for an echo behind a doubtful prompt.
     Settling(Box<Wait<QuietMatcher>>),
 }
 
@@ -260,7 +267,7 @@ impl ReplyWait {
         let local = Arc::new(Mutex::new(lock(local).starting_at(from)));
         let reply = reply.map_err(ExpectError::from)?;
         Ok(Self {
-            stage: Stage::listening(uart, &local, timeout, from, reply)?,
+            stage: Stage::reading(uart, &local, timeout, from, reply)?,
             uart: Arc::clone(uart),
             local,
             timeout,
@@ -270,17 +277,17 @@ impl ReplyWait {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Reply, Answer, Position)>> {
         loop {
-            let (mut reply, verdict) = match &mut self.stage {
-                Stage::Listening(wait) => ready!(wait.poll(cx))?,
+            let (mut reply, state) = match &mut self.stage {
+                Stage::Reading(wait) => ready!(wait.poll(cx))?,
                 Stage::Settling(wait) => ready!(wait.poll(cx))?,
             };
             let at = lock(&self.local).cursor.at;
-            let answer = match verdict {
+            let answer = match state {
                 ReplyState::Certain(answer) => Some(answer),
                 ReplyState::Settled => reply.settle(&self.uart)?,
                 ReplyState::Doubtful => {
-                    let search = QuietMatcher::new(reply);
-                    let wait = begun(&self.uart, &self.local, SETTLE, at, search)?;
+                    let matcher = QuietMatcher::new(reply);
+                    let wait = wait_from(&self.uart, &self.local, SETTLE, at, matcher)?;
                     self.stage = Stage::Settling(Box::new(wait));
                     continue;
                 }
@@ -294,33 +301,34 @@ impl ReplyWait {
                     };
                     return Poll::Ready(Ok((reply, answer, end)));
                 }
-                None => self.stage = Stage::listening(uart, local, self.timeout, self.from, reply)?,
+                None => self.stage = Stage::reading(uart, local, self.timeout, self.from, reply)?,
             }
         }
     }
 }
 
 impl Stage {
-    fn listening(
+    fn reading(
         uart: &Arc<UartState>,
         local: &Arc<Mutex<HandleState>>,
         timeout: Duration,
         from: Position,
         reply: Reply,
     ) -> Result<Self> {
-        let wait = begun(uart, local, timeout, from, ReplyMatcher::new(reply))?;
-        Ok(Self::Listening(Box::new(wait)))
+        let wait = wait_from(uart, local, timeout, from, ReplyMatcher::new(reply))?;
+        Ok(Self::Reading(Box::new(wait)))
     }
 }
 
-fn begun<S: Matcher>(
+/// Creates a wait that begins at `from`.
+fn wait_from<S: Matcher>(
     uart: &Arc<UartState>,
     local: &Arc<Mutex<HandleState>>,
     timeout: Duration,
     from: Position,
-    search: S,
+    matcher: S,
 ) -> Result<Wait<S>> {
-    let mut wait = Wait::new(uart, local, timeout, Ok(search));
+    let mut wait = Wait::new(uart, local, timeout, Ok(matcher));
     wait.begin_at(from)?;
     Ok(wait)
 }

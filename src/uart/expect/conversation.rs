@@ -1,41 +1,43 @@
-//! What is known of the conversation with a board, whichever handle leads it.
+//! The state of the [`Conversation`] with a board, which all handles share: what was sent last, and
+//! whether it was answered.
 
 use crate::uart::transcript::Position;
 
-/// So much of a line is known by its echo.
+/// The longest line that is recognized by its echo.
 const LONGEST_ECHO: usize = 4 << 10;
 
-/// What was sent last, how far it is answered, and whether the board echoes.
+/// The last line sent, its answer, and the board's echo.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation {
     sent: Option<Sent>,
-    /// Whether the board echoes, and the segment of the output in which that was seen.
+    /// The segment of the output in which the board's echo was last seen or missed, and whether
+    /// the board echoes.
     echoes: Option<(usize, bool)>,
-    /// The line in which the first prompt since the board's start stood, up to the prompt's end,
-    /// and the segment of the output that began then.
+    /// The segment of the output, and the line of its first prompt up to the prompt's end.
     prompt_line: Option<(usize, Vec<u8>)>,
 }
 
+/// The last bytes sent.
 #[derive(Debug, Clone)]
 struct Sent {
-    /// The end of the output then.
+    /// The end of the output when they were sent.
     at: Position,
-    /// The last line of it, if it ended with a line end.
+    /// Their last line, if they ended with a line end.
     line: Vec<u8>,
-    /// A `run` has sent it.
+    /// True if a `run` has sent them.
     is_command: bool,
-    /// Behind the prompt that ended its answer.
+    /// The end of the prompt that ended the answer.
     answered: Option<Position>,
 }
 
-/// Why, and from where on, a board may be ready for the next command.
+/// The state of the conversation before the next command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Before {
-    /// The last command has been answered; its prompt ends here.
+    /// The last command has been answered; the prompt ends here.
     Answered(Position),
     /// The board was started here, and nothing has been sent since.
     Started(Position),
-    /// This line was sent here; it is empty if its echo cannot be told.
+    /// This line was sent here; it is empty if its echo cannot be recognized.
     Sent {
         at: Position,
         line: Vec<u8>,
@@ -44,7 +46,7 @@ pub(crate) enum Before {
 }
 
 impl Conversation {
-    /// `bytes` are about to be sent; the output ends at `at`.
+    /// Records that `bytes` are about to be sent, while the output ends at `at`.
     pub(crate) fn note_sent(&mut self, at: Position, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.sent = Some(Sent {
@@ -56,19 +58,19 @@ impl Conversation {
         }
     }
 
-    /// Where the output ended when something was sent last.
+    /// Returns the end of the output when bytes were last sent.
     pub(crate) fn sent_at(&self) -> Option<u64> {
         Some(self.sent.as_ref()?.at.offset)
     }
 
-    /// What was sent last is a command of `run`.
+    /// Records that the last bytes sent are a command of `run`.
     pub(crate) fn note_command(&mut self) {
         if let Some(sent) = &mut self.sent {
             sent.is_command = true;
         }
     }
 
-    /// What was sent at `at` or before it has been answered; the prompt ends at `end`.
+    /// Records the answer to what was sent at `at` or before; its prompt ends at `end`.
     pub(crate) fn note_answered(&mut self, at: Position, end: Position) {
         if let Some(sent) = &mut self.sent
             && sent.at <= at
@@ -77,7 +79,7 @@ impl Conversation {
         }
     }
 
-    /// What there was before the next command; the board was started at `start`.
+    /// Returns the state before the next command; the board was started at `start`.
     pub(crate) fn before(&self, start: Position) -> Before {
         match &self.sent {
             Some(sent) if sent.at >= start => match sent.answered {
@@ -92,12 +94,12 @@ impl Conversation {
         }
     }
 
-    /// The board's first prompt stands at the end of `line`.
+    /// Records that `line` ends with the board's first prompt in `segment`.
     pub(crate) fn note_prompt(&mut self, segment: usize, line: Vec<u8>) {
         self.prompt_line = Some((segment, line));
     }
 
-    /// The line in which the board's first prompt stood in `segment`, if that is known.
+    /// Returns the line that ends with the first prompt in `segment`, or an empty one if unknown.
     pub(crate) fn prompt_line(&self, segment: usize) -> &[u8] {
         match &self.prompt_line {
             Some((seen, line)) if *seen == segment => line,
@@ -105,12 +107,12 @@ impl Conversation {
         }
     }
 
-    /// The board has been seen to echo, or not to, in `segment` of its output.
+    /// Records whether the board was seen to echo in `segment`.
     pub(crate) fn learn(&mut self, segment: usize, echoes: bool) {
         self.echoes = Some((segment, echoes));
     }
 
-    /// Whether the board echoes, if that has been seen in `segment`.
+    /// Returns whether the board echoes, if that was seen in `segment`.
     pub(crate) fn echoes(&self, segment: usize) -> Option<bool> {
         self.echoes
             .filter(|(seen, _)| *seen == segment)
@@ -118,7 +120,7 @@ impl Conversation {
     }
 }
 
-/// The last of the lines that `bytes` end with; nothing if they end within one.
+/// Returns the last line of `bytes`, or an empty one if they do not end with a line end.
 fn last_line(bytes: &[u8]) -> &[u8] {
     let ends = bytes.iter().rev().take_while(|byte| is_end(byte)).count();
     let text = &bytes[..bytes.len() - ends];

@@ -1,4 +1,4 @@
-//! The errors of operations, with what the board has sent: every text of a failure.
+//! The errors of operations, with the board's output: every text of a failure.
 
 use super::aftermath;
 use crate::uart::error::ExpectError;
@@ -9,13 +9,13 @@ use crate::uart::transcript::chunk::View;
 use crate::uart::transcript::guards::ForbiddenMatch;
 use crate::uart::transcript::slice::TranscriptSlice;
 
-/// How much of the output an error shows.
+/// The limits of the output that an error shows.
 const SHOWN_LINES: usize = 10;
 const SHOWN_BYTES: usize = 1024;
-/// How much of the output is looked at for that.
-const LOOKED_AT: usize = 64 << 10;
+/// The number of bytes that are searched for lines to show.
+const SEARCHED_BYTES: usize = 64 << 10;
 
-/// Returns the error of `wanted`, which the match of a guard has made fail.
+/// Creates the error of `wanted`, which the match of a guard made fail.
 pub(crate) fn forbidden(uart: &UartState, forbidden: &ForbiddenMatch, wanted: &str) -> ExpectError {
     ExpectError::Forbidden {
         uart: uart.name.clone(),
@@ -27,7 +27,7 @@ pub(crate) fn forbidden(uart: &UartState, forbidden: &ForbiddenMatch, wanted: &s
     }
 }
 
-/// What has arrived from `from` on does not tell the answer.
+/// Creates the error that the output from `from` on does not determine the answer.
 pub(crate) fn ambiguous(uart: &UartState, wanted: String, why: &str, from: u64) -> ExpectError {
     ExpectError::Ambiguous {
         uart: uart.name.clone(),
@@ -37,7 +37,7 @@ pub(crate) fn ambiguous(uart: &UartState, wanted: String, why: &str, from: u64) 
     }
 }
 
-/// `found` appeared, which `wanted` excludes, and ended at `end`.
+/// Creates the error that `found` appeared, which `wanted` excludes and which ends at `end`.
 pub(crate) fn unexpected(uart: &UartState, wanted: String, found: &[u8], end: u64) -> ExpectError {
     ExpectError::Unexpected {
         uart: uart.name.clone(),
@@ -47,7 +47,7 @@ pub(crate) fn unexpected(uart: &UartState, wanted: String, found: &[u8], end: u6
     }
 }
 
-/// Describes what has arrived from `from` on.
+/// Describes the output from `from` on.
 pub(crate) fn seen(transcript: &Transcript, from: u64) -> String {
     let end = transcript.end_position().offset;
     let total = end - from;
@@ -68,17 +68,16 @@ pub(crate) fn seen(transcript: &Transcript, from: u64) -> String {
     format!("{arrived} arrived since:{shown}{hidden}")
 }
 
-/// Shows the end of the output if it is taken for the beginning of an escape sequence: noise
-/// may look like one.
+/// Shows the end of the output if it is an unfinished escape sequence: noise can look like one.
 fn hidden(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
     const SHOWN: usize = 80;
     let unfinished = transcript.unfinished_sequence();
-    let stretch = TranscriptSlice {
+    let slice = TranscriptSlice {
         transcript,
         range,
         view: View::Raw,
     };
-    let bytes = stretch.last(unfinished).unwrap_or_default();
+    let bytes = slice.last(unfinished).unwrap_or_default();
     let Some(first) = bytes.chunks(SHOWN).next() else {
         return String::new();
     };
@@ -96,7 +95,7 @@ fn up_to(transcript: &Transcript, end: u64) -> String {
     format!("the output up to there:{}", tail(transcript, 0..end))
 }
 
-/// Shows the line that has the byte before `end`, with what comes before and behind.
+/// Shows the line that contains the byte before `end`, with the output before and behind it.
 fn around(transcript: &Transcript, end: u64) -> String {
     let arrived = transcript.end_position().offset;
     let (end, after) = (
@@ -124,21 +123,21 @@ fn tail(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
     tail_and(transcript, range, b"")
 }
 
-/// The end of what is in `range`, and `rest`, which follows it.
+/// Shows the end of `range`, and `rest`, which follows it.
 fn tail_and(transcript: &Transcript, range: std::ops::Range<u64>, rest: &[u8]) -> String {
-    let stretch = TranscriptSlice {
+    let slice = TranscriptSlice {
         transcript,
         range,
         view: View::Text,
     };
-    let mut bytes = match stretch.last(LOOKED_AT) {
+    let mut bytes = match slice.last(SEARCHED_BYTES) {
         Ok(bytes) => bytes,
         Err(e) => return format!(" ({e})"),
     };
     let start = shown::last(&bytes, SHOWN_BYTES);
     let lines = bytes[start..].split_inclusive(|byte| *byte == b'\n');
     let cut = lines.count().saturating_sub(SHOWN_LINES);
-    let is_cut = cut > 0 || start > 0 || bytes.len() == LOOKED_AT;
+    let is_cut = cut > 0 || start > 0 || bytes.len() == SEARCHED_BYTES;
     bytes.extend(rest);
     let lines = bytes[start..].split_inclusive(|byte| *byte == b'\n');
     let mut text = String::new();

@@ -1,4 +1,6 @@
-//! The echo of a line that was sent, as the screen shows it.
+//! The echo of a sent line, as the terminal shows it.
+//!
+//! [`EchoFinder`] finds it for a reply; [`EchoedLine`] is the matcher of `send_line_echoed`.
 
 use super::line::or_too_long;
 use crate::runtime::ByteSet;
@@ -13,38 +15,38 @@ use crate::uart::transcript::chunk::{Piece, View};
 use crate::uart::transcript::slice::TranscriptSlice;
 use crate::uart::transcript::split::Splitter;
 
-/// A line that takes more bytes than this on its way to the screen is no echo.
+/// The largest number of bytes in which an echo is drawn.
 const LONGEST_DRAWN: u64 = 64 << 10;
-/// A line editor without enough room shows the end of the line; this much of it will do.
+/// The shortest end of a line that is accepted as its echo: a line editor without enough room scrolls.
 const LEAST_SCROLLED: usize = 16;
-/// So much of a command, at the least, is a beginning of its echo.
+/// The shortest beginning of a command that counts as the beginning of its echo.
 const LEAST_BEGUN: usize = 2;
 
-/// How sure it is that a line is an echo.
+/// The certainty that a line is an echo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EchoCertainty {
-    /// The line stands behind a prompt.
+    /// The line follows a prompt.
     BehindPrompt,
-    /// The line stands by itself, as output may: what was in front of it, a log line has taken away.
+    /// The line is on its own, as output may be: a log line may have separated it from the prompt.
     Alone,
 }
 
-/// Looks for the echo of a line, from each place on where it may begin.
+/// A search for the echo of a line, from each place at which it may begin.
 pub(super) struct EchoFinder {
     /// The line, without blanks around it.
     line: String,
-    /// What has arrived before this place is no echo.
+    /// The end of the output when the line was sent; the echo ends behind it.
     sent: u64,
     ignored: IgnoredLines,
     places: Vec<Candidate>,
-    /// Where the present line of the output begins; unknown where the search began within one.
+    /// The start of the output's current line; unknown if the search began within the line.
     line_start: Option<u64>,
 }
 
-/// A place where the echo may begin.
+/// A place at which the echo may begin.
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
-    /// The beginning of the output's line that it is in.
+    /// The start of the output's line that contains the place.
     line: u64,
     at: u64,
     found: EchoCertainty,
@@ -61,7 +63,7 @@ impl EchoFinder {
         }
     }
 
-    /// Begins at `at`, behind a prompt; the line was sent when the output ended at `sent`.
+    /// Restarts at `at`, behind a prompt; the line was sent when the output ended at `sent`.
     pub(super) fn restart(&mut self, at: u64, sent: u64) {
         self.sent = sent;
         self.line_start = None;
@@ -73,7 +75,7 @@ impl EchoFinder {
         });
     }
 
-    /// A prompt ends at `at`.
+    /// Adds the place `at`, where a prompt ends.
     pub(super) fn prompt(&mut self, at: u64, uart: &UartState) -> Result<(), ExpectError> {
         let line = self.line_start(uart)?;
         self.places.push(Candidate {
@@ -84,7 +86,7 @@ impl EchoFinder {
         Ok(())
     }
 
-    /// Where the present line of the output begins.
+    /// Returns the start of the output's current line.
     pub(super) fn line_start(&mut self, uart: &UartState) -> Result<u64, ExpectError> {
         let start = match (self.line_start, self.places.first()) {
             (Some(start), _) => start,
@@ -95,7 +97,7 @@ impl EchoFinder {
         Ok(start)
     }
 
-    /// A line of the output ends at the newline at `at`; whether the echo ends there.
+    /// Takes the newline at `at`; returns the certainty of an echo that ends there.
     pub(super) fn newline(
         &mut self,
         at: u64,
@@ -113,7 +115,10 @@ impl EchoFinder {
                 echo = Some(place.found);
                 break;
             }
-            if texts.iter().any(|text| self.may_go_on(text, place.found)) {
+            if texts
+                .iter()
+                .any(|text| self.may_continue(text, place.found))
+            {
                 kept.push(*place);
             }
         }
@@ -128,7 +133,7 @@ impl EchoFinder {
         Ok(echo)
     }
 
-    /// How much of the line the output's last line shows, and whether that is all of it.
+    /// Returns how much of the line is at the end of the output, and whether that is all of it.
     pub(super) fn begun(&self, uart: &UartState) -> Result<Option<(usize, bool)>, ExpectError> {
         let end = uart.transcript.end_position().offset;
         for place in self.places.iter().rev() {
@@ -144,7 +149,7 @@ impl EchoFinder {
         Ok(None)
     }
 
-    /// What the screen may show from `place` on up to `end`, for each width that it may have.
+    /// Returns the texts that a terminal may show from `place` to `end`, one for each possible width.
     fn texts(
         &self,
         place: Candidate,
@@ -156,12 +161,12 @@ impl EchoFinder {
         }
         let output = |range, view| {
             let transcript = &uart.transcript;
-            let stretch = TranscriptSlice {
+            let slice = TranscriptSlice {
                 transcript,
                 range,
                 view,
             };
-            stretch.bytes()
+            slice.bytes()
         };
         let bytes = output(place.line..end, View::Raw)?;
         let from = (place.at - place.line) as usize;
@@ -188,13 +193,13 @@ impl EchoFinder {
         }
     }
 
-    /// Whether the echo may begin with `text` and go on in the next line.
-    fn may_go_on(&self, text: &str, place: EchoCertainty) -> bool {
+    /// Returns true if the echo may begin with `text` and continue in the next line.
+    fn may_continue(&self, text: &str, place: EchoCertainty) -> bool {
         let is_cut_empty = text.trim_start().is_empty() && !self.ignored.is_empty();
         is_cut_empty || self.beginning(text, place).is_some()
     }
 
-    /// How much of the line `text` ends with, behind nothing but the rest of a prompt.
+    /// Returns how much of the line is at the end of `text`, with at most the rest of a prompt before it.
     fn beginning(&self, text: &str, place: EchoCertainty) -> Option<usize> {
         let text = text.trim_start();
         let begins = |(at, _): (usize, char)| {
@@ -207,32 +212,32 @@ impl EchoFinder {
     }
 }
 
-/// Returns true if `text` looks like the rest of a prompt of which the pattern has only the beginning.
+/// Returns true if `text` looks like the rest of a prompt whose pattern matches only the beginning.
 fn is_end_of_prompt(text: &str) -> bool {
     text.ends_with(['>', '$', '#', '%', ':', ']', ')', ' '])
         && !text.contains(char::is_alphanumeric)
 }
 
-/// Where the line that `at` is in begins.
+/// Returns the start of the line that contains `at`.
 pub(super) fn start_of_line(uart: &UartState, at: u64) -> Result<u64, ExpectError> {
     let start = uart.transcript.segment_start().offset.min(at);
-    let stretch = TranscriptSlice {
+    let slice = TranscriptSlice {
         transcript: &uart.transcript,
         range: start.max(at.saturating_sub(LONGEST_DRAWN / 16))..at,
         view: View::Raw,
     };
-    let before = stretch.bytes()?;
+    let before = slice.bytes()?;
     let newline = memchr::memrchr(b'\n', &before);
-    Ok(newline.map_or(stretch.range.start, |newline| {
-        stretch.range.start + newline as u64 + 1
+    Ok(newline.map_or(slice.range.start, |newline| {
+        slice.range.start + newline as u64 + 1
     }))
 }
 
-/// The echo of a line that was sent: the first line that ends with it.
+/// The matcher of `send_line_echoed`: the first line that ends with the sent one.
 pub(crate) struct EchoedLine {
     line: Vec<u8>,
     lines: Splitter,
-    /// Finds it where it is broken at the terminal's end.
+    /// The search for an echo that is wrapped at the terminal's width.
     finder: EchoFinder,
 }
 
@@ -268,11 +273,11 @@ impl Matcher for EchoedLine {
             let newline = memchr::memchr(b'\n', rest.bytes);
             let length = newline.map_or(rest.bytes.len(), |newline| newline + 1);
             let line = &self.line;
-            let found = self.lines.feed(rest.take(length), |heard| {
-                heard.bytes.ends_with(line).then_some(Found {
+            let found = self.lines.feed(rest.take(length), |read| {
+                read.bytes.ends_with(line).then_some(Found {
                     output: (),
-                    end: heard.end + 1,
-                    after_cr: heard.after_cr,
+                    end: read.end + 1,
+                    after_cr: read.after_cr,
                 })
             });
             let found = or_too_long(found, &self.lines, uart, || self.describe())?;

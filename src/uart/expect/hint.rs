@@ -1,6 +1,6 @@
-//! What may be wrong with a pattern that was not found: hints for the error's text.
+//! Hints for the error of a pattern that was not found: guesses at what is wrong with it.
 //!
-//! Only a guess is made from what is there; the search is over and nothing depends on it.
+//! A hint only changes the error's text, never the result of an operation.
 
 use crate::sync::lock;
 use crate::uart::pattern::decode::lossy;
@@ -10,11 +10,11 @@ use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::View;
 use crate::uart::transcript::slice::TranscriptSlice;
 
-/// How much of the output is looked at, from the end and from the cursor back.
-const LOOKED_AT: usize = 64 << 10;
+/// The number of bytes that are searched before the end of the output and before the cursor.
+const SEARCHED_BYTES: usize = 64 << 10;
 
-/// What may be wrong where nothing has been received at all.
-pub(crate) fn silent(uart: &UartState) -> Option<String> {
+/// Returns the hint for a UART that has received nothing at all.
+pub(crate) fn no_output_hint(uart: &UartState) -> Option<String> {
     let silent = uart.transcript.end_position().offset == 0;
     silent.then(|| {
         "is this the UART that the firmware writes to (in the target's YAML: `uart`, for QEMU \
@@ -23,7 +23,7 @@ pub(crate) fn silent(uart: &UartState) -> Option<String> {
     })
 }
 
-/// Why `pattern`, which was looked for from `from` on, may not have been found.
+/// Returns a hint why `pattern` was not found in the output from `from` on.
 pub(crate) fn hint(
     uart: &UartState,
     pattern: &Pattern,
@@ -33,12 +33,12 @@ pub(crate) fn hint(
     let transcript = &*uart.transcript;
     let end = transcript.end_position().offset;
     let output = |range, view| {
-        let stretch = TranscriptSlice {
+        let slice = TranscriptSlice {
             transcript,
             range,
             view,
         };
-        stretch.last(LOOKED_AT).unwrap_or_default()
+        slice.last(SEARCHED_BYTES).unwrap_or_default()
     };
     let text = |range| output(range, View::Text);
     let found = |text: &[u8]| matches!(pattern.find(text), Ok(Some(_)));
@@ -65,7 +65,7 @@ pub(crate) fn hint(
                 .to_owned(),
         );
     }
-    // A prompt, for one, has always appeared before: what was sent since asks for another one.
+    // Only what followed the last bytes sent: a prompt, for example, has always appeared before them.
     let asked = lock(&uart.conversation).sent_at().unwrap_or(0);
     if found(&text(asked.min(from)..from)) {
         return Some(
@@ -80,7 +80,7 @@ pub(crate) fn hint(
     })
 }
 
-/// The regular expression that `pattern` would be with the right prefix, if that matches.
+/// Returns `pattern` as a regular expression with the right prefix, if that matches.
 fn regex_meant(pattern: &Pattern, text: &[u8], in_lines: bool) -> Option<String> {
     let source = &**pattern.source();
     let regex = match source.get(..REGEX_PREFIX.len()) {
@@ -103,13 +103,13 @@ fn regex_meant(pattern: &Pattern, text: &[u8], in_lines: bool) -> Option<String>
     found.then_some(meant)
 }
 
-/// Whether a text has what only regular expressions have; brackets are in many a log.
+/// Returns true if `text` has syntax of regular expressions that is rare in logs; brackets are not.
 fn is_plainly_regex(text: &str) -> bool {
-    let timestamps = [r"\d", r"\w", r"\s", r"\S", ".*", ".+"];
-    text.starts_with('^') || timestamps.iter().any(|mark| text.contains(mark))
+    let syntax = [r"\d", r"\w", r"\s", r"\S", ".*", ".+"];
+    text.starts_with('^') || syntax.iter().any(|part| text.contains(part))
 }
 
-/// Whether `pattern` would have matched if its `^` were the start of a line.
+/// Returns true if `pattern` would match with `^` as the start of a line.
 fn is_line_start_meant(pattern: &Pattern, text: &[u8]) -> bool {
     let regex = pattern.source().strip_prefix(REGEX_PREFIX);
     let regex = regex.filter(|regex| regex.starts_with('^'));
@@ -117,14 +117,14 @@ fn is_line_start_meant(pattern: &Pattern, text: &[u8]) -> bool {
     lines.is_some_and(|lines| lines.is_ok_and(|lines| matches(&lines, text)))
 }
 
-/// Whether `pattern` matches something that is not empty.
+/// Returns true if `pattern` has a match that is not empty.
 fn matches(pattern: &Pattern, text: &[u8]) -> bool {
     let found = pattern.find(text).ok().flatten();
     let whole = found.and_then(|groups| groups.into_iter().next().flatten());
     whole.is_some_and(|range| !range.is_empty())
 }
 
-/// What in `text` is the literal `pattern` but for its case.
+/// Returns the part of `text` that differs from the literal `pattern` only in case.
 fn other_case(pattern: &Pattern, text: &[u8]) -> Option<String> {
     let Kind::Literal(finder) = pattern.kind() else {
         return None;

@@ -1,4 +1,5 @@
-//! Log lines that a board prints while it answers a command, and that are no part of the answer.
+//! [`IgnoredLines`]: log lines that a board prints while it answers a command, and that are not
+//! part of the answer.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,7 +7,7 @@ use std::sync::Arc;
 use crate::uart::pattern::stream::in_lines;
 use crate::uart::pattern::{IntoPattern, Pattern, PatternError};
 
-/// The patterns of the log lines that answers are cleaned of.
+/// The patterns of the log lines that are removed from answers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct IgnoredLines(Arc<[Pattern]>);
 
@@ -15,7 +16,7 @@ impl IgnoredLines {
         Self(patterns.into())
     }
 
-    /// Checks that `pattern` can match in a line; escape sequences may be passed over there.
+    /// Checks that `pattern` can match in a line; matching skips escape sequences if `strip_ansi`.
     pub(crate) fn pattern(
         pattern: impl IntoPattern,
         strip_ansi: bool,
@@ -36,12 +37,11 @@ impl IgnoredLines {
         Ok(self.find(line)?.is_some())
     }
 
-    /// `text` without its log lines.
+    /// Returns `text` without its log lines.
     ///
-    /// A log line may come in the middle of another line, which goes on behind it. What stands
-    /// before the match is then that line's beginning, or it is the log line's own: it is the
-    /// line's if the pattern has matched at the start of a line in `recent`, what the board has
-    /// printed lately.
+    /// A log line may interrupt another line, which continues behind it. The text before the match
+    /// is then the beginning of that line, or it belongs to the log line. It belongs to the other
+    /// line if the pattern matches at the start of a line in `recent`, the board's recent output.
     pub(crate) fn cut<'a>(
         &self,
         text: &'a [u8],
@@ -65,7 +65,7 @@ impl IgnoredLines {
         Ok(Cow::Owned(kept))
     }
 
-    /// `text` without its log lines, if each begins where its pattern matches.
+    /// Returns `text` without its log lines, each taken to begin where its pattern matches.
     pub(crate) fn cut_at_matches(&self, text: &[u8]) -> Result<Vec<u8>, PatternError> {
         let mut kept = Vec::new();
         for line in text.split_inclusive(|byte| *byte == b'\n') {
@@ -77,7 +77,7 @@ impl IgnoredLines {
         Ok(kept)
     }
 
-    /// The match that begins first: where, and of which pattern.
+    /// Returns the match that begins first: its start and its pattern.
     fn find(&self, line: &[u8]) -> Result<Option<(usize, &Pattern)>, PatternError> {
         let line = text_of(line);
         let mut first: Option<(usize, &Pattern)> = None;
@@ -94,7 +94,7 @@ impl IgnoredLines {
     }
 }
 
-/// A line without its end, and without the `\r` that may be left of the end before it.
+/// Returns a line without its end, and without a `\r` that is left of the previous line's end.
 fn text_of(line: &[u8]) -> &[u8] {
     let start = line.iter().take_while(|byte| **byte == b'\r').count();
     let line = &line[start..];
@@ -105,12 +105,12 @@ fn text_of(line: &[u8]) -> &[u8] {
     &line[..line.len() - ends.count()]
 }
 
-/// The first `start` bytes of a line's text.
+/// Returns the first `start` bytes of a line's text.
 fn before(line: &[u8], start: usize) -> Vec<u8> {
     text_of(line)[..start].to_vec()
 }
 
-/// Returns true if `pattern` matches from the start of a line of `text` on.
+/// Returns true if `pattern` matches at the start of a line of `text`.
 fn begins_a_line(pattern: &Pattern, text: &[u8]) -> Result<bool, PatternError> {
     for line in text.split(|byte| *byte == b'\n') {
         let groups = pattern.find(text_of(line))?.unwrap_or_default();
@@ -147,14 +147,14 @@ mod tests {
                 "a\r\nb\r\n",
             ),
             (&[stamp], "a\n\r[1] log\n\rb", "", "a\n\rb"),
-            // In the middle of a line: the pattern is known to describe the log line's start.
+            // Within a line: the pattern is known to match at the start of log lines.
             (
                 &[stamp],
                 "po[1] log\r\nng\r\n",
                 "\r\n[0] log\r\n",
                 "pong\r\n",
             ),
-            // A word of the log line: what stands before it is the log line's own.
+            // A word of the log line: the text before it belongs to the log line.
             (
                 &["heartbeat"],
                 "[1] heartbeat\r\npong\r\n",

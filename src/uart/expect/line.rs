@@ -1,4 +1,4 @@
-//! Complete lines: `expect_line`, `read_line`.
+//! Complete lines: [`ExpectLine`] and [`ReadLine`].
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::uart::transcript::chunk::{Piece, View};
 use crate::uart::transcript::slice::TranscriptSlice;
 use crate::uart::transcript::split::{LONGEST_LINE, Line, Splitter};
 
-/// `expect_line`
+/// The matcher of `expect_line`.
 pub(crate) struct ExpectLine {
     pattern: Pattern,
     lines: Splitter,
@@ -82,7 +82,7 @@ fn matched(
     uart: &UartState,
 ) -> Result<Found<Match>, ExpectError> {
     let whole = groups.first().cloned().flatten().unwrap_or(0..0);
-    let stretch = TranscriptSlice {
+    let slice = TranscriptSlice {
         transcript: &uart.transcript,
         range: line.start..line.end,
         view: View::Text,
@@ -90,7 +90,7 @@ fn matched(
     let plain = line.end - line.start == line.bytes.len() as u64;
     let range = match plain {
         true => line.start + whole.start as u64..line.start + whole.end as u64,
-        false => stretch.place(line.bytes.len(), whole)?,
+        false => slice.place(line.bytes.len(), whole)?,
     };
     Ok(Found {
         output: Match {
@@ -126,7 +126,7 @@ pub(super) fn or_too_long<T>(
     }
 }
 
-/// `read_line`
+/// The matcher of `read_line`.
 #[derive(Default)]
 pub(crate) struct ReadLine {
     lines: Splitter,

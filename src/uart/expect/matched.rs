@@ -1,4 +1,4 @@
-//! What an operation found.
+//! The result of an operation that finds a pattern: [`Match`] and its [`Group`]s.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::uart::transcript::Transcript;
 use crate::uart::transcript::chunk::View;
 use crate::uart::transcript::slice::TranscriptSlice;
 
-/// A match: its text, its groups, where and when it was.
+/// A match: its text, its groups, its place and its time.
 ///
 /// ```
 /// # fn main() -> virtual_target::Result<()> {
@@ -40,19 +40,19 @@ pub struct Match {
     pub(crate) pattern: Pattern,
     /// The line, or the match with some context.
     pub(crate) text: Vec<u8>,
-    /// In `text`; never empty.
+    /// The ranges of the groups in `text`; never empty.
     pub(crate) groups: Groups,
-    /// In the transcript, raw.
+    /// The range in the raw transcript.
     pub(crate) range: Range<u64>,
-    /// Where it was looked for from.
+    /// The place where the search began.
     pub(crate) from: u64,
-    /// Whether `text` is a whole line.
+    /// True if `text` is a whole line.
     pub(crate) is_line: bool,
-    /// Of the target, which is to know of an error.
+    /// The target's report, which records errors.
     pub(crate) report: Option<Arc<Report>>,
 }
 
-/// Names a group of a pattern: by number (0 is the whole match) or by name.
+/// A name of a group of a pattern: its number (0 is the whole match) or its name.
 pub trait Group: fmt::Debug + sealed::Sealed {
     #[doc(hidden)]
     fn index(&self, pattern: &Pattern) -> Option<usize>;
@@ -77,18 +77,18 @@ impl Group for &str {
 }
 
 impl Match {
-    /// The text of the match; what is not UTF-8 in it becomes U+FFFD.
+    /// Returns the text of the match; bytes that are not UTF-8 become U+FFFD.
     pub fn text(&self) -> Cow<'_, str> {
         lossy(self.as_bytes())
     }
 
-    /// The bytes of the match.
+    /// Returns the bytes of the match.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes_of(0).unwrap_or_default()
     }
 
-    /// The whole line of a match of `expect_line`, without its end-of-line; the
-    /// text of any other match.
+    /// Returns the whole line of a match of `expect_line`, without its end-of-line, or the text of
+    /// any other match.
     pub fn line(&self) -> Cow<'_, str> {
         if self.is_line {
             lossy(&self.text)
@@ -97,13 +97,13 @@ impl Match {
         }
     }
 
-    /// The text of a group; `None` if there is none or it took no part in the match.
+    /// Returns the text of a group; `None` if it does not exist or took no part in the match.
     pub fn get(&self, group: impl Group) -> Option<Cow<'_, str>> {
         let index = group.index(&self.pattern)?;
         self.bytes_of(index).map(lossy)
     }
 
-    /// The bytes of a group; `None` if there is none or it took no part in the match.
+    /// Returns the bytes of a group; `None` if it does not exist or took no part in the match.
     pub fn get_bytes(&self, group: impl Group) -> Option<&[u8]> {
         self.bytes_of(group.index(&self.pattern)?)
     }
@@ -113,11 +113,11 @@ impl Match {
         self.text.get(range)
     }
 
-    /// A group's text as a value.
+    /// Parses a group's text as a value.
     ///
     /// # Errors
-    /// [`ExpectError::NoGroup`] if there is no such group or it took no part,
-    /// [`ExpectError::Parse`] if its text is no `T`.
+    /// [`ExpectError::NoGroup`] if the group does not exist or took no part in the match,
+    /// [`ExpectError::Parse`] if its text is not a `T`.
     #[track_caller]
     pub fn parse<T>(&self, group: impl Group) -> Result<T>
     where
@@ -153,31 +153,31 @@ impl Match {
         })
     }
 
-    /// What the board put out between where the operation began and the match,
-    /// without escape sequences.
+    /// Returns the output between the start of the operation and the match, without escape
+    /// sequences.
     ///
-    /// It is read from the transcript when asked for, however long it is.
+    /// Each call reads it from the transcript, whatever its length.
     ///
     /// # Errors
-    /// [`ExpectError::Unavailable`] if it is older than what the transcript keeps.
+    /// [`ExpectError::Unavailable`] if the transcript no longer keeps it.
     pub fn before(&self) -> Result<String> {
-        let stretch = TranscriptSlice {
+        let slice = TranscriptSlice {
             transcript: &self.transcript,
             range: self.from..self.range.start,
             view: View::Text,
         };
-        let bytes = stretch.bytes().map_err(ExpectError::from)?;
+        let bytes = slice.bytes().map_err(ExpectError::from)?;
         Ok(lossy(&bytes).into_owned())
     }
 
-    /// Where the match is, in bytes from the beginning of the transcript, escape
+    /// Returns the place of the match, in bytes from the beginning of the transcript, escape
     /// sequences included.
     pub fn range(&self) -> Range<u64> {
         self.range.clone()
     }
 
-    /// When the last byte of the match arrived, to the millisecond: in host time since the
-    /// UART was opened, or in the time of a [virtual clock](crate::config::ClockKind::Virtual).
+    /// Returns the time at which the last byte of the match arrived, to the millisecond: in host
+    /// time since the UART was opened, or in the time of a [virtual clock](crate::config::ClockKind::Virtual).
     pub fn time(&self) -> Duration {
         self.transcript.time(self.range.end.saturating_sub(1))
     }

@@ -1,4 +1,8 @@
-//! What the reading operations look for: one [`Matcher`](wait::Matcher) each.
+//! The operations of a UART: a [`Matcher`](wait::Matcher) for each one that reads, and the tasks
+//! that send.
+//!
+//! [`Wait`](wait::Wait) feeds the transcript to a matcher; [`diagnose`] and [`hint`](mod@hint) make
+//! the texts of failures.
 
 pub(super) mod absence;
 pub(super) mod aftermath;

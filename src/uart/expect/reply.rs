@@ -1,11 +1,10 @@
-//! What a board prints after it was sent a line: the line's echo, the answer, the next prompt.
+//! The reply to a sent line: the line's echo, the answer, the next prompt.
 //!
-//! A [`Reply`] looks for the echo first. The answer begins behind it, so that whatever still
-//! belongs to what was before (a second prompt, log lines, a prompt that was printed anew behind
-//! them) is passed over, and the prompt that ends the answer is the first one behind the echo.
-//! Where the echo is not known for one, the prompt is only a [`ReplyState::Doubtful`] end: it counts
-//! if the board prints no echo for a while. [`ReplyMatcher`] waits for a verdict, [`QuietMatcher`] for that
-//! while to pass.
+//! A [`Reply`] finds the echo first. The answer begins behind it, so that output from before the
+//! line (a second prompt, log lines, a prompt that is printed again behind them) is skipped, and
+//! the first prompt behind the echo ends the answer. Without a certain echo, the prompt is only a
+//! [`ReplyState::Doubtful`] end: it counts if no echo follows for a while. [`ReplyMatcher`] waits
+//! for a prompt, [`QuietMatcher`] for that while to pass.
 
 use std::ops::{ControlFlow, Range};
 
@@ -22,50 +21,52 @@ use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
 use crate::uart::transcript::slice::TranscriptSlice;
 
-/// How much of the output is looked at for log lines like one that is in doubt.
-const RECENT: u64 = 64 << 10;
+/// The number of bytes that are searched for log lines like a doubtful one.
+const RECENT_BYTES: u64 = 64 << 10;
 
-/// What is known of a board's echo.
+/// The knowledge about a board's echo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// It echoes.
+    /// The board echoes.
     Echo,
-    /// Whether it echoes is not known.
+    /// It is not known whether the board echoes.
     Unknown,
-    /// It does not echo, or the line has nothing to be known by.
+    /// The board does not echo, or the line is empty, so that its echo cannot be recognized.
     NoEcho {
-        /// It has been seen to print one prompt for each line.
+        /// True if the board was seen to print one prompt for each line.
         is_proven: bool,
-        /// Nobody has said so: it was seen with an earlier line.
+        /// True if this was seen with an earlier line, and is not a setting.
         is_learned: bool,
     },
 }
 
-/// An answer, and how it is known.
+/// An answer: its place in the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// Where it is in the output.
+    /// The range of its text.
     pub(crate) range: Range<u64>,
-    /// Behind the prompt.
+    /// The end of the prompt.
     pub(crate) end: u64,
+    /// True if it follows an echo.
     pub(crate) has_echo: bool,
 }
 
-/// What a prompt means.
+/// The meaning of a prompt.
 #[derive(Debug)]
 pub(crate) enum ReplyState {
+    /// The end of this answer.
     Certain(Answer),
-    /// An answer if no echo follows.
+    /// The end of an answer if no echo follows.
     Doubtful,
-    /// It was certain that no echo would follow the first prompt, and nothing has.
+    /// No echo has followed the doubtful prompt in time.
     Settled,
 }
 
-/// What was sent, and what has come of its answer.
+/// A sent line, and the part of its reply that has arrived.
 pub(crate) struct Reply {
     operation: ReplyPurpose,
     line: Vec<u8>,
-    /// Where the search began: behind a prompt.
+    /// The start of the search: the end of a prompt.
     from: u64,
     /// The end of the output when the line was sent.
     sent: u64,
@@ -73,25 +74,25 @@ pub(crate) struct Reply {
     ignored: IgnoredLines,
     prompt: Set,
     finder: EchoFinder,
-    /// Where the echo ends.
+    /// The end of the echo.
     echo: Option<(u64, EchoCertainty)>,
-    /// The answer if no echo follows any more.
+    /// The answer if no further echo follows.
     doubtful: Option<Answer>,
-    /// A prompt that nothing was sent for.
+    /// The end of a prompt for which no line was sent.
     surplus: Option<u64>,
 }
 
-/// What a reply is waited for, as in a message.
+/// The purpose of a reply, as in a message.
 #[derive(Debug, Clone)]
 pub(crate) enum ReplyPurpose {
     /// A command's answer.
     Answer,
-    /// The prompt at which the board takes this command, since a line was sent or since its start.
+    /// The prompt at which the board accepts this command, behind the last line sent or the start.
     Ready { command: Vec<u8>, is_start: bool },
 }
 
 impl Reply {
-    /// `line` is the last line that was sent, when the output ended at `sent`.
+    /// Creates the reply to `line`, the last line sent, while the output ended at `sent`.
     pub(crate) fn new(
         operation: ReplyPurpose,
         line: &[u8],
@@ -149,8 +150,8 @@ impl Reply {
             while let Some((_, found)) = self.prompt.feed(line, uart)? {
                 self.prompt.restart(found.end);
                 let prompt = found.output.range.start..found.end;
-                if let Some(verdict) = self.at_prompt(prompt, uart)? {
-                    return Ok(Some((verdict, found.end)));
+                if let Some(state) = self.at_prompt(prompt, uart)? {
+                    return Ok(Some((state, found.end)));
                 }
                 line = line.skip(found.end.saturating_sub(line.offset) as usize);
             }
@@ -162,7 +163,7 @@ impl Reply {
         Ok(None)
     }
 
-    /// Returns true as long as lines are looked at for the echo.
+    /// Returns true while the search for the echo continues.
     fn looks_for_echo(&self) -> bool {
         let is_behind_prompt = matches!(self.echo, Some((_, EchoCertainty::BehindPrompt)));
         let is_sure = is_behind_prompt && self.doubtful.is_none();
@@ -195,7 +196,7 @@ impl Reply {
         match (self.echo, self.expected) {
             (Some((from, EchoCertainty::BehindPrompt)), _) => {
                 if self.begins_with_log_line(from, uart)? {
-                    // The log line may have come before the command was taken.
+                    // The board may have printed the log line before it accepted the command.
                     if self.doubtful.is_none() {
                         self.doubtful = Some(answer(from, true));
                         self.finder.restart(prompt.end, self.sent);
@@ -233,18 +234,18 @@ impl Reply {
         }
     }
 
-    /// Returns true if the line at `at` is a log line.
+    /// Returns true if the line that begins at `at` is a log line.
     fn begins_with_log_line(&self, at: u64, uart: &UartState) -> Result<bool, ExpectError> {
         if self.ignored.is_empty() {
             return Ok(false);
         }
         let mut end = at;
-        let stretch = TranscriptSlice {
+        let slice = TranscriptSlice {
             transcript: &uart.transcript,
             range: at..uart.transcript.end_position().offset,
             view: View::Text,
         };
-        let _ = stretch.forwards(|piece| match memchr::memchr(b'\n', piece.bytes) {
+        let _ = slice.forwards(|piece| match memchr::memchr(b'\n', piece.bytes) {
             Some(newline) => {
                 end = piece.offset + newline as u64;
                 ControlFlow::Break(())
@@ -280,20 +281,20 @@ impl Reply {
         }
     }
 
-    /// Returns true if what ends at `at` is in a log line.
+    /// Returns true if the output that ends at `at` is part of a log line.
     fn is_in_log_line(&mut self, at: u64, uart: &UartState) -> Result<bool, ExpectError> {
         if self.ignored.is_empty() {
             return Ok(false);
         }
         let start = at
-            .saturating_sub(RECENT)
+            .saturating_sub(RECENT_BYTES)
             .max(uart.transcript.segment_start().offset);
         let before = text(uart, start.min(at)..at)?;
         let line = memchr::memrchr(b'\n', &before).map_or(0, |newline| newline + 1);
         Ok(self.ignored.matches(&before[line..])?)
     }
 
-    /// The answer, once it is clear that no echo follows the prompt; none if one is under way.
+    /// Returns the doubtful answer, now that no echo has followed in time; `None` if an echo has begun.
     pub(crate) fn settle(&mut self, uart: &UartState) -> Result<Option<Answer>, ExpectError> {
         let Some(answer) = self.doubtful.take() else {
             return Ok(None);
@@ -314,7 +315,7 @@ impl Reply {
         }
     }
 
-    /// The error of a board without an echo that prints more prompts than it was sent lines.
+    /// Creates the error of a board without an echo that prints more prompts than lines were sent.
     fn two_prompts(&self, uart: &UartState) -> ExpectError {
         self.cannot_tell(
             uart,
@@ -328,10 +329,10 @@ impl Reply {
         diagnose::ambiguous(uart, self.describe(), why, self.sent)
     }
 
-    /// The text of an answer: without log lines, and without the line ends around it.
+    /// Returns the text of an answer, without log lines and without the line ends around it.
     ///
-    /// `prompt_line` is the line in which the board's first prompt stood: the pattern may be that
-    /// of its end.
+    /// `prompt_line` is the line that ends with the board's first prompt; the pattern may match
+    /// only the end of that line.
     pub(crate) fn text(
         &self,
         answer: &Answer,
@@ -351,13 +352,13 @@ impl Reply {
                 .start
                 .min(end);
         }
-        // Without an echo an answer may begin within a log line.
+        // Without an echo, an answer may begin within a log line.
         let line = match answer.has_echo || self.ignored.is_empty() {
             true => start,
             false => start_of_line(uart, start)?.max(self.from.min(start)),
         };
         let (before, bytes) = (text(uart, line..start)?, text(uart, line..end)?);
-        let recent = || text(uart, start.saturating_sub(RECENT)..end).unwrap_or_default();
+        let recent = || text(uart, start.saturating_sub(RECENT_BYTES)..end).unwrap_or_default();
         let kept = self.ignored.cut(&bytes, recent)?;
         let kept = kept.strip_prefix(before.as_slice()).unwrap_or(&kept);
         let text = lossy(kept);
@@ -409,7 +410,7 @@ impl Reply {
     }
 }
 
-/// The operation, as in a message.
+/// Describes the operation for a message.
 pub(crate) fn describe(line: &[u8], prompt: &Pattern) -> String {
     answer_to(line, &quoted(prompt))
 }
@@ -422,23 +423,23 @@ fn answer_to(line: &[u8], prompt: &str) -> String {
 }
 
 fn text(uart: &UartState, range: Range<u64>) -> Result<Vec<u8>, ExpectError> {
-    let stretch = TranscriptSlice {
+    let slice = TranscriptSlice {
         transcript: &uart.transcript,
         range,
         view: View::Text,
     };
-    Ok(stretch.bytes()?)
+    Ok(slice.bytes()?)
 }
 
-/// The text of the line that ends at `at`.
+/// Returns the text of the current line up to `at`.
 pub(crate) fn line_up_to(at: u64, uart: &UartState) -> Result<Vec<u8>, ExpectError> {
     text(uart, start_of_line(uart, at)?..at)
 }
 
-/// Waits for a verdict.
+/// A matcher that waits for a prompt.
 pub(crate) struct ReplyMatcher(Option<Reply>);
 
-/// Waits for an echo that would change a doubtful verdict; that none comes is what is hoped for.
+/// A matcher that waits for an echo behind a doubtful prompt; if none follows, the answer counts.
 pub(crate) struct QuietMatcher(Option<Reply>);
 
 impl ReplyMatcher {
@@ -475,7 +476,7 @@ impl Matcher for ReplyMatcher {
             return Ok(None);
         };
         let found = reply.feed(piece, uart)?;
-        Ok(found.and_then(|(verdict, end)| done(&mut self.0, verdict, end)))
+        Ok(found.and_then(|(state, end)| done(&mut self.0, state, end)))
     }
 
     fn hint(&self, uart: &UartState, _from: u64) -> Option<String> {
@@ -490,7 +491,7 @@ impl Matcher for ReplyMatcher {
 impl Matcher for QuietMatcher {
     type Output = (Reply, ReplyState);
 
-    /// Goes on where the reply is.
+    /// Keeps the reply's position.
     fn restart(&mut self, _at: u64) {}
 
     fn stops(&self) -> ByteSet {
@@ -504,10 +505,10 @@ impl Matcher for QuietMatcher {
     ) -> Result<Option<Found<Self::Output>>, ExpectError> {
         let mut rest = piece;
         while let Some(reply) = &mut self.0
-            && let Some((verdict, end)) = reply.feed(rest, uart)?
+            && let Some((state, end)) = reply.feed(rest, uart)?
         {
-            if let ReplyState::Certain(_) = verdict {
-                return Ok(done(&mut self.0, verdict, end));
+            if let ReplyState::Certain(_) = state {
+                return Ok(done(&mut self.0, state, end));
             }
             rest = rest.skip(end.saturating_sub(rest.offset) as usize);
         }
@@ -537,11 +538,11 @@ fn stops(reply: Option<&Reply>) -> ByteSet {
 
 fn done(
     reply: &mut Option<Reply>,
-    verdict: ReplyState,
+    state: ReplyState,
     end: u64,
 ) -> Option<Found<(Reply, ReplyState)>> {
     Some(Found {
-        output: (reply.take()?, verdict),
+        output: (reply.take()?, state),
         end,
         after_cr: false,
     })

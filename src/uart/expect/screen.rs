@@ -1,20 +1,20 @@
-//! What a terminal shows of the bytes that a board sends while it echoes a line.
+//! A model of a terminal, to read the echo of a line as a user sees it.
 //!
-//! Shells redraw the line that is being typed: they return to its start, step back, erase,
-//! write it again, and break it where the terminal ends. What was meant is only seen on the
-//! screen. The model is small: rows of cells and a cursor. How wide the board believes the
-//! terminal to be is not known; [`widths`] guesses it from where a line was broken.
+//! Shells redraw the line while it is typed: they return to its start, step back, erase, write it
+//! again, and wrap it at the terminal's width. Only the final screen shows the line. [`shown`]
+//! returns its text; the model is small: rows of cells and a cursor. The width that the board
+//! assumes is not known; [`widths`] guesses it from the place where a line was wrapped.
 
-/// The terminal that most shells assume when they cannot ask.
+/// The width that most shells assume when they cannot query it.
 const USUAL_WIDTH: usize = 80;
 
-/// A terminal that never breaks a line.
+/// The width of a terminal that never wraps a line.
 pub(crate) const ENDLESS: usize = usize::MAX;
 
-/// The text on a terminal of `width` columns after `bytes`, from the cell on where the cursor
-/// was after the first `from` of them; without the blanks at its end.
+/// Returns the text on a terminal of `width` columns after `bytes`, without blanks at its end. It
+/// begins at the cursor's cell after the first `from` bytes.
 ///
-/// A row that is full goes on in the next one; any other ends in `\n`.
+/// A full row continues in the next one; any other row ends in `\n`.
 pub(crate) fn shown(bytes: &[u8], from: usize, width: usize) -> String {
     let mut screen = Screen::new(width);
     screen.write(&bytes[..from]);
@@ -23,8 +23,8 @@ pub(crate) fn shown(bytes: &[u8], from: usize, width: usize) -> String {
     screen.text_from(start)
 }
 
-/// The widths that the terminal may have, judged by `bytes`: endless, and where a line was broken
-/// behind the first `from` of them.
+/// Returns the widths that the terminal may have: endless, the column where a line was wrapped
+/// behind the first `from` bytes, and the usual width if `bytes` are long enough.
 pub(crate) fn widths(bytes: &[u8], from: usize) -> impl Iterator<Item = usize> {
     let mut screen = Screen::new(ENDLESS);
     screen.write(&bytes[..from]);
@@ -32,7 +32,7 @@ pub(crate) fn widths(bytes: &[u8], from: usize) -> impl Iterator<Item = usize> {
     for (index, byte) in bytes.iter().enumerate().skip(from) {
         broken = match byte {
             b'\n' => screen.rows.get(screen.row).map(Vec::len),
-            // Readline writes a blank into the next row and returns to its start.
+            // Readline writes a blank to the next row and returns to the row's start.
             b'\r' if bytes[..index].ends_with(b" ") => screen.column.checked_sub(1),
             _ => broken,
         };
@@ -51,23 +51,23 @@ struct Screen {
     width: usize,
     rows: Vec<Vec<char>>,
     row: usize,
-    /// May be `width`: the next character then goes to the next row.
+    /// The cursor's column; at `width` the next character goes to the next row.
     column: usize,
     saved: (usize, usize),
     sequence: Sequence,
-    /// The beginning of a character of several bytes.
+    /// The first bytes of an unfinished character.
     unfinished: Vec<u8>,
 }
 
-/// Where in an escape sequence the output is.
+/// The position of the output within an escape sequence.
 #[derive(Debug)]
 enum Sequence {
     None,
-    /// After ESC and what may stand between it and the final byte.
+    /// After ESC and any intermediate bytes.
     Escape,
     /// In `ESC [ …`.
     Control(String),
-    /// In a title, a link or the like, which BEL or `ESC \` ends.
+    /// In a title, a link or a similar string, which BEL or `ESC \` ends.
     String,
 }
 
@@ -120,7 +120,7 @@ impl Screen {
             }
             Err(e) if e.error_len().is_none() => {}
             Err(_) => {
-                // The byte may begin a character, unless it is by itself already.
+                // The byte may begin a new character, unless it is alone.
                 let before = self.unfinished.len().saturating_sub(1);
                 self.unfinished.clear();
                 (0..before.max(1)).for_each(|_| self.put(char::REPLACEMENT_CHARACTER));
@@ -133,7 +133,7 @@ impl Screen {
 
     fn put(&mut self, c: char) {
         (self.row, self.column) = self.wrapped();
-        self.row_here(self.column);
+        self.extend_row(self.column);
         match self.rows[self.row].get_mut(self.column) {
             Some(cell) => *cell = c,
             None => self.rows[self.row].push(c),
@@ -141,7 +141,7 @@ impl Screen {
         self.column += 1;
     }
 
-    /// Where the next character goes.
+    /// Returns the cell of the next character.
     fn wrapped(&self) -> (usize, usize) {
         match self.column < self.width {
             true => (self.row, self.column),
@@ -149,8 +149,8 @@ impl Screen {
         }
     }
 
-    /// Sees to it that the cursor's row is there, and has the first `columns` cells.
-    fn row_here(&mut self, columns: usize) {
+    /// Extends the screen so that the cursor's row exists and has the first `columns` cells.
+    fn extend_row(&mut self, columns: usize) {
         while self.rows.len() <= self.row {
             self.rows.push(Vec::new());
         }
@@ -163,7 +163,7 @@ impl Screen {
     fn newline(&mut self) {
         self.row += 1;
         self.column = 0;
-        self.row_here(0);
+        self.extend_row(0);
     }
 
     fn escape(&mut self, byte: u8) {
@@ -180,9 +180,9 @@ impl Screen {
         }
     }
 
-    /// A control sequence; those that change no cell and do not move are nothing.
+    /// Runs a control sequence; one that changes no cell and does not move the cursor has no effect.
     fn control(&mut self, parameters: &str, last: u8) {
-        /// Further than any cursor goes: a count is a board's word.
+        /// The largest count: the board's output must not make the model use much memory.
         const FAR: usize = 4096;
         let number = parameters.parse().unwrap_or(0_usize).min(FAR);
         let count = number.max(1);
@@ -191,7 +191,7 @@ impl Screen {
             b'A' => self.row = self.row.saturating_sub(count),
             b'B' => {
                 self.row = (self.row + count).min(FAR);
-                self.row_here(0);
+                self.extend_row(0);
             }
             b'C' => self.column = (column + count).min(self.width - 1),
             b'D' => self.column = column.saturating_sub(count),
@@ -216,7 +216,7 @@ impl Screen {
             b'u' => (self.row, self.column) = self.saved,
             _ => {}
         }
-        self.row_here(0);
+        self.extend_row(0);
     }
 
     /// Erases the cursor's row: to its end, from its start, or all of it.

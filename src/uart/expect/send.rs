@@ -1,4 +1,6 @@
-//! Sending: bytes are handed to the I/O thread whole, and waited for until they are written.
+//! The tasks that send: [`SendBytes`], [`PacedSend`] and [`SendThenExpect`].
+//!
+//! A task hands its bytes to the I/O thread at once, and waits until they are written.
 
 use std::future::Future;
 use std::io;
@@ -20,7 +22,7 @@ use crate::uart::error::{Ending, ExpectError};
 use crate::uart::link::Written;
 use crate::uart::state::UartState;
 
-/// `send`, `send_line`
+/// The task of `send` and `send_line`.
 pub(crate) struct SendBytes {
     uart: Arc<UartState>,
     name: &'static str,
@@ -31,12 +33,14 @@ pub(crate) struct SendBytes {
 }
 
 enum SendState {
+    /// Not handed to the I/O thread yet.
     Unsent(Vec<u8>),
+    /// Handed over; the answer comes when they are written.
     Sent(Written),
-    /// The line is to carry most of it before this, in the time of a virtual clock.
-    Carried {
+    /// On the line, in the time of a virtual clock, until the last byte or the time limit.
+    Transmitting {
         deadline: Deadline,
-        /// Whether that is enough.
+        /// True if the last byte is sent within the time limit.
         in_time: bool,
     },
 }
@@ -52,7 +56,7 @@ impl SendBytes {
             uart: Arc::clone(uart),
             name,
             timeout,
-            deadline: uart.deadline_standing(timeout),
+            deadline: uart.paused_deadline(timeout),
             length: bytes.len(),
             state: SendState::Unsent(bytes),
         }
@@ -66,7 +70,7 @@ impl SendBytes {
         }
     }
 
-    /// Why there is nothing to write to.
+    /// Creates the error of a link that no longer takes bytes.
     fn gone(&self) -> ExpectError {
         let reason = match self.uart.transcript.ending() {
             Some(ending) => ending.to_string(),
@@ -75,7 +79,7 @@ impl SendBytes {
         self.not_sent(reason)
     }
 
-    /// The operation with what it is about to send, as far as a line can show it.
+    /// Describes the operation with the first bytes that it is about to send.
     pub(crate) fn preview(&self) -> String {
         const SHOWN: usize = 80;
         let SendState::Unsent(bytes) = &self.state else {
@@ -90,24 +94,24 @@ impl SendBytes {
         format!("{} of {} bytes", self.name, self.length)
     }
 
-    /// How long it has waited in the board's time; a virtual one stands still until the
-    /// bytes are on the line.
+    /// Returns the time waited in the board's clock; a virtual clock is paused until the bytes are
+    /// on the line.
     pub(crate) fn waited(&self) -> Duration {
         match &self.state {
-            SendState::Carried { deadline, .. } => deadline.waited(),
+            SendState::Transmitting { deadline, .. } => deadline.waited(),
             _ if self.uart.virtual_clock().is_some() => Duration::ZERO,
             SendState::Unsent(_) | SendState::Sent(_) => self.deadline.waited(),
         }
     }
 
-    /// The host's watchdog has ended it after `on_host`, when it had had so much of its limit.
+    /// Creates the error of the host's watchdog after `on_host`, when the guest had `had` of the limit.
     fn watchdog(&self, on_host: Duration, had: CutShort) -> ExpectError {
         let (wanted, of) = (self.describe(), self.timeout);
         let seen = "it may have been sent in part";
         too_slow(&self.uart, wanted, on_host, Some(had), of, seen)
     }
 
-    /// Why it was not written.
+    /// Creates the error of bytes that were not written.
     fn failed(&self, answer: std::result::Result<io::Result<Duration>, RecvError>) -> ExpectError {
         match answer {
             Ok(Err(e)) if !matches!(self.uart.transcript.ending(), Some(Ending::Exited(_))) => {
@@ -132,7 +136,7 @@ impl Task for SendBytes {
 
     fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
-        self.deadline = self.uart.deadline_standing(timeout);
+        self.deadline = self.uart.paused_deadline(timeout);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -164,12 +168,12 @@ impl Task for SendBytes {
                 answer => return Poll::Ready(Err(self.failed(answer).into())),
             };
             let within = rest.min(self.timeout);
-            self.state = SendState::Carried {
+            self.state = SendState::Transmitting {
                 deadline: self.uart.deadline(within, || ByteSet::NONE),
                 in_time: rest <= self.timeout,
             };
         }
-        if let SendState::Carried { deadline, in_time } = &mut self.state {
+        if let SendState::Transmitting { deadline, in_time } = &mut self.state {
             ready!(deadline.poll(cx))?;
             let in_time = *in_time;
             let cut_short = deadline.watchdog().zip(deadline.cut_short());
@@ -191,7 +195,7 @@ impl Task for SendBytes {
     }
 }
 
-/// What cannot be done.
+/// The task of an operation that cannot begin: it fails with this error.
 pub(crate) struct Rejected<T> {
     error: Option<ExpectError>,
     output: PhantomData<fn() -> T>,
@@ -219,7 +223,7 @@ impl<T> Task for Rejected<T> {
     }
 }
 
-/// Sends something, then waits for the answer: `send_line_echoed`.
+/// The task of `send_line_echoed`: it sends bytes, then waits for a match.
 pub(crate) struct SendThenExpect<S> {
     send: SendBytes,
     wait: Wait<S>,
@@ -237,7 +241,7 @@ impl<S: Matcher> SendThenExpect<S> {
         }
     }
 
-    /// The operation, as in a message.
+    /// Describes the operation for a message.
     pub(crate) fn describe(&self) -> String {
         self.wait.describe()
     }
@@ -255,7 +259,7 @@ impl<S: Matcher> Task for SendThenExpect<S> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Output>> {
         if !self.sent {
             if matches!(self.send.state, SendState::Unsent(_)) {
-                // What came before the question is no answer.
+                // Output from before the bytes were sent is not the answer.
                 self.wait.begin_at_end()?;
             }
             ready!(self.send.poll(cx))?;
@@ -267,32 +271,32 @@ impl<S: Matcher> Task for SendThenExpect<S> {
     }
 }
 
-/// `send_paced`
+/// The task of `send_paced`.
 pub(crate) struct PacedSend {
     uart: Arc<UartState>,
     bytes: Vec<u8>,
     delay: Duration,
-    /// How many have been written.
-    done: usize,
+    /// The number of bytes that have been written.
+    sent: usize,
     step: Step,
     timeout: Duration,
     deadline: Deadline,
-    /// What a virtual clock showed when it began.
+    /// The time of a virtual clock at the start.
     began: Option<Duration>,
 }
 
 enum Step {
     Next,
     Writing(Box<SendBytes>),
-    Resting {
+    Pausing {
         deadline: Deadline,
-        /// Whether the time limit allows for the whole rest, in a virtual clock.
+        /// True if the time limit allows for the whole delay, in a virtual clock.
         in_time: bool,
     },
 }
 
 impl PacedSend {
-    /// The bytes are given their own time on top of `timeout`.
+    /// Creates the task; the delays are added to `timeout`.
     pub(crate) fn new(
         uart: &Arc<UartState>,
         bytes: Vec<u8>,
@@ -305,35 +309,35 @@ impl PacedSend {
             uart: Arc::clone(uart),
             bytes,
             delay,
-            done: 0,
+            sent: 0,
             step: Step::Next,
             timeout,
-            deadline: uart.deadline_standing(timeout),
+            deadline: uart.paused_deadline(timeout),
             began: None,
         }
     }
 
-    /// How much of a virtual clock's time has passed.
+    /// Returns the time of a virtual clock that has passed since the start.
     fn passed(&mut self) -> Option<Duration> {
         let now = self.uart.virtual_clock()?.now();
         let began = *self.began.get_or_insert(now);
         Some(now.saturating_sub(began))
     }
 
-    /// What comes next; nothing if all is done.
+    /// Returns the next step; `None` once all bytes are sent.
     fn next(&mut self) -> Option<Step> {
         let left = self
             .timeout
             .saturating_sub(self.passed().unwrap_or_default());
         if matches!(self.step, Step::Writing(_)) {
-            self.done += 1;
+            self.sent += 1;
             let is_virtual = self.uart.virtual_clock().is_some();
             let in_time = !is_virtual || self.delay <= left;
-            let rest = if in_time { self.delay } else { left };
-            let deadline = self.uart.deadline(rest, || ByteSet::NONE);
-            return Some(Step::Resting { deadline, in_time });
+            let pause = if in_time { self.delay } else { left };
+            let deadline = self.uart.deadline(pause, || ByteSet::NONE);
+            return Some(Step::Pausing { deadline, in_time });
         }
-        let byte = vec![*self.bytes.get(self.done)?];
+        let byte = vec![*self.bytes.get(self.sent)?];
         let send = SendBytes::new(&self.uart, "send_paced", byte, left);
         Some(Step::Writing(Box::new(send)))
     }
@@ -343,7 +347,7 @@ impl PacedSend {
     }
 
     fn have_been_sent(&self) -> String {
-        format!("{} bytes have been sent", self.done)
+        format!("{} bytes have been sent", self.sent)
     }
 
     fn gone(&self, ending: &Ending) -> ExpectError {
@@ -363,7 +367,7 @@ impl PacedSend {
         }
     }
 
-    /// The host's watchdog has ended it after `on_host`.
+    /// Creates the error of the host's watchdog after `on_host`.
     fn watchdog(&mut self, on_host: Duration) -> ExpectError {
         let had = CutShort::Had(self.passed().unwrap_or_default());
         let (wanted, seen) = (self.describe(), self.have_been_sent());
@@ -376,7 +380,7 @@ impl Task for PacedSend {
 
     fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
-        self.deadline = self.uart.deadline_standing(timeout);
+        self.deadline = self.uart.paused_deadline(timeout);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -384,7 +388,7 @@ impl Task for PacedSend {
             let stepped = match &mut self.step {
                 Step::Next => Poll::Ready(Ok(())),
                 Step::Writing(send) => send.poll(cx),
-                Step::Resting { deadline, in_time } => match deadline.poll(cx)? {
+                Step::Pausing { deadline, in_time } => match deadline.poll(cx)? {
                     Poll::Pending => Poll::Pending,
                     Poll::Ready(()) => {
                         let (in_time, watchdog) = (*in_time, deadline.watchdog());

@@ -1,4 +1,4 @@
-//! Several patterns on one stream, looked for at once.
+//! [`Set`]: several patterns on one stream, searched at once.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
 use crate::uart::transcript::slice::TranscriptSlice;
 
-/// Several patterns on one stream, looked for at once.
+/// Several patterns on one stream, searched at once.
 pub(super) struct Set {
     patterns: Vec<(Pattern, Engine)>,
     pub(super) view: View,
@@ -45,7 +45,7 @@ impl Set {
         }
     }
 
-    /// The bytes that a match of any can end with.
+    /// Returns the bytes with which a match of any pattern can end.
     pub(super) fn stops(&self) -> ByteSet {
         let patterns = self.patterns.iter();
         patterns.fold(ByteSet::NONE, |stops, (pattern, _)| {
@@ -53,7 +53,7 @@ impl Set {
         })
     }
 
-    /// The earliest match of any; of those with the same end that of the first pattern.
+    /// Returns the match that ends first; of matches with the same end, that of the first pattern.
     pub(super) fn feed(
         &mut self,
         piece: Piece<'_>,
@@ -97,7 +97,7 @@ impl Set {
         Ok(Some((index, found)))
     }
 
-    /// Looks up the match of a pattern that is known at `known`, and ends so many bytes before.
+    /// Locates the match of a pattern; it is known at `known`, and ends `behind` bytes before.
     fn locate(
         &mut self,
         index: usize,
@@ -107,21 +107,21 @@ impl Set {
         eof: bool,
     ) -> Result<Found<Match>, ExpectError> {
         let (pattern, engine) = &mut self.patterns[index];
-        let stretch = TranscriptSlice {
+        let slice = TranscriptSlice {
             transcript: &uart.transcript,
             range: self.from..known,
             view: self.view,
         };
-        let stretch = stretch.without_last(behind)?;
-        let Located { text, groups } = engine.locate(&stretch, eof)?;
+        let slice = slice.without_last(behind)?;
+        let Located { text, groups } = engine.locate(&slice, eof)?;
         let whole = groups
             .first()
             .cloned()
             .flatten()
             .unwrap_or(text.len()..text.len());
         let hull = hull(&groups).unwrap_or(whole.clone());
-        let range = stretch.place(text.len(), whole)?;
-        let end = stretch.place(text.len(), hull.clone())?.end;
+        let range = slice.place(text.len(), whole)?;
+        let end = slice.place(text.len(), hull.clone())?.end;
         let groups = groups
             .into_iter()
             .map(|group| group.map(|g| g.start - hull.start..g.end - hull.start))
@@ -142,7 +142,7 @@ impl Set {
         })
     }
 
-    /// A hint for a single pattern; of several it would have to say which.
+    /// Returns the hint for a single pattern; there is none for several.
     pub(super) fn hint(&self, uart: &UartState, from: u64) -> Option<String> {
         match self.patterns.as_slice() {
             [(pattern, _)] => hint(uart, pattern, false, from),
@@ -156,7 +156,7 @@ impl Set {
     }
 }
 
-/// The least range that holds all groups.
+/// Returns the smallest range that contains all groups.
 fn hull(groups: &Groups) -> Option<Range<usize>> {
     let ranges = || groups.iter().flatten();
     let start = ranges().map(|range| range.start).min()?;

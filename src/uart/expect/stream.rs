@@ -1,4 +1,4 @@
-//! Patterns on the stream: `expect`, `expect_bytes`, `expect_any`, `expect_all`.
+//! Patterns on the stream: [`Expect`], [`ExpectAny`] and [`ExpectAll`].
 
 use super::set::Set;
 use crate::runtime::ByteSet;
@@ -9,7 +9,7 @@ use crate::uart::pattern::{IntoPattern, Pattern, PatternError};
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
 
-/// `expect`, `expect_bytes`
+/// The matcher of `expect` and `expect_bytes`.
 pub(crate) struct Expect {
     set: Set,
     name: &'static str,
@@ -67,7 +67,7 @@ impl Matcher for Expect {
     }
 }
 
-/// `expect_any`
+/// The matcher of `expect_any`.
 pub(crate) struct ExpectAny(Set);
 
 impl ExpectAny {
@@ -131,11 +131,11 @@ fn with_index((index, found): (usize, Found<Match>)) -> Found<(usize, Match)> {
     }
 }
 
-/// `expect_all`
+/// The matcher of `expect_all`.
 pub(crate) struct ExpectAll {
-    /// Each pattern with what it found.
+    /// The patterns, each with its match.
     patterns: Vec<(Set, Option<Match>)>,
-    /// Behind the furthest of the matches.
+    /// The end of the furthest match.
     end: u64,
 }
 
@@ -153,7 +153,7 @@ impl ExpectAll {
         })
     }
 
-    /// The matches, once there are all.
+    /// Returns the matches once every pattern has one.
     fn done(&mut self) -> Option<Found<Vec<Match>>> {
         if self.patterns.iter().any(|(_, found)| found.is_none()) {
             return None;

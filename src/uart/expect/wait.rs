@@ -1,7 +1,7 @@
-//! Waiting for something to appear: the task behind every operation that reads.
+//! [`Wait`]: the task of every operation that reads.
 //!
-//! It looks at what is there in the thread of whoever waits, and sleeps until
-//! there is more. What it looks for is a [`Matcher`].
+//! It feeds the output to a [`Matcher`] in the waiting thread, and sleeps until there is more. A
+//! task that fails or is dropped leaves the cursor where it was.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::aftermath::Aftermath;
 use super::diagnose::{self, seen};
-use super::hint::silent;
+use super::hint::no_output_hint;
 use crate::error::Result;
 use crate::operation::Task;
 use crate::runtime::{ByteSet, CutShort, Deadline};
@@ -22,43 +22,42 @@ use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
 use crate::uart::transcript::{Next, Position};
 
-/// After this many bytes the deadline is looked at, even if there is more.
+/// The number of bytes after which the deadline is polled, even if there is more output.
 const POLL_BUDGET: u64 = 4 << 20;
 
-/// What an operation looks for.
+/// A search in the output for what an operation waits for.
 pub(crate) trait Matcher: Send {
     type Output;
 
-    /// Which bytes it wants to see.
+    /// Returns the view of the output to search.
     fn view(&self) -> View {
         View::Text
     }
 
-    /// Begins, or begins again after a power cycle.
+    /// Begins the search at `at`, or begins it again after a power cycle.
     fn restart(&mut self, at: u64);
 
-    /// Whether what has arrived already is nothing to it.
+    /// Returns true if the search skips output that has arrived before it begins.
     fn begins_at_end(&self) -> bool {
         false
     }
 
-    /// The bytes at which it may have found what it looks for, or something else to
-    /// be told of at once.
+    /// Returns the bytes with which a match, or another reason to return at once, can end.
     fn stops(&self) -> ByteSet;
 
-    /// What it has found before it has looked at anything.
+    /// Returns the result if the search needs no output.
     fn ready_without_input(&mut self) -> Option<Self::Output> {
         None
     }
 
-    /// Looks at the next bytes.
+    /// Searches the next bytes.
     fn feed(
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
     ) -> Result<Option<Found<Self::Output>>, ExpectError>;
 
-    /// Whether the end of the output, at `end`, is what it looks for.
+    /// Completes the search at the end of the output, at `end`.
     fn finish(
         &mut self,
         _end: u64,
@@ -67,55 +66,56 @@ pub(crate) trait Matcher: Send {
         Ok(None)
     }
 
-    /// The output if the time passing is what it waits for.
+    /// Returns the result if the end of the time limit is a success.
     fn timed_out(&mut self) -> Option<Self::Output> {
         None
     }
 
-    /// Why it may not have found what it looked for from `from` on, if that can be guessed.
+    /// Returns a hint why nothing was found from `from` on, if there is one.
     fn hint(&self, _uart: &UartState, _from: u64) -> Option<String> {
         None
     }
 
-    /// The operation, as in a message.
+    /// Describes the operation for a message.
     fn describe(&self) -> String;
 }
 
-/// Something was found.
+/// The result of a search.
 pub(crate) struct Found<T> {
     pub(crate) output: T,
-    /// Where the cursor goes.
+    /// The new place of the cursor.
     pub(crate) end: u64,
+    /// True if the match ended at a `\r`: a `\r*\n?` that follows belongs to its line.
     pub(crate) after_cr: bool,
 }
 
-/// A search under way.
+/// The task of an operation that reads.
 pub(crate) struct Wait<S> {
     uart: Arc<UartState>,
     local: Arc<Mutex<HandleState>>,
-    search: Result<S, PatternError>,
+    matcher: Result<S, PatternError>,
     deadline: Deadline,
     scan: Option<Scan>,
     id: u64,
     registered: bool,
-    /// Something forbidden has appeared, and the board tells more of it.
+    /// The wait for the output behind a forbidden match.
     aftermath: Option<Box<Aftermath>>,
 }
 
-/// How far a search is.
+/// The progress of a search.
 struct Scan {
-    /// Where it began.
+    /// The start of the search.
     from: u64,
     at: Position,
-    /// The segment that was the last when it began; that one's end is its end.
+    /// The last segment when the search began; the search ends with it.
     last: usize,
-    /// An end-of-line may have to be skipped first.
+    /// True if the rest of an end-of-line has to be skipped first.
     after_cr: bool,
-    /// The time is up: what has arrived before this is still looked at.
+    /// The end of the output when the time limit passed; output up to it still counts.
     until: Option<u64>,
 }
 
-/// The number of a reader of transcripts, of its own.
+/// Returns a new id for a reader of transcripts.
 pub(crate) fn reader_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
@@ -126,14 +126,14 @@ impl<S: Matcher> Wait<S> {
         uart: &Arc<UartState>,
         local: &Arc<Mutex<HandleState>>,
         timeout: Duration,
-        search: Result<S, PatternError>,
+        matcher: Result<S, PatternError>,
     ) -> Self {
-        let stops = || search.as_ref().map_or(ByteSet::NONE, Matcher::stops);
+        let stops = || matcher.as_ref().map_or(ByteSet::NONE, Matcher::stops);
         Self {
             uart: Arc::clone(uart),
             local: Arc::clone(local),
             deadline: uart.deadline(timeout, stops),
-            search,
+            matcher,
             scan: None,
             id: reader_id(),
             registered: false,
@@ -141,57 +141,57 @@ impl<S: Matcher> Wait<S> {
         }
     }
 
-    /// Begins at the end of what has arrived, wherever the cursor is.
+    /// Begins at the end of the output instead of the cursor.
     pub(crate) fn begin_at_end(&mut self) -> Result<(), ExpectError> {
         self.begin_at(self.uart.transcript.end_position())
     }
 
-    /// Begins at `at`, wherever the cursor is.
+    /// Begins at `at` instead of the cursor.
     pub(crate) fn begin_at(&mut self, at: Position) -> Result<(), ExpectError> {
-        let search = self.search.as_mut().map_err(|e| e.clone())?;
+        let matcher = self.matcher.as_mut().map_err(|e| e.clone())?;
         let cursor = Cursor {
             at,
             after_cr: false,
         };
-        self.scan = Some(Scan::begin(cursor, &self.uart, search));
+        self.scan = Some(Scan::begin(cursor, &self.uart, matcher));
         Ok(())
     }
 
-    /// The operation, as in a message.
+    /// Describes the operation for a message.
     pub(crate) fn describe(&self) -> String {
-        match &self.search {
-            Ok(search) => search.describe(),
+        match &self.matcher {
+            Ok(matcher) => matcher.describe(),
             Err(e) => e.to_string(),
         }
     }
 
-    /// What it finds without waiting.
+    /// Returns the result that is available without waiting.
     pub(crate) fn now(&mut self) -> Option<Result<S::Output>> {
-        match self.look(None) {
+        match self.poll_output(None) {
             Poll::Ready(found) => Some(found),
             Poll::Pending => None,
         }
     }
 
-    /// Looks at what is there; without a context it neither waits nor times out.
-    fn look(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Result<S::Output>> {
-        let search = match &mut self.search {
-            Ok(search) => search,
+    /// Scans the output that has arrived; without a context it neither waits nor times out.
+    fn poll_output(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Result<S::Output>> {
+        let matcher = match &mut self.matcher {
+            Ok(matcher) => matcher,
             Err(e) => return Poll::Ready(Err(ExpectError::from(e.clone()).into())),
         };
         let uart = &*self.uart;
         let transcript = &uart.transcript;
         let scan = self.scan.get_or_insert_with(|| {
-            let cursor = match search.begins_at_end() {
+            let cursor = match matcher.begins_at_end() {
                 true => Cursor {
                     at: transcript.end_position(),
                     after_cr: false,
                 },
                 false => lock(&self.local).cursor,
             };
-            Scan::begin(cursor, uart, search)
+            Scan::begin(cursor, uart, matcher)
         });
-        if let Some(output) = search.ready_without_input() {
+        if let Some(output) = matcher.ready_without_input() {
             return Poll::Ready(Ok(output));
         }
         let mut budget = POLL_BUDGET;
@@ -201,12 +201,12 @@ impl<S: Matcher> Wait<S> {
                 Next::Bytes(range) => {
                     let chunk = transcript.chunk(range.start).map_err(ExpectError::from)?;
                     let end = chunk.end().min(range.end);
-                    for piece in chunk.pieces(range.clone(), search.view()) {
-                        let piece = scan.skip_end_of_line(piece, search);
+                    for piece in chunk.pieces(range.clone(), matcher.view()) {
+                        let piece = scan.skip_end_of_line(piece, matcher);
                         if piece.bytes.is_empty() {
                             continue;
                         }
-                        if let Some(done) = search.feed(piece, uart)? {
+                        if let Some(done) = matcher.feed(piece, uart)? {
                             return Poll::Ready(Ok(self.complete(done)));
                         }
                     }
@@ -217,15 +217,15 @@ impl<S: Matcher> Wait<S> {
                     scan.at = next;
                     scan.from = next.offset;
                     scan.after_cr = false;
-                    search.restart(next.offset);
+                    matcher.restart(next.offset);
                 }
                 Next::Ended(ending) => {
-                    if let Some(done) = search.finish(scan.at.offset, uart)? {
+                    if let Some(done) = matcher.finish(scan.at.offset, uart)? {
                         return Poll::Ready(Ok(self.complete(done)));
                     }
                     return Poll::Ready(Err(ExpectError::Ended {
                         uart: uart.name.clone(),
-                        wanted: search.describe(),
+                        wanted: matcher.describe(),
                         ending,
                         seen: seen(transcript, scan.from),
                     }
@@ -240,7 +240,7 @@ impl<S: Matcher> Wait<S> {
                         });
                         ready!(aftermath.poll(cx, uart));
                     }
-                    let error = diagnose::forbidden(uart, &forbidden, &search.describe());
+                    let error = diagnose::forbidden(uart, &forbidden, &matcher.describe());
                     return Poll::Ready(Err(error.into()));
                 }
                 Next::Nothing if scan.until.is_none() => {
@@ -251,7 +251,7 @@ impl<S: Matcher> Wait<S> {
                     self.aftermath = None;
                     self.deadline.set_clock(uart.clock());
                     ready!(self.deadline.poll(cx))?;
-                    // What has come meanwhile counts, as does the board's end.
+                    // Output that has arrived meanwhile counts, as does its end.
                     scan.until = Some(transcript.end_position().offset);
                     continue;
                 }
@@ -260,25 +260,25 @@ impl<S: Matcher> Wait<S> {
             if scan.until.is_some_and(|until| scan.at.offset >= until) {
                 let cut_short = self.deadline.cut_short();
                 let waited = self.deadline.timeout().max(self.deadline.waited());
-                let on_host = match (self.deadline.watchdog(), search.timed_out()) {
+                let on_host = match (self.deadline.watchdog(), matcher.timed_out()) {
                     (Some(on_host), _) => on_host,
-                    (None, Some(output)) if has_had_its_time(uart, cut_short) => {
+                    (None, Some(output)) if has_guest_run(uart, cut_short) => {
                         return Poll::Ready(Ok(output));
                     }
                     (None, Some(_)) => waited,
                     (None, None) => {
-                        let error = timed_out(search, scan, uart, waited, cut_short);
+                        let error = timed_out(matcher, scan, uart, waited, cut_short);
                         return Poll::Ready(Err(error.into()));
                     }
                 };
-                let (wanted, of) = (search.describe(), self.deadline.timeout());
+                let (wanted, of) = (matcher.describe(), self.deadline.timeout());
                 let seen = seen(transcript, scan.from);
                 let error = too_slow(uart, wanted, on_host, cut_short, of, &seen);
                 return Poll::Ready(Err(error.into()));
             }
             if budget == 0 {
                 budget = POLL_BUDGET;
-                // A virtual clock stands still until all is read.
+                // A virtual clock is paused until all output is read.
                 if let Some(cx) = &mut cx
                     && uart.virtual_clock().is_none()
                     && scan.until.is_none()
@@ -309,28 +309,28 @@ impl<S: Matcher> Wait<S> {
     }
 }
 
-/// Whether the guest has run as long as it was waited for, as far as that can be known.
-fn has_had_its_time(uart: &UartState, cut_short: Option<CutShort>) -> bool {
-    // A clock of the guest's that could be read knows better.
-    cut_short.is_none() && (uart.clock().is_some() || stands_still(uart).is_none())
+/// Returns true if the guest has run for the whole time limit, as far as that is known.
+fn has_guest_run(uart: &UartState, cut_short: Option<CutShort>) -> bool {
+    // The guest's clock, if there is one, is more reliable than the known reasons for a pause.
+    cut_short.is_none() && (uart.clock().is_some() || pause_reason(uart).is_none())
 }
 
 fn timed_out<S: Matcher>(
-    search: &S,
+    matcher: &S,
     scan: &Scan,
     uart: &UartState,
     waited: Duration,
     cut_short: Option<CutShort>,
 ) -> ExpectError {
     let seen = seen(&uart.transcript, scan.from);
-    let hint = || match silent(uart) {
+    let hint = || match no_output_hint(uart) {
         Some(hint) => format!("{seen}: {hint}"),
-        None => match search.hint(uart, scan.from) {
+        None => match matcher.hint(uart, scan.from) {
             Some(hint) => format!("{hint}; {seen}"),
             None => seen.clone(),
         },
     };
-    let seen = match (stands_still(uart), cut_short) {
+    let seen = match (pause_reason(uart), cut_short) {
         (Some(why), _) => format!("{why}; {seen}"),
         (None, Some(CutShort::Had(had))) => format!(
             "the guest has had only {had:?} of its time: it is very slow, or its processor is locked up; {}",
@@ -344,14 +344,14 @@ fn timed_out<S: Matcher>(
     };
     ExpectError::Timeout {
         uart: uart.name.clone(),
-        wanted: search.describe(),
+        wanted: matcher.describe(),
         waited: Duration::from_millis(waited.as_millis() as u64),
         seen,
     }
 }
 
-/// The error of an operation that has lasted `on_host` on the host, of which the guest may
-/// have had less than the time limit `of`; `seen` is what to say of it.
+/// Creates the error of an operation that the host's watchdog has ended after `on_host`; the guest
+/// may have run for less than the time limit `of`. `seen` describes the output.
 pub(crate) fn too_slow(
     uart: &UartState,
     wanted: String,
@@ -364,7 +364,7 @@ pub(crate) fn too_slow(
         Some(CutShort::Had(had)) => Some(had),
         Some(CutShort::Unknown) | None => None,
     };
-    let why = stands_still(uart).unwrap_or(
+    let why = pause_reason(uart).unwrap_or(
         "the emulator hangs, or its guest keeps it so busy that its time hardly passes; \
          raise `timeouts: command:` if the host is that slow",
     );
@@ -378,21 +378,21 @@ pub(crate) fn too_slow(
     }
 }
 
-/// Why the guest does not run, if that is known.
-fn stands_still(uart: &UartState) -> Option<&'static str> {
+/// Returns the reason why the guest does not run, if known.
+fn pause_reason(uart: &UartState) -> Option<&'static str> {
     if uart.is_stopped() {
         return Some("its emulator is stopped by a signal; continue it with SIGCONT");
     }
-    let silent = uart.transcript.end_position().offset == 0;
-    (uart.is_bare() && silent).then_some(
+    let has_no_output = uart.transcript.end_position().offset == 0;
+    (uart.is_bare() && has_no_output).then_some(
         "no firmware was named for the board: name it in the target's YAML (`firmware`) or in the test \
          (`firmware(…)`, `flash(…)`)",
     )
 }
 
 impl Scan {
-    fn begin(cursor: Cursor, uart: &UartState, search: &mut impl Matcher) -> Self {
-        search.restart(cursor.at.offset);
+    fn begin(cursor: Cursor, uart: &UartState, matcher: &mut impl Matcher) -> Self {
+        matcher.restart(cursor.at.offset);
         Self {
             from: cursor.at.offset,
             at: cursor.at,
@@ -402,8 +402,8 @@ impl Scan {
         }
     }
 
-    /// Takes off `piece` what still belongs to the line before.
-    fn skip_end_of_line<'a>(&mut self, piece: Piece<'a>, search: &mut impl Matcher) -> Piece<'a> {
+    /// Returns `piece` without the rest of the previous line's end.
+    fn skip_end_of_line<'a>(&mut self, piece: Piece<'a>, matcher: &mut impl Matcher) -> Piece<'a> {
         if !self.after_cr {
             return piece;
         }
@@ -413,7 +413,7 @@ impl Scan {
         self.after_cr = skipped == piece.bytes.len() && newline == 0;
         let piece = piece.skip(skipped);
         self.from = piece.offset;
-        search.restart(piece.offset);
+        matcher.restart(piece.offset);
         piece
     }
 }
@@ -427,7 +427,7 @@ impl<S: Matcher> Task for Wait<S> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Output>> {
         self.deadline.begin_look();
-        let found = ready!(self.look(Some(cx)));
+        let found = ready!(self.poll_output(Some(cx)));
         self.deadline.leave();
         Poll::Ready(found)
     }
