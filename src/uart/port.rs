@@ -432,7 +432,7 @@ mod tests {
         }
     }
 
-    /// Each operation that is done when the time has passed and nothing has come.
+    /// Returns each operation that succeeds if no output arrives in `time`.
     fn absences(uart: &Uart, time: Duration) -> [crate::Operation<()>; 3] {
         [
             uart.expect_silence(time),
@@ -462,7 +462,7 @@ mod tests {
                 assert!(error.contains(passed), "{error}");
             }
         }
-        // Without a clock of its own the guest has the host's time, unless it is known to stand still.
+        // Without its own clock, the guest runs in the host's time, unless it is known to be paused.
         port.set_clock(None);
         for absence in absences(&port.uart(), time) {
             absence.wait().unwrap();
@@ -487,7 +487,7 @@ mod tests {
         silence.wait().unwrap();
     }
 
-    /// A clock that is read for the second time as the board goes.
+    /// A clock whose second read makes the board exit.
     struct Last(Port, AtomicBool);
 
     impl Clock for Last {
