@@ -40,7 +40,7 @@ lint:
 
 ## Writes down the public API, which the tests compare with.
 api:
-	VTARGET_WRITE_API=1 $(CARGO) test --quiet --test api
+	VTARGET_WRITE_API=1 $(CARGO) test --quiet --test checks api
 
 ## What would be published, built from the package alone.
 package:

@@ -1,5 +1,8 @@
-//! What the UART tests share: a UART on one end of a socket pair, the board on the other.
+//! Helpers that several tests use: a UART on one end of a socket pair with the board on the
+//! other, snapshots of messages, a stream that panics.
 
+pub mod messages;
+pub mod panics;
 use std::os::unix::net::UnixStream;
 
 use virtual_target::Error;

@@ -1,0 +1,62 @@
+//! The public API is the one that `api.txt` lists, so that no change of it goes unnoticed.
+//!
+//! The listing is that of `cargo public-api`, made from rustdoc's JSON, without blanket, auto
+//! and derived implementations. `make api` writes it anew.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn the_public_api_is_the_one_listed() {
+    let listing = listing(&documentation());
+    let file = Path::new(ROOT).join("api.txt");
+    if env::var_os("VTARGET_WRITE_API").is_some() {
+        fs::write(&file, &listing).unwrap();
+    }
+    let listed = fs::read_to_string(&file).unwrap_or_default();
+    let (now, before): (BTreeSet<_>, BTreeSet<_>) =
+        (listing.lines().collect(), listed.lines().collect());
+    let added = now.difference(&before).map(|item| format!("+{item}\n"));
+    let gone = before.difference(&now).map(|item| format!("-{item}\n"));
+    let changes: String = gone.chain(added).collect();
+    assert!(
+        listing == listed,
+        "the public API has changed; if that is meant, run `make api` and mention it in CHANGELOG.md\n{changes}"
+    );
+}
+
+/// Has rustdoc describe the library as JSON, in a target directory of its own.
+///
+/// That output is unstable, which a stable rustdoc refuses unless it is told otherwise.
+fn documentation() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("api");
+    let output = Command::new(env!("CARGO"))
+        .args(["rustdoc", "--quiet", "--lib", "--manifest-path"])
+        .arg(Path::new(ROOT).join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .args(["--", "-Z", "unstable-options", "--output-format", "json"])
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env_remove("RUSTDOCFLAGS")
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    target.join("doc/virtual_target.json")
+}
+
+fn listing(documentation: &Path) -> String {
+    let api = public_api::Builder::from_rustdoc_json(documentation)
+        .omit_blanket_impls(true)
+        .omit_auto_trait_impls(true)
+        .omit_auto_derived_impls(true)
+        .build();
+    let api = api.unwrap_or_else(|e| {
+        panic!("{e}\n(rustdoc's JSON changes with Rust: update the dev-dependency public-api)")
+    });
+    api.to_string()
+}

@@ -1,0 +1,14 @@
+//! Checks of the sources, the documents and the scripts, which are no tests of behaviour.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails fails its test"
+)]
+
+mod api;
+mod arrows;
+mod jep_table;
+mod msrv;
+mod renode_install;

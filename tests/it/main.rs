@@ -1,0 +1,23 @@
+//! The behaviour of the crate where no emulator is needed; with one: `tests/engines`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that fails fails its test"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod config;
+mod exporter;
+mod firmware;
+mod messages;
+mod names;
+mod script;
+mod uart_basics;
+mod uart_guards;
+mod uart_operations;
+mod uart_patterns;
+mod uart_pty;
+mod uart_waiting;

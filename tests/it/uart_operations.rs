@@ -1,0 +1,679 @@
+//! The operations beyond `expect` and lines, and the guards.
+
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
+use crate::common::{expect_error, uart};
+use virtual_target::config::Echo;
+use virtual_target::uart::{ExpectError, Pattern, PatternError, Uart};
+use virtual_target::{millis, secs};
+
+#[test]
+fn the_first_of_several_to_end_is_the_one() {
+    let (uart, mut board) = uart();
+    board.write_all(b"abcdef").unwrap();
+    let (which, found) = uart
+        .expect_any(["re:a.*e", "bcd", "re:c?d"])
+        .wait()
+        .unwrap();
+    assert_eq!((which, found.text().as_ref()), (1, "bcd"));
+    let mixed = [Pattern::new('z').unwrap(), Pattern::new(b"f").unwrap()];
+    assert_eq!(uart.expect_any(mixed).wait().unwrap().0, 1);
+    let none: [&str; 0] = [];
+    let error = expect_error(uart.expect_any(none).wait().unwrap_err());
+    assert!(matches!(
+        error,
+        ExpectError::Pattern {
+            error: PatternError::NoPatterns,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn all_of_several_are_waited_for_in_any_order() {
+    let (uart, mut board) = uart();
+    board.write_all(b"b ready, a ready, rest").unwrap();
+    let found = uart.expect_all(["re:a ready", "b ready"]).wait().unwrap();
+    assert_eq!((found[0].range(), found[1].range()), (9..16, 0..7));
+    assert_eq!(uart.expect("rest").wait().unwrap().before().unwrap(), ", ");
+    board.write_all(b"a ready").unwrap();
+    let error = uart
+        .expect_all(["a ready", "b ready"])
+        .within(millis(50))
+        .wait()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains(r#"expect_all("a ready", "b ready"), still without"#),
+        "{error}"
+    );
+}
+
+#[test]
+fn bytes_are_exact_and_escape_sequences_are_not_passed_over() {
+    let (uart, mut board) = uart();
+    board.write_all(b"\x1b[1mA\x1b[0mB\x00\xff").unwrap();
+    assert_eq!(uart.clone().expect("AB").wait().unwrap().range(), 4..10);
+    assert_eq!(uart.expect_bytes(b"\x1b[0m").wait().unwrap().range(), 5..9);
+    assert_eq!(uart.read_exact(3).wait().unwrap(), b"B\x00\xff");
+    assert_eq!(uart.transcript().unwrap(), b"\x1b[1mA\x1b[0mB\x00\xff");
+    assert_eq!(uart.transcript_text().unwrap(), "AB\0\u{fffd}");
+}
+
+#[test]
+fn silence_is_broken_by_anything_and_a_pattern_only_by_itself() {
+    let (uart, mut board) = uart();
+    uart.expect_silence(millis(5)).wait().unwrap();
+    board.write_all(b"noise").unwrap();
+    let error = uart
+        .expect_silence(secs(60))
+        .wait()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("UART uart: expect_silence(60s) failed: "),
+        "{error}"
+    );
+    uart.expect_none("panic", millis(5)).wait().unwrap();
+    board.write_all(b" panic").unwrap();
+    let error = uart
+        .expect_none("panic", secs(60))
+        .wait()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with(
+            "UART uart: expect_none(\"panic\", 60s) failed: \"panic\" appeared; the output up to there:\
+             \n  | noise panic\n  at tests/it/uart_operations.rs:"
+        ),
+        "{error}"
+    );
+    assert_eq!(uart.expect("noise").wait().unwrap().range(), 0..5);
+    uart.clear();
+    uart.expect_silence(millis(5)).wait().unwrap();
+}
+
+#[test]
+fn a_match_ends_before_the_escape_sequence_behind_it() {
+    let (uart, mut board) = uart();
+    board.write_all(b"ab\x1b[0mc\n\xc3\x1b[0m\xc3\xa9").unwrap();
+    assert_eq!(uart.expect_line("ab").wait().unwrap().range(), 0..2);
+    // What is no character is known only by what follows.
+    let replaced = regex::Regex::new("\u{fffd}").unwrap();
+    assert_eq!(uart.expect(replaced).wait().unwrap().range(), 8..9);
+    assert_eq!(uart.read_exact(1).wait().unwrap(), b"\x1b");
+}
+
+#[test]
+fn the_end_of_a_line_that_comes_late_is_no_line_and_no_noise() {
+    let (uart, mut board) = uart();
+    board.write_all(b"one\r").unwrap();
+    assert_eq!(uart.read_line().wait().unwrap(), "one");
+    board.write_all(b"\ntwo\r").unwrap();
+    assert_eq!(uart.read_line().wait().unwrap(), "two");
+    board.write_all(b"\n").unwrap();
+    uart.expect_silence(millis(20)).wait().unwrap();
+    board.write_all(b"three").unwrap();
+    assert_eq!(uart.expect("three").wait().unwrap().before().unwrap(), "");
+}
+
+#[test]
+fn a_guard_fails_every_operation_that_comes_to_it() {
+    let (uart, mut board) = uart();
+    let guard = uart.forbid("re:Hard[A-Z]ault").unwrap();
+    board.write_all(b"fine\nHardF").unwrap();
+    uart.expect_line("fine").wait().unwrap();
+    let waiting = uart.expect("never").within(secs(60));
+    board.write_all(b"ault at 0x8000\nready\n").unwrap();
+    assert!(matches!(
+        expect_error(waiting.wait().unwrap_err()),
+        ExpectError::Forbidden { .. }
+    ));
+    let error = uart.expect("ready").wait().unwrap_err().to_string();
+    assert!(
+        error.starts_with(
+            "UART uart: the forbidden pattern \"re:Hard[A-Z]ault\" appeared, noticed by expect(\"ready\"); \
+             the output around it:\n  | fine\\n\n  | HardFault at 0x8000\\n\n  | ready\\n\n  at tests/it/uart_operations.rs:"
+        ),
+        "{error}"
+    );
+    assert!(matches!(
+        expect_error(uart.send("x").wait().unwrap_err()),
+        ExpectError::Forbidden { .. }
+    ));
+    // What came before it is still there, however late it is looked at.
+    let late = uart.clone();
+    late.expect("Hard").wait().unwrap();
+    guard.lift();
+    late.expect("ready").wait().unwrap();
+}
+
+#[test]
+fn a_guard_sees_what_had_come_before_it_was_set() {
+    let (uart, mut board) = uart();
+    board.write_all(b"panic!\n").unwrap();
+    uart.clone().expect("!").wait().unwrap();
+    let guard = uart.forbid("panic").unwrap();
+    assert!(uart.expect("!").wait().is_err());
+    guard.lift();
+    let error = uart.forbid(|_: &[u8]| None).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("a closure cannot stand guard"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_command_returns_what_it_puts_out() {
+    let (uart, mut board) = uart();
+    let error = expect_error(uart.run("x").wait().unwrap_err());
+    assert!(matches!(
+        error,
+        ExpectError::Pattern {
+            error: PatternError::NoPrompt,
+            ..
+        }
+    ));
+    uart.set_prompt("re:(?m)^[$] ").unwrap();
+    let shell = std::thread::spawn(move || {
+        board.write_all(b"old\r\n$ ").unwrap();
+        let list = "ls\r\n\x1b[1ma\x1b[0m\r\nb\r\n$ ";
+        answer(board, [list, "true\r\n$ ", "echo hi\r\nhi\r\n"])
+    });
+    uart.expect("$ ").wait().unwrap();
+    assert_eq!(uart.run("ls").wait().unwrap(), "a\r\nb");
+    assert_eq!(uart.run("true").wait().unwrap(), "");
+    uart.send_line_echoed("echo hi").wait().unwrap();
+    assert_eq!(uart.read_line().wait().unwrap(), "hi");
+    drop(shell.join().unwrap());
+}
+
+/// A prompt that is one only with what follows it, of which the closure needs a byte.
+#[test]
+fn a_prompt_may_be_a_closure_that_looks_ahead() {
+    let (uart, mut board) = uart();
+    let prompt = |bytes: &[u8]| -> Option<std::ops::Range<usize>> {
+        let at = bytes.windows(3).position(|it| it == b"$ \0")?;
+        Some(at..at + 2)
+    };
+    uart.set_prompt(prompt).unwrap();
+    let shell = std::thread::spawn(move || {
+        board.write_all(b"hello\r\n$ \0").unwrap();
+        let (one, two) = ("one\r\nvalue $ 1\r\n$ \0", "two\r\nvalue $ 2\r\n$ \0");
+        for (number, reply) in [one, two].into_iter().cycle().take(20).enumerate() {
+            let mut byte = [0];
+            while byte != *b"\n" {
+                board.read_exact(&mut byte).unwrap();
+            }
+            let (first, rest) = reply.split_at(number % reply.len());
+            board.write_all(first.as_bytes()).unwrap();
+            std::thread::sleep(millis(1));
+            board.write_all(rest.as_bytes()).unwrap();
+        }
+        board
+    });
+    for _ in 0..10 {
+        assert_eq!(uart.run("one").wait().unwrap(), "value $ 1");
+        assert_eq!(uart.run("two").wait().unwrap(), "value $ 2");
+    }
+    drop(shell.join().unwrap());
+}
+
+#[test]
+fn paced_bytes_arrive_one_by_one() {
+    // Datagrams: a read returns what one write has sent, however late it comes.
+    let (ours, board) = std::os::unix::net::UnixDatagram::pair().unwrap();
+    let uart = Uart::over_fd(ours).unwrap();
+    let mut board = std::fs::File::from(std::os::fd::OwnedFd::from(board));
+    let sending = std::thread::spawn(move || uart.send_paced("abc", millis(2)).wait());
+    for expected in b"abc" {
+        let mut byte = [0; 8];
+        assert_eq!(board.read(&mut byte).unwrap(), 1);
+        assert_eq!(byte[0], *expected);
+    }
+    sending.join().unwrap().unwrap();
+}
+
+#[test]
+fn groups_and_their_values() {
+    let (uart, mut board) = uart();
+    board.write_all(b"temp=21.5 unit=\n").unwrap();
+    let found = uart
+        .expect_line(r"re:temp=(?<t>[0-9.]+) unit=(?<u>\w+)?")
+        .wait()
+        .unwrap();
+    assert_eq!(found.parse::<f32>("t").unwrap(), 21.5);
+    let error = found.parse::<u8>("t").unwrap_err().to_string();
+    let expected = r#"group "t" of "re:temp=(?<t>[0-9.]+) unit=(?<u>\\w+)?" is "21.5", which is no u8: invalid digit found in string"#;
+    assert!(
+        error.starts_with(&format!("{expected}\n  at tests/it/uart_operations.rs:")),
+        "{error}"
+    );
+    let error = found.parse::<u8>("u").unwrap_err().to_string();
+    assert!(
+        error.contains("has no group \"u\": it took no part in the match\n  at tests/"),
+        "{error}"
+    );
+    let error = found.parse::<u8>(3).unwrap_err().to_string();
+    assert!(
+        error.contains("has no group 3: the pattern does not define it\n  at tests/"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_terminal_is_a_stream_like_any_other_and_ends_when_it_is_closed() {
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let mut raw = nix::sys::termios::tcgetattr(&pty.slave).unwrap();
+    nix::sys::termios::cfmakeraw(&mut raw);
+    nix::sys::termios::tcsetattr(&pty.slave, nix::sys::termios::SetArg::TCSANOW, &raw).unwrap();
+    let uart = Uart::over_fd(pty.master).unwrap();
+    let mut board = std::fs::File::from(pty.slave);
+    uart.send("in").wait().unwrap();
+    let mut bytes = [0; 2];
+    board.read_exact(&mut bytes).unwrap();
+    board.write_all(b"out").unwrap();
+    drop(board);
+    uart.expect("out").wait().unwrap();
+    let error = expect_error(uart.expect("more").wait().unwrap_err());
+    assert!(matches!(error, ExpectError::Ended { .. }));
+}
+
+#[test]
+fn a_regular_file_is_no_stream() {
+    let file: OwnedFd = std::fs::File::open("Cargo.toml").unwrap().into();
+    let error = Uart::over_fd(file).unwrap_err().to_string();
+    assert!(
+        error.ends_with("; it takes a socket, a pipe or a terminal"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn any_async_stream_will_do() {
+    let (ours, board) = tokio::io::duplex(64);
+    let uart = Uart::over(ours).unwrap();
+    let (mut read, mut write) = tokio::io::split(board);
+    tokio::io::AsyncWriteExt::write_all(&mut write, b"hello\n")
+        .await
+        .unwrap();
+    uart.expect_line("hello").await.unwrap();
+    uart.send("x").await.unwrap();
+    assert_eq!(
+        tokio::io::AsyncReadExt::read_u8(&mut read).await.unwrap(),
+        b'x'
+    );
+}
+
+#[test]
+fn an_expectrl_session_runs_on_it() {
+    use expectrl::{Expect, Regex, Session};
+
+    let (uart, mut board) = uart();
+    board.write_all(b"boot\r\nlogin: ").unwrap();
+    uart.expect_line("boot").wait().unwrap();
+    let mut session = Session::new((), uart.into_stream()).unwrap();
+    session.expect(Regex("log[a-z]+: ")).unwrap();
+    session.send_line("root").unwrap();
+    let mut bytes = [0; 5];
+    board.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"root\n");
+    drop(board);
+    assert!(matches!(session.expect("more"), Err(expectrl::Error::Eof)));
+}
+
+#[test]
+fn a_needle_may_wait_for_the_end() {
+    let (uart, mut board) = uart();
+    board.write_all(b"all there is").unwrap();
+    drop(board);
+    assert_eq!(
+        uart.expect(expectrl::Eof).wait().unwrap().text(),
+        "all there is"
+    );
+}
+
+#[test]
+fn a_match_across_a_slid_window_is_found_where_it_is() {
+    let (uart, mut board) = uart();
+    let writer = std::thread::spawn(move || {
+        let mut output = vec![b'.'; (64 << 10) * 3 - 3];
+        output.extend_from_slice(b"needle x");
+        board.write_all(&output).unwrap();
+        board
+    });
+    let from = (64 << 10) * 3 - 3;
+    for pattern in [
+        Pattern::new(regex::Regex::new("need(le)").unwrap()),
+        Pattern::new(regex::bytes::Regex::new("need(le)").unwrap()),
+        Pattern::new(expectrl::Any(["needle"])),
+    ] {
+        let found = uart.clone().expect(pattern.unwrap()).wait().unwrap();
+        assert_eq!(found.range(), from..from + 6);
+    }
+    let anchored = uart
+        .expect(regex::Regex::new("^needle|^[.]x").unwrap())
+        .within(millis(50));
+    assert!(anchored.wait().is_err());
+    drop(writer.join().unwrap());
+}
+
+/// What a shell reads, up to the end of the line.
+fn line(board: &mut UnixStream) -> String {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while byte != *b"\n" {
+        board.read_exact(&mut byte).unwrap();
+        line.push(byte[0]);
+    }
+    String::from_utf8(line).unwrap()
+}
+
+/// A shell that answers each line with the next of these.
+fn answer<const N: usize>(mut board: UnixStream, answers: [&str; N]) -> UnixStream {
+    for answer in answers {
+        line(&mut board);
+        board.write_all(answer.as_bytes()).unwrap();
+    }
+    board
+}
+
+#[test]
+fn a_command_is_not_sent_before_the_prompt_of_what_was_sent_last() {
+    let (uart, mut board) = uart();
+    uart.set_prompt("> ").unwrap();
+    board.write_all(b"> ").unwrap();
+    assert!(uart.run("sleep").within(millis(50)).wait().is_err());
+    assert_eq!(line(&mut board), "sleep\n");
+    let late = expect_error(uart.run("ping").within(millis(50)).wait().unwrap_err());
+    assert!(
+        late.to_string()
+            .contains("run(\"ping\"), waiting for the prompt \"> \" before it sends, timed out"),
+        "{late}"
+    );
+    let mut run = uart.run("ping");
+    let waker = &mut Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut run).poll(waker).is_pending());
+    board.set_nonblocking(true).unwrap();
+    let nothing = board.read(&mut [0]).unwrap_err();
+    assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+    board.set_nonblocking(false).unwrap();
+    let shell = std::thread::spawn(move || {
+        board.write_all(b"slept\r\n> ").unwrap();
+        answer(
+            board,
+            [
+                "ping\r\npong\r\n> ",
+                "say > \r\nok\r\n> ",
+                "echo\r\necho\r\n> ",
+            ],
+        )
+    });
+    assert_eq!(run.wait().unwrap(), "pong");
+    uart.send_line("say > ").wait().unwrap();
+    uart.expect_line("ok").wait().unwrap();
+    assert_eq!(uart.run("echo").wait().unwrap(), "echo");
+    drop(shell.join().unwrap());
+}
+
+/// A shell that is at its prompt and answers each line with the next of these.
+fn scripted(answers: &[&str]) -> (Uart, std::thread::JoinHandle<UnixStream>) {
+    let (uart, mut board) = uart();
+    uart.set_prompt("> ").unwrap();
+    let answers: Vec<String> = answers.iter().map(|answer| (*answer).to_owned()).collect();
+    board.write_all(b"> ").unwrap();
+    let shell = std::thread::spawn(move || {
+        for answer in answers {
+            line(&mut board);
+            board.write_all(answer.as_bytes()).unwrap();
+        }
+        board
+    });
+    (uart, shell)
+}
+
+#[test]
+fn only_the_command_itself_is_its_echo() {
+    for (command, reply, expected) in [
+        ("abc", "got: abc\r\n> ", "got: abc"),
+        ("abc", " abc\r\nyes\r\n> ", "yes"),
+        ("", "one\r\n> ", "one"),
+        ("", "\r\ntwo\r\n> ", "two"),
+    ] {
+        let (uart, shell) = scripted(&[reply]);
+        assert_eq!(uart.run(command).wait().unwrap(), expected, "{reply:?}");
+        drop(shell.join().unwrap());
+    }
+}
+
+#[test]
+fn an_echo_is_what_the_screen_shows_as_one() {
+    for (command, reply, expected) in [
+        ("ab", "\r> a\r> ab\r\nyes\r\n> ", "yes"),
+        ("ping", "log\r\n> ping\r\npong\r\n> ", "pong"),
+        ("id", "id\r\n\ruid=0\r\n> ", "uid=0"),
+        ("id", "id\r\n\x1b[?2004l\ruid=0\r\n\x1b[?2004h> ", "uid=0"),
+        ("abcdef", "abc \rdef\r\nyes\r\n> ", "yes"),
+        ("abcdef", "abc\r\ndef\r\nyes\r\n> ", "yes"),
+        ("id", "link down\r\nid\r\nuid=0\r\n> ", "uid=0"),
+        ("ping", "ping\n\rpong\n\r> ", "pong"),
+    ] {
+        // The second time it is known that the board echoes.
+        let (uart, shell) = scripted(&[reply, reply]);
+        for _ in 0..2 {
+            assert_eq!(uart.run(command).wait().unwrap(), expected, "{reply:?}");
+        }
+        drop(shell.join().unwrap());
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_told_is_an_error() {
+    let twice = "pong\r\n> \r\n> ";
+    let (uart, shell) = scripted(&[twice, twice]);
+    for echo in [Echo::Off, Echo::Auto] {
+        uart.set_echo(echo);
+        let error = uart.run("ping").wait().unwrap_err().to_string();
+        assert!(error.contains("use `line_ending: cr`"), "{error}");
+    }
+    drop(shell.join().unwrap());
+
+    let (uart, shell) = scripted(&["one\r\n> ", "two\r\ntwo\r\n> "]);
+    assert_eq!(uart.run("get").wait().unwrap(), "one");
+    let error = expect_error(uart.run("two").wait().unwrap_err());
+    assert!(matches!(error, ExpectError::Ambiguous { .. }), "{error}");
+    drop(shell.join().unwrap());
+}
+
+#[test]
+fn a_command_that_the_board_has_not_taken_whole_has_no_answer() {
+    let full = "abc\r\x1b[Klog: full\r\n> abc";
+    for (reply, hint) in [
+        (full, "has echoed 3 of the command's 6 bytes"),
+        ("abcdef", "`line_ending: cr`"),
+        ("other\r\nno\r\n> ", "`echo: off`"),
+    ] {
+        let (uart, shell) = scripted(&[reply]);
+        uart.set_echo(Echo::On);
+        let error = uart
+            .run("abcdef")
+            .within(millis(100))
+            .wait()
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(hint), "{error}");
+        drop(shell.join().unwrap());
+    }
+    // Not known to echo; the next command is not answered with what is left.
+    let (uart, shell) = scripted(&[full, "x\r\n> "]);
+    assert!(uart.run("abcdef").within(millis(100)).wait().is_err());
+    assert!(uart.run("x").within(millis(100)).wait().is_err());
+    drop(uart);
+    drop(shell.join());
+}
+
+#[test]
+fn log_lines_are_no_part_of_an_answer() {
+    let (uart, shell) = scripted(&[
+        "get\r\n[1] log\r\na\r\n[2] a > b\r\nb\r\n> ",
+        "ge[3] log\r\nt\r\na\r\n> ",
+        "get\r\n[4] log\r\n> get\r\na\r\n> ",
+        "get\r\n[5] log\r\n> ",
+    ]);
+    uart.set_ignore_lines([r"re:\[\d+\] "]).unwrap();
+    for expected in ["a\r\nb", "a", "a", ""] {
+        assert_eq!(uart.run("get").wait().unwrap(), expected);
+    }
+    assert!(uart.set_ignore_lines(["log\n"]).is_err());
+    drop(shell.join().unwrap());
+}
+
+#[test]
+fn what_has_a_line_end_in_it_is_no_single_line() {
+    let (uart, _board) = uart();
+    uart.set_prompt("> ").unwrap();
+    for line in ["a\nb", "a\rb", "a\n"] {
+        for error in [
+            uart.run(line).wait().unwrap_err(),
+            uart.send_line_echoed(line).wait().unwrap_err(),
+        ] {
+            let error = expect_error(error);
+            assert!(matches!(error, ExpectError::NotSent { .. }), "{error}");
+            assert!(
+                error.to_string().contains("there is a line end in it"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_broken_echo_is_one() {
+    // The prompt may come before or after the line is sent.
+    for echo in [
+        "> abc \rdef\r\n",
+        "> abc\r\ndef\r\n",
+        "abc \rdef\r\n",
+        "abc\r\ndef\r\n",
+    ] {
+        let (uart, shell) = scripted(&[&format!("{echo}next\r\n")]);
+        uart.send_line_echoed("abcdef").wait().unwrap();
+        assert_eq!(uart.read_line().wait().unwrap(), "next");
+        drop(shell.join().unwrap());
+    }
+}
+
+#[test]
+fn the_return_of_a_line_end_that_began_with_a_newline_is_no_noise() {
+    let (uart, mut board) = uart();
+    board.write_all(b"a\n\rb\n").unwrap();
+    uart.expect_line("a").wait().unwrap();
+    assert!(uart.clone().expect_silence(millis(5)).wait().is_err());
+    uart.expect_line("b").wait().unwrap();
+    board.write_all(b"\r").unwrap();
+    uart.expect_silence(millis(20)).wait().unwrap();
+    board.write_all(b"c").unwrap();
+    assert!(uart.expect_silence(secs(60)).wait().is_err());
+}
+
+#[test]
+fn a_prompt_in_the_echo_of_a_command_is_not_its_end() {
+    let (uart, mut board) = uart();
+    uart.set_prompt("> ").unwrap();
+    board.write_all(b"> ").unwrap();
+    let shell = std::thread::spawn(move || {
+        board.read_exact(&mut [0; 10]).unwrap();
+        for part in ["say a ", "> b\r", "\nok\r\n> "] {
+            board.write_all(part.as_bytes()).unwrap();
+        }
+        board
+    });
+    assert_eq!(uart.run("say a > b").wait().unwrap(), "ok");
+    shell.join().unwrap();
+}
+
+#[test]
+fn an_unfit_pattern_is_refused_and_told_with_its_place() {
+    let (uart, mut board) = uart();
+    board.write_all(b"data ok\r\n").unwrap();
+    let errors = [
+        (uart.expect("re:data (ok"), line!()),
+        (uart.expect("re:ok$"), line!()),
+        (uart.expect(""), line!()),
+        (uart.expect_line("data ok\r\n"), line!()),
+        (uart.expect_line(b"\rdata ok"), line!()),
+    ];
+    for (operation, line) in errors {
+        let error = operation.wait().unwrap_err().to_string();
+        assert!(error.starts_with("the pattern \""), "{error}");
+        let place = format!("\n  at tests/it/uart_operations.rs:{line}");
+        assert!(error.ends_with(&place), "{error}");
+    }
+    let error = uart.expect_line("ok\n").wait().unwrap_err().to_string();
+    let reason = r#"the pattern "ok\n" contains an end-of-line, and expect_line looks at lines"#;
+    assert!(error.starts_with(reason), "{error}");
+    let (error, line) = (uart.run("x").wait().unwrap_err().to_string(), line!());
+    assert!(error.starts_with("run needs to know"), "{error}");
+    let place = format!("\n  at tests/it/uart_operations.rs:{line}");
+    assert!(error.ends_with(&place), "{error}");
+    uart.expect_line("data ok").wait().unwrap();
+}
+
+/// Has a test of its own process be without descriptors.
+const NO_DESCRIPTORS: &str = "VTARGET_TEST_NO_DESCRIPTORS";
+
+#[test]
+fn a_host_that_gives_no_thread_for_io_is_told_as_that() {
+    const NAME: &str = "uart_operations::a_host_that_gives_no_thread_for_io_is_told_as_that";
+    if std::env::var_os(NO_DESCRIPTORS).is_some() {
+        let all: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+        let error = Uart::over(tokio::io::duplex(64).0).unwrap_err();
+        drop(all);
+        assert!(matches!(error, virtual_target::Error::Host(_)), "{error}");
+        return;
+    }
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 32 && exec \"$0\" --exact \"$1\""])
+        .arg(std::env::current_exe().unwrap())
+        .arg(NAME)
+        .env(NO_DESCRIPTORS, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+}
+
+#[test]
+fn what_is_no_text_is_shown_as_its_bytes() {
+    let (uart, mut board) = uart();
+    board.write_all(b"boot\n\x01\x80").unwrap();
+    board.write_all(&[0; 4095]).unwrap();
+    board.write_all(b"end").unwrap();
+    let error = uart.expect("never").within(millis(200)).wait().unwrap_err();
+    let shown = "\n  | boot\\n\n  | \\x01\\x80\\x00 (×4095)end\n";
+    assert!(error.to_string().contains(shown), "{error}");
+    let error = uart.expect_silence(millis(1)).wait().unwrap_err();
+    assert!(error.to_string().contains("\\x80\\x00 (×"), "{error}");
+}
+
+#[test]
+fn an_error_of_a_match_has_its_place() {
+    let (uart, mut board) = uart();
+    board.write_all(b"temp 22.O\n").unwrap();
+    let found = uart.expect_line(r"re:temp (\S+)").wait().unwrap();
+    let errors = [
+        (found.parse::<f32>(1).unwrap_err(), line!()),
+        (found.parse::<f32>(2).unwrap_err(), line!()),
+        (found.parse::<f32>("x").unwrap_err(), line!()),
+    ];
+    for (error, line) in errors {
+        let place = format!("\n  at tests/it/uart_operations.rs:{line}");
+        assert!(error.to_string().ends_with(&place), "{error}");
+    }
+}
