@@ -1,4 +1,4 @@
-//! `target/figures.json`: one flat object of measured figures, to which several tools add.
+//! `target/figures.json`: one flat object of measured figures; several tools add to it.
 
 use std::fmt::{self, Display};
 use std::fs;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-/// The figures of one tool, and those that other tools have left in the file.
+/// The figures of one tool, and those of other tools that are already in the file.
 pub struct Figures {
     file: PathBuf,
     figures: Map<String, Value>,
 }
 
 impl Figures {
-    /// Those that are in the file already.
+    /// Loads the figures that are already in the file.
     pub fn load() -> io::Result<Self> {
         let target = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target"));
         fs::create_dir_all(target)?;
@@ -32,13 +32,14 @@ impl Figures {
         self.figures.remove(&format!("{key}.why"));
     }
 
-    /// Says why a figure cannot be measured here: it becomes `null`, with the reason under `<key>.why`.
+    /// Records that a figure cannot be measured here: it becomes `null`, with the reason under
+    /// `<key>.why`.
     pub fn missing(&mut self, key: &str, why: impl Display) {
         self.set(key, Value::Null);
         self.set(&format!("{key}.why"), why.to_string());
     }
 
-    /// Writes them all.
+    /// Writes all figures to the file.
     pub fn save(self) -> io::Result<()> {
         fs::write(&self.file, format!("{self}\n"))
     }

@@ -1,4 +1,4 @@
-//! Those that are compared, each behind the same few calls; one per process.
+//! The compared libraries, each behind the trait [`Contender`]; one per process.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -16,22 +16,22 @@ use rexpect::session::StreamSession;
 use virtual_target::secs;
 use virtual_target::uart::{Pattern, Uart};
 
-/// No measurement takes longer.
-const AGES: Duration = secs(120);
+/// The limit of every wait; no measurement takes longer.
+const TIME_LIMIT: Duration = secs(120);
 
 pub trait Contender {
     /// Waits for a text.
     fn literal(&mut self, text: &str);
     /// Waits for a match.
     fn regex(&mut self, regex: &str);
-    /// Takes the next line that ends in a match of `regex`, and gives its first group.
+    /// Reads the next line that ends in a match of `regex`, and returns its first group.
     fn line(&mut self, regex: &str) -> String;
-    /// Waits as long for what never comes.
+    /// Waits `time` for output that never arrives.
     fn never(&mut self, time: Duration);
 }
 
-/// The contender of that name on a stream.
-pub fn on(name: &str, fd: OwnedFd) -> Box<dyn Contender> {
+/// Returns the contender of that name on a stream.
+pub fn connect(name: &str, fd: OwnedFd) -> Box<dyn Contender> {
     match name {
         "ours" => Box::new(Ours(Uart::over_fd(fd).unwrap(), None)),
         "expectrl" => Box::new(Expectrl::new(fd)),
@@ -40,23 +40,27 @@ pub fn on(name: &str, fd: OwnedFd) -> Box<dyn Contender> {
     }
 }
 
-/// The pattern is compiled once, as in the others.
+/// This crate; the pattern for lines is compiled once, as for the others.
 struct Ours(Uart, Option<Pattern>);
 
 impl Contender for Ours {
     fn literal(&mut self, text: &str) {
-        self.0.expect(text).within(AGES).wait().unwrap();
+        self.0.expect(text).within(TIME_LIMIT).wait().unwrap();
     }
 
     fn regex(&mut self, regex: &str) {
         let pattern = format!("re:{regex}");
-        self.0.expect(pattern).within(AGES).wait().unwrap();
+        self.0.expect(pattern).within(TIME_LIMIT).wait().unwrap();
     }
 
     fn line(&mut self, regex: &str) -> String {
         let Self(uart, pattern) = self;
         let pattern = pattern.get_or_insert_with(|| Pattern::new(format!("re:{regex}")).unwrap());
-        let found = uart.expect_line(&*pattern).within(AGES).wait().unwrap();
+        let found = uart
+            .expect_line(&*pattern)
+            .within(TIME_LIMIT)
+            .wait()
+            .unwrap();
         found.get(1).unwrap().into_owned()
     }
 
@@ -65,7 +69,7 @@ impl Contender for Ours {
     }
 }
 
-/// The least that can be done: reading and looking.
+/// A bare loop that only reads and searches: the limit for all others.
 struct Bare(BufReader<File>);
 
 impl Contender for Bare {
@@ -115,13 +119,13 @@ impl Contender for Bare {
     }
 }
 
-/// In its default mode; lines in its lazy mode, as the other one skips some.
+/// expectrl in its default mode; for lines in its lazy mode, because the default one skips lines.
 struct Expectrl(Session<(), Stream>);
 
 impl Expectrl {
     fn new(fd: OwnedFd) -> Self {
         let mut session = Session::new((), Stream(File::from(fd))).unwrap();
-        session.set_expect_timeout(Some(AGES));
+        session.set_expect_timeout(Some(TIME_LIMIT));
         Self(session)
     }
 }
@@ -147,7 +151,7 @@ impl Contender for Expectrl {
     }
 }
 
-/// A descriptor as expectrl wants it.
+/// A descriptor with the traits that expectrl needs.
 struct Stream(File);
 
 impl Read for Stream {
@@ -179,7 +183,7 @@ struct Rexpect(StreamSession<File>);
 
 impl Rexpect {
     fn new(fd: OwnedFd) -> Self {
-        Self::within(fd, AGES)
+        Self::within(fd, TIME_LIMIT)
     }
 
     fn within(fd: OwnedFd, time: Duration) -> Self {
@@ -199,7 +203,7 @@ impl Contender for Rexpect {
     }
 
     fn line(&mut self, regex: &str) -> String {
-        // It gives no groups: the match is looked at again.
+        // rexpect returns no groups, so the match is searched again.
         thread_local! {
             static REGEX: std::cell::OnceCell<regex::Regex> = const { std::cell::OnceCell::new() };
         }
@@ -217,7 +221,7 @@ impl Contender for Rexpect {
     }
 }
 
-/// `regex` up to the end of its line, for those that know no lines.
+/// Returns `regex` with a line end, for libraries that have no concept of lines.
 fn with_end(regex: &str) -> String {
     format!("{regex}\r?\n")
 }

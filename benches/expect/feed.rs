@@ -1,4 +1,4 @@
-//! The board's side: what it puts out, in a process of its own.
+//! The output of the board, in a separate process.
 
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -7,26 +7,26 @@ use std::time::Duration;
 
 use crate::now_ns;
 
-/// What ends the output of those that end; nothing before it looks like it.
+/// The end of every output that ends; no earlier text matches the patterns for it.
 const LAST: &[u8] = b"\nDONE code=42 \n";
 
 /// Output of one kind.
 #[derive(Debug, Clone, Copy)]
 pub enum Feed {
-    /// So many bytes of log lines.
+    /// This number of bytes of log lines.
     Log(usize),
-    /// So many numbered lines.
+    /// This number of numbered lines.
     Lines(usize),
-    /// So many bytes, each written by itself.
+    /// This number of bytes, each in a write of its own.
     Bytewise(usize),
-    /// So many lines that say when they were written, 1.5 ms apart.
+    /// This number of lines, 1.5 ms apart, each with the time of its write.
     Stamps(usize),
     /// Nothing.
     Silence,
 }
 
 impl Feed {
-    /// As the arguments of the process that plays it.
+    /// Returns the arguments for the process that plays the feed.
     pub fn to_args(self) -> [String; 2] {
         let (name, count) = match self {
             Self::Log(count) => ("log", count),
@@ -49,7 +49,7 @@ impl Feed {
         }
     }
 
-    /// Puts it out when the first byte comes on standard input; stays until that ends.
+    /// Prints the output once a byte arrives on standard input; returns when that input ends.
     pub fn play(self) -> io::Result<()> {
         let mut out = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
         let mut stdin = io::stdin();

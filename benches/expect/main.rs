@@ -1,10 +1,10 @@
-//! The expect engine beside its peers and the bare limit, in one run on the same
+//! The expect engine compared with its peers and the bare limit, in one run on the same
 //! data: `cargo bench --bench expect` prints a table and adds its figures to
 //! `target/figures.json`.
 //!
-//! Each figure is the median of several rounds, each in processes of its own. The
-//! contenders take turns, so that all see the same host. Peers that are too slow for
-//! all the data get less of it, which the table says.
+//! Each figure is the median of several rounds, each with new processes. The contenders
+//! take turns, so that all see the same state of the host. Peers that are too slow for all
+//! the data get less of it; the table marks this.
 
 mod contender;
 mod feed;
@@ -18,21 +18,21 @@ use nix::time::{ClockId, clock_gettime};
 
 use feed::Feed;
 use task::Task;
-use trial::{Failed, Through, Took};
+use trial::{AnyError, Link, Measured};
 
 const CONTENDERS: [&str; 5] = ["ours", "expectrl", "rexpect", "pexpect", "memchr"];
-/// How often each contender is measured.
+/// The number of rounds per contender.
 const ROUNDS: usize = 3;
-/// How often we and the bare limit are through a pseudo-terminal, which is several times
-/// slower or faster from run to run, as the kernel's worker happens to run.
+/// The number of rounds for this crate and the bare limit through a pseudo-terminal. Its speed
+/// differs by several times between runs, as it depends on when the kernel's worker runs.
 const PTY_ROUNDS: usize = 15;
 
-fn main() -> Result<(), Failed> {
+fn main() -> Result<(), AnyError> {
     let args: Vec<String> = std::env::args().collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[1..] {
         ["feed", kind, count] => {
-            // Whoever listened may go before everything was said.
+            // The reader may exit before all output is written.
             let _ = Feed::from_args(kind, count).play();
             Ok(())
         }
@@ -45,7 +45,7 @@ fn main() -> Result<(), Failed> {
     }
 }
 
-/// Nanoseconds on the clock that all processes share.
+/// Returns the nanoseconds of the clock that all processes share.
 fn now_ns() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("a clock");
     now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64
@@ -54,26 +54,26 @@ fn now_ns() -> u64 {
 /// A row of the table.
 struct Row {
     title: &'static str,
-    /// The figures are called `expect.<key>.<contender>`, or only `expect.<key>` for ours.
+    /// The key of the figures: `expect.<key>.<contender>`, or `expect.<key>` for this crate alone.
     key: &'static str,
     for_each: bool,
     task: Task,
-    through: Through,
+    link: Link,
     feed: fn(&str) -> Feed,
-    figure: fn(Took, usize) -> f64,
+    figure: fn(Measured, usize) -> f64,
     decimals: usize,
 }
 
-fn compare() -> Result<(), Failed> {
+fn compare() -> Result<(), AnyError> {
     let mut figures = Figures::load()?;
     let missing = pexpect_missing();
     println!("| | {} |", CONTENDERS.join(" | "));
     println!("|---|{}", "---:|".repeat(CONTENDERS.len()));
     let mut peak_rss: f64 = 0.0;
     for row in rows() {
-        let took = measure(&row, missing.is_none())?;
+        let measured = measure(&row, missing.is_none())?;
         let mut cells = Vec::new();
-        for (contender, took) in CONTENDERS.into_iter().zip(took) {
+        for (contender, measured) in CONTENDERS.into_iter().zip(measured) {
             let key = match row.for_each {
                 true => format!("expect.{}.{contender}", row.key),
                 false => format!("expect.{}", row.key),
@@ -87,12 +87,15 @@ fn compare() -> Result<(), Failed> {
             }
             let feed = (row.feed)(contender);
             if contender == "ours" {
-                peak_rss = took
+                peak_rss = measured
                     .iter()
-                    .fold(peak_rss, |most, took| most.max(took.rss_mb));
+                    .fold(peak_rss, |most, measured| most.max(measured.rss_mb));
             }
             let count = count(feed);
-            let mut values: Vec<f64> = took.iter().map(|took| (row.figure)(*took, count)).collect();
+            let mut values: Vec<f64> = measured
+                .iter()
+                .map(|measured| (row.figure)(*measured, count))
+                .collect();
             values.sort_by(f64::total_cmp);
             let median = values[values.len() / 2];
             if row.for_each || contender == "ours" {
@@ -116,47 +119,47 @@ fn compare() -> Result<(), Failed> {
     Ok(figures.save()?)
 }
 
-/// What each contender took in its rounds.
-fn measure(row: &Row, with_pexpect: bool) -> Result<[Vec<Took>; CONTENDERS.len()], Failed> {
-    let mut took = [const { Vec::new() }; CONTENDERS.len()];
+/// Returns the results of each contender in all its rounds.
+fn measure(row: &Row, with_pexpect: bool) -> Result<[Vec<Measured>; CONTENDERS.len()], AnyError> {
+    let mut measured = [const { Vec::new() }; CONTENDERS.len()];
     for round in 0..PTY_ROUNDS {
-        for (contender, took) in CONTENDERS.into_iter().zip(&mut took) {
-            let rounds = match (row.through, contender) {
+        for (contender, measured) in CONTENDERS.into_iter().zip(&mut measured) {
+            let rounds = match (row.link, contender) {
                 (_, "pexpect") if !with_pexpect => 0,
-                (Through::Pty, "ours" | "memchr") => PTY_ROUNDS,
+                (Link::Pty, "ours" | "memchr") => PTY_ROUNDS,
                 _ => ROUNDS,
             };
             if round < rounds {
                 let feed = (row.feed)(contender);
-                took.push(trial::run(contender, row.task, feed, row.through)?);
+                measured.push(trial::run(contender, row.task, feed, row.link)?);
             }
         }
     }
-    Ok(took)
+    Ok(measured)
 }
 
 fn rows() -> Vec<Row> {
-    let search = |title, key, task, through| Row {
+    let search = |title, key, task, link| Row {
         title,
         key,
         for_each: true,
         task,
-        through,
-        feed: match through {
-            Through::Pipe => log_for_pipe,
-            Through::Pty => log_for_pty,
+        link,
+        feed: match link {
+            Link::Pipe => log_for_pipe,
+            Link::Pty => log_for_pty,
         },
-        figure: |took, bytes| bytes as f64 / 1e6 / took.seconds,
+        figure: |measured, bytes| bytes as f64 / 1e6 / measured.seconds,
         decimals: 0,
     };
-    let lines = |title, key, through| Row {
+    let lines = |title, key, link| Row {
         title,
         key,
         for_each: true,
         task: Task::Lines,
-        through,
+        link,
         feed: lines_for,
-        figure: |took, lines| lines as f64 / took.seconds,
+        figure: |measured, lines| lines as f64 / measured.seconds,
         decimals: 0,
     };
     let only_ours = |title, key, task, feed, figure, decimals| Row {
@@ -164,13 +167,13 @@ fn rows() -> Vec<Row> {
         key,
         for_each: false,
         task,
-        through: Through::Pipe,
+        link: Link::Pipe,
         feed,
         figure,
         decimals,
     };
+    use Link::{Pipe, Pty};
     use Task::{Latency, Literal, Prefixless, Regex, Wait};
-    use Through::{Pipe, Pty};
     vec![
         search("literal, pipe, MB/s", "literal_mb_s", Literal, Pipe),
         search("regex, pipe, MB/s", "regex_mb_s", Regex, Pipe),
@@ -205,7 +208,7 @@ fn rows() -> Vec<Row> {
             "wake_us_p50",
             Latency,
             |_| Feed::Stamps(300),
-            |took, _| took.late_us,
+            |measured, _| measured.late_us,
             0,
         ),
         only_ours(
@@ -213,14 +216,14 @@ fn rows() -> Vec<Row> {
             "waiting_cpu_s",
             Wait,
             |_| Feed::Silence,
-            |took, _| took.cpu,
+            |measured, _| measured.cpu,
             3,
         ),
     ]
 }
 
-fn ns_per_byte(took: Took, bytes: usize) -> f64 {
-    took.seconds * 1e9 / bytes as f64
+fn ns_per_byte(measured: Measured, bytes: usize) -> f64 {
+    measured.seconds * 1e9 / bytes as f64
 }
 
 fn log_for_pipe(contender: &str) -> Feed {
@@ -271,7 +274,7 @@ fn count(feed: Feed) -> usize {
     }
 }
 
-/// A count for people.
+/// Formats a count in short form.
 fn short(count: usize) -> String {
     match count {
         1_000_000.. => format!("{} M", count / 1_000_000),
@@ -280,7 +283,7 @@ fn short(count: usize) -> String {
     }
 }
 
-/// Why there is no pexpect, if there is none.
+/// Returns the reason why pexpect cannot run, if it cannot.
 fn pexpect_missing() -> Option<String> {
     match Command::new("python3")
         .args(["-c", "import pexpect"])

@@ -1,4 +1,4 @@
-"""What task.rs measures, by pexpect: TASK COUNT on standard input."""
+"""The tasks of task.rs with pexpect on standard input; arguments: TASK COUNT."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-//! What is measured, in the contender's own process.
+//! The measured task, in the process of the contender.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -9,11 +9,11 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use serde_json::json;
 
-use crate::contender::on;
+use crate::contender::connect;
 use crate::feed::Feed;
 use crate::now_ns;
 
-/// What a contender has to do.
+/// A task for a contender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     /// Find a text at the end.
@@ -22,9 +22,9 @@ pub enum Task {
     Regex,
     /// As `Regex`, with a regular expression that does not begin with a known text.
     Prefixless,
-    /// Take line by line.
+    /// Read line by line.
     Lines,
-    /// Tell how late each line comes.
+    /// Measure the delay of each line.
     Latency,
     /// Wait for two seconds.
     Wait,
@@ -51,7 +51,7 @@ impl Task {
         }
     }
 
-    /// Does it on standard input and prints what it took, as JSON.
+    /// Runs the task on standard input and prints the measured values as JSON.
     pub fn run(self, contender: &str, feed: Feed) -> io::Result<()> {
         let stdin = io::stdin();
         println!("ready");
@@ -60,7 +60,7 @@ impl Task {
             poll(&mut fds, PollTimeout::NONE)?;
         }
         let (cpu_before, began) = (cpu(), Instant::now());
-        let mut contender = on(contender, stdin.as_fd().try_clone_to_owned()?);
+        let mut contender = connect(contender, stdin.as_fd().try_clone_to_owned()?);
         let mut late = Vec::new();
         match (self, feed) {
             (Self::Literal, _) => contender.literal("DONE code=42 "),
@@ -85,7 +85,7 @@ impl Task {
         let result =
             json!({"seconds": seconds, "cpu": cpu, "rss_mb": peak_rss_mb(), "late_us": median});
         println!("{result}");
-        // Some have threads that read on for ever.
+        // Some contenders have threads that never stop reading.
         std::process::exit(0);
     }
 }

@@ -12,32 +12,32 @@ use serde_json::Value;
 use crate::feed::Feed;
 use crate::task::Task;
 
-pub type Failed = Box<dyn std::error::Error>;
+pub type AnyError = Box<dyn std::error::Error>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Through {
+pub enum Link {
     Pipe,
     Pty,
 }
 
-/// What a contender needed.
+/// The time and memory that a contender used.
 #[derive(Debug, Clone, Copy)]
-pub struct Took {
+pub struct Measured {
     pub seconds: f64,
     pub cpu: f64,
     pub rss_mb: f64,
     pub late_us: f64,
 }
 
-pub fn run(contender: &str, task: Task, feed: Feed, through: Through) -> Result<Took, Failed> {
+pub fn run(contender: &str, task: Task, feed: Feed, link: Link) -> Result<Measured, AnyError> {
     let [kind, count] = feed.to_args();
-    let (board_end, our_end) = ends(through)?;
+    let (board_end, our_end) = stream_ends(link)?;
     let mut board = Command::new(std::env::current_exe()?)
         .args(["feed", &kind, &count])
         .stdin(Stdio::piped())
         .stdout(board_end)
         .spawn()?;
-    let mut contending = if contender == "pexpect" {
+    let mut process = if contender == "pexpect" {
         let mut python = Command::new("python3");
         python.arg(concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -50,23 +50,23 @@ pub fn run(contender: &str, task: Task, feed: Feed, through: Through) -> Result<
         own.args(["task", contender, task.name(), &kind, &count]);
         own
     };
-    let mut contending = contending.stdin(our_end).stdout(Stdio::piped()).spawn()?;
-    let mut output = BufReader::new(contending.stdout.take().ok_or("no stdout")?);
+    let mut process = process.stdin(our_end).stdout(Stdio::piped()).spawn()?;
+    let mut output = BufReader::new(process.stdout.take().ok_or("no stdout")?);
     let mut line = String::new();
     output.read_line(&mut line)?;
-    let mut go = board.stdin.take().ok_or("no stdin")?;
-    go.write_all(b"!")?;
+    let mut start = board.stdin.take().ok_or("no stdin")?;
+    start.write_all(b"!")?;
     line.clear();
     output.read_to_string(&mut line)?;
-    let status = contending.wait()?;
-    drop(go);
+    let status = process.wait()?;
+    drop(start);
     board.wait()?;
     if !status.success() {
         return Err(format!("{contender} failed at {task:?}: {status}").into());
     }
     let result: Value = serde_json::from_str(&line)?;
     let figure = |name: &str| result[name].as_f64().unwrap_or(f64::NAN);
-    Ok(Took {
+    Ok(Measured {
         seconds: figure("seconds"),
         cpu: figure("cpu"),
         rss_mb: figure("rss_mb"),
@@ -74,14 +74,14 @@ pub fn run(contender: &str, task: Task, feed: Feed, through: Through) -> Result<
     })
 }
 
-/// The board's end and the contender's.
-fn ends(through: Through) -> Result<(OwnedFd, OwnedFd), Failed> {
-    match through {
-        Through::Pipe => {
+/// Returns the board's end and the contender's end.
+fn stream_ends(link: Link) -> Result<(OwnedFd, OwnedFd), AnyError> {
+    match link {
+        Link::Pipe => {
             let (ours, board) = std::io::pipe()?;
             Ok((board.into(), ours.into()))
         }
-        Through::Pty => {
+        Link::Pty => {
             let pty = openpty(None, None)?;
             let mut raw = tcgetattr(&pty.slave)?;
             cfmakeraw(&mut raw);

@@ -1,7 +1,7 @@
-//! The public API is the one that `api.txt` lists, so that no change of it goes unnoticed.
+//! The public API equals the list in `api.txt`, so that every change of it is noticed.
 //!
-//! The listing is that of `cargo public-api`, made from rustdoc's JSON, without blanket, auto
-//! and derived implementations. `make api` writes it anew.
+//! The list is in the form of `cargo public-api`, made from rustdoc's JSON, without blanket, auto
+//! and derived implementations. `make api` rewrites it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::{env, fs};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
-fn the_public_api_is_the_one_listed() {
+fn the_public_api_matches_api_txt() {
     let listing = listing(&documentation());
     let file = Path::new(ROOT).join("api.txt");
     if env::var_os("VTARGET_WRITE_API").is_some() {
@@ -29,9 +29,9 @@ fn the_public_api_is_the_one_listed() {
     );
 }
 
-/// Has rustdoc describe the library as JSON, in a target directory of its own.
+/// Runs rustdoc with JSON output, in a separate target directory, and returns the file.
 ///
-/// That output is unstable, which a stable rustdoc refuses unless it is told otherwise.
+/// That output is unstable; a stable rustdoc refuses it unless `RUSTC_BOOTSTRAP` is set.
 fn documentation() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("api");
     let output = Command::new(env!("CARGO"))

@@ -1,4 +1,4 @@
-//! What `docs/jep-0010.md` names is there: tests by their file and name, and files.
+//! All tests and files that `docs/jep-0010.md` names exist.
 
 use std::fs;
 use std::path::Path;
@@ -13,16 +13,16 @@ fn table() -> String {
     fs::read_to_string(root().join("docs/jep-0010.md")).unwrap()
 }
 
-/// Whether `source` declares that test: as a function, or as a line of a table that a macro
-/// makes functions of.
+/// Returns true if `source` declares `test`: as a function, or as a row of a table from which a
+/// macro makes functions.
 fn declares(source: &str, test: &str) -> bool {
     let declared = format!(r"(?m)\bfn {test}\b *\(|^    {test}: ");
     Regex::new(&declared).unwrap().is_match(source)
 }
 
-/// Names as in `` `board::greets_and_answers::renode` ``; `…::name` continues the file before.
+/// Names look like `` `board::greets_and_answers::renode` ``; `…::name` means the file before.
 #[test]
-fn the_tests_that_the_table_names_are_there() {
+fn every_test_in_the_table_exists() {
     let table = table();
     let named = Regex::new(r"`(…|[a-z_0-9]+)((?:::[a-z_0-9]+)+)`").unwrap();
     let mut file = String::new();
@@ -45,8 +45,8 @@ fn the_tests_that_the_table_names_are_there() {
             &name[0]
         );
         for module in modules {
-            let is_there = source.contains(&format!("mod {module} {{"));
-            assert!(is_there, "{}: {path:?} has no module {module}", &name[0]);
+            let exists = source.contains(&format!("mod {module} {{"));
+            assert!(exists, "{}: {path:?} has no module {module}", &name[0]);
         }
         names += 1;
     }
@@ -54,7 +54,7 @@ fn the_tests_that_the_table_names_are_there() {
 }
 
 #[test]
-fn a_word_somewhere_in_a_file_is_no_test() {
+fn only_a_definition_declares_a_test() {
     for source in [
         "// fn boots",
         "boots()",
@@ -74,13 +74,13 @@ fn a_word_somewhere_in_a_file_is_no_test() {
 }
 
 #[test]
-fn the_files_that_the_table_names_are_there() {
+fn every_file_in_the_table_exists() {
     let table = table();
     let path = Regex::new(r"`((?:tests|src|fixtures|scripts|docs|examples)/[^`:]*)`").unwrap();
     for name in path.captures_iter(&table) {
         assert!(root().join(&name[1]).exists(), "there is no {}", &name[1]);
     }
-    // Those that are shown by all tests of a file.
+    // A row that all tests of a file cover names only the file.
     let word = Regex::new(r"`([a-z_0-9]+)`").unwrap();
     for row in table.lines().filter(|line| line.starts_with("| ")) {
         let shown_by = row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap();
@@ -96,7 +96,7 @@ fn the_files_that_the_table_names_are_there() {
     }
 }
 
-/// The template's CI does what the JEP's does: it installs Renode, the one that the script pins.
+/// The template's CI installs Renode as the JEP's does, in the version that the script pins.
 #[test]
 fn ci_installs_renode() {
     let suite = root().join("examples/firmware-suite");

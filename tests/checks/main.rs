@@ -1,4 +1,4 @@
-//! Checks of the sources, the documents and the scripts, which are no tests of behaviour.
+//! Checks of the sources, the documents and the scripts; `tests/it` tests the behaviour.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,12 +1,12 @@
-//! The Rust version that the crate states is enough for everything it depends on.
-//! That it is enough for the crate itself, clippy's `incompatible_msrv` says.
+//! The crate's `rust-version` is enough for all its dependencies.
+//! Clippy's `incompatible_msrv` checks the crate itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde_json::Value;
 
-/// `1.88` or `1.88.0` as numbers.
+/// Returns the first two numbers of a version such as `1.88` or `1.88.0`.
 fn version(text: &str) -> Vec<u32> {
     text.split('.')
         .take(2)
@@ -15,8 +15,8 @@ fn version(text: &str) -> Vec<u32> {
 }
 
 #[test]
-fn no_dependency_wants_a_newer_rust_than_this_crate_states() {
-    // Other systems' dependencies are not there where only this one has been built for.
+fn no_dependency_needs_a_newer_rust() {
+    // Dependencies for other systems may not be downloaded, so only those of this host count.
     let host = Command::new("rustc")
         .args(["--print", "host-tuple"])
         .output();
@@ -30,8 +30,8 @@ fn no_dependency_wants_a_newer_rust_than_this_crate_states() {
         ])
         .output()
         .unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{complaint}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let list = |value: &Value| value.as_array().unwrap().clone();
     let text = |value: &Value| value.as_str().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! `scripts/install-renode`, with a small file in place of Renode and a server of our own.
+//! `scripts/install-renode`, with a small file in place of Renode and a local server.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -8,14 +8,14 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// A cache, and an archive that stands for Renode's.
-struct Setting {
+/// A cache, and an archive in place of Renode's.
+struct Fixture {
     directory: TempDir,
     archive: PathBuf,
     sum: String,
 }
 
-impl Setting {
+impl Fixture {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let content = directory.path().join("renode-portable");
@@ -70,12 +70,12 @@ impl Setting {
     fn assert_installed(&self, outcome: &Output) {
         assert!(outcome.status.success(), "{outcome:?}");
         let renode = self.cache().join("virtual-target/renode-1.16.1/renode");
-        let said = Command::new(renode).output().unwrap().stdout;
-        assert_eq!(said, b"renode\n");
+        let stdout = Command::new(renode).output().unwrap().stdout;
+        assert_eq!(stdout, b"renode\n");
         self.assert_holds(&["renode-1.16.1"]);
     }
 
-    /// What is in the cache, and nothing else.
+    /// Asserts that the cache holds exactly the `expected` entries.
     fn assert_holds(&self, expected: &[&str]) {
         let entries = fs::read_dir(self.cache().join("virtual-target"));
         let mut names: Vec<String> = entries
@@ -99,15 +99,15 @@ fn sh(directory: &Path, script: &str) -> String {
 }
 
 fn assert_refused(outcome: &Output, parts: &[&str]) {
-    let said = String::from_utf8_lossy(&outcome.stderr);
-    assert_eq!(outcome.status.code(), Some(1), "{said}");
+    let stderr = String::from_utf8_lossy(&outcome.stderr);
+    assert_eq!(outcome.status.code(), Some(1), "{stderr}");
     for part in parts {
-        assert!(said.contains(part), "no {part:?} in: {said}");
+        assert!(stderr.contains(part), "no {part:?} in: {stderr}");
     }
 }
 
-/// Serves `file` under every name, to as many requests as there are `limits`:
-/// after that many bytes of the answer the connection is cut.
+/// Serves `file` under every name, to one request per entry of `limits`: the connection is cut
+/// after that many bytes of the answer.
 fn serve(file: &Path, limits: Vec<usize>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -145,113 +145,113 @@ fn serve(file: &Path, limits: Vec<usize>) -> String {
 }
 
 #[test]
-fn a_file_from_elsewhere_is_installed_once() {
-    let setting = Setting::new();
-    let is_there = || setting.command("", "--installed").status().unwrap();
-    assert!(!is_there().success());
-    setting.assert_installed(&setting.install_archive().output().unwrap());
-    assert!(is_there().success());
-    let again = setting.command("", "").output().unwrap();
+fn from_installs_a_local_archive_once() {
+    let fixture = Fixture::new();
+    let is_installed = || fixture.command("", "--installed").status().unwrap();
+    assert!(!is_installed().success());
+    fixture.assert_installed(&fixture.install_archive().output().unwrap());
+    assert!(is_installed().success());
+    let again = fixture.command("", "").output().unwrap();
     assert!(
         String::from_utf8_lossy(&again.stdout).contains("is already in"),
         "{again:?}"
     );
-    setting.assert_installed(&again);
-    assert!(setting.archive.exists(), "the user's file is the user's");
+    fixture.assert_installed(&again);
+    assert!(fixture.archive.exists(), "the user's file is kept");
 }
 
 #[test]
 fn a_download_is_installed() {
-    let setting = Setting::new();
-    let url = serve(&setting.archive, vec![usize::MAX]);
-    setting.assert_installed(&setting.download(&url).output().unwrap());
+    let fixture = Fixture::new();
+    let url = serve(&fixture.archive, vec![usize::MAX]);
+    fixture.assert_installed(&fixture.download(&url).output().unwrap());
 }
 
-/// Of another version, whose archives have other names from 1.17 on.
+/// The archives of other versions have other names from 1.17 on.
 #[test]
-fn a_version_of_the_users_needs_its_checksum() {
-    let setting = Setting::new();
+fn another_version_needs_its_checksum() {
+    let fixture = Fixture::new();
     let install = |version: &str, more: &str| {
-        let mut command = setting.command("", &format!("--version {version} {more}"));
+        let mut command = fixture.command("", &format!("--version {version} {more}"));
         command.env_remove("VTARGET_RENODE_SHA256");
         command
     };
     let refused = install("1.17.0", "").output().unwrap();
     assert_refused(&refused, &["Renode 1.17.0 is not known", "--sha256"]);
-    setting.assert_holds(&[]);
+    fixture.assert_holds(&[]);
     for (version, old) in [("1.17.0", false), ("1.16.0", true), ("2.0", false)] {
-        let url = serve(&setting.archive, vec![usize::MAX]);
-        let mut command = install(version, &format!("--sha256 {}", setting.sum));
+        let url = serve(&fixture.archive, vec![usize::MAX]);
+        let mut command = install(version, &format!("--sha256 {}", fixture.sum));
         let outcome = command.env("VTARGET_RENODE_URL", url).output().unwrap();
-        let said = String::from_utf8_lossy(&outcome.stdout);
+        let stdout = String::from_utf8_lossy(&outcome.stdout);
         assert!(outcome.status.success(), "{outcome:?}");
-        assert_eq!(said.contains("-dotnet"), old, "{said}");
-        let program = setting
+        assert_eq!(stdout.contains("-dotnet"), old, "{stdout}");
+        let program = fixture
             .cache()
             .join(format!("virtual-target/renode-{version}/renode"));
-        let told = format!("set VTARGET_RENODE={}", program.display());
-        assert!(program.exists() && said.contains(&told), "{said}");
+        let hint = format!("set VTARGET_RENODE={}", program.display());
+        assert!(program.exists() && stdout.contains(&hint), "{stdout}");
     }
     let from = format!(
         "--sha256 {} --from '{}'",
-        setting.sum,
-        setting.archive.display()
+        fixture.sum,
+        fixture.archive.display()
     );
     assert!(install("1.18.0", &from).status().unwrap().success());
-    let is_there = |version| install(version, "--installed").status().unwrap().success();
-    assert!(is_there("1.18.0") && !is_there("1.19.0"));
+    let is_installed = |version| install(version, "--installed").status().unwrap().success();
+    assert!(is_installed("1.18.0") && !is_installed("1.19.0"));
 }
 
 #[test]
-fn a_cut_download_is_continued() {
-    let setting = Setting::new();
-    let url = serve(&setting.archive, vec![100_000, usize::MAX]);
-    let cut = setting.download(&url).output().unwrap();
+fn an_interrupted_download_is_continued() {
+    let fixture = Fixture::new();
+    let url = serve(&fixture.archive, vec![100_000, usize::MAX]);
+    let cut = fixture.download(&url).output().unwrap();
     assert_refused(&cut, &["cut off", "again to continue"]);
     assert!(
-        !setting
+        !fixture
             .cache()
             .join("virtual-target/renode-1.16.1")
             .exists()
     );
-    setting.assert_installed(&setting.download(&url).output().unwrap());
+    fixture.assert_installed(&fixture.download(&url).output().unwrap());
 }
 
 #[test]
 fn a_wrong_checksum_installs_nothing() {
-    let setting = Setting::new();
+    let fixture = Fixture::new();
     let wrong = "0".repeat(64);
-    let mut command = setting.install_archive();
+    let mut command = fixture.install_archive();
     let outcome = command
         .env("VTARGET_RENODE_SHA256", &wrong)
         .output()
         .unwrap();
-    assert_refused(&outcome, &["archive.tar.gz", &setting.sum, &wrong]);
-    setting.assert_holds(&[]);
+    assert_refused(&outcome, &["archive.tar.gz", &fixture.sum, &wrong]);
+    fixture.assert_holds(&[]);
 
-    let url = serve(&setting.archive, vec![usize::MAX]);
-    let mut command = setting.download(&url);
+    let url = serve(&fixture.archive, vec![usize::MAX]);
+    let mut command = fixture.download(&url);
     let outcome = command
         .env("VTARGET_RENODE_SHA256", &wrong)
         .output()
         .unwrap();
     assert_refused(&outcome, &["was removed", "again"]);
-    setting.assert_holds(&[]);
+    fixture.assert_holds(&[]);
 }
 
 #[test]
 fn no_space_leaves_nothing_half_installed() {
-    let setting = Setting::new();
-    let url = serve(&setting.archive, vec![usize::MAX]);
-    let mut command = setting.command("trap '' XFSZ; ulimit -f 100;", "");
+    let fixture = Fixture::new();
+    let url = serve(&fixture.archive, vec![usize::MAX]);
+    let mut command = fixture.command("trap '' XFSZ; ulimit -f 100;", "");
     let outcome = command.env("VTARGET_RENODE_URL", url).output().unwrap();
     assert_refused(&outcome, &["space"]);
 
-    let from = format!("--from '{}'", setting.archive.display());
-    let mut command = setting.command("trap '' XFSZ; ulimit -f 100;", &from);
+    let from = format!("--from '{}'", fixture.archive.display());
+    let mut command = fixture.command("trap '' XFSZ; ulimit -f 100;", &from);
     assert_refused(&command.output().unwrap(), &["space"]);
     assert!(
-        !setting
+        !fixture
             .cache()
             .join("virtual-target/renode-1.16.1")
             .exists()
@@ -259,16 +259,16 @@ fn no_space_leaves_nothing_half_installed() {
 }
 
 #[test]
-fn without_a_server_it_says_what_to_do() {
-    let setting = Setting::new();
-    let outcome = setting.download("http://127.0.0.1:1").output().unwrap();
+fn an_unreachable_server_is_reported_with_advice() {
+    let fixture = Fixture::new();
+    let outcome = fixture.download("http://127.0.0.1:1").output().unwrap();
     assert_refused(&outcome, &["cannot reach http://127.0.0.1:1", "--from"]);
-    setting.assert_holds(&[]);
+    fixture.assert_holds(&[]);
 }
 
 #[test]
 fn bad_arguments_are_named() {
-    let setting = Setting::new();
+    let fixture = Fixture::new();
     for (arguments, part) in [
         ("--form x", "--form"),
         ("--from", "--from needs a value"),
@@ -276,6 +276,6 @@ fn bad_arguments_are_named() {
         ("--sha256", "--sha256 needs a value"),
         ("--from nowhere", "no file 'nowhere'"),
     ] {
-        assert_refused(&setting.command("", arguments).output().unwrap(), &[part]);
+        assert_refused(&fixture.command("", arguments).output().unwrap(), &[part]);
     }
 }

@@ -1,11 +1,11 @@
-//! Compares a message with its snapshot, after what differs from run to run has been replaced.
+//! Compares a message with its snapshot, after the parts that differ between runs are replaced.
 
 use std::path::Path;
 
 use insta::Settings;
 
-/// Asserts that `message` is the one in the snapshot `name`. `places` are directories and the
-/// names that they get.
+/// Asserts that `message` equals the snapshot `name`. `places` lists directories and the names
+/// that replace them.
 #[track_caller]
 pub fn assert_message(snapshots: &str, name: &str, message: &str, places: &[(&Path, &str)]) {
     let mut settings = Settings::clone_current();
@@ -17,7 +17,7 @@ pub fn assert_message(snapshots: &str, name: &str, message: &str, places: &[(&Pa
         (r"(\.rs):\d+", "${1}:[line]"),
         (r"(?i)(\bpid |process )\d+", "${1}[pid]"),
         ("/[^ \"`@]*/virtual-target-[0-9a-f-]+", "[private]"),
-        // What depends on the emulator's version, or on when it did what.
+        // Parts that depend on the version of the emulator or on its timing.
         (r"(?m)^(engine: \w+|program:).*", "$1 [version]"),
         (r"(locked up at PC=\w+: )[^;]*", "${1}[reason]"),
         (
@@ -25,7 +25,7 @@ pub fn assert_message(snapshots: &str, name: &str, message: &str, places: &[(&Pa
             "${1}    [words]$2",
         ),
         (r"    the end of its log:(\n    [^\n;]*)+", "    [log]"),
-        // The time that was waited, of which the limit is a part, and moments of it.
+        // The waited time, which includes the limit, and points in time.
         (r"\b(after|within) [\d.]+m?s\b", "${1} [time]"),
     ] {
         settings.add_filter(pattern, instead);

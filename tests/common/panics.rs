@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream with a mistake in it.
+/// A faulty stream.
 pub struct Panics {
-    /// It panics when it is read; else when it is written.
+    /// True for a stream that panics on read, false for one that panics on write.
     pub reading: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Targets from YAML: what is accepted, and every way in which it is not.
+//! Targets from YAML: which are accepted, and the error for every mistake.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,22 +11,22 @@ use virtual_target::config::{
     Timeouts, UartTransport,
 };
 
-const LEAST: &str = "platform: platforms/boards/b.repl\nuart: sysbus.uart0\n";
+const MINIMAL: &str = "platform: platforms/boards/b.repl\nuart: sysbus.uart0\n";
 
 fn parse(text: &str) -> TargetConfig {
     TargetConfig::from_yaml_str(text, ".").unwrap()
 }
 
-/// What is wrong with `text` after the fields that every target needs.
-fn complaint(text: &str) -> String {
+/// Returns the error message of `text`.
+fn error_text(text: &str) -> String {
     TargetConfig::from_yaml_str(text, "/nowhere")
         .unwrap_err()
         .to_string()
 }
 
 #[test]
-fn the_least_that_renode_needs() {
-    let config = parse(LEAST);
+fn platform_and_uart_are_enough_for_renode() {
+    let config = parse(MINIMAL);
     assert_eq!(config.backend, BackendKind::Renode);
     let renode = config.renode().unwrap();
     assert_eq!(
@@ -59,7 +59,7 @@ fn the_least_that_renode_needs() {
 }
 
 #[test]
-fn everything_at_once() {
+fn every_field_is_read() {
     let config = parse(
         r#"
 backend: auto
@@ -117,7 +117,7 @@ kept_output: 2GiB
 }
 
 #[test]
-fn whether_a_board_echoes_may_be_a_truth_value() {
+fn echo_accepts_auto_and_truth_values() {
     for (value, expected) in [
         ("auto", Echo::Auto),
         ("on", Echo::On),
@@ -126,19 +126,19 @@ fn whether_a_board_echoes_may_be_a_truth_value() {
         ("off", Echo::Off),
         ("false", Echo::Off),
     ] {
-        let config = parse(&format!("{LEAST}echo: {value}\n"));
+        let config = parse(&format!("{MINIMAL}echo: {value}\n"));
         assert_eq!(config.echo, expected, "{value}");
     }
 }
 
 #[test]
-fn an_address_may_be_text() {
-    let config = parse(&format!("{LEAST}load_address: '0x0800FFFF'"));
+fn load_address_may_be_text() {
+    let config = parse(&format!("{MINIMAL}load_address: '0x0800FFFF'"));
     assert_eq!(config.load_address, Some(0x0800_FFFF));
 }
 
 #[test]
-fn several_uarts_are_in_the_order_of_the_file() {
+fn uarts_keep_the_order_of_the_file() {
     let config = parse(
         "platform: platforms/boards/b.repl\n\
          uarts: {modem: sysbus.uart1, console: sysbus.uart0, a-b_1: sysbus.uart2}",
@@ -156,7 +156,7 @@ fn several_uarts_are_in_the_order_of_the_file() {
 }
 
 #[test]
-fn each_uarts_line_has_a_speed() {
+fn each_uart_has_a_baud_rate() {
     let bauds = |yaml: &str| -> Vec<u32> {
         let config = parse(&format!("platform: platforms/boards/b.repl\n{yaml}"));
         let uarts = config.renode().unwrap().uarts.iter();
@@ -207,7 +207,7 @@ fn a_uart_is_a_path_or_fields() {
     ];
     for (yaml, expected) in cases {
         let text = format!("platform: platforms/boards/b.repl\n{yaml}\n");
-        assert_eq!(complaint(&text), expected, "{yaml}");
+        assert_eq!(error_text(&text), expected, "{yaml}");
     }
 }
 
@@ -224,8 +224,8 @@ fn qemu_alone_needs_no_platform() {
 }
 
 #[test]
-fn auto_without_a_qemu_section_is_for_renode_alone() {
-    let config = parse(&format!("{LEAST}backend: auto"));
+fn auto_without_a_qemu_section_runs_on_renode_only() {
+    let config = parse(&format!("{MINIMAL}backend: auto"));
     assert_eq!(
         config.qemu().unwrap_err().to_string(),
         "<yaml>: QEMU cannot run this target, because it has no `qemu` section: \
@@ -261,9 +261,9 @@ serial:
 }
 
 #[test]
-fn one_file_may_serve_all() {
+fn one_file_may_describe_every_backend() {
     let config = parse(&format!(
-        "{LEAST}backend: auto\nqemu: {{machine: b}}\nserial: {{port: tty, baud: 9600}}"
+        "{MINIMAL}backend: auto\nqemu: {{machine: b}}\nserial: {{port: tty, baud: 9600}}"
     ));
     assert_eq!(config.renode().unwrap().uarts[0].path, "sysbus.uart0");
     assert_eq!(config.qemu().unwrap().machine, "b");
@@ -271,14 +271,14 @@ fn one_file_may_serve_all() {
     assert!(serial.port.is_absolute());
     assert_eq!(serial.baud, 9600);
     assert_eq!(
-        parse(LEAST).serial().unwrap_err().to_string(),
+        parse(MINIMAL).serial().unwrap_err().to_string(),
         "<yaml>: no physical board can run this target, because it has no `serial` section: \
          add `serial: {port: …}`"
     );
 }
 
 #[test]
-fn several_machines_or_uarts_are_for_renode_alone() {
+fn several_machines_or_uarts_run_on_renode_only() {
     let uarts = parse("platform: platforms/b.repl\nuarts: {a: sysbus.uart0, b: sysbus.uart1}");
     assert_eq!(
         uarts.qemu().unwrap_err().to_string(),
@@ -319,8 +319,8 @@ fn paths_are_relative_to_the_file() {
 }
 
 #[test]
-fn relative_paths_become_absolute_at_the_time_of_the_call() {
-    let config = TargetConfig::from_yaml_str(&format!("{LEAST}firmware: a.elf"), "fixtures");
+fn from_yaml_str_makes_paths_absolute() {
+    let config = TargetConfig::from_yaml_str(&format!("{MINIMAL}firmware: a.elf"), "fixtures");
     let here = std::env::current_dir().unwrap();
     assert_eq!(config.unwrap().firmware, Some(here.join("fixtures/a.elf")));
 }
@@ -702,7 +702,7 @@ const BAD_VALUES: &[(&str, &str)] = &[
     ),
 ];
 
-/// After two good machines, `a` and `b`.
+/// Lines after two good machines, `a` and `b`.
 const BAD_MACHINES: &[(&str, &str)] = &[
     (
         "platform: platforms/b.repl",
@@ -811,9 +811,9 @@ const BAD_MACHINES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn bad_machines() {
+fn bad_machines_are_refused() {
     for (line, expected) in BAD_MACHINES {
-        assert_eq!(complaint(&format!("{MACHINES}{line}\n")), *expected);
+        assert_eq!(error_text(&format!("{MACHINES}{line}\n")), *expected);
     }
 }
 
@@ -822,7 +822,7 @@ const MACHINES: &str = "machines:\n\
     \x20 b: {platform: platforms/b.repl, uart: sysbus.uart0}\n";
 
 #[test]
-fn machines_are_in_the_order_of_the_file() {
+fn machines_keep_the_order_of_the_file() {
     let config = parse(&format!(
         "{MACHINES}\
          \x20 c:\n\
@@ -869,8 +869,8 @@ fn machines_are_in_the_order_of_the_file() {
             (0, "sysbus.uart1".to_owned())
         ]
     );
-    // A single machine is one of them, too.
-    let single = parse(&format!("{LEAST}machine_name: s"));
+    // A target with a single machine lists it too.
+    let single = parse(&format!("{MINIMAL}machine_name: s"));
     assert_eq!(single.machines().unwrap()[0].name, "s");
 }
 
@@ -975,43 +975,43 @@ const BAD_BOARDS: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn bad_documents() {
+fn bad_documents_are_refused() {
     for (text, expected) in BAD_DOCUMENTS.iter().chain(BAD_BOARDS) {
-        assert_eq!(complaint(text), *expected);
+        assert_eq!(error_text(text), *expected);
     }
 }
 
 #[test]
-fn bad_values() {
+fn bad_values_are_refused() {
     for (line, expected) in BAD_VALUES {
-        assert_eq!(complaint(&format!("{LEAST}{line}\n")), *expected);
+        assert_eq!(error_text(&format!("{MINIMAL}{line}\n")), *expected);
     }
 }
 
-/// What a target is made of is checked further when it is made, still before anything starts.
+/// `build` checks patterns, before anything starts.
 #[test]
-fn patterns_that_make_no_sense_on_a_stream() {
-    let complaint = |text: &str| {
-        let target = VirtualTarget::from_config(parse(&format!("{LEAST}{text}\n")));
+fn build_refuses_patterns_unfit_for_a_stream() {
+    let error_text = |text: &str| {
+        let target = VirtualTarget::from_config(parse(&format!("{MINIMAL}{text}\n")));
         target.build().unwrap_err().to_string()
     };
     assert_eq!(
-        complaint(r"forbid: [ok, 're:panic\b']"),
+        error_text(r"forbid: [ok, 're:panic\b']"),
         r#"<yaml>:3:14: forbid[1]: the pattern "re:panic\\b" ends in \b, which depends on what follows, and on a stream anything may still follow; use expect_line, which sees whole lines, or write out what must follow"#
     );
-    let error = complaint("prompt: 're:> $'");
+    let error = error_text("prompt: 're:> $'");
     assert!(
         error.starts_with("<yaml>:3:1: prompt: the pattern \"re:> $\" ends in $, "),
         "{error}"
     );
-    let error = complaint("ignore_lines: [ok, \"log\\n\"]");
+    let error = error_text("ignore_lines: [ok, \"log\\n\"]");
     assert!(
         error.starts_with(
             "<yaml>:3:20: ignore_lines[1]: the pattern \"log\\n\" contains an end-of-line"
         ),
         "{error}"
     );
-    let error = complaint("prompt: 're:x*'");
+    let error = error_text("prompt: 're:x*'");
     assert!(
         error.starts_with("<yaml>:3:1: prompt: the pattern \"re:x*\" matches the empty text"),
         "{error}"
@@ -1019,25 +1019,25 @@ fn patterns_that_make_no_sense_on_a_stream() {
 }
 
 #[test]
-fn bad_files() {
+fn bad_files_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let complaint = |path: &Path| TargetConfig::from_file(path).unwrap_err().to_string();
+    let error_text = |path: &Path| TargetConfig::from_file(path).unwrap_err().to_string();
 
     let missing = dir.path().join("none.yaml");
     assert_eq!(
-        complaint(&missing),
+        error_text(&missing),
         format!("there is no target file `{}`", missing.display())
     );
     let here = std::env::current_dir().unwrap();
     assert_eq!(
-        complaint(Path::new("none.yaml")),
+        error_text(Path::new("none.yaml")),
         format!(
             "there is no target file `none.yaml` in the current directory `{}`",
             here.display()
         )
     );
     assert_eq!(
-        complaint(dir.path()),
+        error_text(dir.path()),
         format!(
             "`{}` is a directory: name the YAML file in it",
             dir.path().display()
@@ -1046,7 +1046,7 @@ fn bad_files() {
     let latin1 = dir.path().join("latin1.yaml");
     fs::write(&latin1, b"uart: a\nmachine_name: caf\xe9\n").unwrap();
     assert_eq!(
-        complaint(&latin1),
+        error_text(&latin1),
         format!(
             "{}:2:18: this is not UTF-8: save the file as UTF-8",
             latin1.display()
@@ -1054,20 +1054,20 @@ fn bad_files() {
     );
     let bad = dir.path().join("bad.yaml");
     fs::write(&bad, "# a board\n\nplatfrom: b\n").unwrap();
-    assert!(complaint(&bad).starts_with(&format!(
+    assert!(error_text(&bad).starts_with(&format!(
         "{}:3:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts,",
         bad.display()
     )));
 }
 
-/// A named pipe in `dir`, which nobody writes to.
+/// Makes a named pipe in `dir`, which no program writes to.
 fn pipe(dir: &Path) -> PathBuf {
     let pipe = dir.join("pipe.resc");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
     pipe
 }
 
-/// A file of that size, which takes no space.
+/// Makes a file of that size, which takes no space.
 fn sparse(dir: &Path, size: u64) -> PathBuf {
     let sparse = dir.join("sparse.resc");
     fs::File::create(&sparse).unwrap().set_len(size).unwrap();
@@ -1075,19 +1075,19 @@ fn sparse(dir: &Path, size: u64) -> PathBuf {
 }
 
 #[test]
-fn what_never_ends_is_not_read() {
+fn pipes_and_huge_files_are_not_read() {
     let dir = tempfile::tempdir().unwrap();
-    let complaint = |path: &Path| TargetConfig::from_file(path).unwrap_err().to_string();
+    let error_text = |path: &Path| TargetConfig::from_file(path).unwrap_err().to_string();
     for path in [&pipe(dir.path()), Path::new("/dev/zero")] {
         let what = format!(
             "the target file `{}` is not a regular file: copy it into one",
             path.display()
         );
-        assert_eq!(complaint(path), what);
+        assert_eq!(error_text(path), what);
     }
     let huge = sparse(dir.path(), 1 << 40);
     assert_eq!(
-        complaint(&huge),
+        error_text(&huge),
         format!(
             "`{}` has 1099511627776 bytes, and a target file has at most 1048576: is it the right one?",
             huge.display()
@@ -1095,9 +1095,9 @@ fn what_never_ends_is_not_read() {
     );
 }
 
-/// The files that a target names, each by the field that it can stand in.
+/// The files that a target names, in each field that names a file.
 #[test]
-fn what_a_target_names_is_a_regular_file_of_a_sensible_size() {
+fn a_named_file_must_be_regular_and_not_huge() {
     let dir = tempfile::tempdir().unwrap();
     let directory = dir.path().join("d.resc");
     fs::create_dir(&directory).unwrap();
@@ -1116,34 +1116,34 @@ fn what_a_target_names_is_a_regular_file_of_a_sensible_size() {
             format!("script: {name}\nuart: sysbus.a"),
             format!("script: scripts/x.resc\nvariables: {{x: '@{name}'}}\nuart: sysbus.a"),
         ] {
-            let complaint = complaint(&text);
-            assert!(complaint.contains(why), "{complaint}");
+            let error_text = error_text(&text);
+            assert!(error_text.contains(why), "{error_text}");
         }
         let fragment = file.with_extension("repl");
         fs::rename(&file, &fragment).unwrap();
-        let complaint = complaint(&format!(
-            "{LEAST}platform_fragments: [{}]",
+        let error_text = error_text(&format!(
+            "{MINIMAL}platform_fragments: [{}]",
             fragment.display()
         ));
-        assert!(complaint.contains(why), "{complaint}");
+        assert!(error_text.contains(why), "{error_text}");
     }
 }
 
 #[test]
-fn a_byte_order_mark_is_no_content() {
-    let config = parse(&format!("\u{feff}{LEAST}machine_name: s"));
+fn a_byte_order_mark_is_ignored() {
+    let config = parse(&format!("\u{feff}{MINIMAL}machine_name: s"));
     assert_eq!(config.machine_name, "s");
     assert_eq!(
-        complaint("\u{feff}uart: a\nuart: b\n"),
+        error_text("\u{feff}uart: a\nuart: b\n"),
         r#"<yaml>:2:1: "uart" is given twice: remove one of the two"#
     );
 }
 
 #[test]
-fn any_port_is_no_port_in_particular() {
-    let config = parse(&format!("{LEAST}control: telnet\nmonitor_port: 0"));
+fn monitor_port_0_means_any_port() {
+    let config = parse(&format!("{MINIMAL}control: telnet\nmonitor_port: 0"));
     assert_eq!(config.control, Control::Telnet { port: None });
-    let config = parse(&format!("{LEAST}monitor_port: 0"));
+    let config = parse(&format!("{MINIMAL}monitor_port: 0"));
     assert_eq!(config.control, Control::Console);
 }
 
@@ -1169,20 +1169,20 @@ fn deep_nesting_is_refused_at_once() {
             "<yaml>:1:257: it is nested too deeply",
         ),
     ] {
-        assert_eq!(complaint(&text), expected);
+        assert_eq!(error_text(&text), expected);
     }
 }
 
-/// What goes with what is checked whenever it is said.
+/// `with_clock` checks the combination of fields as parsing does.
 #[test]
-fn another_clock_is_checked_as_that_of_the_file_is() {
+fn with_clock_is_checked_like_the_clock_of_the_file() {
     let with = |text: &str| parse(text).with_clock(ClockKind::Virtual);
-    assert_eq!(with(LEAST).unwrap().clock(), ClockKind::Virtual);
-    let back = with(LEAST).unwrap().with_clock(ClockKind::Realtime);
+    assert_eq!(with(MINIMAL).unwrap().clock(), ClockKind::Virtual);
+    let back = with(MINIMAL).unwrap().with_clock(ClockKind::Realtime);
     assert_eq!(back.unwrap().clock(), ClockKind::Realtime);
     for (text, place) in [
         (
-            format!("{LEAST}uart_transport: socket"),
+            format!("{MINIMAL}uart_transport: socket"),
             "<yaml>:3:1: uart_transport: with `clock: virtual`",
         ),
         (
@@ -1195,7 +1195,7 @@ fn another_clock_is_checked_as_that_of_the_file_is() {
     }
 }
 
-/// What a document may be pieced together from.
+/// The pieces of a generated document.
 #[rustfmt::skip]
 const PIECES: &[&str] = &[
     "platform", "uart", "uarts", "qemu", "machine", "serial", "timeouts", "expect", "extra_commands",
@@ -1204,7 +1204,7 @@ const PIECES: &[&str] = &[
     "10s", "~", "é", "platforms/b.repl", "sysbus.uart0", "\t", "\u{feff}", ".", "\0",
 ];
 
-/// Text that looks enough like a target to get past the parser now and then.
+/// Generates text that is close enough to a target to pass the parser sometimes.
 fn yaml_like() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(PIECES);
     prop_oneof![
@@ -1215,14 +1215,14 @@ fn yaml_like() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_text_makes_it_panic(text in yaml_like()) {
+    fn from_yaml_str_never_panics(text in yaml_like()) {
         let _ = TargetConfig::from_yaml_str(&text, ".");
-        let _ = TargetConfig::from_yaml_str(&format!("{LEAST}{text}"), ".");
+        let _ = TargetConfig::from_yaml_str(&format!("{MINIMAL}{text}"), ".");
     }
 
     /// A good file with a few bytes changed, cut off anywhere: it is read or refused.
     #[test]
-    fn no_damage_makes_it_panic(
+    fn a_damaged_file_causes_no_panic(
         changes in prop::collection::vec((0..600_usize, any::<u8>()), 0..6),
         length in 0..=600_usize,
     ) {
@@ -1243,7 +1243,7 @@ proptest! {
 #[test]
 fn patterns_of_bytes_are_read() {
     let fields = "prompt: 're:(?-u)\\xff> '\nforbid: ['re:(?-u)[\\x80-\\xff]']\n";
-    let config = parse(&format!("{LEAST}{fields}"));
+    let config = parse(&format!("{MINIMAL}{fields}"));
     assert_eq!(config.prompt.as_deref(), Some(r"re:(?-u)\xff> "));
     assert_eq!(config.forbid, [r"re:(?-u)[\x80-\xff]"]);
 }

@@ -1,11 +1,12 @@
-//! Configuration files of Jumpstarter exporters load unchanged, as far as they have their like here.
+//! Configuration files of Jumpstarter exporters load unchanged, as far as this crate has an
+//! equivalent.
 
 use std::fs;
 use std::path::Path;
 
 use virtual_target::config::{BackendKind, BoardCommand, Control, Platform, TargetConfig};
 
-/// As JEP-0010 writes it.
+/// The short form in JEP-0010.
 const SHORT: &str = r#"
 export:
   Renode:
@@ -17,7 +18,7 @@ export:
     allow_raw_monitor: false
 "#;
 
-/// As an exporter takes it, with other drivers around it.
+/// A file as an exporter reads it, with other drivers in it.
 const EXPORTER: &str = r#"
 apiVersion: jumpstarter.dev/v1alpha1
 kind: ExporterConfig
@@ -46,14 +47,14 @@ export:
           uart: sysbus.usart2;quit
 "#;
 
-fn complaint(text: &str) -> String {
+fn error_text(text: &str) -> String {
     TargetConfig::from_yaml_str(text, ".")
         .unwrap_err()
         .to_string()
 }
 
 #[test]
-fn the_short_form_of_the_jep() {
+fn the_short_form_of_the_jep_is_read() {
     let config = TargetConfig::from_yaml_str(SHORT, ".").unwrap();
     let renode = config.renode().unwrap();
     assert_eq!(
@@ -69,9 +70,9 @@ fn the_short_form_of_the_jep() {
     assert!(config.skipped_entries().is_empty());
 }
 
-/// As upstream writes it: the driver's default, any port, and one that is meant.
+/// The forms of the upstream driver: its default, any port, and a given one.
 #[test]
-fn the_port_of_the_monitor() {
+fn monitor_port_is_read() {
     let control = |line: &str| {
         let text = SHORT.replace("    machine_name", &format!("    {line}\n    machine_name"));
         TargetConfig::from_yaml_str(&text, ".").unwrap().control
@@ -82,12 +83,12 @@ fn the_port_of_the_monitor() {
         Control::Telnet { port: Some(45671) }
     );
     assert_eq!(
-        complaint(&SHORT.replace("    uart:", "    monitor_port: 70000\n    uart:")),
+        error_text(&SHORT.replace("    uart:", "    monitor_port: 70000\n    uart:")),
         "<yaml>:5:5: export.Renode.monitor_port: 70000 is out of range: ports are counted from 1 to 65535"
     );
 }
 
-/// YAML 1.1, which Jumpstarter reads: `yes`, and mappings put into others.
+/// YAML 1.1, which Jumpstarter reads: `yes`, and mappings merged into others.
 const YAML_1_1: &str = r#"
 .board: &board
   platform: platforms/boards/stm32f4_discovery-kit.repl
@@ -113,7 +114,7 @@ export:
 "#;
 
 #[test]
-fn what_yaml_1_1_allows() {
+fn yaml_1_1_is_accepted() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("exporter.yaml");
     let load = |text: &str, entry| {
@@ -147,18 +148,18 @@ fn what_yaml_1_1_allows() {
     let error = load(&wrong, "wrong").unwrap_err().to_string();
     let place = ":22:26: export.wrong.config.allow_raw_monitor: ";
     assert!(error.contains(place), "{error}");
-    // A field that is merged in is told where it is merged in.
+    // The error of a merged field names the place of the merge.
     let merged = good.replace("sysbus.usart2", "sysbus.2");
     let error = load(&merged, "both").unwrap_err().to_string();
     let place = format!("{}:16:5: export.both.config.uart: ", file.display());
     assert!(error.starts_with(&place), "{error}");
-    // Our own files are YAML 1.2.
+    // The files of this crate are YAML 1.2.
     let own = "platform: platforms/boards/b.repl\nuart: sysbus.a\nallow_raw_monitor: yes";
-    assert!(complaint(own).contains("expected `true` or `false`"));
+    assert!(error_text(own).contains("expected `true` or `false`"));
 }
 
 #[test]
-fn several_uarts_are_no_uart_by_default() {
+fn several_uarts_replace_the_default_uart() {
     let text = SHORT.replace(
         "uart: \"sysbus.usart2\"",
         "uarts: {console: sysbus.usart2, modem: sysbus.usart3}",
@@ -168,14 +169,14 @@ fn several_uarts_are_no_uart_by_default() {
 }
 
 #[test]
-fn an_entry_among_other_drivers() {
+fn from_exporter_finds_an_entry_among_other_drivers() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("exporter.yaml");
     fs::write(&file, EXPORTER).unwrap();
 
     let config = TargetConfig::from_exporter(&file, "ecu").unwrap();
     assert_eq!(config.machine_name, "ecu");
-    // The driver's own default.
+    // The default of the driver.
     assert_eq!(config.renode().unwrap().uarts[0].path, "sysbus.uart0");
     assert_eq!(
         config.skipped_entries(),
@@ -186,13 +187,13 @@ fn an_entry_among_other_drivers() {
     );
 
     let at = |line, column| format!("{}:{line}:{column}: export", file.display());
-    let complaint = |entry| {
+    let error_text = |entry| {
         TargetConfig::from_exporter(&file, entry)
             .unwrap_err()
             .to_string()
     };
     assert_eq!(
-        complaint("bench.gateway"),
+        error_text("bench.gateway"),
         format!(
             "{}.bench.children.gateway.config.uart: character 14 of \"sysbus.usart2;quit\" is ';': \
              only letters, digits, `_` and `.` are allowed",
@@ -200,7 +201,7 @@ fn an_entry_among_other_drivers() {
         )
     );
     assert_eq!(
-        complaint("gateway"),
+        error_text("gateway"),
         format!(
             "{}: no target is called `gateway`; there is `ecu` and `bench.gateway`",
             at(9, 1)
@@ -217,7 +218,7 @@ fn an_entry_among_other_drivers() {
 }
 
 #[test]
-fn an_exporter_without_a_renode_target() {
+fn an_exporter_without_a_target_is_refused() {
     for (text, expected) in [
         (
             "export: {power: {type: a.B}, proxy: {ref: power}}",
@@ -244,12 +245,12 @@ fn an_exporter_without_a_renode_target() {
             "<yaml>:1:19: export.Renode.platfrom: unknown field; did you mean `platform`?",
         ),
     ] {
-        let complaint = complaint(text);
-        assert!(complaint.starts_with(expected), "{complaint}");
+        let error_text = error_text(text);
+        assert!(error_text.starts_with(expected), "{error_text}");
     }
 }
 
-/// A physical board on a bench: its port, a probe, and what turns its supply on and off.
+/// A physical board on a bench: its port, a probe, and the switch of its supply.
 const PHYSICAL: &str = r#"
 export:
   power:
@@ -268,7 +269,7 @@ export:
       connect_under_reset: yes
 "#;
 
-fn words(command: &Option<BoardCommand>) -> String {
+fn command_line(command: &Option<BoardCommand>) -> String {
     let command = command.as_ref().unwrap();
     format!(
         "{} {}",
@@ -278,7 +279,7 @@ fn words(command: &Option<BoardCommand>) -> String {
 }
 
 #[test]
-fn a_physical_board_is_its_port_and_its_probe() {
+fn a_physical_board_is_read_from_its_port_and_probe() {
     let config = TargetConfig::from_yaml_str(PHYSICAL, "/").unwrap();
     assert_eq!(config.backend, BackendKind::Serial);
     assert_eq!(config.machine_name, "serial");
@@ -290,10 +291,13 @@ fn a_physical_board_is_its_port_and_its_probe() {
     );
     let probe = "--non-interactive --probe 2e8a:000c:5798 --chip RP2350 --protocol swd --connect-under-reset";
     assert_eq!(
-        words(&serial.flash),
+        command_line(&serial.flash),
         format!("/opt/probe-rs download {probe} {{firmware}}")
     );
-    assert_eq!(words(&serial.reset), format!("/opt/probe-rs reset {probe}"));
+    assert_eq!(
+        command_line(&serial.reset),
+        format!("/opt/probe-rs reset {probe}")
+    );
     assert_eq!((&serial.power_on, &serial.power_off), (&None, &None));
     assert_eq!(
         config.skipped_entries(),
@@ -303,13 +307,13 @@ fn a_physical_board_is_its_port_and_its_probe() {
         ]
     );
     let wrong = PHYSICAL.replace("9600", "-1");
-    let error = complaint(&wrong);
+    let error = error_text(&wrong);
     let place = "<yaml>:8:5: export.serial.config.serial.baud: -1 is out of range";
     assert!(error.starts_with(place), "{error}");
 }
 
 #[test]
-fn a_physical_board_without_a_probe_of_its_own() {
+fn flash_and_reset_need_exactly_one_probe() {
     let bare = PHYSICAL.split("\n  probe:").next().unwrap();
     let two = format!("{PHYSICAL}  other: {{type: jumpstarter_driver_probe_rs.driver.ProbeRs}}\n");
     for (text, skipped) in [(bare, 2), (&two, 4)] {
@@ -323,13 +327,13 @@ fn a_physical_board_without_a_probe_of_its_own() {
     let config = TargetConfig::from_yaml_str(&default, "/").unwrap();
     let reset =
         "probe-rs reset --non-interactive --probe 2e8a:000c:5798 --chip RP2350 --protocol swd";
-    assert_eq!(words(&config.serial().unwrap().reset), reset);
+    assert_eq!(command_line(&config.serial().unwrap().reset), reset);
 }
 
 #[test]
-fn which_physical_board_is_the_target() {
+fn from_exporter_chooses_among_physical_boards() {
     let elsewhere = PHYSICAL.replace("/dev/ttyUSB0", "'rfc2217://lab:2217'");
-    let error = complaint(&elsewhere);
+    let error = error_text(&elsewhere);
     assert!(
         error.contains("and a port of this host: there are `power` (")
             && error.contains("`serial` ("),
@@ -337,14 +341,14 @@ fn which_physical_board_is_the_target() {
     );
     let second = "  second:\n    type: jumpstarter_driver_pyserial.driver.PySerial\n    config: {url: /dev/b}\n";
     let several = format!("{PHYSICAL}{second}");
-    let error = complaint(&several);
+    let error = error_text(&several);
     assert!(
         error.contains("several entries are serial ports, `serial` and `second`: choose one"),
         "{error}"
     );
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("exporter.yaml");
-    // Beside a Renode target it is one that has to be named.
+    // With a Renode target in the same file a physical board has to be named.
     let virtual_one =
         "  ecu: {type: jumpstarter_driver_renode.driver.Renode, config: {platform: a/b.repl}}\n";
     fs::write(&file, format!("{several}{virtual_one}")).unwrap();
@@ -362,7 +366,7 @@ fn which_physical_board_is_the_target() {
 }
 
 #[test]
-fn an_entry_needs_an_exporter() {
+fn from_exporter_needs_an_exporter_file() {
     let error = TargetConfig::from_exporter("fixtures/stm32f4.yaml", "ecu").unwrap_err();
     assert_eq!(
         error.to_string(),

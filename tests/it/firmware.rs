@@ -1,4 +1,4 @@
-//! Firmware images: what is recognised, and every way in which one is bad.
+//! Firmware images: which formats are recognised, and the error for every bad image.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ const OBJECT: u16 = 1;
 const HEX: &str = ":020000040800F2\n:0400000001020304F2\n:00000001FF\n";
 const SREC: &str = "S00600004844521B\nS107080001020304E6\nS9030000FC\n";
 
-/// The smallest 32-bit little-endian ELF file: a header and one segment of 4 bytes.
+/// Returns the smallest 32-bit little-endian ELF file: a header and one segment of 4 bytes.
 fn elf32(kind: u16, machine: u16) -> Vec<u8> {
     let mut elf = b"\x7fELF\x01\x01\x01".to_vec();
     elf.resize(16, 0);
@@ -39,7 +39,7 @@ fn elf32(kind: u16, machine: u16) -> Vec<u8> {
     elf
 }
 
-/// The same with 64 bits.
+/// Returns the same with 64 bits.
 fn elf64(machine: u16) -> Vec<u8> {
     let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
     elf.resize(16, 0);
@@ -70,8 +70,8 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
     (dir, path)
 }
 
-/// The error on opening such a file, with its name in place of its path.
-fn complaint(name: &str, content: impl AsRef<[u8]>) -> String {
+/// Returns the error on opening such a file, with its name in place of its path.
+fn error_text(name: &str, content: impl AsRef<[u8]>) -> String {
     let (_dir, path) = file(name, content);
     without_dir(&path, &Firmware::open(&path).unwrap_err().to_string())
 }
@@ -96,7 +96,11 @@ fn without_dir(path: &Path, message: &str) -> String {
 #[case("fw.bin", HEX.replace('\n', "  \r\n\r\n"), Format::IntelHex)]
 #[case("fw.exo", SREC, Format::SRecord)]
 #[case("fw.bin", ":020000040800F3 looks like it", Format::Binary)]
-fn the_format(#[case] name: &str, #[case] content: impl AsRef<[u8]>, #[case] expected: Format) {
+fn open_recognises_the_format(
+    #[case] name: &str,
+    #[case] content: impl AsRef<[u8]>,
+    #[case] expected: Format,
+) {
     let (_dir, path) = file(name, content);
     assert_eq!(Firmware::open(path).unwrap().format(), expected);
 }
@@ -107,7 +111,7 @@ fn the_format(#[case] name: &str, #[case] content: impl AsRef<[u8]>, #[case] exp
 #[case(elf64(RISCV), Architecture::RiscV64)]
 #[case(elf64(X86_64), Architecture::X86_64)]
 #[case(elf32(EXECUTABLE, 83), Architecture::Other(83))]
-fn the_architecture(#[case] content: Vec<u8>, #[case] expected: Architecture) {
+fn open_reads_the_architecture(#[case] content: Vec<u8>, #[case] expected: Architecture) {
     let (_dir, path) = file("fw.elf", content);
     let firmware = Firmware::open(path).unwrap();
     assert_eq!(firmware.architecture(), Some(expected));
@@ -115,7 +119,7 @@ fn the_architecture(#[case] content: Vec<u8>, #[case] expected: Architecture) {
 }
 
 #[test]
-fn the_wrong_architecture() {
+fn a_wrong_architecture_is_refused() {
     let (_dir, path) = file("fw.elf", elf64(X86_64));
     let firmware = Firmware::open(&path).unwrap();
     let error = firmware
@@ -129,7 +133,7 @@ fn the_wrong_architecture() {
 }
 
 #[test]
-fn a_raw_binary_needs_an_address() {
+fn a_raw_binary_needs_a_load_address() {
     let (_dir, path) = file("fw.bin", "raw");
     let firmware = Firmware::open(&path).unwrap();
     firmware.check_load_address(Some(0)).unwrap();
@@ -147,35 +151,35 @@ fn a_raw_binary_needs_an_address() {
 #[rstest]
 #[case("fw; \"a\" $x 'é`.elf")]
 #[case(&"x".repeat(200))]
-fn any_name_will_do(#[case] name: &str) {
+fn open_accepts_any_file_name(#[case] name: &str) {
     let (_dir, path) = file(name, elf32(EXECUTABLE, ARM));
     assert_eq!(Firmware::open(&path).unwrap().path(), path);
 }
 
 #[test]
-fn not_a_file_at_all() {
+fn open_refuses_missing_and_special_files() {
     let dir = tempfile::tempdir().unwrap();
-    let complaint = |path: &Path| Firmware::open(path).unwrap_err().to_string();
+    let error_text = |path: &Path| Firmware::open(path).unwrap_err().to_string();
     let missing = dir.path().join("none.elf");
     assert_eq!(
-        without_dir(&missing, &complaint(&missing)),
+        without_dir(&missing, &error_text(&missing)),
         "there is no firmware `none.elf`: build it, or correct the path"
     );
     assert_eq!(
-        complaint(dir.path()),
+        error_text(dir.path()),
         format!(
             "firmware `{}` is a directory: name the image in it",
             dir.path().display()
         )
     );
     assert_eq!(
-        complaint(Path::new("/dev/null")),
+        error_text(Path::new("/dev/null")),
         "firmware `/dev/null` is not a regular file: copy it into one"
     );
 }
 
 #[test]
-fn bad_images() {
+fn bad_elf_files_are_refused() {
     let whole = elf32(EXECUTABLE, ARM);
     let mut far_sections = whole.clone();
     far_sections[32..36].copy_from_slice(&4096_u32.to_le_bytes());
@@ -218,19 +222,19 @@ fn bad_images() {
         ),
     ];
     assert_eq!(
-        complaint("fw.elf", b""),
+        error_text("fw.elf", b""),
         "firmware `fw.elf` is empty: build it again"
     );
     for (content, expected) in elf {
         assert_eq!(
-            complaint("fw.elf", content),
+            error_text("fw.elf", content),
             format!("firmware `fw.elf` is not a usable ELF file: {expected}")
         );
     }
 }
 
 #[test]
-fn bad_records() {
+fn bad_record_files_are_refused() {
     let hex = [
         ("hello\n", "line 1: a record begins with `:`"),
         (":00\n", "line 1: the record is too short"),
@@ -294,7 +298,7 @@ fn bad_records() {
     ];
     for (content, expected) in hex {
         assert_eq!(
-            complaint("fw.hex", content),
+            error_text("fw.hex", content),
             format!("firmware `fw.hex` is not a usable Intel HEX file: {expected}")
         );
     }
@@ -327,13 +331,13 @@ fn bad_records() {
     ];
     for (content, expected) in srec {
         assert_eq!(
-            complaint("fw.srec", content),
+            error_text("fw.srec", content),
             format!("firmware `fw.srec` is not a usable S-record file: {expected}")
         );
     }
 }
 
-/// Files that are something else, whatever they are called.
+/// Files of other types, under any name.
 #[rstest]
 #[case(
     b"UF2\n\x57\x51\x5d\x9e\0\x20\0\0",
@@ -349,34 +353,34 @@ fn bad_records() {
     b"version https://git-lfs.github.com/spec/v1\n",
     "a placeholder of Git LFS: fetch the file (git lfs pull)"
 )]
-fn foreign_files(#[case] content: &[u8], #[case] expected: &str) {
+fn other_file_types_are_refused(#[case] content: &[u8], #[case] expected: &str) {
     for name in ["fw.bin", "fw.elf", "fw.uf2", "fw"] {
         assert_eq!(
-            complaint(name, content),
+            error_text(name, content),
             format!("firmware `{name}` is {expected}")
         );
     }
 }
 
 #[test]
-fn what_never_ends_is_not_read() {
+fn pipes_and_huge_files_are_not_read() {
     let dir = tempfile::tempdir().unwrap();
     let pipe = dir.path().join("pipe.elf");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let complaint = |path: &Path| Firmware::open(path).unwrap_err().to_string();
+    let error_text = |path: &Path| Firmware::open(path).unwrap_err().to_string();
     assert_eq!(
-        without_dir(&pipe, &complaint(&pipe)),
+        without_dir(&pipe, &error_text(&pipe)),
         "firmware `pipe.elf` is not a regular file: copy it into one"
     );
     let huge = dir.path().join("huge.hex");
     fs::File::create(&huge).unwrap().set_len(1 << 40).unwrap();
     assert_eq!(
-        without_dir(&huge, &complaint(&huge)),
+        without_dir(&huge, &error_text(&huge)),
         "firmware `huge.hex` has 1099511627776 bytes, and at most 1073741824 are loaded: is it the right file?"
     );
 }
 
-/// The samples, cut off at each byte: never a panic, and never an image that is not whole.
+/// The samples, cut off at each byte: no panic, and no incomplete image is accepted.
 #[rstest]
 #[case("hello.elf")]
 #[case("hello.hex")]
@@ -385,7 +389,7 @@ fn a_file_that_is_cut_off_is_refused(#[case] name: &str) {
     let whole = fs::read(format!("firmware-samples/prebuilt/stm32f4/{name}")).unwrap();
     let (_dir, path) = file(name, &whole);
     Firmware::open(&path).unwrap();
-    // Without its last line end a file of records is still whole.
+    // A file of records without its last line end is still complete.
     let end = whole.trim_ascii_end().len();
     for length in (0..end).rev() {
         fs::File::options()
@@ -400,9 +404,9 @@ fn a_file_that_is_cut_off_is_refused(#[case] name: &str) {
 }
 
 proptest! {
-    /// Whole files with a few bytes changed and cut off somewhere, and plain noise.
+    /// Complete files with a few bytes changed and cut off somewhere, and plain noise.
     #[test]
-    fn no_content_makes_it_panic(
+    fn open_never_panics(
         wide: bool,
         changes in prop::collection::vec((0..128_usize, any::<u8>()), 0..8),
         length in 0..130_usize,

@@ -1,4 +1,4 @@
-//! The behaviour of the crate where no emulator is needed; with one: `tests/engines`.
+//! Tests of the crate that need no emulator; those that need one are in `tests/engines`.
 
 #![allow(
     clippy::unwrap_used,

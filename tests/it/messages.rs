@@ -1,7 +1,6 @@
-//! What a user reads when something fails for which no emulator is needed: each message as a
-//! whole, in `snapshots`.
+//! The error messages that need no emulator: each as a whole, in `snapshots`.
 //!
-//! `INSTA_UPDATE=always cargo nextest run -E 'binary(it) & test(messages)'` accepts what they say now.
+//! `INSTA_UPDATE=always cargo nextest run -E 'binary(it) & test(messages)'` accepts a change.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -23,7 +22,7 @@ use virtual_target::{Error, VirtualTarget, millis, secs};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/snapshots");
 
-/// A test for each situation, which compares its message with the snapshot of that name.
+/// Defines a test for each situation, which compares its message with the snapshot of that name.
 macro_rules! situations {
     ($($name:ident => $error:expr,)+) => {
         const SITUATIONS: &[&str] = &[$(stringify!($name)),+];
@@ -59,14 +58,14 @@ situations! {
     yaml_with_a_bad_command => board("extra_commands: ['echo é']"),
     yaml_with_a_bad_prompt => target("prompt: 're:>\\b'"),
     yaml_with_colours_in_a_guard => target("forbid: [\"\\e[31mE\"]"),
-    yaml_with_a_platform_that_is_not_there => yaml("platform: b.repl\nuart: sysbus.uart0\n"),
+    yaml_with_a_missing_platform => yaml("platform: b.repl\nuart: sysbus.uart0\n"),
     yaml_with_a_platform_and_a_script => board("script: scripts/board.resc"),
     yaml_with_a_virtual_clock_on_qemu => yaml("backend: qemu\nqemu: {machine: m}\nclock: virtual\n"),
-    yaml_with_a_hub_of_no_machine => yaml(
+    yaml_with_a_hub_of_an_unknown_machine => yaml(
         "machines: {a: {platform: platforms/x.repl, uart: sysbus.u}}\nuart_hubs: {link: [b.sysbus.u, a.sysbus.u]}\n"
     ),
     yaml_of_a_physical_board_without_a_port => yaml("backend: serial\nserial: {baud: 9600}\n"),
-    a_physical_board_that_is_not_there => target(""),
+    a_missing_serial_port => target(""),
     yaml_of_an_exporter_without_a_board => yaml("apiVersion: jumpstarter.dev/v1alpha1\nkind: ExporterConfig\nexport: {}\n"),
 
     // Firmware.
@@ -75,7 +74,7 @@ situations! {
     firmware_that_is_a_device => image_error(Path::new("/dev/null")),
     firmware_that_is_empty => image("fw.elf", b""),
     an_elf_file_that_is_cut_off => image("fw.elf", &sample("hello.elf")[..40]),
-    an_elf_file_that_is_none => image("fw.elf", b"#!/bin/sh\n"),
+    an_elf_file_without_its_magic_bytes => image("fw.elf", b"#!/bin/sh\n"),
     an_elf_file_that_is_not_linked => {
         let mut object = sample("hello.elf");
         object[16] = 1;
@@ -100,26 +99,26 @@ situations! {
     a_placeholder_of_git_lfs => image("fw.elf", b"version https://git-lfs.github.com/spec/v1\n"),
 
     // Patterns.
-    a_pattern_that_is_no_regular_expression => fails(uart().0.expect("re:data (ok")),
-    a_pattern_that_matches_nothing_at_all => fails(uart().0.expect("re:a*")),
+    an_invalid_regular_expression => fails(uart().0.expect("re:data (ok")),
+    a_pattern_that_matches_the_empty_text => fails(uart().0.expect("re:a*")),
     a_pattern_that_looks_ahead => fails(uart().0.expect("re:ok$")),
-    a_pattern_with_a_line_end_for_a_line => fails(uart().0.expect_line("ok\r\n")),
+    a_line_pattern_with_a_line_end => fails(uart().0.expect_line("ok\r\n")),
     a_pattern_with_an_escape_sequence => fails(uart().0.expect("\x1b[31mE")),
     a_pattern_that_is_empty => fails(uart().0.expect("")),
-    no_pattern_at_all => fails(uart().0.expect_any([""; 0])),
+    an_empty_list_of_patterns => fails(uart().0.expect_any([""; 0])),
     a_needle_for_too_many_bytes => fails(uart().0.expect(expectrl::NBytes(1 << 30))),
-    a_closure_that_points_beyond_the_text => {
+    a_closure_with_a_range_beyond_the_text => {
         let beyond = |bytes: &[u8]| -> Option<Range<usize>> { (bytes.len() >= 5).then_some(2..9) };
         fails(printed(b"hello").0.expect(beyond))
     },
-    a_closure_that_stands_guard => uart().0.forbid(|_: &[u8]| None).unwrap_err(),
+    a_closure_as_a_guard => uart().0.forbid(|_: &[u8]| None).unwrap_err(),
     a_guard_with_an_escape_sequence => uart().0.forbid("\x1b[31mE").map(drop).unwrap_err(),
     a_log_line_with_a_line_end => uart().0.set_ignore_lines(["log\n"]).unwrap_err(),
 
     // Waits that time out.
     a_timeout_of_a_silent_board => times_out(uart().0.expect("ready")),
     a_timeout_with_other_output => times_out(printed(b"boot\r\n\x01\x80 x\r\n> ").0.expect("ready")),
-    a_timeout_with_nothing_since => {
+    a_timeout_without_new_output => {
         let (uart, _board) = printed(b"boot\r\n> ");
         uart.expect("> ").wait().unwrap();
         times_out(uart.expect("ready"))
@@ -131,9 +130,9 @@ situations! {
     a_timeout_within_an_escape_sequence => times_out(printed(b"boot\n\x1b]ready").0.expect("ready")),
     a_timeout_in_an_unfinished_line => times_out(printed(b"boot\nready").0.expect_line("ready")),
     a_timeout_where_the_case_differs => times_out(printed(b"Ready\n").0.expect("ready")),
-    a_timeout_where_a_regular_expression_is_meant => times_out(printed(b"up 5 ms\n").0.expect(r"up \d+ ms")),
-    a_timeout_where_a_line_start_is_meant => times_out(printed(b"boot\nready\n").0.expect("re:^ready")),
-    a_timeout_for_what_was_read_already => {
+    a_timeout_of_a_regex_without_its_prefix => times_out(printed(b"up 5 ms\n").0.expect(r"up \d+ ms")),
+    a_timeout_of_a_regex_with_a_caret => times_out(printed(b"boot\nready\n").0.expect("re:^ready")),
+    a_timeout_for_text_that_was_read_before => {
         let (uart, _board) = printed(b"ready\nboot\n");
         uart.expect("boot").wait().unwrap();
         times_out(uart.expect("ready"))
@@ -152,43 +151,43 @@ situations! {
     },
     a_timeout_of_run_for_the_prompt => {
         let (uart, board) = shell("> ", &["ping\r\npo"]);
-        slowly(uart.run("ping"), board)
+        run_times_out(uart.run("ping"), board)
     },
     a_timeout_of_run_for_the_rest_of_the_echo => {
         let (uart, board) = shell("> ", &["abc\r\x1b[Klog: full\r\n> abc"]);
         uart.set_echo(Echo::On);
-        slowly(uart.run("abcdef"), board)
+        run_times_out(uart.run("abcdef"), board)
     },
     a_timeout_of_run_without_an_echo => {
         let (uart, board) = shell("> ", &["other\r\nno\r\n> "]);
         uart.set_echo(Echo::On);
-        slowly(uart.run("abcdef"), board)
+        run_times_out(uart.run("abcdef"), board)
     },
 
     // Waits that end otherwise.
-    a_wait_on_a_stream_that_is_closed => fails(ended(b"boot\r\nbye").expect("ready")),
-    a_wait_for_a_line_that_does_not_end => fails(ended(b"boot\r\nready").expect_line("ready")),
-    a_read_of_more_than_there_is => fails(ended(b"boot").read_exact(9)),
-    a_send_on_a_stream_that_is_closed => {
-        let uart = ended(b"boot\r\n");
+    a_wait_on_a_closed_stream => fails(closed_after(b"boot\r\nbye").expect("ready")),
+    a_wait_for_a_line_that_does_not_end => fails(closed_after(b"boot\r\nready").expect_line("ready")),
+    a_read_beyond_the_end => fails(closed_after(b"boot").read_exact(9)),
+    a_send_on_a_closed_stream => {
+        let uart = closed_after(b"boot\r\n");
         fails(uart.send_line("ping"))
     },
     a_send_on_a_stream_that_panics => fails(Uart::over(Panics { reading: false }).unwrap().send("four")),
-    a_wait_that_meets_a_guard => {
+    a_wait_failed_by_a_guard => {
         let (uart, _board) = printed(b"start\n!!! HardFault pc=0x080005da\nlr=0x1\n");
         let guard = uart.forbid("HardFault").unwrap();
         let error = fails(uart.expect("never"));
         guard.lift();
         error
     },
-    a_send_that_meets_a_guard => {
+    a_send_failed_by_a_guard => {
         let (uart, _board) = printed(b"panic!\n");
         let guard = uart.forbid("re:pan.c").unwrap();
         let error = fails(uart.send("x"));
         guard.lift();
         error
     },
-    a_run_that_meets_a_guard => {
+    a_run_failed_by_a_guard => {
         let (uart, board) = shell("> ", &["ping\r\nHardFault\r\n"]);
         let guard = uart.forbid("HardFault").unwrap();
         let error = fails(uart.run("ping"));
@@ -196,14 +195,14 @@ situations! {
         board.join().unwrap();
         error
     },
-    a_guard_that_nobody_noticed => {
+    a_forbidden_pattern_reported_by_drop => {
         let (uart, _board) = printed(b"start\nHardFault\n");
         uart.forbid("HardFault").unwrap();
         let panicked = catch_unwind(AssertUnwindSafe(|| drop(uart))).unwrap_err();
         panicked.downcast_ref::<String>().unwrap().clone()
     },
-    a_silence_that_is_broken => fails(printed(b"noise\r\n").0.expect_silence(secs(60))),
-    an_absence_that_is_broken => fails(printed(b"boot\npanic: 5\n").0.expect_none("re:panic: \\d", secs(60))),
+    a_failed_expect_silence => fails(printed(b"noise\r\n").0.expect_silence(secs(60))),
+    a_failed_expect_none => fails(printed(b"boot\npanic: 5\n").0.expect_none("re:panic: \\d", secs(60))),
     a_run_without_a_prompt => fails(uart().0.run("ping")),
     a_run_of_two_lines => fails(printed(b"> ").0.run("a\nb")),
     an_echo_of_two_lines => fails(printed(b"> ").0.send_line_echoed("a\nb")),
@@ -214,16 +213,16 @@ situations! {
         board.join().unwrap();
         error
     },
-    a_run_that_cannot_tell_its_answer => {
+    a_run_with_an_ambiguous_answer => {
         let (uart, board) = shell("> ", &["one\r\n> ", "two\r\ntwo\r\n> "]);
         uart.run("get").wait().unwrap();
         let error = fails(uart.run("two"));
         board.join().unwrap();
         error
     },
-    a_group_that_took_no_part => groups().parse::<u8>("u").unwrap_err(),
-    a_group_that_there_is_not => groups().parse::<u8>(3).unwrap_err(),
-    a_group_that_is_no_number => groups().parse::<u8>("t").unwrap_err(),
+    a_group_outside_the_match => groups().parse::<u8>("u").unwrap_err(),
+    a_group_that_does_not_exist => groups().parse::<u8>(3).unwrap_err(),
+    a_group_that_is_not_a_number => groups().parse::<u8>("t").unwrap_err(),
 }
 
 #[track_caller]
@@ -233,13 +232,13 @@ fn assert_message(name: &str, error: &impl Display) {
 }
 
 #[test]
-fn there_is_no_snapshot_of_a_situation_that_is_gone() {
+fn every_snapshot_belongs_to_a_situation() {
     let others = ["names_that_users_depend_on"];
     let expected: BTreeSet<_> = SITUATIONS.iter().chain(&others).copied().collect();
     let files = fs::read_dir(SNAPSHOTS).unwrap();
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
     let names: Vec<String> = names.collect();
-    let left: Vec<&String> = names
+    let leftover: Vec<&String> = names
         .iter()
         .filter(|name| {
             !name
@@ -247,10 +246,10 @@ fn there_is_no_snapshot_of_a_situation_that_is_gone() {
                 .is_some_and(|name| expected.contains(name))
         })
         .collect();
-    assert!(left.is_empty(), "remove {left:?}");
+    assert!(leftover.is_empty(), "remove {leftover:?}");
 }
 
-/// The error of an operation that fails at once.
+/// Returns the error of an operation that fails at once.
 fn fails<T>(operation: virtual_target::Operation<T>) -> Error {
     match operation.within(secs(600)).wait() {
         Ok(_) => panic!("it went well"),
@@ -258,7 +257,7 @@ fn fails<T>(operation: virtual_target::Operation<T>) -> Error {
     }
 }
 
-/// The error of an operation that fails by its time limit; all that matters has happened before.
+/// Returns the error of an operation that times out; all output it needs has been read before.
 fn times_out<T>(operation: virtual_target::Operation<T>) -> Error {
     match operation.within(millis(50)).wait() {
         Ok(_) => panic!("it went well"),
@@ -266,14 +265,17 @@ fn times_out<T>(operation: virtual_target::Operation<T>) -> Error {
     }
 }
 
-/// The error of a run that fails by its time limit, which the board needs a part of to answer.
-fn slowly(run: virtual_target::Operation<String>, board: thread::JoinHandle<UnixStream>) -> Error {
+/// Returns the error of a run that times out, with a limit that leaves the board time to answer.
+fn run_times_out(
+    run: virtual_target::Operation<String>,
+    board: thread::JoinHandle<UnixStream>,
+) -> Error {
     let error = run.within(secs(3)).wait().unwrap_err();
     board.join().unwrap();
     error
 }
 
-/// The error of a target that is made of that file.
+/// Returns the error of a target that is booted from `file`.
 fn boot_error(file: &str) -> Error {
     VirtualTarget::from_yaml(file).boot().wait().unwrap_err()
 }
@@ -282,14 +284,14 @@ fn yaml(text: &str) -> ConfigError {
     TargetConfig::from_yaml_str(text, ".").unwrap_err()
 }
 
-/// The error of a line behind the fields that every target needs.
+/// Returns the error of `line` after the fields that every target needs.
 fn board(line: &str) -> ConfigError {
     yaml(&format!(
         "platform: platforms/boards/b.repl\nuart: sysbus.uart0\n{line}\n"
     ))
 }
 
-/// The error of a physical board that is not there, with a line of its own in its description.
+/// Returns the error of booting a physical board without its port, with `line` in its description.
 fn target(line: &str) -> Error {
     let text = format!("backend: serial\nserial: {{port: /dev/no-such-port}}\n{line}\n");
     let config = TargetConfig::from_yaml_str(&text, ".").unwrap();
@@ -303,7 +305,7 @@ fn image_error(path: &Path) -> FirmwareError {
     Firmware::open(path).unwrap_err()
 }
 
-/// The error of an image of that name and content, without its directory.
+/// Returns the error of an image of that name and content, without its directory.
 fn image(name: &str, content: &[u8]) -> String {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(name);
@@ -316,13 +318,13 @@ fn sample(name: &str) -> Vec<u8> {
     fs::read(format!("firmware-samples/prebuilt/stm32f4/{name}")).unwrap()
 }
 
-/// A UART on one end of a socket pair, and the board on the other.
+/// Returns a UART on one end of a socket pair, and the board on the other.
 fn uart() -> (Uart, UnixStream) {
     let (ours, board) = UnixStream::pair().unwrap();
     (Uart::over_fd(ours).unwrap(), board)
 }
 
-/// A UART on which `output` has arrived.
+/// Returns a UART on which `output` has arrived.
 fn printed(output: &[u8]) -> (Uart, UnixStream) {
     let (uart, mut board) = uart();
     board.write_all(output).unwrap();
@@ -330,8 +332,8 @@ fn printed(output: &[u8]) -> (Uart, UnixStream) {
     (uart, board)
 }
 
-/// A UART whose stream has ended behind `output`.
-fn ended(output: &[u8]) -> Uart {
+/// Returns a UART whose stream has ended after `output`.
+fn closed_after(output: &[u8]) -> Uart {
     let (uart, board) = printed(output);
     drop(board);
     uart.clone()
@@ -342,7 +344,7 @@ fn ended(output: &[u8]) -> Uart {
     uart
 }
 
-/// A board that is at its prompt and answers each line with the next of these.
+/// Returns a board that has printed its prompt and answers each line with the next of `answers`.
 fn shell(prompt: &str, answers: &[&str]) -> (Uart, thread::JoinHandle<UnixStream>) {
     let (uart, mut board) = printed(prompt.as_bytes());
     uart.set_prompt(prompt).unwrap();

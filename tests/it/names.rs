@@ -1,5 +1,5 @@
-//! The names that users depend on beside the public API: fields of the YAML file, variables of
-//! the environment, files among the artifacts (all that a board leaves: `tests/engines`).
+//! The names that users depend on in addition to the public API: fields of the YAML file,
+//! environment variables, artifact files (`tests/engines` tests all files that a board leaves).
 //!
 //! `INSTA_UPDATE=always cargo nextest run -E 'binary(it) & test(names)'` accepts a change.
 
@@ -13,7 +13,7 @@ use virtual_target::config::TargetConfig;
 
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/snapshots");
 
-/// A description with a field that is unknown, for each place that has fields.
+/// A description with an unknown field, for each place that has fields.
 const PLACES: [(&str, &str); 6] = [
     ("", "zzz: 1\n"),
     ("machines.NAME", "machines: {n: {zzz: 1}}\n"),
@@ -43,7 +43,7 @@ fn names_that_users_depend_on() {
     assert_message(SNAPSHOTS, "names_that_users_depend_on", &text, &[]);
 }
 
-/// The fields that the error of `yaml` lists, in its order.
+/// Returns the fields that the error of `yaml` lists, in its order.
 fn known(yaml: &str) -> Vec<String> {
     let error = TargetConfig::from_yaml_str(yaml, ".").unwrap_err();
     let error = error.to_string();
@@ -52,7 +52,7 @@ fn known(yaml: &str) -> Vec<String> {
     list.split(", ").map(str::to_owned).collect()
 }
 
-/// Adds the text of all files below `directory`, each without its tests.
+/// Appends the text of all files below `directory`, each without its tests.
 fn read(directory: &Path, text: &mut String) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

@@ -1,12 +1,12 @@
-//! Boards that a script makes, and fragments on top of boards, in YAML: what is
-//! accepted, and every way in which it is not.
+//! `script`, `variables` and `platform_fragments` in YAML: which are accepted, and the error for
+//! every mistake.
 
 use std::fs;
 use std::path::Path;
 
 use virtual_target::config::{Fragment, Platform, Script, TargetConfig, Variable};
 
-/// A directory with what the targets below name.
+/// Makes a directory with the files that the targets below name.
 fn project() -> tempfile::TempDir {
     let project = tempfile::tempdir().unwrap();
     for file in ["board.resc", "b d.resc", "fw.elf", "extra.repl", "b.repl"] {
@@ -24,7 +24,7 @@ fn script(config: &TargetConfig) -> &Script {
 }
 
 #[test]
-fn a_script_and_its_variables() {
+fn a_script_is_read_with_its_variables() {
     let project = project();
     let text = "script: board.resc\nuart: sysbus.uart0\nvariables:\n  z: a b;`c` $d\n  bin: '@fw.elf'\n  \
                 n: 0x20\n  m: -1.5\n  on: true\n  empty: ''\n";
@@ -45,7 +45,7 @@ fn a_script_and_its_variables() {
         made.variables,
         expected.map(|(name, value)| (name.to_owned(), value))
     );
-    // Messages need a name.
+    // Messages need a machine name, so there is a default.
     assert_eq!(config.machine_name, "board");
 
     let text = "script: board.resc\nuart: sysbus.uart0\nmachine_name: node";
@@ -55,7 +55,7 @@ fn a_script_and_its_variables() {
 }
 
 #[test]
-fn a_script_of_the_project_comes_before_renodes() {
+fn a_script_of_the_project_is_preferred_to_renodes() {
     let project = project();
     let name = "scripts/single-node/stm32f4_discovery.resc";
     let text = format!("script: {name}\nuart: sysbus.uart4");
@@ -184,7 +184,7 @@ const BAD: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn mistakes_are_located() {
+fn errors_name_the_place_of_a_mistake() {
     let project = project();
     for (text, expected) in BAD {
         let error = TargetConfig::from_yaml_str(text, project.path()).unwrap_err();

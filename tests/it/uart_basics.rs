@@ -9,7 +9,7 @@ use virtual_target::{Operation, millis, secs};
 use crate::common::{expect_error, uart};
 
 #[test]
-fn a_literal_is_found_and_the_cursor_goes_behind_it() {
+fn expect_moves_the_cursor_behind_the_match() {
     let (uart, mut board) = uart();
     board.write_all(b"one two three").unwrap();
     assert_eq!(uart.expect("one").wait().unwrap().range(), 0..3);
@@ -19,7 +19,7 @@ fn a_literal_is_found_and_the_cursor_goes_behind_it() {
 }
 
 #[test]
-fn groups_are_those_of_the_shortest_prefix() {
+fn expect_takes_groups_from_the_shortest_match() {
     let (uart, mut board) = uart();
     board.write_all(b"up 1234 ms").unwrap();
     let m = uart.expect(r"re:up (\d+)").wait().unwrap();
@@ -29,7 +29,7 @@ fn groups_are_those_of_the_shortest_prefix() {
 }
 
 #[test]
-fn a_line_is_matched_greedily_and_as_a_whole() {
+fn expect_line_matches_greedily() {
     let (uart, mut board) = uart();
     board
         .write_all(b"boot\r\n\x1b[32mup 1234 ms\x1b[0m\r\nrest\n")
@@ -42,7 +42,7 @@ fn a_line_is_matched_greedily_and_as_a_whole() {
 }
 
 #[test]
-fn any_kind_of_pattern_will_do() {
+fn expect_accepts_every_kind_of_pattern() {
     let (uart, mut board) = uart();
     board
         .write_all("text bytes Größe 12 needle! fn\n".as_bytes())
@@ -68,7 +68,7 @@ fn any_kind_of_pattern_will_do() {
 }
 
 #[test]
-fn what_is_sent_arrives() {
+fn send_and_send_line_reach_the_board() {
     let (uart, mut board) = uart();
     uart.send("abc").wait().unwrap();
     uart.send_line("ping").wait().unwrap();
@@ -78,7 +78,7 @@ fn what_is_sent_arrives() {
 }
 
 #[test]
-fn a_timeout_says_what_arrived_instead() {
+fn a_timeout_shows_the_output_that_arrived() {
     let (uart, mut board) = uart();
     board.write_all(b"hello\r\nwor").unwrap();
     uart.expect("hello").wait().unwrap();
@@ -105,7 +105,7 @@ fn a_timeout_says_what_arrived_instead() {
 }
 
 #[test]
-fn a_stream_that_ends_fails_the_wait_at_once_with_its_own_error() {
+fn the_end_of_the_stream_fails_a_wait_at_once() {
     let (uart, mut board) = uart();
     board.write_all(b"last words\n").unwrap();
     drop(board);
@@ -121,7 +121,7 @@ fn a_stream_that_ends_fails_the_wait_at_once_with_its_own_error() {
 }
 
 #[test]
-fn an_error_says_where_in_the_test_the_operation_was_called() {
+fn an_error_names_the_line_of_the_call() {
     let (uart, mut board) = uart();
     board.write_all(b"x").unwrap();
     uart.set_prompt("> ").unwrap();
@@ -145,7 +145,7 @@ fn an_error_says_where_in_the_test_the_operation_was_called() {
     assert!(error.ends_with(&place), "{error}");
 }
 
-/// The error of an operation that was called on `line`.
+/// An operation that fails, with the line of its call.
 trait Failing {
     fn failing(self, line: u32) -> (String, u32);
 }
@@ -158,7 +158,7 @@ impl<T: std::fmt::Debug> Failing for Operation<T> {
 }
 
 #[test]
-fn where_nothing_has_arrived_at_all_the_uart_may_be_the_wrong_one() {
+fn a_timeout_without_any_output_suggests_another_uart() {
     let (uart, mut board) = uart();
     let silence = |uart: &Uart| {
         let error = uart.read_line().within(millis(5)).wait().unwrap_err();
@@ -171,10 +171,10 @@ fn where_nothing_has_arrived_at_all_the_uart_may_be_the_wrong_one() {
     assert!(!silence(&uart).contains("is this the UART"));
 }
 
-/// The text of an `expect` or `expect_line` of `pattern` that times out.
-fn timeout(board_says: &str, after: &str, pattern: &str, line: bool) -> String {
+/// Returns the message of an `expect` or `expect_line` of `pattern` that times out.
+fn timeout(output: &str, after: &str, pattern: &str, line: bool) -> String {
     let (uart, mut board) = uart();
-    board.write_all(board_says.as_bytes()).unwrap();
+    board.write_all(output.as_bytes()).unwrap();
     uart.expect(after).wait().unwrap();
     let operation = match line {
         true => uart.expect_line(pattern),
@@ -184,13 +184,13 @@ fn timeout(board_says: &str, after: &str, pattern: &str, line: bool) -> String {
 }
 
 #[test]
-fn a_timeout_says_what_may_be_wrong() {
+fn a_timeout_suggests_the_likely_mistake() {
     let consumed = "; it had appeared before, in what was read already: each operation goes on where the last one stopped; ";
     let unfinished = "; it is in the last line, which is not finished: no end-of-line yet; ";
     let case = r#"; there is "READY", which differs only in case; "#;
     let regex = r#"; "re:up \\d+" would have matched: a regular expression starts with "re:""#;
     let start = "; `^` is where the search began, not where a line starts: ";
-    for (says, after, pattern, line, hint) in [
+    for (output, after, pattern, line, hint) in [
         ("boot\nup 12 ms\n", "boot", r"up \d+", true, regex),
         ("boot\nup 12 ms", "boot", r"up \d+", false, regex),
         ("boot\nup 12 ms\n", "boot", r"RE:up \d+", true, regex),
@@ -203,14 +203,14 @@ fn a_timeout_says_what_may_be_wrong() {
         ("boot READY ", "boot", "ready", false, case),
         ("boot\nREADY\n", "boot", "ready", true, case),
     ] {
-        let error = timeout(says, after, pattern, line);
+        let error = timeout(output, after, pattern, line);
         assert!(error.contains(hint), "{pattern}: {error}");
     }
     for pattern in ["*", "x*", "(", "a|b", "[PASS up]"] {
         let error = timeout("boot up 12 ms", "boot", pattern, false);
         assert!(!error.contains("would have matched"), "{error}");
     }
-    // Since then something was sent, to which another prompt is the answer.
+    // After a line was sent another prompt is expected, so the hint is left out.
     let (uart, mut board) = uart();
     board.write_all(b"> ").unwrap();
     uart.expect("> ").wait().unwrap();

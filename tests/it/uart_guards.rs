@@ -1,4 +1,4 @@
-//! What is forbidden fails the test, whoever was looking; and who wants it to happen.
+//! `forbid`: a match fails the test, even if no operation reached it; `lift` ends that.
 
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,20 +9,20 @@ use crate::common::{expect_error, uart};
 use virtual_target::uart::{ExpectError, Uart};
 use virtual_target::{Result, millis, secs};
 
-/// The message that dropping `held` panics with, if it does.
-fn dropped<T>(held: T) -> Option<String> {
+/// Returns the message that dropping `held` panics with, if it panics.
+fn drop_message<T>(held: T) -> Option<String> {
     let panicked = catch_unwind(AssertUnwindSafe(|| drop(held))).err()?;
     Some(panicked.downcast_ref::<String>().unwrap().clone())
 }
 
-/// A UART on which the forbidden pattern has appeared and been read.
-fn faulty() -> Uart {
+/// Returns a UART on which the forbidden pattern has appeared and been read.
+fn uart_with_fault() -> Uart {
     let (uart, mut board) = uart();
     uart.forbid("HardFault").unwrap();
     board
         .write_all(b"start\n!!! HardFault pc=0x080005da\nlr=0x1\n")
         .unwrap();
-    // Nothing comes behind this: the fault is told in full.
+    // The stream ends here, so the fault is reported in full.
     drop(board);
     let everything = uart.clone();
     while !everything.transcript_text().unwrap().contains("lr=") {
@@ -32,13 +32,13 @@ fn faulty() -> Uart {
 }
 
 #[test]
-fn what_no_operation_came_to_fails_the_drop_of_the_last_handle() {
-    let uart = faulty();
+fn an_unreported_match_fails_the_drop_of_the_last_handle() {
+    let uart = uart_with_fault();
     let (clone, start) = (uart.clone(), uart.from_start());
     start.expect_line("start").wait().unwrap();
-    assert_eq!(dropped(uart), None, "there are other handles");
-    assert_eq!(dropped(start), None, "there is another handle");
-    let message = dropped(clone).unwrap();
+    assert_eq!(drop_message(uart), None, "there are other handles");
+    assert_eq!(drop_message(start), None, "there is another handle");
+    let message = drop_message(clone).unwrap();
     assert!(
         message.contains(
             "the forbidden pattern \"HardFault\" appeared, noticed by the end of the test; the output around \
@@ -49,7 +49,7 @@ fn what_no_operation_came_to_fails_the_drop_of_the_last_handle() {
 }
 
 #[test]
-fn an_error_that_was_swallowed_fails_the_drop() {
+fn a_swallowed_error_fails_the_drop() {
     let swallow: [fn(&Uart); 4] = [
         |uart| {
             let _ = uart.expect("never").wait();
@@ -62,28 +62,28 @@ fn an_error_that_was_swallowed_fails_the_drop() {
         },
     ];
     for swallow in swallow {
-        let uart = faulty();
+        let uart = uart_with_fault();
         swallow(&uart);
-        assert!(dropped(uart).unwrap().contains("HardFault"));
+        assert!(drop_message(uart).unwrap().contains("HardFault"));
     }
 }
 
 #[test]
-fn an_error_that_lives_is_told_and_so_is_its_clone() {
-    let uart = faulty();
+fn an_error_or_clone_that_is_kept_counts_as_reported() {
+    let uart = uart_with_fault();
     let error = uart.expect("never").wait().unwrap_err();
-    assert_eq!(dropped(uart), None);
+    assert_eq!(drop_message(uart), None);
     drop(error);
 
-    let uart = faulty();
+    let uart = uart_with_fault();
     let error = expect_error(uart.expect("never").wait().unwrap_err());
     let clone = error.clone();
     drop(error);
-    assert_eq!(dropped(uart), None);
+    assert_eq!(drop_message(uart), None);
     assert!(matches!(clone, ExpectError::Forbidden { .. }));
 
     fn test() -> Result<()> {
-        let uart = faulty();
+        let uart = uart_with_fault();
         let _ = uart.expect("never").wait();
         uart.expect("never").wait()?;
         Ok(())
@@ -93,9 +93,9 @@ fn an_error_that_lives_is_told_and_so_is_its_clone() {
 }
 
 #[test]
-fn a_test_that_panics_has_failed_already() {
+fn drop_in_a_panicking_test_does_not_panic_again() {
     let panicked = catch_unwind(|| {
-        let uart = faulty();
+        let uart = uart_with_fault();
         uart.expect("never").wait().unwrap();
     });
     let message = panicked.unwrap_err();
@@ -107,7 +107,7 @@ fn a_test_that_panics_has_failed_already() {
 }
 
 #[test]
-fn a_guard_that_is_lifted_lets_pass_what_it_forbade() {
+fn a_lifted_guard_forbids_nothing() {
     let (uart, mut board) = uart();
     let guard = uart.forbid("HardFault").unwrap();
     uart.forbid("Oops").unwrap();
@@ -116,13 +116,13 @@ fn a_guard_that_is_lifted_lets_pass_what_it_forbade() {
     uart.expect_line("HardFault").wait().unwrap();
     assert!(
         uart.expect_line("end").wait().is_err(),
-        "the other one stands"
+        "the other guard still holds"
     );
-    assert!(dropped(uart).unwrap().contains("\"Oops\""));
+    assert!(drop_message(uart).unwrap().contains("\"Oops\""));
 }
 
 #[test]
-fn what_a_lifted_guard_has_found_is_forgotten_but_not_what_others_have() {
+fn lift_forgets_only_the_matches_of_its_own_guard() {
     let (uart, mut board) = uart();
     let guard = uart.forbid("first").unwrap();
     let second = uart.forbid("second").unwrap();
@@ -137,11 +137,11 @@ fn what_a_lifted_guard_has_found_is_forgotten_but_not_what_others_have() {
     assert!(message.contains("\"third\""), "{message}");
     third.lift();
     uart.expect("end").wait().unwrap();
-    assert_eq!(dropped(uart), None);
+    assert_eq!(drop_message(uart), None);
 }
 
 #[test]
-fn a_board_that_says_no_more_is_not_waited_for_for_long() {
+fn a_guard_does_not_wait_long_for_the_rest_of_the_line() {
     let (uart, mut board) = uart();
     let guard = uart.forbid("HardFault").unwrap();
     board.write_all(b"!!! HardFault").unwrap();
@@ -153,15 +153,15 @@ fn a_board_that_says_no_more_is_not_waited_for_for_long() {
     guard.lift();
 }
 
-/// Has a test of its own process leave a UART with a fault in a `static`.
+/// The variable that makes a test leave a UART with a fault in a `static`, in a process of its own.
 const IN_A_STATIC: &str = "VTARGET_TEST_FAULT_IN_A_STATIC";
 
 #[test]
-fn the_end_of_the_process_tells_what_is_in_a_static() {
+fn the_end_of_the_process_reports_a_match_in_a_static() {
     static UART: OnceLock<Uart> = OnceLock::new();
     match std::env::var(IN_A_STATIC).as_deref() {
         Ok("swallowed") => {
-            let uart = UART.get_or_init(faulty);
+            let uart = UART.get_or_init(uart_with_fault);
             let _ = uart.expect("never").wait();
         }
         Ok("fine") => {
@@ -174,7 +174,7 @@ fn the_end_of_the_process_tells_what_is_in_a_static() {
                 Command::new(std::env::current_exe().unwrap())
                     .args([
                         "--exact",
-                        "uart_guards::the_end_of_the_process_tells_what_is_in_a_static",
+                        "uart_guards::the_end_of_the_process_reports_a_match_in_a_static",
                     ])
                     .env(IN_A_STATIC, how)
                     .output()
@@ -183,16 +183,16 @@ fn the_end_of_the_process_tells_what_is_in_a_static() {
             assert!(run("fine").status.success());
             let output = run("swallowed");
             assert!(!output.status.success());
-            let said = String::from_utf8_lossy(&output.stderr);
+            let stderr = String::from_utf8_lossy(&output.stderr);
             let expected =
                 "the forbidden pattern \"HardFault\" appeared, noticed by the end of the process; ";
-            assert!(said.contains(expected), "{said}");
+            assert!(stderr.contains(expected), "{stderr}");
         }
     }
 }
 
 #[test]
-fn a_guard_that_run_notices_is_told_without_a_stray_comma() {
+fn a_guard_message_of_run_has_no_stray_comma() {
     let (uart, mut board) = uart();
     let guard = uart.forbid("HardFault").unwrap();
     uart.set_prompt("> ").unwrap();

@@ -1,4 +1,4 @@
-//! The operations beyond `expect` and lines, and the guards.
+//! The operations besides `expect` and `read_line`: `run`, `expect_any`, `expect_silence`, others.
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -12,7 +12,7 @@ use virtual_target::uart::{ExpectError, Pattern, PatternError, Uart};
 use virtual_target::{millis, secs};
 
 #[test]
-fn the_first_of_several_to_end_is_the_one() {
+fn expect_any_returns_the_match_that_ends_first() {
     let (uart, mut board) = uart();
     board.write_all(b"abcdef").unwrap();
     let (which, found) = uart
@@ -34,7 +34,7 @@ fn the_first_of_several_to_end_is_the_one() {
 }
 
 #[test]
-fn all_of_several_are_waited_for_in_any_order() {
+fn expect_all_matches_in_any_order() {
     let (uart, mut board) = uart();
     board.write_all(b"b ready, a ready, rest").unwrap();
     let found = uart.expect_all(["re:a ready", "b ready"]).wait().unwrap();
@@ -54,7 +54,7 @@ fn all_of_several_are_waited_for_in_any_order() {
 }
 
 #[test]
-fn bytes_are_exact_and_escape_sequences_are_not_passed_over() {
+fn expect_bytes_sees_escape_sequences() {
     let (uart, mut board) = uart();
     board.write_all(b"\x1b[1mA\x1b[0mB\x00\xff").unwrap();
     assert_eq!(uart.clone().expect("AB").wait().unwrap().range(), 4..10);
@@ -65,7 +65,7 @@ fn bytes_are_exact_and_escape_sequences_are_not_passed_over() {
 }
 
 #[test]
-fn silence_is_broken_by_anything_and_a_pattern_only_by_itself() {
+fn any_output_fails_expect_silence_and_a_match_fails_expect_none() {
     let (uart, mut board) = uart();
     uart.expect_silence(millis(5)).wait().unwrap();
     board.write_all(b"noise").unwrap();
@@ -98,18 +98,18 @@ fn silence_is_broken_by_anything_and_a_pattern_only_by_itself() {
 }
 
 #[test]
-fn a_match_ends_before_the_escape_sequence_behind_it() {
+fn a_match_ends_before_the_next_escape_sequence() {
     let (uart, mut board) = uart();
     board.write_all(b"ab\x1b[0mc\n\xc3\x1b[0m\xc3\xa9").unwrap();
     assert_eq!(uart.expect_line("ab").wait().unwrap().range(), 0..2);
-    // What is no character is known only by what follows.
+    // An invalid byte is recognised only by the byte after it.
     let replaced = regex::Regex::new("\u{fffd}").unwrap();
     assert_eq!(uart.expect(replaced).wait().unwrap().range(), 8..9);
     assert_eq!(uart.read_exact(1).wait().unwrap(), b"\x1b");
 }
 
 #[test]
-fn the_end_of_a_line_that_comes_late_is_no_line_and_no_noise() {
+fn a_late_newline_is_neither_a_line_nor_noise() {
     let (uart, mut board) = uart();
     board.write_all(b"one\r").unwrap();
     assert_eq!(uart.read_line().wait().unwrap(), "one");
@@ -122,7 +122,7 @@ fn the_end_of_a_line_that_comes_late_is_no_line_and_no_noise() {
 }
 
 #[test]
-fn a_guard_fails_every_operation_that_comes_to_it() {
+fn a_guard_fails_every_operation_that_reaches_its_match() {
     let (uart, mut board) = uart();
     let guard = uart.forbid("re:Hard[A-Z]ault").unwrap();
     board.write_all(b"fine\nHardF").unwrap();
@@ -145,7 +145,7 @@ fn a_guard_fails_every_operation_that_comes_to_it() {
         expect_error(uart.send("x").wait().unwrap_err()),
         ExpectError::Forbidden { .. }
     ));
-    // What came before it is still there, however late it is looked at.
+    // The output before the match can still be read later.
     let late = uart.clone();
     late.expect("Hard").wait().unwrap();
     guard.lift();
@@ -153,7 +153,7 @@ fn a_guard_fails_every_operation_that_comes_to_it() {
 }
 
 #[test]
-fn a_guard_sees_what_had_come_before_it_was_set() {
+fn forbid_checks_earlier_output_too() {
     let (uart, mut board) = uart();
     board.write_all(b"panic!\n").unwrap();
     uart.clone().expect("!").wait().unwrap();
@@ -170,7 +170,7 @@ fn a_guard_sees_what_had_come_before_it_was_set() {
 }
 
 #[test]
-fn a_command_returns_what_it_puts_out() {
+fn run_returns_the_output_of_the_command() {
     let (uart, mut board) = uart();
     let error = expect_error(uart.run("x").wait().unwrap_err());
     assert!(matches!(
@@ -194,7 +194,7 @@ fn a_command_returns_what_it_puts_out() {
     drop(shell.join().unwrap());
 }
 
-/// A prompt that is one only with what follows it, of which the closure needs a byte.
+/// The prompt is one only with the byte after it, which the closure needs to see.
 #[test]
 fn a_prompt_may_be_a_closure_that_looks_ahead() {
     let (uart, mut board) = uart();
@@ -227,7 +227,7 @@ fn a_prompt_may_be_a_closure_that_looks_ahead() {
 
 #[test]
 fn paced_bytes_arrive_one_by_one() {
-    // Datagrams: a read returns what one write has sent, however late it comes.
+    // Datagrams: a read returns the bytes of one write, however late it arrives.
     let (ours, board) = std::os::unix::net::UnixDatagram::pair().unwrap();
     let uart = Uart::over_fd(ours).unwrap();
     let mut board = std::fs::File::from(std::os::fd::OwnedFd::from(board));
@@ -241,7 +241,7 @@ fn paced_bytes_arrive_one_by_one() {
 }
 
 #[test]
-fn groups_and_their_values() {
+fn parse_converts_a_group_or_says_why_not() {
     let (uart, mut board) = uart();
     board.write_all(b"temp=21.5 unit=\n").unwrap();
     let found = uart
@@ -268,7 +268,7 @@ fn groups_and_their_values() {
 }
 
 #[test]
-fn a_terminal_is_a_stream_like_any_other_and_ends_when_it_is_closed() {
+fn a_uart_over_a_pty_ends_when_the_pty_closes() {
     let pty = nix::pty::openpty(None, None).unwrap();
     let mut raw = nix::sys::termios::tcgetattr(&pty.slave).unwrap();
     nix::sys::termios::cfmakeraw(&mut raw);
@@ -286,7 +286,7 @@ fn a_terminal_is_a_stream_like_any_other_and_ends_when_it_is_closed() {
 }
 
 #[test]
-fn a_regular_file_is_no_stream() {
+fn over_fd_refuses_a_regular_file() {
     let file: OwnedFd = std::fs::File::open("Cargo.toml").unwrap().into();
     let error = Uart::over_fd(file).unwrap_err().to_string();
     assert!(
@@ -296,7 +296,7 @@ fn a_regular_file_is_no_stream() {
 }
 
 #[tokio::test]
-async fn any_async_stream_will_do() {
+async fn over_accepts_any_async_stream() {
     let (ours, board) = tokio::io::duplex(64);
     let uart = Uart::over(ours).unwrap();
     let (mut read, mut write) = tokio::io::split(board);
@@ -312,7 +312,7 @@ async fn any_async_stream_will_do() {
 }
 
 #[test]
-fn an_expectrl_session_runs_on_it() {
+fn an_expectrl_session_runs_on_into_stream() {
     use expectrl::{Expect, Regex, Session};
 
     let (uart, mut board) = uart();
@@ -329,7 +329,7 @@ fn an_expectrl_session_runs_on_it() {
 }
 
 #[test]
-fn a_needle_may_wait_for_the_end() {
+fn expect_accepts_expectrl_eof() {
     let (uart, mut board) = uart();
     board.write_all(b"all there is").unwrap();
     drop(board);
@@ -340,7 +340,7 @@ fn a_needle_may_wait_for_the_end() {
 }
 
 #[test]
-fn a_match_across_a_slid_window_is_found_where_it_is() {
+fn a_match_across_a_slid_window_has_the_right_range() {
     let (uart, mut board) = uart();
     let writer = std::thread::spawn(move || {
         let mut output = vec![b'.'; (64 << 10) * 3 - 3];
@@ -364,7 +364,7 @@ fn a_match_across_a_slid_window_is_found_where_it_is() {
     drop(writer.join().unwrap());
 }
 
-/// What a shell reads, up to the end of the line.
+/// Reads a line as a shell does.
 fn line(board: &mut UnixStream) -> String {
     let mut line = Vec::new();
     let mut byte = [0];
@@ -375,7 +375,7 @@ fn line(board: &mut UnixStream) -> String {
     String::from_utf8(line).unwrap()
 }
 
-/// A shell that answers each line with the next of these.
+/// Answers each line with the next of `answers`.
 fn answer<const N: usize>(mut board: UnixStream, answers: [&str; N]) -> UnixStream {
     for answer in answers {
         line(&mut board);
@@ -385,7 +385,7 @@ fn answer<const N: usize>(mut board: UnixStream, answers: [&str; N]) -> UnixStre
 }
 
 #[test]
-fn a_command_is_not_sent_before_the_prompt_of_what_was_sent_last() {
+fn run_waits_for_the_prompt_of_the_last_command() {
     let (uart, mut board) = uart();
     uart.set_prompt("> ").unwrap();
     board.write_all(b"> ").unwrap();
@@ -422,7 +422,8 @@ fn a_command_is_not_sent_before_the_prompt_of_what_was_sent_last() {
     drop(shell.join().unwrap());
 }
 
-/// A shell that is at its prompt and answers each line with the next of these.
+/// Returns a UART and its shell, which has printed its prompt and answers each line with the next
+/// of `answers`.
 fn scripted(answers: &[&str]) -> (Uart, std::thread::JoinHandle<UnixStream>) {
     let (uart, mut board) = uart();
     uart.set_prompt("> ").unwrap();
@@ -439,7 +440,7 @@ fn scripted(answers: &[&str]) -> (Uart, std::thread::JoinHandle<UnixStream>) {
 }
 
 #[test]
-fn only_the_command_itself_is_its_echo() {
+fn run_removes_only_the_echo_of_the_command() {
     for (command, reply, expected) in [
         ("abc", "got: abc\r\n> ", "got: abc"),
         ("abc", " abc\r\nyes\r\n> ", "yes"),
@@ -453,7 +454,7 @@ fn only_the_command_itself_is_its_echo() {
 }
 
 #[test]
-fn an_echo_is_what_the_screen_shows_as_one() {
+fn run_recognises_an_echo_as_the_screen_shows_it() {
     for (command, reply, expected) in [
         ("ab", "\r> a\r> ab\r\nyes\r\n> ", "yes"),
         ("ping", "log\r\n> ping\r\npong\r\n> ", "pong"),
@@ -464,7 +465,7 @@ fn an_echo_is_what_the_screen_shows_as_one() {
         ("id", "link down\r\nid\r\nuid=0\r\n> ", "uid=0"),
         ("ping", "ping\n\rpong\n\r> ", "pong"),
     ] {
-        // The second time it is known that the board echoes.
+        // At the second run `Echo::Auto` knows that the board echoes.
         let (uart, shell) = scripted(&[reply, reply]);
         for _ in 0..2 {
             assert_eq!(uart.run(command).wait().unwrap(), expected, "{reply:?}");
@@ -474,7 +475,7 @@ fn an_echo_is_what_the_screen_shows_as_one() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_told_is_an_error() {
+fn run_fails_when_the_answer_is_ambiguous() {
     let twice = "pong\r\n> \r\n> ";
     let (uart, shell) = scripted(&[twice, twice]);
     for echo in [Echo::Off, Echo::Auto] {
@@ -492,7 +493,7 @@ fn an_answer_that_cannot_be_told_is_an_error() {
 }
 
 #[test]
-fn a_command_that_the_board_has_not_taken_whole_has_no_answer() {
+fn run_fails_when_the_echo_is_incomplete() {
     let full = "abc\r\x1b[Klog: full\r\n> abc";
     for (reply, hint) in [
         (full, "has echoed 3 of the command's 6 bytes"),
@@ -510,7 +511,7 @@ fn a_command_that_the_board_has_not_taken_whole_has_no_answer() {
         assert!(error.contains(hint), "{error}");
         drop(shell.join().unwrap());
     }
-    // Not known to echo; the next command is not answered with what is left.
+    // `Echo::Auto` on a new board: the rest of one answer is not the answer of the next command.
     let (uart, shell) = scripted(&[full, "x\r\n> "]);
     assert!(uart.run("abcdef").within(millis(100)).wait().is_err());
     assert!(uart.run("x").within(millis(100)).wait().is_err());
@@ -519,7 +520,7 @@ fn a_command_that_the_board_has_not_taken_whole_has_no_answer() {
 }
 
 #[test]
-fn log_lines_are_no_part_of_an_answer() {
+fn run_leaves_out_ignored_lines() {
     let (uart, shell) = scripted(&[
         "get\r\n[1] log\r\na\r\n[2] a > b\r\nb\r\n> ",
         "ge[3] log\r\nt\r\na\r\n> ",
@@ -535,7 +536,7 @@ fn log_lines_are_no_part_of_an_answer() {
 }
 
 #[test]
-fn what_has_a_line_end_in_it_is_no_single_line() {
+fn run_and_send_line_echoed_refuse_a_line_end() {
     let (uart, _board) = uart();
     uart.set_prompt("> ").unwrap();
     for line in ["a\nb", "a\rb", "a\n"] {
@@ -554,8 +555,8 @@ fn what_has_a_line_end_in_it_is_no_single_line() {
 }
 
 #[test]
-fn a_broken_echo_is_one() {
-    // The prompt may come before or after the line is sent.
+fn send_line_echoed_accepts_a_wrapped_echo() {
+    // The prompt may arrive before or after the line is sent.
     for echo in [
         "> abc \rdef\r\n",
         "> abc\r\ndef\r\n",
@@ -570,7 +571,7 @@ fn a_broken_echo_is_one() {
 }
 
 #[test]
-fn the_return_of_a_line_end_that_began_with_a_newline_is_no_noise() {
+fn a_late_carriage_return_after_a_newline_is_not_noise() {
     let (uart, mut board) = uart();
     board.write_all(b"a\n\rb\n").unwrap();
     uart.expect_line("a").wait().unwrap();
@@ -583,7 +584,7 @@ fn the_return_of_a_line_end_that_began_with_a_newline_is_no_noise() {
 }
 
 #[test]
-fn a_prompt_in_the_echo_of_a_command_is_not_its_end() {
+fn a_prompt_within_the_echo_does_not_end_run() {
     let (uart, mut board) = uart();
     uart.set_prompt("> ").unwrap();
     board.write_all(b"> ").unwrap();
@@ -599,7 +600,7 @@ fn a_prompt_in_the_echo_of_a_command_is_not_its_end() {
 }
 
 #[test]
-fn an_unfit_pattern_is_refused_and_told_with_its_place() {
+fn an_unfit_pattern_is_refused_with_the_line_of_the_call() {
     let (uart, mut board) = uart();
     board.write_all(b"data ok\r\n").unwrap();
     let errors = [
@@ -625,12 +626,12 @@ fn an_unfit_pattern_is_refused_and_told_with_its_place() {
     uart.expect_line("data ok").wait().unwrap();
 }
 
-/// Has a test of its own process be without descriptors.
+/// The variable that makes a test use up its descriptors, in a process of its own.
 const NO_DESCRIPTORS: &str = "VTARGET_TEST_NO_DESCRIPTORS";
 
 #[test]
-fn a_host_that_gives_no_thread_for_io_is_told_as_that() {
-    const NAME: &str = "uart_operations::a_host_that_gives_no_thread_for_io_is_told_as_that";
+fn over_without_free_descriptors_is_a_host_error() {
+    const NAME: &str = "uart_operations::over_without_free_descriptors_is_a_host_error";
     if std::env::var_os(NO_DESCRIPTORS).is_some() {
         let all: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
         let error = Uart::over(tokio::io::duplex(64).0).unwrap_err();
@@ -645,12 +646,12 @@ fn a_host_that_gives_no_thread_for_io_is_told_as_that() {
         .env(NO_DESCRIPTORS, "1")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{stdout}");
 }
 
 #[test]
-fn what_is_no_text_is_shown_as_its_bytes() {
+fn an_error_escapes_bytes_that_are_not_text() {
     let (uart, mut board) = uart();
     board.write_all(b"boot\n\x01\x80").unwrap();
     board.write_all(&[0; 4095]).unwrap();
@@ -663,7 +664,7 @@ fn what_is_no_text_is_shown_as_its_bytes() {
 }
 
 #[test]
-fn an_error_of_a_match_has_its_place() {
+fn a_parse_error_names_the_line_of_the_call() {
     let (uart, mut board) = uart();
     board.write_all(b"temp 22.O\n").unwrap();
     let found = uart.expect_line(r"re:temp (\S+)").wait().unwrap();

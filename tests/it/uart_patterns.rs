@@ -1,5 +1,5 @@
-//! What patterns see: text and bytes, invalid ones, escape sequences, lines; and patterns
-//! that can never match.
+//! Patterns on text, bytes, invalid bytes, escape sequences and lines; and patterns that can
+//! never match.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -9,7 +9,7 @@ use regex::{Regex, RegexBuilder};
 use virtual_target::uart::{ExpectError, IntoPattern, Pattern, PatternError, Uart};
 use virtual_target::{millis, secs};
 
-/// Writes `output` in two, cut at every byte, each time to a UART of its own.
+/// Writes `output` in two parts, cut at every byte, each time to a new UART.
 fn at_every_cut(output: &[u8], check: impl Fn(&Uart, UnixStream)) {
     for cut in 0..output.len() {
         let (uart, mut board) = uart();
@@ -61,7 +61,7 @@ fn an_invalid_byte_is_one_character() {
 }
 
 #[test]
-fn each_byte_of_a_character_that_is_cut_short_is_one() {
+fn each_byte_of_an_incomplete_character_is_one_character() {
     at_every_cut(b"a\xe2\x82b\xc3\xbcc", |uart, board| {
         for (pattern, text, range) in [
             ("re:a.", "a\u{fffd}", 0..2),
@@ -89,7 +89,7 @@ fn each_byte_of_a_character_that_is_cut_short_is_one() {
 }
 
 #[test]
-fn a_character_that_the_end_cuts_short_is_invalid_then_and_not_before() {
+fn an_incomplete_character_is_invalid_once_the_stream_ends() {
     for pattern in [
         Pattern::new("re:gr..").unwrap(),
         Pattern::new(Regex::new("gr..").unwrap()).unwrap(),
@@ -104,7 +104,7 @@ fn a_character_that_the_end_cuts_short_is_invalid_then_and_not_before() {
 }
 
 #[test]
-fn a_line_is_the_same_text_for_every_kind_of_regular_expression() {
+fn every_kind_of_regex_sees_the_same_line() {
     for (pattern, matches) in [("^gr$", false), ("^gr.$", true), (r"^gr\W$", true)] {
         let (uart, mut board) = uart();
         board.write_all(b"gr\xc3\nend\n").unwrap();
@@ -118,14 +118,14 @@ fn a_line_is_the_same_text_for_every_kind_of_regular_expression() {
 }
 
 #[test]
-fn a_guard_sees_what_a_wait_sees() {
+fn a_guard_sees_the_same_text_as_expect() {
     for pattern in [
         "re:ASSERT.*failed",
         r"re:(?-u)[\x80-\xff]",
         r"re:T (?-u:\xff)\W+x",
     ] {
         at_every_cut(b"ASSERT \xff x > 0 failed\r\ndone\r\n", |uart, board| {
-            // Nothing comes behind it that would be waited for.
+            // At the end of the stream the guard does not wait for the rest of the line.
             drop(board);
             let guard = uart.forbid(pattern).unwrap();
             let error = uart.expect_line("done").wait().unwrap_err();
@@ -136,7 +136,7 @@ fn a_guard_sees_what_a_wait_sees() {
 }
 
 #[test]
-fn what_contains_an_escape_sequence_is_refused() {
+fn a_pattern_with_an_escape_sequence_is_refused() {
     let (uart, mut board) = uart();
     board.write_all(b"\x1b[31mError\x1b[m\r\n").unwrap();
     let foreign = || Regex::new(r"\x1b\[31mE").unwrap();
@@ -181,7 +181,7 @@ fn what_contains_an_escape_sequence_is_refused() {
 }
 
 #[test]
-fn flags_outside_the_text_of_a_regular_expression_do_not_hide_what_is_wrong_with_it() {
+fn regex_flags_do_not_hide_an_unfit_pattern() {
     let (uart, mut board) = uart();
     board.write_all(b"foo bar # the end").unwrap();
     let spaced = |text| RegexBuilder::new(text).ignore_whitespace(true).build();
@@ -207,7 +207,7 @@ fn flags_outside_the_text_of_a_regular_expression_do_not_hide_what_is_wrong_with
             );
         }
     }
-    // What only looks like that is none.
+    // Similar text that is correct is accepted.
     uart.clone()
         .expect(spaced("foo # not $").unwrap())
         .wait()
@@ -219,7 +219,7 @@ fn flags_outside_the_text_of_a_regular_expression_do_not_hide_what_is_wrong_with
 }
 
 #[test]
-fn whether_a_line_is_too_long_does_not_depend_on_the_cuts() {
+fn the_line_limit_does_not_depend_on_how_reads_are_cut() {
     const LONGEST: usize = 8 << 20;
     for length in [LONGEST, LONGEST + 1] {
         for cut in [0, 1, LONGEST, length] {
@@ -238,7 +238,7 @@ fn whether_a_line_is_too_long_does_not_depend_on_the_cuts() {
 }
 
 #[test]
-fn all_of_several_may_wait_for_the_end() {
+fn expect_all_accepts_a_pattern_for_the_end() {
     let (uart, mut board) = uart();
     board.write_all(b"all there is").unwrap();
     drop(board);
@@ -253,7 +253,7 @@ fn all_of_several_may_wait_for_the_end() {
 }
 
 #[test]
-fn noise_that_looks_like_an_escape_sequence_hides_little_and_is_shown() {
+fn noise_like_an_escape_sequence_hides_little_and_is_shown() {
     let (uart, mut board) = uart();
     board.write_all(b"\x1b_login: ").unwrap();
     let error = uart
@@ -274,7 +274,7 @@ fn noise_that_looks_like_an_escape_sequence_hides_little_and_is_shown() {
 }
 
 #[test]
-fn the_lines_end_after_an_error_that_would_come_again() {
+fn lines_end_after_an_error_that_would_repeat() {
     let (uart, mut board) = uart();
     let guard = uart.forbid("HardFault").unwrap();
     board.write_all(b"one\nHardFault\n").unwrap();
@@ -286,7 +286,7 @@ fn the_lines_end_after_an_error_that_would_come_again() {
 }
 
 #[test]
-fn the_lines_stay_at_their_end_and_go_on_after_a_timeout() {
+fn lines_stay_at_their_end_but_continue_after_a_timeout() {
     let (uart, mut board) = uart();
     uart.set_timeout(millis(20));
     let mut lines = uart.lines().into_iter();

@@ -1,4 +1,4 @@
-//! Other programs talk to a board through a pseudo-terminal of a UART's, beside the test.
+//! `UartPty`: other programs use a UART through a pseudo-terminal while the test uses it too.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -9,7 +9,7 @@ use virtual_target::uart::UartPty;
 
 use crate::common::uart;
 
-/// The end of another program.
+/// Opens the pseudo-terminal as another program does.
 fn open(pty: &UartPty) -> File {
     let flags = OFlag::O_NOCTTY.bits();
     let mut options = OpenOptions::new();
@@ -24,13 +24,13 @@ fn read(program: &mut File, n: usize) -> Vec<u8> {
 }
 
 #[test]
-fn another_program_and_the_test_see_the_same_and_both_send() {
+fn a_program_on_the_pty_and_the_test_share_the_uart() {
     let (uart, mut board) = uart();
     board.write_all(b"before").unwrap();
     uart.expect("before").wait().unwrap();
     let pty = uart.open_pty().unwrap();
     let mut program = open(&pty);
-    // Every byte as it is, either way, escape sequences and control characters too.
+    // Every byte passes unchanged both ways, escape sequences and control characters too.
     let all: Vec<u8> = (0..=255).chain(*b"\x1b[31mred\x1b[0m").collect();
     board.write_all(&all).unwrap();
     assert_eq!(read(&mut program, all.len()), all);
@@ -46,7 +46,7 @@ fn another_program_and_the_test_see_the_same_and_both_send() {
 }
 
 #[test]
-fn what_no_program_reads_holds_up_nobody_and_is_not_lost() {
+fn unread_pty_output_blocks_nothing_and_is_kept() {
     const SIZE: usize = 1 << 20;
     let (uart, mut board) = uart();
     let pty = uart.open_pty().unwrap();
@@ -57,14 +57,14 @@ fn what_no_program_reads_holds_up_nobody_and_is_not_lost() {
     let mut program = open(&pty);
     assert!(read(&mut program, SIZE) == sent);
     assert_eq!(read(&mut program, 7), b"the end");
-    // The next program goes on where that one stopped.
+    // The next program continues where the first one stopped.
     drop(program);
     board.write_all(b"more").unwrap();
     assert_eq!(read(&mut open(&pty), 4), b"more");
 }
 
 #[test]
-fn it_is_gone_when_it_is_dropped() {
+fn drop_closes_the_pty() {
     let (uart, mut board) = uart();
     let pty = uart.open_pty().unwrap();
     let mut program = open(&pty);

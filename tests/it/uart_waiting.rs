@@ -1,4 +1,4 @@
-//! Waiting: in every runtime and in none, cancelled, several at once.
+//! Waiting: with every runtime and without one, cancelled, several operations at once.
 
 use std::future::Future;
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use futures::StreamExt;
 use virtual_target::uart::{ExpectError, Uart};
 use virtual_target::{Result, millis, secs};
 
-/// Echoes what it is sent, in another thread.
+/// Returns a UART whose board echoes all input, in another thread.
 fn echoing() -> Uart {
     let (uart, mut board) = uart();
     std::thread::spawn(move || {
@@ -23,7 +23,7 @@ fn echoing() -> Uart {
     uart
 }
 
-async fn dialogue(uart: &Uart) -> Result<()> {
+async fn exchange(uart: &Uart) -> Result<()> {
     uart.send_line("ping").await?;
     assert_eq!(uart.expect_line("ping").await?.line(), "ping");
     uart.send_line("pong").wait()?;
@@ -37,18 +37,18 @@ async fn dialogue(uart: &Uart) -> Result<()> {
 }
 
 #[test]
-fn in_a_plain_test() {
+fn operations_work_in_a_plain_test() {
     let uart = echoing();
     uart.send_line("ping").wait().unwrap();
     uart.expect_line("ping").wait().unwrap();
 }
 
 #[test]
-fn under_block_on() {
-    futures::executor::block_on(dialogue(&echoing())).unwrap();
+fn operations_work_under_block_on() {
+    futures::executor::block_on(exchange(&echoing())).unwrap();
 }
 
-/// More operations than a task of tokio's may do before it has to return to its runtime.
+/// Runs more operations than a tokio task may complete before it has to yield to its runtime.
 async fn many_waits(uart: Uart) {
     for number in 0..300 {
         uart.send_line("ping").wait().unwrap();
@@ -62,7 +62,8 @@ async fn many_waits(uart: Uart) {
     }
 }
 
-/// Runs it on a thread of its own, because a wait that hangs cannot be given up.
+/// Runs `many_waits` in a task of `runtime`, on a new thread, because a wait that hangs cannot be
+/// cancelled.
 fn in_a_task_of(runtime: &mut tokio::runtime::Builder) {
     let runtime = runtime.enable_all().build().unwrap();
     let (done, ended) = std::sync::mpsc::channel();
@@ -75,14 +76,14 @@ fn in_a_task_of(runtime: &mut tokio::runtime::Builder) {
 }
 
 #[test]
-fn many_waits_in_one_task_of_tokio_end() {
+fn many_waits_in_one_tokio_task_end() {
     in_a_task_of(&mut tokio::runtime::Builder::new_current_thread());
     in_a_task_of(tokio::runtime::Builder::new_multi_thread().worker_threads(1));
 }
 
-/// The thread that waits may be waiting for something else of its own as well.
+/// The waiting thread may also be parked for a reason of its own.
 #[test]
-fn a_wait_keeps_the_threads_own_unpark() {
+fn wait_keeps_an_unpark_of_its_thread() {
     let (uart, mut board) = uart();
     std::thread::current().unpark();
     assert!(uart.expect("never").within(millis(1)).wait().is_err());
@@ -96,7 +97,7 @@ fn a_wait_keeps_the_threads_own_unpark() {
     assert!(parked.elapsed() < secs(60), "the unpark is lost");
 }
 
-/// Where tokio's part of the thread is gone already, a wait cannot be begun any more.
+/// After tokio's thread-local data is destroyed a wait cannot begin any more.
 #[test]
 fn a_wait_in_the_destructor_of_a_thread_local_is_an_error() {
     struct Last(Uart, std::sync::mpsc::Sender<(String, String)>);
@@ -116,7 +117,7 @@ fn a_wait_in_the_destructor_of_a_thread_local_is_an_error() {
     let (last, ended) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         LAST.with(|slot| assert!(slot.set(Last(uart.clone(), last)).is_ok()));
-        // Tokio's thread-local data is younger and goes first.
+        // Tokio's thread-local data is initialised later and destroyed earlier.
         assert!(uart.expect("never").within(millis(1)).wait().is_err());
     });
     let (found, error) = ended.recv_timeout(secs(120)).unwrap();
@@ -125,17 +126,17 @@ fn a_wait_in_the_destructor_of_a_thread_local_is_an_error() {
 }
 
 #[tokio::test]
-async fn in_a_current_thread_runtime() {
-    dialogue(&echoing()).await.unwrap();
+async fn operations_work_in_a_current_thread_runtime() {
+    exchange(&echoing()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_a_multi_thread_runtime() {
-    dialogue(&echoing()).await.unwrap();
+async fn operations_work_in_a_multi_thread_runtime() {
+    exchange(&echoing()).await.unwrap();
 }
 
 #[tokio::test]
-async fn select_takes_the_first_and_the_other_leaves_the_cursor() {
+async fn select_moves_the_cursor_only_for_the_winner() {
     let (uart, mut board) = uart();
     board.write_all(b"ERROR 5\n").unwrap();
     let won = tokio::select! {
@@ -147,7 +148,7 @@ async fn select_takes_the_first_and_the_other_leaves_the_cursor() {
 }
 
 #[tokio::test]
-async fn a_wait_that_is_dropped_leaves_the_cursor_where_it_was() {
+async fn a_dropped_wait_does_not_move_the_cursor() {
     let (uart, mut board) = uart();
     board.write_all(b"one two").unwrap();
     let waiting = tokio::time::timeout(millis(20), uart.expect("three").within(secs(60)));
@@ -156,7 +157,7 @@ async fn a_wait_that_is_dropped_leaves_the_cursor_where_it_was() {
 }
 
 #[test]
-fn several_at_once_each_look_from_the_same_place() {
+fn operations_at_the_same_time_start_at_the_same_cursor() {
     let (uart, mut board) = uart();
     let (mut second, mut first) = (uart.expect("second"), uart.expect("first"));
     let mut cx = Context::from_waker(Waker::noop());
@@ -169,7 +170,7 @@ fn several_at_once_each_look_from_the_same_place() {
 }
 
 #[test]
-fn a_clone_has_a_cursor_of_its_own() {
+fn a_clone_has_its_own_cursor() {
     let (uart, mut board) = uart();
     board.write_all(b"one two ").unwrap();
     uart.expect("one").wait().unwrap();
@@ -191,7 +192,7 @@ fn a_send_that_is_polled_once_and_dropped_sends_everything() {
 }
 
 #[test]
-fn a_mebibyte_of_every_byte_goes_both_ways() {
+fn a_mebibyte_of_every_byte_passes_both_ways() {
     let uart = echoing();
     let bytes: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
     uart.send(&bytes).within(secs(60)).wait().unwrap();
@@ -204,7 +205,7 @@ fn a_mebibyte_of_every_byte_goes_both_ways() {
 }
 
 #[test]
-fn a_send_that_nobody_takes_times_out() {
+fn send_times_out_when_nothing_reads() {
     let (uart, _board) = uart();
     let error = uart
         .send(vec![0; 8 << 20])
@@ -232,19 +233,19 @@ async fn lines_are_a_stream_and_an_iterator() {
 }
 
 #[test]
-fn a_stream_that_panics_ends_every_wait_and_says_so() {
-    let says = |error: virtual_target::Error, message: &str| {
+fn a_panicking_stream_fails_every_wait() {
+    let assert_contains = |error: virtual_target::Error, message: &str| {
         let text = error.to_string();
         assert!(text.contains(message), "{text}");
     };
     let uart = Uart::over(Panics { reading: true }).unwrap();
     let error = uart.expect("never").within(secs(3600)).wait();
-    says(
+    assert_contains(
         error.unwrap_err(),
         "the UART's stream panicked: no such register",
     );
     let error = uart.send("four").within(secs(3600)).wait();
-    says(
+    assert_contains(
         error.unwrap_err(),
         "the UART's stream panicked: no such register",
     );
@@ -253,12 +254,12 @@ fn a_stream_that_panics_ends_every_wait_and_says_so() {
     let waiting = uart.clone();
     let waiting = std::thread::spawn(move || waiting.expect("never").within(secs(3600)).wait());
     let error = uart.send("four").within(secs(3600)).wait();
-    says(
+    assert_contains(
         error.unwrap_err(),
         "the UART's stream panicked: no room for 4 bytes",
     );
     let error = waiting.join().unwrap();
-    says(
+    assert_contains(
         error.unwrap_err(),
         "the UART's stream panicked: no room for 4 bytes",
     );

@@ -1,4 +1,4 @@
-//! Which file of a crate uses which other one.
+//! The graph of which file of a crate uses which other file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,13 +7,13 @@ use syn::visit::{self, Visit};
 
 use super::modules::{ModulePath, Modules, Sources, is_conditional, is_re_export, leaves};
 
-/// From each file to those that it uses, with a line where it does.
+/// A map from each file to the files it uses, each with a line of that use.
 pub type Graph = BTreeMap<String, BTreeMap<String, usize>>;
 
-/// The graph of a crate; its unit tests do not count.
+/// Returns the graph of a crate without its unit tests.
 ///
-/// An arrow goes to the file that defines a thing, whoever re-exports it; a re-export alone
-/// is no arrow. What is reached by a method or a field only, without a path, is not seen.
+/// An arrow points to the file that defines an item, even if another file re-exports it; a
+/// re-export alone is no arrow. A use by a method or a field only, without a path, is not seen.
 pub fn graph(sources: &Sources) -> Graph {
     let modules = Modules::read(sources);
     let mut graph = Graph::new();
@@ -46,7 +46,7 @@ impl Visitor<'_> {
         }
     }
 
-    /// The paths in what a macro is given.
+    /// Collects the paths in the tokens of a macro call.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut line = 0;
@@ -99,7 +99,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         visit::visit_path(self, path);
     }
 
-    /// Who may see a thing is no use of it.
+    /// Skips `pub(in path)`: a visibility is no use of the path.
     fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
 
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
@@ -114,7 +114,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
     }
 }
 
-/// The circles: sets of files each of which uses, by way of others, all of them.
+/// Returns the circles: sets of files each of which uses all the others, directly or not.
 pub fn circles(graph: &Graph) -> Vec<BTreeSet<String>> {
     let reached: BTreeMap<&String, BTreeSet<&String>> = graph
         .keys()

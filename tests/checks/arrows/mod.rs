@@ -1,5 +1,5 @@
-//! The arrows between the source files point downwards, as ARCHITECTURE.md draws the parts,
-//! and make no circles.
+//! The arrows between the source files point downwards in the drawing of ARCHITECTURE.md and
+//! make no circles.
 
 mod graph;
 mod modules;
@@ -10,7 +10,7 @@ use std::path::Path;
 use graph::{Graph, circles, graph};
 use modules::Sources;
 
-/// Circles that are there for a reason: a file of each, and the reason.
+/// Circles that are allowed: a file of each, and the reason.
 const REASONS: [(&str, &str); 0] = [];
 
 #[test]
@@ -19,7 +19,7 @@ fn arrows_point_downwards_and_make_no_circles() {
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }
 
-/// What is wrong with a graph whose parts are to be in this order.
+/// Returns the arrows of a graph that break the order of `parts` or make a circle.
 fn problems(graph: &Graph, parts: &[Vec<String>], allowed: &[&str]) -> Vec<String> {
     let mut problems = Vec::new();
     for (from, arrows) in graph {
@@ -51,7 +51,7 @@ fn problems(graph: &Graph, parts: &[Vec<String>], allowed: &[&str]) -> Vec<Strin
     problems
 }
 
-/// Where the part that a file belongs to is drawn.
+/// Returns the position in `parts` of the part that a file belongs to.
 fn place(parts: &[Vec<String>], file: &str) -> Option<usize> {
     let path: Vec<&str> = file.trim_end_matches(".rs").split('/').collect();
     let contains =
@@ -63,8 +63,8 @@ fn place(parts: &[Vec<String>], file: &str) -> Option<usize> {
     parts.iter().position(|part| part == longest)
 }
 
-/// The parts as ARCHITECTURE.md draws them, from the top; those further in are parts of
-/// the one above that is further out.
+/// Returns the parts that ARCHITECTURE.md draws, from the top; an indented part belongs to the
+/// less indented one above.
 fn drawn() -> Vec<Vec<String>> {
     let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let (_, from) = page.split_once("## Parts").unwrap();
@@ -111,7 +111,7 @@ fn sources() -> Sources {
     sources
 }
 
-/// A crate whose parts are `top`, `middle` (with a facade) and `bottom`.
+/// Returns the problems of a crate with the parts `top`, `middle` (with a facade) and `bottom`.
 fn small(middle: &str, bottom: &str) -> Vec<String> {
     let files = [
         (
@@ -177,7 +177,7 @@ fn an_arrow_upwards_is_found_however_it_is_written() {
             format!("src/bottom.rs:1 uses src/{to}, which ARCHITECTURE.md draws above it");
         assert!(problems.contains(&expected), "{bottom}: {problems:?}");
     }
-    // Between the rooms of one part as well.
+    // The same holds between the parts of one part.
     let problems = small(
         "use super::other::Other; pub struct Inner;",
         "pub struct B;",

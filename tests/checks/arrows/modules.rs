@@ -1,4 +1,4 @@
-//! The modules of a crate and what their names stand for, read from its sources by `syn`.
+//! The modules of a crate and the items behind their names, read from its sources by `syn`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,11 +10,11 @@ pub type Sources = BTreeMap<String, String>;
 /// The path of a module from the crate's root.
 pub type ModulePath = Vec<String>;
 
-/// What a name in a module stands for.
+/// The meaning of a name in a module.
 enum Binding {
-    /// Something that is defined right there, or a module below it.
+    /// An item of the module itself, or a module below it.
     Here,
-    /// What a `use` brought there; the path as written.
+    /// An import, with its path as written.
     Imported(Vec<String>),
 }
 
@@ -25,15 +25,15 @@ struct Scope {
     globs: Vec<Vec<String>>,
 }
 
-/// All modules of a crate, but those of its unit tests.
+/// All modules of a crate except those of its unit tests.
 pub struct Modules {
     scopes: BTreeMap<ModulePath, Scope>,
-    /// The items of each file, with the module that they are in.
+    /// All items, each with its module.
     pub items: Vec<(ModulePath, Item)>,
 }
 
 impl Modules {
-    /// Reads the modules from `lib.rs` on.
+    /// Reads the modules, starting at `lib.rs`.
     pub fn read(sources: &Sources) -> Self {
         let mut modules = Self {
             scopes: BTreeMap::new(),
@@ -91,13 +91,13 @@ impl Modules {
         self.scopes.insert(path, scope);
     }
 
-    /// The file that a module is in.
+    /// Returns the file of a module.
     pub fn file(&self, module: &[String]) -> &str {
         &self.scopes[module].file
     }
 
-    /// The file that defines what `path`, written in `module`, stands for; none if that is
-    /// not in this crate.
+    /// Returns the file that defines the item of `path`, as written in `module`, or `None` if the
+    /// item is not in this crate.
     pub fn resolve(&self, module: &[String], path: &[String]) -> Option<&str> {
         self.look_up(module, path, &mut Vec::new())
     }
@@ -129,7 +129,7 @@ impl Modules {
         }
         let scope = self.scopes.get(module)?;
         match scope.names.get(first) {
-            // What follows are variants or associated items: in the same file, as a rule.
+            // The rest of the path names variants or associated items, usually in the same file.
             Some(Binding::Here) => Some(&scope.file),
             Some(Binding::Imported(target)) => {
                 let path: Vec<String> = target.iter().chain(rest).cloned().collect();
@@ -141,14 +141,14 @@ impl Modules {
                     self.look_up(module, &path, seen)
                 };
                 let found = scope.globs.iter().find_map(through);
-                // What a macro has made in a module that was named has no name here.
+                // An item that a macro makes has no name here; its module is known.
                 found.or_else(|| is_named.then_some(scope.file.as_str()))
             }
         }
     }
 }
 
-/// The names that an import brings, each with its path; without a name for `*`.
+/// Returns the names that an import adds, each with its path; `*` has no name.
 pub fn leaves(tree: &UseTree) -> Vec<(Option<String>, Vec<String>)> {
     match tree {
         UseTree::Path(path) => leaves(&path.tree)
@@ -177,7 +177,7 @@ pub fn leaves(tree: &UseTree) -> Vec<(Option<String>, Vec<String>)> {
     }
 }
 
-/// Whether an item only passes on what another module has.
+/// Returns true if an item only re-exports items of another module.
 pub fn is_re_export(item: &Item) -> bool {
     matches!(item, Item::Use(import) if !matches!(import.vis, Visibility::Inherited))
 }
@@ -216,7 +216,7 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// Whether it belongs to unit tests or documentation only.
+/// Returns true for items of unit tests or documentation only.
 pub fn is_conditional(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg") && {
