@@ -1,4 +1,4 @@
-//! What a failure says and leaves: chapter 5 of the guide.
+//! The message and artifacts of a failure: chapter 5 of the guide.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What can be waited for: chapter 2 of the guide.
+//! Patterns and waits: chapter 2 of the guide.
 
 use std::path::Path;
 

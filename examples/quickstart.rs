@@ -24,7 +24,7 @@ fn main() -> Result<()> {
         uart.expect("> ").wait()?;
         uart.send_line(command).wait()?;
         println!("   test | {command}");
-        // The shell echoes what is typed; its answer is the line after that.
+        // The shell echoes the command; its answer is the next line.
         uart.expect_line(command).wait()?;
         println!("  board | {}", uart.read_line().wait()?);
     }

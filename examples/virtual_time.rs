@@ -1,4 +1,4 @@
-//! Time that passes only while somebody waits: chapter 7 of the guide. Needs Renode.
+//! Time that passes only while the test waits: chapter 7 of the guide. Needs Renode.
 
 use std::path::Path;
 use std::time::Instant;

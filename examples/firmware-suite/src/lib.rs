@@ -1,26 +1,26 @@
 //! The boards that the tests run on, as rstest fixtures.
 //!
-//! A board is a file in `boards`. Tests say which ones they run on; see `tests`.
+//! A board is a file in `boards`. Tests name the boards that they run on; see `tests`.
 
 use std::path::{Path, PathBuf};
 
 use rstest::fixture;
 use virtual_target::VirtualTarget;
 
-/// The description of a board.
+/// Returns the description file of a board.
 pub fn described(name: &str) -> PathBuf {
     let boards = Path::new(env!("CARGO_MANIFEST_DIR")).join("boards");
     boards.join(name).with_extension("yaml")
 }
 
-/// A board that has just been turned on.
+/// Returns a board that has just been turned on.
 #[fixture]
 pub async fn board(#[default("stm32f4-discovery")] name: &str) -> VirtualTarget {
     let board = VirtualTarget::from_yaml(described(name)).boot().await;
     board.expect("the board boots")
 }
 
-/// A board whose shell waits for a command.
+/// Returns a board whose shell waits for a command.
 #[fixture]
 pub async fn shell(
     #[default("stm32f4-discovery")] _name: &str,

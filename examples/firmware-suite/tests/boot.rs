@@ -1,4 +1,4 @@
-//! The firmware starts, on every board, and again after a reset and a power cycle.
+//! The firmware starts on every board, and again after a reset and a power cycle.
 
 use firmware_suite::board;
 use rstest::rstest;

@@ -31,7 +31,7 @@ async fn keeps_time(#[future(awt)] shell: VirtualTarget) -> Result<()> {
     Ok(())
 }
 
-/// What a failure looks like: `cargo nextest run --run-ignored only`.
+/// Shows a failure: `cargo nextest run --run-ignored only`.
 #[rstest]
 #[tokio::test]
 #[ignore = "fails on purpose"]
