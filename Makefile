@@ -1,15 +1,15 @@
-# What a user or a contributor runs; every goal sets up what it needs.
+# The goals for users and contributors; each goal installs what it needs.
 
 CARGO ?= cargo
 
 .PHONY: demo test examples lint api package firmware soak figures lifecycle evidence
 
-## Boots the shell sample and talks to it, on Renode if it is there, else on QEMU.
+## Boots the shell sample and talks to it, on Renode if it is installed, else on QEMU.
 demo:
 	@scripts/setup engine
 	@$(CARGO) run --quiet --example quickstart
 
-## The whole suite, on every engine that is there, and the documentation's examples.
+## Runs the whole suite, on every installed engine, and the documentation's examples.
 test:
 	@scripts/setup qemu nextest
 	$(CARGO) nextest run --workspace
@@ -18,7 +18,8 @@ test:
 	$(CARGO) test --workspace --doc --quiet
 	@$(MAKE) --no-print-directory examples
 
-## The guide's examples, on QEMU; those of virtual time and Ethernet on Renode, where there is one.
+## Runs the guide's examples, on QEMU; those of virtual time and Ethernet on Renode,
+## if it is installed.
 examples:
 	@scripts/setup qemu
 	@for chapter in quickstart patterns power_and_flash several_at_once debugging; do \
@@ -32,17 +33,17 @@ examples:
 		done; \
 	fi
 
-## What CI demands beyond the tests.
+## Runs the checks that CI requires in addition to the tests.
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features
 
-## Writes down the public API, which the tests compare with.
+## Writes the public API to api.txt, which a test compares with the sources.
 api:
 	VTARGET_WRITE_API=1 $(CARGO) test --quiet --test checks api
 
-## What would be published, built from the package alone.
+## Builds the package that would be published, from its own files alone.
 package:
 	$(CARGO) package --package virtual-target --allow-dirty
 
@@ -51,7 +52,7 @@ firmware:
 	@scripts/setup firmware-gcc
 	$(MAKE) -C firmware-samples check
 
-## The long runs; CI has a slice of them.
+## Runs the long tests; CI runs a slice of them.
 soak:
 	@scripts/setup qemu nextest
 	VTARGET_SOAK=1 $(CARGO) nextest run --package engine-tests --release --no-fail-fast -E 'test(soak)'
@@ -64,13 +65,13 @@ figures:
 	@$(CARGO) run --quiet --release -p engine-tests --bin figures
 	@$(CARGO) bench --quiet --bench expect
 
-## Every way to end and every fault, on every engine that is there, as a table.
+## Prints every way to end and every fault, on every installed engine, as a table.
 lifecycle:
 	@scripts/setup qemu
 	@$(CARGO) build --quiet --release -p engine-tests --bins
 	@$(CARGO) run --quiet --release -p engine-tests --bin lifecycle
 
-## The tests and figures on the real Renode, for docs/evidence; commit what it writes.
+## Runs the tests and figures on the real Renode and writes docs/evidence; commit the result.
 evidence:
 	@scripts/setup nextest
 	@scripts/evidence
