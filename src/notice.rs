@@ -29,7 +29,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_that_nobody_can_read_fails_nothing() {
+    fn a_notice_to_a_closed_stderr_fails_no_test() {
         if env::var_os(ALONE).is_some() {
             drop(Dropped);
             let unwound = catch_unwind(AssertUnwindSafe(|| {
@@ -44,7 +44,7 @@ mod tests {
         drop(reader);
         let output = Command::new(env::current_exe().unwrap())
             .args(["--exact", "--nocapture"])
-            .arg("notice::tests::a_notice_that_nobody_can_read_fails_nothing")
+            .arg("notice::tests::a_notice_to_a_closed_stderr_fails_no_test")
             .env(ALONE, "1")
             .stderr(writer)
             .output()

@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_run_replaces_and_a_further_attempt_adds() {
+    fn a_new_run_replaces_directories_and_a_retry_adds_one() {
         let root = tempfile::tempdir().unwrap();
         let at = |path: &str| root.path().join(path);
         fs::create_dir_all(at("t/attempt-2")).unwrap();
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_of_one_test_do_not_share_and_leave_nothing_unless_kept() {
+    fn targets_of_one_test_have_separate_directories() {
         let root = tempfile::tempdir().unwrap();
         let claim = || claim_in(&root, &test("t", 1));
         let (mut one, mut two) = (claim(), claim());
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn one_failure_is_that_of_all_targets_that_are_there() {
+    fn a_failure_marks_all_existing_targets_of_the_test() {
         let root = tempfile::tempdir().unwrap();
         let claim = |name| claim_in(&root, &test(name, 1));
         let (one, two, other) = (claim("t"), claim("t"), claim("other"));
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_kept_target_makes_room() {
+    fn the_oldest_kept_target_is_removed_first() {
         let root = tempfile::tempdir().unwrap();
         let claim = || claim_in(&root, &test("t", 1));
         for n in 0..=MOST_TARGETS {
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_test_makes_room() {
+    fn the_oldest_test_is_removed_first() {
         let root = tempfile::tempdir().unwrap();
         for n in 0..MOST_TESTS {
             fs::create_dir(root.path().join(format!("t{n}"))).unwrap();
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn processes_that_run_one_test_at_the_same_time_have_directories_of_their_own() {
+    fn concurrent_processes_of_one_test_have_separate_directories() {
         let root = tempfile::tempdir().unwrap();
         let at = |path: &str| root.path().join(path);
         let read = |path: &str| fs::read_to_string(at(path)).unwrap();
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_has_ended_is_not_written_over_by_one_that_ran_beside_it() {
+    fn a_concurrent_process_keeps_the_files_of_an_exited_one() {
         let root = tempfile::tempdir().unwrap();
         let (one, two) = (process(), process());
         let claim = |process| ArtifactDir::claim_in(root.path().into(), &test("t", 1), process);
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn few_directories_are_held_by_a_process_with_many_failed_tests() {
+    fn a_process_with_many_failed_tests_holds_few_directories() {
         let root = tempfile::tempdir().unwrap();
         let process = process();
         for n in 0..2 * MOST_HELD {

@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_failures_do_not_each_write_everything() {
+    fn many_failures_write_the_report_a_bounded_number_of_times() {
         let root = tempfile::tempdir().unwrap();
         let name = TestName::current(Location::caller());
         let place = ArtifactDir::claim_in(root.path().into(), &name, Box::leak(Box::default()));

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_fit_for_a_directory() {
+    fn directory_names_are_safe_short_and_distinct() {
         assert_eq!(directory_name("fw::boots::case_1"), "fw.boots.case_1");
         assert_eq!(directory_name("fw::a b/../c"), "fw.a_b_.._c");
         assert_eq!(directory_name("::../x"), "_x");
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_is_called_by_its_package_and_its_file() {
+    fn a_binary_has_the_name_of_its_package_and_file() {
         let path = Path::new("/t/debug/deps/my_fw-0123456789abcdef");
         assert_eq!(binary(path, Some("my-fw".into())).unwrap(), "my-fw");
         assert_eq!(binary(path, Some("app".into())).unwrap(), "app::my_fw");
@@ -105,10 +105,10 @@ mod tests {
     }
 
     #[test]
-    fn the_name_is_the_tests() {
+    fn the_name_is_that_of_the_test() {
         let name = TestName::current(Location::caller()).name;
         assert!(
-            name.ends_with("test_name.tests.the_name_is_the_tests"),
+            name.ends_with("test_name.tests.the_name_is_that_of_the_test"),
             "{name}"
         );
         let unnamed = std::thread::spawn(|| place(Location::caller()));

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_events_go_and_the_others_keep_their_outcome() {
+    fn the_oldest_events_are_dropped_and_others_keep_their_outcome() {
         let mut timeline = Timeline::default();
         let first = timeline.begin(Duration::ZERO, "first", String::new());
         let mut last = first;

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn each_line_has_its_time_whatever_is_copied_at_once() {
+    fn each_line_has_its_own_time_in_the_log() {
         let directory = tempfile::tempdir().unwrap();
         let console = Said::new(b"one\r\ntw");
         let began = console.began;
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_is_utf_8_whatever_the_board_says() {
+    fn the_log_is_utf_8_for_any_output() {
         let directory = tempfile::tempdir().unwrap();
         let console = Said::new(b"\x80 21 \xc2");
         let began = console.began;

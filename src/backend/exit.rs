@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_up_is_told_with_its_place_and_the_registers_that_matter() {
+    fn a_lock_up_is_reported_with_its_place_and_key_registers() {
         let output = "qemu: warning: something\n\
                       qemu: fatal: Lockup: can't escalate 3 to HardFault (current priority -1)\n\n\
                       R00=00000000 R01=00000000 R02=00000000 R03=00000000\n\
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_suspected_of_the_end_of_a_large_process_only() {
+    fn lack_of_memory_is_suspected_only_for_a_large_process() {
         assert_eq!(memory(600 << 20), None);
         let suspected = memory(13 << 28).unwrap();
         assert!(suspected.starts_with(", perhaps because memory ran out (the largest "));

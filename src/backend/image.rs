@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_load_command_is_for_images_of_its_format() {
+    fn a_load_command_requires_an_image_of_its_format() {
         let directory = tempfile::tempdir().unwrap();
         let raw = directory.path().join("image.bin");
         std::fs::write(&raw, [1, 2, 3, 4]).unwrap();

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_and_load_are_told() {
+    fn metrics_show_the_total_and_the_load() {
         let mut metrics = Metrics {
             instructions: vec![
                 ("sysbus.cpu0".to_owned(), 40),

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_has_the_beginning_and_the_end_and_last_words_are_the_end() {
+    fn a_report_keeps_the_beginning_and_the_end_of_output() {
         let output = OutputTail::default();
         let report = output.reader();
         output.push(b"the banner\n");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_in_the_report_but_is_no_last_words() {
+    fn the_text_of_output_leaves_out_answers() {
         let output = OutputTail::default();
         let report = output.reader();
         output.push(b"by itself\n");

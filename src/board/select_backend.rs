@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_uart_is_called_what_the_engine_calls_it() {
+    fn a_uart_has_the_label_of_its_engine() {
         let text = "platform: platforms/boards/x.repl\nuart: sysbus.usart2\n\
                     qemu: {machine: netduinoplus2, serial: 0}\n";
         let config = TargetConfig::from_yaml_str(text, "/").unwrap();
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_variable_has_forced_is_not_cured_by_an_installation() {
+    fn a_forced_backend_is_blamed_instead_of_a_missing_renode() {
         let uarts = "{a: sysbus.uart0, b: sysbus.uart1}";
         let text = format!("platform: platforms/boards/x.repl\nuarts: {uarts}\n");
         let config = TargetConfig::from_yaml_str(&text, "/").unwrap();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn as_much_output_is_kept_as_the_description_says() {
+    fn kept_output_limits_the_transcript() {
         for (kept, is_all_there) in [("1MiB", false), ("8MiB", true)] {
             let text = format!("backend: qemu\nqemu: {{machine: m}}\nkept_output: {kept}\n");
             let config = TargetConfig::from_yaml_str(&text, ".").unwrap();

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn every_format_of_a_program_has_the_same_vectors() {
+    fn every_file_format_has_the_same_vectors() {
         let of = |name: &str, format| read(&sample(name), format).unwrap();
         let expected = of("shell.bin", Format::Binary).entry_at(FLASH).unwrap();
         assert_eq!(expected.stack, 0x2002_0000);
@@ -121,7 +121,7 @@ mod tests {
     proptest! {
         /// Samples with a few bytes changed, cut off anywhere.
         #[test]
-        fn no_content_makes_it_panic(
+        fn contents_of_damaged_files_cause_no_panic(
             which in 0..4_usize,
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
             length: prop::sample::Index,

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_staged_file_stays_as_it_was() {
+    fn a_staged_file_does_not_change_with_its_source() {
         let dir = tempfile::tempdir().unwrap();
         let src = dir.path().join("fw.elf");
         fs::write(&src, b"old").unwrap();

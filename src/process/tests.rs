@@ -65,7 +65,7 @@ fn release_kills_and_reaps_the_whole_group() {
 }
 
 #[test]
-fn a_process_that_was_killed_is_known_and_how_large_it_was() {
+fn exit_reports_a_kill_and_the_largest_child_is_measured() {
     const LARGE: u64 = 100_000_000;
     let supervisor = Supervisor::new();
     for (script, is_kill) in [
@@ -86,7 +86,7 @@ fn a_process_that_was_killed_is_known_and_how_large_it_was() {
 }
 
 #[test]
-fn a_process_is_not_reaped_while_it_is_signalled_nor_signalled_once_it_is_reaped() {
+fn signalling_and_reaping_exclude_each_other() {
     let supervisor = Supervisor::new();
     let (process, _stdin, _stdout) = shell(&supervisor, "read x");
     let held = process.unless_reaped(|_| process.reaped.try_lock().is_err());
@@ -97,7 +97,7 @@ fn a_process_is_not_reaped_while_it_is_signalled_nor_signalled_once_it_is_reaped
 }
 
 #[test]
-fn the_program_gets_what_follows_the_gate() {
+fn the_program_receives_the_input_after_the_gate() {
     let supervisor = Supervisor::new();
     let (process, mut stdin, mut stdout) = shell(&supervisor, "cat; exit 7");
     std::io::Write::write_all(&mut stdin, b"first\nsecond\n").unwrap();
@@ -110,7 +110,7 @@ fn the_program_gets_what_follows_the_gate() {
 }
 
 #[test]
-fn children_of_an_ended_launcher_end_too() {
+fn children_of_an_exited_launcher_are_killed() {
     let supervisor = Supervisor::new();
     let (process, _stdin, stdout) = shell(&supervisor, "sleep 1000 & exit 0");
     process.wait_gone();
@@ -119,7 +119,7 @@ fn children_of_an_ended_launcher_end_too() {
 }
 
 #[test]
-fn private_directories_are_private_and_go_with_their_content() {
+fn a_private_directory_is_private_and_removed_with_its_content() {
     let supervisor = Supervisor::new();
     let directory = supervisor.private_dir().unwrap();
     let path = directory.path().to_owned();
@@ -136,7 +136,7 @@ fn private_directories_are_private_and_go_with_their_content() {
 
 /// The thread that drops a board, and the I/O thread that ends its boot, may both remove it.
 #[test]
-fn who_comes_second_to_a_removal_returns_when_it_is_over() {
+fn a_second_removal_returns_when_the_first_is_done() {
     let supervisor = Supervisor::new();
     let directory = supervisor.private_dir().unwrap();
     for file in 0..5000 {
@@ -154,7 +154,7 @@ fn who_comes_second_to_a_removal_returns_when_it_is_over() {
 
 /// A boot that is dropped may be staging its firmware.
 #[test]
-fn what_is_added_during_a_removal_goes_as_well() {
+fn files_added_during_a_removal_are_removed_too() {
     let supervisor = Supervisor::new();
     for _ in 0..200 {
         let directory = supervisor.private_dir().unwrap();
@@ -172,7 +172,7 @@ fn what_is_added_during_a_removal_goes_as_well() {
 }
 
 #[test]
-fn a_released_supervisor_takes_nothing_more() {
+fn a_released_supervisor_refuses_new_resources() {
     let supervisor = Supervisor::new();
     supervisor.release();
     assert!(matches!(
@@ -182,7 +182,7 @@ fn a_released_supervisor_takes_nothing_more() {
 }
 
 #[test]
-fn behind_a_gate_that_is_dropped_nothing_runs() {
+fn dropping_the_gate_starts_no_program() {
     let (stdin, gate) = std::io::pipe().unwrap();
     let (mut stdout, theirs_out) = std::io::pipe().unwrap();
     let gate = spawn_spec::SpawnGate::spawn(SpawnSpec {
@@ -205,7 +205,7 @@ fn behind_a_gate_that_is_dropped_nothing_runs() {
 
 /// As it is where no signal tells the helper of its parent's end.
 #[test]
-fn at_end_of_file_the_helper_kills_and_removes_what_it_was_told() {
+fn the_reaper_kills_and_removes_at_end_of_file() {
     use std::os::unix::process::CommandExt;
     use std::process::{Command, Stdio};
 
@@ -247,7 +247,7 @@ fn at_end_of_file_the_helper_kills_and_removes_what_it_was_told() {
 
 /// As on NixOS, whose `/bin` holds `sh` alone.
 #[test]
-fn the_helper_finds_its_programs_by_the_users_path_where_the_system_has_none() {
+fn the_reaper_searches_the_users_path_after_the_systems() {
     let directory = tempfile::tempdir().unwrap();
     let [system, user, gone] = ["system", "user", "gone"].map(|name| {
         let path = directory.path().join(name);
@@ -299,11 +299,11 @@ fn alone(test: &str, act: impl FnOnce()) {
 }
 
 #[test]
-fn a_process_that_could_not_be_registered_is_reaped() {
+fn a_process_that_cannot_be_registered_is_reaped() {
     use nix::errno::Errno;
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     use nix::sys::wait::{WaitPidFlag, waitpid};
-    alone("a_process_that_could_not_be_registered_is_reaped", || {
+    alone("a_process_that_cannot_be_registered_is_reaped", || {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         let mut without_reaper = 0;
         // With so few descriptors the process starts, but not the reaper.

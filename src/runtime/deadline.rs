@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_guest_whose_time_stands_still_is_not_waited_for_for_ever() {
+    async fn a_deadline_ends_when_guest_time_does_not_advance() {
         let clock = Arc::new(Stands(Duration::from_secs(1)));
         let mut deadline = Deadline::new(Duration::from_millis(20), Some(clock));
         poll_fn(|cx| deadline.poll(cx)).await.unwrap();
@@ -326,7 +326,7 @@ mod tests {
 
     /// The clock of the runtime in which it is polled stands still, too.
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_ends_in_a_runtime_whose_time_is_paused() {
+    async fn a_deadline_ends_in_a_runtime_with_paused_time() {
         let clock = Arc::new(Stands(Duration::from_secs(1)));
         let mut deadline = Deadline::new(Duration::from_millis(20), Some(clock));
         // On a thread of its own, because this one never returns if it goes wrong.
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_guest_whose_clock_cannot_be_read_may_not_have_had_its_time() {
+    async fn an_unreadable_clock_cuts_a_deadline_short() {
         let timeout = Duration::from_millis(1);
         let mut deadline = Deadline::new(timeout, Some(Arc::new(Unreadable)));
         poll_fn(|cx| deadline.poll(cx)).await.unwrap();
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_clock_counts_that_is_there_when_the_deadline_is_armed() {
+    async fn a_deadline_uses_the_clock_set_before_it_is_armed() {
         let mut deadline = Deadline::new(Duration::ZERO, Some(Arc::new(Unreadable)));
         deadline.set_clock(Some(Arc::new(Stands(Duration::ZERO))));
         poll_fn(|cx| deadline.poll(cx)).await.unwrap();
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_deadline_that_the_guest_has_had_is_not_cut_short() {
+    async fn a_deadline_that_guest_time_reached_is_not_cut_short() {
         let clock = Arc::new(Stands(Duration::from_secs(1)));
         let mut deadline = Deadline::new(Duration::ZERO, Some(clock));
         poll_fn(|cx| deadline.poll(cx)).await.unwrap();

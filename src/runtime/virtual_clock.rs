@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_guest_runs_as_far_as_all_agree() {
+    async fn the_guest_runs_to_the_nearest_deadline() {
         let clock = clock();
         assert!(is_pending(clock.next_run()).await, "nobody waits");
         clock.stop_always_at(wants(X));
@@ -515,7 +515,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_limit_that_is_changed_counts() {
+    async fn a_changed_deadline_replaces_the_old_one() {
         let clock = clock();
         assert!(look(&clock, 1, 9, X).await.is_pending());
         clock.next_run().await;
@@ -527,7 +527,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_guard_that_comes_while_the_guest_runs_is_heeded() {
+    async fn a_guard_set_while_the_guest_runs_interrupts_it() {
         let clock = clock();
         assert!(look(&clock, 1, 9, ByteSet::NONE).await.is_pending());
         clock.next_run().await;
@@ -538,7 +538,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn at_a_byte_all_have_to_look_who_are_there() {
+    async fn a_stop_at_a_byte_lasts_until_every_waiter_has_polled() {
         let clock = clock();
         for id in [1, 2] {
             assert!(look(&clock, id, 9, X).await.is_pending());
@@ -563,7 +563,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_look_that_was_begun_before_the_question_does_not_answer_it() {
+    async fn a_poll_begun_before_the_stop_does_not_count() {
         let clock = clock();
         assert!(look(&clock, 1, 9, X).await.is_pending());
         clock.next_run().await;
@@ -622,7 +622,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_looks_again_and_again_does_not_prolong_the_wait_for_others() {
+    async fn repeated_polls_of_one_waiter_do_not_extend_the_ack_timeout() {
         let clock = clock();
         for id in [1, 2] {
             assert!(look(&clock, id, 9, X).await.is_pending());
@@ -643,7 +643,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_held_guest_stands_still() {
+    async fn a_held_guest_does_not_run() {
         let clock = clock();
         assert!(look(&clock, 1, 9, X).await.is_pending());
         clock.next_run().await;
@@ -662,7 +662,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_a_guest_that_is_gone() {
+    async fn waits_end_when_the_guest_has_exited() {
         let clock = clock();
         assert!(look(&clock, 1, 9, X).await.is_pending());
         clock.advance_to(Duration::from_secs(3));

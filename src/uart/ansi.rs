@@ -169,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_comes_is_told_apart_the_same_however_it_is_cut(
+        fn sequences_are_found_the_same_however_reads_are_cut(
             input in prop::collection::vec(byte(), 0..600),
             size in 1..40usize,
         ) {
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn sequences_are_no_text() {
+    fn escape_sequences_are_not_text() {
         for (input, text) in [
             ("plain", "plain"),
             ("\x1b[1;31mred\x1b[0m!", "red!"),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_cannot_hide_the_output_for_ever() {
+    fn garbage_hides_a_bounded_amount_of_output() {
         let input = format!("\x1b]{}seen", "x".repeat(usize::from(LONGEST_STRING)));
         assert!(strip(input.as_bytes()).ends_with("seen"));
         for begin in ["\x1b[", "\x1b_", "\x1b^", "\x1bX"] {

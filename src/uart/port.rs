@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_woken_by_output_may_turn_the_board_off() {
+    fn a_waker_of_output_may_power_off_the_board() {
         let port = Port::new("console", "sysbus.usart2", Settings::default());
         let mut board = attach(&port);
         let woken_port = port.clone();
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_woken_by_a_reset_may_send() {
+    fn a_waker_of_a_reset_may_send() {
         let port = Port::new("console", "sysbus.usart2", Settings::default());
         let mut board = attach(&port);
         let (uart, reset) = (port.uart(), port.clone());
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn powering_off_fails_a_wait_even_if_the_board_is_back_at_once() {
+    fn power_off_fails_a_wait_even_if_the_board_restarts_at_once() {
         let port = Port::new("u", "u", Settings::default());
         let _board = attach(&port);
         let uart = port.uart();
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_halt_fails_what_waits_until_the_board_starts_anew() {
+    fn a_halt_fails_waits_until_the_board_restarts() {
         let port = Port::new("u", "uart", Settings::default());
         let uart = port.uart();
         let mut board = attach(&port);
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_halt_of_another_machine_fails_what_waits_until_that_one_starts_anew() {
+    fn a_halt_of_another_machine_fails_waits_until_it_restarts() {
         let port = Port::new("u", "uart", Settings::default());
         let uart = port.uart();
         let mut board = attach(&port);
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_come_while_the_guest_did_not_run_is_no_success() {
+    fn silence_of_a_guest_that_did_not_run_is_an_error() {
         let port = Port::new("uart", "uart", Settings::default());
         let _board = attach(&port);
         let time = Duration::from_millis(2);
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_counts_of_the_power_on_before_the_wait() {
+    fn a_wait_uses_the_clock_of_the_last_power_on() {
         let port = Port::new("uart", "uart", Settings::default());
         port.set_clock(Some(Arc::new(Shows(None))));
         let silence = port.uart().expect_silence(Duration::from_millis(1));
@@ -501,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn a_board_that_goes_as_the_time_is_up_has_ended() {
+    fn an_exit_at_the_deadline_is_reported_as_an_exit() {
         let port = Port::new("uart", "uart", Settings::default());
         for silence in [true, false] {
             let _board = attach(&port);
@@ -517,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_still_holds_is_not_lost_when_the_board_goes() {
+    fn bytes_in_the_kernel_are_read_after_power_off() {
         let port = Port::new("u", "u", Settings::default());
         let mut board = attach(&port);
         board.write_all(&[b'x'; 50_000]).unwrap();
@@ -527,7 +527,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_that_no_operation_has_failed_of_is_told_once() {
+    fn an_unreported_match_is_reported_once() {
         let port = Port::new("u", "u", Settings::default());
         port.uart().forbid("HardFault").unwrap();
         let mut board = attach(&port);
@@ -543,7 +543,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_only_the_end_completes_is_forbidden_too() {
+    fn a_forbidden_match_that_the_end_completes_is_found() {
         let port = Port::new("u", "u", Settings::default());
         port.uart().forbid("re:fault.").unwrap();
         let mut board = attach(&port);

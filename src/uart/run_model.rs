@@ -184,7 +184,7 @@ fn none_is_wrong(paces: &[Pace], count: usize) {
 }
 
 #[test]
-fn shells_have_distinct_names_and_are_enough() {
+fn shells_have_distinct_names_and_are_at_least_thirty() {
     let mut names: Vec<_> = shapes().iter().map(|shape| shape.name).collect();
     names.sort_unstable();
     names.dedup();
@@ -193,29 +193,29 @@ fn shells_have_distinct_names_and_are_enough() {
 }
 
 #[test]
-fn a_hundred_commands_are_answered_right_at_once() {
+fn a_hundred_commands_at_once_have_the_right_answers() {
     none_is_wrong(&[Pace::AtOnce], COMMANDS);
 }
 
 #[test]
-fn a_hundred_commands_are_answered_right_byte_by_byte() {
+fn a_hundred_commands_byte_by_byte_have_the_right_answers() {
     none_is_wrong(&[Pace::Pieces(1)], COMMANDS);
 }
 
 #[test]
-fn a_hundred_commands_are_answered_right_slowly() {
+fn a_hundred_slow_commands_have_the_right_answers() {
     none_is_wrong(&[Pace::Slow(20)], COMMANDS);
 }
 
 #[test]
-fn answers_are_right_wherever_they_are_cut() {
+fn answers_do_not_depend_on_how_reads_are_cut() {
     let cuts: Vec<_> = (1..60).map(Pace::Cut).collect();
     none_is_wrong(&cuts, 3);
 }
 
 #[test]
 #[ignore = "a minute: make soak"]
-fn answers_are_right_wherever_they_are_cut_soak() {
+fn answers_do_not_depend_on_how_reads_are_cut_soak() {
     let cuts: Vec<_> = (1..300).map(Pace::Cut).collect();
     none_is_wrong(&cuts, 12);
     let sizes: Vec<_> = (2..40).map(Pace::Pieces).collect();

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_is_seen() {
+    fn every_byte_is_shown() {
         assert_eq!(shown(b"a\x01\x80b\r\n"), r"a\x01\x80b\r\n");
         assert_eq!(shown("21 °C\u{85}".as_bytes()), r"21 °C\xc2\x85");
         assert_eq!(shown(b"it's \"x\" \\"), r#"it's "x" \"#);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn many_of_the_same_byte_hide_nothing() {
+    fn repeated_bytes_are_shown_as_a_count() {
         let noise = [b"boot\n".as_slice(), &[0; 4095], b"x"].concat();
         assert_eq!(shown(&noise), r"boot\n\x00 (×4095)x");
         assert_eq!(last(&noise, 1024), 0);

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_the_line_and_some_more_are_waited_for() {
+    fn a_match_waits_for_the_rest_of_the_line_and_more() {
         let shared = Arc::new(UartState::new("u", Settings::default(), None));
         let uart = Uart::at_start(&shared);
         let _guard = uart.forbid("HardFault").unwrap();

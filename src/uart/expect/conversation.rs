@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_line_is_known_by_its_end() {
+    fn the_last_line_ends_at_every_kind_of_line_end() {
         for (bytes, line) in [
             ("ping\n", "ping"),
             ("one\r\ntwo\r\n", "two"),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_before_the_boards_start_is_nothing() {
+    fn a_start_of_the_board_ends_the_conversation() {
         let at = |segment, offset| Position { segment, offset };
         let mut conversation = Conversation::default();
         assert_eq!(conversation.before(at(0, 0)), Before::Started(at(0, 0)));

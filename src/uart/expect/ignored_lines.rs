@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn log_lines_are_left_out_wherever_they_come() {
+    fn ignored_lines_are_left_out_at_any_position() {
         let stamp = "re:\\[\\d+\\] ";
         for (patterns, text, recent, expected) in [
             (&[][..], "a\r\n[1] log\r\nb", "", "a\r\n[1] log\r\nb"),

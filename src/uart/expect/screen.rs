@@ -253,7 +253,7 @@ mod tests {
     use crate::uart::pattern::decode::lossy;
 
     #[test]
-    fn a_line_is_what_is_left_of_it_on_the_screen() {
+    fn a_line_is_the_text_that_stays_on_the_screen() {
         for (bytes, expected) in [
             ("> ping", "> ping"),
             ("\r> p\r> pi\r> ping", "> ping"),
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_broken_at_the_terminals_end_is_one_line() {
+    fn a_line_wrapped_by_the_terminal_is_one_line() {
         for (bytes, width) in [
             ("> abcdef", 5),
             ("> abc\r\ndef", 5),
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_line_was_broken_tells_the_width() {
+    fn the_width_is_found_by_where_a_line_wraps() {
         for (bytes, from, expected) in [
             ("> abcdef", 2, vec![ENDLESS]),
             ("> abc\r\ndef", 2, vec![ENDLESS, 5]),

@@ -146,14 +146,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_stays_as_it_is() {
+    fn valid_text_is_decoded_unchanged() {
         let decoded = Decoded::whole("grün".as_bytes(), 0);
         assert_eq!(decoded.text(), "grün");
         assert_eq!(decoded.to_bytes(2..4), 2..4);
     }
 
     #[test]
-    fn an_unfinished_character_is_held_back_unless_nothing_follows() {
+    fn an_incomplete_character_is_held_back_until_the_end() {
         assert_eq!(Decoded::so_far("gr\u{fc}".as_bytes(), 0).text(), "grü");
         assert_eq!(Decoded::so_far(b"gr\xc3", 0).text(), "gr");
         assert_eq!(Decoded::whole(b"gr\xc3", 0).text(), "gr\u{fffd}");

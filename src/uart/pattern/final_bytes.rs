@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_code_sees_every_byte() {
+    fn final_bytes_of_foreign_patterns_are_all_bytes() {
         let closure = |_: &[u8]| None::<std::ops::Range<usize>>;
         let patterns = [
             closure.into_pattern(),
@@ -115,7 +115,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_match_ends_with_another_byte(
+        fn every_match_ends_with_a_final_byte(
             pattern in "re:[ab](?:[ab.]|\\(c\\|d[?]\\)|[a-c][*+?]|\\\\d|é|\\[\\^b\\]|\\(\\?-u:[.]\\))[*?]{0,1}[abd]{0,1}",
             text in prop::collection::vec(prop::sample::select(&b"abcd09\xc3\xa9\xff"[..]), 0..40),
         ) {

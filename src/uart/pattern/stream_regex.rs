@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn messages() {
+    fn error_messages_of_regexes() {
         let message = |regex| on_stream(regex).unwrap_err().to_string();
         assert_eq!(
             message(r"done\b"),

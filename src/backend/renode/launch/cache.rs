@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_made_before_there_is_something_to_keep() {
+    fn usable_creates_no_directory() {
         let place = tempfile::tempdir().unwrap();
         assert!(usable(&place.path().join("a/b")));
         assert!(!place.path().join("a").exists());
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn each_program_has_its_own_directory_and_a_new_one_when_it_changes() {
+    fn each_version_of_a_program_has_its_own_directory() {
         let place = tempfile::tempdir().unwrap();
         let named =
             |name: &str| fs::canonicalize(place.path().join(name)).and_then(|it| identity(&it));

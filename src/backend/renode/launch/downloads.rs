@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_first_has_downloaded_the_next_ones_have() {
+    fn a_download_is_kept_for_later_runs() {
         let kept = tempfile::tempdir().unwrap();
         let downloads = Downloads::below(&kept.path().join("made with it"));
         let without = tempfile::tempdir().unwrap();
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_learned_holds_for_a_while() {
+    fn a_known_network_state_expires() {
         let place = tempfile::tempdir().unwrap();
         let noted = place.path().join("made/network");
         assert_eq!(known(&noted), None);

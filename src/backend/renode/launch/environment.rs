@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_renode_needs_is_handed_on() {
+    fn only_variables_that_renode_needs_are_passed_on() {
         let env = environment_from(
             &[
                 ("HOME", "/home/me"),
@@ -165,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_home_it_gets_the_private_one() {
+    fn without_home_the_private_directory_is_home() {
         let env = environment_from(&[], &Decided::default());
         assert_eq!(value(&env, "HOME"), Some("/private"));
     }
 
     #[test]
-    fn what_the_user_has_set_stays() {
+    fn variables_set_by_the_user_are_kept() {
         let decided = Decided {
             unpack_into: Some(Path::new("/cache")),
             no_downloads: true,
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_names_a_proxy_decides() {
+    fn a_proxy_variable_of_the_user_is_recognised() {
         let named =
             |name: &str, value: &str| names_a_proxy([(name.into(), value.into())].into_iter());
         assert!(named("https_proxy", "p") && named("NO_PROXY", "*"));

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn how_dot_net_ends_says_what_to_do() {
+    fn an_exit_of_dot_net_is_reported_with_advice() {
         let reason = |what: &str, output: &str| unpacking(what, output, "/place");
         for (what, output, expected) in [
             (

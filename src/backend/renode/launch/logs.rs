@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn downloads_in_vain_are_told_once_and_last() {
+    fn failed_downloads_are_reported_once_at_the_end() {
         let output = OutputTail::default();
         append_log("", &output);
         assert_eq!(output.text(), "");

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_renode_started_from_is_kept_as_long_as_it_is_whole() {
+    fn complete_unpacked_files_are_kept() {
         let (_kept, unpacked) = unpacked();
         assert!(!unpacked.remove_if_damaged(), "nothing is there");
         fill(&unpacked);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_or_never_was_is_removed() {
+    fn incomplete_unpacked_files_are_removed() {
         type Damage = fn(&Path);
         let damages: [Damage; 3] = [
             |dir| fs::write(dir.join("renode.dll"), "1234").unwrap(),

@@ -165,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn those_that_were_tried_are_known() {
+    fn tried_versions_are_known() {
         assert!(version("1.16.1").was_tried() && version("1.17.0").was_tried());
         assert!(!version("1.16.0").was_tried() && !version("1.18.0").was_tried());
     }
 
     #[test]
-    fn what_came_later_is_lacking_before() {
+    fn an_older_renode_lacks_later_features() {
         let record = |text| version(text).check_command(LoadCommand::SRecord);
         assert_eq!(
             record("1.14.0").unwrap_err().to_string(),

@@ -344,7 +344,7 @@ mod tests {
     const PROMPT: &str = "\x1b[33;1m(m) \x1b[0m";
 
     #[tokio::test]
-    async fn a_late_answer_is_never_taken_for_the_next_commands() {
+    async fn a_late_answer_does_not_answer_the_next_command() {
         let (monitor, greeting, mut renode) = played();
         renode.says(&format!("Renode, version 1\n\r{PROMPT}")).await;
         assert_eq!(greeting.await.unwrap(), "Renode, version 1\n");
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_from_elsewhere_is_no_answer() {
+    async fn an_unsolicited_message_is_not_an_answer() {
         let (monitor, _greeting, mut renode) = played();
         renode
             .says(&format!("{PROMPT}\x1b[;031mreset failed\r\n\x1b[0m half"))
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_without_an_end_is_an_answer_to_all() {
+    async fn an_endless_line_closes_the_monitor() {
         let (monitor, greeting, mut renode) = played();
         let reply = monitor.send(&command("a"));
         renode.says(&"x".repeat(3 << 20)).await;
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_said_to_an_earlier_client_is_no_answer() {
+    async fn output_for_an_earlier_client_is_not_an_answer() {
         let (monitor, greeting, mut renode) = played_from(Protocol::joined());
         let reply = monitor.send(&command("a"));
         let echo = renode.hears().await;
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_echo_that_is_cut_is_no_output_of_renodes_own() {
+    async fn a_cut_echo_is_not_output_of_renode() {
         for (cut, own) in [
             ("wh", ""),
             ("", ""),
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_of_renode_is_an_answer_to_all() {
+    async fn the_end_of_renode_fails_every_command() {
         let (monitor, greeting, renode) = played();
         let reply = monitor.send(&command("a"));
         drop(renode);

@@ -333,7 +333,7 @@ mod tests {
     ];
 
     #[test]
-    fn nothing_nasty_becomes_part_of_a_command() {
+    fn unsafe_text_is_refused_in_a_command() {
         for nasty in NASTY {
             assert!(Name::machine(nasty).is_err(), "{nasty:?}");
             assert!(Name::peripheral(nasty).is_err(), "{nasty:?}");
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_is_one_token() {
+    fn the_value_of_a_variable_is_one_token() {
         let set = |name, value| MonitorCommand::set_variable(name, &value);
         let odd = "a;quit `quit` $b # 'c'";
         let text = set("n", Setting::Text(odd)).unwrap();
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_of_the_users_is_one_line_of_printable_ascii() {
+    fn a_users_command_is_one_line_of_printable_ascii() {
         let ok = "sysbus WriteDoubleWord 0x40090030 0x0301; echo \"#$`'\"";
         assert_eq!(MonitorCommand::users(ok).unwrap().as_str(), ok);
         for bad in ["", "  ", "\t", "é", "a\x7f", "\x15"] {
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_reset_takes_back_is_done_again() {
+    fn a_reset_repeats_the_commands_that_it_undoes() {
         let again = [
             "sysbus WriteDoubleWord 0x40090030 0x0301",
             "sysbus.cpu0 VectorTableOffset 4194304",
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn spaces_are_written_as_renode_reads_them() {
+    fn spaces_are_escaped_as_renode_reads_them() {
         let path = PlainPath::new(Path::new("/tmp/a b/c.elf")).unwrap();
         let load = Load {
             command: LoadCommand::Binary,

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn red_is_an_error_and_no_other_colour_is() {
+    fn only_red_text_is_an_error() {
         for (red, green) in [(";031", ";032"), ("91", "92")] {
             let text =
                 format!("\x1b[{red}mbad\r\n\x1b[0m\x1b[{green}mgood\x1b[0m\n\x1b[31;1mF\x1b[0m\n");
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_is_known_by_its_text_and_place_in_any_colour_of_its_own() {
+    fn a_prompt_is_recognised_by_text_and_position_in_any_colour() {
         let prompt = Token::Prompt(Line::default());
         for colour in ["31;1", "33;1", "33", "91", ";031", "35"] {
             let shown = events(format!("\x1b[{colour}m(monitor) ").as_bytes());
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_typed_over_several_rows_is_known() {
+    fn typed_text_over_several_rows_is_joined() {
         let shown = events(b"a  \rb \rc\n\rd \r\ne \r\r\n \x1b[0m\rf");
         let wrapped = Line {
             typed: Some("a bc".into()),
@@ -295,13 +295,13 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_a_prompt_is_kept() {
+    fn text_before_a_prompt_is_kept() {
         let shown = events(b"x\x1b[33;1m(m) ");
         assert_eq!(shown, [Token::Prompt(line("x", false))]);
     }
 
     #[test]
-    fn a_line_or_sequence_without_an_end_does_not_grow_for_ever() {
+    fn an_endless_line_or_sequence_has_a_bounded_size() {
         for begin in ["", "\x1b[;031m", "\x1b[91m(", "\x1b[33;1m(", "x\x1b[33;1m"] {
             let mut shown = begin.as_bytes().to_vec();
             shown.resize(LONGEST_LINE + begin.len() + 1, b'x');
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_utf_8_as_dot_net_prints_it() {
+    fn text_is_decoded_as_the_utf_8_of_dot_net() {
         let shown = events("├── cpu (CortexM)\r\n\r└── é\n".as_bytes());
         let expected = ["├── cpu (CortexM)", "└── é"].map(|text| Token::Line(line(text, false)));
         assert_eq!(shown, expected);

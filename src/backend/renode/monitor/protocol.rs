@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_download_that_failed_is_no_reason_for_what_comes_after_it() {
+    fn a_failed_download_is_not_the_reason_of_a_refusal() {
         let mut protocol = Protocol::default();
         let sent = protocol.send("include @x");
         let shown = format!(
@@ -283,7 +283,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_is_shown_makes_it_panic_or_answer_too_often(
+        fn any_output_causes_no_panic_and_no_extra_answers(
             pieces in prop::collection::vec(piece(), 0..40),
         ) {
             let mut protocol = Protocol::default();

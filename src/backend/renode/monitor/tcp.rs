@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_taken_port_is_known_by_renodes_last_words() {
+    fn a_taken_port_is_recognised_in_renodes_final_output() {
         let seen = "Fatal error:\nUnable to create '0.0.0.0:5099' socket:[AddressAlreadyInUse] x";
         assert!(was_taken(seen));
         assert!(!was_taken(

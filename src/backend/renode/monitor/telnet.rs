@@ -123,13 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn what_renode_sends_first_is_taken_out() {
+    fn the_first_negotiation_of_renode_is_removed() {
         let first = b"\xff\xfd\x00\xff\xfb\x01\xff\xfb\x03\xff\xfc\"\x1b[0mRenode";
         assert_eq!(data(&[first]), b"\x1b[0mRenode");
     }
 
     #[test]
-    fn every_kind_of_command_is_taken_out() {
+    fn every_kind_of_command_is_removed() {
         for command in [
             &b"\xff\xf1"[..],              // NOP
             b"\xff\xfb\xff",               // an option of the number 255
@@ -143,13 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn a_read_of_nothing_but_commands_is_not_the_end() {
+    fn a_read_of_commands_only_is_not_the_end() {
         assert_eq!(data(&[b"\xff\xfb\x01", b"a", b"\xff"]), b"a");
     }
 
     proptest! {
         #[test]
-        fn any_cut_gives_the_same(
+        fn data_does_not_depend_on_how_reads_are_cut(
             bytes in prop::collection::vec(prop_oneof![240..=255_u8, any::<u8>()], 0..100),
             cuts in prop::collection::vec(1..9_usize, 1..9),
         ) {

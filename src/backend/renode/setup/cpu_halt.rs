@@ -107,7 +107,7 @@ mod tests {
                          code outside RAM or ROM at 0xF0000000.";
 
     #[test]
-    fn a_halt_is_known_by_its_line() {
+    fn a_halt_is_recognised_by_its_log_line() {
         assert_eq!(
             halt(ABORT),
             Some(
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_written_from_now_on_is_told_however_it_is_cut() {
+    async fn a_halt_written_later_is_found_however_it_is_cut() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         writeln!(file, "{ABORT} Before.").unwrap();
         let (sender, told) = mpsc::channel();

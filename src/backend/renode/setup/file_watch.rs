@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn each_write_is_told_and_nothing_else() {
+    async fn each_write_is_reported_once() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         let mut watch = FileWatch::of(file.path()).unwrap();
         for _ in 0..3 {

@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ram_is_known_by_its_type_and_name() {
+    fn ram_is_recognised_by_type_and_name() {
         let listed = "Available peripherals:\n  sysbus (SystemBus)\n  ├── flash (MappedMemory)\n  │       \
                       <0x08000000, 0x081FFFFF>\n  ├── sram (MappedMemory)\n  ├── bootROM (MappedMemory)\n  \
                       ├── eeprom0 (ArrayMemory)\n  ├── ccm (MappedMemory)\n  └── usart1 (STM32_UART)";

@@ -37,7 +37,7 @@ mod tests {
                           ├── gpioPortD (STM32_GPIOPort)\r\n  └── serial0 (PL011_UART)";
 
     #[test]
-    fn whoever_names_no_uart_is_told_which_there_are() {
+    fn an_unknown_uart_is_reported_with_the_existing_ones() {
         let uarts = "its UARTs are sysbus.usart1, sysbus.serial0";
         for (path, what) in [
             ("sysbus.usart9", "the machine has no sysbus.usart9"),

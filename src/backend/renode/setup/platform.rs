@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_platform_that_may_be_meant_is_found_by_its_files_name() {
+    fn a_similar_platform_is_found_by_its_file_name() {
         let root = tempfile::tempdir().unwrap();
         let paths = [
             "platforms/boards/silabs/brd2601b.repl",
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn renodes_own_directories_are_in_what_it_says_of_its_search_path() {
+    fn renodes_own_directories_are_read_from_its_search_path() {
         let said = "path\r\nallows modification of internal 'PATH' variable.\r\n\
                     Current 'PATH' value is: /project;/opt/renode\r\n\
                     Default 'PATH' value is: /opt/renode;/more here\r\n";

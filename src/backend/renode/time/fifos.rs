@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_driver_that_panics_is_told_of() {
+    async fn a_panic_of_the_driver_is_reported() {
         let (failed, told) = oneshot::channel();
         let drive = async { panic!("on purpose") };
         watch(drive, |error| failed.send(error).unwrap()).await;

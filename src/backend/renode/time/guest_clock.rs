@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_is_read_from_what_renode_prints() {
+    fn the_elapsed_time_is_read_from_renodes_output() {
         let printed = "[Domain = Elapsed Virtual Time: 00:00:00.114600000\n\
                        Quantum: 00:00:00.000100000, TimeElapsed = 01:02:10.002000000]";
         let expected = Duration::from_secs(3600 + 120 + 10) + Duration::from_millis(2);

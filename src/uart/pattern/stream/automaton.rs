@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn matches_are_the_same_when_the_cache_is_cleared_on_the_way() {
+    fn clearing_the_cache_does_not_change_matches() {
         let pattern = Pattern::new(format!("re:{LARGE}")).unwrap();
         let reference = regex::Regex::new(LARGE).unwrap();
         let mut output = letters(40_000);

@@ -275,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_what_it_says_or_an_error() {
+    fn parse_returns_the_report_or_an_error() {
         assert_eq!(Report::parse("room 12").unwrap(), Report::Room(12));
         assert_eq!(Report::parse("cleared").unwrap(), Report::Cleared);
         for odd in ["", "room", "room x", "cleared 1", "error Exception('x')"] {

@@ -449,7 +449,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_limit_is_told_from_one_of_no_time() {
+    fn a_missing_limit_differs_from_a_limit_of_zero() {
         let words = |at_most| {
             let stops = vec![ByteSet::NONE];
             run_arguments(&Run { at_most, stops })

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_what_it_says_or_an_error() {
+    fn parse_returns_the_report_or_an_error() {
         let at = Duration::from_nanos(17300);
         let parse = Report::parse;
         assert_eq!(
