@@ -1,11 +1,10 @@
-//! The one public error type: an enum over the error enums of the domains.
+//! [`Error`], the one public error type: an enum over the error enums of the domains.
 //!
-//! Every message names the value, the place and what to do about it. The
-//! domains define their own enums beside the code that raises them; this file
-//! only gathers them.
+//! Every message names the value, the place and the remedy. Each domain defines its own enum next
+//! to the code that returns it; this file only collects the enums.
 //!
-//! `Debug` shows the message, not the fields: it is what a test prints that
-//! returns an error or unwraps one, and the message alone is to be enough.
+//! `Debug` shows the message, not the fields: a test that returns or unwraps an error prints the
+//! `Debug` form, and the message must be enough.
 
 use std::fmt;
 
@@ -20,9 +19,9 @@ use crate::uart::{ExpectError, PatternError, Unavailable};
 /// The result of every fallible call in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can go wrong, by domain.
+/// Any error of this crate, by domain.
 ///
-/// Its `Debug` form is its message, because that is what a failed test shows:
+/// Its `Debug` form is its message, because a failed test prints the `Debug` form:
 ///
 /// ```
 /// use virtual_target::VirtualTarget;
@@ -33,16 +32,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The host refused something the harness needs: a thread, a process, a directory.
+    /// The host refused something that the crate needs: a thread, a process, a directory.
     #[error(transparent)]
     Host(#[from] HostError),
     /// A target's configuration cannot be read or is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A firmware image is missing, broken, or not for this board.
+    /// A firmware image is missing, damaged, or not for this board.
     #[error(transparent)]
     Firmware(#[from] FirmwareError),
-    /// The emulator is missing, ended, or refused something.
+    /// The emulator is missing, exited, or refused something.
     #[error(transparent)]
     Emulator(#[from] EmulatorError),
     /// The board is not in the state that the operation needs.
@@ -55,7 +54,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Adds to the message where the artifacts are, if it is a message on a board's doings.
+    /// Adds a note, such as the path of the artifacts, if the error is one of a UART operation.
     pub(crate) fn add_note(&mut self, note: &str) {
         if let Self::Expect(error) = self {
             error.add_note(note);

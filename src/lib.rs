@@ -1,5 +1,5 @@
 //! Firmware integration tests as easy as unit tests: boot a virtual board in an
-//! emulator, flash it, talk to its UART, and let go of it.
+//! emulator, flash it, talk to its UART, and release it.
 //!
 //! ```no_run
 //! use virtual_target::{Result, VirtualTarget, secs};
@@ -21,12 +21,12 @@
 //! ```
 //!
 //! * [`VirtualTarget`] is the board: power, flash, reset.
-//! * [`Uart`](uart::Uart) is what it says and hears: expect, send.
-//! * [`Operation`] is what both return: await it in any runtime, or
-//!   [`wait`](Operation::wait) for it in none.
-//! * [`config`] is how a YAML file describes a board.
+//! * [`Uart`](uart::Uart) is its output and input: expect, send.
+//! * [`Operation`] is the type that the methods of both return: await it in any runtime, or call
+//!   [`wait`](Operation::wait) without one.
+//! * [`config`] is the format of the YAML file that describes a board.
 //!
-//! The [`guide`] teaches them in order: a first test, patterns, power and flash,
+//! The [`guide`] explains them in order: a first test, patterns, power and flash,
 //! several boards, debugging a failure, CI.
 
 #![warn(unreachable_pub)]
@@ -56,7 +56,7 @@ pub use runtime::HostError;
 
 use std::time::Duration;
 
-/// `n` seconds.
+/// Returns a duration of `n` seconds.
 ///
 /// ```
 /// assert_eq!(virtual_target::secs(2), std::time::Duration::from_secs(2));
@@ -65,7 +65,7 @@ pub const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// `n` milliseconds.
+/// Returns a duration of `n` milliseconds.
 ///
 /// ```
 /// assert_eq!(virtual_target::millis(250), std::time::Duration::from_millis(250));
@@ -74,7 +74,7 @@ pub const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// What the pages outside of this file show, compiled with the documentation's tests.
+/// The examples of the pages outside of this file, compiled as documentation tests.
 #[cfg(doctest)]
 mod pages {
     #[doc = include_str!("../README.md")]

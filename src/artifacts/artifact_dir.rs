@@ -1,9 +1,9 @@
-//! Where a target's artifacts are: `target/virtual-target/TEST`, in it
-//! `attempt-N` for repeated attempts and `target-N` for further targets of the
-//! same test. When one target of a test fails, the test does: the directories of all
-//! its targets that are there at that moment are to be kept. Another process that runs
-//! the same test at the same time has `process-N` in it. Bounded in number; knows nothing
-//! of what is in them.
+//! [`ArtifactDir`]: the directory of a target's artifacts, `target/virtual-target/TEST`.
+//!
+//! It contains `attempt-N` for repeated attempts and `target-N` for further targets of the same
+//! test. If one target of a test fails, the test fails: the directories of all its targets that
+//! exist at that moment are kept. Another process that runs the same test at the same time uses
+//! `process-N` in it. The number of directories is limited.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::env;
@@ -14,24 +14,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use super::dir_lock::{Held, clear, remove_empty};
+use super::dir_lock::{DirLock, clear, remove_empty};
 use super::test_name::TestName;
 use crate::sync::lock;
 
-/// Of one test in one process, no more than this many targets' directories are kept.
-const MOST_TARGETS: u32 = 16;
-/// Of all tests, no more than this many: the oldest go.
-const MOST_TESTS: usize = 500;
-/// So many processes can run one test at the same time.
-const MOST_PROCESSES: u32 = 100;
-/// One process keeps no more directories from other processes than this, a descriptor each:
-/// of tests that are over, the lock may go.
-const MOST_HELD: usize = 32;
+/// The maximum number of targets' directories that are kept of one test in one process.
+const MAX_TARGETS: u32 = 16;
+/// The maximum number of tests with a directory; the oldest are removed.
+const MAX_TESTS: usize = 500;
+/// The maximum number of processes that run one test at the same time.
+const MAX_PROCESSES: u32 = 100;
+/// The number of directories that one process has locked, above which it releases the locks of
+/// ended tests: each lock needs a descriptor.
+const MAX_LOCKED: usize = 32;
 
-/// A directory of one target, which exists once something is to be written.
+/// A directory of one target, created by the first write.
 #[derive(Debug)]
 pub(crate) struct ArtifactDir {
-    process: &'static Process,
+    process: &'static ProcessDirs,
     root: PathBuf,
     base: PathBuf,
     number: u32,
@@ -41,32 +41,32 @@ pub(crate) struct ArtifactDir {
     failed: Failed,
 }
 
-/// Whether the test has failed while its target was there.
+/// A flag that is set if the test fails while the target exists.
 type Failed = Arc<AtomicBool>;
 
-/// Which numbers of a test's directory are taken in this process.
+/// The numbers of one test's targets that this process uses.
 #[derive(Debug, Default)]
-pub(crate) struct Taken {
-    /// The test's directory, or this process's own in it: once something was to be written.
+pub(crate) struct UsedNumbers {
+    /// The test's directory, or this process's own in it; none before the first write.
     home: Option<Home>,
     live: BTreeMap<u32, Failed>,
-    /// The oldest first.
+    /// The kept numbers, the oldest first.
     kept: VecDeque<u32>,
 }
 
 #[derive(Debug)]
 struct Home {
     path: PathBuf,
-    _held: Held,
+    _lock: DirLock,
 }
 
-/// What one process has taken, by the tests' directories.
-pub(crate) type Process = Mutex<BTreeMap<PathBuf, Taken>>;
+/// The numbers that one process uses, by the tests' directories.
+pub(crate) type ProcessDirs = Mutex<BTreeMap<PathBuf, UsedNumbers>>;
 
-static THIS_PROCESS: Process = Mutex::new(BTreeMap::new());
+static THIS_PROCESS: ProcessDirs = Mutex::new(BTreeMap::new());
 
 impl ArtifactDir {
-    /// A place of its own for a target of `test`. What an earlier run has left is removed.
+    /// Claims a directory for a target of `test`. Artifacts of an earlier run are removed.
     pub(crate) fn claim(test: &TestName) -> Self {
         Self::claim_in(
             target_directory().join("virtual-target"),
@@ -75,18 +75,18 @@ impl ArtifactDir {
         )
     }
 
-    pub(crate) fn claim_in(root: PathBuf, test: &TestName, process: &'static Process) -> Self {
+    pub(crate) fn claim_in(root: PathBuf, test: &TestName, process: &'static ProcessDirs) -> Self {
         let mut base = root.join(&test.name);
         if test.attempt > 1 {
             base.push(format!("attempt-{}", test.attempt));
         }
         let mut all = lock(process);
-        let taken = all.entry(base.clone()).or_insert_with(|| {
-            // There is nothing, as a rule; what cannot be removed has another beside it.
+        let used = all.entry(base.clone()).or_insert_with(|| {
+            // Usually it does not exist. If it cannot be removed, another one is created in it.
             clear(&base);
-            Taken::default()
+            UsedNumbers::default()
         });
-        let (number, failed) = taken.claim();
+        let (number, failed) = used.claim();
         Self {
             process,
             root,
@@ -99,24 +99,24 @@ impl ArtifactDir {
         }
     }
 
-    /// Where it is, once it was [made](Self::make).
+    /// Returns the directory's path, which is final once the directory was [made](Self::make).
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes sure that the directory exists.
+    /// Creates the directory, unless it exists.
     pub(crate) fn make(&mut self) -> io::Result<&Path> {
         if !self.made {
             let mut all = lock(self.process);
-            spare(&mut all);
-            let taken = all.entry(self.base.clone()).or_default();
-            if taken.home.is_none() {
+            release_one_lock(&mut all);
+            let used = all.entry(self.base.clone()).or_default();
+            if used.home.is_none() {
                 if !self.base.exists() {
                     prune(&self.root);
                 }
-                taken.home = Some(Home::take(&self.base)?);
+                used.home = Some(Home::take(&self.base)?);
             }
-            if let Some(home) = &taken.home {
+            if let Some(home) = &used.home {
                 self.path = home.target(self.number);
             }
             remove_files(&self.path);
@@ -126,20 +126,20 @@ impl ArtifactDir {
         Ok(&self.path)
     }
 
-    /// The test has failed, for this target and those beside it.
+    /// Records that the test has failed, for all its existing targets.
     pub(crate) fn fail(&self) {
-        if let Some(taken) = lock(self.process).get(&self.base) {
-            let failed = taken.live.values();
+        if let Some(used) = lock(self.process).get(&self.base) {
+            let failed = used.live.values();
             failed.for_each(|failed| failed.store(true, Ordering::Relaxed));
         }
     }
 
-    /// Whether the test has failed since the place was claimed.
+    /// Returns true if the test has failed since the directory was claimed.
     pub(crate) fn failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// The directory stays.
+    /// Keeps the directory after this value is dropped.
     pub(crate) fn keep(&mut self) {
         self.kept = true;
     }
@@ -149,13 +149,13 @@ impl ArtifactDir {
         if self.made {
             remove_files(&self.path);
             self.made = false;
-            if let Some(taken) = lock(self.process).get_mut(&self.base) {
+            if let Some(used) = lock(self.process).get_mut(&self.base) {
                 if self.number > 1 {
                     let _ = fs::remove_dir(&self.path);
                 }
-                // Unless another target's is in it.
+                // Not removed while another target's directory is in it.
                 let gone = |home: &mut Home| fs::remove_dir(&home.path).is_ok();
-                if taken
+                if used
                     .home
                     .take_if(gone)
                     .is_some_and(|home| home.path != self.base)
@@ -169,21 +169,21 @@ impl ArtifactDir {
 
 impl Drop for ArtifactDir {
     fn drop(&mut self) {
-        if let Some(taken) = lock(self.process).get_mut(&self.base) {
-            taken.live.remove(&self.number);
+        if let Some(used) = lock(self.process).get_mut(&self.base) {
+            used.live.remove(&self.number);
             if self.kept {
-                taken.kept.push_back(self.number);
+                used.kept.push_back(self.number);
             }
         }
     }
 }
 
-impl Taken {
+impl UsedNumbers {
     fn claim(&mut self) -> (u32, Failed) {
         let free = |n: &u32| !self.live.contains_key(n) && !self.kept.contains(n);
         let lowest = (1..).find(free).unwrap_or(1);
         let number = match self.kept.front() {
-            Some(oldest) if lowest > MOST_TARGETS => *oldest,
+            Some(oldest) if lowest > MAX_TARGETS => *oldest,
             _ => lowest,
         };
         self.kept.retain(|kept| *kept != number);
@@ -194,18 +194,18 @@ impl Taken {
 }
 
 impl Home {
-    /// The directory `base` if it is nobody else's, or one in it.
+    /// Locks the directory `base`, or one in it if another process uses `base`.
     fn take(base: &Path) -> io::Result<Self> {
-        let beside = (2..=MOST_PROCESSES).map(|n| base.join(format!("process-{n}")));
-        for path in std::iter::once(base.to_owned()).chain(beside) {
-            if let Some(held) = Held::make(&path)?
+        let others = (2..=MAX_PROCESSES).map(|n| base.join(format!("process-{n}")));
+        for path in std::iter::once(base.to_owned()).chain(others) {
+            if let Some(lock) = DirLock::create(&path)?
                 && is_vacant(&path)?
             {
-                return Ok(Self { path, _held: held });
+                return Ok(Self { path, _lock: lock });
             }
         }
         Err(io::Error::other(format!(
-            "{MOST_PROCESSES} processes have run this test at the same time"
+            "{MAX_PROCESSES} processes have run this test at the same time"
         )))
     }
 
@@ -217,7 +217,7 @@ impl Home {
     }
 }
 
-/// Whether no target's artifacts are in a directory: of a process that has ended by now.
+/// Returns true if a directory contains no artifacts of a process that has exited.
 fn is_vacant(directory: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();
@@ -229,18 +229,18 @@ fn is_vacant(directory: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Lets go of a test that is over, if directories of many are held.
-fn spare(all: &mut BTreeMap<PathBuf, Taken>) {
-    let held = all.values().filter(|taken| taken.home.is_some()).count();
-    let over = |taken: &&mut Taken| taken.home.is_some() && taken.live.is_empty();
-    if held >= MOST_HELD
-        && let Some(taken) = all.values_mut().find(over)
+/// Releases the lock of an ended test if the process has locked many directories.
+fn release_one_lock(all: &mut BTreeMap<PathBuf, UsedNumbers>) {
+    let locked = all.values().filter(|used| used.home.is_some()).count();
+    let over = |used: &&mut UsedNumbers| used.home.is_some() && used.live.is_empty();
+    if locked >= MAX_LOCKED
+        && let Some(used) = all.values_mut().find(over)
     {
-        taken.home = None;
+        used.home = None;
     }
 }
 
-/// Removes what is in a target's directory, but not other targets' in it.
+/// Removes the files of a target's directory, but not the directories of other targets in it.
 fn remove_files(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
@@ -250,7 +250,7 @@ fn remove_files(directory: &Path) {
     }
 }
 
-/// Makes room for one more test.
+/// Removes the oldest tests' directories, so that one more test is within the limit.
 fn prune(root: &Path) {
     let Ok(entries) = fs::read_dir(root) else {
         return;
@@ -259,18 +259,18 @@ fn prune(root: &Path) {
         .flatten()
         .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
         .collect();
-    let excess = (tests.len() + 1).saturating_sub(MOST_TESTS);
+    let excess = (tests.len() + 1).saturating_sub(MAX_TESTS);
     tests.sort();
     for (_, oldest) in tests.into_iter().take(excess) {
         clear(&oldest);
     }
 }
 
-/// Cargo's target directory: what `CARGO_TARGET_DIR` says, else the one this
-/// program was built into, else `target` in the current directory.
+/// Returns Cargo's target directory: `CARGO_TARGET_DIR`, else the directory into which this
+/// program was built, else `target` in the current directory.
 fn target_directory() -> PathBuf {
     let named = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    // A relative one is relative to where cargo was called, which nobody knows here.
+    // A relative path refers to the directory in which cargo was called, which is unknown here.
     if let Some(named) = named.filter(|named| named.is_absolute()) {
         return named;
     }
@@ -300,7 +300,7 @@ mod tests {
         ArtifactDir::claim_in(root.path().into(), test, &THIS_PROCESS)
     }
 
-    fn process() -> &'static Process {
+    fn process() -> &'static ProcessDirs {
         Box::leak(Box::default())
     }
 
@@ -352,7 +352,7 @@ mod tests {
         assert!(!one.failed() && !two.failed());
         two.fail();
         assert!(one.failed() && two.failed() && !other.failed());
-        // A target that is made afterwards has a story of its own.
+        // The failure does not mark a target that is made afterwards.
         assert!(!claim("t").failed());
         drop(two);
         assert!(!claim("t").failed());
@@ -362,23 +362,23 @@ mod tests {
     fn the_oldest_kept_target_is_removed_first() {
         let root = tempfile::tempdir().unwrap();
         let claim = || claim_in(&root, &test("t", 1));
-        for n in 0..=MOST_TARGETS {
+        for n in 0..=MAX_TARGETS {
             kept(claim(), &n.to_string());
         }
         let first = fs::read_to_string(root.path().join("t/uart.log")).unwrap();
-        assert_eq!(first, MOST_TARGETS.to_string());
+        assert_eq!(first, MAX_TARGETS.to_string());
         let directories = fs::read_dir(root.path().join("t")).unwrap();
-        assert_eq!(directories.count() as u32, MOST_TARGETS);
+        assert_eq!(directories.count() as u32, MAX_TARGETS);
     }
 
     #[test]
     fn the_oldest_test_is_removed_first() {
         let root = tempfile::tempdir().unwrap();
-        for n in 0..MOST_TESTS {
+        for n in 0..MAX_TESTS {
             fs::create_dir(root.path().join(format!("t{n}"))).unwrap();
         }
         kept(claim_in(&root, &test("new", 1)), "");
-        assert_eq!(fs::read_dir(root.path()).unwrap().count(), MOST_TESTS);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), MAX_TESTS);
         assert!(root.path().join("new").exists());
     }
 
@@ -392,7 +392,7 @@ mod tests {
 
         let early = claim(two);
         kept(claim(one), "one");
-        // One that begins, and one that had begun before there was anything.
+        // One process begins now; another began before there were any artifacts.
         let (mut passes, retry) = (claim(three), test("t", 2));
         kept(early, "two");
         assert_eq!(passes.make().unwrap(), at("t/process-3"));
@@ -408,7 +408,7 @@ mod tests {
         assert_eq!(read("t/process-2/uart.log"), "two");
         assert_eq!(read("t/attempt-2/uart.log"), "retry");
 
-        // They end one after the other, and others begin.
+        // The processes exit one after the other, and others begin.
         lock(one).clear();
         let fresh = claim(process());
         assert!(!at("t/uart.log").exists() && !at("t/target-2").exists());
@@ -434,7 +434,7 @@ mod tests {
         let read = |path| fs::read_to_string(root.path().join(path)).unwrap();
         assert_eq!(read("t/uart.log"), "one");
         assert_eq!(read("t/process-2/uart.log"), "two");
-        // All of it goes with the next run.
+        // The next run removes all of it.
         lock(two).clear();
         drop(claim(process()));
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
@@ -444,7 +444,7 @@ mod tests {
     fn a_process_with_many_failed_tests_holds_few_directories() {
         let root = tempfile::tempdir().unwrap();
         let process = process();
-        for n in 0..2 * MOST_HELD {
+        for n in 0..2 * MAX_LOCKED {
             let test = test(&n.to_string(), 1);
             kept(
                 ArtifactDir::claim_in(root.path().into(), &test, process),
@@ -452,7 +452,7 @@ mod tests {
             );
         }
         let all = lock(process);
-        let held = all.values().filter(|taken| taken.home.is_some());
-        assert_eq!(held.count(), MOST_HELD);
+        let held = all.values().filter(|used| used.home.is_some());
+        assert_eq!(held.count(), MAX_LOCKED);
     }
 }

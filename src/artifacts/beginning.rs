@@ -1,8 +1,8 @@
-//! The beginning of a text, for names and messages of limited length.
+//! Cuts a text, for names and messages of limited length.
 
-/// The beginning of `text`, of at most so many bytes.
-pub(super) fn beginning(text: &str, most: usize) -> &str {
-    let mut end = most.min(text.len());
+/// Returns the beginning of `text`, at most `max_len` bytes.
+pub(super) fn beginning(text: &str, max_len: usize) -> &str {
+    let mut end = max_len.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
     }

@@ -1,11 +1,11 @@
-//! Where in a test something was called.
+//! [`Caller`]: the place in a test from which an operation was called.
 
 use std::panic::Location;
 
-/// Where in a test an operation was called.
+/// The place in a test from which an operation was called.
 pub(crate) type Caller = &'static Location<'static>;
 
-/// `tests/boots.rs:12`
+/// Formats the place for a message, such as `tests/boots.rs:12`.
 pub(super) fn place(at: Caller) -> String {
     format!("{}:{}", at.file(), at.line())
 }

@@ -1,5 +1,6 @@
-//! Directories that a living process holds, so that no other takes or removes them.
-//! The lock is on the directory itself and ends with the process: nothing is left of it.
+//! [`DirLock`]: a directory that no other process takes or removes.
+//!
+//! The lock is on the directory itself and ends with the process, so no lock file remains.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -9,28 +10,29 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-/// So often another process may remove the directory before it is held.
-const TRIES: u32 = 100;
+/// The number of times that another process may remove the directory before it is locked.
+const MAX_TRIES: u32 = 100;
 
-/// A directory is held until this is dropped; where the file system has no locks, it is not.
+/// A lock on a directory, released on drop; none if the file system has no locks.
 #[derive(Debug)]
-pub(crate) struct Held(Option<Flock<File>>);
+pub(crate) struct DirLock(Option<Flock<File>>);
 
-impl Held {
-    /// Makes a directory and holds it; nothing if another process does.
-    pub(crate) fn make(path: &Path) -> io::Result<Option<Self>> {
-        for _ in 0..TRIES {
+impl DirLock {
+    /// Creates a directory and locks it; returns `None` if another process holds the lock.
+    pub(crate) fn create(path: &Path) -> io::Result<Option<Self>> {
+        for _ in 0..MAX_TRIES {
             fs::create_dir_all(path)?;
-            match Self::of(path) {
-                Ok(Some(held)) if !held.is_at(path) => {}
+            match Self::lock(path) {
+                Ok(Some(lock)) if !lock.is_at(path) => {}
                 Err(e) if e.kind() == ErrorKind::NotFound => {}
-                held => return held,
+                outcome => return outcome,
             }
         }
         Err(io::Error::other("other processes remove it all the time"))
     }
 
-    fn of(path: &Path) -> io::Result<Option<Self>> {
+    /// Locks an existing directory; returns `None` if another process holds the lock.
+    fn lock(path: &Path) -> io::Result<Option<Self>> {
         match Flock::lock(File::open(path)?, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => Ok(Some(Self(Some(lock)))),
             Err((_, Errno::EWOULDBLOCK)) => Ok(None),
@@ -38,7 +40,7 @@ impl Held {
         }
     }
 
-    /// Whether it was not removed, and perhaps made anew, before it was held.
+    /// Returns false if the directory was removed, and perhaps created again, before it was locked.
     fn is_at(&self, path: &Path) -> bool {
         let Some(lock) = &self.0 else {
             return path.is_dir();
@@ -49,9 +51,9 @@ impl Held {
     }
 }
 
-/// Removes a directory, except for what in it is held by a living process.
+/// Removes a directory, except for directories in it that a running process has locked.
 pub(crate) fn clear(directory: &Path) {
-    let Ok(Some(_held)) = Held::of(directory) else {
+    let Ok(Some(_lock)) = DirLock::lock(directory) else {
         return;
     };
     let Ok(entries) = fs::read_dir(directory) else {
@@ -66,9 +68,9 @@ pub(crate) fn clear(directory: &Path) {
     let _ = fs::remove_dir(directory);
 }
 
-/// Removes a directory that is empty and that no living process holds.
+/// Removes a directory if it is empty and no running process has locked it.
 pub(crate) fn remove_empty(directory: &Path) {
-    if let Ok(Some(_held)) = Held::of(directory) {
+    if let Ok(Some(_lock)) = DirLock::lock(directory) {
         let _ = fs::remove_dir(directory);
     }
 }

@@ -1,8 +1,8 @@
-//! What a failed test leaves behind so that it can be understood.
+//! The artifacts of a failed test, from which the failure can be understood.
 //!
-//! A [`Report`] belongs to one board. It records what is done to the board and how that
-//! ends, and copies this, the output of the UARTs and the emulator's logs into a
-//! directory of the test's own. [`Traced`] adds an operation to it.
+//! A [`Report`] belongs to one board. It records the operations on the board and their outcomes,
+//! and copies this timeline, the output of the UARTs and the emulator's logs into the test's own
+//! directory. [`Traced`] adds an operation to the timeline.
 
 mod artifact_dir;
 mod beginning;

@@ -1,4 +1,4 @@
-//! Whether artifacts are kept: `VTARGET_ARTIFACTS`.
+//! [`Policy`]: the cases in which artifacts are kept, from `VTARGET_ARTIFACTS`.
 
 use crate::config::ConfigError;
 

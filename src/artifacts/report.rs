@@ -1,12 +1,10 @@
-//! Artifacts: what a failed test leaves behind so that it can be understood.
+//! [`Report`]: the record of one target, and its copy in the test's directory.
 //!
-//! A [`Report`] belongs to one target. It notes what is done to the board and
-//! how it ends, and copies that, the UART's output and the emulator's logs into a
-//! directory of the test's own under `target/virtual-target`. A second after
-//! something has happened the directory is brought up to date, so that a test
-//! which is killed leaves what there was; when the target ends, a directory that
-//! is not to be kept is removed. Knows nothing of boards, UARTs or emulators:
-//! they say what to copy.
+//! A report records the operations on the board and their outcomes, and copies this timeline, the
+//! UARTs' output and the emulator's logs into the test's own directory under
+//! `target/virtual-target`. The directory is updated one second after a change, so that a killed
+//! test leaves its artifacts. When the target ends, the directory is removed unless it is to be
+//! kept. The board, its UARTs and its emulator provide the content as [`Sources`].
 
 use std::fs;
 use std::io;
@@ -28,47 +26,49 @@ use crate::notice::notice;
 use crate::runtime;
 use crate::sync::lock;
 
-/// How far the directory may be behind what has happened: what a killed test loses.
-const BEHIND: Duration = Duration::from_secs(1);
+/// The delay from a change to the update of the directory: a killed test loses its last
+/// changes.
+const UPDATE_DELAY: Duration = Duration::from_secs(1);
 
-/// A log to copy: the file's name, and what gives its present content.
+/// A log to copy: the file's name, and a function that returns its present content.
 pub(crate) type Log = (&'static str, Box<dyn Fn() -> String + Send>);
 
-/// What a target's directory is made of.
+/// The sources of the files in a target's directory.
 pub(crate) struct Sources {
     /// The machine's name.
     pub(crate) machine: String,
-    /// The effective configuration, with what is known of the engine by now.
+    /// The effective configuration, with the facts that are known of the engine so far.
     pub(crate) configuration: Box<dyn Fn() -> String + Send>,
     /// The UARTs.
     pub(crate) uarts: Vec<UartLogWriter>,
-    /// What else there is to copy.
+    /// The other files to copy.
     pub(crate) logs: Vec<Log>,
 }
 
-/// What happened to one target, and where it is written down.
+/// The record of one target, and the directory to which it is written.
 pub(crate) struct Report {
     policy: Policy,
     began: Instant,
     timeline: Mutex<Timeline>,
     changed: Arc<Notify>,
     files: Mutex<Files>,
-    live: Mutex<Option<AbortHandle>>,
+    /// The task that updates the directory.
+    updater: Mutex<Option<AbortHandle>>,
 }
 
 struct Files {
-    place: ArtifactDir,
+    dir: ArtifactDir,
     sources: Option<Sources>,
-    /// When the directory was last brought up to date.
+    /// The time of the directory's last update.
     written: Option<Instant>,
-    /// The target has ended: only a failure is still written.
+    /// True once the target has ended: then only a failure is written.
     finished: bool,
 }
 
 impl Report {
-    /// The report on a target of `test`; none if the user wants none.
+    /// Creates the report of a target of `test`; returns `None` if the user wants no artifacts.
     ///
-    /// What an earlier run of the test has left is removed.
+    /// Artifacts of an earlier run of the test are removed.
     pub(crate) fn new(test: &TestName) -> Result<Option<Arc<Self>>, ConfigError> {
         let policy = Policy::from_environment()?;
         if policy == Policy::Never {
@@ -77,38 +77,38 @@ impl Report {
         Ok(Some(Arc::new(Self::at(policy, ArtifactDir::claim(test)))))
     }
 
-    fn at(policy: Policy, place: ArtifactDir) -> Self {
+    fn at(policy: Policy, dir: ArtifactDir) -> Self {
         Self {
             policy,
             began: Instant::now(),
             timeline: Mutex::default(),
             changed: Arc::default(),
             files: Mutex::new(Files {
-                place,
+                dir,
                 sources: None,
                 written: None,
                 finished: false,
             }),
-            live: Mutex::default(),
+            updater: Mutex::default(),
         }
     }
 
-    /// What is to be told of every change that the report does not note itself.
+    /// Returns the handle to notify of a change that the report does not record itself.
     pub(crate) fn changed(&self) -> Arc<Notify> {
         Arc::clone(&self.changed)
     }
 
-    /// There is something to copy from now on.
+    /// Begins to copy `sources` after each change.
     pub(crate) fn begin(self: &Arc<Self>, sources: Sources) {
         lock(&self.files).sources = Some(sources);
         let (report, changed) = (Arc::downgrade(self), self.changed());
-        // Without an I/O thread there is no board to report on either.
-        if let Ok(live) = runtime::spawn(keep_up(report, changed)) {
-            *lock(&self.live) = Some(live.abort_handle());
+        // Without an I/O thread there is no board, so no report is needed.
+        if let Ok(updater) = runtime::spawn(update_on_changes(report, changed)) {
+            *lock(&self.updater) = Some(updater.abort_handle());
         }
     }
 
-    /// Notes that something begins that was called at `at`; the event's number.
+    /// Records the begin of an operation that was called at `at`, and returns the event's number.
     pub(super) fn event(&self, what: &str, at: Caller) -> u64 {
         let now = self.began.elapsed();
         let number = lock(&self.timeline).begin(now, what, place(at));
@@ -116,27 +116,27 @@ impl Report {
         number
     }
 
-    /// Notes how an event ended.
+    /// Records the outcome of an event.
     pub(super) fn ended(&self, event: u64, outcome: &str) {
         lock(&self.timeline).end(event, self.began.elapsed(), outcome);
         self.changed.notify_one();
     }
 
-    /// Notes that an event failed; `error` is to say where the artifacts are.
+    /// Records that an event failed, and adds the path of the artifacts to `error`.
     pub(super) fn failed(&self, event: u64, error: &mut crate::Error) {
         self.ended(event, &error.to_string());
         self.fail(error);
     }
 
-    /// The test fails with `error`, which is to say where the artifacts are.
+    /// Records that the test fails with `error`, and adds the path of the artifacts to `error`.
     pub(crate) fn fail(&self, error: &mut crate::Error) {
         let mut files = lock(&self.files);
-        files.place.fail();
+        files.dir.fail();
         if files.sources.is_none() {
             return;
         }
-        // One failure after the other would write all of it each time.
-        let recent = files.written.is_some_and(|at| at.elapsed() < BEHIND);
+        // Many failures in a row must not write all files each time.
+        let recent = files.written.is_some_and(|at| at.elapsed() < UPDATE_DELAY);
         let written = match recent && !files.finished {
             true => {
                 self.changed.notify_one();
@@ -145,34 +145,34 @@ impl Report {
             false => self.write(&mut files),
         };
         let note = match written {
-            Ok(()) => format!("\n  artifacts: {}", files.place.path().display()),
-            Err(e) => format!("\n  no artifacts: {}", cannot_write(files.place.path(), &e)),
+            Ok(()) => format!("\n  artifacts: {}", files.dir.path().display()),
+            Err(e) => format!("\n  no artifacts: {}", cannot_write(files.dir.path(), &e)),
         };
         error.add_note(&note);
     }
 
-    /// The target has ended, or could not be started: keeps the directory or removes it.
+    /// Keeps or removes the directory of a target that has ended or could not be started.
     pub(crate) fn finish(&self, test_fails: bool) {
-        if let Some(live) = lock(&self.live).take() {
-            live.abort();
+        if let Some(updater) = lock(&self.updater).take() {
+            updater.abort();
         }
         let mut files = lock(&self.files);
         files.finished = true;
         if test_fails {
-            files.place.fail();
+            files.dir.fail();
         }
-        let fails = files.place.failed();
+        let fails = files.dir.failed();
         let Some(sources) = &files.sources else {
             return;
         };
         let machine = sources.machine.clone();
         if !fails && self.policy == Policy::Failure {
-            files.place.remove();
+            files.dir.remove();
             return;
         }
         let written = self.write(&mut files);
-        files.place.keep();
-        let path = files.place.path();
+        files.dir.keep();
+        let path = files.dir.path();
         match written {
             Ok(()) if fails => {
                 notice(format_args!("artifacts of {machine}: {}", path.display()));
@@ -185,12 +185,12 @@ impl Report {
         }
     }
 
-    /// Brings the directory up to date.
+    /// Updates the directory.
     fn write(&self, files: &mut Files) -> io::Result<()> {
         let Some(sources) = &mut files.sources else {
             return Ok(());
         };
-        let directory = files.place.make()?;
+        let directory = files.dir.make()?;
         replace(
             &directory.join("configuration.txt"),
             (sources.configuration)().as_bytes(),
@@ -207,41 +207,42 @@ impl Report {
         Ok(())
     }
 
-    fn write_live(&self) {
+    /// Updates the directory, unless the target has ended.
+    fn write_unless_finished(&self) {
         let mut files = lock(&self.files);
         if !files.finished
             && let Err(e) = self.write(&mut files)
         {
-            tracing::debug!("{}", cannot_write(files.place.path(), &e));
+            tracing::debug!("{}", cannot_write(files.dir.path(), &e));
         }
     }
 }
 
 impl Drop for Report {
     fn drop(&mut self) {
-        if let Some(live) = lock(&self.live).take() {
-            live.abort();
+        if let Some(updater) = lock(&self.updater).take() {
+            updater.abort();
         }
     }
 }
 
-/// Brings the directory up to date a moment after something has happened, away from the I/O thread.
-async fn keep_up(report: Weak<Report>, changed: Arc<Notify>) {
+/// Updates the directory [`UPDATE_DELAY`] after a change, on another thread than the I/O thread.
+async fn update_on_changes(report: Weak<Report>, changed: Arc<Notify>) {
     loop {
         changed.notified().await;
-        // Most tests are over by then and never write at all.
-        tokio::time::sleep(BEHIND).await;
+        // Most tests end during this delay and never write.
+        tokio::time::sleep(UPDATE_DELAY).await;
         let Some(report) = report.upgrade() else {
             return;
         };
-        let written = tokio::task::spawn_blocking(move || report.write_live());
+        let written = tokio::task::spawn_blocking(move || report.write_unless_finished());
         if written.await.is_err() {
             return;
         }
     }
 }
 
-/// Writes a file so that a reader, or what is left by a kill, has the old or the new content.
+/// Writes a file atomically: readers, also after a kill, find the old or the new content.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
     fs::write(&new, content)?;
@@ -267,8 +268,8 @@ mod tests {
     fn many_failures_write_the_report_a_bounded_number_of_times() {
         let root = tempfile::tempdir().unwrap();
         let name = TestName::current(Location::caller());
-        let place = ArtifactDir::claim_in(root.path().into(), &name, Box::leak(Box::default()));
-        let report = Arc::new(Report::at(Policy::Failure, place));
+        let dir = ArtifactDir::claim_in(root.path().into(), &name, Box::leak(Box::default()));
+        let report = Arc::new(Report::at(Policy::Failure, dir));
         let writes = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&writes);
         report.begin(Sources {
@@ -286,7 +287,7 @@ mod tests {
             let mut error = crate::Error::from(ConfigError::NotFound { path: "x".into() });
             report.failed(event, &mut error);
         }
-        // The first, and then as often as without failures.
+        // The first failure, and then as many as without failures.
         let most = 2 + 2 * began.elapsed().as_secs();
         let writes = writes.load(Ordering::Relaxed);
         assert!((1..=most).contains(&writes), "{writes} > {most}");
@@ -296,6 +297,6 @@ mod tests {
     }
 
     fn report_path(report: &Report) -> std::path::PathBuf {
-        lock(&report.files).place.path().to_owned()
+        lock(&report.files).dir.path().to_owned()
     }
 }

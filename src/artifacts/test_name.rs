@@ -1,8 +1,8 @@
-//! The name of the running test, and which attempt at it this is.
+//! [`TestName`]: the name of the running test, and the number of the attempt.
 //!
-//! Nextest says it in the environment; libtest gives a test's thread its name.
-//! Where there is neither (`--test-threads=1`, a thread of the test's own), it is
-//! the place in the source that made the target.
+//! Nextest sets the name in the environment; libtest gives the name to the test's thread.
+//! Without either (`--test-threads=1`, a thread of the test's own), the name is the place in the
+//! source that made the target.
 
 use std::env;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,9 +11,9 @@ use std::path::Path;
 
 use super::beginning::beginning;
 
-const LONGEST: usize = 120;
+const MAX_LEN: usize = 120;
 
-/// A test, in names that a directory can have.
+/// The name of a test, usable as a directory's name, and the attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TestName {
     /// Binary and test, such as `my-firmware.boots.on_both.qemu`.
@@ -23,14 +23,14 @@ pub(crate) struct TestName {
 }
 
 impl TestName {
-    /// The test that the calling thread runs; `caller` makes a target in it.
+    /// Returns the test that the calling thread runs; `caller` makes a target in the test.
     pub(crate) fn current(caller: &Location<'_>) -> Self {
         let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let thread = std::thread::current();
         let thread = thread.name().filter(|name| names_a_test(name));
         let test = variable("NEXTEST_TEST_NAME").or(thread.map(str::to_owned));
         let test = test.unwrap_or_else(|| place(caller));
-        // Cargo's own way, under nextest too: both are to leave a test's artifacts in one place.
+        // Cargo's naming, also under nextest, so that both write a test's artifacts to one place.
         let program = env::current_exe().ok();
         let binary = program.and_then(|it| binary(&it, variable("CARGO_PKG_NAME")));
         Self {
@@ -42,19 +42,19 @@ impl TestName {
     }
 }
 
-/// Libtest names a test's thread by its path; these are threads of others.
+/// Returns false for threads that libtest did not name by a test's path.
 fn names_a_test(thread: &str) -> bool {
     thread != "main" && !thread.starts_with("tokio-")
 }
 
-/// `boots.rs-12`
+/// Returns a name made of the file and the line, such as `boots.rs-12`.
 fn place(caller: &Location<'_>) -> String {
     let file = Path::new(caller.file()).file_name();
     let file = file.map_or(caller.file().into(), |name| name.to_string_lossy());
     format!("{file}-{}", caller.line())
 }
 
-/// The name of a test binary: the package's, and the file's where that differs.
+/// Returns the name of a test binary: the package's, and the file's if it differs.
 fn binary(program: &Path, package: Option<String>) -> Option<String> {
     let stem = program.file_name()?.to_str()?;
     let stem = match stem.rsplit_once('-') {
@@ -68,16 +68,16 @@ fn binary(program: &Path, package: Option<String>) -> Option<String> {
     })
 }
 
-/// `name` without what a path or a shell would stumble over, and not too long.
+/// Replaces the characters of `name` that are special in a path or a shell, and limits its length.
 fn directory_name(name: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "._-".contains(c);
     let mut short: String = name.replace("::", ".").trim_start_matches('.').to_owned();
     short = short.replace(|c| !plain(c), "_");
-    if short.len() > LONGEST {
+    if short.len() > MAX_LEN {
         let mut hasher = DefaultHasher::new();
         name.hash(&mut hasher);
         let hash = hasher.finish();
-        short = format!("{}-{hash:016x}", beginning(&short, LONGEST - 17));
+        short = format!("{}-{hash:016x}", beginning(&short, MAX_LEN - 17));
     }
     short
 }
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(directory_name("fw::a b/../c"), "fw.a_b_.._c");
         assert_eq!(directory_name("::../x"), "_x");
         let long = |last| directory_name(&format!("fw::{}{last}", "é".repeat(200)));
-        assert!(long('a').len() <= LONGEST, "{}", long('a').len());
+        assert!(long('a').len() <= MAX_LEN, "{}", long('a').len());
         assert_ne!(long('a'), long('b'));
     }
 

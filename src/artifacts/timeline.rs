@@ -1,4 +1,6 @@
-//! What was done to a target, when, and how it ended. Bounded: the oldest events go first.
+//! [`Timeline`]: the operations on a target, with their times and outcomes.
+//!
+//! Its length is limited: the oldest events are removed first.
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,13 +10,13 @@ use serde::Serialize;
 
 use super::beginning::beginning;
 
-const MOST_EVENTS: usize = 1000;
-/// A longer outcome, an error's message as a rule, is cut.
-const LONGEST_OUTCOME: usize = 2000;
+const MAX_EVENTS: usize = 1000;
+/// The length in bytes to which an outcome, usually an error's message, is cut.
+const MAX_OUTCOME_LEN: usize = 2000;
 
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Timeline {
-    /// How many events before the first one here are left out.
+    /// The number of removed events, all of them before the first one here.
     left_out: u64,
     events: VecDeque<Event>,
 }
@@ -23,18 +25,18 @@ pub(super) struct Timeline {
 struct Event {
     /// Seconds since the target was made.
     at_s: f64,
-    /// How long it took; nothing while it is under way.
+    /// The duration in seconds; none while the operation is in progress.
     took_s: Option<f64>,
     what: String,
-    /// Where in the test: file and line.
+    /// The place in the test: file and line.
     at: String,
     outcome: String,
 }
 
 impl Timeline {
-    /// Notes what begins at `now`; the event's number.
+    /// Records an operation that begins at `now`, and returns the event's number.
     pub(super) fn begin(&mut self, now: Duration, what: &str, at: String) -> u64 {
-        if self.events.len() == MOST_EVENTS {
+        if self.events.len() == MAX_EVENTS {
             self.events.pop_front();
             self.left_out += 1;
         }
@@ -48,13 +50,13 @@ impl Timeline {
         self.left_out + self.events.len() as u64 - 1
     }
 
-    /// Notes how an event ended, unless it is left out by now.
+    /// Records the outcome of an event, unless the event has been removed.
     pub(super) fn end(&mut self, number: u64, now: Duration, outcome: &str) {
         let index = number.checked_sub(self.left_out);
         let event = index.and_then(|index| self.events.get_mut(usize::try_from(index).ok()?));
         if let Some(event) = event {
             event.took_s = Some(now.as_secs_f64() - event.at_s);
-            event.outcome = beginning(outcome, LONGEST_OUTCOME).to_owned();
+            event.outcome = beginning(outcome, MAX_OUTCOME_LEN).to_owned();
         }
     }
 
@@ -72,12 +74,12 @@ mod tests {
         let mut timeline = Timeline::default();
         let first = timeline.begin(Duration::ZERO, "first", String::new());
         let mut last = first;
-        for n in 1..=MOST_EVENTS as u64 {
+        for n in 1..=MAX_EVENTS as u64 {
             last = timeline.begin(Duration::from_secs(n), "next", String::new());
         }
         timeline.end(first, Duration::from_secs(1), "lost");
         timeline.end(last, Duration::from_secs(2000), "ok");
-        assert_eq!(timeline.events.len(), MOST_EVENTS);
+        assert_eq!(timeline.events.len(), MAX_EVENTS);
         assert_eq!(timeline.left_out, 1);
         assert!(timeline.events.iter().all(|event| event.outcome != "lost"));
         let newest = timeline.events.back().unwrap();

@@ -1,5 +1,6 @@
-//! An operation that says where it was called if it fails, and that the report takes
-//! notes of: when it began, and how it ended.
+//! [`Traced`]: an operation whose begin and outcome the report records.
+//!
+//! If the operation fails, its error contains the place from which it was called.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -20,11 +21,12 @@ pub(crate) struct Traced<T> {
 struct Trace {
     report: Arc<Report>,
     what: String,
-    under_way: Option<u64>,
+    /// The number of the event while the task is in progress.
+    event: Option<u64>,
 }
 
 impl<T> Traced<T> {
-    /// A task that was called at `at`; `what` is asked for only with a report.
+    /// Creates a task that was called at `at`; `what` describes it and runs only with a report.
     pub(crate) fn new(
         task: T,
         report: Option<&Arc<Report>>,
@@ -34,7 +36,7 @@ impl<T> Traced<T> {
         let trace = report.map(|report| Trace {
             report: Arc::clone(report),
             what: what(&task),
-            under_way: None,
+            event: None,
         });
         Self { task, at, trace }
     }
@@ -51,7 +53,7 @@ impl<T: Task> Task for Traced<T> {
         let trace = self.trace.as_mut().map(|trace| {
             let Trace { report, what, .. } = trace;
             let event = *trace
-                .under_way
+                .event
                 .get_or_insert_with(|| report.event(what, self.at));
             (trace, event)
         });
@@ -60,7 +62,7 @@ impl<T: Task> Task for Traced<T> {
             error.add_note(&format!("\n  at {}", place(self.at)));
         }
         if let (Poll::Ready(outcome), Some((trace, event))) = (&mut outcome, trace) {
-            trace.under_way = None;
+            trace.event = None;
             match outcome {
                 Ok(_) => trace.report.ended(event, "ok"),
                 Err(error) => trace.report.failed(event, error),
@@ -70,7 +72,7 @@ impl<T: Task> Task for Traced<T> {
     }
 }
 
-/// The error of something that took no time, with its place `at` in the test; `report` takes note of it.
+/// Adds the place `at` to the error of a call that took no time, and records it in `report`.
 pub(crate) fn failed(mut error: Error, report: Option<&Arc<Report>>, at: Caller) -> Error {
     error.add_note(&format!("\n  at {}", place(at)));
     if let Some(report) = report {
@@ -82,7 +84,7 @@ pub(crate) fn failed(mut error: Error, report: Option<&Arc<Report>>, at: Caller)
 impl<T> Drop for Traced<T> {
     fn drop(&mut self) {
         if let Some(trace) = &self.trace
-            && let Some(event) = trace.under_way
+            && let Some(event) = trace.event
         {
             trace.report.ended(event, "dropped");
         }

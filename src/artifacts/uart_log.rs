@@ -1,7 +1,7 @@
-//! A UART's output as files, such as `uart.log`, byte for byte, and `uart.txt`,
-//! with the time at which each line began. Bounded: a file that has grown large
-//! becomes `uart.older.log`, in place of the one before. Knows nothing of UARTs but how
-//! to read one.
+//! [`UartLogWriter`]: copies a UART's output, a [`UartLog`], to files.
+//!
+//! `uart.log` has the exact bytes, `uart.txt` the time at which each line began. Their size is
+//! limited: a large file is renamed to `uart.older.log`, which replaces the previous one.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -9,71 +9,72 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// From here on a file is set aside and a new one begun.
-const LARGE: u64 = 8 << 20;
+/// The size at which a file is renamed and a new one begun.
+const MAX_SIZE: u64 = 8 << 20;
 
-/// Something whose output can be copied.
+/// The output of a UART, to be copied.
 pub(crate) trait UartLog: Send + Sync {
-    /// How much has arrived.
+    /// Returns the number of bytes that have arrived.
     fn end(&self) -> u64;
 
-    /// Some of what has arrived from `from` on, which is before the end.
+    /// Returns some of the bytes from `from` on; `from` is before the end.
     fn bytes(&self, from: u64) -> Result<Vec<u8>, Lost>;
 
-    /// When the byte at `offset` arrived: since `began`, or in the board's own clock.
+    /// Returns the time at which the byte at `offset` arrived: since `began`, or by the board's own
+    /// clock.
     fn arrived(&self, offset: u64, began: Instant) -> Duration;
 }
 
-/// Output that is no longer there.
+/// Output that is no longer available.
 #[derive(Debug)]
 pub(crate) struct Lost {
-    /// Where it goes on.
+    /// The offset at which available output continues.
     pub(crate) until: u64,
-    /// What became of it.
+    /// The reason why the output is lost.
     pub(crate) why: String,
 }
 
-/// The copy of a UART's output, and how far it is.
+/// The writer of a UART's files, with its position in the output.
 pub(crate) struct UartLogWriter {
-    /// The files' name, such as `uart`.
+    /// The name of the files, such as `uart`.
     name: String,
-    console: Arc<dyn UartLog>,
+    log: Arc<dyn UartLog>,
     copied: u64,
-    /// The text stands within a line.
+    /// True if the text ends within a line.
     in_line: bool,
-    /// The beginning of a character, whose end has not come.
+    /// The first bytes of a character whose last bytes have not arrived.
     partial: Vec<u8>,
 }
 
 impl UartLogWriter {
-    /// Nothing is copied yet.
-    pub(crate) fn new(name: &str, console: Arc<dyn UartLog>) -> Self {
+    /// Creates a writer that has copied nothing yet.
+    pub(crate) fn new(name: &str, log: Arc<dyn UartLog>) -> Self {
         Self {
             name: name.to_owned(),
-            console,
+            log,
             copied: 0,
             in_line: false,
             partial: Vec::new(),
         }
     }
 
-    /// Appends what has arrived since the last call.
+    /// Appends the output that has arrived since the last call.
     pub(crate) fn advance(&mut self, directory: &Path, began: Instant) -> io::Result<()> {
-        let end = self.console.end();
+        let end = self.log.end();
         let name = self.name.clone();
-        let mut log = Growing::open(directory, &name, "log")?;
-        let mut text = Growing::open(directory, &name, "txt")?;
-        if end - self.copied > LARGE {
-            let skipped = end - LARGE - self.copied;
+        let mut log = RotatedFile::open(directory, &name, "log")?;
+        let mut text = RotatedFile::open(directory, &name, "txt")?;
+        if end - self.copied > MAX_SIZE {
+            let skipped = end - MAX_SIZE - self.copied;
             text.write(format!("[{skipped} bytes are left out]\n").as_bytes())?;
-            self.copied = end - LARGE;
+            self.copied = end - MAX_SIZE;
             self.in_line = false;
         }
         while self.copied < end {
-            match self.console.bytes(self.copied) {
+            match self.log.bytes(self.copied) {
                 Ok(bytes) => {
                     log.write(&bytes)?;
-                    text.write(&self.stamped(&bytes, began))?;
+                    text.write(&self.add_timestamps(&bytes, began))?;
                     self.copied += bytes.len() as u64;
                 }
                 Err(Lost { until, why }) => {
@@ -86,13 +87,13 @@ impl UartLogWriter {
         Ok(())
     }
 
-    /// `bytes`, each line with its time, in seconds.
-    fn stamped(&mut self, bytes: &[u8], began: Instant) -> Vec<u8> {
+    /// Returns `bytes` as text, each line with its time in seconds.
+    fn add_timestamps(&mut self, bytes: &[u8], began: Instant) -> Vec<u8> {
         let mut text = Vec::with_capacity(bytes.len() * 2);
         let mut offset = self.copied;
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             if !self.in_line {
-                let time = self.console.arrived(offset, began);
+                let time = self.log.arrived(offset, began);
                 text.extend(format!("{:11.6} ", time.as_secs_f64()).as_bytes());
             }
             let kept: Vec<u8> = line.iter().copied().filter(|byte| *byte != b'\r').collect();
@@ -105,7 +106,7 @@ impl UartLogWriter {
 }
 
 impl UartLogWriter {
-    /// Adds `line` to `text`; what is no UTF-8 in it, as in `\\x80`.
+    /// Appends `line` to `text`; bytes that are not UTF-8 are escaped, as in `\\x80`.
     fn push(&mut self, line: &[u8], text: &mut Vec<u8>) {
         self.partial.extend(line);
         let bytes = std::mem::take(&mut self.partial);
@@ -122,8 +123,8 @@ impl UartLogWriter {
     }
 }
 
-/// A file that is appended to, and set aside when it is large.
-struct Growing<'a> {
+/// A file that is appended to, and renamed when it is large.
+struct RotatedFile<'a> {
     directory: &'a Path,
     name: &'a str,
     extension: &'static str,
@@ -131,7 +132,7 @@ struct Growing<'a> {
     length: u64,
 }
 
-impl<'a> Growing<'a> {
+impl<'a> RotatedFile<'a> {
     fn open(directory: &'a Path, name: &'a str, extension: &'static str) -> io::Result<Self> {
         let path = directory.join(format!("{name}.{extension}"));
         let file = File::options().append(true).create(true).open(path)?;
@@ -152,7 +153,7 @@ impl<'a> Growing<'a> {
             extension,
             ..
         } = *self;
-        if self.length > 0 && self.length + bytes.len() as u64 > LARGE {
+        if self.length > 0 && self.length + bytes.len() as u64 > MAX_SIZE {
             let present = directory.join(format!("{name}.{extension}"));
             fs::rename(present, directory.join(format!("{name}.older.{extension}")))?;
             *self = Self::open(directory, name, extension)?;
@@ -167,24 +168,24 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
-    struct Said {
+    struct FakeLog {
         bytes: Mutex<Vec<u8>>,
         began: Instant,
     }
 
-    impl Said {
+    impl FakeLog {
         fn new(bytes: &[u8]) -> Arc<Self> {
             let bytes = Mutex::new(bytes.to_vec());
             let began = Instant::now();
             Arc::new(Self { bytes, began })
         }
 
-        fn say(&self, more: &[u8]) {
+        fn append(&self, more: &[u8]) {
             self.bytes.lock().unwrap().extend(more);
         }
     }
 
-    impl UartLog for Said {
+    impl UartLog for FakeLog {
         fn end(&self) -> u64 {
             self.bytes.lock().unwrap().len() as u64
         }
@@ -204,13 +205,13 @@ mod tests {
     #[test]
     fn each_line_has_its_own_time_in_the_log() {
         let directory = tempfile::tempdir().unwrap();
-        let console = Said::new(b"one\r\ntw");
-        let began = console.began;
-        let mut copy = UartLogWriter::new("uart-b.c", Arc::clone(&console) as _);
-        copy.advance(directory.path(), began).unwrap();
-        console.say(b"o\r\nthree\r\n");
-        copy.advance(directory.path(), began).unwrap();
-        copy.advance(directory.path(), began).unwrap();
+        let fake = FakeLog::new(b"one\r\ntw");
+        let began = fake.began;
+        let mut writer = UartLogWriter::new("uart-b.c", Arc::clone(&fake) as _);
+        writer.advance(directory.path(), began).unwrap();
+        fake.append(b"o\r\nthree\r\n");
+        writer.advance(directory.path(), began).unwrap();
+        writer.advance(directory.path(), began).unwrap();
         let read = |name| fs::read_to_string(directory.path().join(name)).unwrap();
         assert_eq!(read("uart-b.c.log"), "one\r\ntwo\r\nthree\r\n");
         assert_eq!(
@@ -222,14 +223,14 @@ mod tests {
     #[test]
     fn the_log_is_utf_8_for_any_output() {
         let directory = tempfile::tempdir().unwrap();
-        let console = Said::new(b"\x80 21 \xc2");
-        let began = console.began;
-        let mut copy = UartLogWriter::new("uart", Arc::clone(&console) as _);
-        copy.advance(directory.path(), began).unwrap();
-        console.say(b"\xb0C\xe2\x82\n\xf0\x9f");
-        copy.advance(directory.path(), began).unwrap();
-        console.say(b"\x98\x80");
-        copy.advance(directory.path(), began).unwrap();
+        let fake = FakeLog::new(b"\x80 21 \xc2");
+        let began = fake.began;
+        let mut writer = UartLogWriter::new("uart", Arc::clone(&fake) as _);
+        writer.advance(directory.path(), began).unwrap();
+        fake.append(b"\xb0C\xe2\x82\n\xf0\x9f");
+        writer.advance(directory.path(), began).unwrap();
+        fake.append(b"\x98\x80");
+        writer.advance(directory.path(), began).unwrap();
         let text = fs::read_to_string(directory.path().join("uart.txt")).unwrap();
         let lines: Vec<&str> = text.lines().map(|line| &line[12..]).collect();
         assert_eq!(lines, [r"\x80 21 °C\xe2\x82", "😀"]);
@@ -238,20 +239,20 @@ mod tests {
     #[test]
     fn the_end_is_kept_and_the_size_is_bounded() {
         let directory = tempfile::tempdir().unwrap();
-        let console = Said::new(&vec![b'x'; 3 * LARGE as usize]);
-        let began = console.began;
-        let mut copy = UartLogWriter::new("uart", Arc::clone(&console) as _);
-        copy.advance(directory.path(), began).unwrap();
+        let fake = FakeLog::new(&vec![b'x'; 3 * MAX_SIZE as usize]);
+        let began = fake.began;
+        let mut writer = UartLogWriter::new("uart", Arc::clone(&fake) as _);
+        writer.advance(directory.path(), began).unwrap();
         for _ in 0..3 {
-            console.say(&vec![b'y'; LARGE as usize / 2 + 1]);
-            copy.advance(directory.path(), began).unwrap();
+            fake.append(&vec![b'y'; MAX_SIZE as usize / 2 + 1]);
+            writer.advance(directory.path(), began).unwrap();
         }
-        console.say(b"the end");
-        copy.advance(directory.path(), began).unwrap();
+        fake.append(b"the end");
+        writer.advance(directory.path(), began).unwrap();
         let log = fs::read(directory.path().join("uart.log")).unwrap();
         assert!(log.ends_with(b"the end"));
         let sizes = fs::read_dir(directory.path()).unwrap();
         let total: u64 = sizes.map(|e| e.unwrap().metadata().unwrap().len()).sum();
-        assert!(total <= 4 * LARGE, "{total}");
+        assert!(total <= 4 * MAX_SIZE, "{total}");
     }
 }

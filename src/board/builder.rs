@@ -1,4 +1,6 @@
-//! From a description to a board: everything is checked here, before anything starts.
+//! [`TargetBuilder`]: makes a board from a description.
+//!
+//! Everything is checked here, before a process is started.
 
 use std::panic::Location;
 use std::path::{Path, PathBuf};
@@ -23,14 +25,14 @@ use crate::process::Supervisor;
 use crate::uart::Ports;
 
 impl VirtualTarget {
-    /// A target that the YAML file at `path` describes; `path` is relative to the current directory.
+    /// Creates a builder from the YAML file at `path`, which is relative to the current directory.
     ///
-    /// The file is read at once; a mistake in it is the error of [`boot`](TargetBuilder::boot).
+    /// The file is read immediately; [`boot`](TargetBuilder::boot) returns an error in it.
     pub fn from_yaml(path: impl AsRef<Path>) -> TargetBuilder {
         TargetBuilder::new(TargetConfig::from_file(path))
     }
 
-    /// A target that `config` describes.
+    /// Creates a builder from `config`.
     pub fn from_config(config: TargetConfig) -> TargetBuilder {
         TargetBuilder::new(Ok(config))
     }
@@ -54,14 +56,15 @@ impl TargetBuilder {
         }
     }
 
-    /// The firmware to flash, instead of the description's; relative to the current directory.
+    /// Sets the firmware to flash, instead of the description's; `path` is relative to the current
+    /// directory.
     pub fn firmware(mut self, path: impl AsRef<Path>) -> Self {
         self.firmware =
             Some(std::path::absolute(&path).unwrap_or_else(|_| path.as_ref().to_owned()));
         self
     }
 
-    /// The engine to use, instead of the description's and of `VTARGET_BACKEND`'s.
+    /// Sets the engine to use, instead of the description's and of `VTARGET_BACKEND`'s.
     pub fn backend(mut self, backend: BackendKind) -> Self {
         self.backend = Some(backend);
         self
@@ -69,7 +72,8 @@ impl TargetBuilder {
 
     /// Flashes the board and turns it on.
     ///
-    /// Limited by `timeouts.boot`, 60 s by default. Dropped midway, it ends the emulator at once.
+    /// Limited by `timeouts.boot`, 60 s by default. If it is dropped midway, the emulator is killed
+    /// immediately.
     ///
     /// # Errors
     /// [`ConfigError`] and [`FirmwareError`](crate::firmware::FirmwareError) before anything is
@@ -86,7 +90,7 @@ impl TargetBuilder {
         };
         let held = Arc::clone(&supervisor);
         let boot = Remote::new(limit, move |limit| {
-            // In the thread of whoever waits, whose test then has the notices in its output.
+            // In the thread that waits, so that the notices are in the output of its test.
             let report = report.map_err(Error::from);
             let target = report.and_then(|report| self.assemble(held, report, at));
             async move {
@@ -103,10 +107,11 @@ impl TargetBuilder {
         })
     }
 
-    /// Makes the target without turning it on; starts nothing.
+    /// Creates the target without turning it on; no process is started.
     ///
     /// # Errors
-    /// [`ConfigError`], [`FirmwareError`](crate::firmware::FirmwareError), or that the emulator is missing.
+    /// [`ConfigError`], [`FirmwareError`](crate::firmware::FirmwareError), or an
+    /// [`EmulatorError`](crate::EmulatorError) if the emulator is missing.
     #[track_caller]
     pub fn build(self) -> Result<VirtualTarget> {
         let at = Location::caller();
@@ -144,12 +149,12 @@ impl TargetBuilder {
         let chosen = self.backend.is_some() || config.backend == BackendKind::Qemu;
         let reason = |error| match chosen {
             true => error,
-            false => select_backend::reason(error),
+            false => select_backend::blame_variable(error),
         };
         let ports = select_backend::ports(&config, wanted, report.as_ref(), clock.as_ref());
         let ports = ports.map_err(reason)?;
         let backend =
-            select_backend::choose(&config, wanted, &supervisor, &ports, clock).map_err(reason)?;
+            select_backend::create(&config, wanted, &supervisor, &ports, clock).map_err(reason)?;
         let machines: Vec<MachineUarts> = images
             .zip(ports)
             .map(|((name, _), ports)| MachineUarts::new(name, ports))
@@ -191,7 +196,7 @@ impl TargetBuilder {
     }
 }
 
-/// What the report on a target is made of.
+/// Returns the sources of a target's report.
 fn sources(
     config: &TargetConfig,
     firmware: &[Option<Firmware>],
@@ -217,30 +222,31 @@ fn sources(
             let program = engine.program.display();
             format!("engine: {engine}\nprogram: {program}\nfirmware: {firmware}\n{rest}\n")
         }),
-        uarts: copies(machines),
+        uarts: uart_logs(machines),
         logs,
     }
 }
 
-/// How much of each UART's output the transcript of all shows.
-const SHOWN: u64 = 256 << 10;
+/// The number of bytes of each UART's output in the transcript of all UARTs.
+const TRANSCRIPT_BYTES: u64 = 256 << 10;
 
-/// The last that all UARTs have said, in one.
+/// Returns the latest output of all UARTs as one text.
 fn transcript(ports: &Ports) -> String {
-    match ports.lines(SHOWN) {
+    match ports.lines(TRANSCRIPT_BYTES) {
         Ok(lines) => lines.iter().map(|line| format!("{line}\n")).collect(),
         Err(lost) => format!("[{lost}]\n"),
     }
 }
 
-/// The copies of what all UARTs say; their files are named after what there is several of.
-fn copies(machines: &[MachineUarts]) -> Vec<UartLogWriter> {
-    let copies = machines.iter().flat_map(|machine| {
+/// Creates the logs of all UARTs. A file's name contains the machine if there are several, and the
+/// UART if its machine has several.
+fn uart_logs(machines: &[MachineUarts]) -> Vec<UartLogWriter> {
+    let logs = machines.iter().flat_map(|machine| {
         let several = machine.ports.iter().count() > 1;
         machine.ports.iter().map(move |port| {
             let machine = (machines.len() > 1).then_some(machine.name.as_str());
             let uart = several.then(|| port.name());
-            // Names have no dots, so that no two of them make the same one.
+            // The names contain no dots, so the joined names are distinct.
             let name: Vec<&str> = machine.into_iter().chain(uart).collect();
             let name = match name.is_empty() {
                 true => "uart".to_owned(),
@@ -249,10 +255,11 @@ fn copies(machines: &[MachineUarts]) -> Vec<UartLogWriter> {
             UartLogWriter::new(&name, port.uart_log())
         })
     });
-    copies.collect()
+    logs.collect()
 }
 
-/// A boot under way: dropped before it is done, it ends what it started in the dropping thread.
+/// A boot in progress. If it is dropped before it is done, the dropping thread ends the
+/// processes of the boot.
 struct Boot {
     boot: Traced<Remote<VirtualTarget>>,
     report: Option<Arc<Report>>,
@@ -269,7 +276,7 @@ impl Task for Boot {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<VirtualTarget>> {
         let outcome = self.boot.poll(cx);
         if outcome.is_ready() {
-            self.supervisor = None; // a target has its own hold, a failure has let go
+            self.supervisor = None; // a target has its own reference; a failure has released it
         }
         if let (Poll::Ready(Err(_)), Some(report)) = (&outcome, &self.report) {
             report.finish(true);

@@ -1,7 +1,7 @@
-//! How many emulators this process may run at once: `VTARGET_MAX_PARALLEL`.
+//! Limits the number of emulators that this process runs at once: `VTARGET_MAX_PARALLEL`.
 //!
-//! A board takes a slot before it is turned on, and gives it back when its
-//! emulator is gone. Waiting for one is no part of the time a boot has.
+//! A board takes a [`Slot`] before it is turned on, and returns the slot when its emulator has
+//! exited. The wait for a slot does not count towards the time limit of a boot.
 
 use std::io::Write;
 use std::sync::{Arc, OnceLock};
@@ -16,18 +16,18 @@ const VARIABLE: &str = "VTARGET_MAX_PARALLEL";
 /// The right to run one emulator.
 pub(crate) type Slot = OwnedSemaphorePermit;
 
-/// After this long without a slot, the user is told what is waited for.
+/// The time without a slot after which a notice tells the user the reason for the wait.
 const NOTICE_AFTER: Duration = Duration::from_secs(5);
 
-/// Waits for a slot for `machine`; prints once that it waits if that takes long.
+/// Waits for a slot for `machine`; prints one notice if the wait is long.
 pub(crate) async fn take(slots: &Arc<Semaphore>, machine: &str) -> Option<Slot> {
     let mut slot = std::pin::pin!(Arc::clone(slots).acquire_owned());
     let taken = match tokio::time::timeout(NOTICE_AFTER, &mut slot).await {
         Ok(taken) => taken,
         Err(_) => {
             let allowed = std::env::var(VARIABLE).unwrap_or_default();
-            // Past the test runner's capture, which shows nothing as long as a test hangs; where
-            // standard error is closed, there is nobody to tell.
+            // Directly, not through the test runner's capture, which shows nothing while a test
+            // hangs. An error is ignored: if standard error is closed, nobody reads the notice.
             let _ = writeln!(
                 std::io::stderr(),
                 "virtual-target: {machine} waits for a turn: {VARIABLE}={allowed}, and as many boards \
@@ -36,11 +36,11 @@ pub(crate) async fn take(slots: &Arc<Semaphore>, machine: &str) -> Option<Slot> 
             slot.await
         }
     };
-    // Nobody closes the slots, so there is no error.
+    // The semaphore is never closed, so there is no error.
     taken.ok()
 }
 
-/// The process's slots, as many as the variable said when they were first asked for.
+/// Returns the process's slots; the first call reads their number from the variable.
 pub(crate) fn slots() -> Result<Arc<Semaphore>, ConfigError> {
     static SLOTS: OnceLock<Arc<Semaphore>> = OnceLock::new();
     if let Some(slots) = SLOTS.get() {

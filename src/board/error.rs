@@ -1,38 +1,38 @@
-//! What a board in its present state cannot do.
+//! [`PowerError`]: an operation that the board's present state does not allow.
 
 use std::sync::Arc;
 
 use crate::backend::EmulatorExit;
 use crate::config::BackendKind;
 
-/// What a target in its present state cannot do.
+/// An operation that the target's present state does not allow.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum PowerError {
     /// The board is off.
     #[error("cannot {operation} `{machine}`: {why}; call power_on() first")]
     Off {
-        /// What was asked for.
+        /// The requested operation.
         operation: &'static str,
         /// The machine's name.
         machine: String,
-        /// That it is off, and why where that is not plain.
+        /// The statement that the target is off, with the reason if it is not obvious.
         why: &'static str,
     },
-    /// The board's emulator ended by itself, or its serial port went away.
-    #[error("cannot {operation} `{machine}`: {}{exit}", whose(exit))]
+    /// The board's emulator exited by itself, or its serial port disappeared.
+    #[error("cannot {operation} `{machine}`: {}{exit}", exit_prefix(exit))]
     Exited {
-        /// What was asked for.
+        /// The requested operation.
         operation: &'static str,
         /// The machine's name.
         machine: String,
-        /// How the emulator ended.
+        /// The exit of the emulator, or the loss of the serial port.
         exit: Arc<EmulatorExit>,
     },
 }
 
-/// What comes before the story of a death.
-fn whose(exit: &EmulatorExit) -> &'static str {
+/// Returns the words before the description of an exit.
+fn exit_prefix(exit: &EmulatorExit) -> &'static str {
     match exit.kind {
         BackendKind::Serial => "",
         _ => "its emulator is gone: ",

@@ -1,4 +1,4 @@
-//! What a board's handle and its operations in flight hold together.
+//! [`Inner`]: the state that a target shares with its operations in progress.
 
 use std::sync::Arc;
 
@@ -9,22 +9,23 @@ use crate::config::TargetConfig;
 use crate::process::Supervisor;
 use crate::uart::{Ports, Uart};
 
-/// What a target and its operations in flight hold together.
+/// The state that a target shares with its operations in progress.
 pub(super) struct Inner {
     pub(super) config: TargetConfig,
     pub(super) supervisor: Arc<Supervisor>,
     pub(super) ports: Ports,
-    /// In the order of the description; there is at least one. `ports` are all of theirs.
+    /// The machines in the order of the description, at least one; `ports` has the UARTs of all.
     pub(super) machines: Vec<MachineUarts>,
     pub(super) board: tokio::sync::Mutex<Board>,
     pub(super) report: Option<Arc<Report>>,
-    /// Where in the test it was made.
+    /// The place in the test that made the target.
     pub(super) at: Caller,
+    /// The process that made the target; a forked child has another number.
     pub(super) owner: u32,
 }
 
 impl Inner {
-    /// Moves the cursors that the target shares to where the board was last started.
+    /// Moves the cursors of the target's own handles to the last start of the board.
     pub(super) fn skip_to_last_start(&self) {
         let uarts = self.machines.iter().flat_map(|machine| &machine.uarts);
         uarts.for_each(Uart::skip_to_last_start);

@@ -1,4 +1,4 @@
-//! One machine of a target, and what a test can do with it alone.
+//! [`Machine`]: one machine of a target, and the operations on this machine only.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use crate::operation::Operation;
 use crate::uart::Uart;
 
 impl VirtualTarget {
-    /// The machine that `machines` in the description calls `name`.
+    /// Returns the machine with this name in the description's `machines`.
     ///
     /// # Errors
-    /// [`ConfigError::NoSuchMachine`](crate::config::ConfigError::NoSuchMachine) names those that there are.
+    /// [`ConfigError::NoSuchMachine`](crate::config::ConfigError::NoSuchMachine) lists the known names.
     ///
     /// ```no_run
     /// # fn main() -> virtual_target::Result<()> {
@@ -28,10 +28,10 @@ impl VirtualTarget {
     }
 }
 
-/// One machine of a [`VirtualTarget`]; made by [`VirtualTarget::machine`].
+/// One machine of a [`VirtualTarget`]; returned by [`VirtualTarget::machine`].
 ///
-/// The target's own operations are for all machines, this one's for it alone. There is
-/// one power switch for all.
+/// The target's operations act on all machines, those of `Machine` on one. All machines
+/// share one power switch.
 ///
 /// ```no_run
 /// # fn main() -> virtual_target::Result<()> {
@@ -60,26 +60,26 @@ impl<'a> Machine<'a> {
         &self.target.shared.machines[self.number]
     }
 
-    /// Its name in `machines`.
+    /// Returns the machine's name in `machines`.
     pub fn name(self) -> &'a str {
         &self.machine().name
     }
 
-    /// Its UART; of several, the first in the description. As [`VirtualTarget::uart`].
+    /// Returns the machine's UART: the first in the description. As [`VirtualTarget::uart`].
     pub fn uart(self) -> &'a Uart {
         self.machine().uart()
     }
 
-    /// One of its UARTs. As [`VirtualTarget::uart_named`].
+    /// Returns one of the machine's UARTs. As [`VirtualTarget::uart_named`].
     ///
     /// # Errors
-    /// [`ConfigError::NoSuchUart`](crate::config::ConfigError::NoSuchUart) names those that there are.
+    /// [`ConfigError::NoSuchUart`](crate::config::ConfigError::NoSuchUart) lists the known names.
     pub fn uart_named(self, name: &str) -> Result<&'a Uart> {
         self.machine().uart_named(name, self.target.config())
     }
 
-    /// Gives it new firmware: at the next power-on, or at once and with a reset of this
-    /// machine alone. As [`VirtualTarget::flash`].
+    /// Flashes new firmware: at the next power-on, or immediately, with a reset of this
+    /// machine only. As [`VirtualTarget::flash`].
     ///
     /// # Errors
     /// Those of [`VirtualTarget::flash`].
@@ -89,7 +89,7 @@ impl<'a> Machine<'a> {
             .flash_machine(Some(self.number), path.as_ref(), None)
     }
 
-    /// As [`flash`](Self::flash), by that command. As [`VirtualTarget::flash_with`].
+    /// Flashes new firmware with `load_command`. As [`VirtualTarget::flash_with`].
     ///
     /// # Errors
     /// Those of [`VirtualTarget::flash_with`].
@@ -99,7 +99,7 @@ impl<'a> Machine<'a> {
             .flash_machine(Some(self.number), path.as_ref(), Some(load_command))
     }
 
-    /// Resets it alone: its firmware starts anew. As [`VirtualTarget::reset`].
+    /// Resets this machine only: its firmware starts again. As [`VirtualTarget::reset`].
     ///
     /// # Errors
     /// Those of [`VirtualTarget::reset`].
@@ -109,8 +109,8 @@ impl<'a> Machine<'a> {
         self.target.reset_machines(Some(self.number), what)
     }
 
-    /// What it has done since power-on: its own instructions, and the times of the whole
-    /// target. As [`VirtualTarget::metrics`].
+    /// Returns the machine's metrics since power-on: its own instructions, and the times of the
+    /// whole target. As [`VirtualTarget::metrics`].
     ///
     /// # Errors
     /// Those of [`VirtualTarget::metrics`].

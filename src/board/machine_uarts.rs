@@ -4,11 +4,11 @@ use crate::config::TargetConfig;
 use crate::error::Result;
 use crate::uart::{Port, Ports, Uart};
 
-/// A machine's UARTs.
+/// The UARTs of a machine: their ports, and the handles that tests share.
 pub(super) struct MachineUarts {
     pub(super) name: String,
     pub(super) ports: Ports,
-    /// Those of `ports`, in the same order; there is at least one.
+    /// The handles of `ports`, in the same order; at least one.
     pub(super) uarts: Vec<Uart>,
 }
 
@@ -22,7 +22,7 @@ impl MachineUarts {
     }
 
     pub(super) fn uart(&self) -> &Uart {
-        // A description without a UART is refused.
+        // The configuration rejects a description without a UART.
         &self.uarts[0]
     }
 

@@ -1,7 +1,7 @@
-//! `VirtualTarget`: the board that a test holds.
+//! A test's board: [`VirtualTarget`], its [`TargetBuilder`], and its machines, [`Machine`].
 //!
-//! Power and firmware are kept here, in the terms of a bench: on, off, cycle,
-//! flash, reset. What they mean to an emulator is the backend's business.
+//! This module has the operations of a lab bench: on, off, cycle, flash, reset. The backend
+//! implements them for its emulator or physical board.
 
 mod builder;
 mod concurrency;

@@ -1,5 +1,6 @@
-//! A board's power and firmware, and what happens when an operation on them is
-//! dropped midway. Runs on the I/O thread.
+//! [`Board`]: the power and firmware of a target; runs on the I/O thread.
+//!
+//! A change that fails or is dropped midway leaves the board off.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,21 +20,21 @@ pub(crate) struct Board {
     pub(crate) ports: Ports,
     pub(crate) supervisor: Arc<Supervisor>,
     pub(crate) machine: String,
-    /// Each machine's.
+    /// The image of each machine, in the order of the description.
     images: Vec<Option<Image>>,
     power: Power,
     slots: Arc<Semaphore>,
-    /// Held while there is an emulator.
+    /// The slot of the running emulator.
     slot: Option<Slot>,
 }
 
 enum Power {
     On,
-    /// Off, and why, where the user did not ask for it.
+    /// Off, with the reason if the user did not ask for it.
     Off(Option<&'static str>),
 }
 
-/// What errors call a change of the board.
+/// The texts of a change of the board, for errors.
 struct Change {
     step: &'static str,
     dropped: &'static str,
@@ -93,9 +94,9 @@ impl Board {
         self.turn_on(POWER_ON, limit).await
     }
 
-    /// Turns the board off, if it is on, and on again when it has been off for `wait`.
+    /// Turns the board off, if it is on, leaves it off for `wait`, and turns it on again.
     pub(crate) async fn power_cycle(&mut self, wait: Duration, limit: Duration) -> Result<()> {
-        // The waits that this ends and those of after it has been dropped get the same reason.
+        // The reason for waits that this call ends and, if the call is dropped, for later ones.
         let why = "the target is off: power_cycle() turned it off, and will turn it on again unless it was \
                    dropped before it was done";
         self.power_off(why).await?;
@@ -105,7 +106,7 @@ impl Board {
     }
 
     async fn turn_on(&mut self, change: Change, limit: Duration) -> Result<()> {
-        self.backend.power_off().await?; // what is left of one that died
+        self.backend.power_off().await?; // removes the rest of an emulator that exited
         let slot = match self.slot.take() {
             Some(slot) => Some(slot),
             None => concurrency::take(&self.slots, &self.machine).await,
@@ -142,27 +143,27 @@ impl Board {
         .await
     }
 
-    /// Resets one machine, or all.
+    /// Resets one machine, or all machines.
     pub(crate) async fn reset(&mut self, machine: Option<usize>, limit: Duration) -> Result<()> {
-        self.must_run("reset")?;
+        self.check_runs("reset")?;
         self.backend.can_reset()?;
         self.change(RESET, limit, |backend, _| backend.reset(machine))
             .await
     }
 
     pub(crate) async fn monitor(&mut self, command: &str) -> Result<String> {
-        self.must_run("send a monitor command to")?;
+        self.check_runs("send a monitor command to")?;
         Ok(self.backend.monitor(command).await?)
     }
 
-    /// Measures one machine, or all.
+    /// Measures one machine, or all machines.
     pub(crate) async fn metrics(&mut self, machine: Option<usize>) -> Result<Metrics> {
-        self.must_run("measure")?;
+        self.check_runs("measure")?;
         Ok(self.backend.metrics(machine).await?)
     }
 
-    /// Checks that the board is on and its emulator runs, as `operation` needs it.
-    fn must_run(&self, operation: &'static str) -> Result<(), PowerError> {
+    /// Checks that the board is on and its emulator runs, which `operation` needs.
+    fn check_runs(&self, operation: &'static str) -> Result<(), PowerError> {
         let machine = || self.machine.clone();
         if let Power::Off(why) = &self.power {
             return Err(PowerError::Off {
@@ -181,7 +182,7 @@ impl Board {
         }
     }
 
-    /// Does what `act` does within `limit`. Should it fail or be dropped midway, the board is off.
+    /// Runs `act` within `limit`. If `act` fails or is dropped midway, the board is off.
     async fn change(
         &mut self,
         change: Change,
@@ -227,7 +228,7 @@ impl Board {
     }
 }
 
-/// Turns the board off when it is dropped before it is done.
+/// A guard that turns the board off if it is dropped before the change is done.
 struct Attempt<'a> {
     ports: &'a Ports,
     supervisor: &'a Supervisor,

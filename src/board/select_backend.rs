@@ -1,5 +1,5 @@
-//! Which emulator plays a target's board, or that it is a physical one: what the
-//! code says, else `VTARGET_BACKEND`, else the description.
+//! Selects a target's backend, an emulator or a physical board: the code's choice, else
+//! `VTARGET_BACKEND`'s, else the description's.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::uart::{IgnoredLines, Port, Ports, Settings, on_stream};
 
 const VARIABLE: &str = "VTARGET_BACKEND";
 
-/// What `config` is to run on, never `auto`; `wanted` is what the code says.
+/// Returns the backend for `config`, never `auto`; `wanted` is the code's choice.
 pub(crate) fn wanted(
     config: &TargetConfig,
     wanted: Option<BackendKind>,
@@ -32,23 +32,23 @@ pub(crate) fn wanted(
     }
     Ok(match renode::find() {
         Ok(program) => {
-            chosen(config, "Renode", program.display());
+            notice_selected(config, "Renode", program.display());
             BackendKind::Renode
         }
         Err(missing) => {
-            chosen(config, "QEMU", &missing);
+            notice_selected(config, "QEMU", &missing);
             BackendKind::Qemu
         }
     })
 }
 
-/// The error of a target that cannot run on what `wanted` gave, where the code has said
-/// nothing: the variable is the reason if it has forced QEMU.
-pub(crate) fn reason(error: Error) -> Error {
-    blame(error, from_environment().ok().flatten())
+/// Changes the advice of an error of a target that cannot run on the selected backend, if the
+/// code made no choice: the variable is the reason if it forces QEMU.
+pub(crate) fn blame_variable(error: Error) -> Error {
+    blame_forced(error, from_environment().ok().flatten())
 }
 
-fn blame(mut error: Error, forced: Option<BackendKind>) -> Error {
+fn blame_forced(mut error: Error, forced: Option<BackendKind>) -> Error {
     if let Error::Config(
         ConfigError::NoQemu { advice, .. } | ConfigError::SeveralOnQemu { advice, .. },
     ) = &mut error
@@ -59,8 +59,8 @@ fn blame(mut error: Error, forced: Option<BackendKind>) -> Error {
     error
 }
 
-/// The backend for `config`.
-pub(crate) fn choose(
+/// Creates the backend for `config`.
+pub(crate) fn create(
     config: &TargetConfig,
     wanted: BackendKind,
     supervisor: &Arc<Supervisor>,
@@ -70,7 +70,7 @@ pub(crate) fn choose(
     let supervisor = Arc::clone(supervisor);
     Ok(match wanted {
         BackendKind::Qemu => {
-            not_run(config, "QEMU");
+            notice_not_run(config, "QEMU");
             config.in_real_time()?;
             let program = qemu::find()?;
             let ports = Ports::all(ports);
@@ -78,7 +78,7 @@ pub(crate) fn choose(
         }
         BackendKind::Serial => {
             config.in_real_time()?;
-            not_run(config, "a physical board");
+            notice_not_run(config, "a physical board");
             let port = ports[0].main().clone();
             Box::new(serial::Serial::new(config, supervisor, port)?)
         }
@@ -91,7 +91,7 @@ pub(crate) fn choose(
     })
 }
 
-/// The clock of a board that runs only while it is waited for, if `config` wants that.
+/// Creates the clock of a board that runs only while a test waits for it, if `config` selects one.
 pub(crate) fn clock(config: &TargetConfig) -> Result<Option<Arc<VirtualClock>>> {
     if config.clock == ClockKind::Realtime {
         return Ok(None);
@@ -102,7 +102,7 @@ pub(crate) fn clock(config: &TargetConfig) -> Result<Option<Arc<VirtualClock>>> 
     Ok(Some(Arc::new(clock)))
 }
 
-/// The UARTs of each machine, off, with their standing guards.
+/// Creates the UARTs of each machine, powered off, with the guards of the description.
 pub(crate) fn ports(
     config: &TargetConfig,
     wanted: BackendKind,
@@ -110,8 +110,8 @@ pub(crate) fn ports(
     clock: Option<&Arc<VirtualClock>>,
 ) -> Result<Vec<Ports>> {
     let mut numbers = 0..;
-    // Where it is not Renode's it keeps the name by which tests ask for it.
-    let asked_by = |label| {
+    // Without Renode, a UART still has the name in the description, which tests use.
+    let name_in_tests = |label| {
         let renode = config.renode();
         renode.map_or(label, |renode| renode.uarts[0].name.as_str())
     };
@@ -121,11 +121,11 @@ pub(crate) fn ports(
     };
     if wanted == BackendKind::Serial {
         let label = config.serial()?.port.display().to_string();
-        return Ok(vec![Ports::new([port(asked_by(&label), &label)?])]);
+        return Ok(vec![Ports::new([port(name_in_tests(&label), &label)?])]);
     }
     if wanted == BackendKind::Qemu || config.renode().is_err() {
         let label = format!("serial {}", config.qemu()?.serial);
-        return Ok(vec![Ports::new([port(asked_by(&label), &label)?])]);
+        return Ok(vec![Ports::new([port(name_in_tests(&label), &label)?])]);
     }
     let machines = config.machines()?;
     let several = machines.len() > 1;
@@ -168,7 +168,7 @@ fn port(
     Ok(port)
 }
 
-/// The log lines that are no part of an answer.
+/// Returns the patterns of log lines that are not part of an answer.
 fn ignored(config: &TargetConfig) -> Result<IgnoredLines> {
     let patterns = (0..).zip(&config.ignore_lines).map(|(index, pattern)| {
         let invalid = |e| config.invalid(&format!("ignore_lines[{index}]"), e);
@@ -177,16 +177,16 @@ fn ignored(config: &TargetConfig) -> Result<IgnoredLines> {
     Ok(IgnoredLines::new(patterns.collect::<Result<_, _>>()?))
 }
 
-/// Says which engine `auto` came to mean; the same test may pass on one and fail on the other.
-fn chosen(config: &TargetConfig, engine: &str, why: impl Display) {
+/// Prints the engine that `auto` selected: a test may pass on one engine and fail on the other.
+fn notice_selected(config: &TargetConfig, engine: &str, why: impl Display) {
     let machine = &config.machine_name;
     notice(format_args!(
         "{machine} runs on {engine} (backend auto: {why})"
     ));
 }
 
-/// Says that `extra_commands` are for another engine; the test may need what they set.
-fn not_run(config: &TargetConfig, engine: &str) {
+/// Prints that `extra_commands` are not run on this engine: the test may need their effect.
+fn notice_not_run(config: &TargetConfig, engine: &str) {
     let machine = &config.machine_name;
     if !config.extra_commands.is_empty() {
         notice(format_args!(
@@ -240,7 +240,7 @@ mod tests {
         let config = TargetConfig::from_yaml_str(&text, "/").unwrap();
         let error = |forced| {
             let error = config.qemu().unwrap_err().into();
-            blame(error, forced).to_string()
+            blame_forced(error, forced).to_string()
         };
         let why = "<yaml>: only Renode can run this target, because it has several `uarts`: ";
         for forced in [None, Some(BackendKind::Auto)] {

@@ -1,4 +1,4 @@
-//! `VirtualTarget`: the board that a test holds.
+//! [`VirtualTarget`]: a test's board, and the operations on the whole board.
 
 use std::fmt;
 use std::panic::Location;
@@ -15,13 +15,12 @@ use crate::firmware::Firmware;
 use crate::operation::{Operation, Remote};
 use crate::uart::{ExpectError, TranscriptLine, Uart};
 
-/// A virtual board: an emulator of its own, its firmware and its UARTs; or a
-/// [physical](crate::config::SerialConfig) one.
+/// A virtual board with its own emulator, its firmware and its UARTs; or a
+/// [physical](crate::config::SerialConfig) board.
 ///
-/// Made by [`VirtualTarget::from_yaml`]. Dropping it ends the emulator at once,
-/// wherever that happens: in any runtime or none, in a panic, in the middle of
-/// an operation. Should the test process be killed, a helper process does the
-/// same.
+/// Made by [`VirtualTarget::from_yaml`]. Dropping the target ends the emulator immediately,
+/// anywhere: in any runtime or none, in a panic, during an operation. If the test process is
+/// killed, a helper process ends the emulator.
 ///
 /// ```no_run
 /// use virtual_target::{Result, VirtualTarget, secs};
@@ -41,21 +40,20 @@ pub struct VirtualTarget {
 }
 
 impl VirtualTarget {
-    /// The board's UART; of several, the first in the description, and of several
-    /// machines that of the first. All calls share
-    /// one cursor; a clone has its own.
+    /// Returns the board's UART: the first in the description, and of several machines that of
+    /// the first. All calls share one cursor; a clone has its own.
     ///
-    /// When the target turns the board on, resets or flashes it, this cursor goes to
-    /// the new start: what an earlier run left unread cannot be taken for an answer
-    /// of this one. Clones still see it all.
+    /// When the target turns the board on, resets or flashes it, this cursor moves to the new
+    /// start, so that unread output of an earlier run cannot be taken for an answer of this
+    /// run. A clone keeps its cursor and can still find all output.
     pub fn uart(&self) -> &Uart {
         self.main().uart()
     }
 
-    /// The UART that `uarts` in the description calls `name`; otherwise as [`uart`](Self::uart).
+    /// Returns the UART with this name in the description's `uarts`; otherwise as [`uart`](Self::uart).
     ///
     /// # Errors
-    /// [`ConfigError::NoSuchUart`](crate::config::ConfigError::NoSuchUart) names those that there are.
+    /// [`ConfigError::NoSuchUart`](crate::config::ConfigError::NoSuchUart) lists the known names.
     ///
     /// ```no_run
     /// # fn main() -> virtual_target::Result<()> {
@@ -70,62 +68,61 @@ impl VirtualTarget {
         self.main().uart_named(name, &self.shared.config)
     }
 
-    /// The main machine, which is the first.
+    /// Returns the main machine, which is the first.
     fn main(&self) -> &MachineUarts {
         &self.shared.machines[0]
     }
 
-    /// What all UARTs of all machines have put out so far, line by line in the order in
-    /// which the lines were complete, to the millisecond; a line that is not complete yet
-    /// is the last of its UART.
+    /// Returns the output of all UARTs of all machines so far, line by line, in the order in
+    /// which the lines were completed, to the millisecond. An incomplete line is the last of its
+    /// UART.
     ///
     /// # Errors
-    /// [`ExpectError::Unavailable`](crate::uart::ExpectError::Unavailable) if it is more than what is kept.
+    /// [`ExpectError::Unavailable`] if a part of it is no longer kept.
     pub fn transcript(&self) -> crate::Result<Vec<TranscriptLine>> {
         let lines = self.shared.ports.lines(u64::MAX);
         Ok(lines.map_err(ExpectError::from)?)
     }
 
-    /// A handle of its own for [`uart`](Self::uart), whose cursor stands before the very first byte.
+    /// Returns a new handle for [`uart`](Self::uart), with its own cursor before the first byte.
     pub fn uart_from_start(&self) -> Uart {
         self.uart().from_start()
     }
 
-    /// What messages call the board: `machine_name`, which is its machine's name inside
-    /// Renode, too; where a script makes the board and none is given, the script's name.
-    /// Of several machines, the first one's.
+    /// Returns the board's name in messages: `machine_name`, which is also the name of its machine
+    /// inside Renode; if a script makes the board and no name is given, the script's name.
+    /// Of several machines, the name of the first.
     pub fn machine_name(&self) -> &str {
         &self.main().name
     }
 
-    /// The main UART as messages call it, such as `sysbus.usart2`, or `serial 0` on QEMU.
+    /// Returns the main UART's name in messages, such as `sysbus.usart2`, or `serial 0` on QEMU.
     pub fn uart_name(&self) -> &str {
         self.shared.ports.main().label()
     }
 
-    /// The board's description for Renode; none if the description is for
-    /// other engines alone.
-    /// Of several machines the first one's.
+    /// Returns the board's description for Renode, or none if the description is only for other
+    /// engines. Of several machines, that of the first.
     pub fn platform(&self) -> Option<&Platform> {
         let renode = self.shared.config.renode().ok()?;
         Some(&renode.platform)
     }
 
-    /// What the target was made from.
+    /// Returns the configuration from which the target was made.
     pub fn config(&self) -> &TargetConfig {
         &self.shared.config
     }
 
-    /// Which emulator runs the board, if it is a virtual one; its version and runtime are known
-    /// once it has been turned on.
+    /// Returns the emulator that runs the board, if the board is virtual; its version and runtime
+    /// are known once the board has been turned on.
     pub fn engine(&self) -> Operation<EmulatorInfo> {
         self.operation(|shared, _| async move { Ok(shared.board.lock().await.engine().await) })
     }
 
-    /// Turns the board on, with the firmware last flashed; does nothing when it is on. A virtual
-    /// board has nothing in its memory but that.
+    /// Turns the board on, with the firmware last flashed; does nothing if it is on. A virtual
+    /// board's memory contains nothing else.
     ///
-    /// Limited by `timeouts.boot`. Dropped midway, it leaves the board off.
+    /// Limited by `timeouts.boot`. If it is dropped midway, the board is off.
     ///
     /// # Errors
     /// [`EmulatorError`](crate::EmulatorError): the emulator is missing, ends before the firmware runs, or refuses something.
@@ -138,10 +135,10 @@ impl VirtualTarget {
         })
     }
 
-    /// Turns the board off: the emulator ends, and a wait in progress fails. Does nothing when it is off.
+    /// Turns the board off: the emulator exits, and a wait in progress fails. Does nothing if it is off.
     ///
     /// # Errors
-    /// Only a physical board's: its `power_off` command failed. Its port is closed all the same.
+    /// Only of a physical board: its `power_off` command failed. Its port is closed nevertheless.
     #[track_caller]
     pub fn power_off(&self) -> Operation<()> {
         self.traced("power_off".to_owned(), |shared, _| async move {
@@ -154,7 +151,7 @@ impl VirtualTarget {
         })
     }
 
-    /// Turns the board off, if it is on, and on again at once.
+    /// Turns the board off, if it is on, and immediately on again.
     ///
     /// # Errors
     /// Those of [`power_off`](Self::power_off) and [`power_on`](Self::power_on).
@@ -163,12 +160,12 @@ impl VirtualTarget {
         self.power_cycle_after(Duration::ZERO, "power_cycle".to_owned())
     }
 
-    /// Turns the board off, if it is on, leaves it off for `wait`, and turns it on again:
-    /// so that the supply of a physical board discharges, or a clock of its own goes on.
+    /// Turns the board off, if it is on, leaves it off for `wait`, and turns it on again,
+    /// so that the supply of a physical board discharges, or the board's own clock advances.
     ///
-    /// The time is that of the board's clock: a [virtual](crate::config::ClockKind::Virtual)
-    /// one goes on by `wait` in no time of the host's. It is no part of the limit, which
-    /// [`power_on`](Self::power_on) has for itself.
+    /// The board's clock measures `wait`: a [virtual](crate::config::ClockKind::Virtual) clock
+    /// advances by `wait` without a delay on the host. The time limit does not include `wait`;
+    /// it is that of [`power_on`](Self::power_on).
     ///
     /// # Errors
     /// Those of [`power_off`](Self::power_off) and [`power_on`](Self::power_on).
@@ -195,27 +192,28 @@ impl VirtualTarget {
         })
     }
 
-    /// Gives the board new firmware: at the next power-on if it is off; at once,
-    /// with a reset, if it is on. A virtual board's RAM is then as after a loss of power.
+    /// Flashes new firmware: at the next power-on if the board is off; immediately, with a reset,
+    /// if it is on. A virtual board's RAM is then as after a loss of power.
     ///
-    /// `path` is relative to the current directory. Dropped midway, it leaves the board off.
+    /// `path` is relative to the current directory. If it is dropped midway, the board is off.
     ///
     /// # Errors
     /// [`FirmwareError`](crate::firmware::FirmwareError): the file is missing, empty, damaged or built for
-    /// another architecture; the board is then as it was.
+    /// another architecture; the board is then unchanged.
     /// [`EmulatorError`](crate::EmulatorError) otherwise.
     #[track_caller]
     pub fn flash(&self, path: impl AsRef<Path>) -> Operation<()> {
         self.flash_machine(None, path.as_ref(), None)
     }
 
-    /// As [`flash`](Self::flash), by that command whatever `load_command` in the description says.
+    /// Flashes with this command instead of the description's `load_command`; otherwise as
+    /// [`flash`](Self::flash).
     ///
-    /// `load_address` stays the description's.
+    /// `load_address` is the description's.
     ///
     /// # Errors
-    /// Those of [`flash`](Self::flash), among them an image of a format that the command is not
-    /// for; a physical board's own `flash` command cannot be told how to load.
+    /// Those of [`flash`](Self::flash), also if the command does not load the image's format, and
+    /// for a physical board, whose own `flash` command takes no load command.
     ///
     /// ```no_run
     /// use virtual_target::config::LoadCommand;
@@ -229,7 +227,7 @@ impl VirtualTarget {
         self.flash_machine(None, path.as_ref(), Some(load_command))
     }
 
-    /// Flashes the machine of that number, or else the only one.
+    /// Flashes the machine with this number; without a number, the only machine.
     #[track_caller]
     pub(super) fn flash_machine(
         &self,
@@ -262,18 +260,18 @@ impl VirtualTarget {
         })
     }
 
-    /// Resets the board, as its reset pin does: the firmware starts anew, and finds in RAM what it
-    /// has left there.
+    /// Resets the board, as its reset pin does: the firmware starts again, and the RAM keeps its
+    /// contents.
     ///
     /// # Errors
-    /// [`PowerError`](crate::PowerError) when the board is off. [`EmulatorError`](crate::EmulatorError) otherwise; a
-    /// physical board without a `reset` command is then as it was.
+    /// [`PowerError`](crate::PowerError) if the board is off. [`EmulatorError`](crate::EmulatorError) otherwise; a
+    /// physical board without a `reset` command is then unchanged.
     #[track_caller]
     pub fn reset(&self) -> Operation<()> {
         self.reset_machines(None, "reset".to_owned())
     }
 
-    /// Resets one machine, or all.
+    /// Resets one machine, or all machines.
     #[track_caller]
     pub(super) fn reset_machines(&self, machine: Option<usize>, what: String) -> Operation<()> {
         self.traced(what, move |shared, limit| async move {
@@ -283,16 +281,16 @@ impl VirtualTarget {
         })
     }
 
-    /// Lets the board run for `duration`, whatever it says: in a
+    /// Lets the board run for `duration`, whatever it prints: with a
     /// [virtual clock](crate::config::ClockKind::Virtual) for exactly that long, and as fast
-    /// as the host can; in real time at least until the guest has had that much.
+    /// as the host can; in real time at least until the guest's time has advanced that much.
     ///
-    /// What it says meanwhile can be looked for afterwards: the cursors stay where they are.
+    /// The cursors do not move, so later operations can find the output of this time.
     ///
     /// # Errors
-    /// [`ExpectError::Ended`](crate::uart::ExpectError::Ended) if the board goes off or halts meanwhile,
-    /// [`ExpectError::Forbidden`](crate::uart::ExpectError::Forbidden),
-    /// [`ExpectError::Watchdog`](crate::uart::ExpectError::Watchdog) if the guest did not get that time.
+    /// [`ExpectError::Ended`] if the board is turned off, exits or halts meanwhile,
+    /// [`ExpectError::Forbidden`],
+    /// [`ExpectError::Watchdog`] if the guest's time did not advance that much.
     ///
     /// ```no_run
     /// # use virtual_target::secs;
@@ -308,17 +306,17 @@ impl VirtualTarget {
         self.uart().run_for(duration, Location::caller())
     }
 
-    /// Whether the board is on and its emulator runs, or its serial port is there.
+    /// Returns true if the board is on and its emulator runs, or its serial port is present.
     pub fn is_on(&self) -> Operation<bool> {
         self.operation(|shared, _| async move { Ok(shared.board.lock().await.is_on()) })
     }
 
-    /// What the board has done since power-on: instructions, virtual and host time. The
-    /// instructions are those of all machines; [`Machine::metrics`](crate::Machine::metrics) has those of one.
+    /// Returns the board's metrics since power-on: instructions, virtual and host time. The
+    /// instructions are those of all machines; [`Machine::metrics`](crate::Machine::metrics) returns those of one.
     /// The figures of the last call are among the artifacts, in `metrics.txt`.
     ///
     /// # Errors
-    /// * [`PowerError`](crate::PowerError) when the board is off.
+    /// * [`PowerError`](crate::PowerError) if the board is off.
     /// * [`EmulatorError`](crate::EmulatorError): the engine is not Renode, or a processor does not count.
     ///
     /// ```no_run
@@ -335,24 +333,24 @@ impl VirtualTarget {
         self.metrics_of(None)
     }
 
-    /// Measures one machine, or all.
+    /// Measures one machine, or all machines.
     pub(super) fn metrics_of(&self, machine: Option<usize>) -> Operation<Metrics> {
         self.operation(
             move |shared, _| async move { shared.board.lock().await.metrics(machine).await },
         )
     }
 
-    /// Has Renode do a monitor command, such as `sysbus.cpu PC`; what it printed.
+    /// Runs a command in Renode's monitor, such as `sysbus.cpu PC`, and returns its output.
     ///
     /// Monitor commands can read and write files of this host and run programs, so
-    /// the description has to say `allow_raw_monitor: true`. Limited by
+    /// the description must contain `allow_raw_monitor: true`. Limited by
     /// `timeouts.command`, 30 s by default.
     ///
     /// # Errors
     /// * [`ConfigError::RawMonitor`](crate::config::ConfigError::RawMonitor) without that permission.
-    /// * [`PowerError`](crate::PowerError) when the board is off.
-    /// * [`EmulatorError`](crate::EmulatorError): Renode refused it (with the reason), it is
-    ///   not plain ASCII on one line, or the engine is not Renode.
+    /// * [`PowerError`](crate::PowerError) if the board is off.
+    /// * [`EmulatorError`](crate::EmulatorError): Renode refused the command (with the reason), the
+    ///   command is not plain ASCII on one line, or the engine is not Renode.
     ///
     /// ```no_run
     /// # fn main() -> virtual_target::Result<()> {
@@ -365,7 +363,7 @@ impl VirtualTarget {
         let command = command.into();
         self.operation(|shared, _| async move {
             let mut board = shared.board.lock().await;
-            // The permission is about Renode's monitor: no advice where there is none.
+            // The permission is for Renode's monitor; other engines have none, so no advice on it.
             if board.backend.identity().engine().kind == BackendKind::Renode {
                 shared.config.raw_monitor(&command)?;
             }
@@ -375,11 +373,11 @@ impl VirtualTarget {
 
     /// Ends the target and waits until nothing of it is left.
     ///
-    /// Dropping the target does the same, but can report a guard that found
-    /// something only by a panic, and leaves a physical board powered.
+    /// Dropping the target does the same, but can report the match of a guard only by a panic,
+    /// and leaves a physical board powered.
     ///
     /// # Errors
-    /// A pattern that was [forbidden](Uart::forbid) has appeared, and no error that says so lives;
+    /// A pattern that was [forbidden](Uart::forbid) has appeared, and no error that reports it is alive;
     /// else those of [`power_off`](Self::power_off).
     pub fn shutdown(self) -> Operation<()> {
         let limit = self.shared.config.timeouts.boot;
@@ -396,7 +394,7 @@ impl VirtualTarget {
         }))
     }
 
-    /// The error of a guard that found something, unless an error that says so lives.
+    /// Returns the error of a guard that matched, unless an error that reports the match is alive.
     fn verdict(&self) -> Option<crate::Error> {
         let mut alarm = crate::Error::from(self.shared.ports.verdict()?);
         let at = self.shared.at;
@@ -407,7 +405,7 @@ impl VirtualTarget {
         Some(alarm)
     }
 
-    /// An operation that changes the board: the report takes notes of it.
+    /// Creates an operation that changes the board; the report records it.
     #[track_caller]
     pub(super) fn traced<F>(
         &self,
@@ -426,7 +424,7 @@ impl VirtualTarget {
         ))
     }
 
-    /// An operation that asks something of the board.
+    /// Creates an operation that queries the board; the report does not record it.
     pub(super) fn operation<T, F>(
         &self,
         run: impl FnOnce(Arc<Inner>, Duration) -> F + Send + 'static,
@@ -454,11 +452,11 @@ impl VirtualTarget {
 
 impl Drop for VirtualTarget {
     /// # Panics
-    /// If a [forbidden](Uart::forbid) pattern has appeared and no error that says so
-    /// lives, unless the thread panics already: a test must not pass then.
+    /// If a [forbidden](Uart::forbid) pattern has appeared and no error that reports it is alive,
+    /// so that the test does not pass; not if the thread panics already.
     #[allow(clippy::panic)]
     fn drop(&mut self) {
-        // A forked child has a copy of the handle, but the board is its parent's.
+        // A forked child has a copy of the handle, but the board belongs to its parent.
         if std::process::id() != self.shared.owner {
             return;
         }

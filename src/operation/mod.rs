@@ -1,8 +1,7 @@
-//! `Operation`: the one type that every call which takes time returns.
+//! [`Operation`]: the type that every call which takes time returns.
 //!
-//! It is lazy, a future for any executor, and can be waited for without one.
-//! What an operation does is a [`Task`]; this file knows nothing of what tasks
-//! there are.
+//! An operation is lazy, is a future for any executor, and can be waited for without one.
+//! A [`Task`] does its work; [`Remote`] is the task that runs on the I/O thread.
 
 mod remote;
 
@@ -18,21 +17,21 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::sync::lock;
 
-/// What an [`Operation`] drives. Dropping a task cancels it.
+/// The work of an [`Operation`]. Dropping a task cancels it.
 pub(crate) trait Task: Send {
     type Output;
 
     /// Replaces the timeout. Called only before the first `poll`.
     fn set_timeout(&mut self, timeout: Duration);
 
-    /// As `Future::poll`; runs in the thread of whoever waits.
+    /// Polls the task, as `Future::poll` does, in the thread that waits.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Self::Output>>;
 }
 
-/// Something that takes time: await it in any runtime, or [`wait`](Self::wait) for it in none.
+/// A call that takes time: await it in any runtime, or call [`wait`](Self::wait) without one.
 ///
-/// Operations are lazy: nothing happens before the first poll. Dropping one
-/// cancels it; what that means is said at the method that returns it.
+/// Operations are lazy: nothing happens before the first poll. Dropping one cancels it; the method
+/// that returns the operation documents the effect.
 ///
 /// ```
 /// # fn main() -> virtual_target::Result<()> {
@@ -59,21 +58,21 @@ impl<T> Operation<T> {
         }
     }
 
-    /// Replaces the default timeout by `timeout`, counted from the first poll in
-    /// the target's clock.
+    /// Replaces the default timeout with `timeout`, which starts at the first poll and is measured
+    /// by the target's clock.
     pub fn within(mut self, timeout: Duration) -> Self {
         self.task.set_timeout(timeout);
         self
     }
 
-    /// Waits in the calling thread, which sleeps until there is an answer.
+    /// Waits for the result in the calling thread, which sleeps until then.
     ///
     /// Works in a plain test, inside any runtime and inside `block_on`: all I/O
     /// runs on the crate's own thread. Inside an async test prefer `.await`,
-    /// which lets the runtime's other tasks go on.
+    /// which lets the runtime's other tasks run.
     ///
     /// # Errors
-    /// Those of the operation; [`HostError::EndingThread`](crate::HostError::EndingThread) where
+    /// Those of the operation; [`HostError::EndingThread`](crate::HostError::EndingThread) if
     /// it has to wait in the destructor of a thread-local.
     pub fn wait(self) -> Result<T> {
         block_on(self)
@@ -94,8 +93,8 @@ impl<T> fmt::Debug for Operation<T> {
     }
 }
 
-/// Lets a thread sleep until it is woken. Not `thread::park`: that would take the unpark
-/// which the thread's own program waits for.
+/// A waker for a thread that sleeps. `thread::park` is not used: it would consume an unpark for
+/// which the thread's own program waits.
 #[derive(Default)]
 struct Sleeper {
     is_woken: Mutex<bool>,
@@ -121,9 +120,9 @@ impl Wake for Sleeper {
     }
 }
 
-/// Polls `future` in this thread, which sleeps in between. Unlike the executors of
-/// the runtimes it may be nested in any of them: in a task of tokio's, what `future` does
-/// is not taken from that task's budget, which only a return to tokio would fill again.
+/// Polls `future` in this thread, which sleeps between two polls. Unlike a runtime's executor, this
+/// function can be nested in any runtime. In a task of tokio's, `future` does not use the task's
+/// budget, because only a return to tokio would refill the budget.
 fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(tokio::task::unconstrained(future));
     let sleeper = Arc::<Sleeper>::default();

@@ -1,7 +1,7 @@
-//! Operations that run on the I/O thread: a future there, its result here.
+//! [`Remote`]: a task whose future runs on the I/O thread; the waiting thread receives its result.
 //!
-//! Dropping one aborts the future, which must then leave its subject in a
-//! defined state by means of its own guards.
+//! Dropping the task aborts the future. The future's own drop guards must then leave the board in
+//! a defined state.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use crate::runtime::spawn;
 
 type Start<T> = Box<dyn FnOnce(Duration) -> Pin<Box<dyn Future<Output = Result<T>> + Send>> + Send>;
 
-/// A future that is made with its time limit and started at the first poll.
+/// A future that is created with its time limit and started at the first poll.
 pub(crate) struct Remote<T> {
     limit: Duration,
     start: Option<Start<T>>,
@@ -24,7 +24,7 @@ pub(crate) struct Remote<T> {
 }
 
 impl<T> Remote<T> {
-    /// `start` receives the time limit, by default `limit`, which is for it to keep.
+    /// Creates a task; `start` receives the time limit, by default `limit`, and must enforce it.
     pub(crate) fn new<F>(
         limit: Duration,
         start: impl FnOnce(Duration) -> F + Send + 'static,
@@ -52,7 +52,7 @@ impl<T: Send + 'static> Task for Remote<T> {
             self.running = Some(spawn(start(self.limit))?);
         }
         let Some(running) = &mut self.running else {
-            return Poll::Pending; // polled after it was ready
+            return Poll::Pending; // polled again after the result was returned
         };
         let outcome = ready!(Pin::new(running).poll(cx));
         self.running = None;
@@ -60,7 +60,7 @@ impl<T: Send + 'static> Task for Remote<T> {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => return Poll::Pending, // aborted: only `drop` does that
+                Err(_) => return Poll::Pending, // aborted, which only `drop` does
             },
         })
     }
