@@ -104,7 +104,7 @@ impl ArtifactDir {
         &self.path
     }
 
-    /// Creates the directory, unless it exists.
+    /// Creates the directory, unless this was done before, and returns its path.
     pub(crate) fn make(&mut self) -> io::Result<&Path> {
         if !self.made {
             let mut all = lock(self.process);
@@ -217,7 +217,7 @@ impl Home {
     }
 }
 
-/// Returns true if a directory contains no artifacts of a process that has exited.
+/// Returns true if a directory contains no target's artifacts; an exited process may have left some.
 fn is_vacant(directory: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();

@@ -108,7 +108,7 @@ impl Report {
         }
     }
 
-    /// Records the begin of an operation that was called at `at`, and returns the event's number.
+    /// Records the start of an operation that was called at `at`, and returns the event's number.
     pub(super) fn event(&self, what: &str, at: Caller) -> u64 {
         let now = self.began.elapsed();
         let number = lock(&self.timeline).begin(now, what, place(at));
@@ -287,7 +287,7 @@ mod tests {
             let mut error = crate::Error::from(ConfigError::NotFound { path: "x".into() });
             report.failed(event, &mut error);
         }
-        // The first failure, and then as many as without failures.
+        // The first failure writes, then as many writes as without failures.
         let most = 2 + 2 * began.elapsed().as_secs();
         let writes = writes.load(Ordering::Relaxed);
         assert!((1..=most).contains(&writes), "{writes} > {most}");

@@ -1,4 +1,4 @@
-//! [`Traced`]: an operation whose begin and outcome the report records.
+//! [`Traced`]: an operation whose start and outcome the report records.
 //!
 //! If the operation fails, its error contains the place from which it was called.
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The size at which a file is renamed and a new one begun.
+/// The size at which a file is renamed and a new file started.
 const MAX_SIZE: u64 = 8 << 20;
 
 /// The output of a UART, to be copied.

@@ -27,7 +27,7 @@ use crate::uart::Ports;
 impl VirtualTarget {
     /// Creates a builder from the YAML file at `path`, which is relative to the current directory.
     ///
-    /// The file is read immediately; [`boot`](TargetBuilder::boot) returns an error in it.
+    /// The file is read immediately; if it is not valid, [`boot`](TargetBuilder::boot) returns the error.
     pub fn from_yaml(path: impl AsRef<Path>) -> TargetBuilder {
         TargetBuilder::new(TargetConfig::from_file(path))
     }

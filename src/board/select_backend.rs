@@ -260,7 +260,7 @@ mod tests {
             port.attach(ours).unwrap();
             board.write_all(&vec![b'x'; 8 << 20]).unwrap();
             board.write_all(b"end").unwrap();
-            // Fails if what it has yet to look at is gone.
+            // Fails if output that has not been searched yet is no longer kept.
             let _ = port.uart().expect("end").wait();
             match port.uart().transcript() {
                 Ok(all) => assert!(is_all_there && all.len() == (8 << 20) + 3),
