@@ -1,8 +1,9 @@
-//! A UART as a blocking byte stream, such as `expectrl::Session` needs: [`UartStream`].
+//! A UART as a blocking byte stream, such as an `expectrl::Session` needs: [`UartStream`].
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::panic::Location;
 
+#[cfg(feature = "expectrl")]
 use expectrl::process::NonBlocking;
 
 use super::handle::Uart;
@@ -11,7 +12,10 @@ use crate::artifacts::Caller;
 impl Uart {
     /// Turns the UART into a blocking byte stream, such as an `expectrl::Session` needs.
     ///
+    /// With the feature `expectrl`, which is on by default:
+    ///
     /// ```
+    /// # #[cfg(feature = "expectrl")]
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use expectrl::{Expect, Session};
     ///
@@ -22,6 +26,8 @@ impl Uart {
     /// session.expect("login: ")?;
     /// session.send_line("root")?;
     /// # Ok(()) }
+    /// # #[cfg(not(feature = "expectrl"))]
+    /// # fn main() {}
     /// ```
     #[track_caller]
     pub fn into_stream(self) -> UartStream {
@@ -81,6 +87,7 @@ impl Write for UartStream {
     }
 }
 
+#[cfg(feature = "expectrl")]
 impl NonBlocking for UartStream {
     fn set_blocking(&mut self, on: bool) -> io::Result<()> {
         self.blocking = on;

@@ -5,16 +5,14 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use expectrl::Needle;
 use memchr::memmem::Finder;
 
 use super::decode::Decoded;
 use super::error::PatternError;
 use super::stream_checks;
 use super::stream_regex::{Groups, StreamRegex};
-use crate::sync::lock;
 use crate::uart::ansi::ESC;
 
 /// Something to look for in the output of a board.
@@ -44,30 +42,25 @@ pub(crate) enum Kind {
     StreamRegex(StreamRegex),
     Text(regex::Regex),
     Bytes(regex::bytes::Regex),
-    Needle(Mutex<Box<dyn Needle + Send>>),
-    Closure(Closure),
+    Function(Function),
 }
 
-type Closure = Box<dyn Fn(&[u8]) -> Option<Range<usize>> + Send + Sync>;
+/// Code of the user's: from the text so far, and whether it is complete, to the ranges of the
+/// match and its groups, or the text of an error.
+type Function = Box<dyn Fn(&[u8], bool) -> Result<Vec<Range<usize>>, String> + Send + Sync>;
 
 impl Pattern {
-    /// Makes a pattern from any [`Needle`].
-    ///
-    /// The needle is given the text that has arrived, at most the last 64 to 128 KiB of it.
-    /// If it matches a text, it must also match every longer text that begins with that one:
-    /// this is how the earliest match is found.
-    pub fn needle(needle: impl Needle + Send + 'static) -> Self {
-        Self::make("a needle", Kind::Needle(Mutex::new(Box::new(needle))))
-    }
-
     /// Makes a pattern from a closure, where the compiler cannot tell that it is one.
     ///
-    /// The conditions of [`needle`](Self::needle) hold for closures too.
+    /// The closure is given the text that has arrived, at most the last 64 to 128 KiB of it.
+    /// If it matches a text, it must also match every longer text that begins with that one:
+    /// this is how the earliest match is found.
     pub fn closure<F>(closure: F) -> Self
     where
         F: Fn(&[u8]) -> Option<Range<usize>> + Send + Sync + 'static,
     {
-        Self::make("a closure", Kind::Closure(Box::new(closure)))
+        let function = move |text: &[u8], _| Ok(closure(text).into_iter().collect());
+        Self::make("a closure", Kind::Function(Box::new(function)))
     }
 
     /// Makes a pattern that matches exactly these bytes.
@@ -102,7 +95,7 @@ impl Pattern {
             Kind::StreamRegex(regex) => regex.group(name),
             Kind::Text(regex) => regex.capture_names().position(named),
             Kind::Bytes(regex) => regex.capture_names().position(named),
-            Kind::Literal(_) | Kind::Needle(_) | Kind::Closure(_) => None,
+            Kind::Literal(_) | Kind::Function(_) => None,
         }
     }
 
@@ -117,7 +110,7 @@ impl Pattern {
             Kind::StreamRegex(regex) => regex.needs_escape,
             Kind::Text(regex) => needs_escape(regex.as_str()),
             Kind::Bytes(regex) => needs_escape(regex.as_str()),
-            Kind::Needle(_) | Kind::Closure(_) => false,
+            Kind::Function(_) => false,
         };
         match is_hidden {
             true => Err(PatternError::EscapeSequence {
@@ -159,18 +152,11 @@ impl Pattern {
                 let group = |m: regex::bytes::Match<'_>| m.range();
                 captures.iter().map(|found| found.map(group)).collect()
             })),
-            Kind::Needle(needle) => {
-                let found = lock(needle).check(&text[from..], eof);
-                let found = found.map_err(|e| PatternError::Needle {
+            Kind::Function(function) => {
+                let groups = function(&text[from..], eof).map_err(|reason| PatternError::Needle {
                     pattern: self.to_string(),
-                    reason: e.to_string(),
+                    reason,
                 })?;
-                let groups = found.into_iter().map(|m| m.start()..m.end());
-                let groups: Vec<_> = groups.collect();
-                self.shifted(groups, from, text.len())
-            }
-            Kind::Closure(closure) => {
-                let groups = closure(&text[from..]).into_iter().collect();
                 self.shifted(groups, from, text.len())
             }
         }

@@ -18,7 +18,7 @@ pub(crate) fn final_bytes(pattern: &Pattern) -> ByteSet {
         Kind::Literal(finder) => ByteSet::of(finder.needle().last().copied()),
         Kind::StreamRegex(regex) => of(regex.hir()),
         // Foreign code may match anything.
-        Kind::Text(_) | Kind::Bytes(_) | Kind::Needle(_) | Kind::Closure(_) => ByteSet::ALL,
+        Kind::Text(_) | Kind::Bytes(_) | Kind::Function(_) => ByteSet::ALL,
     };
     match last {
         ByteSet::NONE => ByteSet::ALL,
@@ -104,6 +104,7 @@ mod tests {
         let closure = |_: &[u8]| None::<std::ops::Range<usize>>;
         let patterns = [
             closure.into_pattern(),
+            #[cfg(feature = "expectrl")]
             expectrl::NBytes(3).into_pattern(),
             (&regex::Regex::new("x").unwrap()).into_pattern(),
             (&regex::bytes::Regex::new("x").unwrap()).into_pattern(),

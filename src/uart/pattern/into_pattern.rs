@@ -7,11 +7,10 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Mutex;
 
-use expectrl::Needle;
 use memchr::memmem::Finder;
 
 use super::compiled::{Kind, Pattern};
-use super::error::{MOST_BYTES, PatternError};
+use super::error::PatternError;
 use super::stream_regex::StreamRegex;
 use crate::sync::lock;
 
@@ -24,7 +23,8 @@ pub(crate) const REGEX_PREFIX: &str = "re:";
 ///   (the `regex` crate's syntax; `\b` is ASCII);
 /// * bytes: exactly these;
 /// * [`regex::Regex`], [`regex::bytes::Regex`];
-/// * [`expectrl`] needles; any other [`Needle`] through [`Pattern::needle`];
+/// * the needles of expectrl, with the feature `expectrl`; any other `Needle` through
+///   `Pattern::needle`;
 /// * a closure from the text so far to the range of the match;
 /// * a [`Pattern`].
 ///
@@ -41,7 +41,6 @@ pub(crate) const REGEX_PREFIX: &str = "re:";
 /// Pattern::new(r"re:(\d+) ms")?;
 /// Pattern::new(b"\x06\x1f")?;
 /// Pattern::new(regex::Regex::new("(?i)error").unwrap())?;
-/// Pattern::new(expectrl::Regex("[0-9]+"))?;
 /// Pattern::new(|text: &[u8]| text.iter().position(|b| *b == b'!').map(|at| at..at + 1))?;
 /// # Ok::<(), virtual_target::uart::PatternError>(())
 /// ```
@@ -173,48 +172,6 @@ impl IntoPattern for regex::bytes::Regex {
 impl IntoPattern for &regex::bytes::Regex {
     fn into_pattern(self) -> Result<Pattern, PatternError> {
         self.clone().into_pattern()
-    }
-}
-
-/// Compiled once, not at every check as expectrl does.
-impl<Re: AsRef<str>> IntoPattern for expectrl::Regex<Re> {
-    fn into_pattern(self) -> Result<Pattern, PatternError> {
-        let source = self.0.as_ref();
-        let regex = regex::bytes::Regex::new(source).map_err(|e| PatternError::Syntax {
-            pattern: source.to_owned(),
-            reason: e.to_string(),
-        })?;
-        regex.into_pattern()
-    }
-}
-
-impl IntoPattern for expectrl::NBytes {
-    fn into_pattern(self) -> Result<Pattern, PatternError> {
-        match self.0 {
-            count if count > MOST_BYTES => Err(PatternError::TooManyBytes { count }),
-            _ => Ok(Pattern::needle(self)),
-        }
-    }
-}
-
-impl IntoPattern for expectrl::Eof {
-    fn into_pattern(self) -> Result<Pattern, PatternError> {
-        Ok(Pattern::needle(self))
-    }
-}
-
-impl<I> IntoPattern for expectrl::Any<I>
-where
-    Self: Needle + Send + 'static,
-{
-    fn into_pattern(self) -> Result<Pattern, PatternError> {
-        Ok(Pattern::needle(self))
-    }
-}
-
-impl IntoPattern for Box<dyn Needle + Send> {
-    fn into_pattern(self) -> Result<Pattern, PatternError> {
-        Ok(Pattern::make("a needle", Kind::Needle(Mutex::new(self))))
     }
 }
 

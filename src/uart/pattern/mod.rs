@@ -10,6 +10,8 @@ pub(super) mod decoder;
 pub(super) mod error;
 pub(super) mod final_bytes;
 pub(super) mod into_pattern;
+#[cfg(feature = "expectrl")]
+mod needle;
 pub(super) mod stream;
 pub(super) mod stream_checks;
 pub(super) mod stream_regex;

@@ -57,7 +57,7 @@ impl Engine {
                 let automaton = Automaton::new(pattern, regex.automata()?);
                 Ok(Self::Automaton(Box::new(automaton)))
             }
-            Kind::Text(_) | Kind::Bytes(_) | Kind::Needle(_) | Kind::Closure(_) => {
+            Kind::Text(_) | Kind::Bytes(_) | Kind::Function(_) => {
                 Window::new(pattern).map(Self::Window)
             }
         }

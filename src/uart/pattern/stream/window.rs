@@ -132,7 +132,7 @@ impl Window {
     pub(super) fn finish(&mut self) -> Result<Option<Hit>, PatternError> {
         let (end, missing) = (self.text.len(), unfinished(&self.text));
         let found = match self.pattern.kind() {
-            Kind::Needle(_) => self.pattern.is_match_at(&self.text, self.start, true)?,
+            Kind::Function(_) => self.pattern.is_match_at(&self.text, self.start, true)?,
             Kind::Text(_) if missing > 0 => {
                 let found = self.pattern.find_at(&self.text, self.start, true)?;
                 found.is_some()
