@@ -1,4 +1,6 @@
-//! A running emulator process, of either kind: its output, its end, and who is told of it.
+//! [`Emulator`]: a running process of QEMU or Renode, its output, and the report of its exit.
+//!
+//! An exit that the harness has not asked for fails every wait on the board's UARTs at once.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -11,14 +13,14 @@ use crate::config::BackendKind;
 use crate::process::{Process, SpawnSpec, Supervisor};
 use crate::uart::Ports;
 
-/// How long the last words of a dead process may take. Its group is dead by then, so
-/// only a descendant in another session can still hold the pipe.
-pub(super) const LAST_WORDS: Duration = Duration::from_millis(500);
+/// The time limit for the rest of an exited process's output. Its group is killed by then, so
+/// only a descendant in another session can still hold the pipe open.
+pub(super) const OUTPUT_DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Why we have ended an emulator ourselves, once we have.
+/// The reason why the harness has ended an emulator; set before the harness kills it.
 pub(super) type EndedFor = Arc<OnceLock<String>>;
 
-/// An emulator process; dropping it kills it without any report.
+/// An emulator process. Dropping it kills the process without a report.
 pub(super) struct Emulator {
     process: Arc<Process>,
     exit: watch::Receiver<Option<Arc<EmulatorExit>>>,
@@ -26,8 +28,8 @@ pub(super) struct Emulator {
 }
 
 impl Emulator {
-    /// Starts one. When it ends by itself, or for the reason `ended_for`, every wait on one
-    /// of `ports` fails at once, with the `output` that `drained` has collected.
+    /// Starts an emulator. When the process exits by itself, or for the reason `ended_for`, every
+    /// wait on one of `ports` fails at once, with the `output` that `drained` has collected.
     pub(super) fn start(
         kind: BackendKind,
         supervisor: &Supervisor,
@@ -41,11 +43,11 @@ impl Emulator {
         let drained = tokio::spawn(drained);
         let (sender, exit) = watch::channel(None);
         let watched = Arc::clone(&process);
-        let asked = Arc::downgrade(&process);
-        ports.set_stopped(move || asked.upgrade().is_some_and(|process| process.is_stopped()));
+        let weak = Arc::downgrade(&process);
+        ports.set_stopped(move || weak.upgrade().is_some_and(|process| process.is_stopped()));
         let reporter = tokio::spawn(async move {
             let exit = watched.exited().await;
-            let _ = tokio::time::timeout(LAST_WORDS, drained).await;
+            let _ = tokio::time::timeout(OUTPUT_DRAIN_TIMEOUT, drained).await;
             let output = output.text();
             let exit = Arc::new(match ended_for.get() {
                 Some(why) => EmulatorExit {
@@ -53,7 +55,7 @@ impl Emulator {
                     what: format!("{kind} was ended: {why}"),
                     output,
                 },
-                None => exit::of(kind, exit, output),
+                None => exit::describe(kind, exit, output),
             });
             ports.exited(&exit.to_string());
             sender.send_replace(Some(exit));
@@ -66,17 +68,17 @@ impl Emulator {
         })
     }
 
-    /// The process, for whoever has to end it.
+    /// Returns the process, for a caller that has to kill it.
     pub(super) fn process(&self) -> Arc<Process> {
         Arc::clone(&self.process)
     }
 
-    /// How it ended, if it has ended by itself.
+    /// Returns how the emulator exited, if it has exited by itself.
     pub(super) fn ended(&self) -> Option<Arc<EmulatorExit>> {
         self.exit.borrow().clone()
     }
 
-    /// Waits for its end, as the error of `step`.
+    /// Waits until the emulator exits, and returns its exit as the error of `step`.
     pub(super) async fn exit(&self, step: &'static str) -> EmulatorError {
         let mut exit = self.exit.clone();
         // The sender lives as long as the reporter, which only `end` and `drop` abort.
@@ -91,7 +93,7 @@ impl Emulator {
         EmulatorError::Exited { step, exit }
     }
 
-    /// Kills it and waits until it is gone; nobody is told of a death.
+    /// Kills the process and waits until it is reaped, without a report of its exit.
     pub(super) async fn end(self) {
         self.reporter.abort();
         self.process.kill();

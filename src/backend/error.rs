@@ -1,4 +1,5 @@
-//! What can go wrong with an emulator, and how one ended.
+//! [`EmulatorError`], the failures of an emulator or a physical board, and [`EmulatorExit`], an exit
+//! that nobody asked for.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,16 +9,16 @@ use std::time::Duration;
 use crate::config::BackendKind;
 use crate::process::ProcessError;
 
-/// How an emulator ended, or a serial port went away, that nobody had asked to.
+/// An exit of an emulator, or the loss of a serial port, that nobody asked for.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EmulatorExit {
     /// The kind of emulator.
     pub kind: BackendKind,
-    /// Such as `QEMU exited with status 1`.
+    /// A description such as `QEMU exited with status 1`.
     pub(crate) what: String,
-    /// The last it wrote to its standard error (and, for Renode, to its console, but for complete
-    /// answers to what it was asked).
+    /// The last output on its standard error. For Renode also the last output on its console,
+    /// without the complete answers to commands.
     pub output: String,
 }
 
@@ -26,47 +27,47 @@ impl fmt::Display for EmulatorExit {
         f.write_str(&self.what)?;
         match self.output.trim().is_empty() {
             true if self.kind != BackendKind::Serial => f.write_str("; it said nothing"),
-            _ => f.write_str(&last_words(&self.output)),
+            _ => f.write_str(&last_output(&self.output)),
         }
     }
 }
 
 impl std::error::Error for EmulatorExit {}
 
-/// What can go wrong with an emulator.
+/// A failure of an emulator or of a physical board.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EmulatorError {
-    /// No such emulator on this machine.
+    /// The emulator's program was not found on this machine.
     #[error("cannot find {kind}: {looked}; {advice}")]
     NotFound {
         /// The kind of emulator.
         kind: BackendKind,
-        /// Where it was looked for.
+        /// The places that were searched.
         looked: String,
-        /// How to get it.
+        /// Advice how to install it.
         advice: &'static str,
     },
     /// A process or directory could not be set up.
     #[error(transparent)]
     Process(#[from] ProcessError),
-    /// The host failed the harness.
+    /// An operation of the host's system failed.
     #[error("{step}: {source}")]
     Io {
-        /// What was being done.
+        /// The step that failed.
         step: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The emulator ended by itself.
+    /// The emulator exited by itself.
     #[error("while {step}: {exit}")]
     Exited {
-        /// What was being done.
+        /// The step that failed.
         step: &'static str,
-        /// How it ended.
+        /// The exit of the emulator.
         exit: Arc<EmulatorExit>,
     },
-    /// The emulator did not do in time what it was asked to.
+    /// A step of the emulator took longer than its time limit.
     #[error(
         "{kind} took longer than {limit:?} while {step}{}; raise `timeouts: {field}:` if this host is slow",
         because_it(unfinished.as_deref())
@@ -74,16 +75,16 @@ pub enum EmulatorError {
     TooSlow {
         /// The kind of emulator.
         kind: BackendKind,
-        /// What was being done.
+        /// The step that failed.
         step: &'static str,
-        /// What it has not done, if that is known, such as ``has not done `start` ``.
+        /// The unfinished part of the step, if that is known, such as ``has not done `start` ``.
         unfinished: Option<String>,
-        /// The time it had.
+        /// The time limit.
         limit: Duration,
         /// The field of the configuration that sets the limit.
         field: &'static str,
     },
-    /// The emulator has not answered a command.
+    /// The emulator did not answer a command within the time limit.
     #[error(
         "{kind} has not done `{command}` after {limit:?}{}; raise `timeouts: command:` if it needs longer",
         still_busy(busy_with.as_deref())
@@ -95,10 +96,10 @@ pub enum EmulatorError {
         command: String,
         /// The earlier command that the emulator is still busy with.
         busy_with: Option<String>,
-        /// The time it had.
+        /// The time limit.
         limit: Duration,
     },
-    /// Another process has the TCP port of the emulator's monitor.
+    /// Another process uses the TCP port of the emulator's monitor.
     #[error(
         "{kind} cannot have port {port} for its monitor, because another process has it; {advice}"
     )]
@@ -107,7 +108,7 @@ pub enum EmulatorError {
         kind: BackendKind,
         /// The port.
         port: u16,
-        /// What to do.
+        /// Advice what to do.
         advice: &'static str,
     },
     /// The emulator's monitor cannot be reached over TCP, though it listens.
@@ -120,10 +121,10 @@ pub enum EmulatorError {
         kind: BackendKind,
         /// The port.
         port: u16,
-        /// What was seen.
+        /// The failure of the connection.
         why: String,
     },
-    /// This version of the emulator cannot be used.
+    /// The version of the emulator is too old.
     #[error("{program:?} is {kind} {version}, which is too old; {advice}")]
     TooOld {
         /// The kind of emulator.
@@ -132,13 +133,13 @@ pub enum EmulatorError {
         version: String,
         /// The program that was started.
         program: PathBuf,
-        /// How to get a newer one.
+        /// Advice how to get a newer version.
         advice: &'static str,
     },
-    /// An error that something in the configuration has led to.
+    /// An error with the place in the configuration that caused it.
     #[error("{place}: {source}")]
     At {
-        /// What has led to it, such as `extra_commands[2]`.
+        /// The cause, such as `extra_commands[2]`.
         place: String,
         /// The error.
         source: Box<EmulatorError>,
@@ -150,34 +151,34 @@ pub enum EmulatorError {
         kind: BackendKind,
         /// The command as it was sent.
         command: String,
-        /// What the emulator said.
+        /// The emulator's reason.
         reason: String,
     },
-    /// The emulator does not speak its own protocol.
+    /// The program sent something that is not in the emulator's protocol.
     #[error("{kind} sent something unexpected while {step}: {got}; is {program:?} really {kind}?")]
     Protocol {
         /// The kind of emulator.
         kind: BackendKind,
-        /// What was being done.
+        /// The step that failed.
         step: &'static str,
-        /// What came.
+        /// The unexpected input.
         got: String,
         /// The program that was started.
         program: PathBuf,
     },
-    /// A command of a physical board's failed.
+    /// A command of a physical board failed.
     #[error(
         "`serial: {field}:` failed: `{command}` {outcome}{}",
-        last_words(output)
+        last_output(output)
     )]
     Command {
         /// The command's field below `serial:`, such as `flash`.
         field: &'static str,
         /// The command with its arguments.
         command: String,
-        /// How it ended.
+        /// The exit of the command.
         outcome: String,
-        /// The last it wrote.
+        /// The last output of the command.
         output: String,
     },
     /// A serial port cannot be used.
@@ -185,22 +186,22 @@ pub enum EmulatorError {
     Port {
         /// The port's path.
         port: PathBuf,
-        /// What the system said, and what to do.
+        /// The system's error, and advice what to do.
         reason: String,
     },
-    /// The engine cannot do what the target's configuration asks for.
+    /// The engine does not support what the target's configuration or the test asks for.
     #[error("{kind} cannot {what}; {advice}")]
     Unsupported {
         /// The kind of emulator.
         kind: BackendKind,
-        /// What was asked for.
+        /// The unsupported request.
         what: String,
-        /// What to do instead.
+        /// Advice what to do instead.
         advice: &'static str,
     },
 }
 
-fn last_words(output: &str) -> String {
+fn last_output(output: &str) -> String {
     if output.trim().is_empty() {
         return String::new();
     }

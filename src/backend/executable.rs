@@ -1,13 +1,14 @@
-//! Finding an emulator's program: an environment variable, else `PATH`, else
-//! where an installation of our own would be.
+//! Finds an emulator's program: by an environment variable, else in `PATH`, else at the path of
+//! the project's own installation.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Where a program was looked for, in vain.
+/// The places that were searched for a program without success, as the text of a message.
 pub(super) struct NotThere(pub(super) String);
 
-/// The program that `variable` names, else the first `name` in `PATH`, else `installed`.
+/// Returns the program that the environment variable `variable` names, else the first `name` in
+/// `PATH`, else `installed`.
 pub(super) fn find(
     variable: &str,
     name: &str,
@@ -35,7 +36,7 @@ pub(super) fn find(
     }
 }
 
-/// The program that `named` is: a path, or else a name in `PATH`.
+/// Returns the program `named`: an absolute path, or a name to find in `PATH`.
 pub(super) fn locate(named: &Path) -> Result<PathBuf, NotThere> {
     if named.is_absolute() {
         return match complaint(named) {
@@ -54,7 +55,7 @@ fn in_path(name: &str) -> Option<PathBuf> {
         .and_then(|found| std::path::absolute(found).ok())
 }
 
-/// Why `path` cannot be run, if it cannot.
+/// Returns the reason why `path` is not executable, or `None` if it is.
 fn complaint(path: &Path) -> Option<&'static str> {
     match std::fs::metadata(path) {
         Err(_) => Some("does not exist"),

@@ -1,16 +1,17 @@
-//! Says how an emulator ended, as far as its exit, its last output and the host tell.
+//! Describes how an emulator exited, from its exit status, its last output and the host's memory
+//! statistics.
 
 use super::EmulatorExit;
 use crate::config::BackendKind;
 use crate::process::{Exit, largest_child};
 
-/// A process that was killed and had less is not suspected to have used up the memory: more
-/// than twice what Renode takes for a usual board.
-const LARGE: u64 = 3 << 29;
+/// The memory use from which a killed process is suspected to have used up the memory: more than
+/// twice the memory that Renode needs for a usual board.
+const SUSPECT_MEMORY: u64 = 3 << 29;
 
-/// The end of an emulator of that `kind` that nobody here had ended.
-pub(super) fn of(kind: BackendKind, exit: Exit, output: String) -> EmulatorExit {
-    if let Some(lock_up) = LockUp::told(&output) {
+/// Describes the exit of an emulator of `kind` that the harness has not ended.
+pub(super) fn describe(kind: BackendKind, exit: Exit, output: String) -> EmulatorExit {
+    if let Some(lock_up) = LockUp::parse(&output) {
         return EmulatorExit {
             kind,
             what: format!("{kind} gave up, because {}", lock_up.what),
@@ -18,7 +19,7 @@ pub(super) fn of(kind: BackendKind, exit: Exit, output: String) -> EmulatorExit 
         };
     }
     let memory = match exit.is_kill() {
-        true => memory(largest_child()),
+        true => memory_hint(largest_child()),
         false => None,
     };
     EmulatorExit {
@@ -28,10 +29,10 @@ pub(super) fn of(kind: BackendKind, exit: Exit, output: String) -> EmulatorExit 
     }
 }
 
-/// What to suspect of a process that was killed, if the largest process of this one's had
-/// so many bytes.
-fn memory(largest: u64) -> Option<String> {
-    (largest >= LARGE).then(|| {
+/// Returns a hint that a killed process ran out of memory, if the largest child process had
+/// enough memory, `largest` bytes, to suspect that.
+fn memory_hint(largest: u64) -> Option<String> {
+    (largest >= SUSPECT_MEMORY).then(|| {
         format!(
             ", perhaps because memory ran out (the largest process that this test has started had {:.1} GiB; \
              the kernel's log says more: `dmesg`)",
@@ -40,17 +41,18 @@ fn memory(largest: u64) -> Option<String> {
     })
 }
 
-/// A fault of the guest's that its processor could not even handle.
+/// A fault of the guest that its processor cannot handle, so that the processor locks up.
 #[derive(Debug, PartialEq, Eq)]
 struct LockUp {
     what: String,
-    /// What QEMU wrote, without its registers for floating point, which fill a screen.
+    /// The output of QEMU without the floating-point registers, which fill a screen.
     output: String,
 }
 
 impl LockUp {
-    /// The one that QEMU tells of as it aborts: `qemu: fatal: Lockup: REASON`, then the registers.
-    fn told(output: &str) -> Option<Self> {
+    /// Parses the report that QEMU prints when it aborts: `qemu: fatal: Lockup: REASON`, then the
+    /// registers.
+    fn parse(output: &str) -> Option<Self> {
         let (_, rest) = output.split_once("qemu: fatal: Lockup: ")?;
         let reason = rest.lines().next()?;
         let (_, pc) = rest.split_once("R15=")?;
@@ -81,25 +83,25 @@ mod tests {
                       XPSR=41000003 -Z-- T handler\n\
                       s00=00000000 s01=00000000 d00=0000000000000000\n\
                       FPSCR: 00000000\n";
-        let lock_up = LockUp::told(output).unwrap();
+        let lock_up = LockUp::parse(output).unwrap();
         assert_eq!(
             lock_up.what,
             "the processor locked up at PC=0x0800001e: can't escalate 3 to HardFault (current priority -1)"
         );
         assert!(lock_up.output.ends_with("\nXPSR=41000003 -Z-- T handler"));
         assert!(lock_up.output.starts_with("qemu: warning: something\n"));
-        // As much of it as has come.
-        let cuts = (0..output.len()).filter_map(|end| LockUp::told(&output[..end]));
+        // A report that is cut off.
+        let cuts = (0..output.len()).filter_map(|end| LockUp::parse(&output[..end]));
         for cut in cuts {
             assert_eq!(cut.what, lock_up.what);
         }
-        assert_eq!(LockUp::told("qemu: fatal: Trying to execute code"), None);
+        assert_eq!(LockUp::parse("qemu: fatal: Trying to execute code"), None);
     }
 
     #[test]
     fn lack_of_memory_is_suspected_only_for_a_large_process() {
-        assert_eq!(memory(600 << 20), None);
-        let suspected = memory(13 << 28).unwrap();
+        assert_eq!(memory_hint(600 << 20), None);
+        let suspected = memory_hint(13 << 28).unwrap();
         assert!(suspected.starts_with(", perhaps because memory ran out (the largest "));
         assert!(suspected.contains(" had 3.2 GiB; "), "{suspected}");
     }

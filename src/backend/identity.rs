@@ -1,4 +1,5 @@
-//! Which emulator plays a board, as far as it is known by now.
+//! [`EmulatorInfo`]: the emulator that runs a board. [`Identity`]: its shared copy, which a backend
+//! completes once the emulator has been started.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,22 +8,22 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use crate::config::BackendKind;
 use crate::sync::lock;
 
-/// Which emulator runs a target, if it is a virtual one.
+/// The emulator that runs a target, or the serial port of a physical board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EmulatorInfo {
     /// The kind of emulator.
     pub kind: BackendKind,
-    /// Its program; the serial port of a physical board.
+    /// The path of the emulator's program, or of a physical board's serial port.
     pub program: PathBuf,
-    /// Its version as it names itself, known once it has been started.
+    /// The version that the emulator reports; `None` until it has been started.
     pub version: Option<String>,
-    /// What Renode runs on, `Mono` or such as `.NET 8.0.14`; known as its version is.
-    /// Others run on nothing.
+    /// The runtime that Renode runs on, such as `Mono` or `.NET 8.0.14`; known together with
+    /// `version`. `None` for other emulators.
     pub runtime: Option<String>,
 }
 
-/// As in `Renode 1.16.1 (Mono)`.
+/// Formats the emulator as in `Renode 1.16.1 (Mono)`.
 impl fmt::Display for EmulatorInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.kind)?;
@@ -36,12 +37,12 @@ impl fmt::Display for EmulatorInfo {
     }
 }
 
-/// What is known of an emulator; clones share it.
+/// The information about a board's emulator; clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity(Arc<Mutex<EmulatorInfo>>);
 
 impl Identity {
-    /// The emulator's program, of which nothing else is known yet.
+    /// Returns the identity of an emulator of which only the kind and the program are known yet.
     pub(crate) fn of(kind: BackendKind, program: PathBuf) -> Self {
         Self(Arc::new(Mutex::new(EmulatorInfo {
             kind,

@@ -1,4 +1,4 @@
-//! Firmware and how it is to be loaded, as a target hands it to its engine.
+//! [`Image`]: firmware and its load command, as a target passes them to its backend.
 
 use super::EmulatorError;
 use crate::config::{BackendKind, LoadCommand};
@@ -8,13 +8,14 @@ use crate::firmware::{Firmware, Format};
 #[derive(Debug, Clone)]
 pub(crate) struct Image {
     pub(crate) firmware: Firmware,
-    /// How to load it, where the test says so; else the description does, or the format.
+    /// The load command that the test names. Without it, the description or the file's format
+    /// decides.
     pub(crate) load_command: Option<LoadCommand>,
 }
 
 impl Image {
-    /// The command that the test or the description names, if it loads an image of this
-    /// format; asked before anything is started.
+    /// Returns the load command that the test or the description names. It is checked before
+    /// anything is started.
     ///
     /// # Errors
     /// The command is for another format.

@@ -1,4 +1,4 @@
-//! The calls that a board's engine answers.
+//! [`Backend`]: the interface between a target and the engine that runs its board.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,61 +9,63 @@ use super::image::Image;
 use super::metrics::Metrics;
 use crate::runtime::Clock;
 
-/// A boxed future, as `dyn Backend` needs them.
+/// A boxed future, which `dyn Backend` requires.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The outcome of a backend's calls.
+/// The outcome of a backend's call.
 pub(crate) type Outcome<'a> = BoxFuture<'a, Result<(), EmulatorError>>;
 
-/// Reads the present content of a log.
+/// A function that returns the current content of a log.
 pub(crate) type LogText = Box<dyn Fn() -> String + Send>;
 
-/// One board, on one engine: a single machine, or several that belong together.
+/// A board on one engine: a single machine, or several machines that are connected.
 ///
-/// A call that fails or is dropped midway leaves the board in an undefined
+/// A call that fails, or that is dropped before its end, leaves the board in an undefined
 /// state; the target then powers it off.
 pub(crate) trait Backend: Send {
-    /// Which engine plays the board, for notices and reports; known better by and by.
+    /// Returns the engine of the board, for notices and reports. Some fields are filled in only
+    /// after the first start.
     fn identity(&self) -> &Identity;
 
-    /// Waits until all is known of the engine that can be known now.
+    /// Waits until the identity is as complete as it can be at this time.
     fn identified(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }
 
-    /// What it writes down of its emulator from each power-on on, by the names of files.
+    /// Returns the logs of the emulator, by their file names. Each begins anew at a power-on.
     fn logs(&self) -> Vec<(&'static str, LogText)>;
 
-    /// Whether the machine of that number can be given the image; asked before anything is started.
+    /// Returns an error if machine number `machine` cannot load `image`. Called before anything is
+    /// started.
     fn accepts(&self, machine: usize, image: &Image) -> crate::Result<()>;
 
-    /// Starts the emulator with the image of each machine in its memory and lets the board run;
-    /// QEMU's stands still without one.
+    /// Starts the emulator with each machine's image in its memory, and runs the board. QEMU's
+    /// board stays paused without an image.
     fn power_on<'a>(&'a mut self, images: &'a [Option<Image>]) -> Outcome<'a>;
 
-    /// Ends the emulator at once; returns when it is gone. Does nothing when it is not there.
+    /// Kills the emulator, and returns when it has exited. Does nothing if it does not run.
     ///
-    /// Only the power switch of a physical board can fail; it is let go all the same.
+    /// Only the power-off command of a physical board can fail; its port is released even then.
     fn power_off(&mut self) -> Outcome<'_>;
 
-    /// Replaces the firmware of a machine of a running board, which starts anew with it.
+    /// Replaces the firmware of a machine of a running board, and starts the machine again with it.
     fn reload<'a>(&'a mut self, machine: usize, image: &'a Image) -> Outcome<'a>;
 
-    /// Whether the board can be reset at all; asked before it is.
+    /// Returns an error if the board has no reset. Called before [`reset`](Self::reset).
     fn can_reset(&self) -> Result<(), EmulatorError> {
         Ok(())
     }
 
-    /// Resets one machine of a running board, or all, as the reset pin does.
+    /// Resets one machine of a running board, or all machines, as the reset pin does.
     fn reset(&mut self, machine: Option<usize>) -> Outcome<'_>;
 
-    /// Has the emulator do a command of the user's own; what it said.
+    /// Runs a command of the user in the emulator's monitor, and returns the output.
     fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {
         let error = self.only_renode(format!("do the monitor command `{command}`"));
         Box::pin(async { Err(error) })
     }
 
-    /// What one machine of the board has done since power-on, or all.
+    /// Returns the metrics of one machine, or of all machines, since the last power-on.
     fn metrics(
         &mut self,
         _machine: Option<usize>,
@@ -72,7 +74,7 @@ pub(crate) trait Backend: Send {
         Box::pin(async { Err(error) })
     }
 
-    /// The error of what the other engines cannot do.
+    /// Returns the error of a call that only Renode supports.
     fn only_renode(&self, what: String) -> EmulatorError {
         EmulatorError::Unsupported {
             kind: self.identity().engine().kind,
@@ -81,14 +83,15 @@ pub(crate) trait Backend: Send {
         }
     }
 
-    /// What it has not finished yet, as in ``it has not done `start` ``, if that is known.
+    /// Returns the unfinished part of the running call, as in ``it has not done `start` ``, if that
+    /// is known.
     fn unfinished(&self) -> Option<String> {
         None
     }
 
-    /// How the emulator ended, if it was started and has ended by itself.
+    /// Returns how the emulator exited, if it was started and has exited by itself.
     fn ended(&self) -> Option<Arc<EmulatorExit>>;
 
-    /// The guest's own clock, where it can run slower than the host's.
+    /// Returns the guest's clock, if guest time can advance slower than the host's time.
     fn clock(&self) -> Option<Arc<dyn Clock>>;
 }

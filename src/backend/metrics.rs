@@ -1,37 +1,37 @@
-//! What a board has done so far, in figures.
+//! [`Metrics`]: the executed instructions and the elapsed time of a board.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What a board has done since its last power-on; see [`VirtualTarget::metrics`](crate::VirtualTarget::metrics).
+/// The metrics of a board since its last power-on; see [`VirtualTarget::metrics`](crate::VirtualTarget::metrics).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// The instructions that each processor has executed, by its name such as `sysbus.cpu`;
-    /// among those of several machines, such as `node-a.sysbus.cpu`. Renode counts them by
-    /// blocks; a reset does not begin anew.
+    /// The number of instructions that each processor has executed, by its name such as
+    /// `sysbus.cpu`; on a board of several machines, such as `node-a.sysbus.cpu`. Renode counts
+    /// them by blocks; a reset does not set the count to zero.
     pub instructions: Vec<(String, u64)>,
-    /// The time that has passed for the guest.
+    /// The guest time that has elapsed.
     pub virtual_time: Duration,
-    /// The time that the host has taken for it, pauses left out.
+    /// The host time that this guest time has taken, without pauses.
     pub host_time: Duration,
 }
 
 impl Metrics {
-    /// The instructions of all processors together.
+    /// Returns the number of instructions of all processors together.
     pub fn total_instructions(&self) -> u64 {
         self.instructions.iter().map(|(_, count)| count).sum()
     }
 
-    /// Virtual time by host time: 1 is real time, less means that the host is too slow
-    /// for the guest. Nothing before any time has passed.
+    /// Returns virtual time divided by host time: 1 is real time, less means that the host is too
+    /// slow for the guest. `None` before any time has elapsed.
     pub fn load(&self) -> Option<f64> {
         let host = self.host_time.as_secs_f64();
         (host > 0.0).then(|| self.virtual_time.as_secs_f64() / host)
     }
 }
 
-/// As in `metrics.txt`: a line for each figure.
+/// Formats the metrics as in `metrics.txt`: one line for each value.
 impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "instructions: {}", self.total_instructions())?;

@@ -1,8 +1,8 @@
-//! What an engine does for a target: start, stop, load, reset, connect the UART.
+//! The engines that run a target's board: they start, stop, load and reset it, and connect its
+//! UARTs.
 //!
-//! A [`Backend`] plays one board, or works a physical one. It is driven from the I/O thread by the
-//! target, one call at a time, and knows nothing of tests, expectations or
-//! handles.
+//! A [`Backend`] runs one board in an emulator, or controls a physical one. The target calls it on
+//! the I/O thread, one call at a time. A backend does not use tests, expectations or handles.
 
 mod emulator;
 mod error;

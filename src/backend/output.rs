@@ -1,6 +1,8 @@
-//! What an emulator wrote, kept for error messages and reports: its beginning and its end.
+//! [`OutputTail`]: the beginning and the end of an emulator's output, for error messages and
+//! reports.
 //!
-//! What it answers to the harness is in the report, but is no last words.
+//! Answers to the harness's commands are part of a report, but not of the last output in an error
+//! message.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,16 +11,16 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::sync::lock;
 
-/// How much of the beginning is kept, for reports: who the emulator is and how it was set up.
+/// The number of bytes kept of the beginning, for reports: the emulator's banner and its setup.
 const BEGINNING: usize = 4 * 1024;
 
-/// How much is kept of what comes behind that: its end.
+/// The number of bytes kept of the end, after the beginning.
 const END: usize = 8 * 1024;
 
-/// How much is kept of an answer that may stay incomplete.
+/// The number of bytes kept of an answer that may stay incomplete.
 const ANSWER: usize = 1024;
 
-/// The end of an output, and for reports its beginning, too; clones share it.
+/// The end of an output, and for reports also its beginning; clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OutputTail(Arc<Mutex<Kept>>);
 
@@ -27,9 +29,9 @@ struct Kept {
     beginning: Vec<u8>,
     left_out: usize,
     end: VecDeque<u8>,
-    /// The end of what it said by itself.
-    words: VecDeque<u8>,
-    /// The end of what may be an answer.
+    /// The end of the output that is not an answer to a command.
+    unprompted: VecDeque<u8>,
+    /// The end of output that may be an answer.
     answer: VecDeque<u8>,
 }
 
@@ -37,26 +39,26 @@ impl OutputTail {
     pub(crate) fn push(&self, bytes: &[u8]) {
         let mut kept = self.lock();
         kept.push(bytes);
-        extend(&mut kept.words, bytes, END);
+        extend(&mut kept.unprompted, bytes, END);
     }
 
-    /// Adds what belongs to the last words only if nobody takes it for an
-    /// [answer](Self::answered).
+    /// Adds output that may be an answer. Call [`answered`](Self::answered) or
+    /// [`unasked`](Self::unasked) once it is known whether it is one.
     pub(crate) fn push_answer(&self, bytes: &[u8]) {
         let mut kept = self.lock();
         kept.push(bytes);
         extend(&mut kept.answer, bytes, ANSWER);
     }
 
-    /// What was pushed as an answer was one.
+    /// Removes the pushed answer from the last output, because it is an answer.
     pub(crate) fn answered(&self) {
         self.lock().answer.clear();
     }
 
-    /// What was pushed as an answer was none.
+    /// Adds the pushed answer to the last output, because it is not an answer.
     pub(crate) fn unasked(&self) {
         let kept = &mut *self.lock();
-        extend(&mut kept.words, kept.answer.make_contiguous(), END);
+        extend(&mut kept.unprompted, kept.answer.make_contiguous(), END);
         kept.answer.clear();
     }
 
@@ -64,29 +66,30 @@ impl OutputTail {
         *self.lock() = Kept::default();
     }
 
-    /// The last words: the end of what it said by itself, and of an answer that is not complete.
+    /// Returns the last output: the end of the output that is not an answer, and of an incomplete
+    /// answer.
     pub(crate) fn text(&self) -> String {
         let kept = self.lock();
-        let words = kept.words.iter().chain(&kept.answer).copied();
-        let words: Vec<u8> = words.collect();
-        String::from_utf8_lossy(&words[words.len().saturating_sub(END)..]).into_owned()
+        let last = kept.unprompted.iter().chain(&kept.answer).copied();
+        let last: Vec<u8> = last.collect();
+        String::from_utf8_lossy(&last[last.len().saturating_sub(END)..]).into_owned()
     }
 
-    /// Whether it has said nothing at all.
+    /// Returns true if there was no output.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().beginning.is_empty()
     }
 
-    /// What gives all that is kept, as text, at any later time.
+    /// Returns a function that returns the kept output as text, at any later time.
     pub(crate) fn reader(&self) -> super::LogText {
         let output = self.clone();
         Box::new(move || output.lock().text())
     }
 
-    /// Reads `from` to its end.
+    /// Reads `from` to its end, and keeps its output.
     pub(crate) async fn drain(self, mut from: impl AsyncRead + Unpin) {
         let mut buffer = [0; 4096];
-        // An error is an end as well: nothing more can come.
+        // An error is an end as well: there is no more output.
         while let Ok(n @ 1..) = from.read(&mut buffer).await {
             self.push(&buffer[..n]);
         }
@@ -115,7 +118,7 @@ impl Kept {
     }
 }
 
-/// Adds `bytes` to an end of at most `most`; how many of the bytes before had to go.
+/// Appends `bytes` to `end`, keeps the last `most` bytes, and returns the number of dropped bytes.
 fn extend(end: &mut VecDeque<u8>, bytes: &[u8], most: usize) -> usize {
     end.extend(bytes);
     let excess = end.len().saturating_sub(most);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::unix::pipe;
 
-use crate::backend::emulator::LAST_WORDS;
+use crate::backend::emulator::OUTPUT_DRAIN_TIMEOUT;
 use crate::backend::{EmulatorError, OutputTail, executable};
 use crate::config::{BoardCommand, FIRMWARE};
 use crate::process::{Process, SpawnSpec, Supervisor};
@@ -79,7 +79,7 @@ impl Command {
             running.0.kill();
             running.0.exited().await;
         }
-        let _ = tokio::time::timeout(LAST_WORDS, drained).await;
+        let _ = tokio::time::timeout(OUTPUT_DRAIN_TIMEOUT, drained).await;
         let outcome = match exit {
             Ok(exit) if exit.is_success() => {
                 log.push(b"(done)\n");
