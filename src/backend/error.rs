@@ -1,4 +1,4 @@
-//! [`EmulatorError`], the failures of an emulator or a physical board, and [`EmulatorExit`], an exit
+//! [`EmulatorError`]: the failures of an emulator or a physical board. [`EmulatorExit`]: an exit
 //! that nobody asked for.
 
 use std::fmt;

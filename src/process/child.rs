@@ -1,4 +1,7 @@
-//! A supervised process: killed with its whole group, reaped at once when it ends.
+//! [`Process`]: a supervised process, killed with its whole group and reaped as soon as it exits.
+//!
+//! A lock makes sure that its number is never signalled after it was reaped: the number could then
+//! belong to another process.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
@@ -16,24 +19,24 @@ use tokio::sync::watch;
 use super::spawn_spec::{SpawnGate, SpawnSpec};
 use super::{ProcessError, reaper};
 
-/// How a process ended, as a person would say it.
+/// The exit of a process; its `Display` is the text of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Exit(
-    /* `None`: somebody else took the status */ Option<ExitStatus>,
+    /* `None`: other code has reaped the process */ Option<ExitStatus>,
 );
 
 impl Exit {
-    /// Whether it ended with status 0.
+    /// Returns true if the process exited with status 0.
     pub(crate) fn is_success(self) -> bool {
         self.0.is_some_and(|status| status.success())
     }
 
-    /// Whether it was killed in a way that it could do nothing about, be it behind a shell that
-    /// tells so by its own status.
+    /// Returns true if the process was killed by SIGKILL, or if it is a shell whose status reports
+    /// that of its child.
     pub(crate) fn is_kill(self) -> bool {
-        const TOLD_BY_SHELL: i32 = 128 + Signal::SIGKILL as i32;
+        const SHELL_STATUS: i32 = 128 + Signal::SIGKILL as i32;
         self.0.is_some_and(|status| {
-            status.signal() == Some(Signal::SIGKILL as i32) || status.code() == Some(TOLD_BY_SHELL)
+            status.signal() == Some(Signal::SIGKILL as i32) || status.code() == Some(SHELL_STATUS)
         })
     }
 }
@@ -54,11 +57,11 @@ impl std::fmt::Display for Exit {
     }
 }
 
-/// How many bytes of memory the largest of this process's children has had that are gone;
-/// 0 if that is not known.
+/// Returns the largest memory use of a reaped child of this process, in bytes; 0 if it is not
+/// known.
 pub(crate) fn largest_child() -> u64 {
     let most = getrusage(UsageWho::RUSAGE_CHILDREN).map_or(0, |usage| usage.max_rss());
-    // macOS counts bytes, the others count KiB.
+    // macOS counts bytes, other systems count KiB.
     let unit = if cfg!(target_os = "macos") {
         1
     } else {
@@ -67,12 +70,13 @@ pub(crate) fn largest_child() -> u64 {
     u64::try_from(most).unwrap_or_default() * unit
 }
 
-/// A running or ended process of our own, in a process group of its own.
+/// A running or exited child process, in a process group of its own.
 #[derive(Debug)]
 pub(crate) struct Process {
     group: Pid,
     owner: u32,
-    /// Held while signalling and while reaping: the number cannot come to mean another process in between.
+    /// True once the process is reaped. Locked while signalling and while reaping, so that the
+    /// number cannot become another process's in between.
     pub(crate) reaped: Arc<Mutex<bool>>,
     exit: watch::Receiver<Option<Exit>>,
     watcher: Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -82,7 +86,8 @@ impl Process {
     pub(crate) fn spawn(launch: SpawnSpec) -> Result<Self, ProcessError> {
         let SpawnGate { child, gate } = SpawnGate::spawn(launch)?;
         let group = Pid::from_raw(child.id().cast_signed());
-        reaper::register(reaper::Cleanup::Group(group.as_raw())).inspect_err(|_| abandon(group))?;
+        reaper::register(reaper::Cleanup::Group(group.as_raw()))
+            .inspect_err(|_| kill_unwatched(group))?;
         let (ended, exit) = watch::channel(None);
         let reaped = Arc::new(Mutex::new(false));
         let watched = Arc::clone(&reaped);
@@ -93,7 +98,7 @@ impl Process {
                 ended.send_replace(Some(exit));
             })
             .map_err(|error| {
-                abandon(group);
+                kill_unwatched(group);
                 ProcessError::Watcher(error)
             })?;
         let process = Self {
@@ -103,7 +108,7 @@ impl Process {
             exit,
             watcher: Mutex::new(Some(watcher)),
         };
-        // Should it fail, the watcher reaps what is killed here.
+        // If this fails, `process` is dropped and killed, and the watcher reaps it.
         gate.open()?;
         Ok(process)
     }
@@ -113,12 +118,12 @@ impl Process {
         self.group.as_raw()
     }
 
-    /// How it ended, if it has.
+    /// Returns the exit of the process, if it has exited.
     pub(crate) fn exit(&self) -> Option<Exit> {
         *self.exit.borrow()
     }
 
-    /// Waits for its end.
+    /// Waits until the process has exited.
     pub(crate) async fn exited(&self) -> Exit {
         let mut exit = self.exit.clone();
         match exit.wait_for(Option::is_some).await {
@@ -127,29 +132,30 @@ impl Process {
         }
     }
 
-    /// Whether it has been stopped by a signal and waits to be continued, where the system can tell.
+    /// Returns true if the process is stopped by a signal. Always false on a system that does not
+    /// report this.
     pub(crate) fn is_stopped(&self) -> bool {
         self.unless_reaped(is_stopped).unwrap_or_default()
     }
 
-    /// Kills it with its group; returns at once.
+    /// Kills the process and its group; does not wait for the exit.
     pub(crate) fn kill(&self) {
         self.unless_reaped(kill_group);
     }
 
-    /// Does something to the group as long as its number cannot be somebody else's.
+    /// Runs `act` on the group, unless the process is reaped and the number may be another one's.
     pub(crate) fn unless_reaped<T>(&self, act: impl FnOnce(Pid) -> T) -> Option<T> {
-        // In a forked child the lock may be held by a thread that is not there.
+        // In a forked child, a thread that does not exist there may hold the lock.
         if std::process::id() != self.owner {
             return None;
         }
         let reaped = lock(&self.reaped);
-        // The lock is held until `act` is done: nobody reaps the group meanwhile.
+        // The lock is held until `act` returns: the group is not reaped meanwhile.
         (!*reaped).then(|| act(self.group))
     }
 
-    /// Blocks until it has ended and is reaped. To be called after [`kill`](Self::kill).
-    pub(crate) fn wait_gone(&self) {
+    /// Blocks until the process is reaped. Call [`kill`](Self::kill) first.
+    pub(crate) fn wait_reaped(&self) {
         if std::process::id() != self.owner {
             return;
         }
@@ -165,11 +171,12 @@ impl Drop for Process {
     }
 }
 
-/// Waits for the end of `child`, then of its group, and reaps it.
+/// Waits until `child` exits, kills the rest of its group, and reaps `child`.
 fn watch(mut child: Child, group: Pid, reaped: &Mutex<bool>) -> Exit {
-    wait_unreaped(group);
+    wait_without_reaping(group);
     let mut reaped = lock(reaped);
-    // A launcher may leave children behind; while its zombie stands, the group's number is ours.
+    // A launcher may leave children behind. While its zombie exists, no other group can have the
+    // number.
     kill_group(group);
     reaper::forget(reaper::Cleanup::Group(group.as_raw()));
     let status = child.wait().ok();
@@ -177,16 +184,16 @@ fn watch(mut child: Child, group: Pid, reaped: &Mutex<bool>) -> Exit {
     Exit(status)
 }
 
-/// Kills and reaps a process at its gate, which nobody watches.
-fn abandon(group: Pid) {
+/// Kills and reaps a process at its gate that has no watcher.
+fn kill_unwatched(group: Pid) {
     kill_group(group);
     reaper::forget(reaper::Cleanup::Group(group.as_raw()));
     while waitpid(group, None) == Err(Errno::EINTR) {}
 }
 
-/// Blocks until the process has ended, and leaves its zombie.
+/// Blocks until the process has exited, and leaves its zombie.
 #[cfg(target_os = "linux")]
-fn wait_unreaped(pid: Pid) {
+fn wait_without_reaping(pid: Pid) {
     use nix::sys::wait::{Id, WaitPidFlag, waitid};
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
     while waitid(Id::Pid(pid), flags) == Err(Errno::EINTR) {}
@@ -199,15 +206,16 @@ fn is_stopped(pid: Pid) -> bool {
     matches!(waitid(Id::Pid(pid), flags), Ok(WaitStatus::Stopped(..)))
 }
 
-/// Not without an interface that this system lacks.
+/// Returns false: this system has no interface that reports it.
 #[cfg(not(target_os = "linux"))]
 fn is_stopped(_: Pid) -> bool {
     false
 }
 
-/// As on Linux; an error (`ESRCH`) means that it has ended already.
+/// Blocks until the process has exited, as on Linux. An error (`ESRCH`) means that it has already
+/// exited.
 #[cfg(not(target_os = "linux"))]
-fn wait_unreaped(pid: Pid) {
+fn wait_without_reaping(pid: Pid) {
     use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
     let Ok(queue) = Kqueue::new() else { return };
     let ended = KEvent::new(
@@ -223,6 +231,6 @@ fn wait_unreaped(pid: Pid) {
 }
 
 fn kill_group(group: Pid) {
-    // ESRCH: already gone, which is what was wanted.
+    // ESRCH: the group has already exited.
     let _ = killpg(group, Signal::SIGKILL);
 }

@@ -1,9 +1,8 @@
-//! What must not outlive its owner: emulator processes and private directories.
+//! Emulator processes and private directories, which must not outlive their owner.
 //!
-//! A [`Supervisor`] belongs to one target. [`Supervisor::release`] ends everything in
-//! it at once, in the calling thread; should this process die before that, the
-//! [reaper](reaper) does the same. Nothing here knows what the processes are
-//! for.
+//! A [`Supervisor`] belongs to one target. [`Supervisor::release`] kills its processes and removes
+//! its directories at once, in the calling thread. If this process dies before that, the
+//! [reaper](reaper) does the same.
 
 mod child;
 mod error;

@@ -1,8 +1,8 @@
-//! A directory of our own (mode 0700) that disappears with its owner, or with
-//! this process, however it ends.
+//! [`PrivateDir`]: a directory (mode 0700) that is removed with its owner, or at any end of this
+//! process.
 //!
-//! Emulators' command languages cannot write every name. Where TMPDIR has such a
-//! one, the directory gets a second, plain name: a link in `/tmp`.
+//! The emulators' command languages cannot express every path. If TMPDIR has such a path, the
+//! directory gets a second, plain path: a link in `/tmp`.
 
 use std::fs::DirBuilder;
 use std::hash::{BuildHasher, RandomState};
@@ -14,17 +14,18 @@ use std::sync::{Mutex, MutexGuard};
 use super::{ProcessError, reaper};
 use crate::sync::lock;
 
-/// Where the links of directories without a plain name are.
+/// The directory of the links to directories without a plain path.
 const PLAIN: &str = "/tmp";
 
 /// A private directory below the system's temporary directory.
 #[derive(Debug)]
 pub(crate) struct PrivateDir {
     directory: PathBuf,
-    /// Its plain name, where that is not its own.
+    /// The link with a plain path, if `directory` has none.
     link: Option<PathBuf>,
     owner: u32,
-    /// Held while it is removed: who comes second returns when it is gone.
+    /// True once the directory is removed. Locked during the removal, so that a second call returns
+    /// only when the directory is removed.
     removed: Mutex<bool>,
 }
 
@@ -35,7 +36,8 @@ impl PrivateDir {
             path: parent,
             source,
         })?;
-        let directory = make(&parent, |path| DirBuilder::new().mode(0o700).create(path))?;
+        let directory =
+            create_registered(&parent, |path| DirBuilder::new().mode(0o700).create(path))?;
         let mut private = Self {
             directory,
             link: None,
@@ -43,18 +45,19 @@ impl PrivateDir {
             removed: Mutex::new(false),
         };
         if !is_plain(&parent) {
-            let link = make(Path::new(PLAIN), |link| symlink(&private.directory, link))?;
+            let link =
+                create_registered(Path::new(PLAIN), |link| symlink(&private.directory, link))?;
             private.link = Some(link);
         }
         Ok(private)
     }
 
-    /// Its path: ASCII letters, digits, and `/ . _ -` only.
+    /// Returns the plain path: ASCII letters, digits, and `/ . _ -` only.
     pub(crate) fn path(&self) -> &Path {
         self.link.as_deref().unwrap_or(&self.directory)
     }
 
-    /// Removes the directory with all that is in it; a no-op the second time.
+    /// Removes the directory with its content. A second call does nothing.
     pub(crate) fn remove(&self) {
         if std::process::id() != self.owner {
             return;
@@ -64,9 +67,9 @@ impl PrivateDir {
             return;
         }
         if let Some(link) = &self.link {
-            gone(link, std::fs::remove_file(link));
+            forget_removed(link, std::fs::remove_file(link));
         }
-        gone(&self.directory, remove_all(&self.directory));
+        forget_removed(&self.directory, remove_all(&self.directory));
     }
 
     pub(super) fn is_removed(&self) -> bool {
@@ -78,14 +81,18 @@ impl PrivateDir {
     }
 }
 
-/// Makes something new in `parent` that the reaper removes should this process die.
-fn make(parent: &Path, create: impl Fn(&Path) -> io::Result<()>) -> Result<PathBuf, ProcessError> {
+/// Creates a new entry in `parent` that the reaper removes if this process dies.
+fn create_registered(
+    parent: &Path,
+    create: impl Fn(&Path) -> io::Result<()>,
+) -> Result<PathBuf, ProcessError> {
     loop {
         let path = parent.join(fresh_name());
         if path.as_os_str().as_encoded_bytes().contains(&b'\n') {
             return Err(ProcessError::DirectoryName { path });
         }
-        // Registered first: a kill in between leaves a name too many, not a file.
+        // The path is registered first: a kill in between leaves a surplus registration, not a
+        // file.
         reaper::register(reaper::Cleanup::Path(path.clone()))?;
         match create(&path) {
             Ok(()) => return Ok(path),
@@ -100,11 +107,11 @@ fn make(parent: &Path, create: impl Fn(&Path) -> io::Result<()>) -> Result<PathB
     }
 }
 
-/// Removes a directory to which a boot that has just been dropped may still be
-/// adding its last file, on the I/O thread.
+/// Removes a directory. Tries again if it is not empty: a boot that has just been dropped may still
+/// add its last file, on the I/O thread.
 fn remove_all(directory: &Path) -> io::Result<()> {
-    const LATECOMERS: usize = 100;
-    for _ in 0..LATECOMERS {
+    const RETRIES: usize = 100;
+    for _ in 0..RETRIES {
         match std::fs::remove_dir_all(directory) {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
             removed => return removed,
@@ -113,8 +120,9 @@ fn remove_all(directory: &Path) -> io::Result<()> {
     std::fs::remove_dir_all(directory)
 }
 
-/// What could not be removed stays registered: the reaper tries again when this process ends.
-fn gone(path: &Path, removed: io::Result<()>) {
+/// Ends the registration of a removed `path`. A path that could not be removed stays registered:
+/// the reaper tries again when this process ends.
+fn forget_removed(path: &Path, removed: io::Result<()>) {
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             tracing::warn!(path = %path.display(), %error, "cannot remove a private directory");
@@ -136,7 +144,7 @@ impl Drop for PrivateDir {
     }
 }
 
-/// A name that nobody can guess, so that nobody can wait for it.
+/// Returns a random name: another user cannot guess it and create the path first.
 fn fresh_name() -> String {
     let random = RandomState::new().hash_one(std::process::id());
     format!("virtual-target-{}-{random:016x}", std::process::id())

@@ -1,22 +1,20 @@
 //! The reaper: a `/bin/sh` loop that outlives this process and cleans up after it.
 //!
-//! It reads registrations from a pipe whose only writer is this process. At
-//! end-of-file, however it comes about (return, `abort`, `kill -9`), it kills
-//! the registered process groups and removes the registered directories. It
-//! runs in a process group of its own, ignores the signals of terminals and
-//! test runners, and inherits no stdio, so that nobody waits for it.
+//! It reads registrations from a pipe whose only writer is this process. At end-of-file, whatever
+//! its cause (return, `abort`, `kill -9`), it kills the registered process groups and removes the
+//! registered directories. It runs in a process group of its own, ignores the signals of terminals
+//! and test runners, and inherits no stdio, so that no other program waits for it.
 //!
-//! A child that other code has forked, without an `exec`, holds a copy of that
-//! pipe: end-of-file would have to wait for it. On Linux the system therefore
-//! also signals the reaper when its parent dies, by `setpriv` (util-linux) where
-//! that is installed.
+//! A child that other code has forked, without an `exec`, holds a copy of that pipe and delays the
+//! end-of-file until it exits. On Linux, the system therefore also signals the reaper when its
+//! parent dies, by `setpriv` (util-linux) where that is installed.
 //!
-//! It finds the programs that it runs (`rm`, `sleep`, `setpriv`) in the system's
-//! directories or, where these hold none (as on NixOS), by this process's PATH.
-//! Without `rm` it does not start: it could not keep its promise.
+//! The reaper finds its programs (`rm`, `sleep`, `setpriv`) in the system's directories or, if
+//! they are not there (as on NixOS), by this process's PATH. Without `rm` it does not start,
+//! because it could not remove directories.
 //!
-//! Should the reaper itself be killed, a new one is started at once and told
-//! everything again.
+//! If the reaper itself is killed, a new one is started at once and receives all registrations
+//! again.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -30,7 +28,7 @@ use std::sync::{Mutex, MutexGuard, mpsc};
 use super::ProcessError;
 use crate::sync;
 
-/// What is to be ended with this process.
+/// A registration: a process group to kill, or a path to remove, when this process ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cleanup {
     /// A process group, by its number.
@@ -39,18 +37,18 @@ pub(super) enum Cleanup {
     Path(PathBuf),
 }
 
-/// Where nearly every system has the programs that the script runs.
-const SYSTEM: &str = "/usr/bin:/bin";
+/// The directories that contain the script's programs on nearly every system.
+const SYSTEM_PATH: &str = "/usr/bin:/bin";
 
-/// Has the script (`$1`) signalled when its parent (`$2`) dies, where the system can.
-/// URG does nothing to a program that does not ask for it, so it may come early.
-const START: &str = r#"
+/// Starts the script (`$1`), and has the system signal it when its parent (`$2`) dies, where the
+/// system supports that. A program without a handler ignores URG, so an early signal does no harm.
+const START_SCRIPT: &str = r#"
 setpriv --pdeathsig URG true && exec setpriv --pdeathsig URG /bin/sh -c "$1" "$0" "$2"
 exec /bin/sh -c "$1" "$0"
 "#;
 
-/// `$1` is the parent, if its death is signalled. The mark `end` goes through the
-/// pipe, behind whatever the parent has written.
+/// The reaper's loop. `$1` is the parent, if its death is signalled. The handler of that signal
+/// writes the mark `end` to the pipe, behind all registrations that the parent has written.
 pub(super) const SCRIPT: &str = r#"
 trap '' HUP INT QUIT TERM PIPE
 orphaned() { signalled=1; echo end >/proc/self/fd/0; }
@@ -90,37 +88,40 @@ done
 
 static REAPER: Mutex<Reaper> = Mutex::new(Reaper {
     cleanups: Vec::new(),
-    line: None,
+    pipe: None,
 });
 
 struct Reaper {
     cleanups: Vec<Cleanup>,
-    line: Option<Line>,
+    pipe: Option<ReaperPipe>,
 }
 
-/// The way to a running reaper, which reaper that is, and who started it.
-struct Line {
+/// The pipe to a running reaper.
+struct ReaperPipe {
     stdin: ChildStdin,
+    /// The process id of the reaper.
     reaper: u32,
+    /// The process id of the process that started the reaper.
     owner: u32,
 }
 
-/// Puts `cleanup` into the reaper's care; when this returns, a `kill -9` of this process ends it.
+/// Registers `cleanup` with the reaper. After this returns, the reaper does it even if this process
+/// is killed by `kill -9`.
 pub(super) fn register(cleanup: Cleanup) -> Result<(), ProcessError> {
     let mut reaper = lock();
     reaper.cleanups.push(cleanup.clone());
-    reaper.tell('+', &cleanup).map_err(|error| {
+    reaper.send('+', &cleanup).map_err(|error| {
         reaper.cleanups.pop();
         ProcessError::Reaper(error)
     })
 }
 
-/// Takes `cleanup` out of the reaper's care.
+/// Ends the registration of `cleanup`.
 pub(super) fn forget(cleanup: Cleanup) {
     let mut reaper = lock();
     if let Some(place) = reaper.cleanups.iter().position(|known| *known == cleanup) {
         reaper.cleanups.swap_remove(place);
-        if let Err(error) = reaper.tell('-', &cleanup) {
+        if let Err(error) = reaper.send('-', &cleanup) {
             tracing::warn!(%error, "the cleanup helper is gone and cannot be started again");
         }
     }
@@ -131,11 +132,11 @@ fn lock() -> MutexGuard<'static, Reaper> {
 }
 
 impl Reaper {
-    /// Tells the reaper of one change; a new reaper is told everything instead.
-    fn tell(&mut self, sign: char, cleanup: &Cleanup) -> io::Result<()> {
-        let ours = |line: &&mut Line| line.owner == std::process::id();
-        if let Some(line) = self.line.as_mut().filter(ours)
-            && line.stdin.write_all(&message(sign, cleanup)).is_ok()
+    /// Sends one change to the reaper, or all registrations to a new reaper.
+    fn send(&mut self, sign: char, cleanup: &Cleanup) -> io::Result<()> {
+        let ours = |pipe: &&mut ReaperPipe| pipe.owner == std::process::id();
+        if let Some(pipe) = self.pipe.as_mut().filter(ours)
+            && pipe.stdin.write_all(&message(sign, cleanup)).is_ok()
         {
             return Ok(());
         }
@@ -143,29 +144,29 @@ impl Reaper {
     }
 
     fn restart(&mut self) -> io::Result<()> {
-        self.line = None;
-        // The system takes the end of the starting thread for that of the parent:
-        // the reaper is started by the thread that outlives it.
+        self.pipe = None;
+        // The system signals the reaper already at the end of the thread that has started it, so
+        // a thread that outlives the reaper starts it.
         let (sender, started) = mpsc::sync_channel(1);
         std::thread::Builder::new()
             .name("virtual-target-reaper".into())
-            .spawn(move || keep(&sender))?;
+            .spawn(move || start_and_watch(&sender))?;
         let gone = |_| Err(io::Error::other("the thread that starts it is gone"));
-        let mut line = started.recv().unwrap_or_else(gone)?;
+        let mut pipe = started.recv().unwrap_or_else(gone)?;
         for cleanup in &self.cleanups {
-            line.stdin.write_all(&message('+', cleanup))?;
+            pipe.stdin.write_all(&message('+', cleanup))?;
         }
-        self.line = Some(line);
+        self.pipe = Some(pipe);
         Ok(())
     }
 }
 
-/// Starts a reaper, hands over the way to it, and waits for its end.
-fn keep(started: &mpsc::SyncSender<io::Result<Line>>) {
-    // Whoever has asked waits for the answer, so sending does not fail.
+/// Starts a reaper, sends its pipe to `started`, and waits until the reaper exits.
+fn start_and_watch(started: &mpsc::SyncSender<io::Result<ReaperPipe>>) {
+    // The receiver waits for the result, so sending does not fail.
     match start() {
-        Ok((child, line)) => {
-            let _ = started.send(Ok(line));
+        Ok((child, pipe)) => {
+            let _ = started.send(Ok(pipe));
             replace_when_dead(child);
         }
         Err(error) => {
@@ -174,11 +175,11 @@ fn keep(started: &mpsc::SyncSender<io::Result<Line>>) {
     }
 }
 
-fn start() -> io::Result<(Child, Line)> {
+fn start() -> io::Result<(Child, ReaperPipe)> {
     let owner = std::process::id();
-    let path = search_path(SYSTEM, env::var_os("PATH").as_deref())?;
+    let path = search_path(SYSTEM_PATH, env::var_os("PATH").as_deref())?;
     let mut child = command(&path)
-        .args(["-c", START, "virtual-target-reaper", SCRIPT])
+        .args(["-c", START_SCRIPT, "virtual-target-reaper", SCRIPT])
         .arg(owner.to_string())
         .spawn()?;
     let Some(stdin) = child.stdin.take() else {
@@ -187,7 +188,7 @@ fn start() -> io::Result<(Child, Line)> {
     let reaper = child.id();
     Ok((
         child,
-        Line {
+        ReaperPipe {
             stdin,
             reaper,
             owner,
@@ -195,7 +196,8 @@ fn start() -> io::Result<(Child, Line)> {
     ))
 }
 
-/// A shell that finds programs by `path`, and has nothing of this process.
+/// Returns a shell that finds programs by `path`, and inherits neither the environment nor stdio of
+/// this process.
 pub(super) fn command(path: &OsStr) -> Command {
     let mut command = Command::new("/bin/sh");
     command
@@ -210,9 +212,10 @@ pub(super) fn command(path: &OsStr) -> Command {
     command
 }
 
-/// The directories of `system`, then those of the `user`, as a PATH by which `rm` is found.
+/// Returns the directories of `system`, then those of `user`, as a PATH. Fails if none contains
+/// `rm`.
 ///
-/// A directory that is not absolute would be another one where the reaper runs.
+/// Relative directories are left out: the reaper runs in another directory.
 pub(super) fn search_path(system: &str, user: Option<&OsStr>) -> io::Result<OsString> {
     let directories: Vec<PathBuf> = env::split_paths(system)
         .chain(user.into_iter().flat_map(env::split_paths))
@@ -236,15 +239,15 @@ pub(super) fn search_path(system: &str, user: Option<&OsStr>) -> io::Result<OsSt
     }
 }
 
-/// Waits for the reaper's death, which nobody but an attacker or the OOM killer
-/// causes while this process lives, and puts another in its place.
+/// Waits until the reaper exits, and starts another one. While this process lives, only an attacker
+/// or the OOM killer causes that exit.
 fn replace_when_dead(mut child: Child) {
     let status = child.wait();
     let mut reaper = lock();
     let current = reaper
-        .line
+        .pipe
         .as_ref()
-        .is_some_and(|line| line.reaper == child.id());
+        .is_some_and(|pipe| pipe.reaper == child.id());
     if current && !reaper.cleanups.is_empty() {
         tracing::warn!(?status, "the cleanup helper was killed; starting another");
         if let Err(error) = reaper.restart() {

@@ -1,8 +1,9 @@
-//! How a supervised process is started: registered before it runs.
+//! [`SpawnSpec`]: a program to start. [`SpawnGate`]: its process, which is registered with the
+//! reaper before the program runs.
 //!
-//! A shell takes the process's place until the reaper knows it: it reads one
-//! line from its standard input, then becomes the program. Should this process
-//! die in between, the shell meets end-of-file and the program never runs.
+//! The process is first a shell that reads one line from its standard input and then becomes the
+//! program. If this process dies before the line is sent, the shell reads end-of-file and the
+//! program never runs.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -14,18 +15,16 @@ use std::process::{Child, Command, Stdio};
 
 use super::ProcessError;
 
-/// Standard input, output and error of the gate are `$0`'s own, unless moved aside.
+/// The shell script of a gate. The program `$0` inherits standard input, output and error.
 const GATE: &str = r#"read -r go && [ "$go" = go ] && exec "$0" "$@""#;
 
-/// As `GATE`, with standard input and output handed to the program as
-/// descriptors 3 and 4.
+/// As `GATE`, but the program gets the standard input and output as descriptors 3 and 4.
 const GATE_ASIDE: &str =
     r#"read -r go && [ "$go" = go ] && exec "$0" "$@" 3<&0 4<&1 0</dev/null 1>&2"#;
 
-/// A program to start, and the descriptors it gets.
+/// A program to start, and its descriptors.
 ///
-/// Its standard input is `stdin`; what is to be written to it is written to `gate`,
-/// the other end.
+/// Its standard input is `stdin`; `gate` is the other end of `stdin`, for the writer.
 #[derive(Debug)]
 pub(crate) struct SpawnSpec {
     pub(crate) program: PathBuf,
@@ -35,19 +34,19 @@ pub(crate) struct SpawnSpec {
     pub(crate) stdin: OwnedFd,
     pub(crate) stdout: OwnedFd,
     pub(crate) stderr: OwnedFd,
-    /// The descriptor at whose other end `stdin` is.
+    /// The other end of `stdin`, to which the gate's line is written.
     pub(crate) gate: OwnedFd,
-    /// Hands `stdin` and `stdout` to the program as descriptors 3 and 4 instead.
+    /// True if the program gets `stdin` and `stdout` as descriptors 3 and 4 instead of 0 and 1.
     pub(crate) aside: bool,
 }
 
-/// A process that waits at its gate, in a group of its own.
+/// A process that waits at its gate, in a process group of its own.
 pub(crate) struct SpawnGate {
     pub(crate) child: Child,
     pub(crate) gate: Gate,
 }
 
-/// The closed gate of a process; dropping it ends the process.
+/// The closed gate of a process. Dropping it ends the process without running the program.
 pub(crate) struct Gate {
     program: PathBuf,
     end: File,
@@ -57,7 +56,7 @@ impl SpawnGate {
     pub(crate) fn spawn(launch: SpawnSpec) -> Result<Self, ProcessError> {
         let script = if launch.aside { GATE_ASIDE } else { GATE };
         let mut shell = Command::new("/bin/sh");
-        // Where this process is has been removed; Renode would not start there.
+        // The current directory has been removed; Renode would not start there.
         if std::env::current_dir().is_err() {
             shell.current_dir("/");
         }
@@ -87,7 +86,7 @@ impl SpawnGate {
 }
 
 impl Gate {
-    /// The shell becomes the program.
+    /// Opens the gate: the shell becomes the program.
     pub(crate) fn open(self) -> Result<(), ProcessError> {
         let Self { program, mut end } = self;
         end.write_all(b"go\n")

@@ -1,4 +1,4 @@
-//! The owner of processes and private directories, which ends them.
+//! [`Supervisor`]: the owner of processes and private directories, which kills and removes them.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -8,7 +8,7 @@ use super::private_dir::PrivateDir;
 use super::spawn_spec::SpawnSpec;
 use crate::sync::lock;
 
-/// Processes and directories that end together.
+/// Processes and directories that are released together.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     owner: u32,
@@ -30,7 +30,7 @@ impl Supervisor {
         }
     }
 
-    /// Starts a process that ends with this supervisor at the latest.
+    /// Starts a process, which is killed at the latest when this supervisor is released.
     pub(crate) fn spawn(&self, launch: SpawnSpec) -> Result<Arc<Process>, ProcessError> {
         let mut held = self.open()?;
         let process = Arc::new(Process::spawn(launch)?);
@@ -39,7 +39,8 @@ impl Supervisor {
         Ok(process)
     }
 
-    /// Makes a directory with a plain name that is removed with this supervisor at the latest.
+    /// Creates a directory with a plain path, which is removed at the latest when this supervisor
+    /// is released.
     pub(crate) fn private_dir(&self) -> Result<Arc<PrivateDir>, ProcessError> {
         let mut held = self.open()?;
         let directory = Arc::new(PrivateDir::create()?);
@@ -50,8 +51,7 @@ impl Supervisor {
 
     /// Kills and reaps the processes, removes the directories, and refuses new ones.
     ///
-    /// Returns when they are gone. In a forked child it does nothing: they are
-    /// the parent's.
+    /// Does nothing in a forked child: the processes and directories belong to the parent.
     pub(crate) fn release(&self) {
         if std::process::id() != self.owner {
             return;
@@ -68,14 +68,14 @@ impl Supervisor {
             process.kill();
         }
         for process in &processes {
-            process.wait_gone();
+            process.wait_reaped();
         }
         for directory in &directories {
             directory.remove();
         }
     }
 
-    /// Kills the processes, without waiting for their end; new ones may be started.
+    /// Kills the processes without waiting for their exit; new ones may be started.
     pub(crate) fn kill_processes(&self) {
         for process in &self.lock().processes {
             process.kill();

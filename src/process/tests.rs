@@ -1,5 +1,5 @@
-//! Tests of the supervisor with shells as processes; the endings of the test process
-//! itself are in the engine tests.
+//! Tests of the supervisor with shells as processes. The engine tests cover the ways in which the
+//! test process itself can end.
 
 use std::fs;
 use std::io::Read;
@@ -32,8 +32,8 @@ fn shell(
     (process, stdin, stdout)
 }
 
-/// Whether the last writer of a pipe goes within a minute.
-fn ends(pipe: &std::io::PipeReader) -> bool {
+/// Returns true if the last writer closes the pipe within a minute.
+fn is_closed_by_writers(pipe: &std::io::PipeReader) -> bool {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     let mut pipe = [PollFd::new(pipe.as_fd(), PollFlags::empty())];
     let limit = PollTimeout::try_from(60_000).unwrap();
@@ -60,8 +60,8 @@ fn release_kills_and_reaps_the_whole_group() {
     supervisor.release();
     assert!(!exists(process.pid()), "still there, or a zombie");
     assert_eq!(process.exit().unwrap().to_string(), "was killed by SIGKILL");
-    // The child's pipe is closed when it is dead, whoever reaps it.
-    assert!(ends(&stdout), "the child lives on");
+    // The child's pipe is closed when the child is dead, even before it is reaped.
+    assert!(is_closed_by_writers(&stdout), "the child lives on");
 }
 
 #[test]
@@ -78,8 +78,8 @@ fn exit_reports_a_kill_and_the_largest_child_is_measured() {
         ),
     ] {
         let (process, _stdin, stdout) = shell(&supervisor, &script);
-        assert!(ends(&stdout));
-        process.wait_gone();
+        assert!(is_closed_by_writers(&stdout));
+        process.wait_reaped();
         assert_eq!(process.exit().unwrap().is_kill(), is_kill, "{script}");
     }
     assert!(largest_child() >= LARGE, "{}", largest_child());
@@ -102,10 +102,10 @@ fn the_program_receives_the_input_after_the_gate() {
     let (process, mut stdin, mut stdout) = shell(&supervisor, "cat; exit 7");
     std::io::Write::write_all(&mut stdin, b"first\nsecond\n").unwrap();
     drop(stdin);
-    let mut said = String::new();
-    stdout.read_to_string(&mut said).unwrap();
-    assert_eq!(said, "first\nsecond\n");
-    process.wait_gone();
+    let mut output = String::new();
+    stdout.read_to_string(&mut output).unwrap();
+    assert_eq!(output, "first\nsecond\n");
+    process.wait_reaped();
     assert_eq!(process.exit().unwrap().to_string(), "exited with status 7");
 }
 
@@ -113,9 +113,9 @@ fn the_program_receives_the_input_after_the_gate() {
 fn children_of_an_exited_launcher_are_killed() {
     let supervisor = Supervisor::new();
     let (process, _stdin, stdout) = shell(&supervisor, "sleep 1000 & exit 0");
-    process.wait_gone();
-    // Ends only when the last writer, the sleeper, is gone.
-    assert!(ends(&stdout), "the child lives on");
+    process.wait_reaped();
+    // The pipe is closed only when its last writer, the `sleep`, has exited.
+    assert!(is_closed_by_writers(&stdout), "the child lives on");
 }
 
 #[test]
@@ -134,7 +134,8 @@ fn a_private_directory_is_private_and_removed_with_its_content() {
     assert!(!path.exists());
 }
 
-/// The thread that drops a board, and the I/O thread that ends its boot, may both remove it.
+/// The thread that drops a board and the I/O thread that ends its boot may both remove the
+/// directory.
 #[test]
 fn a_second_removal_returns_when_the_first_is_done() {
     let supervisor = Supervisor::new();
@@ -152,7 +153,7 @@ fn a_second_removal_returns_when_the_first_is_done() {
     });
 }
 
-/// A boot that is dropped may be staging its firmware.
+/// A boot that is dropped may still copy its firmware.
 #[test]
 fn files_added_during_a_removal_are_removed_too() {
     let supervisor = Supervisor::new();
@@ -161,7 +162,7 @@ fn files_added_during_a_removal_are_removed_too() {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for file in 0..5 {
-                    // Fails once the directory is gone.
+                    // Fails once the directory is removed.
                     drop(fs::write(directory.path().join(file.to_string()), ""));
                 }
             });
@@ -198,12 +199,12 @@ fn dropping_the_gate_starts_no_program() {
     let mut gate = gate.unwrap();
     drop(gate.gate);
     gate.child.wait().unwrap();
-    let mut said = String::new();
-    stdout.read_to_string(&mut said).unwrap();
-    assert_eq!(said, "");
+    let mut output = String::new();
+    stdout.read_to_string(&mut output).unwrap();
+    assert_eq!(output, "");
 }
 
-/// As it is where no signal tells the helper of its parent's end.
+/// The case of a system that does not signal the parent's death.
 #[test]
 fn the_reaper_kills_and_removes_at_end_of_file() {
     use std::os::unix::process::CommandExt;
@@ -226,7 +227,7 @@ fn the_reaper_kills_and_removes_at_end_of_file() {
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
-    let told = format!(
+    let registrations = format!(
         "+group {0}\n+path {1}\n+group {2}\n+path {3}\n-group {0}\n-path {1}\n",
         spared.id(),
         kept.display(),
@@ -234,7 +235,7 @@ fn the_reaper_kills_and_removes_at_end_of_file() {
         gone.display()
     );
     let mut stdin = helper.stdin.take().unwrap();
-    std::io::Write::write_all(&mut stdin, told.as_bytes()).unwrap();
+    std::io::Write::write_all(&mut stdin, registrations.as_bytes()).unwrap();
     drop(stdin);
     helper.wait().unwrap();
     assert!(!gone.exists());
@@ -245,7 +246,7 @@ fn the_reaper_kills_and_removes_at_end_of_file() {
     spared.wait().unwrap();
 }
 
-/// As on NixOS, whose `/bin` holds `sh` alone.
+/// The case of NixOS, whose `/bin` contains only `sh`.
 #[test]
 fn the_reaper_searches_the_users_path_after_the_systems() {
     let directory = tempfile::tempdir().unwrap();
@@ -274,16 +275,16 @@ fn the_reaper_searches_the_users_path_after_the_systems() {
         .args(["-c", reaper::SCRIPT, "virtual-target-reaper"])
         .spawn()
         .unwrap();
-    let told = format!("+path {}\n", gone.display());
+    let registrations = format!("+path {}\n", gone.display());
     let mut stdin = helper.stdin.take().unwrap();
-    std::io::Write::write_all(&mut stdin, told.as_bytes()).unwrap();
+    std::io::Write::write_all(&mut stdin, registrations.as_bytes()).unwrap();
     drop(stdin);
     helper.wait().unwrap();
     assert!(!gone.exists());
 }
 
-/// A test that runs in a process of its own: it changes what is the whole process's.
-fn alone(test: &str, act: impl FnOnce()) {
+/// Runs a test in a process of its own, because the test changes a setting of the whole process.
+fn in_own_process(test: &str, act: impl FnOnce()) {
     const ALONE: &str = "VTARGET_TEST_CUSTODY_ALONE";
     if std::env::var_os(ALONE).is_some() {
         return act();
@@ -303,10 +304,10 @@ fn a_process_that_cannot_be_registered_is_reaped() {
     use nix::errno::Errno;
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     use nix::sys::wait::{WaitPidFlag, waitpid};
-    alone("a_process_that_cannot_be_registered_is_reaped", || {
+    in_own_process("a_process_that_cannot_be_registered_is_reaped", || {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         let mut without_reaper = 0;
-        // With so few descriptors the process starts, but not the reaper.
+        // With so few descriptors the process can start, but the reaper cannot.
         for limit in 6..64 {
             let (theirs_in, stdin) = std::io::pipe().unwrap();
             let (stdout, theirs_out) = std::io::pipe().unwrap();
@@ -314,7 +315,7 @@ fn a_process_that_cannot_be_registered_is_reaped() {
                 program: "/bin/cat".into(),
                 args: Vec::new(),
                 env: Vec::new(),
-                // Its other end stays open here, as that of a socket may in a forked child.
+                // The other end stays open here, as the end of a socket may in a forked child.
                 gate: stdin.try_clone().unwrap().into(),
                 stdin: theirs_in.into(),
                 stderr: theirs_out.try_clone().unwrap().into(),
@@ -329,12 +330,12 @@ fn a_process_that_cannot_be_registered_is_reaped() {
                     without_reaper += 1;
                     let left = waitpid(None, Some(WaitPidFlag::WNOHANG));
                     assert_eq!(left, Err(Errno::ECHILD), "at {limit} descriptors");
-                    assert!(ends(&stdout));
+                    assert!(is_closed_by_writers(&stdout));
                 }
                 Err(_) => {}
                 Ok(process) => {
                     process.kill();
-                    process.wait_gone();
+                    process.wait_reaped();
                     break;
                 }
             }

@@ -1,6 +1,6 @@
-//! What the host can refuse to the I/O thread and those who wait.
+//! [`HostError`]: the failures of the host to provide the I/O thread, a pseudo-terminal or a wait.
 
-/// What the host refused.
+/// A failure of the host.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostError {
@@ -9,7 +9,7 @@ pub enum HostError {
         "cannot start the background I/O thread: {0}; raise the limit on threads or processes (ulimit -u)"
     )]
     IoThread(String),
-    /// There is no pseudo-terminal left, or none at all.
+    /// No pseudo-terminal is available.
     #[error("cannot open a pseudo-terminal: {0}")]
     Pty(String),
     /// A wait was begun in the destructor of a thread-local.

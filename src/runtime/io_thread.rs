@@ -1,4 +1,4 @@
-//! The one background thread on which all I/O is done.
+//! The one background thread that does all I/O.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::error::HostError;
 
-/// The handle of the I/O runtime, started at the first call.
+/// Returns the handle of the I/O runtime, and starts the I/O thread at the first call.
 pub(crate) fn handle() -> Result<&'static Handle, HostError> {
     static HANDLE: OnceLock<Result<Handle, HostError>> = OnceLock::new();
     HANDLE.get_or_init(start).as_ref().map_err(Clone::clone)
@@ -27,11 +27,12 @@ fn start() -> Result<Handle, HostError> {
     Ok(handle)
 }
 
-/// Has timers and descriptors that the calling thread makes belong to the I/O thread.
+/// Enters the I/O runtime: timers and descriptors that the calling thread then creates belong to
+/// the I/O thread.
 pub(crate) fn enter() -> Result<EnterGuard<'static>, HostError> {
     let io_thread = handle()?;
     match Handle::try_current() {
-        // Entering would panic, and a panic there aborts the process.
+        // Entering would panic, and a panic in a thread-local's destructor aborts the process.
         Err(error) if error.is_thread_local_destroyed() => Err(HostError::EndingThread),
         _ => Ok(io_thread.enter()),
     }

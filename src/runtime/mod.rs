@@ -1,9 +1,9 @@
-//! The background I/O thread and what runs on it.
+//! The background I/O thread and its timers: [`Deadline`], the time limit of a wait, and
+//! [`VirtualClock`], the time of a guest.
 //!
-//! One long-lived thread per test process runs a current-thread tokio runtime;
-//! all sockets, pipes and timers live there, so that handles work in any
-//! runtime and in none. This module knows nothing of UARTs, targets or
-//! emulators.
+//! One long-lived thread per test process runs a current-thread tokio runtime. All sockets, pipes
+//! and timers belong to it, so handles work in any runtime and without one. This module does not
+//! use UARTs, targets or emulators.
 
 mod deadline;
 mod error;

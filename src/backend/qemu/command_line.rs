@@ -1,4 +1,4 @@
-//! QEMU's command line for one board and one firmware.
+//! Builds QEMU's command line for one board and one firmware.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::config::QemuConfig;
 use crate::firmware::{Firmware, Format};
 
-/// The arguments; QMP is on descriptor 3, the UART on descriptor 4.
+/// Returns the arguments. QMP is on descriptor 3, the UART on descriptor 4.
 pub(super) fn arguments(
     config: &QemuConfig,
     firmware: Option<&Firmware>,
@@ -43,7 +43,7 @@ pub(super) fn arguments(
     args
 }
 
-/// The arguments that put `firmware` into the board's memory, also at every reset.
+/// Returns the arguments that load `firmware` into the board's memory, also at every reset.
 fn load(firmware: &Firmware, load_address: Option<u64>) -> [OsString; 2] {
     let file = firmware.path();
     match (firmware.format(), load_address) {
@@ -52,12 +52,12 @@ fn load(firmware: &Firmware, load_address: Option<u64>) -> [OsString; 2] {
             "-device".into(),
             device(file, &format!(",addr={address:#x},force-raw=on")),
         ],
-        // QEMU knows Intel HEX by its content.
+        // QEMU detects Intel HEX by the file's content.
         _ => ["-device".into(), device(file, "")],
     }
 }
 
-/// A generic loader for `file`; in its value a comma is written twice.
+/// Returns the value of a generic loader for `file`; a comma in the path is written twice.
 fn device(file: &Path, rest: &str) -> OsString {
     let mut value = b"loader,file=".to_vec();
     for &byte in file.as_os_str().as_bytes() {

@@ -1,6 +1,7 @@
-//! What QEMU ends for at once: a machine or a CPU that it does not know.
+//! [`Complaint`]: the reason of QEMU's exit at its start, an unknown machine or CPU.
 //!
-//! Which ones it knows is asked only then.
+//! QEMU is asked for its known names only after such an exit, because the question takes another
+//! process.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,50 +12,56 @@ use tokio::net::unix::pipe;
 use crate::config::{QemuConfig, nearest};
 use crate::process::{SpawnSpec, Supervisor};
 
-/// How long QEMU may take to say what it knows, and how much.
-const LIMIT: Duration = Duration::from_secs(5);
-const LONGEST: u64 = 1 << 20;
+/// The time limit for QEMU's list of known names.
+const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where the description names them.
+/// The number of bytes that are read of the list.
+const MAX_LIST: u64 = 1 << 20;
+
+/// The places where the description names the machine and the CPU.
 pub(super) struct Places {
     pub(super) machine: String,
     pub(super) cpu: String,
 }
 
-/// What QEMU has complained about.
-pub(super) enum About<'a> {
+/// The name that QEMU does not know.
+pub(super) enum Complaint<'a> {
     Machine(&'a str),
-    Cpu(&'a str, &'a str),
+    Cpu { machine: &'a str, cpu: &'a str },
 }
 
-impl<'a> About<'a> {
-    /// What the `output` of one that has ended at once is about, if it is one of these.
-    pub(super) fn of(output: &str, config: &'a QemuConfig) -> Option<Self> {
-        let says = |words: [&str; 2]| words.iter().any(|word| output.contains(word));
+impl<'a> Complaint<'a> {
+    /// Returns the complaint in the `output` of a QEMU that has exited at its start, if there is
+    /// one.
+    pub(super) fn parse(output: &str, config: &'a QemuConfig) -> Option<Self> {
+        let contains = |words: [&str; 2]| words.iter().any(|word| output.contains(word));
         match &config.cpu {
-            _ if says(["unsupported machine", "machine type"]) => {
+            _ if contains(["unsupported machine", "machine type"]) => {
                 Some(Self::Machine(&config.machine))
             }
-            Some(cpu) if says(["CPU model", "CPU type"]) => Some(Self::Cpu(&config.machine, cpu)),
+            Some(cpu) if contains(["CPU model", "CPU type"]) => Some(Self::Cpu {
+                machine: &config.machine,
+                cpu,
+            }),
             _ => None,
         }
     }
 
-    /// Where it is named, and what may be meant.
+    /// Returns the place in the description with the unknown name, and with a similar known name.
     pub(super) async fn place(
         &self,
         places: &Places,
         program: &Path,
         supervisor: &Supervisor,
     ) -> String {
-        let (place, name, question) = match *self {
+        let (place, name, arguments) = match *self {
             Self::Machine(name) => (&places.machine, name, vec!["-M", "help"]),
-            Self::Cpu(machine, name) => (&places.cpu, name, vec!["-M", machine, "-cpu", "help"]),
+            Self::Cpu { machine, cpu } => (&places.cpu, cpu, vec!["-M", machine, "-cpu", "help"]),
         };
-        let known = answer(program, &question, supervisor)
+        let known = output_of(program, &arguments, supervisor)
             .await
             .unwrap_or_default();
-        // A headline, then a name at the start of each line.
+        // The first line is a headline; each other line begins with a name.
         let known = known.lines().skip(1);
         let known: Vec<&str> = known
             .filter_map(|line| line.split_whitespace().next())
@@ -66,13 +73,14 @@ impl<'a> About<'a> {
     }
 }
 
-/// What `program` says to a question; it is ended with the attempt to start the board.
-async fn answer(program: &Path, question: &[&str], supervisor: &Supervisor) -> Option<String> {
+/// Runs `program` with `arguments` and returns its output. The supervisor kills the process if the
+/// start of the board is dropped.
+async fn output_of(program: &Path, arguments: &[&str], supervisor: &Supervisor) -> Option<String> {
     let (stdin, gate) = std::io::pipe().ok()?;
     let (output, stdout) = std::io::pipe().ok()?;
     let launch = SpawnSpec {
         program: program.to_owned(),
-        args: question.iter().map(Into::into).collect(),
+        args: arguments.iter().map(Into::into).collect(),
         env: std::env::vars_os().collect(),
         gate: gate.into(),
         stdin: stdin.into(),
@@ -83,8 +91,11 @@ async fn answer(program: &Path, question: &[&str], supervisor: &Supervisor) -> O
     let process = supervisor.spawn(launch).ok()?;
     let output = pipe::Receiver::from_owned_fd(output.into()).ok()?;
     let mut text = Vec::new();
-    let read = output.take(LONGEST);
-    let read = tokio::time::timeout(LIMIT, async { { read }.read_to_end(&mut text).await }).await;
+    let read = output.take(MAX_LIST);
+    let read = tokio::time::timeout(LIST_TIMEOUT, async {
+        { read }.read_to_end(&mut text).await
+    })
+    .await;
     process.kill();
     read.ok()?.ok()?;
     String::from_utf8(text).ok()

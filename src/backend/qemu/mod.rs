@@ -1,9 +1,8 @@
-//! QEMU as the engine: one `qemu-system-…` process per power-on.
+//! [`Qemu`]: the backend for QEMU, with one `qemu-system-…` process per power-on.
 //!
-//! QMP and the UART travel over two socket pairs that the process inherits, so
-//! there is no port, no path and nothing to race for. QEMU starts stopped and is
-//! let go once it listens. A new firmware means a new process, which costs some
-//! 30 ms.
+//! The process inherits two socket pairs, for QMP and for the UART. There is no TCP port and no
+//! path, so there is no race for one. QEMU starts paused and runs once QMP is ready. New firmware
+//! needs a new process, which takes about 30 ms.
 
 mod command_line;
 mod complaint;
@@ -29,7 +28,8 @@ use qmp::{Qmp, QmpError, Reply};
 
 const KIND: BackendKind = BackendKind::Qemu;
 
-/// The emulator's program: what `VTARGET_QEMU` names, else `qemu-system-arm` in `PATH`.
+/// Returns the emulator's program: the one that `VTARGET_QEMU` names, else `qemu-system-arm` in
+/// `PATH`.
 pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
     executable::find("VTARGET_QEMU", "qemu-system-arm", None).map_err(|executable::NotThere(looked)| {
         EmulatorError::NotFound {
@@ -40,12 +40,12 @@ pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
     })
 }
 
-/// A board played by QEMU.
+/// A board that QEMU emulates.
 pub(crate) struct Qemu {
     program: PathBuf,
     identity: Identity,
     config: QemuConfig,
-    /// Where the machine and the CPU are named, for messages.
+    /// The places where the description names the machine and the CPU, for messages.
     places: complaint::Places,
     load_command: Option<LoadCommand>,
     load_address: Option<u64>,
@@ -58,8 +58,8 @@ pub(crate) struct Qemu {
 struct Running {
     emulator: Emulator,
     qmp: Qmp<OwnedWriteHalf>,
-    /// What lets the board run: nothing if it has no firmware, for its CPU would lock up at once.
-    run: Option<&'static str>,
+    /// The command that runs the board. `None` without firmware: the CPU would lock up at once.
+    run_command: Option<&'static str>,
 }
 
 impl Qemu {
@@ -117,36 +117,41 @@ impl Qemu {
             .map_err(io)?
             .into_split();
         let (mut qmp, greeting) = Qmp::new(from_qemu, to_qemu);
-        let run = firmware.map(|_| "cont");
-        self.ports.set_bare(run.is_none());
+        let run_command = firmware.map(|_| "cont");
+        self.ports.set_bare(run_command.is_none());
         let begin = "qmp_capabilities";
-        let (begun, runs) = send(&mut qmp, begin, run).await;
-        self.running = Some(Running { emulator, qmp, run });
-        let begun = self.settle(STEP, begin, begun).await;
+        let (begun, runs) = send(&mut qmp, begin, run_command).await;
+        self.running = Some(Running {
+            emulator,
+            qmp,
+            run_command,
+        });
+        let begun = self.wait_for_reply(STEP, begin, begun).await;
         if let Err(error) = begun {
-            return Err(self.blamed(error).await);
+            return Err(self.with_cause(error).await);
         }
         self.identity.set_version(greeting.await.ok());
         self.check_cpu(STEP).await?;
         let Some((run, reply)) = runs else {
             return Ok(());
         };
-        match self.settle(STEP, run, reply).await {
-            // What it runs has ended it: that is for the next operation to tell, with what
-            // the board has said, as it would tell of any later end.
+        match self.wait_for_reply(STEP, run, reply).await {
+            // The firmware has caused the exit. The next operation reports it, with the board's
+            // output, as it reports any later exit.
             Err(EmulatorError::Exited { .. }) => Ok(()),
             outcome => outcome.map(drop),
         }
     }
 
-    /// The error of a start, with what has led to it: the file only where QEMU says so.
-    async fn blamed(&self, error: EmulatorError) -> EmulatorError {
+    /// Adds the cause to the error of a start: the place in the description if QEMU names the
+    /// machine or the CPU, else the program.
+    async fn with_cause(&self, error: EmulatorError) -> EmulatorError {
         let EmulatorError::Exited { exit, .. } = &error else {
             return error;
         };
-        let place = match complaint::About::of(&exit.output, &self.config) {
-            Some(about) => {
-                about
+        let place = match complaint::Complaint::parse(&exit.output, &self.config) {
+            Some(complaint) => {
+                complaint
                     .place(&self.places, &self.program, &self.supervisor)
                     .await
             }
@@ -156,18 +161,18 @@ impl Qemu {
         EmulatorError::At { place, source }
     }
 
-    /// Checks that the board has the processor that it was to have: some have always the same,
-    /// whatever is asked for.
+    /// Checks that the board has the configured CPU: some machines always have the same one and
+    /// ignore the option.
     async fn check_cpu(&mut self, step: &'static str) -> Result<(), EmulatorError> {
         let Some(wanted) = self.config.cpu.clone() else {
             return Ok(());
         };
-        let cpus = self.ask(step, "query-cpus-fast", json!({})).await;
+        let cpus = self.query(step, "query-cpus-fast", json!({})).await;
         let Some(path) = cpus.pointer("/0/qom-path").and_then(Value::as_str) else {
             return Ok(());
         };
         let of_first = json!({ "path": path, "property": "type" });
-        let kind = self.ask(step, "qom-get", of_first).await;
+        let kind = self.query(step, "qom-get", of_first).await;
         let found = kind.as_str().and_then(|it| it.strip_suffix("-arm-cpu"));
         match found {
             Some(found) if found != wanted => Err(EmulatorError::At {
@@ -185,16 +190,18 @@ impl Qemu {
         }
     }
 
-    /// Asks QEMU for what it may not know.
-    async fn ask(&mut self, step: &'static str, command: &str, arguments: Value) -> Value {
+    /// Returns the reply to `command`, or null if there is none.
+    async fn query(&mut self, step: &'static str, command: &str, arguments: Value) -> Value {
         let Some(running) = &mut self.running else {
             return Value::Null;
         };
         let reply = running.qmp.send_with(command, arguments).await;
-        self.settle(step, command, reply).await.unwrap_or_default()
+        self.wait_for_reply(step, command, reply)
+            .await
+            .unwrap_or_default()
     }
 
-    /// Sends `command`, and `next` if there is one, in one go, and waits for the replies.
+    /// Sends `command` and then `next`, if there is one, and waits for both replies.
     async fn execute(
         &mut self,
         step: &'static str,
@@ -205,15 +212,15 @@ impl Qemu {
             return Ok(());
         };
         let (reply, next) = send(&mut running.qmp, command, next).await;
-        self.settle(step, command, reply).await?;
+        self.wait_for_reply(step, command, reply).await?;
         if let Some((next, reply)) = next {
-            self.settle(step, next, reply).await?;
+            self.wait_for_reply(step, next, reply).await?;
         }
         Ok(())
     }
 
-    /// Waits for the reply to `command`, or for the end of QEMU.
-    async fn settle(
+    /// Waits for the reply to `command`, or for QEMU's exit.
+    async fn wait_for_reply(
         &self,
         step: &'static str,
         command: &str,
@@ -222,7 +229,7 @@ impl Qemu {
         let Some(running) = &self.running else {
             return Ok(Value::Null);
         };
-        match reply.done().await {
+        match reply.received().await {
             Ok(value) => Ok(value),
             Err(QmpError::Refused(reason)) => Err(EmulatorError::Refused {
                 kind: KIND,
@@ -240,7 +247,7 @@ impl Qemu {
     }
 }
 
-/// Sends `command`, and `next` if there is one, in one go.
+/// Sends `command` and then `next`, if there is one, without waiting for a reply in between.
 async fn send(
     qmp: &mut Qmp<OwnedWriteHalf>,
     command: &'static str,
@@ -313,11 +320,13 @@ impl Backend for Qemu {
     fn reset(&mut self, _machine: Option<usize>) -> Outcome<'_> {
         const STEP: &str = "resetting the board";
         Box::pin(async {
-            // It stands still in between, so that what it said before the reset is told from what it says after.
+            // The board is paused in between, so that its output before the reset and after it
+            // can be told apart.
             self.execute(STEP, "stop", None).await?;
             self.ports.restart();
-            let run = self.running.as_ref().and_then(|running| running.run);
-            self.execute(STEP, "system_reset", run).await
+            let running = self.running.as_ref();
+            let run_command = running.and_then(|running| running.run_command);
+            self.execute(STEP, "system_reset", run_command).await
         })
     }
 

@@ -1,8 +1,7 @@
-//! A client of QMP, QEMU's control protocol: JSON objects, one a line.
+//! [`Qmp`]: a client of QMP, QEMU's control protocol, with one JSON object per line.
 //!
-//! Knows the framing, the greeting and how replies find their commands; nothing
-//! of boards. A reader task takes everything that comes, events too, so QEMU is
-//! never held up.
+//! Each command has an id, by which its [`Reply`] is found. A reader task reads all input, also
+//! the events, so QEMU never blocks on a write.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,21 +13,21 @@ use tokio::sync::oneshot;
 
 use crate::sync::lock;
 
-/// The longest line that is taken, in bytes; what QEMU sends is far shorter.
+/// The length limit of a line, in bytes. The lines that QEMU sends are far shorter.
 const LONGEST_LINE: usize = 1 << 20;
 
-/// Why there is no reply.
+/// The reason why there is no reply.
 #[derive(Debug)]
 pub(super) enum QmpError {
     /// QEMU refused the command.
     Refused(String),
     /// The connection ended.
     Closed,
-    /// Something came that is not QMP.
+    /// The input is not QMP.
     Garbage(String),
 }
 
-/// What QEMU says of itself in its greeting.
+/// The version of QEMU in its greeting.
 pub(super) type Version = String;
 
 /// One connection to a QEMU.
@@ -47,8 +46,8 @@ struct Inbox {
 struct State {
     greeting: Option<oneshot::Sender<Version>>,
     waiting: HashMap<u64, oneshot::Sender<Result<Value, String>>>,
-    /// Set at the end: no reply can come any more.
-    over: Option<End>,
+    /// The end of the connection, once it has ended. No reply arrives after it.
+    end: Option<End>,
 }
 
 #[derive(Clone)]
@@ -57,7 +56,7 @@ enum End {
     Garbage(String),
 }
 
-/// Everything that QEMU sends, in one shape.
+/// Any message from QEMU: a greeting, a reply or an event.
 #[derive(Deserialize)]
 struct Message {
     #[serde(rename = "QMP")]
@@ -65,7 +64,7 @@ struct Message {
     id: Option<u64>,
     #[serde(rename = "return", default)]
     value: Value,
-    error: Option<Complaint>,
+    error: Option<Refusal>,
 }
 
 #[derive(Deserialize)]
@@ -86,18 +85,18 @@ struct Triple {
 }
 
 #[derive(Deserialize)]
-struct Complaint {
+struct Refusal {
     desc: String,
 }
 
-/// A command on its way.
+/// The reply to a command that has been sent.
 pub(super) struct Reply {
     receiver: oneshot::Receiver<Result<Value, String>>,
     inbox: Arc<Inbox>,
 }
 
 impl<W: AsyncWrite + Unpin> Qmp<W> {
-    /// A client and its greeting to come; must be called on the I/O thread.
+    /// Returns a client and the receiver of its greeting. Must be called on the I/O thread.
     pub(super) fn new(
         from_qemu: impl AsyncRead + Unpin + Send + 'static,
         to_qemu: W,
@@ -114,18 +113,19 @@ impl<W: AsyncWrite + Unpin> Qmp<W> {
         (client, greeting)
     }
 
-    /// Sends `command`; QEMU does commands in their order, so the reply need not be awaited first.
+    /// Sends `command`. QEMU runs commands in their order, so the next one may be sent before this
+    /// one's reply has arrived.
     pub(super) async fn send(&mut self, command: &str) -> Reply {
         self.send_with(command, json!({})).await
     }
 
-    /// As [`send`](Self::send), with arguments.
+    /// Sends `command` with arguments; see [`send`](Self::send).
     pub(super) async fn send_with(&mut self, command: &str, arguments: Value) -> Reply {
         self.next += 1;
         let (sender, receiver) = oneshot::channel();
         {
             let mut state = self.inbox.lock();
-            if state.over.is_none() {
+            if state.end.is_none() {
                 state.waiting.insert(self.next, sender);
             }
         }
@@ -141,12 +141,12 @@ impl<W: AsyncWrite + Unpin> Qmp<W> {
 }
 
 impl Reply {
-    /// Waits for QEMU's answer; what it is.
-    pub(super) async fn done(self) -> Result<Value, QmpError> {
+    /// Waits for the reply and returns its value.
+    pub(super) async fn received(self) -> Result<Value, QmpError> {
         match self.receiver.await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(reason)) => Err(QmpError::Refused(reason)),
-            Err(_) => Err(match self.inbox.lock().over.clone() {
+            Err(_) => Err(match self.inbox.lock().end.clone() {
                 Some(End::Garbage(line)) => QmpError::Garbage(line),
                 _ => QmpError::Closed,
             }),
@@ -177,12 +177,12 @@ async fn read(from_qemu: impl AsyncRead + Unpin, inbox: Arc<Inbox>) {
         }
     };
     let mut state = inbox.lock();
-    state.over = Some(end);
+    state.end = Some(end);
     state.waiting.clear();
     state.greeting = None;
 }
 
-/// The beginning of a line that is no message.
+/// Returns the beginning of a line that is not a message.
 fn shown(line: &[u8]) -> String {
     const SHOWN: usize = 200;
     let more = if line.len() > SHOWN { "…" } else { "" };
@@ -213,7 +213,7 @@ impl Inbox {
             let _ = sender.send(
                 message
                     .error
-                    .map_or(Ok(message.value), |complaint| Err(complaint.desc)),
+                    .map_or(Ok(message.value), |refusal| Err(refusal.desc)),
             );
         }
     }

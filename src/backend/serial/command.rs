@@ -1,7 +1,6 @@
-//! A program of the host that does something to the board: run in supervisor, with a
-//! time limit, its output kept.
+//! [`Command`]: a program of the host that flashes, resets or powers the board.
 //!
-//! Knows nothing of what it does.
+//! It runs under a [`Supervisor`], with a time limit, and its output is logged.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -17,9 +16,9 @@ use crate::backend::{EmulatorError, OutputTail, executable};
 use crate::config::{BoardCommand, FIRMWARE};
 use crate::process::{Process, SpawnSpec, Supervisor};
 
-/// A program that is there, and its arguments.
+/// A program that exists, and its arguments.
 pub(super) struct Command {
-    /// The field that it is from, below `serial:`.
+    /// The field below `serial:` that describes the command.
     field: &'static str,
     program: PathBuf,
     arguments: Vec<String>,
@@ -41,9 +40,9 @@ impl Command {
         })
     }
 
-    /// Runs it until it ends, `limit` at most; dropped meanwhile, it ends at once.
+    /// Runs the command until it exits, for `limit` at most, and adds its output to `log`.
     ///
-    /// What it writes goes to `log`.
+    /// Dropping the future kills the program.
     pub(super) async fn run(
         &self,
         firmware: Option<&Path>,
@@ -67,17 +66,17 @@ impl Command {
             stdout: stdout.into(),
             aside: false,
         };
-        let shown = Shown(&launch).to_string();
+        let shown = DisplayCommand(&launch).to_string();
         let output = pipe::Receiver::from_owned_fd(output.into()).map_err(io)?;
         log.push(format!("$ {shown}\n").as_bytes());
-        let running = Running(supervisor.spawn(launch)?);
+        let process = KillOnDrop(supervisor.spawn(launch)?);
         let own = OutputTail::default();
         let drained = tokio::spawn(drain(output, [log.clone(), own.clone()]));
 
-        let exit = tokio::time::timeout(limit, running.0.exited()).await;
+        let exit = tokio::time::timeout(limit, process.0.exited()).await;
         if exit.is_err() {
-            running.0.kill();
-            running.0.exited().await;
+            process.0.kill();
+            process.0.exited().await;
         }
         let _ = tokio::time::timeout(OUTPUT_DRAIN_TIMEOUT, drained).await;
         let outcome = match exit {
@@ -99,7 +98,7 @@ impl Command {
         })
     }
 
-    /// The arguments, with the image's path in its place.
+    /// Returns the arguments, with the image's path in place of its placeholder.
     fn arguments(&self, firmware: Option<&Path>) -> Vec<OsString> {
         let firmware = firmware.unwrap_or(Path::new(""));
         let filled = |argument: &String| {
@@ -115,19 +114,19 @@ impl Command {
     }
 }
 
-/// Kills the program when it is dropped.
-struct Running(Arc<Process>);
+/// A process that is killed when this is dropped.
+struct KillOnDrop(Arc<Process>);
 
-impl Drop for Running {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         self.0.kill();
     }
 }
 
-/// A command as a message shows it.
-struct Shown<'a>(&'a SpawnSpec);
+/// The text of a command in a message.
+struct DisplayCommand<'a>(&'a SpawnSpec);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for DisplayCommand<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.program.display())?;
         for argument in &self.0.args {
@@ -142,10 +141,10 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Reads `from` to its end.
+/// Reads `from` to its end, and adds its output to `into`.
 async fn drain(mut from: impl AsyncRead + Unpin, into: [OutputTail; 2]) {
     let mut buffer = [0; 4096];
-    // An error is an end as well: nothing more can come.
+    // An error is an end as well: there is no more output.
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
         for tail in &into {
             tail.push(&buffer[..n]);

@@ -1,12 +1,12 @@
-//! A physical board as the engine: a serial port, and programs of the host that
-//! flash, reset and power it.
+//! [`Serial`]: the backend for a physical board, with a serial port and commands of the host that
+//! flash, reset and power the board.
 //!
-//! The port is opened before any of them runs, so that nothing the board says is
-//! missed. A board cannot be made to stand still: each of them begins a new
-//! segment as it starts, and what the board says meanwhile belongs to it.
+//! The port is opened before any command runs, so that no output of the board is lost. A physical
+//! board cannot be paused: each power-on, flash and reset begins a new segment as it starts, and
+//! the board's output during its command belongs to that segment.
 //!
-//! Dropping a target closes the port and runs nothing: no program may hold up a
-//! drop. The board then stays powered.
+//! Dropping a target closes the port and runs no command, because a command could delay the drop.
+//! The board then stays powered.
 
 mod command;
 mod port;
@@ -31,8 +31,9 @@ pub(crate) struct Serial {
     identity: Identity,
     config: SerialConfig,
     machine_name: String,
-    /// The processor's architecture is known, from what QEMU plays the same board on.
-    has_twin: bool,
+    /// True if the description also has a QEMU machine for this board, so that the processor's
+    /// architecture is known.
+    has_qemu_machine: bool,
     flash: Option<Command>,
     reset: Option<Command>,
     power_on: Option<Command>,
@@ -41,12 +42,12 @@ pub(crate) struct Serial {
     supervisor: Arc<Supervisor>,
     port: Port,
     log: OutputTail,
-    /// While the board is on.
+    /// The right to use the port; `Some` while the board is on.
     claim: Option<Claim>,
 }
 
 impl Serial {
-    /// Fails if one of the programs is missing; the port may still come.
+    /// Creates the backend. Fails if a command's program is missing; the port may appear later.
     pub(crate) fn new(
         config: &TargetConfig,
         supervisor: Arc<Supervisor>,
@@ -67,7 +68,7 @@ impl Serial {
             identity: Identity::of(KIND, serial.port.clone()),
             config: serial,
             machine_name: config.machine_name.clone(),
-            has_twin: config.qemu().is_ok(),
+            has_qemu_machine: config.qemu().is_ok(),
             limit: config.timeouts.command,
             supervisor,
             port,
@@ -102,7 +103,7 @@ impl Serial {
         self.restart().await
     }
 
-    /// Resets the board, if there is a command for it.
+    /// Resets the board, if there is a reset command.
     async fn restart(&self) -> Result<(), EmulatorError> {
         if self.reset.is_some() {
             self.port.restart();
@@ -110,7 +111,7 @@ impl Serial {
         self.run(self.reset.as_ref(), None).await
     }
 
-    /// Has `command` done, if there is one, and looks whether the port is still there.
+    /// Runs `command`, if there is one, and then checks that the port still exists.
     async fn run(
         &self,
         command: Option<&Command>,
@@ -156,7 +157,7 @@ impl Backend for Serial {
             let advice = "its own `serial: flash:` command loads it: use `flash`";
             return Err(Self::unsupported(what, advice).into());
         }
-        if self.has_twin {
+        if self.has_qemu_machine {
             firmware.check_architecture(QemuConfig::ARCHITECTURE, &self.machine_name)?;
         }
         if self.flash.is_none() {
@@ -173,7 +174,8 @@ impl Backend for Serial {
 
     fn power_off(&mut self) -> Outcome<'_> {
         Box::pin(async {
-            // Dropped at the end: nobody else takes the port while its board is being turned off.
+            // The claim is dropped last: nobody else can use the port while its board is being
+            // turned off.
             let Some(_claim) = self.claim.take() else {
                 return Ok(());
             };

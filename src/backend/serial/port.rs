@@ -1,8 +1,8 @@
-//! Opening a serial port for one target alone.
+//! Opens a serial port for one target alone.
 //!
-//! The `serial2` crate knows how each system sets any speed, and hands over its
-//! descriptor without `unsafe`; the lock is an advisory one, as terminal programs
-//! take it, and holds against root too.
+//! The `serial2` crate can set any speed on each system, and gives its descriptor without
+//! `unsafe`. The lock is an advisory one that terminal programs use too; it is effective also
+//! against root.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -15,26 +15,26 @@ use serial2::{KeepSettings, SerialPort, Settings};
 
 use super::EmulatorError;
 
-/// The right to use a port; given back when it is dropped, even if its
-/// descriptor is still open elsewhere.
+/// The right to use a port. Dropping it unlocks the port, even if its descriptor is still open
+/// elsewhere.
 pub(super) struct Claim(Flock<OwnedFd>);
 
 impl Drop for Claim {
-    /// What the board has not taken is discarded: a close would wait for that, and
-    /// the next target's board would get it.
+    /// Discards the bytes that the board has not received yet: a close would wait for them, and
+    /// the next target's board would receive them.
     fn drop(&mut self) {
         // An unplugged port has nothing to discard.
         let _ = tcflush(&*self.0, FlushArg::TCOFLUSH);
     }
 }
 
-/// Claims the port, and opens it as the UART's stream.
+/// Opens and locks the port, and returns its claim and the UART's stream.
 pub(super) fn open(path: &Path, baud: u32) -> Result<(Claim, OwnedFd), EmulatorError> {
     let failed = |reason: String| EmulatorError::Port {
         port: path.to_owned(),
         reason,
     };
-    // Nothing is set before the port is ours.
+    // The settings are changed only once the port is locked.
     let opened = SerialPort::open(path, KeepSettings).map_err(|error| failed(explain(&error)))?;
     let locked = Flock::lock(OwnedFd::from(opened), FlockArg::LockExclusiveNonblock);
     let lock = locked.map_err(|(_, errno)| {
@@ -49,7 +49,7 @@ pub(super) fn open(path: &Path, baud: u32) -> Result<(Claim, OwnedFd), EmulatorE
     let stream = (|| {
         let mut port = SerialPort::from(lock.try_clone()?);
         let mut settings = port.get_configuration()?;
-        raw(&mut settings, baud)?;
+        set_raw(&mut settings, baud)?;
         port.set_configuration(&settings)?;
         Ok(port.into())
     })();
@@ -58,8 +58,8 @@ pub(super) fn open(path: &Path, baud: u32) -> Result<(Claim, OwnedFd), EmulatorE
     Ok((Claim(lock), stream))
 }
 
-/// 8 data bits, no parity, 1 stop bit, no flow control, every byte as it is.
-fn raw(settings: &mut Settings, baud: u32) -> io::Result<()> {
+/// Sets 8 data bits, no parity, 1 stop bit, no flow control and no translation of bytes.
+fn set_raw(settings: &mut Settings, baud: u32) -> io::Result<()> {
     settings.set_raw();
     settings.set_baud_rate(baud)?;
     settings.set_char_size(serial2::CharSize::Bits8);
