@@ -2,7 +2,7 @@
 //!
 //! A [`Supervisor`] belongs to one target. [`Supervisor::release`] kills its processes and removes
 //! its directories at once, in the calling thread. If this process dies before that, the
-//! [reaper](reaper) does the same.
+//! [`reaper`] does the same.
 
 mod child;
 mod error;
