@@ -1,8 +1,8 @@
-//! Finds the emulators at build time, so that a test which needs a missing one
-//! is ignored, with the reason, instead of passing without having run.
+//! Finds the emulators at build time. A test whose emulator is missing is then ignored, with
+//! the reason, instead of passing without having run.
 //!
-//! `VTARGET_REQUIRE=renode,qemu` makes a missing one an error; `VTARGET_SOAK` has the
-//! long runs run, where their engine is there.
+//! `VTARGET_REQUIRE=renode,qemu` makes a missing emulator an error; `VTARGET_SOAK` enables the
+//! long runs whose emulator was found.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -55,14 +55,14 @@ fn main() {
     }
 }
 
-/// Whether a test may mount a small file system of its own, to fill it.
+/// Returns true if a test may mount a small file system of its own, to fill it.
 fn may_mount() -> bool {
     let mount = ["-m", "mount", "-t", "tmpfs", "none", "/tmp"];
     let tried = std::process::Command::new("unshare").args(mount).output();
     tried.is_ok_and(|tried| tried.status.success())
 }
 
-/// Whether a test may have a network and a name server of its own.
+/// Returns true if a test may have a network and a name server of its own.
 fn may_enter_namespaces() -> bool {
     let enter = "ip link set lo up && mount --bind /dev/null /etc/resolv.conf";
     let tried = std::process::Command::new("unshare")
@@ -71,7 +71,7 @@ fn may_enter_namespaces() -> bool {
     tried.is_ok_and(|tried| tried.status.success())
 }
 
-/// Whether the program is there; asks cargo to look again when that may have changed.
+/// Returns true if the program exists; makes cargo run this script again when that may have changed.
 fn find(variable: &str, program: &str, elsewhere: Option<PathBuf>) -> bool {
     if let Some(named) = env::var_os(variable).filter(|named| !named.is_empty()) {
         println!("cargo::rerun-if-changed={}", Path::new(&named).display());
@@ -88,7 +88,7 @@ fn find(variable: &str, program: &str, elsewhere: Option<PathBuf>) -> bool {
     found || elsewhere.is_some_and(|program| program.is_file())
 }
 
-/// Where `scripts/install-renode` puts Renode.
+/// Returns the path at which `scripts/install-renode` installs Renode.
 fn renode_in_cache() -> Option<PathBuf> {
     let cache = match env::var_os("XDG_CACHE_HOME").filter(|cache| !cache.is_empty()) {
         Some(cache) => PathBuf::from(cache),

@@ -1,5 +1,5 @@
-//! Commands run on the shells of [`shells`](crate::shells), each played by a thread behind a socket: how many
-//! answers are wrong. The same shells, in a time of their own, are in the crate's unit tests.
+//! Counts wrong answers to commands on the shells of [`shells`](crate::shells), each simulated by a
+//! thread behind a socket. The crate's unit tests run the same shells in simulated time.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -13,16 +13,16 @@ use virtual_target::{millis, secs};
 
 use crate::shells::{Shape, command, shapes};
 
-/// How a shell's output is written.
+/// A speed at which a shell's output is written.
 #[derive(Debug, Clone, Copy)]
 enum Pace {
     AtOnce,
     Bytes,
-    /// Each of this many bytes a while after the one before.
+    /// Pieces of this many bytes, each after this pause.
     Pieces(usize, Duration),
 }
 
-/// Adds the figures of all shells, and says what was wrong.
+/// Adds the figures of all shells, and prints what was wrong.
 pub fn measure(figures: &mut Figures) -> Result<(), Box<dyn std::error::Error>> {
     let shapes = shapes();
     let (mut commands, mut wrong, mut missing) = (0, 0, 0);
@@ -79,7 +79,7 @@ fn describe(shape: &Shape, uart: &Uart) -> virtual_target::Result<()> {
     Ok(())
 }
 
-/// Plays the shell until its other end is gone.
+/// Simulates the shell until its other end is closed.
 fn play(shape: Shape, mut board: UnixStream, pace: Pace) -> std::io::Result<()> {
     let mut shell = shape.start();
     let mut bytes = [0; 4096];

@@ -1,24 +1,24 @@
-//! Who plays the emulator for a subject: a real one, or the stand-in for Renode
-//! behind launchers of the kinds that there are.
+//! The emulators that a subject can boot on: a real one, or the stand-in for Renode behind
+//! launchers of several kinds. See [`EmulatorVariant`].
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// An emulator, real or played.
+/// A real or simulated emulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmulatorVariant {
     Qemu,
     Renode,
     /// Renode with its monitor on a TCP port.
     RenodeOverTelnet,
-    /// The stand-in, started by this script; `$FAKE` is its program.
+    /// The stand-in, started by this script; `$FAKE` is the path of the stand-in.
     Fake(&'static str),
 }
 
-/// The stand-in behind a launcher that execs, one that does not, one with
-/// children of its own, and one that ignores SIGTERM.
+/// The stand-in behind a launcher that execs, one that does not, one with child
+/// processes, and one that ignores SIGTERM.
 pub const FAKES: [EmulatorVariant; 4] = [
     EmulatorVariant::Fake("exec \"$FAKE\" \"$@\""),
     EmulatorVariant::Fake("\"$FAKE\" \"$@\"; exit $?"),
@@ -27,7 +27,7 @@ pub const FAKES: [EmulatorVariant; 4] = [
 ];
 
 impl EmulatorVariant {
-    /// The engine that it is taken for.
+    /// Returns the name of the engine that the crate sees.
     pub fn engine(self) -> &'static str {
         match self {
             Self::Qemu => "qemu",
@@ -36,7 +36,7 @@ impl EmulatorVariant {
         }
     }
 
-    /// What tables call it.
+    /// Returns the name for tables.
     pub fn name(self) -> String {
         match self {
             Self::Qemu => "QEMU".to_owned(),
@@ -46,7 +46,7 @@ impl EmulatorVariant {
         }
     }
 
-    /// Makes `command` use it; `directory` is for its launcher.
+    /// Makes `command` use this emulator; its launcher is written to `directory`.
     pub fn enlist(self, command: &mut Command, directory: &Path) {
         if let Self::Fake(launcher) = self {
             let script = format!("FAKE='{}'\n{launcher}", program("fake-renode").display());
@@ -55,7 +55,7 @@ impl EmulatorVariant {
     }
 }
 
-/// An executable script in `directory`.
+/// Writes an executable script to `directory`.
 pub fn write_launcher(directory: &Path, script: &str) -> PathBuf {
     let path = directory.join("launcher");
     let made = fs::write(&path, format!("#!/bin/sh\n{script}\n"))
@@ -64,13 +64,13 @@ pub fn write_launcher(directory: &Path, script: &str) -> PathBuf {
     path
 }
 
-/// A script that runs the stand-in for Renode, on this cue.
+/// Returns a script that runs the stand-in for Renode with this cue.
 pub fn fake_renode(cue: &str) -> String {
     let fake = program("fake-renode");
     format!("FAKE_RENODE='{cue}' exec '{}' \"$@\"", fake.display())
 }
 
-/// A program of this crate, which is beside the one that runs, or one directory up.
+/// Returns the path of a program of this crate: in the directory of the running one, or one directory up.
 pub fn program(name: &str) -> PathBuf {
     let ours = std::env::current_exe().expect("the name of this program");
     let places = ours.ancestors().skip(1).take(2);

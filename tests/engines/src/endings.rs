@@ -1,8 +1,8 @@
-//! The ways in which a test process ends, and what each leaves behind.
+//! The ways in which a test process ends, and a check of what each leaves behind.
 //!
-//! A `subject` process boots a board and gets into a state; it ends, by itself or
-//! by a signal; then every descendant it had and every file in its TMPDIR must
-//! be gone in time.
+//! A `subject` process boots a board and enters a state; it ends by itself or
+//! by a signal. Afterwards every descendant process and every file in its TMPDIR must
+//! be gone within a time limit.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,20 +20,20 @@ use nix::unistd::Pid;
 use crate::emulator_variant::{EmulatorVariant, program};
 use crate::leftovers::{descendants, gone_within, listening_sockets};
 
-/// What is promised after a `kill -9`; a process that ends by itself leaves nothing at all.
+/// The promised limit after a `kill -9`; a process that ends by itself leaves nothing at all.
 pub const KILLED: Duration = Duration::from_secs(5);
 
-/// The most that a subject takes to end, on a busy host.
+/// The longest time that a subject takes to end, on a busy host.
 const TO_END: Duration = Duration::from_secs(60);
 
-/// How a subject ends.
+/// A way in which a subject ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// By itself, with success or without.
+    /// By itself, with or without success.
     Itself(bool),
     /// By a signal.
     Signal(Signal),
-    /// As nextest ends a slow test: SIGTERM to its group, which it ignores, then SIGKILL.
+    /// By SIGTERM to its group, which it ignores, then SIGKILL, as nextest ends a slow test.
     Group,
     /// By SIGKILL, while its emulator is stopped.
     Frozen,
@@ -41,7 +41,7 @@ pub enum Way {
     HelperFirst,
 }
 
-/// One ending: its name, the subject's state, and how it ends then.
+/// One ending: its name, the state of the subject, and the way in which it ends.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending {
     pub name: &'static str,
@@ -53,7 +53,7 @@ const fn ending(name: &'static str, state: &'static str, way: Way) -> Ending {
     Ending { name, state, way }
 }
 
-/// All of them.
+/// All endings.
 pub const ENDINGS: [Ending; 37] = [
     ending("normal return", "return", Way::Itself(true)),
     ending("early `?`", "error", Way::Itself(false)),
@@ -152,18 +152,18 @@ pub struct Subject {
     stdin: ChildStdin,
     tmp: tempfile::TempDir,
     launcher: tempfile::TempDir,
-    /// Whether its emulator waits for connections.
+    /// True if its emulator listens for connections.
     listens: bool,
 }
 
 impl Subject {
-    /// Starts one; it is in its state when it is [`ready`](Self::ready).
+    /// Starts a subject; it is in its state when [`ready`](Self::ready) returns.
     pub fn start(variant: EmulatorVariant, state: &str) -> Self {
         Self::start_with(variant, state, false)
     }
 
     fn start_with(variant: EmulatorVariant, state: &str, ignores_term: bool) -> Self {
-        // A directory with everything in its name that a path may have.
+        // The directory's name contains every kind of character that a path may have.
         let tmp = tempfile::Builder::new()
             .prefix("tm p;$'\"ü-")
             .tempdir()
@@ -192,7 +192,7 @@ impl Subject {
         }
     }
 
-    /// Waits for `ready`; the emulator and the helper are among its descendants then.
+    /// Waits for `ready`; the emulator and the helper are then among the subject's descendants.
     pub fn ready(&mut self) -> Result<(), String> {
         let mut line = String::new();
         let stdout = self.child.stdout.take().ok_or("ready twice")?;
@@ -205,7 +205,7 @@ impl Subject {
         }
     }
 
-    /// Ends it, and waits until nothing is left, at most [`KILLED`].
+    /// Ends the subject, and waits at most [`KILLED`] until nothing is left.
     pub fn ends(mut self, way: Way) -> Result<Ended, String> {
         let pid = self.pid();
         match way {
@@ -214,7 +214,7 @@ impl Subject {
             _ => {}
         }
         if way != Way::Itself(true) && way != Way::Itself(false) {
-            // It starts nothing more while it is looked at.
+            // A stopped process starts no children while its descendants are listed.
             let _ = kill(pid, Signal::SIGSTOP);
         }
         let (family, forked) = self.family();
@@ -256,7 +256,7 @@ impl Subject {
         Ok(Ended { status, after })
     }
 
-    /// Waits for its end, at most [`TO_END`].
+    /// Waits at most [`TO_END`] until the subject has ended.
     fn wait(&mut self) -> Result<ExitStatus, String> {
         let pid = self.pid();
         let (ended, wait) = mpsc::channel::<()>();
@@ -276,7 +276,7 @@ impl Subject {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
-    /// Its descendants, and apart from them those that it has forked of itself.
+    /// Returns the subject's descendants, and separately the forks of the subject itself.
     fn family(&self) -> (BTreeSet<i32>, BTreeSet<i32>) {
         let subject = fs::canonicalize(program("subject")).ok();
         let of_itself = |pid: &i32| fs::read_link(exe(*pid)).ok() == subject;
@@ -291,21 +291,21 @@ impl Subject {
 }
 
 impl Drop for Subject {
-    /// One that did not come as far as to end.
+    /// Kills a subject that did not reach its ending.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// How a subject ended, and how long it took then until nothing was left.
+/// The end of a subject, and the time until nothing was left.
 #[derive(Debug)]
 pub struct Ended {
     pub status: ExitStatus,
     pub after: Duration,
 }
 
-/// Lets a subject end; how long it took until nothing was left, or what is wrong.
+/// Ends a subject; returns the time until nothing was left, or what is wrong.
 pub fn run(variant: EmulatorVariant, ending: Ending) -> Result<Duration, String> {
     let mut subject = Subject::start_with(variant, ending.state, ending.way == Way::Group);
     subject.ready()?;
@@ -324,12 +324,12 @@ fn is_helper(pid: i32) -> bool {
         .is_ok_and(|line| line.contains("virtual-target-reaper"))
 }
 
-/// The leaders of the groups that are not the helper's.
+/// Returns the leaders of the groups that are not the helper's.
 fn emulators(family: &BTreeSet<i32>) -> impl Iterator<Item = i32> {
     family.iter().copied().filter(|pid| !is_helper(*pid))
 }
 
-/// Kills the helper of `subject`, and waits for the one that replaces it.
+/// Kills the helper of `subject`, and waits for its replacement.
 fn kill_helper(subject: Pid) -> Result<(), String> {
     let pid = subject.as_raw().cast_unsigned();
     let family = descendants(pid);
@@ -339,7 +339,7 @@ fn kill_helper(subject: Pid) -> Result<(), String> {
         .find(|pid| is_helper(*pid))
         .ok_or("no helper")?;
     kill(Pid::from_raw(helper), Signal::SIGKILL).map_err(|e| e.to_string())?;
-    // The library tells it everything while it still looks like a shell that starts.
+    // The library sends it everything while it still looks like a starting shell.
     let new = || {
         descendants(pid)
             .into_iter()

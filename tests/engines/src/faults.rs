@@ -1,5 +1,5 @@
-//! What can go wrong with Renode, at every step of a board's life: the table of
-//! steps and faults, and what a test must be told in each cell.
+//! The faults of Renode at every step of a board's life: the table of
+//! steps and faults, and the message that a test must get in each cell.
 //!
 //! The steps are those of the recordings; the stand-in for Renode misbehaves.
 
@@ -15,8 +15,8 @@ use crate::emulator_variant::{fake_renode, program, write_launcher};
 use crate::leftovers::{gone_within, working_for};
 use crate::{root, sample};
 
-/// How long a cell may take, on a host with a lot else to do. The longest of its
-/// own time limits is a tenth of it.
+/// The limit of a cell, on a busy host. The longest of the cell's own time limits is a
+/// tenth of it.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// One cell of the table.
@@ -24,16 +24,16 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Cell {
     pub step: &'static str,
     pub fault: &'static str,
-    /// Each must be in the error, in one of its forms; no form at all: it must go well.
+    /// Texts that the error must contain, each in one of its forms; without any form, the cell must succeed.
     expected: [&'static [&'static str]; 2],
-    /// What the emulator said last, which must be in it as well.
+    /// The last output of the emulator, which the error must contain as well.
     last_words: &'static str,
 }
 
-/// A step, and how an error names it.
+/// A step, and the names that an error gives it.
 type Step = (&'static str, &'static [&'static str]);
 
-/// Steps that are one of the console's commands.
+/// Steps that are commands of the console.
 const COMMANDS: [Step; 13] = [
     ("banner", &["while starting Renode"]),
     ("log", &["setting up the board", "logFile"]),
@@ -76,7 +76,7 @@ const CUT: &[&str] = &[
     "failed: it",
 ];
 
-/// Faults in the answer to a command, and how an error names them.
+/// Faults in the answer to a command, and the texts that an error must contain.
 const OF_COMMANDS: [(&str, &[&str]); 13] = [
     ("exit", &["exited with status 2; its last words:"]),
     ("die", &["exited with status 1; its last words:"]),
@@ -101,7 +101,7 @@ const OF_COMMANDS: [(&str, &[&str]); 13] = [
     ("cut95", CUT),
 ];
 
-/// Faults while nobody waits for a command.
+/// Faults while no command is pending.
 const OF_TALK: [(&str, &[&str]); 6] = [
     ("exit", &["exited with status 2; its last words:"]),
     ("die", &["exited with status 1; its last words:"]),
@@ -161,10 +161,10 @@ const OF_PROGRAM: [(&str, [&[&str]; 2]); 8] = [
     ),
 ];
 
-/// What the board is let go with works whatever the emulator does.
+/// Faults that must not disturb the shutdown of the board.
 const OF_SHUTDOWN: [&str; 3] = ["stop", "hang", "ignores SIGTERM"];
 
-/// The whole table.
+/// Returns the whole table.
 pub fn cells() -> Vec<Cell> {
     let cell = |step, fault, expected| Cell {
         step,
@@ -193,7 +193,7 @@ pub fn cells() -> Vec<Cell> {
     cells
 }
 
-/// Plays `cells`, several at a time; those that are not as they should be, and why.
+/// Runs `cells`, several at a time; returns those that failed, and why.
 pub fn failed(cells: &[Cell]) -> Vec<String> {
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
@@ -248,7 +248,7 @@ fn play(cell: Cell) -> Result<(), String> {
     Ok(())
 }
 
-/// The program that plays Renode in `cell`.
+/// Writes the program that simulates Renode in `cell`.
 fn culprit(cell: Cell, directory: &Path) -> std::path::PathBuf {
     let cue = |cue: &str| write_launcher(directory, &fake_renode(cue));
     match (cell.step, cell.fault) {

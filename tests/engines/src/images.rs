@@ -1,20 +1,20 @@
-//! Firmware images of shapes that no compiler of ours makes, from bytes.
+//! Firmware images in forms that this project's compilers do not produce, from bytes.
 
 use std::path::{Path, PathBuf};
 use std::{fs, iter};
 
 use crate::sample;
 
-/// Where the STM32F4's flash is.
+/// The address of the STM32F4's flash.
 pub const FLASH: u32 = 0x0800_0000;
 
-/// The shell sample, as it lies in the flash.
+/// Returns the shell sample as its bytes in the flash.
 pub fn shell() -> Vec<u8> {
     fs::read(sample("shell.bin")).unwrap()
 }
 
-/// The same without a start at its beginning: it has another vector table behind the code,
-/// from which it starts. Its place is the second value.
+/// Returns the same without a vector table at its beginning, and the address of another one after
+/// the code, from which it starts.
 pub fn shell_with_late_vectors() -> (Vec<u8>, u32) {
     let mut image = shell();
     let table = image[..64].to_vec();
@@ -25,7 +25,7 @@ pub fn shell_with_late_vectors() -> (Vec<u8>, u32) {
     (image, place)
 }
 
-/// An Intel HEX file of `bytes` in the flash, whose lines end in `end`.
+/// Returns an Intel HEX file of `bytes` in the flash, with lines that end in `end`.
 pub fn hex(bytes: &[u8], end: &str) -> String {
     let page = iter::once(hex_record(4, 0, &FLASH.to_be_bytes()[..2]));
     let data = bytes.chunks(16).enumerate();
@@ -46,7 +46,7 @@ fn hex_record(kind: u8, address: u16, data: &[u8]) -> String {
     format!(":{digits}")
 }
 
-/// An ELF file of `bytes` in the flash, with neither sections nor symbols.
+/// Returns an ELF file of `bytes` in the flash, with neither sections nor symbols.
 pub fn elf(bytes: &[u8]) -> Vec<u8> {
     let mut elf = b"\x7fELF\x01\x01\x01".to_vec();
     elf.resize(16, 0);
@@ -65,8 +65,8 @@ pub fn elf(bytes: &[u8]) -> Vec<u8> {
     elf
 }
 
-/// The shell sample's ELF file with its data that is not in the file at address 0, as
-/// firmware has it whose first memory is RAM.
+/// Returns the shell sample's ELF file with its zero-initialized data at address 0, as in
+/// firmware whose first memory is RAM.
 pub fn elf_with_nothing_at_0() -> Vec<u8> {
     const NOBITS: u32 = 8;
     let mut elf = fs::read(sample("shell.elf")).unwrap();

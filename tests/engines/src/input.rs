@@ -1,4 +1,4 @@
-//! Much that is sent to the board at once.
+//! Large input to a board, and a busy host.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use virtual_target::uart::Uart;
 use virtual_target::{Result, secs};
 
-/// Sends `bytes` to the shell, which is at its prompt; how long it took until all were there,
-/// in their order.
+/// Sends `bytes` to the shell, which is at its prompt; returns the time until all arrived, in
+/// order.
 pub fn sink(uart: &Uart, bytes: &[u8]) -> Result<Duration> {
     let count = bytes.len();
     uart.send_line(format!("sink {count}")).wait()?;
@@ -21,7 +21,7 @@ pub fn sink(uart: &Uart, bytes: &[u8]) -> Result<Duration> {
     Ok(took)
 }
 
-/// What the shell's `source` sends.
+/// Returns the bytes that the shell's `source` sends.
 pub fn all_values(count: usize) -> Vec<u8> {
     (0..count)
         .map(|i| ((i * 7 + (i >> 8)) & 0xff) as u8)
@@ -36,7 +36,7 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-/// Processes that keep the host busy; they end with this, or with the test's process.
+/// Processes that keep the host busy; they end when this is dropped, or with the test's process.
 pub struct Busy(Vec<Child>);
 
 impl Busy {
@@ -55,7 +55,7 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         for process in &mut self.0 {
-            // One that has ended is as good.
+            // A process that has already ended is no error.
             let _ = process.kill();
             let _ = process.wait();
         }

@@ -1,4 +1,4 @@
-//! What a process has and what it leaves behind: its descendants, by number, its
+//! The resources of a process and its leftovers: its descendants by process id, its
 //! descriptors and sockets, and the files in its TMPDIR.
 
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ fn entries() -> Vec<Entry> {
         .collect()
 }
 
-/// All descendants of `pid`, zombies too.
+/// Returns all descendants of `pid`, including zombies.
 pub fn descendants(pid: u32) -> BTreeSet<i32> {
     let entries = entries();
     let mut found = BTreeSet::from([pid.cast_signed()]);
@@ -46,8 +46,8 @@ pub fn descendants(pid: u32) -> BTreeSet<i32> {
     }
 }
 
-/// The processes whose environment names `tmp`, as that of everything has that
-/// was started there.
+/// Returns the processes whose environment names `tmp`, which all processes started there
+/// inherit.
 pub fn working_for(tmp: &Path) -> BTreeSet<i32> {
     let mark = tmp.to_string_lossy();
     let has_mark = |pid: &i32| {
@@ -61,7 +61,7 @@ pub fn working_for(tmp: &Path) -> BTreeSet<i32> {
         .collect()
 }
 
-/// Those of `pids` that still run. An orphan's zombie is its new parent's business.
+/// Returns those of `pids` that still run. The zombie of an orphan is left to its new parent.
 pub fn running(pids: &BTreeSet<i32>) -> BTreeSet<i32> {
     let entries = entries().into_iter().filter(|entry| !entry.zombie);
     entries
@@ -71,7 +71,7 @@ pub fn running(pids: &BTreeSet<i32>) -> BTreeSet<i32> {
 }
 
 /// Waits up to `limit` until none of `pids` runs and no file of the process
-/// `owner`, whose TMPDIR is `tmp`, is there; says what is left.
+/// `owner`, whose TMPDIR is `tmp`, exists; the error lists what is left.
 pub fn gone_within(
     limit: Duration,
     pids: &BTreeSet<i32>,
@@ -82,7 +82,7 @@ pub fn gone_within(
     loop {
         let processes = running(pids);
         let mut files = paths(tmp, "");
-        // Where the name of TMPDIR is not plain, there is a link as well.
+        // If the name of TMPDIR has special characters, there is a link as well.
         files.extend(paths(
             Path::new("/tmp"),
             &format!("virtual-target-{owner}-"),
@@ -99,14 +99,14 @@ pub fn gone_within(
     }
 }
 
-/// What is in `directory` under a name that begins with `prefix`.
+/// Returns the entries of `directory` whose names begin with `prefix`.
 pub fn paths(directory: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
     named.map(|entry| entry.path()).collect()
 }
 
-/// How many sockets of `pids` wait for connections, from the network or on this machine.
+/// Returns the number of sockets of `pids` that listen, on the network or locally.
 pub fn listening_sockets(pids: &BTreeSet<i32>) -> Result<usize, String> {
     let mut listening = BTreeSet::new();
     for (table, state, listens, inode) in [
@@ -135,7 +135,7 @@ pub fn listening_sockets(pids: &BTreeSet<i32>) -> Result<usize, String> {
         .len())
 }
 
-/// What the descriptors of `pid` are, such as `pipe:[123]`.
+/// Returns the targets of the descriptors of `pid`, such as `pipe:[123]`.
 pub fn open_files(pid: i32) -> Vec<String> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd"))
         .into_iter()
@@ -147,7 +147,7 @@ pub fn open_files(pid: i32) -> Vec<String> {
         .collect()
 }
 
-/// What this process holds: descriptors, threads, and resident memory in KiB.
+/// Returns the resources of this process: descriptors, threads, and resident memory in KiB.
 pub fn held() -> (usize, usize, u64) {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let number = |name: &str| {
@@ -163,8 +163,8 @@ pub fn held() -> (usize, usize, u64) {
     )
 }
 
-/// The children of this process that are an emulator: neither ended, nor on the way to
-/// their program, nor the cleanup helper or what that is started by (`setpriv … true`).
+/// Returns the children of this process that are emulators: not exited, not between fork and
+/// exec, and neither the cleanup helper nor its launcher (`setpriv … true`).
 pub fn emulators() -> BTreeSet<i32> {
     let children = running(&descendants(std::process::id()));
     let command_of = |pid: &str| {

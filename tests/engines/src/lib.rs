@@ -1,4 +1,4 @@
-//! What the engine tests share: the samples, the boards, and a look at what is left behind.
+//! Shared parts of the engine tests: samples, boards, and checks for leftovers.
 
 pub mod conversations;
 pub mod emulator_variant;
@@ -24,30 +24,30 @@ use virtual_target::config::{BackendKind, ClockKind, Control, TargetConfig};
 use virtual_target::uart::Uart;
 use virtual_target::{Result, TargetBuilder, VirtualTarget, secs};
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub fn root() -> &'static Path {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.ancestors().nth(2).expect("this crate is in tests/")
 }
 
-/// A prebuilt firmware sample for the STM32F4, such as `shell.elf`.
+/// Returns a prebuilt firmware sample for the STM32F4, such as `shell.elf`.
 pub fn sample(name: &str) -> PathBuf {
     sample_for("stm32f4", name)
 }
 
-/// A prebuilt firmware sample for a board, such as `sifive-fe310`.
+/// Returns a prebuilt firmware sample for a board, such as `sifive-fe310`.
 pub fn sample_for(board: &str, name: &str) -> PathBuf {
     let prebuilt = root().join("firmware-samples/prebuilt");
     prebuilt.join(board).join(name)
 }
 
-/// An STM32F4 on the given engine, with the shell sample.
+/// Returns an STM32F4 on the given engine, with the shell sample.
 pub fn shell_on(engine: BackendKind) -> TargetBuilder {
     bare_on(engine).firmware(sample("shell.elf"))
 }
 
-/// An STM32F4 on the given engine, without firmware. A physical one is on a bench of
-/// its own, which works until the calling thread ends.
+/// Returns an STM32F4 on the given engine, without firmware. A physical one is on a fake_board of
+/// its own, which runs until the calling thread ends.
 pub fn bare_on(engine: BackendKind) -> TargetBuilder {
     let description = match engine {
         BackendKind::Serial => physical::description(),
@@ -66,12 +66,12 @@ thread_local! {
     static CLOCK: Cell<ClockKind> = const { Cell::new(ClockKind::Realtime) };
 }
 
-/// The way to Renode's monitor for the boards that this thread makes.
+/// Returns the control channel to Renode's monitor for the boards that this thread creates.
 pub fn control() -> Control {
     CONTROL.get()
 }
 
-/// Has the boards that `test` makes in this thread reach Renode's monitor over TCP.
+/// Runs `test`; the boards that it creates in this thread connect to Renode's monitor over TCP.
 pub fn over_telnet<T>(test: impl FnOnce() -> T) -> T {
     CONTROL.set(Control::Telnet { port: None });
     let outcome = test();
@@ -79,7 +79,7 @@ pub fn over_telnet<T>(test: impl FnOnce() -> T) -> T {
     outcome
 }
 
-/// Has the boards that `test` makes in this thread run in virtual time.
+/// Runs `test`; the boards that it creates in this thread run in virtual time.
 pub fn in_virtual_time<T>(test: impl FnOnce() -> T) -> T {
     CLOCK.set(ClockKind::Virtual);
     let outcome = test();
@@ -87,20 +87,20 @@ pub fn in_virtual_time<T>(test: impl FnOnce() -> T) -> T {
     outcome
 }
 
-/// Existing tests of this file once more, over TCP: `name` or, of one on each engine,
-/// `name::renode`.
+/// Runs existing tests of this file again, over TCP: `name`, or `name::renode` for a test on each
+/// engine.
 #[macro_export]
 macro_rules! tests_over_telnet {
     ($($tests:tt)+) => { $crate::tests_once_more! { over_telnet: $($tests)+ } };
 }
 
-/// Existing tests of this file once more, in virtual time; as [`tests_over_telnet!`].
+/// Runs existing tests of this file again, in virtual time; arguments as for [`tests_over_telnet!`].
 #[macro_export]
 macro_rules! tests_in_virtual_time {
     ($($tests:tt)+) => { $crate::tests_once_more! { in_virtual_time: $($tests)+ } };
 }
 
-/// What these macros have in common: a module and the function of that name.
+/// The common part of these macros: a module and the function of that name.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! tests_once_more {
@@ -115,8 +115,8 @@ macro_rules! tests_once_more {
     };
 }
 
-/// The same test on each engine, as `name::qemu` and `name::renode`; a missing
-/// engine's is reported as ignored.
+/// Defines the same test on each engine, as `name::qemu` and `name::renode`; the test of a
+/// missing engine is reported as ignored.
 #[macro_export]
 macro_rules! on_each_engine {
     ($($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {
@@ -124,7 +124,7 @@ macro_rules! on_each_engine {
     };
 }
 
-/// As [`on_each_engine!`], each test [`alone`].
+/// Defines tests as [`on_each_engine!`] does; each holds [`alone`].
 #[macro_export]
 macro_rules! alone_on_each_engine {
     ($($tests:tt)+) => {
@@ -132,8 +132,8 @@ macro_rules! alone_on_each_engine {
     };
 }
 
-/// As [`on_each_engine!`], and on a physical board as `name::physical`. Its stand-in
-/// needs QEMU, and pseudo-terminals that take a speed, which macOS's do not.
+/// Defines tests as [`on_each_engine!`] does, and on a physical board as `name::physical`. The
+/// stand-in for the board needs QEMU, and pseudo-terminals with a speed, which macOS lacks.
 #[macro_export]
 macro_rules! on_each_board {
     ($($(#[$meta:meta])* fn $name:ident($engine:ident) $body:block)+) => {
@@ -147,7 +147,7 @@ macro_rules! on_each_board {
     };
 }
 
-/// What these macros have in common; `more` goes into each module, and `first` begins each test.
+/// The common part of these macros; `more` is added to each module, and each test begins with `first`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! on_each {
@@ -180,13 +180,13 @@ macro_rules! on_each {
     )+};
 }
 
-/// Held by a test that looks for its emulator among all that this process has started.
+/// Locks out the other tests of this process that search for their emulator among all its children.
 pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Tests on Renode, each [`alone`]; reported as ignored where there is none.
+/// Defines tests on Renode; each holds [`alone`]. They are reported as ignored where Renode is missing.
 #[macro_export]
 macro_rules! on_renode {
     ($($(#[$meta:meta])* fn $name:ident() -> Result<()> $body:block)+) => {$(
@@ -212,7 +212,7 @@ macro_rules! unwrap_statements {
     ($($statements:tt)*) => { $($statements)* };
 }
 
-/// Asserts that turning `board` off fails a wait on each of `uarts`, with that reason.
+/// Asserts that powering `board` off fails a wait on each of `uarts`, with that reason.
 pub fn assert_power_off_fails_waits(board: &VirtualTarget, uarts: [Uart; 2]) -> Result<()> {
     let waits =
         uarts.map(|uart| thread::spawn(move || uart.expect("never").within(secs(600)).wait()));

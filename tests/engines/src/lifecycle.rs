@@ -1,4 +1,4 @@
-//! The figures on what is left behind, and the table that they come from.
+//! The figures of leftovers, and the table from which they are computed.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use crate::emulator_variant::EmulatorVariant;
 use crate::endings::{self, ENDINGS, Ending, Way};
 use crate::{faults, load, shell_on};
 
-/// The table of endings for some variants, as it was seen.
+/// The measured table of endings for some variants.
 pub struct Table {
-    /// Each ending, and how long it took with each variant, or what was wrong.
+    /// Each ending, with its time or its error for each variant.
     pub rows: Vec<(Ending, Vec<Result<Duration, String>>)>,
 }
 
 impl Table {
-    /// Goes through all endings, and tells `seen` of each row.
+    /// Runs all endings, and calls `seen` with each row.
     pub fn of(
         variants: &[EmulatorVariant],
         seen: impl Fn(&Ending, &[Result<Duration, String>]),
@@ -34,13 +34,13 @@ impl Table {
         }
     }
 
-    /// How many cells are not as they should be.
+    /// Returns the number of failed cells.
     pub fn failed(&self) -> usize {
         let cells = self.rows.iter().flat_map(|(_, cells)| cells);
         cells.filter(|cell| cell.is_err()).count()
     }
 
-    /// The longest that anything was left after a signal, `kill -9` first of all.
+    /// Returns the longest time that anything was left after a signal, `kill -9` included.
     pub fn killed(&self) -> Duration {
         let kills = self
             .rows
@@ -51,7 +51,7 @@ impl Table {
     }
 }
 
-/// The engines that are there.
+/// Returns the installed engines.
 pub fn real_players() -> Vec<EmulatorVariant> {
     let engines = [
         (EmulatorVariant::Qemu, BackendKind::Qemu),
@@ -63,7 +63,7 @@ pub fn real_players() -> Vec<EmulatorVariant> {
     there.map(|(variant, _)| variant).collect()
 }
 
-/// Takes what was seen down as figures; where QEMU is missing, those it is needed for are `null`.
+/// Adds the results to the figures; without QEMU, the figures that need QEMU are `null`.
 pub fn figures(figures: &mut Figures, table: &Table, cells: usize, failed: usize) {
     let key = |name: &str| format!("lifecycle.{name}");
     let killed_ms = table.killed().as_millis() as u64;
@@ -96,7 +96,7 @@ pub fn figures(figures: &mut Figures, table: &Table, cells: usize, failed: usize
     }
 }
 
-/// The figures without the table: QEMU where it is there, and the stand-in.
+/// Measures the figures without the table: on QEMU where it is installed, and on the stand-in.
 pub fn measure(into: &mut Figures) {
     let mut variants = real_players();
     variants.retain(|variant| *variant != EmulatorVariant::Renode);

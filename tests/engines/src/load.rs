@@ -1,4 +1,4 @@
-//! Many boards in one process, one after the other and at once.
+//! Many boards in one process, one after the other and in parallel.
 
 use std::time::{Duration, Instant};
 
@@ -8,27 +8,27 @@ use virtual_target::config::BackendKind;
 use crate::leftovers::{descendants, emulators, held, listening_sockets, paths};
 use crate::shell_on;
 
-/// What many boots and drops have come to.
+/// The totals of many boots and drops.
 #[derive(Debug, Default)]
 pub struct Cycles {
     pub count: usize,
-    /// How long each drop took.
+    /// The duration of each drop.
     pub drops: Vec<Duration>,
-    /// What was left after a drop, all drops together.
+    /// The processes left after a drop, summed over all drops.
     pub processes: usize,
     pub paths: usize,
-    /// How many more there were at the end than after the first few.
+    /// The increase from the first few boards to the end.
     pub descriptors: usize,
     pub threads: usize,
-    /// By how much memory grew meanwhile, in KiB.
+    /// The growth of memory over the same time, in KiB.
     pub memory: u64,
-    /// Sockets that anything of this process listened on while a board ran.
+    /// The listening sockets of this process and its descendants while a board ran.
     pub listening: usize,
 }
 
 /// Boots a board and drops it, `count` times.
 pub fn cycles(engine: BackendKind, count: usize) -> Result<Cycles> {
-    // The first boards bring what stays: threads, the helper, the allocator's pools.
+    // The first boards create what stays: threads, the helper, the allocator's pools.
     for _ in 0..3 {
         greeted(engine)?;
     }
@@ -48,7 +48,7 @@ pub fn cycles(engine: BackendKind, count: usize) -> Result<Cycles> {
         cycles.processes += emulators().len();
         cycles.paths += private_paths();
     }
-    // What the I/O thread closes, it closes in its own time.
+    // The I/O thread closes its descriptors asynchronously.
     let since = Instant::now();
     while held().0 > before.0 && since.elapsed() < Duration::from_secs(5) {
         std::thread::sleep(Duration::from_millis(10));
@@ -61,7 +61,7 @@ pub fn cycles(engine: BackendKind, count: usize) -> Result<Cycles> {
     Ok(cycles)
 }
 
-/// Directories and links of this process.
+/// Returns the number of directories and links of this process.
 pub fn private_paths() -> usize {
     let prefix = format!("virtual-target-{}-", std::process::id());
     paths(&std::env::temp_dir(), &prefix).len() + paths("/tmp".as_ref(), &prefix).len()
@@ -73,7 +73,7 @@ fn greeted(engine: BackendKind) -> Result<virtual_target::VirtualTarget> {
     Ok(board)
 }
 
-/// Boots `count` boards at once and talks to each.
+/// Boots `count` boards in parallel and talks to each.
 pub fn at_once(engine: BackendKind, count: usize) -> Result<()> {
     let talk = move |number: usize| -> Result<()> {
         let board = greeted(engine)?;

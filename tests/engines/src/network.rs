@@ -1,6 +1,6 @@
-//! Networks that are not there, each in namespaces of its own.
+//! Broken networks, each in its own namespaces.
 //!
-//! Needs the right to make them (`cfg(namespaces)`), util-linux and iproute2.
+//! Needs the right to create namespaces (`cfg(namespaces)`), util-linux and iproute2.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -8,15 +8,15 @@ use std::process::Command;
 
 use crate::emulator_variant::program;
 
-/// `run` where no packet can go anywhere: whoever looks up a name fails at once.
+/// Returns `run` without a network: a name lookup fails at once.
 pub fn offline(run: &Path) -> Command {
     let mut command = Command::new("unshare");
     command.arg("-rn").arg(run);
     command
 }
 
-/// `run` where names are asked of a resolver that never answers; `directory` is for
-/// its configuration.
+/// Returns `run` with a resolver that never answers; `directory` is for its
+/// configuration.
 pub fn swallowing(directory: &Path, run: &Path) -> Command {
     const ENTER: &str = "echo nameserver 127.0.0.1 > \"$0\" \
          && mount --bind \"$0\" /etc/resolv.conf && ip link set lo up && exec \"$@\"";

@@ -1,4 +1,4 @@
-//! A physical board for the tests: a [fake_board](../bin/fake_board.rs) of a test's own.
+//! A physical board for the tests: a [fake_board](../bin/fake_board.rs) per test.
 
 use std::cell::RefCell;
 use std::fs;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::emulator_variant::program;
 use crate::root;
 
-/// A fake_board at work, and a description of its board.
+/// A running fake_board, and a description of its board.
 pub struct Bench {
     serves: Child,
     directory: TempDir,
@@ -40,7 +40,7 @@ impl Bench {
         fake_board
     }
 
-    /// The board's description: the one for the emulators, and where the fake_board is.
+    /// Writes the board's description: that of the emulators, and the commands of the fake_board.
     fn describe(&self) {
         let virtual_board = fs::read_to_string(root().join("fixtures/stm32f4.yaml"));
         let directory = self.directory.path().display();
@@ -57,7 +57,7 @@ impl Bench {
         fs::write(self.description(), text).expect("the description is written");
     }
 
-    /// A YAML file for emulators and for the board on this fake_board.
+    /// Returns a YAML file for emulators and for the board on this fake_board.
     pub fn description(&self) -> PathBuf {
         self.directory.path().join("board.yaml")
     }
@@ -71,12 +71,12 @@ impl Default for Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        drop(self.serves.stdin.take()); // it ends with its input
+        drop(self.serves.stdin.take()); // it exits when its input ends
         let _ = self.serves.wait();
     }
 }
 
-/// The description of a board on a fake_board that works until the calling thread ends.
+/// Returns the description of a board on a fake_board that runs until the calling thread ends.
 pub fn description() -> PathBuf {
     thread_local! {
         static BENCHES: RefCell<Vec<Bench>> = const { RefCell::new(Vec::new()) };

@@ -9,17 +9,17 @@ use std::path::PathBuf;
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, unlockpt};
 
-/// The port hangs up when the last copy of the master is closed, as an unplugged one
-/// does; no child inherits one.
+/// A pseudo-terminal. The port hangs up when the last copy of the master is closed, as an
+/// unplugged port does; no child inherits a copy.
 pub struct Pty {
     pub master: OwnedFd,
     /// The port's path.
     pub path: PathBuf,
-    /// Held, so that the wire stays while nobody has the port open.
+    /// The other end of the port, open so that the connection stays while no program has the port open.
     pub slave: OwnedFd,
 }
 
-/// A new pair, with the settings of a terminal for people: echo, lines, control characters.
+/// Opens a new pair, with the settings of an interactive terminal: echo, lines, control characters.
 pub fn open() -> io::Result<Pty> {
     let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC)?;
     grantpt(&master)?;
@@ -42,7 +42,7 @@ fn name(master: &PtyMaster) -> io::Result<PathBuf> {
     Ok(nix::pty::ptsname_r(master)?.into())
 }
 
-/// Elsewhere a pseudo-terminal takes no speed, so that it cannot play a serial port.
+/// On other systems a pseudo-terminal has no speed, so that it cannot simulate a serial port.
 #[cfg(not(target_os = "linux"))]
 fn name(_: &PtyMaster) -> io::Result<PathBuf> {
     Err(io::ErrorKind::Unsupported.into())

@@ -1,70 +1,70 @@
-//! Shells as boards have them, played byte by byte: what each sends for each byte that it receives.
+//! Shells of real boards, simulated byte by byte: the bytes that each sends for each byte it receives.
 //!
 //! The shapes are those of Zephyr's shell, NuttX's nsh, linenoise and ESP-IDF's console, readline
-//! (bash), zsh, U-Boot, MicroPython, FreeRTOS+CLI, a Linux terminal, and of small shells of all kinds
-//! of line ends. A [`Shape`] is a shell with what a target's description says of it.
+//! (bash), zsh, U-Boot, MicroPython, FreeRTOS+CLI, a Linux terminal, and of small shells with all
+//! kinds of line ends. A [`Shape`] is a shell together with its description in a target's file.
 
-/// A shell and how it is described to the crate.
+/// A shell and its description for the crate.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
     pub name: &'static str,
-    /// The pattern for it.
+    /// The pattern of the prompt.
     pub prompt: &'static str,
     pub line_ending: &'static str,
-    /// Whether it is said that it echoes.
+    /// The described echo, if the description has one.
     pub echo: Option<bool>,
     pub ignore_lines: &'static [&'static str],
-    /// Answers cannot be told apart, or lines are lost: errors are right as well.
+    /// True if answers are ambiguous, or lines are lost, so that errors are correct as well.
     pub is_hopeless: bool,
     shell: Options,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Options {
-    /// As it is sent.
+    /// The prompt as it is sent.
     prompt: &'static str,
     echo: Echo,
     ends: Ends,
-    /// What ends a line of the output.
+    /// The end of an output line.
     newline: &'static str,
-    /// Sent when a line has been taken, behind the end of its echo.
+    /// Sent when a line was received, after the end of its echo.
     taken: &'static str,
-    /// Sent behind an answer.
+    /// Sent after an answer.
     answered: &'static str,
-    /// An empty line runs the last command again.
+    /// True if an empty line runs the last command again.
     repeats: bool,
     log: Option<Log>,
-    /// So many characters of a line are taken.
+    /// The number of characters of a line that are accepted.
     longest: usize,
 }
 
-/// How a line is echoed.
+/// A way to echo a line.
 #[derive(Debug, Clone, Copy)]
 enum Echo {
     None,
-    /// Each character as it comes.
+    /// Each character as it is received.
     Characters,
     /// The whole line, once it has ended.
     AtTheEnd,
-    /// Each character, as is the line end, before the shell adds its own.
+    /// Each character, including the line end, before the shell adds its own.
     WithLineEnd,
-    /// The line is written anew with each character.
+    /// The line is written again with each character.
     Redrawn,
-    /// The same, with an erasure behind it and the cursor set.
+    /// The same, followed by an erase sequence and a cursor position.
     Refreshed,
     /// Refreshed over several rows of this width.
     RefreshedRows(usize),
-    /// The end of the line that has room in this width.
+    /// The end of the line, as far as it fits into this width.
     Scrolled(usize),
     /// Broken by a newline at this width.
     Broken(usize),
     /// Broken by a blank and a carriage return at this width.
     Wrapped(usize),
-    /// The last character is written again with each one.
+    /// The last character is written again with each new one.
     Doubled,
 }
 
-/// What ends a line that is received.
+/// The bytes that end a received line.
 #[derive(Debug, Clone, Copy)]
 enum Ends {
     Lf,
@@ -75,10 +75,10 @@ enum Ends {
     Each,
 }
 
-/// A log line now and then.
+/// A log line at intervals.
 #[derive(Debug, Clone, Copy)]
 struct Log {
-    /// A line that comes after each so many bytes of the output; a prime, so that it comes everywhere.
+    /// The number of output bytes between log lines; a prime, so that they appear at every position.
     every: usize,
     text: &'static str,
     style: LogStyle,
@@ -86,13 +86,13 @@ struct Log {
 
 #[derive(Debug, Clone, Copy)]
 enum LogStyle {
-    /// As it comes.
+    /// At any position.
     Plain,
-    /// While a line is typed: erases it, and draws it again behind the log line.
+    /// While a line is typed: erases it, and draws it again after the log line.
     Erasing,
     /// The same, and between the lines of answers.
     ErasingOrWithin,
-    /// While a line is typed: behind it, and draws it again.
+    /// While a line is typed: after it, and draws it again.
     Redrawing,
 }
 
@@ -190,7 +190,7 @@ const STAMPED: Log = Log {
 
 const STAMP: &[&str] = &[r"re:\[\d\d:\d\d:\d\d\.\d+,\d+\] <\w+> "];
 
-/// All of them.
+/// Returns all shapes.
 pub fn shapes() -> Vec<Shape> {
     let shape = |name, prompt, line_ending, shell| Shape {
         name,
@@ -543,7 +543,7 @@ pub fn shapes() -> Vec<Shape> {
     ]
 }
 
-/// The `n`th of the commands that are run on a shell.
+/// Returns the `n`th of the commands that are run on a shell.
 pub fn command(n: usize) -> String {
     match n % 10 {
         0 => "ping".to_owned(),
@@ -561,7 +561,7 @@ pub fn command(n: usize) -> String {
     }
 }
 
-/// The lines that a shell answers a command with, which it has run so often before.
+/// Returns the lines of a shell's answer to `command`, after `before` earlier commands.
 fn answer(command: &str, before: usize) -> Vec<String> {
     match command.split_once(' ') {
         Some(("echo", text)) => vec![text.replace('>', "to")],
@@ -576,7 +576,7 @@ fn answer(command: &str, before: usize) -> Vec<String> {
 }
 
 impl Shape {
-    /// The shell, at its start.
+    /// Returns the shell in its initial state.
     pub fn start(&self) -> Shell {
         let mut shell = Shell {
             options: self.shell,
@@ -597,7 +597,7 @@ impl Shape {
         shell
     }
 
-    /// What a command that was run after `before` others is to be answered with.
+    /// Returns the correct answer to a command that was run after `before` others.
     pub fn answer(&self, command: &str, before: usize) -> String {
         let before = match self.shell.repeats && self.line_ending == "\r\n" {
             true => 2 * before,
@@ -607,23 +607,23 @@ impl Shape {
     }
 }
 
-/// A shell at work.
+/// A running shell.
 pub struct Shell {
     options: Options,
-    /// What has been typed of a line.
+    /// The characters of the current line.
     line: String,
     last: String,
     after_cr: bool,
-    /// A line is being typed behind a prompt.
+    /// True if a line is being typed after a prompt.
     is_typed: bool,
     output: Vec<u8>,
     since_log: usize,
-    /// How many commands it has run.
+    /// The number of commands it has run.
     run: usize,
 }
 
 impl Shell {
-    /// Takes a byte.
+    /// Receives a byte.
     pub fn receive(&mut self, byte: u8) {
         let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
         match (self.options.ends, byte) {
@@ -635,7 +635,7 @@ impl Shell {
         }
     }
 
-    /// What it has sent since it was asked last.
+    /// Returns the output since the last call.
     pub fn sent(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)
     }
@@ -687,7 +687,7 @@ impl Shell {
         let columns = width(prompt) + line.len();
         let rows_before = (columns - 1).div_ceil(width_of_terminal).max(1);
         let up = "\r\x1b[0K\x1b[1A".repeat(rows_before - 1);
-        // The row that a full one has opened is left again.
+        // The row that a full row has opened is left again.
         let left = match (columns - 1).is_multiple_of(width_of_terminal) {
             true => "\r\x1b[0K\x1b[1A",
             false => "",
@@ -735,7 +735,7 @@ impl Shell {
         self.say("");
     }
 
-    /// Sends `text`, and log lines where they come.
+    /// Sends `text`, and the log lines that are due.
     fn say(&mut self, text: &str) {
         let Some(log) = self.options.log else {
             self.output.extend_from_slice(text.as_bytes());
@@ -777,7 +777,7 @@ impl Shell {
         }
     }
 
-    /// What erases the line that is being typed, and what draws it again.
+    /// Returns the sequences that erase the line being typed, and that draw it again.
     fn erased_and_drawn(&self) -> (String, String) {
         let prompt = self.options.prompt;
         let columns = width(prompt) + self.line.len();
@@ -807,7 +807,7 @@ impl Shell {
     }
 }
 
-/// How many columns a prompt takes on the screen.
+/// Returns the number of columns of a prompt on the screen.
 fn width(prompt: &str) -> usize {
     let last = prompt.rsplit('\r').next().unwrap_or_default();
     let mut columns = 0;

@@ -1,46 +1,46 @@
 //! The TCP side of the stand-in for Renode: its port, telnet's bytes, and line editing.
 //!
-//! What it does wrong on cue (`FAKE_RENODE`), besides what its console does:
+//! Faults on cue (`FAKE_RENODE`), in addition to those of its console:
 //!
 //! | kind | what it does |
 //! |---|---|
 //! | `late-port` | opens its port late |
-//! | `no-port` | never opens it, and never says so |
-//! | `lies` | says that it listens, and does not |
-//! | `held` | listens, and takes nobody's call |
-//! | `split` | writes every prompt in two halves, some time apart |
-//! | `iac` | puts telnet's commands between all bytes |
-//! | `eaten` | its banner and prompt went to an earlier client, who typed half a line |
-//! | `leftovers` | as `eaten`, with answers to that client still to come |
+//! | `no-port` | never opens its port, and does not report that |
+//! | `lies` | reports that it listens, and does not |
+//! | `held` | listens, and accepts no connection |
+//! | `split` | writes every prompt in two halves, with a pause between them |
+//! | `iac` | inserts telnet commands between all bytes |
+//! | `eaten` | its banner and prompt went to an earlier client, which typed half a line |
+//! | `leftovers` | as `eaten`, with pending answers to that client |
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// What Renode asks of a client first.
+/// The options that Renode requests of a client first.
 const OPTIONS: &[u8] = b"\xff\xfd\x00\xff\xfb\x01\xff\xfb\x03\xff\xfc\"";
 
-/// Nothing, an option, and a subnegotiation with an escaped byte in it.
+/// A no-operation, an option, and a subnegotiation with an escaped byte in it.
 const COMMANDS: [&[u8]; 3] = [
     b"\xff\xf1",
     b"\xff\xfb\x18",
     b"\xff\xfa\x18a\xff\xff\xff\xf0",
 ];
 
-/// What is noticed between two halves, and short beside every limit.
+/// A pause long enough to separate two halves, and short compared with every limit.
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// A client of the monitor.
 pub struct Client {
     stream: TcpStream,
     cue: String,
-    /// What stands behind the prompt.
+    /// The characters typed after the prompt.
     typed: Vec<u8>,
 }
 
 impl Client {
-    /// Opens `port` and waits for a client; how the process ends if that cannot be.
+    /// Opens `port` and waits for a client; the error is the exit code if that fails.
     pub fn wait_for(port: u16, cue: &str) -> Result<Self, ExitCode> {
         match cue {
             "late-port" => std::thread::sleep(PAUSE),
@@ -88,7 +88,7 @@ impl Client {
         Ok(client)
     }
 
-    /// Whether somebody else was called first, and got the banner.
+    /// Returns true if an earlier client connected, and received the banner.
     pub fn had_another(&self) -> bool {
         ["eaten", "leftovers"].contains(&self.cue.as_str())
     }
@@ -107,7 +107,7 @@ impl Client {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        // A client that has gone is no concern of Renode's.
+        // Renode ignores a client that has disconnected.
         match self.cue.as_str() {
             "drip" => {
                 for byte in bytes {
@@ -126,7 +126,7 @@ impl Client {
         }
     }
 
-    /// The next line, without its end; the client's own keys are obeyed.
+    /// Returns the next line, without its end; performs the editing keys of the client.
     pub fn line(&mut self) -> Option<String> {
         let mut byte = [0];
         while let Ok(1) = self.stream.read(&mut byte) {
@@ -152,20 +152,20 @@ impl Client {
     }
 }
 
-/// The line by which Renode tells that its port is open.
+/// Prints the line with which Renode reports that its port is open.
 fn say_open(port: u16) {
     println!("21:56:08.0510 [INFO] Monitor available in telnet mode on port {port}");
     let _ = std::io::stdout().flush();
 }
 
-/// Renode with its monitor on a port does not end when its input does.
+/// Waits forever: Renode with its monitor on a port does not exit when its input ends.
 pub fn forever() -> ! {
     loop {
         std::thread::park();
     }
 }
 
-/// The number behind `--port` in this process's arguments.
+/// Returns the number after `--port` in this process's arguments.
 pub fn port_asked_for() -> Option<u16> {
     let mut arguments = std::env::args().skip_while(|argument| argument != "--port");
     arguments.nth(1)?.parse().ok()

@@ -1,5 +1,5 @@
-//! What a failed test leaves behind, as its user sees it: each test here runs one
-//! of [`on_purpose`] as a program of its own, with a target directory of its own.
+//! The files that a failed test leaves, as its user finds them. Each test here runs one
+//! of [`on_purpose`] as a separate program, with its own target directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ mod on_purpose {
     use virtual_target::config::{BackendKind, TargetConfig};
     use virtual_target::{Result, VirtualTarget, millis, secs};
 
-    /// The engine that the test which runs this one wants.
+    /// Returns the engine that the calling test has chosen.
     fn engine() -> BackendKind {
         match std::env::var("VTARGET_BACKEND").as_deref() {
             Ok("renode") => BackendKind::Renode,
@@ -77,7 +77,7 @@ mod on_purpose {
         boots_with_a_notice();
     }
 
-    /// Passes when its artifacts have been written.
+    /// Passes once its artifacts have been written.
     #[test]
     #[ignore = "run by the tests below"]
     fn passes_later() {
@@ -94,7 +94,7 @@ mod on_purpose {
         panic!("on purpose");
     }
 
-    /// Nothing goes wrong on the second one, which is let go first.
+    /// The second board has no failure, and is dropped first.
     #[test]
     #[ignore = "run by the tests below"]
     fn the_first_of_two_boards_fails() -> Result<()> {
@@ -105,7 +105,7 @@ mod on_purpose {
         Ok(())
     }
 
-    /// Two UARTs, with something said on both.
+    /// Two UARTs, each with output.
     #[test]
     #[ignore = "run by the tests below"]
     fn two_uarts() {
@@ -121,7 +121,7 @@ mod on_purpose {
         panic!("on purpose");
     }
 
-    /// Two machines, which greet.
+    /// Two machines that print a greeting.
     #[test]
     #[ignore = "run by the tests below"]
     fn two_machines() {
@@ -154,7 +154,7 @@ mod on_purpose {
     }
 }
 
-/// What does not depend on the engine is tried on this one.
+/// The engine for tests whose result does not depend on the engine.
 const QEMU: BackendKind = BackendKind::Qemu;
 
 /// A run of one of the tests above.
@@ -196,12 +196,12 @@ impl Run {
         Self { text, target }
     }
 
-    /// The directory of the test.
+    /// Returns the artifact directory of the test.
     fn directory(&self, test: &str) -> PathBuf {
         directory(self.target.path(), test)
     }
 
-    /// Whether anything was left at all.
+    /// Returns true if any artifacts were left.
     fn left(&self) -> bool {
         let root = self.target.path().join("virtual-target");
         fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some())
@@ -236,7 +236,7 @@ fn a_notice_is_in_the_output_of_the_test_that_boots() {
     }
 }
 
-/// A process that does not outlive its handle.
+/// A process that is killed when its handle is dropped.
 struct Killed(Child);
 
 impl Drop for Killed {
@@ -246,7 +246,7 @@ impl Drop for Killed {
     }
 }
 
-/// Waits for what is bound to happen.
+/// Waits until the condition is true.
 fn until(it_has_happened: impl Fn() -> bool) {
     let began = Instant::now();
     while !it_has_happened() {
@@ -258,7 +258,7 @@ fn until(it_has_happened: impl Fn() -> bool) {
     }
 }
 
-/// What was done and how it ended.
+/// Returns the operations of the timeline, each with its outcome.
 fn timeline(directory: &Path) -> Vec<(String, String)> {
     let timeline: serde_json::Value =
         serde_json::from_str(&read(directory, "timeline.json")).unwrap();
@@ -306,7 +306,7 @@ on_each_board! {
             assert!(log.contains("Machine started"), "{log}");
         }
         let events = timeline(&directory);
-        // The UART goes by the port of a physical board, and by QEMU's number.
+        // The UART has the name of a physical board's port, and QEMU's number.
         let uart = match engine {
             BackendKind::Qemu => "serial 1: ",
             BackendKind::Serial => "/port: ",
@@ -339,7 +339,7 @@ on_each_board! {
         assert!(read(&directory, "uart.log").contains("Hello from"));
         assert!(run.text.contains(&directory.display().to_string()), "{}", run.text);
         if engine == BackendKind::Renode {
-            // Renode and its directory are gone by the time that the log is copied.
+            // Renode and its directory no longer exist when the log is copied.
             let log = read(&directory, "renode.log");
             assert!(log.contains("Machine started"), "{log}");
         }
@@ -457,7 +457,7 @@ fn each_machine_has_files_of_its_own() {
         assert!(transcript.contains(&line), "{transcript}");
     }
     assert!(run.text.contains("artifacts of node-a: "), "{}", run.text);
-    // Behind the banner comes a list of each machine's peripherals.
+    // After the banner follows a list of each machine's peripherals.
     let said = read(&directory, "emulator.log");
     assert!(said.contains("Renode, version 1."), "{said}");
 }

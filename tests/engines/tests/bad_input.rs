@@ -1,4 +1,4 @@
-//! Bad input gets its own clear error and nothing is started; odd but good input works.
+//! Bad input gets its own clear error and starts no emulator; unusual but valid input works.
 
 use std::fs;
 use std::path::Path;
@@ -55,7 +55,7 @@ alone_on_each_engine! {
             let firmware = dir.path().join(name);
             fs::copy(sample("hello.elf"), &firmware).unwrap();
             board.flash(&firmware).wait()?;
-            board.power_on().wait()?; // the first time; then the flash has restarted it
+            board.power_on().wait()?; // the first time; afterwards the flash has restarted it
             board.uart().expect_line("Hello from hello").wait()?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! A board's life on each engine: boot, talk, flash, reset, power.
+//! The life of a board on each engine: boot, talk, flash, reset, power.
 
 use engine_tests::{
     bare_on, on_each_board, sample, shell_on, tests_in_virtual_time, tests_over_telnet,
@@ -6,7 +6,7 @@ use engine_tests::{
 use virtual_target::uart::Uart;
 use virtual_target::{Error, PowerError, Result, millis, secs};
 
-/// Sends a command to the shell and returns the line it answers with.
+/// Sends a command to the shell and returns the answer, which is one line.
 fn ask(uart: &Uart, command: &str) -> Result<String> {
     uart.expect("> ").wait()?;
     uart.send_line(command).wait()?;
@@ -94,7 +94,7 @@ on_each_board! {
             board.power_cycle().wait()?;
         }
         assert_eq!(ask(board.uart(), "ping")?, "pong");
-        // A clone has a cursor of its own and has seen none of it yet.
+        // A clone has its own cursor and has read none of this output yet.
         for _ in 0..4 {
             clone.expect_line("Hello from").wait()?;
         }
@@ -177,7 +177,7 @@ on_each_board! {
         let board = shell_on(engine).build()?;
         let uart = board.uart();
         uart.set_prompt("> ")?;
-        // The shell takes `\r\n` for one line end, and `\n\r` for two.
+        // The shell treats `\r\n` as one line end, and `\n\r` as two.
         uart.set_line_ending("\n\r");
         board.power_on().wait()?;
         for n in 0..50 {

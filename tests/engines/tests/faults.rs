@@ -1,5 +1,5 @@
-//! What a test is told when an emulator fails: in every cell of the table of
-//! steps and faults with the stand-in, and with real ones that come to harm.
+//! The errors of a test whose emulator fails: in every cell of the table of
+//! steps and faults with the stand-in, and with real emulators that are damaged or killed.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,13 +13,13 @@ use nix::unistd::Pid;
 use virtual_target::config::BackendKind;
 use virtual_target::{TargetBuilder, VirtualTarget, secs};
 
-/// Long before a wait of ten minutes would be over, on any host.
+/// A limit far below a wait of ten minutes, on any host.
 const AT_ONCE: Duration = Duration::from_secs(30);
 
 /// Signals the groups of this process's emulators.
 fn signal(signal: Signal) {
     for pid in emulators() {
-        // Of those in a group only the leader has its number.
+        // In each group only the leader's process id is also the group's.
         let _ = killpg(Pid::from_raw(pid), signal);
     }
 }
@@ -39,13 +39,13 @@ alone_on_each_engine! {
         killer.join().unwrap();
         let error = board.reset().wait().unwrap_err().to_string();
         assert!(error.contains("its emulator is gone"), "{error}");
-        // And it can be turned on again.
+        // It can be powered on again.
         board.power_on().wait()?;
         board.uart().expect("> ").wait().map(drop)
     }
 
     fn a_processor_that_cannot_go_on_is_told_at_once(engine) {
-        // Its stack pointer, its start, `ldr r0, [pc]; bx r0`, and where to: nowhere.
+        // The stack pointer, the entry point, `ldr r0, [pc]; bx r0`, and the jump's target: no memory.
         let nowhere = [0x2000_1000u32, 0x0800_0009, 0x4700_4800, 0xf000_0001];
         let nowhere = nowhere.map(u32::to_le_bytes).concat();
         for (image, on_renode) in [
@@ -63,11 +63,11 @@ alone_on_each_engine! {
                 assert!(error.to_string().contains(expected), "{error}");
                 assert!(error.to_string().contains("\n  at tests/engines/tests/faults.rs:"), "{error}");
             };
-            // QEMU ends at once, which may be before it has answered: the boot does not tell of it.
+            // QEMU halts at once, perhaps before it has answered: the boot does not report the halt.
             let board = board_with(engine, directory.path(), &image).boot().wait()?;
             never(&board);
             if renode {
-                // A reset starts it anew, and it is watched then as well.
+                // A reset restarts it, and the halt is detected again.
                 board.reset().wait()?;
                 never(&board);
             }
@@ -96,7 +96,7 @@ alone_on_each_engine! {
     fn a_wait_on_a_stopped_emulator_says_so(engine) {
         let board = shell_on(engine).boot().wait()?;
         board.uart().expect("> ").wait()?;
-        board.engine().wait()?; // until Renode has answered all that the boot has asked
+        board.engine().wait()?; // until Renode has answered all commands of the boot
         signal(Signal::SIGSTOP);
         let error = board.uart().expect("never").within(secs(1)).wait();
         signal(Signal::SIGCONT);
@@ -119,7 +119,7 @@ alone_on_each_engine! {
     }
 }
 
-/// A board whose memory holds `image`, at the address that it starts from.
+/// Returns a board whose memory holds `image`, at the address from which it starts.
 fn board_with(engine: BackendKind, directory: &Path, image: &[u8]) -> TargetBuilder {
     let file = directory.join("image.bin");
     std::fs::write(&file, image).unwrap();
@@ -132,7 +132,7 @@ fn board_with(engine: BackendKind, directory: &Path, image: &[u8]) -> TargetBuil
     VirtualTarget::from_yaml(&description).backend(engine)
 }
 
-/// Boots on an emulator that `script` plays; the error. Nothing may be left.
+/// Boots on an emulator that `script` simulates; returns the error. Nothing may be left.
 fn refused(engine: BackendKind, script: &str, adapt: impl FnOnce(&mut Command)) -> String {
     let directory = tempfile::tempdir().unwrap();
     let tmp = directory.path().join("tmp");

@@ -1,5 +1,5 @@
-//! Boards as rstest fixtures: async and plain, on several targets and firmware,
-//! virtual and physical, built on one another, with time limits. Run by libtest in parallel and by nextest.
+//! Boards as rstest fixtures: async and plain, on several targets and firmware images,
+//! virtual and physical, one built on another, with time limits. Run by libtest in parallel and by nextest.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rstest::{fixture, rstest};
 use virtual_target::config::BackendKind::{self, Qemu, Renode, Serial};
 use virtual_target::{Result, TargetBuilder, VirtualTarget, secs};
 
-/// What every fixture here starts from: a board's description and its firmware.
+/// Returns the starting point of every fixture here: a board's description and its firmware.
 fn described(target: &str, firmware: &str, engine: BackendKind) -> TargetBuilder {
     let description = match engine {
         Serial => physical::description(),
@@ -29,7 +29,7 @@ async fn board(
     board.expect("the board boots")
 }
 
-/// A board whose shell waits for a command; built on the other one.
+/// A board whose shell waits for a command; built on the fixture `board`.
 #[fixture]
 async fn shell(
     #[default("stm32f4.yaml")] _target: &str,
@@ -149,7 +149,7 @@ async fn two_boards_at_once(
     Ok(())
 }
 
-/// Fails if it is in time: run by [`a_time_limit_ends_the_board`].
+/// Fails if it finishes in time; run by [`a_time_limit_ends_the_board`].
 #[rstest]
 #[tokio::test]
 #[timeout(Duration::from_secs(1))]

@@ -1,5 +1,5 @@
-//! Numbered lines, as fast as the firmware can: none is lost, none is out of
-//! order, however the test reads.
+//! Numbered lines, as fast as the firmware can print: all arrive, in
+//! order, whatever the speed of the reader.
 
 use std::thread::sleep;
 
@@ -7,13 +7,13 @@ use engine_tests::{on_each_engine, shell_on, tests_in_virtual_time};
 use virtual_target::config::BackendKind;
 use virtual_target::{Result, millis, secs};
 
-/// How a test reads.
+/// The speed at which a test reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reading {
     Quickly,
-    /// With a pause now and then.
+    /// With a pause at intervals.
     Slowly,
-    /// Not at all for five seconds.
+    /// Only after five seconds.
     Late,
 }
 
@@ -42,7 +42,7 @@ fn flood(engine: BackendKind, lines: usize, reading: Reading) -> Result<()> {
     board.shutdown().wait()
 }
 
-/// A slice for every day.
+/// Returns the number of lines for a short run.
 fn some(engine: BackendKind) -> usize {
     match engine {
         BackendKind::Renode => 2_000,

@@ -1,4 +1,4 @@
-//! What a target's description forbids, on each engine.
+//! Forbidden patterns of a target's description, on each engine.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,7 +7,7 @@ use virtual_target::config::{BackendKind, TargetConfig};
 use virtual_target::uart::ExpectError;
 use virtual_target::{Error, Result, VirtualTarget, secs};
 
-/// A board on which `pattern` must never appear, at its prompt.
+/// Boots a board to its prompt; `pattern` must never appear on it.
 fn guarded(engine: BackendKind, pattern: &str) -> Result<VirtualTarget> {
     let mut config = TargetConfig::from_file(root().join("fixtures/stm32f4.yaml"))?;
     config.forbid = vec![pattern.to_owned()];
@@ -20,7 +20,7 @@ fn guarded(engine: BackendKind, pattern: &str) -> Result<VirtualTarget> {
     Ok(board)
 }
 
-/// Makes the firmware crash, and waits for that without an operation that could fail of it.
+/// Makes the firmware crash, and waits for that without an operation that could fail because of it.
 fn crash(board: &VirtualTarget) -> Result<()> {
     board.uart().send_line("panic").wait()?;
     while !board.uart().transcript_text()?.contains("HardFault at") {
@@ -45,7 +45,7 @@ on_each_engine! {
             Error::Expect(error) => assert!(matches!(**error, ExpectError::Forbidden { .. }), "{error}"),
             other => panic!("{other}"),
         }
-        // It is told as long as the error lives: the end is peaceful.
+        // The error still exists and has reported it: the shutdown succeeds.
         board.shutdown().wait()
     }
 

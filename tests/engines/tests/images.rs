@@ -1,5 +1,5 @@
-//! Every image boots, or is refused by name: where its vectors are, how its file is written,
-//! and what is in memory when it starts.
+//! Every image boots, or is refused by name: the place of its vectors, the format of its file,
+//! and the contents of memory when it starts.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ fn text(name: &str) -> String {
     fs::read_to_string(sample(name)).unwrap()
 }
 
-/// The shell sample as an S-record file that ends in `last`.
+/// Returns the shell sample as an S-record file that ends in `last`.
 fn s_record_with(last: &str) -> Vec<u8> {
     let whole = text("shell.srec");
     let records = whole.lines().filter(|it| !it.starts_with("S7"));
@@ -54,7 +54,7 @@ on_each_engine! {
         boots(engine, &files.map(|text| ("shell.hex", text.into_bytes())))
     }
 
-    /// `start N` of a counter in memory that nobody clears.
+    /// `start N` of a counter in memory that no code clears.
     fn a_reset_keeps_memory_and_flash_and_power_do_not(engine) {
         let board = bare_on(engine).firmware(sample("counter.elf")).boot().wait()?;
         let starts = |n: u32| board.uart().expect_line(format!("re:^start {n}$")).wait();
@@ -106,7 +106,7 @@ on_renode! {
         for part in ["two.elf", &format!("{first:#010x} or at {second:#010x}"), "VectorTableOffset"] {
             assert!(said.contains(part), "no {part} in: {said}");
         }
-        // What the user says counts, and is said again at each reset.
+        // The user's value is used, and is set again at each reset.
         let yaml = fs::read_to_string(root().join("fixtures/stm32f4.yaml")).unwrap();
         let own = format!("{yaml}extra_commands: ['sysbus.cpu VectorTableOffset {second:#x}']\n");
         let config = TargetConfig::from_yaml_str(&own, root().join("fixtures"))?;
@@ -120,7 +120,7 @@ on_renode! {
     }
 }
 
-/// A board of the sample's own, with that in its description.
+/// Returns the configuration of the sample's board, with `lines` added.
 fn board_with(lines: &str) -> TargetConfig {
     let base = "platform: platforms/boards/stm32f4_discovery-kit.repl\nuart: sysbus.usart2\n";
     TargetConfig::from_yaml_str(&format!("{base}{lines}"), root()).unwrap()
@@ -181,7 +181,7 @@ on_renode! {
     }
 }
 
-/// As [`on_each_engine!`] has it, on QEMU alone.
+/// A test as [`on_each_engine!`] defines it, on QEMU alone.
 #[test]
 #[cfg_attr(
     not(qemu),

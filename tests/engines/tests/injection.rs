@@ -1,5 +1,5 @@
-//! Nothing in a target's description but `extra_commands` is ever executed: neither by
-//! Renode's monitor nor by a shell. Every input here would make a file if it were.
+//! No field of a target's description except `extra_commands` is ever executed: neither by
+//! Renode's monitor nor by a shell. Every input here would create a file if it were executed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use virtual_target::config::{BackendKind, TargetConfig};
 use virtual_target::{Result, VirtualTarget};
 
-/// `CANARY` is the file that the input would make, `SCRIPT` a script that makes it.
+/// `CANARY` is the file that the input would create, `SCRIPT` a script that creates it.
 const INPUTS: [&str; 54] = [
     // Several commands in one.
     "x; logFile @CANARY",
@@ -40,7 +40,7 @@ const INPUTS: [&str; 54] = [
     "'",
     "x\\\"; logFile @CANARY; \\\"",
     "x\\",
-    // What is executed or replaced inside of others.
+    // Expansions inside other commands.
     "`logFile @CANARY`",
     "x`include @SCRIPT`",
     "$(touch CANARY)",
@@ -50,20 +50,20 @@ const INPUTS: [&str; 54] = [
     "$ORIGIN; logFile @CANARY",
     "%n; logFile @CANARY",
     "!touch CANARY",
-    // Keys of the monitor, and telnet.
+    // Control keys of the monitor, and telnet.
     "\u{15}logFile @CANARY\n",
     "\u{3}logFile @CANARY\n",
     "x\u{8}\u{8}logFile @CANARY\n",
     "\u{1b}[A\n",
     "x\tlogFile @CANARY",
     "\u{ff}\u{f4}logFile @CANARY\n",
-    // Letters beyond ASCII, some of which a careless conversion makes `;` or a line's end of.
+    // Characters beyond ASCII, some of which a careless conversion turns into `;` or a line end.
     "\u{37e} logFile @CANARY",
     "x\u{ff1b}logFile @CANARY",
     "x\u{10a}logFile @CANARY",
     "\u{202e}YRANAC@ eliFgol ;x",
     "@CANARY",
-    // One bad letter each, and what would end Renode.
+    // One bad character each, and a command that would end Renode.
     "x;quit",
     "x\nquit",
     "`quit`",
@@ -74,7 +74,7 @@ const INPUTS: [&str; 54] = [
     "x,y",
 ];
 
-/// Where the inputs' files would be, and the script.
+/// The directory of the inputs' files and of the script.
 struct Cage {
     directory: tempfile::TempDir,
 }
@@ -108,9 +108,9 @@ impl Cage {
         entries.map(|entry| entry.path()).filter(canary).collect()
     }
 
-    /// Writes `content` to a file whose path has `input` in the middle, and gives it.
+    /// Writes `content` to a file whose path has `input` in the middle, and returns the path.
     fn file(&self, input: &str, content: &[u8], extension: &str) -> PathBuf {
-        // An input with slashes makes directories of its parts.
+        // An input with slashes becomes several directories.
         let path = self.path().join(format!("files/a{input}b.{extension}"));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, content).unwrap();
@@ -118,7 +118,7 @@ impl Cage {
     }
 }
 
-/// The STM32F4's description, with `value` in `field` (or `section.field`).
+/// Returns the STM32F4's description, with `value` in `field` (or `section.field`).
 fn description(field: &str, value: &Value) -> String {
     let mut description = json!({
         "platform": "platforms/boards/stm32f4_discovery-kit.repl",
@@ -147,7 +147,7 @@ fn description(field: &str, value: &Value) -> String {
         .split('.')
         .fold(&mut description, |at, key| &mut at[key]);
     *place = value.clone();
-    // JSON is YAML, but for line ends beyond ASCII.
+    // JSON is YAML, except for line ends beyond ASCII.
     let escaped = |c: char| match c.is_ascii() {
         true => c.to_string(),
         false => format!("\\u{:04x}", u32::from(c)),
@@ -199,7 +199,7 @@ fn refused_before_anything_starts() {
     let mut accepted = Vec::new();
     for field in FIELDS {
         for input in cage.inputs() {
-            // Behind what is good, too.
+            // After a good prefix, too.
             let prefixes: &[&str] = match field {
                 "platform" | "machines.a.platform" => {
                     &["", "platforms/boards/", "platforms/boards/x.repl"]
@@ -218,7 +218,7 @@ fn refused_before_anything_starts() {
                     Err(error) => {
                         let error = error.to_string();
                         assert!(error.contains(field), "{value:?}: {error}");
-                        // Nor does the message do anything to the terminal that shows it.
+                        // The message must not affect the terminal that shows it either.
                         let raw = error.chars().find(|c| c.is_control());
                         assert_eq!(raw, None, "{field}: {value:?}: {error:?}");
                     }
@@ -255,7 +255,7 @@ on_each_engine! {
             assert_eq!(cage.canaries(), [] as [PathBuf; 0], "after {input:?}");
         }
         if engine == BackendKind::Renode {
-            // What is executed does make such files.
+            // An executed command does create such files.
             board.monitor(format!("logFile @{}/canary", cage.path().display())).wait()?;
             board.monitor(format!("include @{}/s.py", cage.path().display())).wait()?;
             assert_eq!(cage.canaries().len(), 2);
@@ -265,7 +265,7 @@ on_each_engine! {
 
     fn in_patterns(engine) {
         let cage = Cage::new();
-        // What can never match, because matching passes over it, is refused.
+        // A pattern that can never match, because matching skips its characters, is refused.
         let (hidden, inputs): (Vec<String>, Vec<String>) =
             cage.inputs().partition(|input| input.contains('\x1b'));
         for input in hidden {
@@ -282,7 +282,7 @@ on_each_engine! {
     }
 }
 
-/// Several inputs to a path, one directory below the other: a platform is read only
+/// Several inputs to a path, each one directory below the one before: a platform is read only
 /// when Renode starts.
 #[test]
 #[cfg_attr(

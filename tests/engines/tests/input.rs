@@ -1,5 +1,5 @@
-//! What is sent to a board on a real Renode: it arrives whole, in order, at its line's speed
-//! in the guest's time, and what a reset finds on the line is lost.
+//! Input to a board on a real Renode: it arrives complete, in order, at the line's speed
+//! in guest time, and a reset loses the bytes on the line.
 
 #![cfg_attr(not(renode), allow(unused, reason = "all tests are ignored"))]
 
@@ -12,7 +12,7 @@ use engine_tests::{bare_on, on_renode, sample, shell_on, tests_in_virtual_time};
 use virtual_target::config::{BackendKind, ClockKind, TargetConfig};
 use virtual_target::{Result, VirtualTarget, millis, secs};
 
-/// A board at its prompt, the line to it at `baud`.
+/// Boots a board to its prompt; the line to it has the speed `baud`.
 fn at_baud(baud: u32, clock: ClockKind) -> Result<VirtualTarget> {
     let text = format!(
         "platform: platforms/boards/stm32f4_discovery-kit.repl\n\
@@ -25,7 +25,7 @@ fn at_baud(baud: u32, clock: ClockKind) -> Result<VirtualTarget> {
     Ok(board)
 }
 
-/// The guest's own clock.
+/// Returns the time of the guest's own clock.
 fn now(board: &VirtualTarget) -> Result<Duration> {
     Ok(board.metrics().wait()?.virtual_time)
 }
@@ -38,7 +38,7 @@ fn send_and_drop(board: &VirtualTarget, bytes: &[u8]) {
 }
 
 on_renode! {
-    /// 64 KiB at once, 64 times what the guest's buffer holds; the soak sends a mebibyte.
+    /// 64 KiB in one send, 64 times the size of the guest's buffer; the soak sends a mebibyte.
     fn all_byte_values_go_unchanged() -> Result<()> {
         let board = shell_on(BackendKind::Renode).boot().wait()?;
         board.uart().expect("> ").wait()?;
@@ -89,13 +89,13 @@ on_renode! {
         for start in starts {
             uart.expect("> ").wait()?;
             send_and_drop(&board, &[b'x'; 20_000]);
-            // Behind that, and lost with it.
+            // Sent after it, and lost with it.
             send_and_drop(&board, &[b'y'; 20_000]);
             start()?;
             uart.expect_line("Hello from shell").wait()?;
             uart.expect("> ").wait()?;
             uart.send_line("ping").wait()?;
-            // Nothing comes before it.
+            // Nothing arrives before it.
             assert_eq!(uart.read_line().wait()?, "ping");
             uart.expect_line("re:^pong$").wait()?;
         }
@@ -108,7 +108,7 @@ on_renode! {
         uart.expect("> ").wait()?;
         std::thread::scope(|scope| {
             let sending = scope.spawn(|| board.uart().send([b'x'; 60_000]).within(secs(60)).wait());
-            // Its echo: it is under way.
+            // The echo shows that the send has started.
             uart.expect("xx").wait()?;
             board.reset().wait()?;
             sending.join().expect("no panic")
@@ -143,7 +143,7 @@ on_renode! {
             let took = now(&board)? - before;
             let line = Duration::from_secs(1) * 10 * (COUNT + command) / baud;
             assert!(took >= line, "{baud}: {took:?} of {line:?}");
-            // The firmware says the line and its checksum at its own speed.
+            // The firmware prints the line and its checksum at its own speed.
             let rest = millis(20);
             assert!(clock == ClockKind::Realtime || took < line + rest, "{baud}: {took:?} of {line:?}");
         }

@@ -1,7 +1,7 @@
 //! The test plan of JEP-0010, item by item, under its own names; `docs/jep-0010.md` maps one to the other.
 //!
-//! What concerns the driver's commands runs on the stand-in, whose launcher writes
-//! down all it is sent; what concerns boards runs on a real Renode.
+//! Tests of the driver's commands run on the stand-in, whose launcher records all that the
+//! stand-in receives; tests of boards run on a real Renode.
 
 #![cfg_attr(not(renode), allow(unused, reason = "some tests are ignored"))]
 
@@ -27,12 +27,12 @@ fn config(more: &str) -> std::result::Result<TargetConfig, ConfigError> {
     TargetConfig::from_yaml_str(&format!("{STM32F4}{more}"), root())
 }
 
-/// A board without firmware, on Renode whatever `VTARGET_BACKEND` says.
+/// Returns a board without firmware, on Renode whatever `VTARGET_BACKEND` is.
 fn board(more: &str) -> Result<TargetBuilder> {
     Ok(VirtualTarget::from_config(config(more)?).backend(BackendKind::Renode))
 }
 
-/// What the stand-in is sent and says in the life of a board; `launch` precedes it in its launcher.
+/// The input and output of the stand-in in the life of a board; `launch` precedes it in its launcher.
 struct Conversation {
     commands: Vec<String>,
     outcome: std::result::Result<String, String>,
@@ -79,7 +79,7 @@ fn converse_without_firmware(launch: &str, more: &str) -> Conversation {
     }
 }
 
-/// The positions of the commands that begin so, in the order they were sent.
+/// Returns the positions of the commands with these beginnings, in the order they were sent.
 fn positions(commands: &[String], starts: &[&str]) -> Vec<usize> {
     let position = |start: &&str| {
         let found = commands
@@ -93,7 +93,7 @@ fn positions(commands: &[String], starts: &[&str]) -> Vec<usize> {
 mod test_renode_monitor {
     use super::*;
 
-    /// There is nothing to retry on a pipe: a Renode that is late is waited for.
+    /// A pipe needs no retry: the boot waits for a late Renode.
     #[test]
     fn connection_waits_for_a_renode_that_is_late() {
         let conversation = converse("sleep 1", "");
@@ -106,7 +106,7 @@ mod test_renode_monitor {
     on_renode! {
     fn command_execution_and_exact_error_detection() -> Result<()> {
         let board = board("allow_raw_monitor: true")?.boot().wait()?;
-        // What the driver's markers take for errors are none ...
+        // The driver's markers match texts that are no errors ...
         for text in [
             "Error: x",
             "Could not find",
@@ -121,7 +121,7 @@ mod test_renode_monitor {
                 text.trim()
             );
         }
-        // ... and what they miss are some.
+        // ... and miss texts that are errors.
         for (command, reason) in [
             ("nosuchcommand", "No such command or device: nosuchcommand"),
             ("logLevel 99", "Bad parameters for command logLevel 99"),
@@ -171,14 +171,14 @@ mod test_renode_monitor {
     fn stream_cleanup_on_a_failed_start() -> Result<()> {
         let target = || board("timeouts: {boot: 300ms}").unwrap();
         let descriptors = || fs::read_dir("/proc/self/fd").unwrap().count();
-        let _ = target().boot().wait(); // the I/O thread and the helper process come with the first
+        let _ = target().boot().wait(); // the first boot creates the I/O thread and the helper process
         let before = descriptors();
         for _ in 0..5 {
             let error = target().boot().wait().unwrap_err();
-            // It was started, and gave up while it was spoken to.
+            // Renode was started, and the boot gave up during the conversation.
             assert!(matches!(error, Error::Emulator(EmulatorError::TooSlow { .. })), "{error}");
         }
-        // The I/O thread may still be closing those of the last one.
+        // The I/O thread may still be closing the descriptors of the last boot.
         assert!(
             descriptors() < before + 5,
             "{before} have become {}",
@@ -274,7 +274,7 @@ mod test_renode_power {
             uart.expect("> ").wait()?;
             assert_eq!(arr()?, "0x00001063", "after {reset}");
         }
-        // Once firmware is flashed, that of the commands comes no more behind it.
+        // Once firmware is flashed, that of the commands is no longer loaded after it.
         board.flash(sample("hello.elf")).wait()?;
         uart.expect_line("Hello from hello").wait()?;
         board.reset().wait()?;
@@ -382,7 +382,7 @@ mod test_renode_flasher {
                 let error = board.flash_with(sample(image), other).wait().unwrap_err().to_string();
                 assert!(error.contains(&format!("{image}\" by `{}`", other.as_str())), "{error}");
             }
-            // Refused before anything was done.
+            // Refused before anything changed.
             board.uart().send_line("ping").wait()?;
             board.uart().expect_line("re:^pong$").wait()?;
         }
@@ -415,7 +415,7 @@ mod test_renode_config {
         assert_eq!(config.machine_name, "machine-0");
         assert_eq!(config.control, Control::Console, "no port");
         assert_eq!(config.timeouts.command, secs(30));
-        // The driver's default of `uart` counts where the file is the driver's.
+        // The driver's default of `uart` applies where the file is the driver's.
         let driver = "export: {Renode: {platform: platforms/boards/b.repl}}";
         let driver = TargetConfig::from_yaml_str(driver, root()).unwrap();
         assert_eq!(driver.renode().unwrap().uarts[0].path, "sysbus.uart0");

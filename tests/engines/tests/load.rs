@@ -1,10 +1,10 @@
-//! Many boards: descriptors, threads and memory stay what they are, boards do
-//! not get in each other's way, and nothing listens.
+//! Many boards: the numbers of descriptors and threads and the memory stay constant, boards do
+//! not affect each other, and nothing listens.
 
 use engine_tests::{load, on_each_engine};
 use virtual_target::config::BackendKind;
 
-/// Boots and drops; an allocator's pools may grow by some MiB in hundreds of them.
+/// Boots and drops boards; an allocator's pools may grow by a few MiB in hundreds of them.
 fn cycles(engine: BackendKind, count: usize) -> virtual_target::Result<()> {
     let cycles = load::cycles(engine, count)?;
     assert_eq!(cycles.processes, 0, "{cycles:?}");

@@ -1,5 +1,5 @@
 //! Several machines in one target, with a line between them: each runs `bridge`, which
-//! passes what it is told on its console on to the line, and the other way round.
+//! copies its console's input to the line, and the line's input to its console.
 
 #![cfg_attr(not(renode), allow(unused, reason = "all tests are ignored"))]
 
@@ -36,7 +36,7 @@ fn greeted() -> Result<VirtualTarget> {
     Ok(board)
 }
 
-/// What node-a is told, node-b hears, and the other way round.
+/// Asserts that node-b prints the input of node-a, and the other way round.
 fn talk(board: &VirtualTarget) -> Result<()> {
     let (a, b) = (
         board.machine("node-a")?.uart(),
@@ -53,7 +53,7 @@ on_renode! {
     fn what_one_says_the_other_hears() -> Result<()> {
         let board = greeted()?;
         talk(&board)?;
-        // The target's own are the first machine's.
+        // The target's own methods are those of the first machine.
         assert_eq!(board.machine_name(), "node-a");
         assert_eq!(board.uart_name(), "node-a.sysbus.usart2");
         board.machine("node-b")?.uart_named("console")?.send_line("x").wait()?;
@@ -76,7 +76,7 @@ on_renode! {
         let mut expected = Vec::new();
         for number in 0..10 {
             for ((from, to), name) in [(a, b), (b, a)].into_iter().zip(names) {
-                thread::sleep(millis(5)); // the order is to the millisecond
+                thread::sleep(millis(5)); // the order has a resolution of one millisecond
                 let text = format!("{name} hears {number}");
                 from.send_line(&text).wait()?;
                 to.expect_line(&text).wait()?;
@@ -116,7 +116,7 @@ on_renode! {
         b.flash(sample("shell.elf")).wait()?;
         b.uart().expect_line("Hello from shell").wait()?;
         b.uart().expect("> ").wait()?;
-        // A reset that the guest asks for while another machine is selected.
+        // A reset by the guest while another machine is selected.
         b.uart().send_line("reset").wait()?;
         b.uart().expect_line("Hello from shell").wait()?;
         for again in ["reset", "power_cycle"] {
@@ -169,7 +169,7 @@ on_renode! {
         a.expect("> ").wait()?;
         a.send_line("ping").wait()?;
         a.expect_line("pong").wait()?;
-        // What each has done is told apart.
+        // The metrics are separate for each machine.
         let all = board.metrics().wait()?;
         let (names, counts): (Vec<_>, Vec<_>) = all.instructions.iter().cloned().unzip();
         assert_eq!(names, ["node-a.sysbus.cpu", "node-b.sysbus.cpu"]);
@@ -180,7 +180,7 @@ on_renode! {
             assert_eq!(own.instructions[0].0, "sysbus.cpu");
             assert!(own.total_instructions() >= count && (count > 0) == (own.total_instructions() > 0), "{own}");
         }
-        // It can be given some later.
+        // Firmware can be flashed later.
         let b = board.machine("node-b")?;
         b.flash(sample("hello.elf")).wait()?;
         b.uart().expect_line("Hello from hello").wait()?;
@@ -220,7 +220,7 @@ on_renode! {
     }
 
     fn a_machine_that_runs_into_nothing_ends_the_waits_on_all() -> Result<()> {
-        // Its stack pointer, its start, `ldr r0, [pc]; bx r0`, and where to: nowhere.
+        // The stack pointer, the entry point, `ldr r0, [pc]; bx r0`, and the jump's target: no memory.
         let image = [0x2000_1000u32, 0x0800_0009, 0x4700_4800, 0x4000_0001];
         let image: Vec<u8> = image.into_iter().flat_map(u32::to_le_bytes).collect();
         let directory = tempfile::tempdir().unwrap();
@@ -248,7 +248,7 @@ on_renode! {
                 halted(a.uart().expect_none("never", secs(1)).wait(), other);
                 halted(board.run_for(secs(1)).wait(), other);
                 halted(a.uart().send("x").wait(), other);
-                // The other one's time passes no more for that.
+                // The other machine's time no longer advances after this.
                 a.reset().wait()?;
             }
             b.flash(sample("shell.elf")).wait()?;
@@ -268,7 +268,7 @@ on_renode! {
             let command = format!("mach set \"{machine}\"; sysbus ReadDoubleWord 0x20001000");
             board.monitor(command).wait()
         };
-        // Without a `mach set` it is the first machine's.
+        // Without a `mach set` the command is for the first machine.
         assert_eq!(board.monitor("sysbus ReadDoubleWord 0x20001000").wait()?, "0x00000000");
         assert_eq!(read("node-b")?, "0x12345678");
         Ok(())

@@ -1,8 +1,8 @@
-//! What a user reads when something fails on an emulator: each message as a whole, in
+//! The messages of failures on an emulator: each as a whole, in
 //! `snapshots`; where Renode's differ from QEMU's, as `NAME@renode`.
 //!
-//! `INSTA_UPDATE=always cargo nextest run -p engine-tests -E 'binary(messages)'` accepts what
-//! they say now.
+//! `INSTA_UPDATE=always cargo nextest run -p engine-tests -E 'binary(messages)'` accepts the
+//! present messages.
 
 #[path = "../../common/messages.rs"]
 mod snapshots;
@@ -31,7 +31,7 @@ use virtual_target::{Error, Operation, Result, VirtualTarget, millis, secs};
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots");
 const STM32F4: &str = "platform: platforms/boards/stm32f4_discovery-kit.repl\nuart: sysbus.usart2\nmachine_name: stm32f4\n";
 
-/// The message is the same on each engine, but for the UART's name.
+/// Asserts a message that is the same on each engine, except for the UART's name.
 #[track_caller]
 fn told(name: &str, error: &impl Display) {
     let message = error.to_string();
@@ -46,7 +46,7 @@ fn told_as_it_is(name: &str, message: &str) {
     snapshots::assert_message(SNAPSHOTS, name, message, &[(root(), "[root]")]);
 }
 
-/// Each engine has a message of its own.
+/// Asserts a message that each engine words differently.
 #[track_caller]
 fn told_by(engine: BackendKind, name: &str, error: &impl Display) {
     let message = error.to_string();
@@ -56,19 +56,19 @@ fn told_by(engine: BackendKind, name: &str, error: &impl Display) {
     }
 }
 
-/// The error of an operation that fails long before its time limit.
+/// Returns the error of an operation that fails long before its time limit.
 #[track_caller]
 fn fails<T>(operation: Operation<T>) -> Error {
     fails_within(operation, secs(120))
 }
 
-/// The error of an operation that fails by its time limit.
+/// Returns the error of an operation that fails by its time limit.
 #[track_caller]
 fn times_out<T>(operation: Operation<T>) -> Error {
     fails_within(operation, millis(200))
 }
 
-/// The error of an operation that fails within `limit`.
+/// Returns the error of an operation that fails within `limit`.
 #[track_caller]
 fn fails_within<T>(operation: Operation<T>, limit: Duration) -> Error {
     match operation.within(limit).wait() {
@@ -77,7 +77,7 @@ fn fails_within<T>(operation: Operation<T>, limit: Duration) -> Error {
     }
 }
 
-/// The shell at its prompt; the description has `more` in it.
+/// Boots the shell to its prompt; the description contains `more`.
 fn shell_with(engine: BackendKind, more: &str) -> Result<VirtualTarget> {
     let yaml = fs::read_to_string(root().join("fixtures/stm32f4.yaml")).unwrap();
     let config = TargetConfig::from_yaml_str(&format!("{yaml}{more}"), root())?;
@@ -87,7 +87,7 @@ fn shell_with(engine: BackendKind, more: &str) -> Result<VirtualTarget> {
     Ok(board)
 }
 
-/// Has the shell do `command`; all that it prints is there then, and unread.
+/// Runs `command` on the shell; then all of its output has arrived, and is unread.
 fn printed(uart: &Uart, command: &str) -> Result<()> {
     let reader = uart.clone();
     uart.send_line(command).wait()?;
@@ -95,7 +95,7 @@ fn printed(uart: &Uart, command: &str) -> Result<()> {
     reader.expect("> ").wait().map(drop)
 }
 
-/// The error of a wait during which `end` is done to the board.
+/// Returns the error of a wait during which `end` is run on the board.
 fn ended_by(board: &VirtualTarget, end: Operation<()>) -> Result<String> {
     let uart = board.uart().clone();
     uart.expect("> ").wait()?;
@@ -107,7 +107,7 @@ fn ended_by(board: &VirtualTarget, end: Operation<()>) -> Result<String> {
     Ok(without_output(&waiting.join().unwrap().to_string()))
 }
 
-/// The message without what the board has printed, where that depends on the time.
+/// Returns the message without the board's output, where that depends on the time.
 fn without_output(message: &str) -> String {
     let output = Regex::new("(?s); (nothing has|1 byte has|[0-9]+ bytes have) arrived.*").unwrap();
     output.replace(message, "").into_owned()
@@ -115,7 +115,7 @@ fn without_output(message: &str) -> String {
 
 fn signal(signal: Signal) {
     for pid in emulators() {
-        // Of those in a group only the leader has its number.
+        // In each group only the leader's process id is also the group's.
         let _ = killpg(Pid::from_raw(pid), signal);
     }
 }
@@ -161,7 +161,7 @@ alone_on_each_engine! {
         let board = shell_with(engine, "forbid: ['re:HardFault at 0x[0-9a-f]+']\n")?;
         let uart = board.uart();
         uart.send_line("panic").wait()?;
-        // All of the report: where the message ends does not depend on the time.
+        // Waits for the whole report, so that the end of the message does not depend on the time.
         while !uart.transcript_text()?.split("lr 0x").nth(1).is_some_and(|lr| lr.contains('\n')) {
             thread::yield_now();
         }
@@ -266,7 +266,7 @@ alone_on_each_engine! {
     }
 
     fn a_guest_that_halts(engine) {
-        // Its stack pointer, its start, `ldr r0, [pc]; bx r0`, and where to: nowhere.
+        // The stack pointer, the entry point, `ldr r0, [pc]; bx r0`, and the jump's target: no memory.
         let image = [0x2000_1000u32, 0x0800_0009, 0x4700_4800, 0xf000_0001];
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("image.bin");
@@ -282,7 +282,7 @@ alone_on_each_engine! {
 
     fn an_emulator_that_is_stopped(engine) {
         let board = shell_with(engine, "")?;
-        board.engine().wait()?; // until Renode has answered all that the boot has asked
+        board.engine().wait()?; // until Renode has answered all commands of the boot
         signal(Signal::SIGSTOP);
         told_by(engine, "reset_of_a_stopped_emulator", &fails_within(board.reset(), secs(1)));
         told("reset_behind_one_that_failed", &fails(board.reset()));
@@ -332,7 +332,7 @@ on_renode! {
     }
 }
 
-/// The error of a board on Renode that `text` describes, in a file of `directory`.
+/// Returns the error of a board on Renode that `text` describes, in a file of `directory`.
 fn refused_by_renode(directory: &Path, text: &str) -> String {
     let config = TargetConfig::from_yaml_str(text, directory).unwrap();
     let target = VirtualTarget::from_config(config).backend(BackendKind::Renode);
@@ -360,7 +360,7 @@ fn boards_that_qemu_refuses() {
     );
 }
 
-/// A test for each situation that needs no real emulator.
+/// Defines a test for each situation that needs no real emulator.
 macro_rules! situations {
     ($($name:ident => $error:expr,)+) => {$(
         #[test]
@@ -372,7 +372,7 @@ macro_rules! situations {
 }
 
 situations! {
-    // Emulators, played by the stand-in and by scripts.
+    // Emulators, simulated by the stand-in and by scripts.
     renode_that_ends => renode("exit", ""),
     renode_that_is_too_old => renode("version=1.13.0", ""),
     renode_that_is_something_else => renode("garbage", QUICK),
@@ -408,7 +408,7 @@ situations! {
 
 const QUICK: &str = "timeouts: {command: 1s, boot: 20s}";
 
-/// No emulator anywhere; what is empty counts as not set.
+/// No emulator anywhere; an empty variable counts as not set.
 const NOWHERE: [(&str, &str); 5] = [
     ("PATH", "/nowhere"),
     ("HOME", "/nowhere"),
@@ -417,23 +417,23 @@ const NOWHERE: [(&str, &str); 5] = [
     ("VTARGET_QEMU", ""),
 ];
 
-/// What `boot_once` says where the stand-in is Renode, on such a cue.
+/// Returns the error output of `boot_once` with the stand-in as Renode, on this cue.
 fn renode(cue: &str, more: &str) -> String {
     refused("renode", &fake_renode(cue), more, &[])
 }
 
-/// What `boot_once` says where QEMU is such a script.
+/// Returns the error output of `boot_once` with this script as QEMU.
 fn qemu(script: &str) -> String {
     refused("qemu", script, "", &[])
 }
 
-/// What `boot_once` says in such an environment.
+/// Returns the error output of `boot_once` in this environment.
 fn with(engine: &str, variables: &[(&str, &str)]) -> String {
     refused(engine, "exec sleep 600", "", variables)
 }
 
-/// What `boot_once` says where the emulator is such a script, the description has `more` in it, and
-/// these variables are set.
+/// Returns the error output of `boot_once` with this script as the emulator, with `more` in the
+/// description, and with these variables set.
 fn refused(engine: &str, script: &str, more: &str, variables: &[(&str, &str)]) -> String {
     let directory = tempfile::tempdir().unwrap();
     let at = |name| directory.path().join(name);

@@ -1,4 +1,4 @@
-//! What a board has done, in figures: on real emulators.
+//! The metrics of a board, on real emulators.
 
 #![cfg_attr(not(renode), allow(unused, reason = "Renode's tests are ignored"))]
 

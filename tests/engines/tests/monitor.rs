@@ -1,4 +1,4 @@
-//! Monitor commands of the test's own: only where the description allows them, only on Renode.
+//! Monitor commands of the test: only if the description allows them, and only on Renode.
 
 use std::fs;
 
@@ -21,7 +21,7 @@ on_each_engine! {
         let board = board(engine, false).boot().wait()?;
         let error = board.monitor("sysbus.cpu PC").wait().unwrap_err();
         if engine == BackendKind::Qemu {
-            // It has no such monitor: a permission would not help.
+            // QEMU has no such monitor: a permission would not help.
             assert!(matches!(error, Error::Emulator(EmulatorError::Unsupported { .. })), "{error}");
             assert!(!error.to_string().contains("allow_raw_monitor"), "{error}");
             return Ok(());
@@ -43,7 +43,7 @@ on_each_engine! {
         let pc = answer?;
         assert!(pc.starts_with("0x8"), "{pc}");
         assert_eq!(board.monitor("echo \"Error: x\"").wait()?, "Error: x");
-        // The lines of a tree are what the runtime makes of them: `?` on Mono.
+        // The format of a tree's lines depends on the runtime: `?` on Mono.
         let tree = board.monitor("peripherals").wait()?;
         let line = tree.lines().find(|line| line.contains("usart2 (")).unwrap_or_default();
         let (before, name) = line.trim().split_once(' ').unwrap_or_default();

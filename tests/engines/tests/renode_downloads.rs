@@ -1,4 +1,4 @@
-//! The files that Renode fetches: once for the user, and never at a boot's expense.
+//! The files that Renode downloads: once per user, and never at the cost of a boot's time limit.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -12,7 +12,7 @@ use engine_tests::sample;
 
 const BOOT_ONCE: &str = env!("CARGO_BIN_EXE_boot_once");
 
-/// What the sample firmware needs of its board, without a file from elsewhere.
+/// The peripherals that the sample firmware needs, without a file from elsewhere.
 const PLATFORM: &str = r#"
 nvic: IRQControllers.NVIC @ sysbus 0xE000E000
     systickFrequency: 16000000
@@ -28,7 +28,7 @@ usart2: UART.STM32_UART @ sysbus <0x40004400, +0x100>
     -> nvic@38
 "#;
 
-/// A target on `platform`, with the lines `more`.
+/// Writes a target on `platform`, with the lines `more`.
 fn target(directory: &Path, platform: &str, more: &str) -> PathBuf {
     let file = directory.join("target.yaml");
     let text = format!(
@@ -40,7 +40,7 @@ fn target(directory: &Path, platform: &str, more: &str) -> PathBuf {
     file
 }
 
-/// Answers each request with 16 bytes, and counts them.
+/// Answers each request with 16 bytes, and counts the requests.
 fn serve(server: TcpListener) -> Arc<AtomicUsize> {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
@@ -87,7 +87,7 @@ fn a_file_is_fetched_once_for_the_user() {
         let outcome = Command::new(BOOT_ONCE)
             .arg(target)
             .env("XDG_CACHE_HOME", directory.path().join("cache"))
-            // The server is no proxy's business.
+            // The server must not be reached through a proxy.
             .env("no_proxy", "127.0.0.1")
             .output()
             .unwrap();
@@ -98,14 +98,14 @@ fn a_file_is_fetched_once_for_the_user() {
         boot(load("first"));
         assert_eq!(fetched.load(Ordering::SeqCst), 1);
     }
-    // What comes later is kept as well.
+    // Files of later boots are kept as well.
     for _ in 0..2 {
         boot(load("second"));
         assert_eq!(fetched.load(Ordering::SeqCst), 2);
     }
 }
 
-/// Renode would wait for its resolver five times, longer than a command may take.
+/// Renode would wait for its resolver five times, longer than the limit of a command.
 #[test]
 #[cfg_attr(
     not(all(renode, namespaces)),

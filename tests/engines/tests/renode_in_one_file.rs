@@ -1,5 +1,5 @@
-//! A Renode that is one file, as the official portable one: it unpacks itself before it
-//! does anything else. Played by a script of that shape before the stand-in.
+//! A Renode that is a single file, as the official portable one: it unpacks itself before
+//! it does anything else. Simulated by a script of that form in front of the stand-in.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use engine_tests::sample;
 
 const FAKE: &str = env!("CARGO_BIN_EXE_fake-renode");
 
-/// As .NET does it: into a directory of its own, which is then moved to its place. What is
-/// there is taken for what it was.
+/// Unpacks as .NET does: into a directory of its own, which is then moved to its place. An
+/// existing directory is used without a check.
 const UNPACKING: &str = r#"
 place=$DOTNET_BUNDLE_EXTRACT_BASE_DIR/renode/a1b2
 fail() { echo "Failure processing application bundle." >&2; exit "$1"; }
@@ -55,7 +55,7 @@ impl User {
         self.directory.path().join("cache")
     }
 
-    /// A boot by another process, in an environment without `HOME`.
+    /// Returns a boot by another process, in an environment without `HOME`.
     fn boot_once(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_boot_once"));
         command
@@ -63,7 +63,7 @@ impl User {
             .env_remove("HOME")
             .env_remove("DOTNET_BUNDLE_EXTRACT_BASE_DIR")
             .env("XDG_CACHE_HOME", self.cache())
-            // Whoever names a proxy decides about downloads: nothing is to be probed here.
+            // A user who names a proxy decides about downloads: nothing is probed here.
             .env("https_proxy", "http://127.0.0.1:1")
             .env("VTARGET_RENODE", &self.renode)
             .stdout(Stdio::piped())
@@ -71,7 +71,7 @@ impl User {
         command
     }
 
-    /// Where it was unpacked, each time.
+    /// Returns the directory of each unpacking.
     fn unpacked(&self) -> Vec<PathBuf> {
         let count = fs::read_to_string(self.directory.path().join("count"));
         let count = count.unwrap_or_default();
@@ -146,7 +146,7 @@ fn a_damaged_copy_is_unpacked_again() {
     assert_eq!(user.unpacked().len(), 2);
     assert_boots(&user.boot_once().output().unwrap());
     assert_eq!(user.unpacked().len(), 2);
-    // Damaged from the first start on, as on a disk that was full.
+    // Damaged from the first start on, as on a full disk.
     let kept = kept(&place);
     fs::remove_file(kept.join("unpacked.list")).unwrap();
     fs::write(place.join("lib"), "").unwrap();
@@ -156,7 +156,7 @@ fn a_damaged_copy_is_unpacked_again() {
     assert_eq!(left, 2, "what was unpacked, and its list");
 }
 
-/// The directory of what a program keeps, from the place where it has unpacked itself.
+/// Returns the directory of a program's kept files, from the place where it has unpacked itself.
 fn kept(place: &Path) -> PathBuf {
     place.ancestors().nth(3).unwrap().to_owned()
 }
@@ -183,7 +183,7 @@ fn a_place_that_cannot_be_written_to_is_named() {
 #[test]
 fn a_limit_that_is_low_is_named() {
     let user = User::new();
-    // Renode itself is not there: whatever the reason of an early end is, the limit is told.
+    // This launcher does not run Renode: the error names the limit, whatever the cause of an early exit.
     let limited = write_launcher(user.directory.path(), "exit 134");
     let boot_once = user.boot_once();
     let script = format!(

@@ -1,4 +1,4 @@
-//! What a test is told when Renode does not do what it should; played by the
+//! The errors of a test whose Renode misbehaves; simulated by the
 //! stand-in, behind launchers of several kinds.
 
 use std::fs;
@@ -11,7 +11,7 @@ use engine_tests::sample;
 
 const FAKE: &str = env!("CARGO_BIN_EXE_fake-renode");
 
-/// A launcher in `directory` that runs the stand-in as `how` says.
+/// Writes a launcher to `directory` that runs the stand-in as `how` says.
 fn launcher(directory: &Path, how: &str) -> PathBuf {
     fs::create_dir_all(directory).unwrap();
     let program = directory.join("renode");
@@ -34,13 +34,13 @@ fn written(directory: &Path, target: &str) -> PathBuf {
     file
 }
 
-/// Boots the usual target, with some `more` in it, on a launcher.
+/// Boots the usual target, with `more` added, on a launcher.
 fn boot(how: &str, more: &str) -> Result<String, String> {
     boot_target(how, &target(more))
 }
 
-/// Boots a target on a launcher; the error, or nothing. What a launcher leaves
-/// in the temporary directory is an error as well.
+/// Boots a target on a launcher; returns the error, if any. Files that a launcher leaves
+/// in the temporary directory are an error as well.
 fn boot_target(how: &str, target: &str) -> Result<String, String> {
     let directory = tempfile::tempdir().unwrap();
     let program = launcher(&directory.path().join("with space"), how);
@@ -66,10 +66,10 @@ fn boot_target(how: &str, target: &str) -> Result<String, String> {
     }
 }
 
-/// The two ways of Renode to speak, with the version that each of them says it is.
+/// The two output styles of Renode, each with the version that it prints.
 const SPEAKS: [(&str, &str); 2] = [("release", "1.16.1"), ("main", "1.17.0")];
 
-/// As [`fake_renode`], for a stand-in that `speaks` as one of [`SPEAKS`].
+/// Returns a script as [`fake_renode`] does, for a stand-in with one of the styles of [`SPEAKS`].
 fn cue_of(speaks: &str, kind: &str) -> String {
     format!("FAKE_RENODE_SPEAKS={speaks} {}", fake_renode(kind))
 }
@@ -169,7 +169,7 @@ fn misbehaviour_is_named() {
 
 #[test]
 fn a_boot_that_hangs_says_where() {
-    // Long enough for all the steps before.
+    // Long enough for all earlier steps.
     let cases = [
         ("silent", "1s", "it has not shown its first prompt"),
         ("hang@load", "8s", "it has not done `sysbus LoadELF @"),
@@ -326,7 +326,7 @@ fn versions_and_runtimes_are_told_apart() {
         ("1.14.0", "Renode 1.14.0 (Mono)"),
         ("1.15.3.25732,8.0.14", "Renode 1.15.3.25732 (.NET 8.0.14)"),
         ("1.17.0,10.0.1", "Renode 1.17.0 (.NET 10.0.1)"),
-        // It has no runtime that we know of.
+        // An unknown runtime.
         ("1.16.1,unknown", "Renode 1.16.1"),
     ];
     for (version, named) in works {
@@ -389,7 +389,7 @@ fn a_platform_that_renode_does_not_have_is_told_with_the_name_that_may_be_meant(
     }
 }
 
-/// Boots a target whose board `script` makes.
+/// Boots a target whose board `script` creates.
 fn boot_script(speaks: &str, script: &str, more: &str) -> Result<String, String> {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("board.resc"), script).unwrap();
@@ -519,7 +519,7 @@ fn a_program_that_is_not_there_is_named() {
     }
 }
 
-/// In a directory with a space, without `HOME`, under `LANG=C`.
+/// Runs in a directory with a space, without `HOME`, under `LANG=C`.
 #[test]
 #[cfg_attr(
     not(renode),

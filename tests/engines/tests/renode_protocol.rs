@@ -1,5 +1,5 @@
-//! One protocol suite, three Renodes: the recordings of a real one, the stand-in,
-//! and, where it is installed, a real one. All must give the same verdicts.
+//! One protocol suite for three Renodes: the recordings of a real one, the stand-in,
+//! and, where it is installed, a real one. All must give the same outcomes.
 
 #![allow(dead_code, reason = "the library's own parser, without its client")]
 
@@ -21,11 +21,11 @@ use protocol::{Answer, CommandOutcome, Event, Protocol, Refusal};
 use telnet::WithoutCommands;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// What Renode makes of a command, in few words.
+/// The outcome of a command in Renode, in short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     Done,
-    /// Done, with this complaint.
+    /// Done, with this warning.
     Warned(&'static str),
     /// Not done, for this reason.
     Refused(&'static str),
@@ -34,7 +34,7 @@ enum Meaning {
 
 use Meaning::{Done, Ignored, Refused, Warned};
 
-/// The commands of the recording `errors`, in its order, and what they mean.
+/// The commands of the recording `errors`, in order, and their outcomes.
 const SUITE: [(&str, Meaning); 15] = [
     (
         "nosuchcommand",
@@ -80,7 +80,7 @@ const SUITE: [(&str, Meaning); 15] = [
     ("help nosuch", Warned("No such command: nosuch.")),
 ];
 
-/// The only machine-dependent complaint: about a file that an offline host cannot fetch.
+/// Returns true for the only machine-dependent warning: a file that an offline host cannot download.
 fn is_about_svd(complaint: &str) -> bool {
     complaint.starts_with("Failed to download ") && complaint.contains("/svd/")
 }
@@ -114,7 +114,7 @@ fn assert_prints_plainly(verdicts: &[CommandOutcome]) {
     }
 }
 
-/// A recording: what was sent, and what came.
+/// A part of a recording: the data sent, or the data received.
 enum Step {
     Sent(String),
     Came(String),
@@ -138,8 +138,8 @@ fn recording(name: &str) -> Vec<Step> {
     text.lines().map(step).collect()
 }
 
-/// Has `shown` end no colour behind a prompt, as Renode may do only with the next echo;
-/// what is withheld.
+/// Removes the end of a prompt's colour from `shown`, which Renode may send only with the next
+/// echo; returns the removed text.
 fn withhold(shown: &mut String) -> &'static str {
     const RESET: &str = "\x1b[0m";
     match shown.strip_suffix(RESET) {
@@ -151,9 +151,8 @@ fn withhold(shown: &mut String) -> &'static str {
     }
 }
 
-/// Replays a recording: the banner, and every command with its verdict. Each must have it
-/// by the time the next one was sent, and with `late_resets` before the colour of the
-/// prompt has ended.
+/// Replays a recording: the banner, and every command with its outcome. Each outcome must be known
+/// before the next command was sent, and with `late_resets` before the colour of the prompt has ended.
 fn replay(name: &str, late_resets: bool) -> (String, Vec<(String, CommandOutcome)>) {
     let mut dialogue = Protocol::default();
     let (mut banner, mut sent, mut settled) = (String::new(), Vec::new(), Vec::new());
@@ -253,8 +252,8 @@ fn every_recording_has_a_verdict_for_every_command_that_came_back() {
     }
 }
 
-/// A recording of the monitor over TCP: what each client was sent, and the lines that it
-/// sent, by its name (the first has none).
+/// Returns a recording of the monitor over TCP: for each client, by its name (the first has
+/// none), the bytes it received, and the number of lines it sent.
 fn telnet_recording(name: &str) -> BTreeMap<String, (Vec<u8>, usize)> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../recordings/telnet")
@@ -271,7 +270,7 @@ fn telnet_recording(name: &str) -> BTreeMap<String, (Vec<u8>, usize)> {
         let (bytes, client) = (unescaped(literal), direction[2..].to_owned());
         let (came, lines) = clients.entry(client).or_default();
         if direction.starts_with(">>") {
-            // What it takes for an Enter, but `\r\n` for two.
+            // Bytes that the monitor treats as Enter; `\r\n` counts twice.
             *lines += bytes.iter().filter(|&&b| b == b'\n' || b == b'\r').count();
         } else {
             came.extend(bytes);
@@ -280,7 +279,7 @@ fn telnet_recording(name: &str) -> BTreeMap<String, (Vec<u8>, usize)> {
     clients
 }
 
-/// The bytes of a literal as Python writes it, up to its closing quote.
+/// Returns the bytes of a Python literal, up to its closing quote.
 fn unescaped(literal: &str) -> Vec<u8> {
     let quote = literal.chars().next().unwrap();
     let (mut bytes, mut rest) = (Vec::new(), literal[1..].chars());
@@ -299,7 +298,7 @@ fn unescaped(literal: &str) -> Vec<u8> {
     bytes
 }
 
-/// What `bytes` show when they come in reads of `at_once`.
+/// Returns the tokens of `bytes` when they are received in reads of `at_once`.
 fn shown(bytes: &[u8], at_once: usize) -> Vec<Token> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.build().unwrap();
@@ -317,8 +316,8 @@ fn shown(bytes: &[u8], at_once: usize) -> Vec<Token> {
 
 type Client = (&'static str, usize, usize, usize);
 
-/// By client: its name, the lines it sent, the prompts it saw, the lines in the colour of
-/// errors. Each line has one prompt, but for `quit`, a line whose answer went to the next
+/// By client: its name, the lines it sent, the prompts it received, and the lines in the colour of
+/// errors. Each line has one prompt, except `quit`, a line whose answer went to the next
 /// client, and the first client's first prompt.
 const OVER_TELNET: [(&str, &[Client]); 7] = [
     ("banner.txt", &[("", 2, 3, 0)]),
@@ -368,7 +367,7 @@ fn the_recordings_over_telnet() {
     }
 }
 
-/// Has the suite done by a running program, with all its commands written at once.
+/// Runs the suite on a running program, with all its commands written in one write.
 fn converse(program: &Path, cue: &str, speaks: &str) -> Vec<CommandOutcome> {
     let private = tempfile::tempdir().unwrap();
     let mut renode = Command::new(program)

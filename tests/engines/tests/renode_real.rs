@@ -1,5 +1,5 @@
-//! What only a real Renode can show: which of its commands it accepts, and what
-//! it does with odd paths, slow hosts and crashes.
+//! Behaviour that only a real Renode has: the commands that it accepts, and its reaction
+//! to unusual paths, slow hosts and crashes.
 
 #![cfg_attr(not(renode), allow(unused, reason = "all tests are ignored"))]
 
@@ -36,7 +36,7 @@ fn with_extra_commands(commands: &[&str]) -> Result<VirtualTarget> {
     )
 }
 
-/// The processes of the one Renode that runs: its launcher, and itself at the end.
+/// Returns the processes of the only running Renode: its launcher first, and Renode itself last.
 fn renode_processes() -> Vec<Pid> {
     let mut all = emulators();
     for launcher in emulators() {
@@ -45,13 +45,13 @@ fn renode_processes() -> Vec<Pid> {
     all.into_iter().map(Pid::from_raw).collect()
 }
 
-/// Whether `renode` is the process that was started, not the child of a launcher.
+/// Returns true if `renode` is the started process, not the child of a launcher.
 fn is_its_own_launcher(renode: Pid) -> bool {
-    // What is started is put at the head of a process group.
+    // A started program becomes the leader of a process group.
     getpgid(Some(renode)) == Ok(renode)
 }
 
-/// How a SIGKILL of `renode` is told: as its own end, or as the status of its launcher.
+/// Returns the message for a SIGKILL of `renode`: its own end, or the status of its launcher.
 fn told_when_killed(renode: Pid) -> &'static str {
     match is_its_own_launcher(renode) {
         true => "Renode was killed by SIGKILL",
@@ -59,7 +59,7 @@ fn told_when_killed(renode: Pid) -> &'static str {
     }
 }
 
-/// How the end by a fatal error of Renode's own is told: Mono exits, .NET aborts.
+/// Returns the message for a fatal error of Renode itself: Mono exits, .NET aborts.
 fn told_when_it_fails() -> Result<&'static str> {
     let board = board(STM32F4, "")?;
     let runtime = board.engine().wait()?.runtime;
@@ -175,7 +175,7 @@ on_renode! {
         kill(renode, Signal::SIGKILL).unwrap();
         let error = waiting.join().unwrap().unwrap_err().to_string();
         assert!(error.contains(told), "{error}");
-        // Answers to the harness are no last words.
+        // The error does not quote answers to the crate's own commands.
         assert!(!error.contains("SystemBus"), "{error}");
         Ok(())
     }
@@ -233,8 +233,8 @@ on_renode! {
         Ok(())
     }
 
-    /// The wait is 2 s, and the answer comes after 1 s of the guest's time, of
-    /// which it gets none for 3 s.
+    /// The wait has a limit of 2 s, and the answer takes 1 s of guest time; the guest is stopped
+    /// for 3 s.
     fn a_stopped_host_is_no_failure() -> Result<()> {
         let board = shell_on(BackendKind::Renode).boot().wait()?;
         let uart = board.uart();
@@ -350,7 +350,7 @@ on_renode! {
         Ok(())
     }
 
-    /// Some 10 s of output, read by nobody and read line by line, alternating on the same host.
+    /// About 10 s of output, unread and read line by line, alternating on the same host.
     #[cfg_attr(not(soak), ignore = "a long run: make soak")]
     fn soak_a_flood_that_nobody_reads_is_not_slowed() -> Result<()> {
         const LINES: usize = 100_000;

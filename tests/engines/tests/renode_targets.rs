@@ -1,5 +1,5 @@
-//! The reference targets: each is a YAML file and nothing else, and does on Renode
-//! what the STM32F4 of the other tests does.
+//! The reference targets: each is a YAML file and nothing else, and passes on Renode
+//! the same test as the STM32F4 of the other tests.
 
 #![cfg_attr(not(renode), allow(unused, reason = "all tests are ignored"))]
 
@@ -10,7 +10,7 @@ use virtual_target::config::TargetConfig;
 use virtual_target::uart::Uart;
 use virtual_target::{Result, VirtualTarget, millis, secs};
 
-/// What a board says of itself, and the files that define it.
+/// The output of a board, and the files that define it.
 struct Reference {
     /// The YAML file in `fixtures`, and the directory of its firmware.
     files: &'static str,
@@ -18,7 +18,7 @@ struct Reference {
 }
 
 impl Reference {
-    /// Boots it and has it do everything once.
+    /// Boots the board and runs every operation once.
     fn works(&self) -> Result<()> {
         let shell = sample_for(self.files, "shell.elf");
         let hello = sample_for(self.files, "hello.elf");
@@ -54,7 +54,7 @@ impl Reference {
         Ok(())
     }
 
-    /// The greeting, then the shell; at the end its prompt has been read.
+    /// Reads the greeting, then talks to the shell; at the end the prompt has been read.
     fn greets_and_talks(&self, uart: &Uart) -> Result<()> {
         uart.expect_line(format!("Hello from shell on {}", self.name))
             .wait()?;
@@ -96,7 +96,7 @@ reference_targets! {
 }
 
 on_renode! {
-    /// A board that nothing else here knows. The firmware of the Nucleo-H753ZI runs on
+    /// A board that no other file here mentions. The firmware of the Nucleo-H753ZI runs on
     /// it, since its USART3 is the same.
     fn a_new_target_needs_a_yaml_file_and_no_code() -> Result<()> {
         let directory = tempfile::tempdir().unwrap();
@@ -119,8 +119,8 @@ on_renode! {
         Ok(())
     }
 
-    /// The board of opensomeip's Zephyr port: a description of one's own with a PL011, which a
-    /// command turns on. Without that it neither sends nor receives.
+    /// The board of opensomeip's Zephyr port: its own description with a PL011, which a
+    /// command turns on. Without that command it neither sends nor receives.
     fn a_pl011_that_extra_commands_turn_on_sends_and_receives() -> Result<()> {
         let directory = tempfile::tempdir().unwrap();
         let description = "nvic: IRQControllers.NVIC @ sysbus 0xE000E000\n    -> cpu@0\n\
@@ -153,7 +153,7 @@ on_renode! {
         Ok(())
     }
 
-    /// openbsw's board, as the JEP's driver describes it: the H743 that comes with Renode.
+    /// openbsw's board, as the JEP's driver describes it: the H743 of Renode's own files.
     fn the_stm32h743_that_comes_with_renode_runs_the_h753s_firmware() -> Result<()> {
         let text = "platform: platforms/cpus/stm32h743.repl\nuart: sysbus.usart3\n";
         let board = VirtualTarget::from_config(TargetConfig::from_yaml_str(text, root())?);
@@ -169,7 +169,7 @@ on_renode! {
         Ok(())
     }
 
-    /// Of those that Renode has in other directories than `platforms`.
+    /// A platform that Renode keeps outside `platforms`.
     fn a_platform_of_renodes_may_be_anywhere_in_its_tree() -> Result<()> {
         let boot = |platform: &str| {
             let text = format!("platform: {platform}\nuart: sysbus.sci0\n");
@@ -183,7 +183,7 @@ on_renode! {
         Ok(())
     }
 
-    /// A hundred of them, as one line of the monitor; the last one is looked at.
+    /// A hundred registers, as one line of the monitor; the test reads the last one.
     fn registers_that_extra_commands_set_are_set_again_at_every_reset() -> Result<()> {
         const TIM2_ARR: &str = "0x4000002C"; // 0xFFFFFFFF after a reset
         let set = |value: u32| format!("  - sysbus WriteDoubleWord {TIM2_ARR} {value:#X}\n");

@@ -1,5 +1,5 @@
-//! Renode's monitor on a TCP port: whose port it is, and who else may be there.
-//! Launchers stand in for what happens between Renode and the port.
+//! Renode's monitor on a TCP port: conflicts over the port, and other clients on it.
+//! Launchers simulate the events between Renode and the port.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -23,7 +23,7 @@ fn description(more: &str) -> String {
     )
 }
 
-/// Boots a target on a launcher in a process of its own; what it says, or the error.
+/// Boots a target on a launcher in a separate process; returns the output, or the error.
 fn boot(directory: &Path, script: &str, more: &str) -> Result<String, String> {
     let target = directory.join("target.yaml");
     fs::write(&target, description(more)).unwrap();
@@ -49,7 +49,7 @@ fn renode() -> String {
     }
 }
 
-/// Has somebody else take the port the first `times` times.
+/// Returns a script in which another process takes the port the first `times` times.
 fn taken(directory: &Path, times: usize, renode: &str) -> String {
     let directory = directory.display();
     format!(
@@ -100,7 +100,7 @@ fn a_port_that_is_always_taken_is_an_error() {
     assert!(directory.path().join("3").exists() && !directory.path().join("4").exists());
 }
 
-/// A port of the description's own is not given up: the race is an error at once.
+/// A port from the description is not replaced by another: the race is an error at once.
 #[test]
 fn a_fixed_port_that_is_taken_meanwhile_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
@@ -126,7 +126,7 @@ fn a_fixed_port_that_is_taken_is_an_error() {
     );
 }
 
-/// Renode says that it listens, but whoever does so speaks like it and is not it.
+/// Renode reports that it listens, but another process listens and imitates Renode.
 #[test]
 fn another_process_at_the_port_gets_no_command() {
     let directory = tempfile::tempdir().unwrap();

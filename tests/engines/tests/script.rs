@@ -1,4 +1,4 @@
-//! Boards that a script makes, and fragments on top of boards, on a real Renode.
+//! Boards that a script creates, and fragments added to boards, on a real Renode.
 
 #![cfg_attr(not(renode), allow(unused, reason = "all tests are ignored"))]
 
@@ -12,7 +12,7 @@ use virtual_target::{Result, TargetBuilder, VirtualTarget, secs};
 
 const STM32F4: &str = "platforms/boards/stm32f4_discovery-kit.repl";
 
-/// In the manner of the scripts that come with Renode.
+/// A script in the style of those that come with Renode.
 const BOARD: &str = r#"
 :name: STM32F4 Discovery
 using sysbus
@@ -29,7 +29,7 @@ macro reset
 runMacro $reset
 "#;
 
-/// A project of its own, in a directory that the monitor cannot write.
+/// A user's project, in a directory that the monitor cannot write.
 struct Project(TempDir);
 
 impl Project {
@@ -66,7 +66,7 @@ impl Project {
         self.target(more)?.boot().wait()
     }
 
-    /// The error of a boot by the script, which names it.
+    /// Returns the error of a boot by the script, which names it.
     fn error(&self, more: &str) -> String {
         let error = self
             .boot(&format!("script: board.resc\n{more}"))
@@ -98,7 +98,7 @@ on_renode! {
         answers(&board)?;
         board.power_cycle().wait()?;
         answers(&board)?;
-        // The harness's firmware replaces the script's.
+        // The firmware of the test replaces the script's.
         board.flash(sample("hello.elf")).wait()?;
         board.uart().expect_line("Hello from hello").wait()?;
         Ok(())
@@ -122,7 +122,7 @@ on_renode! {
             uart.expect("> ").wait()?;
             assert_eq!(arr()?, "0x00001063", "after {reset}");
         }
-        // The machine that was selected stays so.
+        // The selected machine stays selected.
         assert!(board.monitor("help mach").wait()?.contains("Current machine: my-board"));
         Ok(())
     }
@@ -166,7 +166,7 @@ on_renode! {
         let script = "script: scripts/single-node/stm32f4_discovery.resc\nvariables: {bin: '@f w.elf'}";
         match project.boot(script) {
             Ok(board) => answers(&board)?,
-            // Without a network: it is found, and gets as far as its default firmware.
+            // Without a network: the script is found, and runs up to its default firmware.
             Err(error) => {
                 let error = error.to_string();
                 assert!(error.contains("Renode's script \"scripts/single-node/stm32f4_discovery.resc\": "), "{error}");
@@ -185,7 +185,7 @@ on_renode! {
         for part in ["command 'sysbus Nope'", "sysbus does not provide a field, method or property Nope."] {
             assert!(error.contains(part), "no {part:?} in: {error}");
         }
-        // Renode fetches a default even where it is not needed.
+        // Renode downloads a default even where it is not needed.
         project.write("board.resc", "mach create\n$bin?=@https://example.invalid/no.elf\n");
         let error = project.error("variables: {bin: '@f w.elf'}");
         assert!(error.contains("Failed to download https://example.invalid/no.elf"), "{error}");

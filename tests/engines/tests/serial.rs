@@ -1,8 +1,8 @@
 //! A physical board that misbehaves: unplugged, silent, slow, garbled; commands that
-//! fail, hang or are not there. The board is the other end of a pseudo-terminal, so
-//! no emulator is needed. What works on every board is in `board.rs`.
+//! fail, hang or do not exist. The board is the other end of a pseudo-terminal, so
+//! no emulator is needed. The tests of all boards are in `board.rs`.
 
-#![cfg(target_os = "linux")] // only there a pseudo-terminal takes a speed
+#![cfg(target_os = "linux")] // only there a pseudo-terminal has a speed
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -24,11 +24,11 @@ use virtual_target::{
     EmulatorError, Error, PowerError, Result, TargetBuilder, VirtualTarget, millis, secs,
 };
 
-/// How long what happens at once may take on a busy host.
+/// A limit for an immediate reaction, on a busy host.
 const AT_ONCE: Duration = Duration::from_secs(20);
 
-/// The board's end of the wire. Its `nudge` is a FIFO through which commands work it;
-/// what it was last made to say is in `said` as well.
+/// The board's end of the serial line. Commands control it through the FIFO `nudge`;
+/// the last text that it sent for a command is also in the file `said`.
 struct Played {
     directory: TempDir,
     port: PathBuf,
@@ -43,7 +43,7 @@ impl Played {
         let directory = tempfile::tempdir().unwrap();
         let nudge = directory.path().join("nudge");
         nix::unistd::mkfifo(&nudge, Mode::S_IRWXU).unwrap();
-        // Both ends, so that it never comes to its end.
+        // Opened for both directions, so that reading never ends.
         let nudges = OpenOptions::new().read(true).write(true).open(nudge);
         let nudges = BufReader::new(nudges.unwrap()).lines();
         let master = Arc::new(Mutex::new(Some(File::from(pty.master))));
@@ -80,7 +80,7 @@ impl Played {
         master.as_ref().unwrap().write_all(bytes).unwrap();
     }
 
-    /// The next `n` bytes that it is sent.
+    /// Reads the next `n` bytes that the board receives.
     fn hear(&self, n: usize) -> Vec<u8> {
         let mut bytes = vec![0; n];
         let master = self.master.lock().unwrap();
@@ -92,7 +92,7 @@ impl Played {
         *self.master.lock().unwrap() = None;
     }
 
-    /// A command in YAML: a shell script of the test's, with the arguments as `$1` and on.
+    /// Returns a command in YAML: a shell script of the test, with its arguments from `$1` on.
     fn script(&self, name: &str, script: &str, arguments: &str) -> String {
         let file = self.path(name);
         let directory = self.directory.path().display();
@@ -100,7 +100,7 @@ impl Played {
         format!("[sh, '{}', {arguments}]", file.display())
     }
 
-    /// The board with these fields of `serial`, and others.
+    /// Returns the board with these fields of `serial`, and others.
     fn target(&self, serial: &[(&str, String)], others: &str) -> TargetBuilder {
         let port = self.port.display();
         let mut text =
@@ -113,7 +113,7 @@ impl Played {
         VirtualTarget::from_yaml(file)
     }
 
-    /// What the commands have written down.
+    /// Returns the recorded calls of the commands.
     fn calls(&self) -> Vec<String> {
         let text = fs::read_to_string(self.path("calls")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
@@ -127,7 +127,7 @@ impl Drop for Played {
     }
 }
 
-/// A command that writes down its name and its arguments, each in brackets.
+/// Returns a command that records its name and its arguments, each in brackets.
 fn noted(board: &Played, name: &str, arguments: &str) -> (&'static str, String) {
     let field = ["flash", "reset", "power_on", "power_off"];
     let field = field.into_iter().find(|field| *field == name).unwrap();
@@ -308,7 +308,7 @@ fn what_the_board_says_during_the_commands_is_there() -> Result<()> {
             _ => target.firmware(sample("hello.elf")),
         };
         let board = target.boot().wait()?;
-        // The cursor is where the firmware that was asked for may have begun.
+        // The cursor is where the output of the requested firmware may have begun.
         assert_eq!(board.uart().expect_line("here").wait()?.line(), first);
         let from_start = board.uart_from_start();
         for line in ["old firmware here", "flasher here", "new firmware here"]
@@ -350,7 +350,7 @@ fn unplugged_midway() -> Result<()> {
         let error = uart.expect("never").within(secs(600)).wait().unwrap_err();
         (error.to_string(), since.elapsed())
     });
-    thread::sleep(millis(50)); // so that it waits, most of the time
+    thread::sleep(millis(50)); // so that the wait has usually started
     played.unplug();
     let (error, took) = waiting.join().unwrap();
     let gone = format!(
@@ -498,17 +498,17 @@ fn a_power_switch_that_fails_is_told() -> Result<()> {
         "{error}"
     );
     assert!(!board.is_on().wait()?);
-    board.power_off().wait()?; // it is off: nothing is run
+    board.power_off().wait()?; // it is off: no command runs
     board.power_on().wait()?;
     let error = board.shutdown().wait().unwrap_err().to_string();
     assert!(error.contains("`serial: power_off:` failed"), "{error}");
     Ok(())
 }
 
-/// Something that hangs, with a child that hangs too; writes down that it does.
+/// A script that hangs, with a child that hangs too; it records their process ids first.
 const HANGS: &str = "sleep 600 & echo $$ $! >pids.new; mv pids.new pids; wait";
 
-/// The processes of `HANGS`, once it hangs.
+/// Returns the processes of `HANGS`, once it hangs.
 fn hanging(played: &Played) -> Vec<String> {
     let file = played.path("pids");
     until("the command hangs", || file.exists());
@@ -648,7 +648,7 @@ fn what_the_board_did_not_take_goes_with_the_target() -> Result<()> {
     drop(board);
     let board = played.target(&[], "").boot().wait()?;
     board.uart().send("ping").wait()?;
-    // All but what was at the other end: its line discipline holds 4 KiB, the way there 11.
+    // All except the bytes at the other end: its line discipline holds 4 KiB, the way there 11 KiB.
     let mut old = 0;
     while played.hear(1) == b"x" {
         old += 1;

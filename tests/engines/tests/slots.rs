@@ -1,10 +1,10 @@
-//! `VTARGET_MAX_PARALLEL`. It is read once in a process, so that each test here runs
-//! one of [`on_purpose`] as a program of its own.
+//! `VTARGET_MAX_PARALLEL`. A process reads it once, so that each test here runs
+//! one of [`on_purpose`] as a separate program.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-/// What is run with a value of the variable.
+/// The tests that run with a value of the variable.
 mod on_purpose {
     use std::time::Duration;
 
@@ -51,7 +51,7 @@ mod on_purpose {
         Ok(())
     }
 
-    /// The first board goes when a line comes on standard input.
+    /// Drops the first board when a line arrives on standard input.
     #[test]
     #[ignore = "run by the tests below"]
     fn waits_for_a_line() -> Result<()> {

@@ -1,6 +1,6 @@
-//! However a test process ends, nothing of it stays: no emulator, no helper, no file.
+//! However a test process ends, it leaves nothing: no emulator, no helper, no file.
 //!
-//! The endings and how each is checked are in `engine_tests::endings`.
+//! The endings, and the check of each, are in `engine_tests::endings`.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use engine_tests::endings::{self, ENDINGS, Ending, Subject, Way};
 use engine_tests::leftovers;
 use nix::sys::signal::Signal;
 
-/// Runs those of the endings that `chosen` picks; all that is wrong in one message.
+/// Runs the endings that `chosen` selects; reports all failures in one message.
 fn table(variant: EmulatorVariant, chosen: impl Fn(&Ending) -> bool) {
     let mut failed = Vec::new();
     for ending in ENDINGS.into_iter().filter(chosen) {
@@ -26,13 +26,13 @@ fn table(variant: EmulatorVariant, chosen: impl Fn(&Ending) -> bool) {
     );
 }
 
-/// The endings that differ most in what has to clean up.
+/// Selects the endings whose cleanup differs most.
 fn slice(ending: &Ending) -> bool {
     let slice = ["return", "panic", "drop-boot", "busy", "fork-wait"];
     slice.contains(&ending.state)
 }
 
-/// As [`slice`], which it complements, so that the two together are the whole.
+/// Selects the endings that [`slice`] omits; the two together are the whole table.
 fn rest(ending: &Ending) -> bool {
     !slice(ending)
 }
@@ -85,7 +85,7 @@ fn endings_on_renode() {
     });
 }
 
-/// Its input's end does not end it then: only the helper does.
+/// The end of its input does not end Renode then: only the helper does.
 #[test]
 #[cfg_attr(
     not(renode),
@@ -106,7 +106,7 @@ fn soak_endings_on_renode() {
     table(EmulatorVariant::Renode, |_| true);
 }
 
-/// As `nohup` has it: what a process ignores, those that it starts ignore as well.
+/// As with `nohup`: child processes inherit ignored signals.
 #[test]
 fn signals_end_a_subject_of_a_test_that_ignores_them() {
     const IGNORED: &str = "IGNORES_SIGNALS";
@@ -128,7 +128,7 @@ fn signals_end_a_subject_of_a_test_that_ignores_them() {
     assert!(ran.status.success(), "{told}");
 }
 
-/// Has a subject boot and return in a working directory that was removed.
+/// Runs a subject that boots and returns in a working directory that was removed.
 fn returns_in_a_removed_directory(variant: EmulatorVariant) {
     let directory = tempfile::tempdir().unwrap();
     let mut command = Command::new("/bin/sh");
@@ -146,7 +146,7 @@ fn returns_in_a_removed_directory(variant: EmulatorVariant) {
     assert!(ended.status.success(), "{}: {told}", variant.name());
 }
 
-/// A program asks where it is as it starts: mono, .NET, and `pwd`.
+/// A program asks for its working directory when it starts: mono, .NET, and `pwd`.
 #[test]
 fn an_emulator_starts_in_a_removed_directory() {
     let asks = "/bin/pwd >/dev/null || exit 1; exec \"$FAKE\" \"$@\"";
@@ -162,7 +162,7 @@ fn renode_starts_in_a_removed_directory() {
     returns_in_a_removed_directory(EmulatorVariant::Renode);
 }
 
-/// `kill -9` of processes that boot boards, one after the other, at `moments`.
+/// Sends `kill -9` to processes that boot boards, one after the other, at `moments`.
 fn killed_at(variant: EmulatorVariant, moments: impl IntoIterator<Item = u64>) {
     for moment in moments {
         let mut subject = Subject::start(variant, "boot");
@@ -175,10 +175,10 @@ fn killed_at(variant: EmulatorVariant, moments: impl IntoIterator<Item = u64>) {
     }
 }
 
-/// From before the helper to after the greeting.
+/// Times from before the start of the helper to after the greeting.
 const MOMENTS: [u64; 12] = [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 500];
 
-/// Random enough, and the same again when one of them fails: its value is in the message.
+/// Returns random times; a failure's message contains the time, so that it can be repeated.
 fn random_moments(count: usize, below: u64) -> impl Iterator<Item = u64> {
     use std::hash::{BuildHasher, RandomState};
     let random = RandomState::new();
@@ -235,7 +235,7 @@ fn libtest(filter: &str) -> (std::process::Output, tempfile::TempDir, u32) {
     (child.wait_with_output().unwrap(), tmp, pid)
 }
 
-/// As [`libtest`]; what it said, after nothing is left of it.
+/// Runs tests as [`libtest`] does; asserts that nothing is left, and returns the output.
 fn libtest_leaves_nothing(filter: &str) -> String {
     let (output, tmp, pid) = libtest(filter);
     let family = leftovers::working_for(tmp.path());
@@ -255,7 +255,7 @@ fn libtest_in_parallel_leaves_nothing() {
     assert!(said.contains("2 passed; 2 failed"), "{said}");
 }
 
-/// Tests that are run by other tests of this file only.
+/// Tests that run only as subprocesses of other tests of this file.
 mod subject {
     use std::time::Duration;
 
@@ -263,7 +263,7 @@ mod subject {
     use virtual_target::config::BackendKind;
     use virtual_target::{Result, VirtualTarget, secs};
 
-    /// Set by those tests. `cargo test -- --ignored` picks these as well; without it they do nothing.
+    /// Set by those tests. `cargo test -- --ignored` runs these as well; without it they do nothing.
     pub const CALLED: &str = "VTARGET_TEST_VICTIMS";
 
     fn called() -> bool {

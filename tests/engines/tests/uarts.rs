@@ -1,4 +1,4 @@
-//! A board with several named UARTs: `bridge` passes what comes in on one out on the other.
+//! A board with several named UARTs: `bridge` copies the input of one UART to the output of the other.
 
 #![cfg_attr(not(renode), allow(unused, reason = "all tests are ignored"))]
 
@@ -31,7 +31,7 @@ on_renode! {
         console.send_line("AT").wait()?;
         assert_eq!(modem.read_line().wait()?, "AT");
         modem.send_line("OK").wait()?;
-        // `uart()` is the first, with the same cursor.
+        // `uart()` is the first UART, with the same cursor.
         assert_eq!(board.uart().read_line().wait()?, "OK");
         assert_eq!(modem.transcript()?, b"AT\n");
         assert_eq!(console.from_start().expect_line("Hello").wait()?.line(), "Hello from bridge on stm32f4");
@@ -80,7 +80,7 @@ on_renode! {
         for part in ["UART modem (sysbus.usart3)", "the forbidden pattern \"HardFault\" appeared"] {
             assert!(message.contains(part), "no {part:?} in: {message}");
         }
-        // The error of one is that of the board.
+        // The error of one UART is that of the board.
         board.shutdown().wait()
     }
 
@@ -89,7 +89,7 @@ on_renode! {
         let modem = board.uart_named("modem")?.clone();
         modem.forbid("HardFault")?;
         board.uart().send_line("HardFault!").wait()?;
-        // Any operation would notice; the transcript is none.
+        // Any operation would report it; the transcript is not an operation.
         while !modem.transcript()?.ends_with(b"!\n") {
             thread::sleep(millis(5));
         }
@@ -111,13 +111,13 @@ on_renode! {
                 program.read_exact(&mut bytes).unwrap();
                 assert_eq!(String::from_utf8(bytes).unwrap(), text);
             };
-            // The way is there before the board is, and survives a power cycle.
+            // The pseudo-terminal exists before the board does, and survives a power cycle.
             for _ in 0..2 {
                 board.power_on().wait()?;
                 board.uart().expect("> ").wait()?;
                 reads(&program, "Hello from shell on stm32f4\r\n> ");
                 program.write_all(b"ping\r").unwrap();
-                // The test lets a virtual clock run on, until the program's input has come.
+                // The test keeps a virtual clock running until the program's input has arrived.
                 board.uart().expect_line("re:^pong$").within(secs(3600)).wait()?;
                 board.uart().expect("> ").wait()?;
                 reads(&program, "ping\r\npong\r\n> ");
@@ -143,7 +143,7 @@ on_renode! {
     fn every_byte_value_passes_on_each_transport() -> Result<()> {
         let values = 0..=u8::MAX;
         let mut bytes: Vec<u8> = values.clone().chain(values.rev()).collect();
-        bytes.extend(b"\xff\xff\xff\xfb\x01\xff\xf4\r\n\r\0\n\x03\x04\x11\x13\x1a\x7f"); // telnet's and terminals' own
+        bytes.extend(b"\xff\xff\xff\xfb\x01\xff\xf4\r\n\r\0\n\x03\x04\x11\x13\x1a\x7f"); // control bytes of telnet and of terminals
         for transport in ["pty", "socket"] {
             let board = greeted(&format!("{TWO}uart_transport: {transport}\n"))?;
             let (console, modem) = (board.uart(), board.uart_named("modem")?);

@@ -1,5 +1,5 @@
-//! The virtual clock: the board stands still except while a test waits, and stops at the
-//! very byte or moment.
+//! The virtual clock: the board is paused except while a test waits, and pauses at the
+//! exact byte or time.
 
 #![cfg_attr(not(renode), allow(unused, reason = "all tests are ignored"))]
 
@@ -18,10 +18,10 @@ use virtual_target::{Operation, Result, TargetBuilder, VirtualTarget, millis, se
 const SHELL: &str = "platform: platforms/boards/stm32f4_discovery-kit.repl\n\
                      uart: sysbus.usart2\nclock: virtual\nmachine_name: stm32f4\n";
 
-/// What the shell says when it is reset.
+/// The output of the shell after a reset.
 const GREETING: &str = "Hello from shell on stm32f4\r\n> ";
 
-/// How long a line of 115200 baud needs for a byte.
+/// The time of one byte on a line of 115200 baud.
 const BYTE: Duration = Duration::from_nanos(86_806);
 
 fn target(more: &str) -> Result<TargetBuilder> {
@@ -33,29 +33,29 @@ fn shell() -> Result<VirtualTarget> {
     target("")?.firmware(sample("shell.elf")).boot().wait()
 }
 
-/// The shell, with its prompt seen.
+/// Boots the shell and reads its prompt.
 fn ready() -> Result<VirtualTarget> {
     let board = shell()?;
     board.uart().expect("> ").wait()?;
     Ok(board)
 }
 
-/// What the board's clock shows.
+/// Returns the time of the board's clock.
 fn now(board: &VirtualTarget) -> Result<Duration> {
     Ok(board.metrics().wait()?.virtual_time)
 }
 
-/// What `wait` lets the board say, reset before it: exactly up to where it stops.
+/// Resets the board and returns its output during `wait`: exactly up to the pause.
 fn said_during(board: &VirtualTarget, wait: impl FnOnce(&Uart) -> Result<()>) -> Result<String> {
     board.reset().wait()?;
     let before = board.uart().transcript()?.len();
     wait(board.uart())?;
-    thread::sleep(millis(5)); // a board that ran on would say more
+    thread::sleep(millis(5)); // a board that kept running would print more
     let said = board.uart().transcript()?.split_off(before);
     Ok(String::from_utf8(said).unwrap())
 }
 
-/// That something came which was not to.
+/// Asserts that the forbidden output arrived.
 fn fails(absence: Operation<()>) -> Result<()> {
     let error = absence.wait().unwrap_err().to_string();
     assert!(error.contains(" appeared; "), "{error}");
@@ -64,7 +64,7 @@ fn fails(absence: Operation<()>) -> Result<()> {
 
 fn signal(signal: Signal) {
     for pid in emulators() {
-        // Of those in a group only the leader has its number.
+        // In each group only the leader's process id is also the group's.
         let _ = killpg(Pid::from_raw(pid), signal);
     }
 }
@@ -86,7 +86,7 @@ fn under_load<T>(test: impl FnOnce() -> T) -> T {
     })
 }
 
-/// All that a test could see of a board, with the times.
+/// Returns everything that a test can observe of a board, with the times.
 fn story() -> Result<Vec<String>> {
     let board = shell()?;
     let uart = board.uart();
@@ -159,7 +159,7 @@ on_renode! {
             assert!(message.contains("\n  | Hello from shell on stm32f4"), "{message}");
             assert_eq!(board.uart().transcript()?, GREETING.as_bytes());
             let at = now(&board)?;
-            // Who comes to it later does not wait again.
+            // A later operation does not wait again.
             let again = board.uart().expect("never").wait().unwrap_err();
             assert_eq!(now(&board)?, at);
             board.shutdown().wait()?;
@@ -183,7 +183,7 @@ on_renode! {
         assert_eq!(now(&board)? - before, Duration::from_nanos(11_234_567_890));
         board.run_for(Duration::from_micros(3)).wait()?;
         assert_eq!(now(&board)? - before, Duration::from_nanos(11_234_570_890));
-        // What comes at the limit's end counts; what comes behind it does not.
+        // Output at the end of the limit counts; later output does not.
         board.uart().send_line("sleep 100").wait()?;
         assert!(board.uart().expect("slept").within(millis(99)).wait().is_err());
         board.uart().expect("slept").within(millis(3)).wait()?;
@@ -211,13 +211,13 @@ on_renode! {
         assert_eq!(now(&board)?, stands_at);
         board.uart().send_line("ping").wait()?;
         board.uart().expect_line("pong").wait()?;
-        // Whoever looks at the time stops it, too; whoever looks at the output does not.
+        // Reading the time also stops the board; reading the output does not.
         board.uart().send_line("flood 100000").wait()?;
         let cut = runtime.block_on(async {
             tokio::time::timeout(millis(30), board.uart().expect("never").within(secs(1_000_000))).await
         });
         assert!(cut.is_err(), "{cut:?}");
-        thread::sleep(millis(500)); // more than enough to come to stand
+        thread::sleep(millis(500)); // more than enough to pause
         let said = board.uart().transcript()?.len();
         thread::sleep(millis(200));
         assert_eq!(board.uart().transcript()?.len(), said, "it runs on");
@@ -230,7 +230,7 @@ on_renode! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         uart.send_line("flood 100000").wait()?;
         for round in 0..150u64 {
-            // It is asked about each byte; sends, and waits that are dropped, stop it anywhere.
+            // The closure is called for each byte; sends and dropped waits pause the board anywhere.
             let closure = |_: &[u8]| None;
             runtime.block_on(async {
                 let moment = Duration::from_micros(200 + round * 37 % 3000);
@@ -283,7 +283,7 @@ on_renode! {
         assert_eq!(now(&board)? - before, millis(50));
         board.uart().expect_line("pong").wait()?;
         board.uart().expect("> ").wait()?;
-        // Bulk takes its time, and loses nothing.
+        // A large send takes its time, and loses nothing.
         board.uart().send_line("sink 20000").wait()?;
         board.uart().expect("sink 20000\r\n").wait()?;
         let before = now(&board)?;
@@ -296,7 +296,7 @@ on_renode! {
         assert!(took >= BYTE * 19_999 && took < BYTE * 20_100, "{took:?}");
         board.uart().send_line("overruns").wait()?;
         board.uart().expect_line("overruns 0").wait()?;
-        // It is not done within less.
+        // It does not finish in less time.
         let error = board.uart().send([b'x'; 20_000]).within(millis(100)).wait().unwrap_err().to_string();
         assert!(error.contains("send of 20000 bytes timed out after 100ms"), "{error}");
         Ok(())
@@ -370,7 +370,7 @@ on_renode! {
     fn a_byte_takes_the_line_its_time_also_the_first() -> Result<()> {
         const BYTE: Duration = Duration::from_nanos(86_806);
         let board = ready()?;
-        // Also one that is sent as the line has just become free.
+        // Also a byte that is sent when the line has just become free.
         for pause in [Duration::ZERO, BYTE, BYTE / 2, Duration::ZERO, 3 * BYTE] {
             board.run_for(pause).wait()?;
             board.uart().send("x").wait()?;
@@ -397,7 +397,7 @@ on_renode! {
     }
 
     fn a_processor_that_halts_is_told_at_once_and_one_that_locks_up_by_the_watchdog() -> Result<()> {
-        // Its stack pointer, its start, `ldr r0, [pc]; bx r0`, and where to: nowhere.
+        // The stack pointer, the entry point, `ldr r0, [pc]; bx r0`, and the jump's target: no memory.
         let nowhere = vec![0x2000_1000u32, 0x0800_0009, 0x4700_4800, 0xf000_0001];
         let (reset, handler) = (0x0800_001d, 0x0800_001f);
         // The vectors, then `udf #0` and, as the handler, `udf #1`.
@@ -414,7 +414,7 @@ on_renode! {
             let board = board.firmware(&file).boot().wait()?;
             let error = board.uart().expect("never").within(millis(500)).wait().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
-            // It can be turned on again, even so.
+            // It can still be powered on again.
             board.power_cycle().wait()?;
             board.power_off().wait()?;
         }
@@ -492,7 +492,7 @@ on_renode! {
         assert_eq!(first.len(), second.len());
         for (first, second) in first.iter().zip(&second) {
             assert_eq!((&first.uart, &first.text), (&second.uart, &second.text));
-            // Each stop of one machine may cost or save another a step.
+            // Each pause of one machine may cost or save another one a step.
             assert!(first.at.abs_diff(second.at) < millis(20), "{first} and {second}");
         }
         Ok(())
@@ -532,11 +532,11 @@ on_renode! {
         board.uart().send_line("ping").wait()?;
         board.uart().expect_line("pong").wait()?;
         let before = now(&board)?;
-        board.monitor("emulation RunFor \"20\"").wait()?; // beyond the wait's limit
+        board.monitor("emulation RunFor \"20\"").wait()?; // beyond the limit of the wait
         assert_eq!(now(&board)? - before, secs(20));
         board.run_for(secs(1)).wait()?;
         assert_eq!(now(&board)? - before, secs(21));
-        // Beside a wait, whose time that is, too.
+        // Also during a wait, whose limit includes this time.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let before = now(&board)?;
         let (waited, ran) = runtime.block_on(async {

@@ -1,5 +1,5 @@
 //! One API, two ways to wait: the same test in a plain thread, in each tokio
-//! flavour, under another executor; and what cancelling an operation means.
+//! flavour, and under another executor; and the effects of cancelling an operation.
 
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ async fn booted(engine: BackendKind) -> Result<VirtualTarget> {
     Ok(board)
 }
 
-/// More operations than a task of tokio's may do before it has to return to its runtime.
+/// Runs more operations than a tokio task may poll before it has to yield to its runtime.
 fn many_waits(board: TargetBuilder, second: TargetBuilder) -> Result<()> {
     let board = board.build()?;
     let exhaust = || {
@@ -76,7 +76,7 @@ fn many_waits(board: TargetBuilder, second: TargetBuilder) -> Result<()> {
     Ok(())
 }
 
-/// Does `work` in a thread of its own, because a wait that hangs cannot be given up.
+/// Runs `work` in a separate thread, because a blocked wait cannot be cancelled.
 fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, ended) = std::sync::mpsc::channel();
     std::thread::spawn(move || done.send(work()));
@@ -123,7 +123,7 @@ alone_on_each_engine! {
         thread_local!(static LAST: std::cell::OnceCell<Last> = const { std::cell::OnceCell::new() });
         let (last, ended) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
-            // Tokio's thread-local data is younger and goes first.
+            // Tokio's thread-local data is younger and is dropped first.
             LAST.with(|_| ());
             let board = shell_on(engine).boot().wait().unwrap();
             board.uart().clone().expect("> ").wait().unwrap();
@@ -240,7 +240,7 @@ alone_on_each_engine! {
             let uart = board.uart().clone();
             current_thread().block_on(async {
                 let mut cycle = board.power_cycle();
-                // Dropped before it has begun it would leave the board on.
+                // Dropped before its first poll, it would leave the board on.
                 tokio::select! {
                     _ = &mut cycle => panic!("it ends before the wait that it ends"),
                     off = uart.expect("never") => assert!(off.is_err()),

@@ -1,6 +1,6 @@
-//! Boots the target that a YAML file describes, on the Renode that
-//! `VTARGET_RENODE` names, pings its shell, resets and flashes it: `boot_once TARGET.yaml`.
-//! A process of its own, because the variable is one of the whole process.
+//! Boots the target that a YAML file describes, on the Renode that `VTARGET_RENODE` names,
+//! pings its shell, resets and flashes it: `boot_once TARGET.yaml`. This is a separate program
+//! because the environment variable applies to a whole process.
 
 use std::process::ExitCode;
 

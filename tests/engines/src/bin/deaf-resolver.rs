@@ -1,5 +1,5 @@
-//! `deaf-resolver PROGRAM [ARGUMENT …]`: runs a program beside a name server on
-//! 127.0.0.1 that takes every question and answers none.
+//! `deaf-resolver PROGRAM [ARGUMENT …]`: runs a program, and a name server on 127.0.0.1
+//! that receives every question and answers none.
 
 use std::net::UdpSocket;
 use std::process::{Command, ExitCode};

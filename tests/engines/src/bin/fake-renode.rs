@@ -1,34 +1,33 @@
-//! A stand-in for Renode that speaks its monitor as recorded, on its console or on
-//! `--port N`, and misbehaves on
-//! cue: `FAKE_RENODE=KIND`, `KIND:N` (N being a command's number) or `KIND@STEP`
-//! (a command by what it is for, or what the guest is sent; see `STEPS`).
+//! A stand-in for Renode that answers monitor commands as recorded, on its console or on
+//! `--port N`, and misbehaves as `FAKE_RENODE` says: `KIND`, `KIND:N` (N is a command's
+//! number) or `KIND@STEP` (the purpose of a command, or the data for the guest; see `STEPS`).
 //!
 //! | kind | what it does |
 //! |---|---|
-//! | `silent` | says nothing |
-//! | `exit` | ends at once, with a reason on standard error |
-//! | `version=V` | is version V on Mono, and lacks what came later; behind a comma the version of .NET |
-//! | `no-prompt` | says who it is, and nothing else |
-//! | `garbage` | says something that is not Renode's, and nothing else |
+//! | `silent` | prints nothing |
+//! | `exit` | exits at once, with a reason on standard error |
+//! | `version=V` | is version V on Mono, without the features of later ones; after a comma the version of .NET |
+//! | `no-prompt` | prints its banner and nothing else |
+//! | `garbage` | prints something that is not Renode's, and nothing else |
 //! | `drip` | writes byte by byte |
-//! | `die:N` | ends in command N as Renode does when it crashes |
-//! | `hang:N` | never comes back from command N |
-//! | `late:N` | does command N only a while after its echo |
+//! | `die:N` | exits in command N as Renode does when it crashes |
+//! | `hang:N` | never finishes command N |
+//! | `late:N` | runs command N only some time after its echo |
 //! | `mimic` | prints texts like prompts, errors and nonces before every answer |
-//! | `cut:N` | closes its output in the middle of the answer to command N, and lives on |
-//! | `taken:N` | says of the first N ports that somebody else has them |
+//! | `cut:N` | closes its output in the middle of the answer to command N, and keeps running |
+//! | `taken:N` | reports the first N ports as used by another process |
 //! | `garble:N` | loses a character of command N |
 //! | `exit@STEP`, `die@…`, `kill@…`, `stop@…`, `hang@…` | as their names say; `stop` by SIGSTOP |
 //! | `halt@send`, `halt@wait` | its processor halts |
-//! | `close@STEP` | closes its output, and lives on |
-//! | `garbage@STEP` | says something else than the answer |
-//! | `cutP@STEP` | says P per cent of the answer, closes its output, and lives on |
+//! | `close@STEP` | closes its output, and keeps running |
+//! | `garbage@STEP` | prints something other than the answer |
+//! | `cutP@STEP` | prints P per cent of the answer, closes its output, and keeps running |
 //!
-//! `engine_tests::telnet` lists what it does wrong on a port only.
+//! `engine_tests::telnet` lists the faults that exist only on a port.
 //!
-//! It speaks as version 1.16.1 does; with `FAKE_RENODE_SPEAKS=main`, as the main branch of
-//! August 2026: in other colours, with the echo of long commands wrapped. It is installed in
-//! `FAKE_RENODE_ROOT`, and has every platform but those called `nope.repl`. On its console
+//! It prints what version 1.16.1 prints; with `FAKE_RENODE_SPEAKS=main`, what the main branch
+//! of August 2026 prints: other colours, and the echo of long commands wrapped. It is installed in
+//! `FAKE_RENODE_ROOT`, and has every platform except those called `nope.repl`. On its console
 //! it writes in pieces of any length, and ends a prompt's colour only with the next echo.
 
 use std::cell::{Cell, RefCell};
@@ -44,16 +43,16 @@ use engine_tests::telnet::{self, Client};
 
 const OFF: &str = "\x1b[0m";
 
-/// What differs between the versions of Renode that it can speak as.
+/// The console output that differs between versions of Renode.
 struct Dialect {
     version: &'static str,
     /// The prompt's colours, without and with a machine.
     prompt: [&'static str; 2],
     red: &'static str,
     green: &'static str,
-    /// What announces the reason of an error behind the command.
+    /// The text before the reason of an error.
     announced: &'static str,
-    /// Where the echo goes on in the next row; the prompt counts.
+    /// The column at which the echo is wrapped; the prompt counts.
     width: usize,
 }
 
@@ -77,7 +76,7 @@ const MAIN: Dialect = Dialect {
     width: 80,
 };
 
-/// Steps by name: how the command begins, and which of those it is.
+/// Steps by name: the beginning of the command, and its index among those that begin so.
 const STEPS: [(&str, &str, usize); 13] = [
     ("log", "logFile", 1),
     ("create", "mach create", 1),
@@ -97,34 +96,34 @@ const STEPS: [(&str, &str, usize); 13] = [
 struct Renode {
     cue: String,
     dialect: Dialect,
-    /// Where the next piece of the output ends.
+    /// The state of the generator of piece lengths.
     cuts: Cell<u32>,
-    /// What comes only with the next echo.
+    /// Output that is written only with the next echo.
     withheld: Cell<&'static str>,
-    /// How often the cue's command has come.
+    /// The number of times that the cue's command was received.
     seen: usize,
-    /// What is left to say before the output is closed.
+    /// The number of bytes to print before the output is closed.
     allowance: Cell<Option<usize>>,
-    /// Who is at the other end, if that is not the console.
+    /// The client on the port; `None` on the console.
     client: Option<RefCell<Client>>,
     machines: HashSet<String>,
     machine: Option<String>,
-    /// What the guest sends.
+    /// The output of the guest.
     uart: Option<File>,
-    /// The line to the guest, and where it is at the guest.
+    /// The line to the guest: its write end, and the guest's read end.
     line: (PipeWriter, PipeReader),
-    /// Where the FIFOs of the script are that puts bytes on the line.
+    /// The directory of the FIFOs of the script that writes bytes to the line.
     fifos: String,
-    /// The UART's socket, until somebody connects to it.
+    /// The UART's socket, until a client connects to it.
     socket: Option<TcpListener>,
     ports: usize,
     log: Option<File>,
     started: Option<Instant>,
-    /// The firmware starts anew with the next `start`.
+    /// True if the firmware restarts at the next `start`.
     was_reset: bool,
 }
 
-/// How a command ended.
+/// The result of a command.
 enum Done {
     Well,
     Badly,
@@ -153,7 +152,7 @@ fn main() -> ExitCode {
     idle()
 }
 
-/// Until the input ends, if it is the console's, as Renode does.
+/// Waits until the input ends, if the input is the console's, as Renode does.
 fn idle() -> ExitCode {
     if telnet::port_asked_for().is_some() {
         telnet::forever();
@@ -210,7 +209,7 @@ impl Renode {
             if line.is_empty() {
                 continue;
             }
-            // Who it is that has called is no command of the board's.
+            // The command that logs the caller's name is not one of the board's.
             number += u32::from(!line.starts_with("log \""));
             if let Some(fault) = self.fault_in(&line)
                 && let Some(ended) = self.misbehave(&fault, line.len() + 30)
@@ -252,7 +251,7 @@ impl Renode {
         idle()
     }
 
-    /// The next line of input.
+    /// Returns the next line of input.
     fn line(&self) -> Option<String> {
         match &self.client {
             Some(client) => client.borrow_mut().line(),
@@ -260,7 +259,7 @@ impl Renode {
         }
     }
 
-    /// Closes the output, and lives on.
+    /// Closes the output; the process keeps running.
     fn close(&self) {
         match &self.client {
             Some(client) => client.borrow().hang_up(),
@@ -271,7 +270,7 @@ impl Renode {
         }
     }
 
-    /// The versions of Renode and of .NET that it plays.
+    /// Returns the simulated versions of Renode and of .NET.
     fn version(&self) -> (String, Option<String>) {
         let version = self
             .cue
@@ -283,7 +282,7 @@ impl Renode {
         }
     }
 
-    /// The fault that the cue has for this command.
+    /// Returns the fault that the cue has for this command.
     fn fault_in(&mut self, line: &str) -> Option<String> {
         let (fault, step) = self.cue.split_once('@')?;
         let (_, begin, which) = STEPS.iter().find(|(name, ..)| *name == step)?;
@@ -294,7 +293,7 @@ impl Renode {
         (self.seen == *which).then(|| fault.to_owned())
     }
 
-    /// Does what `fault` says; comes back only if it goes on talking.
+    /// Performs `fault`; returns `None` if the answers continue.
     fn misbehave(&self, fault: &str, answer: usize) -> Option<ExitCode> {
         match fault {
             "close" => self.allowance.set(Some(0)),
@@ -308,7 +307,7 @@ impl Renode {
             }
         }
         if fault == "garbage" {
-            // It has no answer to this, and goes on reading.
+            // This fault sends no answer and continues to read.
             return Some(idle());
         }
         None
@@ -351,7 +350,7 @@ impl Renode {
         }
     }
 
-    /// How long the next piece is.
+    /// Returns the length of the next piece.
     fn cut(&self) -> usize {
         if self.cue == "drip" {
             return 1;
@@ -365,7 +364,7 @@ impl Renode {
         1 + (next >> 16) as usize % 40
     }
 
-    /// Echoes what was typed behind the prompt.
+    /// Echoes the text typed after the prompt.
     fn echo(&self, line: &str) {
         let behind = self.machine.as_deref().unwrap_or("monitor").len() + "() ".len();
         let mut echo = self.withheld.take().to_owned();
@@ -400,7 +399,7 @@ impl Renode {
         Done::Badly
     }
 
-    /// A line: its commands one by one, up to the first that fails.
+    /// Runs a line: its commands one by one, up to the first that fails.
     fn run(&mut self, line: &str) -> Done {
         let Some(commands) = split(line) else {
             self.complain("Could not tokenize here:");
@@ -427,7 +426,7 @@ impl Renode {
                 Some(name) => self.say(&format!("mach\r\n\r\nCurrent machine: {name}\r\n")),
                 None => self.complain("No machine selected."),
             },
-            // The library's own, whose commands follow.
+            // The library's own script, whose commands follow.
             ("include", path) if path.ends_with(".py") => {}
             ("input_open", _) => self.fifos = quoted,
             ("input_attach", _) => {}
@@ -582,7 +581,7 @@ impl Renode {
         Done::Well
     }
 
-    /// As 1.15.2 and later print times: to the nanosecond; earlier ones to the microsecond.
+    /// Returns the time as 1.15.2 and later print it, to the nanosecond; earlier versions print microseconds.
     fn elapsed(&self) -> String {
         let time = self.started.map(|at| at.elapsed()).unwrap_or_default();
         let (seconds, nanos) = (time.as_secs(), time.subsec_nanos());
@@ -598,7 +597,7 @@ impl Renode {
         }
     }
 
-    /// The guest: echoes each line, and knows `ping` and `flood`.
+    /// Runs the guest: echoes each line, and answers `ping` and `flood`.
     fn listen(&self) {
         let Some(Ok(mut uart)) = self.uart.as_ref().map(File::try_clone) else {
             return;
@@ -648,7 +647,7 @@ impl Renode {
     }
 }
 
-/// Does what the script does that puts bytes on the line: reads orders, and reports.
+/// Acts as the script that writes bytes to the line: reads requests, and reports.
 fn carry(fifos: &str, mut line: PipeWriter) {
     let orders = File::open(format!("{fifos}/orders")).expect("orders");
     let reports = OpenOptions::new()
@@ -670,7 +669,7 @@ fn carry(fifos: &str, mut line: PipeWriter) {
     }
 }
 
-/// Writes down that the processor has run into nowhere.
+/// Logs that the processor has jumped to an address without memory.
 fn halt(mut log: &File) {
     let reason = "Trying to execute code outside RAM or ROM at 0x00000000.";
     let _ = writeln!(
@@ -679,7 +678,7 @@ fn halt(mut log: &File) {
     );
 }
 
-/// Ends this process, or stops it; returns if it only says nothing more.
+/// Exits, or stops this process; returns if the fault only suppresses all further output.
 fn end(fault: &str) {
     use nix::sys::signal::{Signal, raise};
     match fault {
@@ -697,8 +696,8 @@ fn end(fault: &str) {
     }
 }
 
-/// The commands of a line; `None` when a quote is left open. A `#` at the
-/// beginning of a command makes a comment of the rest.
+/// Returns the commands of a line; `None` when a quote is not closed. A `#` at the
+/// beginning of a command turns the rest into a comment.
 fn split(line: &str) -> Option<Vec<&str>> {
     let mut commands = Vec::new();
     let (mut begin, mut open) = (0, false);
@@ -717,8 +716,8 @@ fn split(line: &str) -> Option<Vec<&str>> {
     (!open).then_some(commands)
 }
 
-/// Our end of a new pseudo-terminal, whose other end is at `link`. It stays open
-/// here too, as in Renode.
+/// Opens a new pseudo-terminal whose other end is at `link`, and returns our end. The other
+/// end also stays open here, as in Renode.
 fn open_pty(link: &str) -> std::io::Result<File> {
     let pty = nix::pty::openpty(None, None)?;
     let name = nix::unistd::ttyname(&pty.slave)?;

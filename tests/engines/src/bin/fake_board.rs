@@ -1,10 +1,10 @@
-//! A test bench with one board on it: what a lab has in hardware.
+//! A simulated lab with one board: a serial port, a power switch and a programmer.
 //!
-//! `fake_board serve DIR` puts the board's serial port at `DIR/port` and works until its
+//! `fake_board serve DIR` provides the board's serial port at `DIR/port` and runs until its
 //! standard input ends. `fake_board tell DIR …` is the program that flashes, resets and
-//! powers it: `on`, `off`, `reset`, `flash FILE`. The board's processor is QEMU's; its
-//! flash memory keeps its contents without power, and a flashed board stands
-//! still until it is reset, as with a debug probe.
+//! powers the board: `on`, `off`, `reset`, `flash FILE`. The board's processor is QEMU's; its
+//! flash memory keeps its contents without power, and a flashed board is halted
+//! until it is reset, as with a debug probe.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Hands a request to the bench; its items travel with a NUL in between.
+/// Sends a request to the server; its items are separated by a NUL.
 fn tell(directory: &Path, request: &[&str]) -> io::Result<()> {
     let mut bench = UnixStream::connect(directory.join("control"))?;
     bench.write_all((request.join("\0") + "\0\n").as_bytes())?;
@@ -73,7 +73,7 @@ fn serve(directory: &Path) -> io::Result<()> {
     let worked = Arc::clone(&board);
     thread::spawn(move || {
         for request in control.incoming().flatten() {
-            let _ = attend(request, &worked); // whoever asked may have gone
+            let _ = attend(request, &worked); // the sender may have exited
         }
     });
     println!("ready");
@@ -110,7 +110,7 @@ struct Board {
 struct Running {
     processor: Child,
     stdin: ChildStdin,
-    /// Carries what it says to the port.
+    /// The thread that copies the board's output to the port.
     wire: JoinHandle<()>,
 }
 
@@ -190,7 +190,7 @@ impl Board {
         Ok(())
     }
 
-    /// The processor stands still; all that it has said is on the wire.
+    /// Halts the processor; afterwards all of its output is on the wire.
     fn halt(&mut self) -> io::Result<()> {
         if let Some(mut running) = self.running.take() {
             running.processor.kill()?;

@@ -1,8 +1,8 @@
-//! Measures boots and what is left behind, and adds the figures to
+//! Measures boot times and leftovers, and adds the figures to
 //! `target/figures.json`. Those whose engine is missing are `null`.
 //!
-//! Boot times are from spawn to the first complete UART line, ours and that of
-//! the leanest script there is, alternating, so that both see the same host.
+//! A boot time is measured from spawn to the first complete UART line, for this crate and for the
+//! shortest possible script, alternating, so that both run under the same load of the host.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -56,8 +56,8 @@ fn boot(
     Ok(())
 }
 
-/// A boot where names are asked of a resolver that never answers, over one where that
-/// fails at once; alternating, after one of each.
+/// Measures boots with a resolver that never answers, relative to boots with a resolver that
+/// fails at once; alternating, after one boot of each kind.
 fn swallowed_network(figures: &mut Figures) -> Result<(), Failed> {
     const RATIO: &str = "boot.swallowed_network_ratio";
     if let Err(missing) = shell_on(BackendKind::Renode).build() {
@@ -104,8 +104,8 @@ fn swallowed_network(figures: &mut Figures) -> Result<(), Failed> {
     Ok(())
 }
 
-/// What virtual time costs the host: ten idle seconds, a wait, and output that is looked at
-/// line by line or byte by byte.
+/// Measures the cost of virtual time on the host: ten idle seconds, a wait, and output that is
+/// searched line by line or byte by byte.
 fn virtual_time(figures: &mut Figures) -> Result<(), Failed> {
     const IDLE: &str = "virtual.idle_10s_host_s";
     const WAIT: &str = "virtual.wait_ms_p50";
@@ -146,8 +146,8 @@ fn virtual_time(figures: &mut Figures) -> Result<(), Failed> {
     Ok(())
 }
 
-/// How long 64 KiB take to arrive in real time, over what the line's speed needs: alone, and
-/// with busy processes beside.
+/// Measures the time of 64 KiB of input in real time, relative to the time at the line's speed:
+/// alone, and with busy processes on the host.
 fn input(figures: &mut Figures) -> Result<(), Failed> {
     const COUNT: u32 = 64 << 10;
     const BAUD: f64 = 115_200.0;

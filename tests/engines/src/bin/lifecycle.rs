@@ -1,5 +1,5 @@
-//! Goes through all ways to end and all faults, on every engine that is there,
-//! and prints what was left: nothing, or this fails.
+//! Runs all endings and all faults on every installed engine, and prints the leftovers.
+//! Fails if anything is left.
 
 use std::process::ExitCode;
 

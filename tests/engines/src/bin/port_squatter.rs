@@ -1,11 +1,11 @@
-//! Somebody else at the port of Renode's monitor.
+//! Another process at the port of Renode's monitor.
 //!
-//! `port_squatter squat FILE PROGRAM … --port N …` takes the port N before it runs the
-//! program, and ends as that does; it greets whoever calls as Renode would, and
-//! writes down in FILE what it is told.
+//! `port_squatter squat FILE PROGRAM … --port N …` binds port N before it runs the
+//! program, and exits with the program's status; it greets every client as Renode would, and
+//! writes all that it receives to FILE.
 //!
-//! `port_squatter call` hands its input on. When Renode says there that its port is open,
-//! it calls first, takes the greeting, types half a line and hangs up.
+//! `port_squatter call` copies its input to its output. When Renode prints that its port is open,
+//! `call` connects first, reads the greeting, types half a line and disconnects.
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, Read, Write};

@@ -1,7 +1,7 @@
-//! A test process to be killed, or to end badly by itself:
-//! `subject ENGINE STATE`. It says `ready` once it is where it is to end, and goes
-//! on when it is told a line, or its input has ended. With `IGNORES_TERM` in its
-//! environment it ignores SIGTERM; other signals end it, whoever started it.
+//! A test process that is killed, or that ends badly by itself:
+//! `subject ENGINE STATE`. It prints `ready` once it is in the state in which it is to end, and
+//! continues when it receives a line or its input ends. With `IGNORES_TERM` in its
+//! environment it ignores SIGTERM; other signals end it, whichever process started it.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Undoes what it has inherited, such as `nohup`'s: SIGHUP ignored.
+/// Restores the default signal actions, which may be inherited as ignored: `nohup` ignores SIGHUP.
 fn heed_signals() {
     let term = match std::env::var_os("IGNORES_TERM") {
         Some(_) => SigHandler::SigIgn,
@@ -110,7 +110,7 @@ fn end(engine: BackendKind, ending: &str) -> Result<()> {
             std::mem::forget(board);
         }
         "thread" | "thread-wait" => {
-            // The thread that boots the board ends; the board goes on.
+            // The thread that boots the board ends; the board keeps running.
             drop(board);
             let boot = move || shell_on(engine).boot().wait();
             let board = std::thread::spawn(boot).join().expect("no panic")?;
@@ -154,7 +154,7 @@ fn end(engine: BackendKind, ending: &str) -> Result<()> {
             nothing_is_left();
         }
         "drop-held" => {
-            // It holds what the board consists of, and still the board goes.
+            // The operation holds the board's internals; the drop still ends the board.
             let held = board.reset();
             ready();
             drop(board);
@@ -163,7 +163,7 @@ fn end(engine: BackendKind, ending: &str) -> Result<()> {
         }
         "drop-stopped" => {
             for emulator in emulators() {
-                // Only the leader's number is also its group's.
+                // Only the leader's process id is also its group's id.
                 let _ = killpg(Pid::from_raw(emulator), Signal::SIGSTOP);
             }
             ready();
@@ -176,7 +176,7 @@ fn end(engine: BackendKind, ending: &str) -> Result<()> {
             for pause in [0, 1, 5, 20, 100] {
                 let mut boot = Box::pin(shell_on(engine).boot());
                 let mut context = Context::from_waker(Waker::noop());
-                // On a busy host the board may be there before the first poll is over.
+                // On a busy host the boot may finish within the first poll.
                 if let Poll::Ready(booted) = boot.as_mut().poll(&mut context) {
                     drop(booted?);
                 }
@@ -258,14 +258,14 @@ fn end(engine: BackendKind, ending: &str) -> Result<()> {
     Ok(())
 }
 
-/// Forks, as other code in a test process may; true in the child.
+/// Forks, as other code in a test process may; returns true in the child.
 fn forked() -> bool {
-    // SAFETY: the child only waits, or drops a board, which is promised to do nothing there.
+    // SAFETY: the child only waits, or drops a board, and such a drop does nothing there.
     let fork = unsafe { nix::unistd::fork() };
     matches!(fork.expect("fork"), ForkResult::Child)
 }
 
-/// A drop returns when everything is gone.
+/// Asserts that no process and no file is left: a drop returns only after all of them are gone.
 fn nothing_is_left() {
     let emulators = emulators();
     assert!(emulators.is_empty(), "processes {emulators:?}");
