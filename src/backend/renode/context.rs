@@ -1,4 +1,4 @@
-//! What an error names: the engine, the step of a boot, the field of the description.
+//! The context of an error: the engine, the step of a boot, the field of the description.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ pub(crate) const SELECTING: &str = "selecting a machine";
 pub(crate) const LOADING: &str = "loading the firmware";
 pub(crate) const RESETTING: &str = "resetting the board";
 
-/// The place of an error that the firmware in `file` causes.
+/// Returns the place of an error that the firmware in `file` causes.
 pub(crate) fn of_firmware(file: &Path) -> String {
     format!("firmware {file:?}")
 }

@@ -1,13 +1,12 @@
 //! Renode as a backend: one process per power-on, driven over its monitor.
 //!
 //! [`Renode`] starts a [`Session`], whose [`Emulation`] has the board's machines. The monitor
-//! uses the process's standard input and output: there is no port to race for, nothing
-//! listens, and Renode exits when its input ends. The user may choose TCP instead. The UARTs
-//! are pseudo-terminals whose other ends are opened before the board runs.
+//! uses the process's standard input and output: no port can be taken by another process,
+//! nothing listens, and Renode exits when its input ends. The user may choose TCP instead. The
+//! UARTs are pseudo-terminals whose other ends are opened before the board runs.
 //!
-//! Loading, reset, hot flash and a reset that the guest asks for are the same thing:
-//! Renode's `reset` macro, which restores the firmware, and the registers that the
-//! user's commands have set.
+//! Loading, reset, hot flash and a reset that the guest asks for all run Renode's `reset`
+//! macro, which restores the firmware and the registers that the user's commands have set.
 mod context;
 mod launch;
 mod metrics;
@@ -40,8 +39,8 @@ use tokio::task::JoinHandle;
 
 pub(crate) use launch::program::find;
 
-/// The number of ports that are tried for a monitor: each was free, and another process
-/// took it before Renode did.
+/// The number of ports that are tried for a monitor: another process may take a free port
+/// before Renode does.
 const PORTS: usize = 3;
 
 /// A board that Renode emulates.
@@ -51,7 +50,7 @@ pub(crate) struct Renode {
     identity: Identity,
     /// The version of the Renode that was started last.
     version: Option<Version>,
-    /// The task that asks for the runtime, while it may be running.
+    /// The task that asks for the runtime; it may have ended.
     runtime_asked: Option<JoinHandle<()>>,
     supervisor: Arc<Supervisor>,
     emulation: Emulation,
@@ -60,7 +59,7 @@ pub(crate) struct Renode {
 }
 
 impl Renode {
-    /// `ports` are those of each machine.
+    /// Creates the backend; `ports` has the UARTs of each machine.
     pub(crate) fn new(
         program: PathBuf,
         config: &TargetConfig,
@@ -99,19 +98,19 @@ impl Renode {
         Ok(())
     }
 
-    /// Starts Renode and returns its version. Starts again where another process has taken
-    /// the port that was chosen for it.
+    /// Starts Renode and returns its version. Starts it again if another process has taken the
+    /// port that was chosen for it, or if its unpacked files were damaged.
     async fn launch(&mut self) -> Result<Version, EmulatorError> {
         let control = self.emulation.config.control;
         let chosen = control == Control::Telnet { port: None };
-        let downloads_come = launch::downloads::may_come().await;
+        let downloads_may_succeed = launch::downloads::may_succeed().await;
         let mut attempt = 1;
         let mut unpacked_anew = false;
         loop {
             let start = Start {
                 program: &self.program,
                 kept: &self.kept,
-                downloads_come,
+                downloads_may_succeed,
                 control,
                 limit: self.emulation.config.timeouts.command,
                 clock: self.emulation.clock.as_ref(),
@@ -171,7 +170,7 @@ impl Renode {
         }));
     }
 
-    /// Pauses a board with a virtual clock as long as the hold is there.
+    /// Pauses a board with a virtual clock until the hold is dropped.
     async fn pause(&self) -> Result<Option<Hold>, EmulatorError> {
         match &self.session {
             Some(session) => self.emulation.pause(session).await,
@@ -196,7 +195,7 @@ impl Backend for Renode {
     fn identified(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             if let Some(asked) = &mut self.runtime_asked {
-                // Fails only if the task panicked, and then nothing is known.
+                // Fails only if the task panicked; then the runtime stays unknown.
                 let _ = asked.await;
             }
             self.runtime_asked = None;
@@ -216,7 +215,7 @@ impl Backend for Renode {
     fn accepts(&self, machine: usize, image: &Image) -> crate::Result<()> {
         let firmware = &image.firmware;
         let machine = &self.emulation.machines[machine].config;
-        // QEMU's board, where the description has one too, tells what the processor is.
+        // If the description has a board of QEMU too, the processor's architecture is known.
         if self.emulation.config.qemu().is_ok() {
             firmware.check_architecture(QemuConfig::ARCHITECTURE, &machine.name)?;
         }
@@ -280,8 +279,8 @@ impl Backend for Renode {
             let answer = answer?;
             restored?;
             let complaints = answer.warnings.iter().map(String::as_str);
-            let said: Vec<&str> = [answer.text.trim()].into_iter().chain(complaints).collect();
-            Ok(said.join("\n").trim().to_owned())
+            let output: Vec<&str> = [answer.text.trim()].into_iter().chain(complaints).collect();
+            Ok(output.join("\n").trim().to_owned())
         })
     }
 

@@ -1,7 +1,7 @@
 //! A running Renode: its process, its monitor, its private directory.
 //!
 //! A [`Session`] sends commands, and turns each failure into an error that names the step.
-//! Which commands make a board is decided above.
+//! Its callers choose the commands.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -41,8 +41,8 @@ const OPENING: &str = "opening the port of Renode's monitor";
 pub(crate) struct Start<'a> {
     pub(crate) program: &'a Path,
     pub(crate) kept: &'a Kept,
-    /// Whether its downloads can be expected to succeed.
-    pub(crate) downloads_come: bool,
+    /// Set if its downloads can be expected to succeed.
+    pub(crate) downloads_may_succeed: bool,
     /// The transport of its monitor.
     pub(crate) control: Control,
     /// The time limit of its start, and of each command.
@@ -59,18 +59,18 @@ pub(crate) struct Session {
     ended_for: EndedFor,
     /// The driver of a Renode with a virtual clock.
     lockstep: Option<Lockstep>,
-    /// The input of its UARTs, where it runs in real time.
+    /// The input of its UARTs, if it runs in real time.
     input: Option<Input>,
     /// Tasks that end with the session.
     tasks: JoinSet<()>,
     /// The output of the monitor.
-    said: OutputTail,
+    monitor_output: OutputTail,
     /// The time limit of its start, and of each command.
     limit: Duration,
 }
 
 impl Session {
-    /// Starts a Renode; it is ready when it has [`greeted`](Self::greeted).
+    /// Starts a Renode, which is ready once [`greeted`](Self::greeted) has returned.
     pub(crate) fn start(
         start: Start<'_>,
         supervisor: &Supervisor,
@@ -118,7 +118,7 @@ impl Session {
         }
         let decided = Decided {
             unpack_into: kept.unpacked.as_ref().map(Unpacked::directory),
-            no_downloads: !start.downloads_come,
+            no_downloads: !start.downloads_may_succeed,
         };
         let launch = SpawnSpec {
             program: program.to_owned(),
@@ -150,11 +150,11 @@ impl Session {
         let Link {
             monitor,
             arrival,
-            said,
+            monitor_output,
             reading,
         } = link;
-        // Over TCP the log is among what it said.
-        let says_log = monitor_port.is_some();
+        // Over TCP the output contains the log.
+        let log_in_output = monitor_port.is_some();
         let (log, path, written) = (logs.log.clone(), log_file(private.path()), output.clone());
         let drained = async move {
             tokio::join!(reading, errors);
@@ -162,7 +162,7 @@ impl Session {
                 reported.exited().await;
             }
             log.hold(&path);
-            if !says_log {
+            if !log_in_output {
                 append_log(&log.text(), &written);
             }
         };
@@ -179,7 +179,7 @@ impl Session {
             lockstep,
             input,
             tasks: JoinSet::new(),
-            said,
+            monitor_output,
             limit,
         };
         Ok((session, arrival))
@@ -192,22 +192,22 @@ impl Session {
             self.join(joining).await?;
         }
         let greeting = tokio::time::timeout(self.limit, arrival.greeting);
-        let greeting = self.unless_dead(STARTING, greeting);
+        let greeting = self.unless_exited(STARTING, greeting);
         let mut banner = match greeting.await? {
             Ok(Ok(banner)) => banner,
-            Ok(Err(_)) => return Err(self.hung_up(STARTING).await),
-            Err(_) if self.said.is_empty() => return Err(self.too_slow(STARTING)),
+            Ok(Err(_)) => return Err(self.console_ended(STARTING).await),
+            Err(_) if self.monitor_output.is_empty() => return Err(self.too_slow(STARTING)),
             Err(_) => {
-                let said = self.said.text();
+                let printed = self.monitor_output.text();
                 let why = format!(
                     "{}\n(and no prompt that is understood; tried were {TRIED_ARE})",
-                    said.trim_end()
+                    printed.trim_end()
                 );
                 return Err(self.nonsense(STARTING, why));
             }
         };
         if over_tcp && Version::announced(&banner).is_none() {
-            // The banner goes to the first client, which may have been somebody else.
+            // The first client receives the banner, and may have been another process.
             banner = self.run(STARTING, &MonitorCommand::version()).await?.text;
         }
         let Some(version) = Version::announced(&banner) else {
@@ -222,13 +222,13 @@ impl Session {
             });
         }
         if !version.was_tried() {
-            static SAID: Once = Once::new();
-            SAID.call_once(|| tracing::warn!("this is Renode {version}; tried were {TRIED_ARE}"));
+            static WARNED: Once = Once::new();
+            WARNED.call_once(|| tracing::warn!("this is Renode {version}; tried were {TRIED_ARE}"));
         }
         Ok(version)
     }
 
-    /// Runs `task` as long as this session is there.
+    /// Runs `task` until this session is dropped.
     pub(crate) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         drop(self.tasks.spawn(task));
     }
@@ -255,9 +255,9 @@ impl Session {
             stream,
         } = joining;
         let open = tokio::time::timeout(self.limit, tcp::open(&mut log, port));
-        match self.unless_dead(OPENING, open).await? {
+        match self.unless_exited(OPENING, open).await? {
             Ok(Ok(())) => {}
-            Ok(Err(tcp::Ended)) => return Err(self.hung_up(OPENING).await),
+            Ok(Err(tcp::Ended)) => return Err(self.console_ended(OPENING).await),
             Err(_) => return Err(self.too_slow(OPENING)),
         }
         let unreachable = |why: String| EmulatorError::Unreachable {
@@ -266,13 +266,13 @@ impl Session {
             why,
         };
         let join = tokio::time::timeout(self.limit, tcp::join(&mut log, port));
-        match self.unless_dead(STARTING, join).await? {
+        match self.unless_exited(STARTING, join).await? {
             Ok(Ok(Ok(joined))) => {
                 // The client lives as long as this session.
                 let _ = stream.send(joined);
                 Ok(())
             }
-            Ok(Ok(Err(tcp::Ended))) => Err(self.hung_up(STARTING).await),
+            Ok(Ok(Err(tcp::Ended))) => Err(self.console_ended(STARTING).await),
             Ok(Err(error)) => Err(unreachable(error.to_string())),
             Err(_) => Err(unreachable(format!(
                 "nothing that was sent there has reached it in {:?}: another client holds the \
@@ -301,7 +301,8 @@ impl Session {
         self.settle(step, command, self.monitor.send(command)).await
     }
 
-    /// Runs all `commands`, sent at once; returns the first failure, else the last answer.
+    /// Sends all `commands` at once and waits for their answers; returns the first failure, else
+    /// the last answer.
     pub(crate) async fn run_all(
         &self,
         step: &'static str,
@@ -315,7 +316,7 @@ impl Session {
         Ok(last)
     }
 
-    /// As [`run`](Self::run), for a command whose complaints mean that it was not done.
+    /// Runs a command as [`run`](Self::run) does; any complaint means that Renode did not do it.
     pub(crate) async fn run_strictly(
         &self,
         step: &'static str,
@@ -328,14 +329,14 @@ impl Session {
         Err(refused(command, answer.warnings.join("\n")))
     }
 
-    /// As [`run`](Self::run), for a command that Renode may take for a comment.
+    /// Runs a command as [`run`](Self::run) does; Renode may read it as a comment.
     pub(crate) async fn run_leniently(
         &self,
         step: &'static str,
         command: &MonitorCommand,
     ) -> Result<(), EmulatorError> {
         let reply = self.monitor.send(command).within(self.limit);
-        match self.unless_dead(step, reply).await? {
+        match self.unless_exited(step, reply).await? {
             Err(MonitorError::Refused(Refusal::Ignored)) => {
                 tracing::warn!("Renode took `{}` for a comment", command.as_str());
                 Ok(())
@@ -344,8 +345,8 @@ impl Session {
         }
     }
 
-    /// Sends `command` without waiting. If it fails, Renode is killed, and that is the
-    /// reason of its exit.
+    /// Sends `command` without waiting. If the command fails, Renode is killed, and the failure
+    /// is the reason of its exit.
     pub(crate) fn run_ahead(&self, command: &MonitorCommand) {
         let reply = self.monitor.send(command).within(self.limit);
         let (process, ended_for) = (self.emulator.process(), Arc::clone(&self.ended_for));
@@ -370,7 +371,7 @@ impl Session {
         command: &MonitorCommand,
         reply: Reply,
     ) -> Result<Answer, EmulatorError> {
-        let answer = self.unless_dead(step, reply.within(self.limit)).await?;
+        let answer = self.unless_exited(step, reply.within(self.limit)).await?;
         self.judge(step, command, answer).await
     }
 
@@ -391,12 +392,12 @@ impl Session {
                 busy_with,
                 limit: self.limit,
             }),
-            Err(MonitorError::Closed) => Err(self.hung_up(step).await),
+            Err(MonitorError::Closed) => Err(self.console_ended(step).await),
         }
     }
 
-    /// Waits for `answer`, but no longer than Renode runs.
-    async fn unless_dead<T>(
+    /// Waits for `answer` until Renode exits.
+    async fn unless_exited<T>(
         &self,
         step: &'static str,
         answer: impl Future<Output = T>,
@@ -409,7 +410,7 @@ impl Session {
     }
 
     /// Returns the error of a console that has ended, as a rule because Renode has exited.
-    async fn hung_up(&self, step: &'static str) -> EmulatorError {
+    async fn console_ended(&self, step: &'static str) -> EmulatorError {
         if let Some(got) = self.monitor.nonsense() {
             return self.nonsense(step, got);
         }
@@ -429,12 +430,12 @@ impl Session {
         }
     }
 
-    /// The driver of a Renode with a virtual clock.
+    /// Returns the driver of a Renode with a virtual clock.
     pub(crate) fn lockstep(&self) -> Option<&LockstepHandle> {
         self.lockstep.as_ref().map(Lockstep::handle)
     }
 
-    /// The input of its UARTs, where it runs in real time.
+    /// Returns the input of its UARTs, if it runs in real time.
     pub(crate) fn input(&self) -> Option<&Input> {
         self.input.as_ref()
     }
@@ -450,7 +451,7 @@ impl Session {
         }
         if let Some(input) = &self.input {
             let cleared = tokio::time::timeout(self.limit, input.clear(uarts));
-            let cleared = self.unless_dead(step, cleared).await?;
+            let cleared = self.unless_exited(step, cleared).await?;
             cleared.map_err(|_| self.too_slow(step))?;
         }
         Ok(())
@@ -460,29 +461,29 @@ impl Session {
         &self.monitor
     }
 
-    /// The directory of this Renode process alone.
+    /// Returns the private directory of this Renode process.
     pub(crate) fn directory(&self) -> &Path {
         self.private.path()
     }
 
-    /// The path of Renode's log.
+    /// Returns the path of Renode's log.
     pub(crate) fn log_file(&self) -> PathBuf {
         log_file(self.directory())
     }
 
-    /// Returns how Renode exited, if it has exited by itself.
+    /// Returns the exit of Renode, if it has exited by itself.
     pub(crate) fn ended(&self) -> Option<Arc<EmulatorExit>> {
         self.emulator.ended()
     }
 
-    /// Kills Renode; returns once the process and its directory are gone.
+    /// Kills Renode; returns once the process has ended and its directory is removed.
     pub(crate) async fn end(self) {
         self.emulator.end().await;
         self.private.remove();
     }
 }
 
-/// The process, once there is one.
+/// The process, once it has been started.
 type OnceHandle = Arc<OnceLock<Weak<Process>>>;
 
 /// Returns a function that kills Renode because `doing` has failed.
@@ -531,7 +532,7 @@ impl From<NotPlain> for EmulatorError {
     }
 }
 
-/// A path that may be part of a command.
+/// Makes a path that may be part of a command.
 pub(crate) fn plain(path: &Path) -> Result<PlainPath, EmulatorError> {
     Ok(PlainPath::new(path)?)
 }

@@ -1,7 +1,7 @@
 //! The files that a Renode keeps from one start to the next, below the user's cache.
 //!
-//! Each program has its own: another version may read neither the index of downloads nor
-//! the unpacked files. No directory is created before there is something to keep.
+//! Each program has its own files: another version may be unable to read the index of
+//! downloads or the unpacked files. No directory is created before there is something to keep.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,10 +16,10 @@ use super::environment::UNPACK_INTO;
 use super::program;
 use super::unpacked_files::Unpacked;
 
-/// The files that one program keeps; none where no directory can be written.
+/// The files that one program keeps; none if no directory can be written.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    /// The files it has unpacked, unless the user has set another place for them.
+    /// The files that it has unpacked, unless the user has set another place for them.
     pub(crate) unpacked: Option<Unpacked>,
     pub(crate) downloads: Option<Downloads>,
 }
@@ -35,7 +35,7 @@ impl Kept {
         }
     }
 
-    /// Removes the unpacked files if they are damaged; returns whether it did.
+    /// Removes the unpacked files if they are damaged; returns true if it removed them.
     pub(crate) fn remove_if_damaged(&self) -> bool {
         let unpacked = self.unpacked.as_ref();
         unpacked.is_some_and(Unpacked::remove_if_damaged)
@@ -58,8 +58,8 @@ impl Kept {
     }
 }
 
-/// The directory of what `program` keeps: in the user's cache, else beside the program;
-/// `None` where it can be made in neither.
+/// Returns the directory of the files that `program` keeps: in the user's cache, else next to
+/// the program; `None` if it cannot be created in either.
 fn directory(program: &Path) -> Option<PathBuf> {
     let program = fs::canonicalize(program).ok()?;
     let name = format!("kept-{:016x}", identity(&program).ok()?);
@@ -77,7 +77,7 @@ fn identity(program: &Path) -> io::Result<u64> {
     Ok(hasher.finish())
 }
 
-/// Returns whether files can be created in `directory`, or `directory` in its nearest parent.
+/// Returns true if files can be created in `directory`, or `directory` in its nearest parent.
 fn usable(directory: &Path) -> bool {
     let there = directory.ancestors().find(|it| it.exists());
     let flags = AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK;

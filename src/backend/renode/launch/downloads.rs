@@ -1,9 +1,9 @@
 //! Renode's downloads: the files that platforms and commands name by `@https://…`.
 //!
-//! Renode keeps them beside its settings, with an index, and locks both while it looks a
-//! file up or fetches one. Each Renode has private settings, so the downloads of one are
-//! passed on to the next ones of the same program. Where the network drops packets, Renode
-//! would wait for its resolver five times for each file, at each boot: there all its
+//! Renode keeps the downloads next to its settings, with an index, and locks both while it
+//! looks up or fetches a file. Each Renode has private settings, so [`Downloads`] passes the
+//! downloads of one to the next ones of the same program. Where the network drops packets,
+//! Renode would wait for its resolver five times for each file, at each boot: there all its
 //! downloads are made to fail at once.
 
 use std::fs::{self, File};
@@ -28,19 +28,19 @@ const LOCK: &str = "cache_lock";
 /// The server of all files that Renode's own platforms name.
 const SERVER: (&str, u16) = ("dl.antmicro.com", 443);
 
-/// How long a boot waits to learn whether the server can be reached: longer than it takes
-/// where it can, and once in a while only.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The time limit of a boot's probe of the server: longer than a reachable server needs. The
+/// result is kept, so few boots probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the result of a probe is valid.
-const HOLDS: Duration = Duration::from_secs(10 * 60);
+/// The time for which the result of a probe is valid.
+const VALID_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// The downloads that Renode processes share.
 #[derive(Debug)]
 pub(crate) struct Downloads(PathBuf);
 
 impl Downloads {
-    /// The downloads in `kept`.
+    /// Returns the downloads in `kept`.
     pub(crate) fn below(kept: &Path) -> Self {
         Self(kept.join("downloads"))
     }
@@ -74,19 +74,19 @@ impl Downloads {
             fs::copy(file.path(), copy.path().join(FILES).join(file.file_name()))?;
         }
         fs::copy(settings.join(INDEX), copy.path().join(INDEX))?;
-        // Fails if another process has kept its own, which is just as good.
+        // Fails if another process has kept its own downloads, which serve as well.
         let _ = fs::rename(copy.path(), &self.0);
         Ok(())
     }
 }
 
-/// The directory of Renode's settings.
+/// Returns the directory of Renode's settings.
 fn settings(private: &Path) -> PathBuf {
     private.join("renode")
 }
 
-/// Returns whether `file` can be locked: Renode exits where it cannot, as on some network
-/// file systems.
+/// Returns true if `file` can be locked. Renode exits if it cannot lock the file, as on some
+/// network file systems.
 fn may_be_locked(file: &Path) -> io::Result<bool> {
     let file = File::options().append(true).create(true).open(file)?;
     match Flock::lock(file, FlockArg::LockSharedNonblock) {
@@ -95,8 +95,8 @@ fn may_be_locked(file: &Path) -> io::Result<bool> {
     }
 }
 
-/// Returns whether downloads can be expected to succeed; true as well where the user names a proxy.
-pub(crate) async fn may_come() -> bool {
+/// Returns true if downloads can be expected to succeed; also if the user names a proxy.
+pub(crate) async fn may_succeed() -> bool {
     if names_a_proxy(std::env::vars_os()) {
         return true;
     }
@@ -104,7 +104,7 @@ pub(crate) async fn may_come() -> bool {
     if let Some(reachable) = noted.as_deref().and_then(known) {
         return reachable;
     }
-    let reachable = match tokio::time::timeout(PATIENCE, probed(noted.clone())).await {
+    let reachable = match tokio::time::timeout(PROBE_TIMEOUT, probed(noted.clone())).await {
         Ok(reached) => reached.unwrap_or(false),
         Err(_) => {
             note(noted.as_deref(), false);
@@ -116,19 +116,19 @@ pub(crate) async fn may_come() -> bool {
             "{} cannot be reached: Renode does without the files that its platforms name there \
              (descriptions of registers, mostly); looked at again in {} minutes",
             SERVER.0,
-            HOLDS.as_secs() / 60
+            VALID_FOR.as_secs() / 60
         );
     }
     reachable
 }
 
-/// Tries to reach the server, however long that takes, and notes the result.
+/// Tries to reach the server, without a time limit of its own, and notes the result.
 fn probed(noted: Option<PathBuf>) -> oneshot::Receiver<bool> {
     let (sender, answer) = oneshot::channel();
     // Not a thread of the runtime: a resolver cannot be interrupted.
     let started = std::thread::Builder::new().spawn(move || {
         let reached = SERVER.to_socket_addrs().is_ok_and(|mut addresses| {
-            addresses.any(|it| TcpStream::connect_timeout(&it, PATIENCE).is_ok())
+            addresses.any(|it| TcpStream::connect_timeout(&it, PROBE_TIMEOUT).is_ok())
         });
         note(noted.as_deref(), reached);
         let _ = sender.send(reached);
@@ -142,7 +142,7 @@ fn probed(noted: Option<PathBuf>) -> oneshot::Receiver<bool> {
 /// Returns the noted result, if it is still valid.
 fn known(noted: &Path) -> Option<bool> {
     let at = fs::metadata(noted).and_then(|meta| meta.modified()).ok()?;
-    let recent = at.elapsed().is_ok_and(|ago| ago < HOLDS);
+    let recent = at.elapsed().is_ok_and(|ago| ago < VALID_FOR);
     match (recent, fs::read_to_string(noted).ok()?.as_str()) {
         (true, "reachable\n") => Some(true),
         (true, "unreachable\n") => Some(false),
@@ -167,7 +167,7 @@ fn note(noted: Option<&Path>, reachable: bool) {
 mod tests {
     use super::*;
 
-    /// A directory as Renode's is once it has downloaded `text`.
+    /// Returns a directory like that of a Renode that has downloaded `text`.
     fn downloaded(text: &str) -> tempfile::TempDir {
         let private = tempfile::tempdir().unwrap();
         fs::create_dir_all(settings(private.path()).join(FILES)).unwrap();
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(fs::read_dir(kept.path()).unwrap().count(), 0);
 
         downloads.keep(downloaded("first").path()).unwrap();
-        // It has begun before there was anything, and comes second.
+        // This Renode has started before anything was kept, and finishes second.
         downloads.keep(downloaded("second").path()).unwrap();
         let next = tempfile::tempdir().unwrap();
         downloads.share(next.path()).unwrap();
@@ -214,7 +214,7 @@ mod tests {
             note(Some(&noted), reachable);
             assert_eq!(known(&noted), Some(reachable));
         }
-        let old = fs::FileTimes::new().set_modified(std::time::SystemTime::now() - HOLDS);
+        let old = fs::FileTimes::new().set_modified(std::time::SystemTime::now() - VALID_FOR);
         File::open(&noted).unwrap().set_times(old).unwrap();
         assert_eq!(known(&noted), None);
         fs::write(&noted, "half").unwrap();

@@ -17,28 +17,30 @@ const KEPT: [&str; 8] = [
 
 const KEPT_PREFIXES: [&str; 6] = ["LC_", "DOTNET_", "COMPlus_", "CORECLR_", "MONO_", "DYLD_"];
 
-/// Proxies, through which Renode fetches the files that a platform names by URL.
+/// The ending of the names of proxies, through which Renode fetches the files that a platform
+/// names by URL.
 const KEPT_SUFFIX: &str = "_proxy";
 
-/// Settings of .NET, each only where the user has not set it. Mono reads none of them.
+/// Settings of .NET, each only if the user has not set it. Mono reads none of them.
 /// Times are from the spawn to the first line of a UART, medians of four, with Renode
 /// 1.16.1 on .NET 8.0.31 and two cores: 1.97 s without any of them.
 const DOTNET: [(&str, &str); 4] = [
-    // Each process would listen on a Unix socket and make two FIFOs in TMPDIR, which stay
-    // behind when it is killed.
+    // Each process would listen on a Unix socket and create two FIFOs in TMPDIR, which remain
+    // when the process is killed.
     ("EnableDiagnostics", "0"),
     // Instrumented code gains nothing in the seconds that a test takes: 1.83 s without.
     // (A heap of 64 MiB for new objects and a collector without threads of its own, too,
     // make it 1.76 s, for 50 MB a board: not set.)
     ("TieredPGO", "0"),
-    // Without libicu, as in slim containers, .NET does not start. With it, numbers would
-    // be written as the host's language does; Renode asks for no culture by its name.
+    // Without this setting .NET does not start where libicu is missing, as in slim containers.
+    // With libicu, numbers would be formatted by the host's language. Renode asks for no
+    // culture by its name.
     ("SYSTEM_GLOBALIZATION_INVARIANT", "1"),
-    // A culture that some script asks for by its name is still one.
+    // A script may still ask for a culture by its name.
     ("SYSTEM_GLOBALIZATION_PREDEFINED_CULTURES_ONLY", "0"),
 ];
 
-/// Where a .NET program that is one file unpacks itself.
+/// The variable for the directory into which a .NET program that is one file unpacks itself.
 pub(crate) const UNPACK_INTO: &str = "DOTNET_BUNDLE_EXTRACT_BASE_DIR";
 
 /// A proxy where nothing listens: each download fails at once.
@@ -52,13 +54,13 @@ const PROXIES: [&str; 2] = ["http_proxy", "https_proxy"];
 pub(crate) struct Decided<'a> {
     /// The directory it unpacks itself into, if it does.
     pub(crate) unpack_into: Option<&'a Path>,
-    /// Whether each of its downloads is to fail at once, because all would fail slowly.
+    /// Set if each of its downloads is to fail at once, because all would fail slowly.
     pub(crate) no_downloads: bool,
 }
 
 /// Returns the whole environment. Renode writes its settings and its history without
 /// locking, and deletes other programs' `renode-*` from the temporary directory:
-/// both are `private`. (With `RENODE_CI_MODE` it would not keep what it downloads.)
+/// both directories are `private`. (With `RENODE_CI_MODE` it would not keep its downloads.)
 pub(crate) fn environment(
     private: &Path,
     ours: impl Iterator<Item = (OsString, OsString)>,
@@ -94,7 +96,7 @@ pub(crate) fn environment(
     env
 }
 
-/// Returns whether the user names a proxy.
+/// Returns true if the user names a proxy.
 pub(crate) fn names_a_proxy(ours: impl Iterator<Item = (OsString, OsString)>) -> bool {
     ours.into_iter()
         .any(|(name, value)| name.to_str().is_some_and(is_about_proxies) && !value.is_empty())
@@ -126,7 +128,7 @@ mod tests {
             .collect()
     }
 
-    /// The value of `name`, which must be there once or not at all.
+    /// Returns the value of `name`, which must not be in `env` more than once.
     fn value<'a>(env: &'a [(String, String)], name: &str) -> Option<&'a str> {
         let mut values = env.iter().filter(|(it, _)| it == name);
         let value = values.next().map(|(_, value)| value.as_str());

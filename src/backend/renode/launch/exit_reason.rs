@@ -1,7 +1,7 @@
-//! Why a Renode has exited before its first prompt, as far as the system shows it.
+//! The reason why a Renode has exited before its first prompt, as far as the system shows it.
 //!
-//! .NET exits with a status of its own, and a reason that does not say what to do. Where a
-//! resource limit is too low, any part of it may fail first.
+//! .NET exits with a status of its own, and with a reason that does not say what to do. If a
+//! resource limit is too low, any part of .NET may fail first.
 
 use std::path::Path;
 
@@ -9,13 +9,13 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t};
 
 use crate::backend::EmulatorExit;
 
-/// More files than .NET has open while it starts.
+/// A limit of open files that is enough for .NET to start.
 const FILES: rlim_t = 256;
 
-/// The data that .NET needs at least, in addition to what it reserves.
+/// The data that .NET needs at least, in addition to the memory that it reserves.
 const DATA: rlim_t = 2 << 30;
 
-/// The death of a Renode that is to unpack itself into `place`, with the reason.
+/// Returns `exit` of a Renode that is to unpack itself into `place`, with the reason added.
 pub(crate) fn explained(exit: &EmulatorExit, place: &str) -> EmulatorExit {
     let mut reasons: Vec<String> = unpacking(&exit.what, &exit.output, place)
         .into_iter()
@@ -28,7 +28,7 @@ pub(crate) fn explained(exit: &EmulatorExit, place: &str) -> EmulatorExit {
     exit
 }
 
-/// Returns why unpacking failed, by how Renode exited.
+/// Returns why unpacking failed, as far as Renode's exit shows it.
 fn unpacking(what: &str, output: &str, place: &str) -> Option<String> {
     let ended = |how: &str| what.ends_with(how);
     if ended("status 159") {

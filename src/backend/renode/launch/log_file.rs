@@ -1,7 +1,7 @@
 //! The end of Renode's log, for artifacts and error messages.
 //!
-//! Renode writes it to a file in its private directory, which is removed with it. The
-//! file is kept open, so it can still be read after that.
+//! Renode writes the log to a file in its private directory, which is removed when Renode
+//! ends. [`LogFile`] keeps the file open, so it can still be read afterwards.
 
 use std::fs::File;
 use std::io;
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::sync::lock;
 
-/// The number of bytes that are read.
+/// The number of bytes that are read from the end.
 const READ: u64 = 64 << 10;
 
 /// The log of the Renode process that runs now, or ran last; clones share it.
@@ -19,8 +19,8 @@ const READ: u64 = 64 << 10;
 pub(crate) struct LogFile(Arc<Mutex<Option<File>>>);
 
 impl LogFile {
-    /// Opens the log at `path`, unless it is open already. There may be no file: Renode may
-    /// have exited before it created it.
+    /// Opens the log at `path`, unless it is open already. The file may be missing: Renode may
+    /// have exited before it created the file.
     pub(crate) fn hold(&self, path: &Path) {
         let mut held = self.lock();
         if held.is_none() {
@@ -33,7 +33,7 @@ impl LogFile {
         *self.lock() = None;
     }
 
-    /// Returns its end as text; empty if there is none.
+    /// Returns the end of the log as text; empty if there is no log.
     pub(crate) fn text(&self) -> String {
         let read = self.lock().as_ref().map(tail);
         match read {

@@ -1,4 +1,4 @@
-//! The logs of a board's Renode processes, each power-on anew.
+//! The logs of a board's Renode processes; each power-on starts new ones.
 
 use super::log_file::LogFile;
 use crate::backend::OutputTail;
@@ -6,13 +6,13 @@ use crate::backend::OutputTail;
 /// The logs of the Renode process that runs now, or ran last.
 #[derive(Debug, Default)]
 pub(crate) struct Logs {
-    /// Its output.
+    /// The output of the process.
     pub(crate) output: OutputTail,
     /// The monitor's commands and answers.
     pub(crate) monitor: OutputTail,
     /// The metrics that were read last.
     pub(crate) metrics: OutputTail,
-    /// Its own log.
+    /// Renode's own log.
     pub(crate) log: LogFile,
 }
 

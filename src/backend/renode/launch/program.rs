@@ -8,7 +8,7 @@ use crate::backend::{EmulatorError, executable};
 /// The version that `scripts/install-renode` installs.
 const INSTALLED: &str = "1.16.1";
 
-/// What `VTARGET_RENODE` names, else `renode` in `PATH`, else what
+/// Returns the program that `VTARGET_RENODE` names, else `renode` in `PATH`, else the one that
 /// `scripts/install-renode` has put into the user's cache.
 pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
     let installed = cache().map(|cache| {
@@ -24,12 +24,12 @@ pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
     )
 }
 
-/// The directory for what can be fetched again, as the system defines it.
+/// Returns the user's directory for files that can be fetched again, as the system defines it.
 pub(crate) fn cache() -> Option<PathBuf> {
     let absolute = |path: PathBuf| path.is_absolute().then_some(path);
     let set = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     set.and_then(absolute).or_else(|| {
-        // Where `HOME` is not set, as below some runners of CI, the system knows it.
+        // If `HOME` is not set, as with some runners of CI, the system knows the directory.
         let home = std::env::home_dir().and_then(absolute)?;
         Some(home.join(if cfg!(target_os = "macos") {
             "Library/Caches"

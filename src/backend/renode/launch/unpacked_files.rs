@@ -1,10 +1,10 @@
 //! The directory into which a Renode that is a single file unpacks itself at its first start.
 //!
-//! .NET unpacks next to the directory and then moves all files into it: first starts at the
-//! same time are safe. Where the default, `.net` in the home directory, cannot be written,
-//! each start would unpack again. .NET does not notice a damaged file; it fails at every
-//! later start. So the names and lengths of the files are noted once Renode has started,
-//! and compared when a start fails.
+//! .NET unpacks next to the directory and then moves all files into it: several first starts
+//! at the same time are safe. If the default, `.net` in the home directory, cannot be written,
+//! each start would unpack again. .NET does not notice a damaged file: every later start
+//! fails. So [`Unpacked`] notes the names and lengths of the files once Renode has started,
+//! and compares them when a start fails.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -22,7 +22,7 @@ pub(crate) struct Unpacked {
 }
 
 impl Unpacked {
-    /// The directory in `kept`. .NET creates it, and its parents.
+    /// Returns the directory in `kept`. .NET creates it, and its parents.
     pub(crate) fn below(kept: &Path) -> Self {
         Self {
             directory: kept.join("unpacked"),
@@ -34,7 +34,7 @@ impl Unpacked {
         &self.directory
     }
 
-    /// Notes the files, once: Renode has started from them.
+    /// Notes the files, once, because Renode has started from them.
     pub(crate) fn is_good(&self) -> io::Result<()> {
         // As a rule Renode has not unpacked itself, or did so long ago.
         if self.list.exists() || !self.directory.exists() {
@@ -53,8 +53,8 @@ impl Unpacked {
         Ok(())
     }
 
-    /// Removes the files if they are not those that Renode once started from; returns
-    /// whether it did.
+    /// Removes the files if they differ from those that Renode once started from; returns
+    /// true if it removed them.
     pub(crate) fn remove_if_damaged(&self) -> bool {
         let damaged = match fs::read_to_string(&self.list) {
             Ok(list) => list.lines().any(|line| self.lacks(line)),
@@ -67,7 +67,7 @@ impl Unpacked {
         let aside = self
             .directory
             .with_extension(std::process::id().to_string());
-        // Another process may have done it before.
+        // Another process may have moved it before.
         let moved = fs::rename(&self.directory, &aside).is_ok();
         let _ = fs::remove_file(&self.list);
         if moved && let Err(error) = remove(&aside) {
@@ -76,8 +76,8 @@ impl Unpacked {
         true
     }
 
-    /// Returns whether a file of the list has changed. If its whole directory is gone, .NET
-    /// has removed it, or will unpack it again.
+    /// Returns true if the file in this line of the list has changed. If its whole directory is
+    /// missing, .NET has removed the directory, or will unpack it again.
     fn lacks(&self, line: &str) -> bool {
         let Some((length, file)) = line.split_once(' ') else {
             return true;
@@ -92,8 +92,8 @@ impl Unpacked {
     }
 }
 
-/// Returns where Renode unpacks itself: as decided here, as the user has set, or else below
-/// the home directory.
+/// Returns the place where Renode unpacks itself: as decided here, else as the user has set
+/// it, else below the home directory.
 pub(crate) fn place(decided: Option<&Unpacked>) -> String {
     let var = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let place = var(UNPACK_INTO).map(PathBuf::from);
@@ -178,7 +178,7 @@ mod tests {
             |dir| fs::remove_file(dir.join("lib/with space.so")).unwrap(),
             |dir| fs::set_permissions(dir.join("lib"), Permissions::from_mode(0o000)).unwrap(),
         ];
-        // Whoever is root can read all.
+        // Root can read everything.
         let root = nix::unistd::geteuid().is_root();
         for damage in &damages[..if root { 2 } else { 3 }] {
             let (_kept, unpacked) = unpacked();

@@ -1,9 +1,9 @@
 //! The version of a Renode, and everything that differs between versions and runtimes.
 //!
-//! Everything else is the same from 1.14 on, by Renode's sources: its console,
-//! its option `--disable-xwt` (1.15 added `--disable-gui` for it), its macros and
-//! its listings. It prints virtual time to the microsecond before 1.15.2 and to the
-//! nanosecond since; `clock` reads any number of digits.
+//! Everything else is the same from 1.14 on, by Renode's sources: the console, the option
+//! `--disable-xwt` (1.15 added `--disable-gui` for it), the macros and the listings. Renode
+//! prints virtual time to the microsecond before 1.15.2 and to the nanosecond since;
+//! [`guest_clock`](crate::backend::renode::time::guest_clock) reads any number of digits.
 
 use std::fmt;
 
@@ -14,25 +14,26 @@ use crate::config::{LoadCommand, Platform};
 /// The oldest version whose console works through pipes on every runtime.
 const OLDEST: Number = (1, 14, 0);
 
-/// Load commands that came later than [`OLDEST`].
+/// The load commands that versions after [`OLDEST`] have added.
 const LOAD_COMMANDS: [(LoadCommand, Number); 1] = [(LoadCommand::SRecord, (1, 15, 0))];
 
-/// Platforms that came later than [`OLDEST`], of those that this project is tested with.
+/// The platforms that versions after [`OLDEST`] have added, of those that this project is
+/// tested with.
 const PLATFORMS: [(&str, Number); 2] = [
     ("platforms/boards/nucleo_h753zi.repl", (1, 15, 0)),
     ("platforms/cpus/nxp-s32k388.repl", (1, 15, 0)),
 ];
 
-/// The versions that this project was tried with; the last one as its main branch.
+/// The versions that this project was tried with; the last one as Renode's main branch.
 const TRIED: [Number; 2] = [(1, 16, 1), (1, 17, 0)];
 
-/// The same in words.
+/// The text of [`TRIED`] for messages.
 pub(crate) const TRIED_ARE: &str =
     "1.16.1 and the main branch of August 2026 (becomes 1.17), see docs/renode.md";
 
 type Number = (u32, u32, u32);
 
-/// A version of Renode, as it names itself: `1.16.1`.
+/// A version of Renode, as Renode prints it: `1.16.1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Version {
     text: String,
@@ -40,7 +41,7 @@ pub(crate) struct Version {
 }
 
 impl Version {
-    /// The one in what Renode says of itself: `Renode, version 1.16.1 (…)`.
+    /// Returns the version in Renode's banner: `Renode, version 1.16.1 (…)`.
     pub(crate) fn announced(banner: &str) -> Option<Self> {
         let (_, rest) = banner.split_once("Renode, version ")?;
         let text = rest.split([' ', '\n']).next()?;
@@ -60,7 +61,7 @@ impl Version {
         self.number < OLDEST
     }
 
-    /// Whether this project was tried with it.
+    /// Returns true if this project was tried with this version.
     pub(crate) fn was_tried(&self) -> bool {
         TRIED.contains(&self.number)
     }
@@ -71,7 +72,7 @@ impl Version {
         self.check(late, || format!("do `{}`", command.as_str()))
     }
 
-    /// Checks that this version comes with `platform`, if it is a built-in one.
+    /// Checks that this version includes `platform`, if that is a built-in one.
     pub(crate) fn check_platform(&self, platform: &Platform) -> Result<(), EmulatorError> {
         let Platform::BuiltIn(name) = platform else {
             return Ok(());
@@ -107,7 +108,8 @@ impl fmt::Display for Version {
     }
 }
 
-/// The runtime in the answer to [`MonitorCommand::runtime`](crate::backend::renode::monitor::command::MonitorCommand::runtime).
+/// Returns the runtime in the answer to
+/// [`MonitorCommand::runtime`](crate::backend::renode::monitor::command::MonitorCommand::runtime).
 pub(crate) fn runtime(answer: &str) -> Option<String> {
     answer.lines().find_map(runtime_in)
 }
@@ -116,7 +118,7 @@ fn runtime_in(line: &str) -> Option<String> {
     let (mono, version) = line.trim().split_once(' ')?;
     let numbers = version.chars().all(|c| c.is_ascii_digit() || c == '.');
     match mono {
-        // The version is the one of the .NET that it stands in for.
+        // Mono reports the version of the .NET that it replaces.
         "Mono.Runtime" => Some("Mono".to_owned()),
         "None" if numbers => Some(format!(".NET {version}")),
         _ => None,

@@ -3,8 +3,8 @@
 //! A [`Monitor`] writes commands without waiting for the answers to earlier ones; Renode runs
 //! them in their order. All output is read at once, so Renode never blocks.
 //!
-//! A command that takes too long cannot be interrupted. It keeps its place: its late answer
-//! is discarded, and later commands wait for it. If one of those times out as well, its
+//! A command that takes too long cannot be interrupted. It keeps its place: later commands
+//! wait for its late answer, which is discarded. If a later command times out as well, its
 //! error names the command that Renode is still busy with.
 
 use std::sync::{Arc, Mutex, MutexGuard, Once};
@@ -20,21 +20,22 @@ use super::protocol::{Answer, CommandOutcome, Event, NO_DOWNLOAD, Protocol, Refu
 use crate::backend::OutputTail;
 use crate::sync::lock;
 
-/// Why there is no answer to a command.
+/// The reason why a command has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MonitorError {
     /// Renode answered that it failed.
     Refused(Refusal),
     /// The time limit has passed.
     Late {
-        /// The earlier command that Renode is still busy with, if it is not this one.
+        /// The earlier command that Renode is still busy with; none if that is this command.
         busy_with: Option<String>,
     },
     /// Renode closed its output.
     Closed,
 }
 
-/// A client of one Renode; clones share it. Renode's input ends with the last one.
+/// A client of one Renode; clones share the connection. Renode's input ends when the last
+/// clone is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Monitor {
     shared: Arc<Shared>,
@@ -51,13 +52,13 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     protocol: Protocol,
-    /// The first prompt has come.
+    /// Set once the first prompt has arrived.
     ready: bool,
     /// The commands without an answer.
     waiting: std::collections::VecDeque<Waiting>,
-    /// There are no more answers.
+    /// Set once no more answers can arrive.
     closed: bool,
-    /// Output that is no answer of Renode's.
+    /// The output that Renode does not print, once such output has ended the dialogue.
     nonsense: Option<String>,
 }
 
@@ -65,7 +66,7 @@ struct State {
 struct Waiting {
     number: u64,
     command: String,
-    /// Whether `monitor.log` has it.
+    /// Set if `monitor.log` contains the command.
     noted: bool,
     answer: oneshot::Sender<CommandOutcome>,
 }
@@ -82,7 +83,7 @@ pub(crate) struct Reply {
 }
 
 impl Monitor {
-    /// Returns a client, Renode's greeting, and the task that reads Renode's output to its
+    /// Returns a client, Renode's greeting, and the future that reads Renode's output to its
     /// end. `streams`, from and to Renode, may resolve late, or never.
     ///
     /// Must be called on the I/O thread.
@@ -121,7 +122,7 @@ impl Monitor {
         (monitor, greeting, reading)
     }
 
-    /// Returns the output that no Renode prints, if that has ended the dialogue.
+    /// Returns the output that Renode does not print, if such output has ended the dialogue.
     pub(crate) fn nonsense(&self) -> Option<String> {
         self.shared.lock().nonsense.clone()
     }
@@ -132,7 +133,7 @@ impl Monitor {
         state.waiting.front().map(|first| first.command.clone())
     }
 
-    /// Returns whether the first prompt has arrived.
+    /// Returns true once the first prompt has arrived.
     pub(crate) fn is_ready(&self) -> bool {
         self.shared.lock().ready
     }
@@ -143,7 +144,7 @@ impl Monitor {
         let mut state = self.shared.lock();
         let line = state.protocol.send(command.as_str());
         let number = state.protocol.sent();
-        // The clock is read so often that it would displace everything else.
+        // The clock is read so often that it would displace everything else in the log.
         let noted = *command != MonitorCommand::elapsed_time();
         if noted {
             self.shared.log(number, "<", command.as_str());
@@ -167,7 +168,7 @@ impl Monitor {
 }
 
 impl Reply {
-    /// Waits for it, at most `limit` from now.
+    /// Waits for the answer, at most `limit` from now.
     pub(crate) async fn within(self, limit: Duration) -> Result<Answer, MonitorError> {
         match tokio::time::timeout(limit, self.answer).await {
             Ok(Ok(outcome)) => outcome.map_err(MonitorError::Refused),
@@ -185,7 +186,7 @@ impl Reply {
 }
 
 impl Shared {
-    /// Logs a command or its answer, with the command's number: answers may come much later.
+    /// Logs a command or its answer, with the command's number: answers may arrive much later.
     fn log(&self, number: u64, direction: &str, text: &str) {
         let entry = format!("{number:3} {direction} {}\n", text.trim_end());
         self.monitor_log.push(entry.as_bytes());
@@ -256,7 +257,7 @@ async fn read(
             }
         }
     }
-    // An echo belongs to an answer, also where Renode exits in the middle of it.
+    // An echo belongs to an answer, even if Renode exits in the middle of the echo.
     if shared.lock().protocol.ends_in_echo() {
         filter.discard_line();
     }
@@ -275,9 +276,9 @@ fn settle(waiting: Waiting, outcome: CommandOutcome) {
     if let Ok(answer) = &outcome {
         for warning in &answer.warnings {
             if warning.starts_with(NO_DOWNLOAD) {
-                // At each boot, as a rule.
-                static SAID: Once = Once::new();
-                SAID.call_once(|| tracing::warn!("Renode goes on without a file: {warning}"));
+                // Usually it fails at each boot.
+                static WARNED: Once = Once::new();
+                WARNED.call_once(|| tracing::warn!("Renode goes on without a file: {warning}"));
                 continue;
             }
             tracing::warn!("Renode did `{command}`, but says: {warning}");
@@ -297,34 +298,34 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(30);
 
-    /// A Renode played by the test.
-    struct Played {
-        heard: BufReader<ReadHalf<DuplexStream>>,
-        says: WriteHalf<DuplexStream>,
+    /// A Renode that the test simulates.
+    struct FakeRenode {
+        commands: BufReader<ReadHalf<DuplexStream>>,
+        output: WriteHalf<DuplexStream>,
     }
 
-    impl Played {
-        async fn says(&mut self, text: &str) {
-            self.says.write_all(text.as_bytes()).await.unwrap();
+    impl FakeRenode {
+        async fn print(&mut self, text: &str) {
+            self.output.write_all(text.as_bytes()).await.unwrap();
         }
 
-        /// The next line that was sent, with its end as the console echoes it.
-        async fn hears(&mut self) -> String {
+        /// Receives the next command, with its line end as the console echoes it.
+        async fn receive(&mut self) -> String {
             let mut line = String::new();
-            self.heard.read_line(&mut line).await.unwrap();
+            self.commands.read_line(&mut line).await.unwrap();
             line + "\r"
         }
     }
 
-    fn played() -> (Monitor, Greeting, Played) {
-        played_from(Protocol::default())
+    fn fake_renode() -> (Monitor, Greeting, FakeRenode) {
+        fake_renode_from(Protocol::default())
     }
 
-    fn played_from(protocol: Protocol) -> (Monitor, Greeting, Played) {
-        played_into(protocol, OutputTail::default())
+    fn fake_renode_from(protocol: Protocol) -> (Monitor, Greeting, FakeRenode) {
+        fake_renode_into(protocol, OutputTail::default())
     }
 
-    fn played_into(protocol: Protocol, output: OutputTail) -> (Monitor, Greeting, Played) {
+    fn fake_renode_into(protocol: Protocol, output: OutputTail) -> (Monitor, Greeting, FakeRenode) {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let (from_renode, to_renode) = tokio::io::split(ours);
         let filter = OutputFilter::new(output).with_answers();
@@ -332,9 +333,9 @@ mod tests {
         let log = OutputTail::default();
         let (monitor, greeting, reading) = Monitor::new(protocol, streams, filter, log);
         tokio::spawn(reading);
-        let (heard, says) = tokio::io::split(theirs);
-        let heard = BufReader::new(heard);
-        (monitor, greeting, Played { heard, says })
+        let (commands, output) = tokio::io::split(theirs);
+        let commands = BufReader::new(commands);
+        (monitor, greeting, FakeRenode { commands, output })
     }
 
     fn command(text: &str) -> MonitorCommand {
@@ -345,8 +346,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_late_answer_does_not_answer_the_next_command() {
-        let (monitor, greeting, mut renode) = played();
-        renode.says(&format!("Renode, version 1\n\r{PROMPT}")).await;
+        let (monitor, greeting, mut renode) = fake_renode();
+        renode
+            .print(&format!("Renode, version 1\n\r{PROMPT}"))
+            .await;
         assert_eq!(greeting.await.unwrap(), "Renode, version 1\n");
 
         let slow = monitor.send(&command("slow"));
@@ -363,10 +366,10 @@ mod tests {
         );
         let last = monitor.send(&command("last"));
         for text in ["one", "two", "three"] {
-            let echo = renode.hears().await;
+            let echo = renode.receive().await;
             let nonce = echo.split('"').nth(1).unwrap().to_owned();
             renode
-                .says(&format!("{echo}{text}\r\n{nonce}\r\r\n{PROMPT}"))
+                .print(&format!("{echo}{text}\r\n{nonce}\r\r\n{PROMPT}"))
                 .await;
         }
         assert_eq!(last.within(LIMIT).await.unwrap().text, "three");
@@ -374,12 +377,12 @@ mod tests {
 
     #[tokio::test]
     async fn an_echo_of_something_else_is_not_an_answer() {
-        let (monitor, _greeting, mut renode) = played();
-        renode.says(PROMPT).await;
+        let (monitor, _greeting, mut renode) = fake_renode();
+        renode.print(PROMPT).await;
         let reply = monitor.send(&command("echo \"x\""));
-        renode.hears().await;
-        renode.says("echo \"\"\n\rvt-000001\r\n").await;
-        renode.says(PROMPT).await;
+        renode.receive().await;
+        renode.print("echo \"\"\n\rvt-000001\r\n").await;
+        renode.print(PROMPT).await;
         let garbled = Refusal::Garbled("vt-000001".into());
         assert_eq!(
             reply.within(LIMIT).await,
@@ -389,21 +392,23 @@ mod tests {
 
     #[tokio::test]
     async fn an_unsolicited_message_is_not_an_answer() {
-        let (monitor, _greeting, mut renode) = played();
+        let (monitor, _greeting, mut renode) = fake_renode();
         renode
-            .says(&format!("{PROMPT}\x1b[;031mreset failed\r\n\x1b[0m half"))
+            .print(&format!("{PROMPT}\x1b[;031mreset failed\r\n\x1b[0m half"))
             .await;
         let reply = monitor.send(&command("a"));
-        let echo = renode.hears().await;
-        renode.says(&format!("{echo}vt-000001\r\r\n{PROMPT}")).await;
+        let echo = renode.receive().await;
+        renode
+            .print(&format!("{echo}vt-000001\r\r\n{PROMPT}"))
+            .await;
         assert_eq!(reply.within(LIMIT).await, Ok(Answer::default()));
     }
 
     #[tokio::test]
     async fn an_endless_line_closes_the_monitor() {
-        let (monitor, greeting, mut renode) = played();
+        let (monitor, greeting, mut renode) = fake_renode();
         let reply = monitor.send(&command("a"));
-        renode.says(&"x".repeat(3 << 20)).await;
+        renode.print(&"x".repeat(3 << 20)).await;
         assert_eq!(reply.within(LIMIT).await, Err(MonitorError::Closed));
         assert!(greeting.await.is_err());
         let nonsense = monitor.nonsense().unwrap();
@@ -412,12 +417,14 @@ mod tests {
 
     #[tokio::test]
     async fn output_for_an_earlier_client_is_not_an_answer() {
-        let (monitor, greeting, mut renode) = played_from(Protocol::joined());
+        let (monitor, greeting, mut renode) = fake_renode_from(Protocol::joined());
         let reply = monitor.send(&command("a"));
-        let echo = renode.hears().await;
+        let echo = renode.receive().await;
         let earlier = format!("GET /\n\r\x1b[;031mNo such command: GET\r\n\x1b[0m{PROMPT}");
-        renode.says(&earlier.repeat(2)).await;
-        renode.says(&format!("{echo}vt-000001\r\r\n{PROMPT}")).await;
+        renode.print(&earlier.repeat(2)).await;
+        renode
+            .print(&format!("{echo}vt-000001\r\r\n{PROMPT}"))
+            .await;
         assert_eq!(reply.within(LIMIT).await, Ok(Answer::default()));
         assert!(!greeting.await.unwrap().contains("version"));
     }
@@ -431,11 +438,12 @@ mod tests {
             ("no", "no\n"),
         ] {
             let output = OutputTail::default();
-            let (monitor, _greeting, mut renode) = played_into(Protocol::default(), output.clone());
-            renode.says(PROMPT).await;
+            let (monitor, _greeting, mut renode) =
+                fake_renode_into(Protocol::default(), output.clone());
+            renode.print(PROMPT).await;
             let reply = monitor.send(&command("whoami"));
-            renode.hears().await;
-            renode.says(cut).await;
+            renode.receive().await;
+            renode.print(cut).await;
             drop(renode);
             assert_eq!(reply.within(LIMIT).await, Err(MonitorError::Closed));
             assert_eq!(output.text(), own, "{cut:?}");
@@ -444,7 +452,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_of_renode_fails_every_command() {
-        let (monitor, greeting, renode) = played();
+        let (monitor, greeting, renode) = fake_renode();
         let reply = monitor.send(&command("a"));
         drop(renode);
         assert_eq!(reply.within(LIMIT).await, Err(MonitorError::Closed));

@@ -1,14 +1,14 @@
 //! The monitor's commands, and the only place where their text is made.
 //!
-//! Whatever comes from outside is a [`PlainPath`] or a [`Name`], which Renode cannot take
-//! for more than it is. Text that the user writes as a command is taken as it is, if it is
-//! one line of printable ASCII.
+//! A [`MonitorCommand`] takes values from outside as a [`PlainPath`] or a [`Name`], which
+//! Renode cannot read as anything else. A command that the user writes is sent unchanged, if
+//! it is one line of printable ASCII.
 
 use std::time::Duration;
 
 use super::load::Load;
 use super::plain::{Name, NotPlain, PlainPath, allow, allow_built_in, why_not};
-use super::users::again;
+use super::users::repeated_after_reset;
 
 /// One line for the monitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +24,12 @@ pub(crate) enum Setting<'a> {
 }
 
 impl MonitorCommand {
-    /// Returns its text, without the line's end.
+    /// Returns the text of the command, without the line's end.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// A command of the user's own.
+    /// Makes a command of the user's own text.
     pub(crate) fn users(text: &str) -> Result<Self, NotPlain> {
         let why = match text.trim().is_empty() {
             true => Some("it is empty".to_owned()),
@@ -59,7 +59,7 @@ impl MonitorCommand {
         Self(format!("logFile {} true", file.token()))
     }
 
-    /// Sets a variable for the scripts that come; it is one of the machine that is selected.
+    /// Sets a variable for the scripts that follow; it belongs to the selected machine.
     pub(crate) fn set_variable(name: &str, value: &Setting<'_>) -> Result<Self, NotPlain> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         allow(name, "a variable's name", plain)?;
@@ -87,18 +87,18 @@ impl MonitorCommand {
         Self(format!("include {}", file.token()))
     }
 
-    /// As [`include`](Self::include), of one that comes with Renode.
+    /// Runs a script that is part of Renode.
     pub(crate) fn include_built_in(name: &str) -> Result<Self, NotPlain> {
         allow_built_in(name, "a script's name")?;
         Ok(Self(format!("include @{name}")))
     }
 
-    /// Lists the machines, and which of them is selected.
+    /// Lists the machines, and shows which of them is selected.
     pub(crate) fn machines() -> Self {
         Self("help mach".to_owned())
     }
 
-    /// Lists the directories in which Renode looks for files, its own among them.
+    /// Lists the directories in which Renode looks for files, including its own.
     pub(crate) fn search_path() -> Self {
         Self("help path".to_owned())
     }
@@ -107,7 +107,7 @@ impl MonitorCommand {
         Self("emulation IsStarted".to_owned())
     }
 
-    /// The times and the load of the whole emulation.
+    /// Prints the times and the load of the whole emulation.
     pub(crate) fn time_source() -> Self {
         Self("emulation GetTimeSourceInfo".to_owned())
     }
@@ -116,7 +116,7 @@ impl MonitorCommand {
         Self(format!("mach create \"{name}\""))
     }
 
-    /// Makes the machine the one that later commands are for.
+    /// Selects the machine, to which later commands apply.
     pub(crate) fn select_machine(name: &Name) -> Self {
         Self(format!("mach set \"{name}\""))
     }
@@ -125,13 +125,13 @@ impl MonitorCommand {
         Self(format!("machine LoadPlatformDescription {}", file.token()))
     }
 
-    /// As [`load_platform`](Self::load_platform), for one that comes with Renode.
+    /// Loads a platform that is part of Renode.
     pub(crate) fn load_built_in_platform(name: &str) -> Result<Self, NotPlain> {
         allow_built_in(name, "a platform's name")?;
         Ok(Self(format!("machine LoadPlatformDescription @{name}")))
     }
 
-    /// Creates the pseudo-terminal number `terminal`; `link` must not be there yet.
+    /// Creates the pseudo-terminal number `terminal`; `link` must not exist yet.
     pub(crate) fn create_pty(terminal: usize, link: &PlainPath) -> Self {
         let link = &link.0;
         Self(format!(
@@ -151,9 +151,9 @@ impl MonitorCommand {
         Self(format!("connector Connect {uart} {TERMINAL}{terminal}"))
     }
 
-    /// Makes the time of the whole emulation independent of the host: it passes as fast
-    /// as it can, in steps of `quantum`, one processor after the other; what is random
-    /// is the same each time.
+    /// Makes the time of the whole emulation independent of the host: time passes as fast as
+    /// possible, in steps of `quantum`, one processor after the other; random values are the
+    /// same in each run.
     pub(crate) fn virtual_time(quantum: Duration) -> Self {
         let quantum = quantum.as_secs_f64();
         Self(format!(
@@ -167,27 +167,27 @@ impl MonitorCommand {
         Self(format!("lockstep_open \"{}\"", directory.0))
     }
 
-    /// Connects `uart` of the selected machine to that script; the line to it carries a
-    /// byte in `byte_time`.
+    /// Connects `uart` of the selected machine to the script of the virtual clock; its line
+    /// carries a byte in `byte_time`.
     pub(crate) fn connect_lockstep(uart: &Name, byte_time: Duration) -> Self {
         let nanoseconds = byte_time.as_nanos();
         Self(format!("lockstep_attach \"{uart}\" {nanoseconds}"))
     }
 
-    /// Makes the script of the UARTs' input open the FIFOs in `directory`; it reports when
-    /// no more than `ahead` bytes have yet to arrive.
+    /// Makes the script of the UARTs' input open the FIFOs in `directory`; the script reports
+    /// when no more than `ahead` bytes have yet to arrive.
     pub(crate) fn open_input(directory: &PlainPath, ahead: u32) -> Self {
         Self(format!("input_open \"{}\" {ahead}", directory.0))
     }
 
-    /// Connects `uart` of the selected machine to that script, as
-    /// [`connect_lockstep`](Self::connect_lockstep) does.
+    /// Connects `uart` of the selected machine to the script of the UARTs' input; its line
+    /// carries a byte in `byte_time`.
     pub(crate) fn connect_input(uart: &Name, byte_time: Duration) -> Self {
         let nanoseconds = byte_time.as_nanos();
         Self(format!("input_attach \"{uart}\" {nanoseconds}"))
     }
 
-    /// Makes that script, once all UARTs are connected, read its orders.
+    /// Makes the script of the UARTs' input read its orders, once all UARTs are connected.
     pub(crate) fn read_input() -> Self {
         Self("input_read".to_owned())
     }
@@ -210,13 +210,13 @@ impl MonitorCommand {
         Self(format!("connector Connect {uart} {HUB}{hub}"))
     }
 
-    /// What the board's reset does, whoever asks for it: does again what the user's
-    /// commands had done to registers and memory, and loads the firmware.
+    /// Defines the board's reset, for a reset by the guest as well: it repeats the user's
+    /// commands that set registers and memory, and loads the firmware.
     ///
-    /// It wakes the processor as well: Renode halts one that has nothing to run, and
+    /// It wakes the processor as well: Renode halts a processor that has nothing to run, and
     /// a reset alone does not wake it.
     pub(crate) fn on_reset(users: &[String], load: &Load) -> Self {
-        let again = again(users).map(|command| format!("{command}; "));
+        let again = repeated_after_reset(users).map(|command| format!("{command}; "));
         let again: String = again.collect();
         let cpu = load.processor.as_ref();
         let wake = cpu.map_or(String::new(), |cpu| format!("; {cpu} IsHalted false"));
@@ -225,19 +225,19 @@ impl MonitorCommand {
 
     /// Makes the selected machine repeat, after each reset, the user's commands that set
     /// registers and memory; its `reset` macro, if it has one, is the user's own.
-    /// Nothing if there is nothing to do. The script `after_reset.py` defines the command.
+    /// Returns none if there are no such commands. The script `after_reset.py` defines the command.
     pub(crate) fn after_reset(users: &[String]) -> Option<Self> {
-        let again: Vec<&str> = again(users).collect();
+        let again: Vec<&str> = repeated_after_reset(users).collect();
         (!again.is_empty()).then(|| Self(format!("after_reset \"{}\"", again.join("; "))))
     }
 
-    /// Takes [`after_reset`](Self::after_reset) back.
+    /// Cancels [`after_reset`](Self::after_reset).
     pub(crate) fn nothing_after_reset() -> Self {
         Self("after_reset \"\"".to_owned())
     }
 
-    /// Loads firmware into a board that has not run, whose processor needs no waking:
-    /// the first word to a processor takes Renode some 0.3 s.
+    /// Loads firmware into a board that has not run, whose processor need not be woken: the
+    /// first command to a processor takes Renode about 0.3 s.
     pub(crate) fn load(load: &Load) -> Self {
         Self(load.to_string())
     }
@@ -261,7 +261,7 @@ impl MonitorCommand {
         Self(format!("{memory} ZeroAll"))
     }
 
-    /// Where a Cortex-M finds its vectors now.
+    /// Prints the address at which a Cortex-M looks for its vectors now.
     pub(crate) fn vector_table(processor: &Name) -> Self {
         Self(format!("{processor} VectorTableOffset"))
     }
@@ -270,8 +270,8 @@ impl MonitorCommand {
         Self("machine ElapsedVirtualTime".to_owned())
     }
 
-    /// What Renode runs on: whether it is Mono, and the version of .NET. There is no
-    /// command for it, and the way through Python is the same in all versions.
+    /// Prints the runtime of Renode: Mono or .NET, and its version. Renode has no command for
+    /// this; the Python code is the same for all versions.
     pub(crate) fn runtime() -> Self {
         let system = "__import__('System')";
         let mono = format!("{system}.Type.GetType('Mono.Runtime')");
@@ -292,10 +292,10 @@ impl MonitorCommand {
 /// The name in Renode of a UART's other end, before its number.
 const TERMINAL: &str = "virtual-target-uart-";
 
-/// The name in Renode of a hub, before its own name, which something else could have.
+/// The prefix of a hub's name in Renode, because something else could have the bare name.
 const HUB: &str = "virtual-target-hub-";
 
-/// The same of a switch.
+/// The prefix of a switch's name in Renode.
 const SWITCH: &str = "virtual-target-switch-";
 
 #[cfg(test)]

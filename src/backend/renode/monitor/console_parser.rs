@@ -1,9 +1,9 @@
-//! From the bytes of Renode's console to lines and prompts.
+//! Parsing the bytes of Renode's console into lines and prompts.
 //!
 //! [`ConsoleParser`] is incremental: any cut of the bytes gives the same [`Token`]s. It
-//! handles colours and line ends; commands and echoes are the protocol's.
+//! handles colours and line ends; the [protocol](super::protocol) handles commands and echoes.
 
-/// The longest line that is taken, in bytes.
+/// The length of the longest accepted line, in bytes.
 pub(crate) const LONGEST_LINE: usize = 1 << 20;
 
 /// A line or a prompt of the console.
@@ -13,7 +13,7 @@ pub(crate) enum Token {
     Line(Line),
     /// The prompt, with the text before it in its line.
     Prompt(Line),
-    /// A line that has become too long; what has arrived of it is dropped.
+    /// A line that has become too long; its bytes so far are dropped.
     Overlong,
 }
 
@@ -21,55 +21,56 @@ pub(crate) enum Token {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) text: String,
-    /// Whether any of it is in the colour of errors.
+    /// Set if any part of the line is in the colour of errors.
     pub(crate) red: bool,
-    /// The text without the blank before each carriage return inside it, if there is one:
-    /// what was typed, if this is the echo of a command that is wider than the parser.
+    /// The text without the blank before each carriage return inside it; none without such a
+    /// carriage return. In the echo of a command that is wider than the console, it is the text
+    /// that was typed.
     pub(crate) typed: Option<String>,
 }
 
-/// The colours of error messages: of 1.16 and before, and of later versions, which
-/// give the second one to a prompt as well.
+/// The colours of error messages: of 1.16 and before, and of later versions, which use the
+/// second one for a prompt as well.
 const ERROR: [&[u8]; 2] = [b";031", b"91"];
 
-/// The colours of types in listings, and of no prompt.
+/// The colours of types in listings; no prompt has them.
 const LISTING: [&[u8]; 2] = [b";032", b"92"];
 
-/// What ends a colour.
+/// The parameters of the sequences that end a colour.
 const RESET: [&[u8]; 2] = [b"", b"0"];
 
 /// The prompt without a machine, which no error message begins with.
 const MONITOR: &[u8] = b"(monitor) ";
 
-/// Far longer than those of any colour.
+/// The limit for the parameters of a sequence, far longer than those of any colour.
 const LONGEST_PARAMETERS: usize = 64;
 
-/// Reads the console's bytes one by one.
+/// A parser of the console's bytes, one by one.
 #[derive(Debug, Default)]
 pub(crate) struct ConsoleParser {
     line: Vec<u8>,
     red: bool,
-    /// Whether the last byte was a carriage return behind a blank.
+    /// Set if the last byte was a carriage return behind a blank.
     returned: bool,
-    /// Where in the line something came behind a blank and a carriage return.
+    /// The places in the line at which text follows a blank and a carriage return.
     wraps: Vec<usize>,
     ink: Ink,
     escape: Escape,
 }
 
-/// The colour of what comes next.
+/// The colour of the next byte.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Ink {
     #[default]
     Plain,
-    /// That of errors, at the beginning of a line maybe of a prompt; what has come in it
-    /// so far, as long as that may become one.
+    /// The colour of errors. At the beginning of a line it may be that of a prompt: then this
+    /// is the text in it so far, as long as the text may become a prompt.
     Red(Option<Vec<u8>>),
-    /// Another one; what has come in it so far.
+    /// Another colour, and the text in it so far.
     Other(Vec<u8>),
 }
 
-/// How far into an escape sequence we are.
+/// The place of the next byte in an escape sequence.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Escape {
     #[default]
@@ -90,13 +91,13 @@ impl ConsoleParser {
             }
             (Escape::Outside, _) => return self.show(byte),
             (Escape::Begun, b'[') => self.escape = Escape::Parameters(Vec::new()),
-            // A sequence of two bytes; Renode has none that matters.
+            // A sequence of two bytes; Renode prints none that matters.
             (Escape::Begun, _) => {}
-            (Escape::Parameters(parameters), b'm') => self.dip(&parameters),
+            (Escape::Parameters(parameters), b'm') => self.set_ink(&parameters),
             // The end of a sequence that moves the cursor.
             (Escape::Parameters(_), 0x40..=0x7e) => {}
             (Escape::Parameters(mut parameters), _) => {
-                // Of a longer one nothing is known.
+                // The rest of longer parameters is dropped: they name no known colour.
                 if parameters.len() <= LONGEST_PARAMETERS {
                     parameters.push(byte);
                 }
@@ -106,9 +107,9 @@ impl ConsoleParser {
         None
     }
 
-    /// A change of colour. Text in a colour that is no prompt was text.
-    fn dip(&mut self, parameters: &[u8]) {
-        self.dry();
+    /// Changes the colour. Coloured text so far that is no prompt becomes text of the line.
+    fn set_ink(&mut self, parameters: &[u8]) {
+        self.keep_as_text();
         self.ink = match parameters {
             error if ERROR.contains(&error) => Ink::Red(self.line.is_empty().then(Vec::new)),
             text if LISTING.contains(&text) || RESET.contains(&text) => Ink::Plain,
@@ -116,8 +117,8 @@ impl ConsoleParser {
         };
     }
 
-    /// What has come in a colour is text.
-    fn dry(&mut self) {
+    /// Appends the coloured text so far to the line: it is no prompt.
+    fn keep_as_text(&mut self) {
         match &mut self.ink {
             Ink::Plain => {}
             Ink::Red(maybe) => {
@@ -141,7 +142,7 @@ impl ConsoleParser {
                 return None;
             }
             b'\n' => {
-                self.dry();
+                self.keep_as_text();
                 return Some(Token::Line(self.take_line()));
             }
             _ => {}
@@ -162,7 +163,7 @@ impl ConsoleParser {
                 text.len()
             }
             Ink::Red(_) => {
-                self.dry();
+                self.keep_as_text();
                 self.red = true;
                 self.line.push(byte);
                 0
@@ -182,7 +183,7 @@ impl ConsoleParser {
         Some(Token::Overlong)
     }
 
-    /// What has come of the line that has not ended yet.
+    /// Takes the line that has not ended yet.
     pub(crate) fn take_line(&mut self) -> Line {
         let line = std::mem::take(&mut self.line);
         let wraps = std::mem::take(&mut self.wraps);
@@ -207,7 +208,7 @@ fn is_prompt(text: &[u8]) -> bool {
     text.starts_with(b"(") && text.ends_with(b") ")
 }
 
-/// Whether `byte` may continue the `text` of a prompt in the colour of errors.
+/// Returns true if `byte` may continue the `text` of a prompt in the colour of errors.
 fn may_become_prompt(text: &[u8], byte: u8) -> bool {
     match text {
         [] => byte == b'(',

@@ -1,4 +1,4 @@
-//! How firmware gets into a board's memory: [`Load`], and where its vectors are.
+//! The loading of firmware into a board's memory: [`Load`], and the place of its vectors.
 
 use std::fmt;
 

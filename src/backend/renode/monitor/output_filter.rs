@@ -15,7 +15,7 @@ pub(crate) struct OutputFilter {
     output: OutputTail,
     parser: ConsoleParser,
     listener: Option<UnboundedSender<String>>,
-    /// Whether the stream has answers.
+    /// Set if the stream contains answers to commands.
     answers: bool,
 }
 
@@ -29,7 +29,8 @@ impl OutputFilter {
         }
     }
 
-    /// Returns the filter of a stream with answers: a line counts only until [`answered`](Self::answered).
+    /// Returns the filter for a stream with answers: [`answered`](Self::answered) drops the lines
+    /// of an answer.
     pub(crate) fn with_answers(mut self) -> Self {
         self.answers = true;
         self
@@ -45,12 +46,12 @@ impl OutputFilter {
         self.output.unasked();
     }
 
-    /// Forgets the line that has no end yet.
+    /// Drops the line that has no end yet.
     pub(crate) fn discard_line(&mut self) {
         self.parser.take_line();
     }
 
-    /// Forwards every line to `listener`, as long as it receives.
+    /// Forwards every line to `listener`, until its receiver is dropped.
     pub(crate) fn forward_to(mut self, listener: UnboundedSender<String>) -> Self {
         self.listener = Some(listener);
         self
@@ -87,7 +88,7 @@ impl OutputFilter {
 }
 
 impl Drop for OutputFilter {
-    /// The stream has ended; its last line may lack an end.
+    /// Keeps the last line of the stream, which may lack an end.
     fn drop(&mut self) {
         let line = self.parser.take_line();
         self.keep(&line.text);

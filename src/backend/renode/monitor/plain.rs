@@ -1,7 +1,7 @@
 //! Values that may be part of a command: [`PlainPath`] and [`Name`].
 //!
-//! Each allows what is known to be plain; nothing is escaped. So Renode cannot take a value
-//! for more than it is.
+//! Each allows only text that is known to be plain; nothing is escaped. So Renode cannot
+//! read a value as anything else.
 
 use std::fmt;
 use std::path::Path;
@@ -16,8 +16,8 @@ pub(crate) struct NotPlain {
     pub(crate) advice: &'static str,
 }
 
-/// An absolute path for `@…` and `"…"`: of printable ASCII without what ends or
-/// changes either.
+/// An absolute path for `@…` and `"…"`: printable ASCII without the characters that end or
+/// change either.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PlainPath(pub(super) String);
 
@@ -45,32 +45,32 @@ impl PlainPath {
         Ok(Self(text.to_owned()))
     }
 
-    /// As a path token: quotes do not work behind `@`, a space needs a backslash.
+    /// Returns the path as a token: quotes do not work behind `@`, a space needs a backslash.
     pub(super) fn token(&self) -> String {
         format!("@{}", self.0.replace(' ', "\\ "))
     }
 }
 
-/// The name of a machine or the path of a peripheral, without what could end it.
+/// The name of a machine or the path of a peripheral, without characters that could end it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Name(String);
 
 impl Name {
-    /// A machine's name, which stands in quotes.
+    /// Makes a machine's name, which is quoted in commands.
     pub(crate) fn machine(name: &str) -> Result<Self, NotPlain> {
         let plain = |c: char| c.is_ascii_alphanumeric() || " _-.".contains(c);
         allow(name, "a machine's name", plain)?;
         Ok(Self(name.to_owned()))
     }
 
-    /// The name of a hub or a switch, which stands bare.
+    /// Makes the name of a hub or a switch, which is not quoted in commands.
     pub(crate) fn hub(name: &str) -> Result<Self, NotPlain> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
         allow(name, "the name of a hub or a switch", plain)?;
         Ok(Self(name.to_owned()))
     }
 
-    /// A peripheral's path, which stands bare.
+    /// Makes a peripheral's path, which is not quoted in commands.
     pub(crate) fn peripheral(path: &str) -> Result<Self, NotPlain> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
         allow(path, "a peripheral's name", plain)?;
@@ -108,7 +108,7 @@ pub(super) fn why_not(value: &str, plain: impl Fn(char) -> bool) -> Option<Strin
     }
 }
 
-/// What comes with Renode has a path that is plain.
+/// Checks the name of a file that is part of Renode: all such files have a plain path.
 pub(super) fn allow_built_in(name: &str, role: &'static str) -> Result<(), NotPlain> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+".contains(c);
     allow(name, role, plain)

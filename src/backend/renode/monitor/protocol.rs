@@ -6,7 +6,7 @@
 //! line when it begins to run it, and answers in the order of the lines: lines
 //! may be sent ahead.
 //!
-//! [`Protocol`] does no I/O: bytes go in, [`Event`]s come out.
+//! [`Protocol`] does no I/O: it takes bytes and returns [`Event`]s.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -30,14 +30,15 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Why a command has no answer.
+/// The reason why a command has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Renode refused it, for this reason.
+    /// Renode refused the command, for this reason.
     Refused(String),
-    /// Renode neither ran it nor complained: it took it for a comment, or for part of a longer text.
+    /// Renode neither ran the command nor complained: it read the command as a comment, or as
+    /// part of a longer text.
     Ignored,
-    /// Renode read something else than was sent.
+    /// Renode read this instead of the command that was sent.
     Garbled(String),
 }
 
@@ -67,8 +68,8 @@ pub(crate) struct Protocol {
     parser: ConsoleParser,
     state: State,
     sent: u64,
-    /// Whether another client may have been connected before: up to our first echo, prompts
-    /// and lines belong to that one.
+    /// Set if another client may have been connected before: up to our first echo, prompts
+    /// and lines belong to the other client.
     joining: bool,
     /// The commands without an answer yet.
     open: VecDeque<Open>,
@@ -98,7 +99,7 @@ impl Default for State {
 }
 
 impl Protocol {
-    /// A dialogue that another client may have begun.
+    /// Returns the state of a dialogue that another client may have begun.
     pub(crate) fn joined() -> Self {
         Self {
             joining: true,
@@ -130,7 +131,7 @@ impl Protocol {
         }
     }
 
-    /// Returns whether the output ends within the echo of a command.
+    /// Returns true if the output ends within the echo of a command.
     pub(crate) fn ends_in_echo(&mut self) -> bool {
         let line = self.parser.take_line();
         let typed = line.typed.unwrap_or(line.text);
@@ -150,7 +151,7 @@ impl Protocol {
                 None
             }
             State::Idle { unsolicited } => {
-                // A message from elsewhere may stand before the echo, without an end of its own.
+                // A message from elsewhere may precede the echo, without a line end of its own.
                 if let Some(open) = self.open.front()
                     && line
                         .typed
@@ -218,8 +219,8 @@ fn outcome(mut output: Vec<Line>, open: &Open) -> CommandOutcome {
     }
 }
 
-/// The complaints without the line that only repeats the command that was `sent`. One
-/// that names another command is about a script that was run.
+/// Returns the complaints without the line that only repeats the command that was `sent`. A
+/// line that names another command is about a script that was run.
 fn reason(mut complaints: Vec<String>, sent: &str) -> String {
     let repeats = |line: &String| {
         let named = line.strip_prefix("There was an error executing command '");
@@ -239,7 +240,7 @@ mod tests {
 
     use super::*;
 
-    /// What a console may show, and what it should not.
+    /// Generates pieces of output: some that a console may print, some that it should not.
     fn piece() -> impl Strategy<Value = Vec<u8>> {
         prop_oneof![
             prop::collection::vec(any::<u8>(), 0..8),
@@ -272,8 +273,8 @@ mod tests {
              \x1b[91mNo such file\r\n\x1b[0m\x1b[33m(m) ",
             sent.trim_end()
         );
-        let mut turns = shown.bytes().filter_map(|byte| protocol.push(byte));
-        let refused = turns.find_map(|turn| match turn {
+        let mut events = shown.bytes().filter_map(|byte| protocol.push(byte));
+        let refused = events.find_map(|event| match event {
             Event::Completed(outcome) => Some(outcome),
             _ => None,
         });
@@ -290,10 +291,10 @@ mod tests {
             protocol.send("a");
             protocol.send("b");
             let bytes = pieces.concat();
-            let turns = bytes.iter().filter_map(|&byte| protocol.push(byte));
+            let events = bytes.iter().filter_map(|&byte| protocol.push(byte));
             let (mut greeted, mut settled) = (0, 0);
-            for turn in turns {
-                match turn {
+            for event in events {
+                match event {
                     Event::Ready(_) => greeted += 1,
                     Event::Completed(_) => settled += 1,
                     Event::Unsolicited(_) | Event::Started => {}

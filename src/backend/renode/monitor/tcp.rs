@@ -1,10 +1,8 @@
-//! The TCP port of Renode's monitor: which one, when it is open, and whose it is.
+//! The TCP port of Renode's monitor: choosing it, and connecting to the right process.
 //!
-//! Renode says in its log that it listens; only then is it connected to. Nothing
-//! but a line for the log is sent before that line has come up in the log of the
-//! very Renode that was started: whoever listens there instead gets no command.
-//!
-//! Knows nothing of what the monitor is told afterwards.
+//! [`join`] connects once Renode's log reports that the monitor listens. It first sends only
+//! a line for the log. No command is sent before that line appears in the log of the Renode
+//! that was started: another process that listens on the port receives no command.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -14,34 +12,34 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// What another client may have typed half of goes: Ctrl-U up to the cursor, Ctrl-K
-/// behind it.
+/// The keys that delete a line that another client may have begun: Ctrl-U deletes up to the
+/// cursor, Ctrl-K behind it.
 const CLEAR: &str = "\x15\x0b";
 
-/// A port that is free at present, on every interface: Renode listens on them all.
+/// Returns a port that is free at present, on every interface: Renode listens on all of them.
 pub(crate) fn free() -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     Ok(listener.local_addr()?.port())
 }
 
-/// Whether what Renode says is that somebody else has the port: by the name of
-/// .NET's error, or in the system's words.
-pub(crate) fn was_taken(said: &str) -> bool {
-    said.contains("AddressAlreadyInUse") || said.contains("Address already in use")
+/// Returns true if Renode's `output` reports that another process has the port: by the name
+/// of .NET's error, or by the system's message.
+pub(crate) fn was_taken(output: &str) -> bool {
+    output.contains("AddressAlreadyInUse") || output.contains("Address already in use")
 }
 
-/// Renode's log has ended.
+/// The error of a log that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended;
 
-/// Waits until Renode's `log` says that its monitor listens on `port`.
+/// Waits until Renode's `log` reports that its monitor listens on `port`.
 pub(crate) async fn open(log: &mut Log, port: u16) -> Result<(), Ended> {
     let open = format!("Monitor available in telnet mode on port {port}");
     log.until(&open).await
 }
 
-/// Connects to `port` and waits, for ever if need be, until it is known that the
-/// Renode that writes `log` is at its other end.
+/// Connects to `port` and waits, without a time limit, until `log` shows that the Renode
+/// that writes it is at the other end.
 pub(crate) async fn join(log: &mut Log, port: u16) -> io::Result<Result<TcpStream, Ended>> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     stream.set_nodelay(true)?;

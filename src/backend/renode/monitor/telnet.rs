@@ -1,8 +1,8 @@
-//! Telnet's own bytes, taken out of what Renode's monitor sends over TCP.
+//! Removing telnet's own bytes from the output of Renode's monitor over TCP.
 //!
-//! Renode asks for a few options when a client connects and skips whatever is
-//! answered, so nothing is: the defaults on which both sides then stay are the
-//! plain stream of bytes that is wanted. Commands are ASCII and need no escape.
+//! Renode asks for a few options when a client connects and skips any answer, so
+//! [`WithoutCommands`] sends none: both sides then keep the defaults, a plain stream of
+//! bytes. The monitor's commands are ASCII and need no escape.
 
 use std::io;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 /// Interpret as command (RFC 854).
 const IAC: u8 = 255;
-/// Subnegotiation: begin, and, behind another `IAC`, end.
+/// Subnegotiation: begin, and end, each behind an `IAC`.
 const SB: u8 = 250;
 const SE: u8 = 240;
 /// `WILL`, `WONT`, `DO` and `DONT`, each with an option behind it.
@@ -26,7 +26,7 @@ pub(crate) struct WithoutCommands<R> {
     state: State,
 }
 
-/// How far into a command we are; it may be cut anywhere.
+/// The place of the next byte in a command, which may be cut anywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Data,
@@ -49,7 +49,7 @@ impl<R> WithoutCommands<R> {
         let (state, data) = match (self.state, byte) {
             (State::Data, IAC) => (State::Command, false),
             (State::Data, _) => (State::Data, true),
-            // A byte of data that would be a command is sent twice.
+            // A byte of data with the value of `IAC` is sent twice.
             (State::Command, IAC) => (State::Data, true),
             (State::Command, WILL..=DONT) => (State::Option, false),
             (State::Command, SB) => (State::Subnegotiation, false),
@@ -74,9 +74,9 @@ impl<R: AsyncRead + Unpin> AsyncRead for WithoutCommands<R> {
         let before = buf.filled().len();
         loop {
             ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
-            let came = buf.filled().len();
+            let filled = buf.filled().len();
             let mut kept = before;
-            for at in before..came {
+            for at in before..filled {
                 let byte = buf.filled()[at];
                 if self.is_data(byte) {
                     buf.filled_mut()[kept] = byte;
@@ -85,7 +85,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for WithoutCommands<R> {
             }
             buf.set_filled(kept);
             // An empty read would mean the end of the stream.
-            if kept > before || came == before {
+            if kept > before || filled == before {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -99,7 +99,7 @@ mod tests {
 
     use super::*;
 
-    /// What is left of `pieces`, each read by itself.
+    /// Returns the data in `pieces`, each of which arrives as one read.
     fn data(pieces: &[&[u8]]) -> Vec<u8> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()

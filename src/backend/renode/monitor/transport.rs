@@ -1,7 +1,6 @@
 //! The connection to the monitor: Renode's console, or TCP.
 //!
-//! A [`Link`] has the client of the monitor, and a task that reads all other output of
-//! Renode.
+//! A [`Link`] has the client of the monitor, and a future that reads Renode's output.
 
 use tokio::net::TcpStream;
 use tokio::net::unix::pipe;
@@ -14,7 +13,7 @@ use super::tcp;
 use super::telnet::WithoutCommands;
 use crate::backend::{BoxFuture, OutputTail};
 
-/// The start of a Renode: its greeting, and over TCP, before that, the connection.
+/// The start of a Renode: its greeting, and over TCP the connection that precedes it.
 pub(crate) struct Arrival {
     pub(crate) greeting: Greeting,
     pub(crate) joining: Option<Joining>,
@@ -32,20 +31,20 @@ pub(crate) struct Link {
     pub(crate) monitor: Monitor,
     pub(crate) arrival: Arrival,
     /// The output of the monitor.
-    pub(crate) said: OutputTail,
-    /// The task that reads all output to its end.
+    pub(crate) monitor_output: OutputTail,
+    /// The future that reads all output to its end.
     pub(crate) reading: BoxFuture<'static, ()>,
 }
 
 impl Link {
-    /// The monitor on Renode's own output and input, the log in a file.
+    /// Connects to the monitor on Renode's own output and input; the log is in a file.
     pub(crate) fn over_console(
         from_renode: pipe::Receiver,
         to_renode: pipe::Sender,
         output: &OutputTail,
         monitor_log: OutputTail,
     ) -> Self {
-        // Nothing is written before the process has passed its gate.
+        // No command is written before the process has passed its gate.
         let streams = std::future::ready(Some((from_renode, to_renode)));
         let filter = OutputFilter::new(output.clone()).with_answers();
         let (monitor, greeting, reading) =
@@ -56,12 +55,12 @@ impl Link {
                 greeting,
                 joining: None,
             },
-            said: output.clone(),
+            monitor_output: output.clone(),
             reading: Box::pin(reading),
         }
     }
 
-    /// The monitor over TCP, the log on Renode's own output.
+    /// Prepares the monitor over TCP; the log is on Renode's own output.
     pub(crate) fn over_tcp(
         port: u16,
         log: pipe::Receiver,
@@ -73,17 +72,17 @@ impl Link {
             let (from_renode, to_renode) = stream.await.ok()?.into_split();
             Some((WithoutCommands::new(from_renode), to_renode))
         };
-        let said = OutputTail::default();
-        let filter = OutputFilter::new(said.clone()).with_answers();
+        let monitor_output = OutputTail::default();
+        let filter = OutputFilter::new(monitor_output.clone()).with_answers();
         let (monitor, greeting, reading) =
             Monitor::new(Protocol::joined(), streams, filter, monitor_log);
-        let (lines, heard) = mpsc::unbounded_channel();
+        let (lines, log_lines) = mpsc::unbounded_channel();
         let log = OutputFilter::new(output.clone())
             .forward_to(lines)
             .drain(log);
         let joining = Joining {
             port,
-            log: tcp::Log(heard),
+            log: tcp::Log(log_lines),
             stream: sender,
         };
         Self {
@@ -92,7 +91,7 @@ impl Link {
                 greeting,
                 joining: Some(joining),
             },
-            said,
+            monitor_output,
             reading: Box::pin(async {
                 tokio::join!(reading, log);
             }),

@@ -1,23 +1,23 @@
-//! The user's own commands: which of them load an image or set registers.
+//! The user's own commands that load an image or set registers.
 //!
-//! A reset takes back what these have done, so they are repeated after it.
+//! A reset undoes the effect of these commands, so they are repeated after it.
 
 use crate::config::LoadCommand;
 
-/// Returns the user's commands whose effect a reset takes back.
-pub(super) fn again(users: &[String]) -> impl Iterator<Item = &str> {
+/// Returns the user's commands whose effect a reset undoes.
+pub(super) fn repeated_after_reset(users: &[String]) -> impl Iterator<Item = &str> {
     let users = users.iter().map(|command| command.trim());
     users.filter(|command| sets_numbers(command) || loads(command))
 }
 
-/// Returns whether one of the user's commands loads an image.
+/// Returns true if one of the user's commands loads an image.
 pub(crate) fn any_loads(users: &[String]) -> bool {
     users.iter().any(|command| loads(command.trim()))
 }
 
-/// Whether a command sets registers of the board, in its memory map
+/// Returns true if a command sets registers of the board, in its memory map
 /// or by name, and does nothing else: `sysbus WriteDoubleWord 0x40090030 0x0301`,
-/// `sysbus.cpu0 VectorTableOffset 0x400000`. A reset takes that back.
+/// `sysbus.cpu0 VectorTableOffset 0x400000`. A reset undoes that.
 pub(crate) fn sets_numbers(command: &str) -> bool {
     let plain = |word: &str, more: &str| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
@@ -36,7 +36,7 @@ pub(crate) fn sets_numbers(command: &str) -> bool {
     on_the_bus && sets && values.iter().all(|value| is_value(value))
 }
 
-/// Whether a command loads an image from a file or a variable and does nothing else:
+/// Returns true if a command loads an image from a file or a variable and does nothing else:
 /// `sysbus LoadELF @firmware.elf`, `sysbus LoadBinary $bin 0x08000000`.
 pub(super) fn loads(command: &str) -> bool {
     let loaded = LoadCommand::ALL.into_iter().find_map(|load| {

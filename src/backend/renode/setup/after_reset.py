@@ -1,5 +1,5 @@
-# Has monitor commands done after each reset of the selected machine, whoever asks for it:
-# behind the machine's `reset` macro, which stays what it is.
+# Runs monitor commands after each reset of the selected machine, whoever asks for the reset:
+# after the machine's `reset` macro, which is not changed.
 
 commands = {}
 

@@ -1,7 +1,8 @@
 //! Repeating the user's commands after each reset of a machine without firmware of the
-//! harness: one with its own `reset` macro, of a script for instance.
+//! harness: one that has its own `reset` macro, from a script for instance.
 //!
-//! A handler inside Renode does it, so it works for a reset that the guest asks for as well.
+//! [`after_reset`] installs a handler inside Renode, so a reset that the guest asks for is
+//! handled as well.
 
 use crate::backend::EmulatorError;
 use crate::backend::renode::context::SETTING_UP;

@@ -1,6 +1,6 @@
 //! The order of a boot: machines and UARTs, the user's commands, firmware, input.
 //!
-//! The UARTs are connected before any command of the user's: one may let the board run.
+//! The UARTs are connected before the user's commands, any of which may let the board run.
 
 use std::time::Duration;
 
@@ -28,14 +28,14 @@ const VECTORS: &str = "no vector table is where it starts: name its place in `ex
 const RESET_MACRO: &str = "a reset takes the firmware that the script has loaded from it: define a `reset` macro \
                            in the script that loads it again, such as `macro reset \"sysbus LoadELF $bin\"`";
 
-/// The step of a virtual clock: longer ones cost less.
+/// The step of a virtual clock: longer steps cost less.
 const QUANTUM: Duration = Duration::from_millis(10);
 
-/// The same for several machines: none gets ahead of another by more.
+/// The step for several machines: no machine runs ahead of another by more.
 const QUANTUM_OF_SEVERAL: Duration = Duration::from_millis(1);
 
 impl Emulation {
-    /// Makes the board and loads `images`; it does not run yet.
+    /// Makes the board and loads `images`; the board does not run yet.
     pub(crate) async fn prepare(
         &mut self,
         session: &mut Session,
@@ -91,7 +91,7 @@ impl Emulation {
         let mut endpoints = 0..;
         for machine in &mut self.machines {
             machine.make(session, &self.config).await?;
-            // Before any other command: one of the user's may let the board run.
+            // Before any other command: a command of the user's may let the board run.
             let uarts = machine.config.renode.uarts.iter();
             for ((uart, port), number) in uarts.zip(machine.ports.iter()).zip(&mut endpoints) {
                 let field = self.config.field_of(&machine.config.name, &uart.field());
@@ -169,13 +169,13 @@ impl Emulation {
         Ok(())
     }
 
-    /// Runs the user's commands; `loads` is whether firmware is loaded after them.
+    /// Runs the user's commands; `loads` is set if firmware is loaded after them.
     async fn extra_commands(&self, session: &Session, loads: bool) -> Result<(), EmulatorError> {
         let (mut any, mut started) = (false, None);
         for (number, machine) in self.machines.iter().enumerate() {
             let config = &machine.config;
             for (index, text) in config.extra_commands.iter().enumerate() {
-                // Another one may have selected another machine.
+                // A command of the machine before may have selected another machine.
                 if index == 0 {
                     self.select(session, number).await?;
                 }
@@ -194,7 +194,7 @@ impl Emulation {
                 }
             }
         }
-        // A board that runs cannot be loaded, and that error would blame the firmware.
+        // Firmware cannot be loaded into a running board, and that error would name the firmware.
         if let Some((field, text)) = started {
             let error = EmulatorError::Unsupported {
                 kind: KIND,
@@ -209,7 +209,7 @@ impl Emulation {
         }
     }
 
-    /// Prepares the resets of a machine without firmware of the harness.
+    /// Prepares the resets of a machine into which the harness loads no firmware.
     async fn leave_unflashed(
         &mut self,
         session: &Session,
@@ -247,7 +247,7 @@ impl Emulation {
         self.select(session, MAIN).await
     }
 
-    /// Includes the script of the UARTs' input, after everything that a boot waits for: it
+    /// Includes the script of the UARTs' input, after everything that a boot waits for: this
     /// takes 0.2 s.
     pub(crate) fn open_input(&self, session: &Session) -> Result<(), EmulatorError> {
         if session.input().is_none() {
@@ -285,7 +285,7 @@ impl Emulation {
     }
 }
 
-/// Connects the UART at `path`; the error says which UARTs there are.
+/// Connects the UART at `path`; the error lists the machine's UARTs.
 async fn connect_uart(
     session: &Session,
     connect: &MonitorCommand,

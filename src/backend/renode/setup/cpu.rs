@@ -16,7 +16,7 @@ pub(crate) struct Processor {
 }
 
 impl Processor {
-    /// Returns whether Renode finds its vectors by itself only in an ELF file.
+    /// Returns true if Renode finds the processor's vectors by itself only in an ELF file.
     pub(crate) fn is_cortex_m(&self) -> bool {
         self.kind == "CortexM"
     }

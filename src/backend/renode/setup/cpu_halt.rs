@@ -1,7 +1,7 @@
 //! Noticing at once that a processor of the board has halted.
 //!
 //! Renode reports a halt only in its log, with the processor, the place and the reason; the
-//! guest's time stops. So [`follow`] follows the log.
+//! guest's time stops. So [`follow`] reads the log as it grows.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -9,16 +9,17 @@ use std::path::Path;
 
 use super::file_watch::FileWatch;
 
-/// The longest line of a log that is read whole.
+/// The length of the longest line of a log that is read whole.
 const LONGEST: u64 = 64 << 10;
 
-/// Renode's message about a processor that finds nothing where it starts.
+/// Renode's message about a processor that finds nothing at its start address.
 const HALTED: &str = "CPU was halted";
 
 /// The number of lines that are read before other tasks of the I/O thread run.
 const AT_ONCE: usize = 1000;
 
-/// Calls `halted` with every halt that is written to `log` from now on, until dropped.
+/// Returns a future that calls `halted` with every halt that is written to `log` from now on,
+/// until it is dropped.
 ///
 /// Must be called on the I/O thread.
 pub(crate) fn follow(
@@ -34,7 +35,7 @@ pub(crate) fn follow(
         loop {
             for _ in 0..AT_ONCE {
                 let left = LONGEST - line.len() as u64;
-                // Our own file can be read; if not, there is nothing left to follow.
+                // A file of our own can be read; if not, the log cannot be followed.
                 if log
                     .by_ref()
                     .take(left)
@@ -64,23 +65,23 @@ pub(crate) fn follow(
 /// (Renode's `TranslationCPU.ReportAbort`, `CPUCore.Abort` and `CortexM.InitPCAndSP`).
 fn halt(line: &str) -> Option<&str> {
     let (_, text) = line.split_once(" [ERROR] ")?;
-    let (_processor, said) = text.split_once(": ")?;
-    let halts = said.starts_with("CPU abort") || said.contains(HALTED);
+    let (_processor, message) = text.split_once(": ")?;
+    let halts = message.starts_with("CPU abort") || message.contains(HALTED);
     halts.then(|| text.trim_end().trim_end_matches('.'))
 }
 
-/// Returns whether the processor has not run at all, because it found nothing to run.
+/// Returns true if the processor has not run at all, because it found nothing to run.
 pub(crate) fn found_nothing(halt: &str) -> bool {
     halt.contains(HALTED)
 }
 
-/// Returns whether the time of all machines stops with it: the processor's thread has ended,
+/// Returns true if the halt stops the time of all machines: the processor's thread has ended,
 /// and the others wait for it.
 pub(crate) fn stops_all(halt: &str) -> bool {
     !found_nothing(halt)
 }
 
-/// Returns the machine of a halt; Renode names it where there are several.
+/// Returns the machine of a halt; Renode names it if the board has several.
 pub(crate) fn machine(halt: &str) -> Option<&str> {
     let (processor, _) = halt.split_once(": ")?;
     Some(processor.rsplit_once('/')?.0)

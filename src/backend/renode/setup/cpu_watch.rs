@@ -1,4 +1,4 @@
-//! Failing every wait on a machine's UARTs when a processor of it halts.
+//! Failing every wait on a machine's UARTs when one of its processors halts.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use crate::backend::renode::session::Session;
 use crate::uart::Ports;
 
 /// Makes every wait on a machine's ports fail at once if one of its processors halts from
-/// now on, or one of another machine that stops the time of all.
+/// now on, or if a halt of another machine stops the time of all.
 pub(crate) fn watch(session: &mut Session, machines: Vec<Watched>) {
     let machines = Arc::new(machines);
     let lockstep = session.lockstep().cloned();
     let halted = move |halt: &str| {
         let (machines, halt) = (Arc::clone(&machines), halt.to_owned());
-        let tell = move || machines.iter().for_each(|machine| machine.halted(&halt));
+        let report = move || machines.iter().for_each(|machine| machine.halted(&halt));
         match &lockstep {
-            // After its earlier output.
-            Some(lockstep) => lockstep.when_paused(tell),
-            None => tell(),
+            // After the earlier output of the processor.
+            Some(lockstep) => lockstep.when_paused(report),
+            None => report(),
         }
     };
     match cpu_halt::follow(&session.log_file(), halted) {
@@ -36,12 +36,13 @@ pub(crate) struct Watched {
     pub(crate) ports: Ports,
     /// The processor that runs the firmware.
     pub(crate) main: Option<Name>,
-    /// The advice if that has nothing to run.
+    /// The advice if this processor has nothing to run.
     pub(crate) advice: &'static str,
 }
 
 impl Watched {
-    /// Reports a `halt` to its UARTs, if it is one of this machine, or stops the time of all.
+    /// Reports a `halt` to the machine's UARTs, if it is a halt of this machine or stops the time
+    /// of all.
     fn halted(&self, halt: &str) {
         if cpu_halt::machine(halt).is_some_and(|machine| machine != self.name) {
             if cpu_halt::stops_all(halt) {
@@ -52,11 +53,11 @@ impl Watched {
         if !cpu_halt::found_nothing(halt) {
             return self.ports.halted(halt);
         }
-        // A machine without firmware may still get some: that it runs nothing is no failure.
+        // A machine without firmware may be loaded later: running nothing is no failure.
         if self.ports.main().is_bare() {
             return;
         }
-        // The others wait for the firmware, or have none: that is no failure.
+        // The other processors wait for the firmware to start them, or have none: no failure.
         let is_main =
             |main: &Name| main.to_string() == format!("sysbus.{}", cpu_halt::processor(halt));
         if self.main.as_ref().is_none_or(is_main) {

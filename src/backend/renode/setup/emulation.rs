@@ -1,4 +1,4 @@
-//! The machines of a board, which one emulation of Renode runs together.
+//! The machines of a board, which run together in one [`Emulation`] of Renode.
 //!
 //! Between any two operations the main machine is the selected one.
 
@@ -19,7 +19,7 @@ use crate::uart::Ports;
 /// The number of the main machine.
 pub(crate) const MAIN: usize = 0;
 
-/// The machines of one board, with the clock they share.
+/// The machines of one board, with the clock that they share.
 pub(crate) struct Emulation {
     pub(crate) config: TargetConfig,
     pub(crate) machines: Vec<Machine>,
@@ -28,7 +28,7 @@ pub(crate) struct Emulation {
 }
 
 impl Emulation {
-    /// `ports` are those of each machine.
+    /// Returns the machines, which Renode has not made yet; `ports` has the UARTs of each.
     pub(crate) fn new(
         config: &TargetConfig,
         ports: &[Ports],
@@ -48,7 +48,7 @@ impl Emulation {
         Ports::all(self.machines.iter().map(|machine| &machine.ports))
     }
 
-    /// Selects the machine of that number, which later commands are for.
+    /// Selects machine `number`, to which later commands apply.
     pub(crate) async fn select(
         &self,
         session: &Session,
@@ -70,8 +70,8 @@ impl Emulation {
         session.run_strictly(SELECTING, &select).await
     }
 
-    /// Starts the board; one with a virtual clock runs while somebody waits. The guest runs
-    /// before the command is done, which takes another 100 ms.
+    /// Starts the board; a board with a virtual clock runs only while an operation waits. The
+    /// guest runs before the command is done, which takes another 100 ms.
     pub(crate) fn run(&self, session: &Session) {
         match &self.clock {
             Some(clock) => clock.begin(),
@@ -89,7 +89,7 @@ impl Emulation {
         synced.map_err(|_| session.too_slow("reading the virtual clock"))
     }
 
-    /// Pauses a board with a virtual clock as long as the hold is there.
+    /// Pauses a board with a virtual clock until the hold is dropped.
     pub(crate) async fn pause(&self, session: &Session) -> Result<Option<Hold>, EmulatorError> {
         let Some(clock) = &self.clock else {
             return Ok(None);
@@ -99,13 +99,13 @@ impl Emulation {
             .map_err(|_| session.too_slow("stopping the virtual clock"))
     }
 
-    /// Returns the number of that machine, or of all.
+    /// Returns the number of `machine`, or the numbers of all machines.
     pub(crate) fn numbers(&self, machine: Option<usize>) -> RangeInclusive<usize> {
         let last = self.machines.len() - 1;
         machine.map_or(0..=last, |machine| machine..=machine)
     }
 
-    /// Returns the numbers of those machines' UARTs among all of the board.
+    /// Returns the numbers of the `machines`' UARTs among all UARTs of the board.
     pub(crate) fn uarts(&self, machines: &RangeInclusive<usize>) -> Range<usize> {
         let count = |machines: &[Machine]| -> usize {
             let counts = machines.iter().map(|machine| machine.ports.iter().count());
@@ -114,7 +114,7 @@ impl Emulation {
         count(&self.machines[..*machines.start()])..count(&self.machines[..=*machines.end()])
     }
 
-    /// Returns the halt of a machine that stops the time of all, if there is one.
+    /// Returns the first halt that stops the time of all machines, if any does.
     pub(crate) fn stopped_by(&self) -> Option<Arc<str>> {
         let halts = self.machines.iter().map(|it| it.ports.main().halt());
         halts.flatten().find(|halt| cpu_halt::stops_all(halt))

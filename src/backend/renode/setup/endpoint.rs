@@ -37,7 +37,7 @@ impl Endpoint {
         }
     }
 
-    /// Opens our end of it.
+    /// Opens our end of the connection.
     pub(crate) async fn open(&self) -> Result<OwnedFd, EmulatorError> {
         let (step, opened) = match self {
             Self::Pty(link) => ("opening the UART's pseudo-terminal", pty::open(link)),
@@ -47,7 +47,7 @@ impl Endpoint {
     }
 }
 
-/// Makes Renode listen on a free port; another process may take it in the meantime.
+/// Makes Renode listen on a free port; tries others if another process takes it first.
 async fn listen(session: &Session, number: usize) -> Result<u16, EmulatorError> {
     let mut attempts = 1..socket::ATTEMPTS;
     loop {

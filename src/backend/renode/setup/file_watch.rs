@@ -47,7 +47,7 @@ mod system {
     /// A watch of the writes to one file.
     pub(crate) struct FileWatch {
         queue: AsyncFd<Queue>,
-        /// Watched as long as it is open.
+        /// The file, which is watched as long as it is open.
         _file: File,
     }
 

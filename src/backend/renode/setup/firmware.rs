@@ -1,4 +1,4 @@
-//! How firmware gets into the memory of a machine, and where its processor starts.
+//! Loading firmware into the memory of a machine, and the place where its processor starts.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +16,8 @@ use crate::config::LoadCommand;
 use crate::firmware::{Contents, Entry, Firmware, Format};
 
 impl Machine {
-    /// Returns how the image gets into the memory of this machine, which has that number and may run.
+    /// Returns the commands that load `image` into the memory of this machine, which has number
+    /// `number`; `runs` is set if the board runs.
     pub(crate) async fn load(
         &mut self,
         session: &Session,
@@ -58,7 +59,7 @@ impl Machine {
         })
     }
 
-    /// Returns the command that defines a reset of this machine.
+    /// Returns the command that defines the reset of this machine.
     pub(crate) fn on_reset(&self, load: &Load) -> MonitorCommand {
         MonitorCommand::on_reset(&self.config.extra_commands, load)
     }
@@ -111,7 +112,8 @@ impl Machine {
         if let Vectors::Usual(table) = located {
             return Ok((table, table.and_then(entry)));
         }
-        // The platform or the script may have set it; once the board runs, the firmware has.
+        // Before the board runs, the platform or the script may have set the table; afterwards the
+        // firmware has.
         if !runs {
             let asked = session
                 .run(LOADING, &MonitorCommand::vector_table(&name))
@@ -128,7 +130,7 @@ impl Machine {
     }
 }
 
-/// The error of an image in which the vectors may be at several `places`.
+/// Returns the error of an image in which the vectors may be at several `places`.
 fn several(processor: &Name, places: &[u64]) -> EmulatorError {
     let places: Vec<String> = places.iter().map(|it| format!("{it:#010x}")).collect();
     EmulatorError::Unsupported {

@@ -1,4 +1,4 @@
-//! One of the board's machines: its platform, its processors, what it runs.
+//! One of the board's machines: its platform, its processors, its firmware.
 
 use std::io;
 
@@ -18,9 +18,9 @@ use crate::uart::Ports;
 pub(crate) struct Machine {
     pub(crate) config: MachineConfig,
     pub(crate) ports: Ports,
-    /// The first of them runs the firmware; known once the board is set up.
+    /// The processors, known once the board is set up. The first one runs the firmware.
     pub(crate) processors: Vec<Processor>,
-    /// Whether its `reset` macro loads firmware of the harness.
+    /// Set if its `reset` macro loads firmware of the harness.
     pub(crate) is_flashed: bool,
     /// The memories that a loss of power clears.
     pub(crate) volatile: Vec<Name>,
@@ -29,7 +29,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// A machine that Renode has not made yet.
+    /// Returns a machine that Renode has not made yet.
     pub(crate) fn new(config: MachineConfig, ports: Ports) -> Self {
         Self {
             config,
@@ -41,17 +41,18 @@ impl Machine {
         }
     }
 
-    /// Returns whether, without firmware of the harness, it has nothing to run.
+    /// Returns true if the machine has nothing to run without firmware of the harness.
     pub(crate) fn is_bare(&self) -> bool {
         !self.is_scripted() && !any_loads(&self.config.extra_commands)
     }
 
-    /// Returns whether a script of the user makes it.
+    /// Returns true if a script of the user makes the machine.
     pub(crate) fn is_scripted(&self) -> bool {
         matches!(self.config.renode.platform, Platform::Script(_))
     }
 
-    /// As [`is_bare`](Self::is_bare), after `load`, which may load only the symbols of an ELF file.
+    /// Returns true if the machine has nothing to run after `load`, which may load only the
+    /// symbols of an ELF file.
     pub(crate) fn runs_nothing(&self, load: &Load) -> bool {
         load.command == LoadCommand::SymbolsFrom && self.is_bare()
     }

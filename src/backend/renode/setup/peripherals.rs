@@ -1,7 +1,8 @@
 //! The peripherals of a board, as Renode lists them.
 
-/// The answer to `peripherals` is a tree with a line for each: `├── cpu0 (CortexM)`, whose
-/// branches a terminal without UTF-8 shows as `???`. The name and the type of each.
+/// Returns the name and the type of each peripheral in the answer to `peripherals`: a tree
+/// with a line for each, such as `├── cpu0 (CortexM)`. A terminal without UTF-8 shows its
+/// branches as `???`.
 pub(crate) fn listed(peripherals: &str) -> impl Iterator<Item = (&str, &str)> {
     peripherals.lines().filter_map(|line| {
         let (name, kind) = line.trim_end().strip_suffix(')')?.rsplit_once(" (")?;
@@ -9,7 +10,8 @@ pub(crate) fn listed(peripherals: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// Returns why `path` may not be a UART of a board with these `peripherals`, and its UARTs.
+/// Returns why `path` cannot be a UART of a board with these `peripherals`, and lists its
+/// UARTs.
 pub(crate) fn no_uart(peripherals: &str, path: &str) -> String {
     let name = path.rsplit('.').next().unwrap_or(path);
     let what = match listed(peripherals).find(|(known, _)| *known == name) {

@@ -1,11 +1,11 @@
 //! Passing the user's platform descriptions to Renode.
 //!
-//! Its path may contain what the monitor cannot take, and what it includes by
-//! `using "./…"` is looked for beside it. So Renode is given a file of our own
-//! that includes the user's: inside a description, a path is text like any other.
+//! The path of a description may contain characters that the monitor does not accept, and
+//! files that it includes by `using "./…"` must be next to it. So [`stage`] writes a file of
+//! our own that includes the user's: inside a description, a path is text like any other.
 //!
-//! One that comes with Renode has a name that Renode knows, or the nearest such name is
-//! looked for where Renode is installed.
+//! A platform of Renode's own is loaded by its name. If Renode does not know the name, the
+//! error suggests the nearest name among the files where Renode is installed.
 
 use std::fs;
 use std::io;
@@ -44,29 +44,29 @@ fn write(directory: &Path, name: &str, description: &str) -> io::Result<PathBuf>
     Ok(staged)
 }
 
-/// A description that includes the one in `file`.
+/// Returns a description that includes the one in `file`.
 fn including(file: &Path) -> io::Result<String> {
     Ok(format!("using {}\n", quoted(file)?))
 }
 
-/// A string of the language of platform descriptions.
+/// Returns the path as a string of the language of platform descriptions.
 fn quoted(file: &Path) -> io::Result<String> {
-    let unspeakable = |what| {
+    let unusable = |what| {
         let message = format!("the path {file:?} {what}; move the platform to another directory");
         io::Error::new(io::ErrorKind::InvalidInput, message)
     };
     let Some(text) = file.to_str() else {
-        return Err(unspeakable("is not UTF-8"));
+        return Err(unusable("is not UTF-8"));
     };
     if text.contains(['\n', '\r']) {
-        return Err(unspeakable("has a line end in it"));
+        return Err(unusable("has a line end in it"));
     }
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
     Ok(format!("\"{escaped}\""))
 }
 
-/// Adds to Renode's `error` about its own platform `name` that the project has no such file
-/// either, and which of Renode's names may be meant.
+/// Adds two things to Renode's `error` about its own platform `name`: the project has no such
+/// file either, and the name of Renode's that may be meant.
 pub(crate) async fn none_of_the_projects(
     name: &str,
     error: EmulatorError,
@@ -86,29 +86,29 @@ pub(crate) async fn none_of_the_projects(
     )
 }
 
-/// Returns whether Renode has not found the file itself, rather than one that it includes.
+/// Returns true if Renode has not found the file itself, rather than a file that it includes.
 fn is_unknown(name: &str, error: &EmulatorError) -> bool {
     let missing = format!("Could not find file '{name}'");
     matches!(error, EmulatorError::Refused { reason, .. } if reason.contains(&missing))
 }
 
 /// Returns the platform of Renode whose name is similar to `name`; none if Renode does not
-/// show where they are.
+/// show where its platforms are.
 async fn similar(name: &str, session: &Session) -> Option<String> {
     let answer = session
         .run(SETTING_UP, &MonitorCommand::search_path())
         .await
         .ok()?;
     let roots = own_directories(&answer.text);
-    // Blocks for the time of reading some thirty directories.
+    // Blocks while about thirty directories are read.
     let known = tokio::task::spawn_blocking(move || roots.iter().flat_map(|it| all(it)).collect());
     let known: Vec<String> = known.await.ok()?;
     most_similar(name, &known).map(str::to_owned)
 }
 
 /// Returns Renode's own directories in its search path: the others are the user's.
-fn own_directories(said: &str) -> Vec<PathBuf> {
-    let mut lines = said.lines().map(str::trim);
+fn own_directories(answer: &str) -> Vec<PathBuf> {
+    let mut lines = answer.lines().map(str::trim);
     let own = lines.find_map(|line| line.strip_prefix("Default 'PATH' value is: "));
     let directories = own.unwrap_or_default().split(';').map(PathBuf::from);
     directories.filter(|it| it.is_absolute()).collect()
@@ -136,8 +136,8 @@ fn all(root: &Path) -> Vec<String> {
     found
 }
 
-/// The path among `known` whose file is called most like that of `name`: all paths begin
-/// alike, and the directory may be what is wrong.
+/// Returns the path among `known` whose file name is most similar to that of `name`: all paths
+/// begin alike, and the directory may be wrong.
 fn most_similar<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let files: Vec<&str> = known.iter().map(|path| stem(path)).collect();
     let meant = nearest(stem(name), &files)?;
@@ -146,7 +146,7 @@ fn most_similar<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     nearest(name, &called_so).or_else(|| called_so.first().copied())
 }
 
-/// Returns the name of a platform's file, without its directory and ending.
+/// Returns the name of a platform's file, without directory and ending.
 fn stem(path: &str) -> &str {
     let file = path.rsplit('/').next().unwrap_or(path);
     file.strip_suffix(".repl").unwrap_or(file)
@@ -198,11 +198,11 @@ mod tests {
 
     #[test]
     fn renodes_own_directories_are_read_from_its_search_path() {
-        let said = "path\r\nallows modification of internal 'PATH' variable.\r\n\
+        let answer = "path\r\nallows modification of internal 'PATH' variable.\r\n\
                     Current 'PATH' value is: /project;/opt/renode\r\n\
                     Default 'PATH' value is: /opt/renode;/more here\r\n";
         let expected = ["/opt/renode", "/more here"].map(PathBuf::from);
-        assert_eq!(own_directories(said), expected);
+        assert_eq!(own_directories(answer), expected);
         for nothing in [
             "",
             "Default 'PATH' value is: .\r\n",

@@ -9,11 +9,11 @@ use std::path::Path;
 use nix::fcntl::OFlag;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 
-/// Opens it, and lets every byte through as it is.
+/// Opens the pseudo-terminal at `link` in raw mode, so that no byte is changed.
 ///
-/// Renode takes the settings from its own standard input, which is no terminal:
-/// they are whatever was in memory. Nothing may have been sent before this, and
-/// nothing is flushed, so nothing is lost.
+/// Renode copies the terminal settings from its own standard input, which is no terminal:
+/// their values are undefined. Nothing may be sent before this call. The call does not flush,
+/// so nothing is lost.
 pub(crate) fn open(link: &Path) -> io::Result<OwnedFd> {
     let pty = OpenOptions::new()
         .read(true)

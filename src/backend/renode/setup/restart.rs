@@ -1,4 +1,4 @@
-//! Reset and hot flash: machines of a running board start anew.
+//! Reset and hot flash: restarting machines of a running board.
 
 use std::ops::RangeInclusive;
 
@@ -13,9 +13,9 @@ use crate::config::UartTransport;
 /// The memory of a machine after its reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Memory {
-    /// As by the reset pin.
+    /// The content is kept, as after a reset by the pin.
     Kept,
-    /// As by a loss of power.
+    /// The content is cleared, as after a loss of power.
     Cleared,
 }
 
@@ -48,8 +48,8 @@ impl Emulation {
             .map_err(|error| at(of_firmware(image.firmware.path()), error))
     }
 
-    /// Resets machines of a running board. It is paused in between, so that output before
-    /// the reset is told from output after it.
+    /// Resets machines of a running board. The board is paused meanwhile, so that output before
+    /// the reset can be distinguished from output after it.
     pub(crate) async fn restart(
         &self,
         session: &Session,
@@ -65,13 +65,13 @@ impl Emulation {
         let begin_anew = || {
             let machines = &self.machines[machines.clone()];
             machines.iter().for_each(|machine| machine.ports.restart());
-            // Time passes again for the others if it was these alone that had stopped it.
+            // Time passes again for the other machines if only these had stopped it.
             match self.stopped_by() {
                 Some(halt) => machines.iter().for_each(|it| it.ports.stalled(&halt)),
                 None => self.ports().go_on(),
             }
         };
-        // Renode writes to a socket on a thread of its own, which may not be done yet.
+        // A thread of Renode's own writes to a socket, and may not have finished yet.
         let is_late = self.config.uart_transport == UartTransport::Socket;
         if !is_late {
             begin_anew(); // before a reset in which a processor may halt

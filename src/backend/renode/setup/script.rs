@@ -1,9 +1,8 @@
 //! Making a board by a script of the user.
 //!
-//! The script is run where it is: its directory is linked into the private one, so
-//! that Renode is given a plain path and `$ORIGIN` leads to the files beside it. One
-//! that comes with Renode is looked for by Renode itself.
-//! Files in variables are copied, as firmware is.
+//! The script is run in its own directory, which is linked into the private one: so Renode
+//! receives a plain path, and `$ORIGIN` leads to the files next to the script. Renode itself
+//! looks for a script that is part of Renode. Files in variables are copied, as firmware is.
 
 use std::io;
 use std::os::unix::fs::symlink;
@@ -27,8 +26,8 @@ pub(crate) async fn run(script: &Script, session: &Session) -> Result<Name, Emul
     let place = |error| at(format!("{whose}script {:?}", script.file), error);
     let commands = commands(script, session.directory()).map_err(place)?;
     let included = session.run_all(SETTING_UP, &commands).await;
-    let said = included.map_err(place)?.text;
-    check_has_not_run(session, &said).await.map_err(place)?;
+    let output = included.map_err(place)?.text;
+    check_has_not_run(session, &output).await.map_err(place)?;
     let machine = match &script.machine {
         Some(name) => Name::machine(name)?,
         None => selected(session).await.map_err(place)?,
@@ -71,16 +70,16 @@ fn commands(script: &Script, directory: &Path) -> Result<Vec<MonitorCommand>, Em
     Ok(commands)
 }
 
-/// Returns whether it comes with Renode; a script of the project has an absolute path.
+/// Returns true if the script is part of Renode; a script of the project has an absolute path.
 fn is_built_in(script: &Script) -> bool {
     script.file.is_relative()
 }
 
-/// Checks that the script, whose output is `said`, has not let the board run: the board's
+/// Checks that the script, which has printed `output`, has not let the board run: the board's
 /// output until then is lost. A board that is paused soon may have run although its clock
-/// shows nothing.
-async fn check_has_not_run(session: &Session, said: &str) -> Result<(), EmulatorError> {
-    let was_started = said.lines().any(|line| line.trim() == STARTS);
+/// shows zero.
+async fn check_has_not_run(session: &Session, output: &str) -> Result<(), EmulatorError> {
+    let was_started = output.lines().any(|line| line.trim() == STARTS);
     let started = session
         .run(SETTING_UP, &MonitorCommand::is_started())
         .await?;
@@ -100,7 +99,7 @@ async fn check_has_not_run(session: &Session, said: &str) -> Result<(), Emulator
     })
 }
 
-/// The machine that the script has left selected.
+/// Returns the machine that the script has left selected.
 async fn selected(session: &Session) -> Result<Name, EmulatorError> {
     let listed = session.run(SETTING_UP, &MonitorCommand::machines()).await?;
     let mut lines = listed.text.lines();

@@ -1,9 +1,9 @@
 //! Our end of the TCP socket that Renode makes for a UART.
 //!
-//! Renode listens on every interface and does not say on which port, so the port is
-//! chosen here. On Linux its listening excludes everybody else's, also on one interface
-//! alone (`SO_REUSEADDR` lets nobody listen where another does): once its command is
-//! done, whoever connects to the port connects to it.
+//! Renode listens on every interface and does not report the port, so the port is chosen
+//! here. On Linux no other process can listen on Renode's port, not even on one interface
+//! alone (`SO_REUSEADDR` does not allow it while another process listens): once Renode's
+//! command is done, every connection to the port is a connection to Renode.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 
 use tokio::net::TcpStream;
 
-/// How often another port is tried: each was free when it was chosen.
+/// The number of ports that are tried: another process may take a free port before Renode does.
 pub(crate) const ATTEMPTS: usize = 8;
 
 /// Connects to Renode's `port`.

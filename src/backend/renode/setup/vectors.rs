@@ -1,25 +1,25 @@
-//! The vector table of a Cortex-M, where Renode does not find it by itself.
+//! The vector table of a Cortex-M, if Renode does not find it by itself.
 //!
-//! Renode looks for them at the lowest section of an ELF file that has symbols; of any other
-//! image it has to be told, and the lowest address is as good a guess. Where the table is not
-//! there, it is looked for in the contents.
+//! Renode looks for the table at the lowest section of an ELF file that has symbols. For any
+//! other image Renode needs the address; the lowest address is the equivalent guess. If the
+//! table is not there, [`locate`] looks for it in the contents.
 
 use crate::backend::renode::monitor::load::VectorTable;
 use crate::config::LoadCommand;
 use crate::firmware::{Contents, Entry};
 
-/// What an image shows about its vectors.
+/// The place of an image's vectors, as far as its contents show it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Vectors {
-    /// Where they usually are, which Renode may know by itself.
+    /// The usual place; none if Renode finds it by itself.
     Usual(Option<VectorTable>),
-    /// At another place.
+    /// Another place.
     Found(u64),
-    /// At one of several places.
+    /// Several possible places.
     Several(Vec<u64>),
 }
 
-/// Returns the vectors of `contents`, whose `address` the user may have named.
+/// Returns the place of the vectors in `contents`, whose `address` the user may have named.
 pub(crate) fn locate(contents: &Contents, command: LoadCommand, address: Option<u64>) -> Vectors {
     let (usual, place) = match (address, command) {
         (Some(address), _) => (Some(VectorTable::At(address)), Some(address)),
@@ -37,8 +37,9 @@ pub(crate) fn locate(contents: &Contents, command: LoadCommand, address: Option<
     }
 }
 
-/// What a processor has to be started with: of an S-record file Renode takes the program
-/// counter from its last record, which may not say it, and the stack pointer for set as well.
+/// Returns the stack pointer and program counter to start a processor with; none if Renode
+/// needs none. For an S-record file Renode takes the program counter from the last record,
+/// which may lack it, and regards the stack pointer as set as well.
 pub(crate) fn entry(
     contents: &Contents,
     command: LoadCommand,
@@ -67,7 +68,7 @@ pub(crate) fn users(commands: &[String], processor: &str) -> Option<Option<Vecto
     places.next_back()
 }
 
-/// An address as the monitor reads and writes it.
+/// Parses an address as the monitor reads and prints it.
 pub(crate) fn address(text: &str) -> Option<u64> {
     let text = text.trim();
     match text.strip_prefix("0x") {

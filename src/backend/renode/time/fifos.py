@@ -1,7 +1,7 @@
-# The way to the harness: orders come line by line over one FIFO, reports go over another.
+# The connection to the harness: one FIFO carries orders, another one reports, line by line.
 #
-# Who derives from this has `order`, which does what an order's words say, and may have more to
-# do in `orders_ended`.
+# A subclass has `order`, which executes the words of an order, and may override
+# `orders_ended`.
 
 from System.IO import FileAccess, FileMode, FileShare, FileStream, StreamReader
 from System.Text import Encoding
@@ -14,7 +14,7 @@ class Fifos(object):
         orders = FileStream(directory + "/orders", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1)
         self.orders = StreamReader(orders, Encoding.ASCII)
 
-    # On a thread of their own.
+    # Reads the orders on a thread of its own.
     def start_reading(self):
         reader = Thread(ThreadStart(self.read_orders))
         reader.IsBackground = True
@@ -27,17 +27,17 @@ class Fifos(object):
             order = self.orders.ReadLine()
         self.orders_ended()
 
-    # The test is gone.
+    # Called once the test has ended.
     def orders_ended(self):
         pass
 
-    # What does `act` and tells of its failure: nobody else would.
+    # Returns a function that runs `act` and reports its failure: Renode would not report it.
     def telling(self, act):
         def told(*arguments):
             try:
                 act(*arguments)
             except Exception as error:
-                # In one line, as all reports are.
+                # One line, as for every report.
                 self.say("error: " + " ".join((str(error) or repr(error)).split()))
         return told
 

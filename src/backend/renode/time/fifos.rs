@@ -1,5 +1,5 @@
 //! The connection to a script of ours inside Renode: one FIFO for orders, one for reports,
-//! and a [`DriverTask`] that writes the one and reads the other.
+//! and a [`DriverTask`] that writes orders and reads reports.
 
 use std::fs::{File, OpenOptions};
 use std::future::Future;
@@ -14,7 +14,7 @@ use tokio::net::unix::pipe;
 use tokio::task::JoinSet;
 
 /// The number of bytes that may have yet to arrive at the guest when a `send` is done: more
-/// than any line that is typed, so typing one takes no time.
+/// than any typed line has, so sending a line takes no time.
 pub(crate) const AHEAD: u32 = 256;
 
 /// Our ends of the FIFOs.
@@ -24,7 +24,7 @@ pub(crate) struct Fifos {
 }
 
 impl Fifos {
-    /// Creates them in `directory`, as `orders` and `reports`.
+    /// Creates the FIFOs in `directory`, as `orders` and `reports`.
     ///
     /// Must be called on the I/O thread.
     pub(crate) fn make(directory: &Path) -> io::Result<Self> {
@@ -35,7 +35,8 @@ impl Fifos {
     }
 }
 
-/// Creates a FIFO, open in both directions: so it neither blocks nor ends before we close it.
+/// Creates a FIFO, open in both directions: so it neither blocks nor ends before it is closed
+/// here.
 fn fifo(path: &Path) -> io::Result<File> {
     mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?;
     OpenOptions::new()
@@ -45,7 +46,7 @@ fn fifo(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// A driver's task, which ends when this is dropped.
+/// The task of a driver; dropping this ends the task.
 pub(crate) struct DriverTask {
     _task: JoinSet<()>,
 }

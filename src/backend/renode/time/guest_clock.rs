@@ -8,17 +8,17 @@ use crate::backend::renode::monitor::client::Monitor;
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::runtime::{Clock, Reading};
 
-/// The virtual time of a machine; at most as fast as the host's clock.
+/// The virtual time of a machine, which is never faster than the host's clock.
 #[derive(Debug)]
 pub(crate) struct GuestClock {
     questions: mpsc::UnboundedSender<Question>,
 }
 
-/// A wait for a reading that begins later than now.
+/// The sender for a reading that begins after the question was asked.
 type Question = oneshot::Sender<Option<Duration>>;
 
 impl GuestClock {
-    /// A clock whose every reading takes Renode at most `limit`.
+    /// Creates a clock; a reading takes Renode at most `limit`.
     ///
     /// Must be called on the I/O thread.
     pub(crate) fn new(monitor: Monitor, limit: Duration) -> Self {
@@ -29,10 +29,10 @@ impl GuestClock {
 }
 
 impl Clock for GuestClock {
-    /// While the monitor is busy the question waits.
+    /// Asks for the time; the question waits while the monitor is busy.
     fn read(&self) -> Reading {
         let (question, answer) = oneshot::channel();
-        // The task runs as long as this exists.
+        // The task runs until this clock is dropped.
         let _ = self.questions.send(question);
         Box::pin(async move { answer.await.ok()? })
     }
@@ -64,20 +64,21 @@ async fn answer(mut asked: mpsc::UnboundedReceiver<Question>, monitor: Monitor, 
     }
 }
 
-/// The time in `… TimeElapsed = 00:00:10.002000000]`.
+/// Returns the time in `… TimeElapsed = 00:00:10.002000000]`.
 fn time_elapsed(text: &str) -> Option<Duration> {
     let (_, rest) = text.rsplit_once("TimeElapsed = ")?;
     let (time, _) = rest.split_once(']')?;
     interval(time)
 }
 
-/// A time in what Renode says of a time source: the one in `NAME: 00:00:10.002000000`.
+/// Returns the time in `NAME: 00:00:10.002000000`, a line of Renode's answer about a time
+/// source.
 pub(crate) fn field(text: &str, name: &str) -> Option<Duration> {
     let mut lines = text.lines();
     lines.find_map(|line| interval(line.trim().strip_prefix(name)?.strip_prefix(": ")?))
 }
 
-/// The time in `00:00:10.002000000`; before 1.15.2 it has six digits.
+/// Returns the time in `00:00:10.002000000`; before 1.15.2 the fraction has six digits.
 fn interval(time: &str) -> Option<Duration> {
     let (clock, fraction) = time.split_once('.')?;
     let mut seconds = 0u64;

@@ -1,6 +1,6 @@
 # The line to a UART: it carries bytes to the guest, one after the other, each in its time.
 #
-# All of it happens under the lock of the machine's clock, which the clock itself holds when it
+# Everything runs under the lock of the machine's clock, which the clock itself holds when it
 # calls `carry`.
 
 import System
@@ -22,13 +22,13 @@ class Lock(object):
         System.Threading.Monitor.Exit(self.held)
 
 
-# No sooner than that, and not at once: that would be never.
+# Rounds up to ticks; at least one, because an entry of 0 ticks would never fire.
 def ticks(nanoseconds):
     return max(1, -(-nanoseconds // NANOSECONDS_PER_TICK))
 
 
 class Line(object):
-    # A byte takes so many nanoseconds. `telling` makes a function tell of its failure.
+    # A byte takes `byte_time` nanoseconds. `telling` makes a function report its failure.
     def __init__(self, machine, uart, byte_time, telling):
         self.machine = machine
         self.uart = uart
@@ -36,13 +36,13 @@ class Line(object):
         self.waiting = Queue[Byte]()
         self.busy = False
         self.next = Action(telling(self.carry))
-        # Some models have a buffer that can be full, which a terminal of Renode's heeds as well.
+        # Some models have a buffer that can be full; a terminal of Renode does not overfill it either.
         self.has_buffer = hasattr(uart, "BufferState")
 
     def locked(self, act):
         self.machine.ClockSource.ExecuteInLock(Action(act))
 
-    # Bytes as hexadecimal digits.
+    # Sends bytes, given as hexadecimal digits.
     def send(self, digits):
         data = [Byte(int(digits[at:at + 2], 16)) for at in range(0, len(digits), 2)]
 
@@ -55,7 +55,7 @@ class Line(object):
     def clear(self):
         self.locked(self.drop)
 
-    # The guest's time has come for the next byte.
+    # Called by the clock when the next byte is due.
     def carry(self):
         if self.has_buffer and str(self.uart.BufferState) == "Full":
             return

@@ -1,4 +1,4 @@
-//! The time of a board in Renode, and input that arrives in step with it.
+//! The time of a board in Renode, and input that arrives in step with that time.
 
 pub(super) mod fifos;
 pub(super) mod guest_clock;

@@ -1,16 +1,16 @@
-# Hands bytes to the UARTs of a guest that runs in real time.
+# Passes bytes to the UARTs of a guest that runs in real time.
 #
-# Orders come line by line over one FIFO, reports go over another:
+# One FIFO carries orders, another one reports, line by line:
 #
 #   send UART BYTES     puts bytes on the line to the guest
 #   tell UART           asks for `room`
-#   clear UARTS...      forgets what has not arrived there
+#   clear UARTS...      drops the bytes that have not arrived at these UARTs
 #
-#   room UART           no more than AHEAD bytes have yet to arrive there
+#   room UART           no more than AHEAD bytes have yet to arrive at this UART
 #   cleared             the answer to `clear`
 #   error: TEXT         something that should not happen
 #
-# Orders are read on a thread of their own; bytes arrive on the one that executes the guest.
+# A thread of its own reads the orders; bytes arrive on the thread that executes the guest.
 
 from Antmicro.Renode.Core import EmulationManager
 
@@ -78,15 +78,15 @@ def mc_input_attach(path, byte_time):
     inputs.lines.append(Input(inputs, machine, machine[path], int(byte_time), len(inputs.lines)))
 
 
-# Once all UARTs are attached.
+# Called once all UARTs are attached.
 def mc_input_read():
     lengthen_steps()
     inputs.start_reading()
 
 
-# Renode's time passes in steps, in which its processors come together. At its own of 100 us an
-# idle board keeps most of a host's core busy, and a line that is busy too is not served in time.
-# A single processor has nobody to come together with; steps that the user has set stay.
+# Renode's time passes in steps, at whose ends its processors wait for each other. At the default
+# of 100 us an idle board keeps most of a host's core busy, and a line that is busy too is late.
+# A single processor waits for no other; steps that the user has set are kept.
 def lengthen_steps():
     emulation = EmulationManager.Instance.CurrentEmulation
     processors = [cpu for machine in emulation.Machines for cpu in machine.SystemBus.GetCPUs()]

@@ -1,9 +1,10 @@
 //! Sending bytes to the guest's UARTs in real time.
 //!
-//! A terminal of Renode carries only the guest's output. For input it passes bytes on as they
-//! arrive, whatever the guest's speed, and the cost of pending bytes grows with the square of
+//! A terminal of Renode is used for the guest's output only. It would pass input on as it
+//! arrives, whatever the guest's speed, and the cost of pending bytes grows with the square of
 //! their number. So a script of ours inside Renode puts the bytes on the lines, in the guest's
-//! own time. It is included when the board already runs; bytes that are sent before wait.
+//! own time; [`Input`] is its driver. The script is included when the board already runs;
+//! bytes that are sent before wait.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -38,7 +39,7 @@ enum Message {
     Clear(Range<usize>, oneshot::Sender<()>),
 }
 
-/// The driver of the script; it ends when this is dropped.
+/// The driver of the script; dropping this ends it.
 pub(crate) struct Input {
     messages: mpsc::UnboundedSender<Message>,
     _driver: DriverTask,
@@ -77,7 +78,7 @@ impl Input {
     /// Drops the bytes that were sent to these UARTs and have not arrived.
     pub(crate) async fn clear(&self, uarts: Range<usize>) {
         let (cleared, done) = oneshot::channel();
-        // As above.
+        // A driver that has ended has killed Renode.
         let _ = self.messages.send(Message::Clear(uarts, cleared));
         let _ = done.await;
     }
@@ -92,25 +93,25 @@ pub(crate) fn write_script(directory: &Path) -> io::Result<PathBuf> {
 
 struct Driver {
     orders: pipe::Sender,
-    /// Orders that have yet to be written: until the script reads, a FIFO takes little.
+    /// Orders that have yet to be written: a FIFO holds little until the script reads it.
     unwritten: VecDeque<u8>,
     reports: Lines<BufReader<pipe::Receiver>>,
     messages: mpsc::UnboundedReceiver<Message>,
     lines: Vec<Line>,
-    /// The clears that the script has yet to confirm, and their waits.
+    /// The clears that the script has yet to confirm, and the senders that wait for them.
     clearing: VecDeque<(Range<usize>, oneshot::Sender<()>)>,
 }
 
 /// The line to a UART.
 struct Line {
     jobs: JobQueue,
-    /// Whether it takes nothing more until the script reports room.
+    /// Set while no more jobs may be sent, until the script reports room.
     full: bool,
-    /// A long parcel that the script has: its sender waits until it has arrived.
-    carried: Option<Job>,
-    /// The next parcel.
+    /// A long job that the script has: its sender waits until the bytes have arrived.
+    in_flight: Option<Job>,
+    /// The next job.
     next: Option<Job>,
-    /// Whether it takes nothing until the script has dropped its bytes.
+    /// Set while no jobs may be sent, until the script has dropped its bytes.
     clearing: bool,
 }
 
@@ -119,7 +120,7 @@ impl Driver {
         loop {
             tokio::select! {
                 biased;
-                Some(message) = self.messages.recv() => self.heed(message),
+                Some(message) = self.messages.recv() => self.handle(message),
                 report = next_report(&mut self.reports) => self.take(report?)?,
                 (uart, job) = next_job(&mut self.lines) => self.send(uart, job),
                 written = self.orders.write_buf(&mut self.unwritten), if !self.unwritten.is_empty() => {
@@ -129,18 +130,18 @@ impl Driver {
         }
     }
 
-    fn heed(&mut self, message: Message) {
+    fn handle(&mut self, message: Message) {
         match message {
             Message::Attach(jobs) => self.lines.push(Line {
                 jobs,
                 full: false,
-                carried: None,
+                in_flight: None,
                 next: None,
                 clearing: false,
             }),
             Message::Clear(uarts, cleared) => {
                 for line in &mut self.lines[uarts.clone()] {
-                    line.lose();
+                    line.drop_jobs();
                     line.clearing = true;
                 }
                 let numbers: String = uarts.clone().map(|uart| format!(" {uart}")).collect();
@@ -150,7 +151,7 @@ impl Driver {
         }
     }
 
-    /// Passes a parcel to the script.
+    /// Passes a job to the script.
     fn send(&mut self, uart: usize, job: Job) {
         for part in job.bytes.chunks(MOST_AT_ONCE) {
             let bytes: String = part.iter().map(|b| format!("{b:02x}")).collect();
@@ -160,7 +161,7 @@ impl Driver {
         let line = &mut self.lines[uart];
         line.full = true;
         match job.bytes.len() > AHEAD as usize {
-            true => line.carried = Some(job),
+            true => line.in_flight = Some(job),
             false => job.complete(Duration::ZERO),
         }
     }
@@ -197,23 +198,24 @@ impl Driver {
 impl Line {
     fn has_room(&mut self) {
         self.full = false;
-        done(&mut self.carried);
+        done(&mut self.in_flight);
     }
 
-    /// Drops the parcels that the script does not have. A real line does not report it either.
-    fn lose(&mut self) {
+    /// Drops the jobs that the script does not have. They count as done, as a real line does not
+    /// report losses either.
+    fn drop_jobs(&mut self) {
         done(&mut self.next);
         self.jobs.clear();
     }
 
-    /// Returns the next parcel for the script; registers for a wake-up if there is none.
+    /// Returns the next job for the script; registers for a wake-up if there is none.
     fn poll(&mut self, cx: &mut Context<'_>) -> Option<Job> {
         if self.next.is_none()
             && let Poll::Ready(next) = self.jobs.poll_next(cx)
         {
             if next.is_none() {
-                // The UART has been detached: its sender is notified.
-                self.carried = None;
+                // The UART has been detached: dropping the job notifies its sender.
+                self.in_flight = None;
             }
             self.next = next;
         }
@@ -230,7 +232,7 @@ fn done(job: &mut Option<Job>) {
     }
 }
 
-/// The next job for a line that has room. Loses nothing if it is dropped.
+/// Returns the next job for a line that has room. Cancel safe.
 async fn next_job(lines: &mut [Line]) -> (usize, Job) {
     poll_fn(|cx| {
         for (uart, line) in lines.iter_mut().enumerate() {
@@ -243,7 +245,7 @@ async fn next_job(lines: &mut [Line]) -> (usize, Job) {
     .await
 }
 
-/// The next report. Loses nothing if it is dropped.
+/// Returns the next report. Cancel safe.
 async fn next_report(reports: &mut Lines<BufReader<pipe::Receiver>>) -> io::Result<Report> {
     let line = reports.next_line().await?;
     Report::parse(&line.ok_or(io::ErrorKind::UnexpectedEof)?)
@@ -259,7 +261,7 @@ enum Report {
 }
 
 impl Report {
-    /// A line that is no such report describes an error.
+    /// Parses a report; any other line describes an error.
     fn parse(line: &str) -> io::Result<Self> {
         let report = match line.split_once(' ') {
             Some(("room", uart)) => uart.parse().ok().map(Self::Room),

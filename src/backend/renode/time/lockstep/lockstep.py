@@ -1,15 +1,15 @@
 # Runs the emulation step by step, for a test that receives every byte.
 #
-# Orders come line by line over one FIFO, reports go over another:
+# One FIFO carries orders, another one reports, line by line:
 #
-#   run NS STOPS...        runs the emulation for at most so many nanoseconds; - is no limit.
+#   run NS STOPS...        runs the emulation for at most NS nanoseconds; - is no limit.
 #                          STOPS are a byte map for each UART: 64 hexadecimal digits, the highest
 #                          byte first, or - for none.
 #   resume [NS STOPS...]   resumes behind the byte that the guest has stopped at; a new limit is
 #                          no sooner than the one before
 #   stop                   pauses the emulation
-#   rx UART BYTES          hands bytes to the guest, at the pace of its line, as time passes
-#   clear UART             drops what has not been handed over to it
+#   rx UART BYTES          passes bytes to the guest, at the pace of its line, as time passes
+#   clear UART             drops the bytes that have not been passed to the guest
 #   sync                   reports all pending bytes, and the time
 #
 #   out UART NS BYTES      the guest has sent these, the first of them at that time
@@ -18,13 +18,14 @@
 #   synced NS              the answer to `sync`
 #   error: TEXT            something that should not happen
 #
-# A byte is handled on the thread that executes the guest, at the very moment at which it is
-# sent; orders are read on a thread of their own.
+# The thread that executes the guest handles a byte at the exact time at which it is sent; a
+# thread of its own reads the orders.
 
 from System.Threading import AutoResetEvent, ManualResetEvent, Thread, ThreadStart
 from Antmicro.Renode.Core import EmulationManager
 
-# What may wait in here while the emulation runs on: bytes, and how long in the guest's time.
+# The limits for output that is not reported yet while the emulation runs: the number of bytes,
+# and the guest's time in nanoseconds.
 MOST_BYTES = 512
 LONGEST = 1000000
 
@@ -44,7 +45,7 @@ class Uart(object):
             cpu.SyncTime()
         return int(self.machine.ElapsedVirtualTime.TimeElapsed.Ticks) * NANOSECONDS_PER_TICK
 
-    # The guest has sent a byte.
+    # Called when the guest has sent a byte.
     def sent(self, byte):
         self.lockstep.sent(self, byte)
 
@@ -53,35 +54,35 @@ class Lockstep(Fifos):
     def __init__(self, directory):
         Fifos.__init__(self, directory)
         self.emulation = EmulationManager.Instance.CurrentEmulation
-        # Only the log reports a processor that halts: before its time goes on.
+        # Only the log reports a processor that halts; it must do so before time continues.
         self.emulation.CurrentLogger.SynchronousLogging = True
         self.uarts = []
         self.lock = Lock()
-        # Bytes that have not been reported yet: of which UART, since when.
+        # The bytes that have not been reported yet, their UART, and the time of the first.
         self.pending = []
         self.pending_of = None
         self.pending_since = 0
-        # The guest has stopped at a byte and waits.
+        # Set while the guest has stopped at a byte and waits.
         self.waiting = False
-        # The emulation is to pause, or is paused.
+        # Set if the emulation is to pause, or is paused.
         self.stopping = True
         self.resumed = AutoResetEvent(False)
         self.started = ManualResetEvent(False)
         self.has_started = AutoResetEvent(False)
         self.deadline = Action(self.telling(self.deadline_passed))
         self.armed = False
-        # When it is to pause; None is never.
+        # The time at which the emulation is to pause; None is never.
         self.until = None
         self.stopped_at = 0
         self.step_ended = Action(self.telling(self.pause_all))
         self.emulation.IsStartedChanged += self.telling(self.started_changed)
         self.start_reading()
 
-    # At once, behind all pending bytes.
+    # Reports `line` at once, after all pending bytes.
     def say(self, line):
         self.write(self.unsaid() + line + "\n")
 
-    # The pending bytes, as a report that another one follows.
+    # Takes the pending bytes, as a report that may precede another one.
     def unsaid(self):
         pending, self.pending = self.pending, []
         if not pending:
@@ -91,7 +92,7 @@ class Lockstep(Fifos):
     def flush(self):
         self.write(self.unsaid())
 
-    # On the guest's thread.
+    # Runs on the guest's thread.
     def sent(self, uart, byte):
         now = uart.now()
         if self.pending and (self.pending_of != uart.number or now - self.pending_since >= LONGEST
@@ -106,7 +107,8 @@ class Lockstep(Fifos):
         elif byte == 10:
             self.flush()
 
-    # Whoever reads the byte may order `stop` before `stopped_at` is written: that order counts.
+    # The harness may read the byte and order `stop` before `stopped_at` is written: that order
+    # counts.
     def stop_at(self, machine, now):
         with self.lock:
             if self.stopping:
@@ -115,17 +117,17 @@ class Lockstep(Fifos):
         self.stopped_at = now
         self.say("stopped_at %d" % now)
         self.resumed.WaitOne()
-        # Under the lock: `stop` finds the guest either waiting or running.
+        # The lock makes `stop` see the guest either waiting or running.
         with self.lock:
             self.waiting = False
             stop = self.stopping
         if stop:
             self.pause_at(machine)
 
-    # On the guest's thread: at this very instruction.
+    # Pauses on the guest's thread, at the current instruction.
     #
     # Renode's `PauseAndRequestEmulationPause` does the same, but stops the other machines
-    # wherever they are by then; here they come to the end of their step.
+    # wherever they are by then; here they finish their step.
     def pause_at(self, machine):
         self.started.WaitOne()
         machine.TryRestartTranslationBlockOnCurrentCpu(True)
@@ -136,7 +138,7 @@ class Lockstep(Fifos):
         self.emulation.MasterTimeSource.SinksReportedHook -= self.step_ended
         self.emulation.PauseAll()
 
-    # On the guest's thread. The limit may have been raised in the meantime.
+    # Runs on the guest's thread. The limit may have been raised in the meantime.
     def deadline_passed(self):
         self.disarm()
         if self.until is None:
@@ -145,7 +147,7 @@ class Lockstep(Fifos):
         if left > 0:
             self.arm(left)
             return
-        # Whoever pauses everything already waits for this thread.
+        # If the emulation is being paused already, that pause waits for this thread.
         with self.lock:
             if self.stopping:
                 return
@@ -176,11 +178,11 @@ class Lockstep(Fifos):
             return
         self.started.Reset()
         self.stopping = True
-        # The user's own commands may let it run beyond.
+        # The user's own commands may let the emulation run beyond the limit.
         self.until = None
         self.say("paused %d" % self.uarts[0].now())
 
-    # On the thread of the orders.
+    # Runs on the thread that reads the orders.
     def orders_ended(self):
         self.order(["stop"])
 
@@ -212,7 +214,7 @@ class Lockstep(Fifos):
         self.stopping = False
         self.resumed.Reset()
         self.has_started.Reset()
-        # It sleeps for 100 ms when it is done.
+        # `StartAll` sleeps for 100 ms after the start.
         starter = Thread(ThreadStart(self.emulation.StartAll))
         starter.IsBackground = True
         starter.Start()

@@ -1,9 +1,9 @@
-//! Driving Renode in lockstep with a virtual clock, which runs only while somebody waits.
+//! Driving Renode in lockstep with a virtual clock, which runs only while an operation waits.
 //!
 //! A script of ours inside Renode starts and pauses the emulation and reports each byte with
-//! its virtual time. At a byte that somebody may wait for, the thread that executes the guest
+//! its virtual time. At a byte that may complete a wait, the thread that executes the guest
 //! stops until the order `resume` or `stop`. Two FIFOs carry orders and reports. [`Lockstep`]
-//! owns the driver task, a [`LockstepHandle`] sends it messages.
+//! owns the driver task, a [`LockstepHandle`] sends messages to the task.
 
 mod report;
 
@@ -53,7 +53,7 @@ enum Message {
     Exited(oneshot::Sender<()>),
 }
 
-/// The driver of one Renode, which ends when this is dropped.
+/// The driver of one Renode; dropping this ends it.
 pub(crate) struct Lockstep {
     messages: LockstepHandle,
     _driver: DriverTask,
@@ -99,8 +99,8 @@ impl Lockstep {
 
 impl LockstepHandle {
     /// Attaches the next of the board's UARTs.
-    pub(crate) fn attach(&self, hand: SteppedLink) {
-        self.tell(Message::Attach(hand));
+    pub(crate) fn attach(&self, link: SteppedLink) {
+        self.tell(Message::Attach(link));
     }
 
     /// Drops the bytes that were sent to these UARTs and have not arrived.
@@ -155,7 +155,7 @@ struct Driver {
 /// Work that is to be done while the guest is paused.
 enum Call {
     Message(Message),
-    /// Bytes for that UART.
+    /// Bytes for the UART of this number.
     Job(usize, Job),
 }
 
@@ -167,15 +167,15 @@ enum Next {
     Stop,
 }
 
-/// The end: Renode has exited, or the board is gone.
+/// The end of the driver's work: Renode has exited, or the board has been dropped.
 struct Over;
 
-/// The timer in the script that ends a run. If the limit was raised since, it is set again
-/// when it fires.
+/// The timer in the script that ends a run. If the limit was raised since, the script sets the
+/// timer again when it fires.
 struct Timer {
-    /// When it fires.
+    /// The time at which it fires.
     at: Option<Duration>,
-    /// When the run is to end.
+    /// The time at which the run is to end.
     until: Option<Duration>,
 }
 
@@ -184,7 +184,7 @@ impl Timer {
         Self { at, until: at }
     }
 
-    /// Updates it to `now`: it may have fired and been set again.
+    /// Updates the timer to `now`: it may have fired and been set again.
     fn passes(&mut self, now: Duration) {
         if self.at.is_some_and(|at| at <= now) {
             self.at = self.until;
@@ -192,7 +192,7 @@ impl Timer {
     }
 }
 
-/// Returns when a run that begins now is to end.
+/// Returns the time at which a run that begins now is to end.
 fn until(clock: &VirtualClock, run: &Run) -> Option<Duration> {
     run.at_most.map(|at_most| clock.now() + at_most)
 }
@@ -224,7 +224,7 @@ impl Driver {
                     None
                 }
                 report = self.reports.next() => {
-                    // The user's own commands may have started it.
+                    // The user's own commands may have started the guest.
                     match self.take(report?)? {
                         Report::Paused(time) => self.paused(time),
                         Report::Synced(time) => {
@@ -322,8 +322,8 @@ impl Driver {
             if clock.may_go_on().await {
                 return Next::Resume;
             }
-            // The wait has ended. As a rule another one follows: the guest need not be paused for
-            // that, as long as its timer is not too late.
+            // The wait has ended. Usually another one follows: the guest need not be paused for
+            // it, as long as the timer does not fire too late.
             match clock.wanted_next().await {
                 Some(run)
                     if until(clock, &run)
@@ -347,7 +347,7 @@ impl Driver {
     /// Handles a call while the guest is paused.
     async fn handle(&mut self, call: Call) -> io::Result<Result<(), Over>> {
         match call {
-            Call::Message(Message::Attach(hand)) => self.links.push(hand),
+            Call::Message(Message::Attach(link)) => self.links.push(link),
             Call::Message(Message::Clear(uarts)) => {
                 for uart in uarts {
                     self.links[uart].clear();
@@ -361,7 +361,7 @@ impl Driver {
             }
             Call::Message(Message::Exited(read)) => {
                 while let Some(report) = self.reports.left() {
-                    // It was the last.
+                    // This was the last report.
                     let _ = self.take(report);
                 }
                 drop(read);
@@ -378,8 +378,8 @@ impl Driver {
         Ok(Ok(()))
     }
 
-    /// As [`take`](Self::take), with all that was reported together with it: a wait must not
-    /// see a part of it.
+    /// Records a report as [`take`](Self::take) does, together with all reports that were written
+    /// at the same time: a wait must not see only some of them.
     fn take_all(&mut self, mut report: Report) -> io::Result<Report> {
         loop {
             report = self.take(report)?;
@@ -407,7 +407,7 @@ impl Driver {
         }
     }
 
-    /// Writes an order, unless Renode, which would read it, has exited.
+    /// Writes an order, unless Renode has exited.
     async fn order(&mut self, order: &str) -> io::Result<()> {
         let order = format!("{order}\n");
         let mut written = pin!(self.orders.write_all(order.as_bytes()));
@@ -422,13 +422,13 @@ impl Driver {
     }
 }
 
-/// Returns whether Renode has exited, so that there is nothing more to wait for.
+/// Returns true if Renode has exited, so that no more reports can arrive.
 fn is_over(calls: &VecDeque<Call>) -> bool {
     let gone = |call: &Call| matches!(call, Call::Message(Message::Exited(_)));
     calls.iter().any(gone)
 }
 
-/// The next message or job. Loses nothing if it is dropped.
+/// Returns the next message or job. Cancel safe.
 async fn call(messages: &mut mpsc::UnboundedReceiver<Message>, links: &mut [SteppedLink]) -> Call {
     poll_fn(|cx| {
         if let Poll::Ready(Some(message)) = messages.poll_recv(cx) {

@@ -20,7 +20,7 @@ pub(super) enum Report {
     Paused(Duration),
     /// The answer to `sync`: all output has been reported.
     Synced(Duration),
-    /// Anything else, which should not happen.
+    /// Any other line, which should not occur.
     Error(String),
 }
 
@@ -82,7 +82,7 @@ impl Reports {
             if let Some(report) = self.take() {
                 return Ok(report);
             }
-            // What was written atomically is read at once.
+            // A report that was written atomically is read in one piece.
             self.buffer.reserve(PIPE_BUF);
             if self.pipe.read_buf(&mut self.buffer).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
