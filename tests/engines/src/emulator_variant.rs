@@ -47,7 +47,7 @@ impl EmulatorVariant {
     }
 
     /// Makes `command` use this emulator; its launcher is written to `directory`.
-    pub fn enlist(self, command: &mut Command, directory: &Path) {
+    pub fn configure(self, command: &mut Command, directory: &Path) {
         if let Self::Fake(launcher) = self {
             let script = format!("FAKE='{}'\n{launcher}", program("fake-renode").display());
             command.env("VTARGET_RENODE", write_launcher(directory, &script));

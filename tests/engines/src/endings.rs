@@ -180,7 +180,7 @@ impl Subject {
         if ignores_term {
             command.env("IGNORES_TERM", "");
         }
-        variant.enlist(&mut command, launcher.path());
+        variant.configure(&mut command, launcher.path());
         let mut child = command.spawn().expect("the subject starts");
         let stdin = child.stdin.take().expect("a pipe");
         Self {

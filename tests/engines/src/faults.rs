@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::emulator_variant::{fake_renode, program, write_launcher};
-use crate::leftovers::{gone_within, working_for};
+use crate::leftovers::{gone_within, processes_with_tmpdir};
 use crate::{root, sample};
 
 /// The limit of a cell, on a busy host. The longest of the cell's own time limits is a
@@ -27,7 +27,7 @@ pub struct Cell {
     /// Texts that the error must contain, each in one of its forms; without any form, the cell must succeed.
     expected: [&'static [&'static str]; 2],
     /// The last output of the emulator, which the error must contain as well.
-    last_words: &'static str,
+    final_output: &'static str,
 }
 
 /// A step, and the names that an error gives it.
@@ -170,7 +170,7 @@ pub fn cells() -> Vec<Cell> {
         step,
         fault,
         expected,
-        last_words: match fault {
+        final_output: match fault {
             "exit" | "exits at once" => "\n    cannot open assembly 'Renode.exe'",
             "die" => "\n    it was told to",
             _ => "",
@@ -219,7 +219,10 @@ fn play(cell: Cell) -> Result<(), String> {
     let since = Instant::now();
     let child = Command::new(program("boot_once"))
         .arg(target(directory.path()))
-        .env("VTARGET_RENODE", culprit(cell, directory.path()))
+        .env(
+            "VTARGET_RENODE",
+            misbehaving_program(cell, directory.path()),
+        )
         .env("TMPDIR", &tmp)
         .process_group(0)
         .stdout(Stdio::null())
@@ -232,7 +235,12 @@ fn play(cell: Cell) -> Result<(), String> {
     if since.elapsed() > DEADLINE {
         return Err(format!("it took {:?}: {error}", since.elapsed()));
     }
-    gone_within(Duration::from_secs(5), &working_for(&tmp), &tmp, pid)?;
+    gone_within(
+        Duration::from_secs(5),
+        &processes_with_tmpdir(&tmp),
+        &tmp,
+        pid,
+    )?;
     let well = cell.expected.iter().all(|forms| forms.is_empty());
     if output.status.success() != well {
         return Err(format!("ended with {}: {error}", output.status));
@@ -242,14 +250,14 @@ fn play(cell: Cell) -> Result<(), String> {
     if let Some(forms) = lacking.next().filter(|_| !well) {
         return Err(format!("none of {forms:?} in: {error}"));
     }
-    if !well && !error.contains(cell.last_words) {
-        return Err(format!("no {:?} in: {error}", cell.last_words));
+    if !well && !error.contains(cell.final_output) {
+        return Err(format!("no {:?} in: {error}", cell.final_output));
     }
     Ok(())
 }
 
 /// Writes the program that simulates Renode in `cell`.
-fn culprit(cell: Cell, directory: &Path) -> std::path::PathBuf {
+fn misbehaving_program(cell: Cell, directory: &Path) -> std::path::PathBuf {
     let cue = |cue: &str| write_launcher(directory, &fake_renode(cue));
     match (cell.step, cell.fault) {
         ("spawn", "missing") => directory.join("nothing"),

@@ -40,7 +40,7 @@ pub fn crc32(bytes: &[u8]) -> u32 {
 pub struct Busy(Vec<Child>);
 
 impl Busy {
-    pub fn beside(processes: usize) -> Self {
+    pub fn start(processes: usize) -> Self {
         let process = |_| {
             Command::new("/bin/sh")
                 .args(["-c", "while kill -0 $PPID; do :; done"])

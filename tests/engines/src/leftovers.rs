@@ -48,7 +48,7 @@ pub fn descendants(pid: u32) -> BTreeSet<i32> {
 
 /// Returns the processes whose environment names `tmp`, which all processes started there
 /// inherit.
-pub fn working_for(tmp: &Path) -> BTreeSet<i32> {
+pub fn processes_with_tmpdir(tmp: &Path) -> BTreeSet<i32> {
     let mark = tmp.to_string_lossy();
     let has_mark = |pid: &i32| {
         fs::read(format!("/proc/{pid}/environ"))

@@ -52,7 +52,7 @@ impl Table {
 }
 
 /// Returns the installed engines.
-pub fn real_players() -> Vec<EmulatorVariant> {
+pub fn installed_engines() -> Vec<EmulatorVariant> {
     let engines = [
         (EmulatorVariant::Qemu, BackendKind::Qemu),
         (EmulatorVariant::Renode, BackendKind::Renode),
@@ -98,7 +98,7 @@ pub fn figures(figures: &mut Figures, table: &Table, cells: usize, failed: usize
 
 /// Measures the figures without the table: on QEMU where it is installed, and on the stand-in.
 pub fn measure(into: &mut Figures) {
-    let mut variants = real_players();
+    let mut variants = installed_engines();
     variants.retain(|variant| *variant != EmulatorVariant::Renode);
     variants.push(crate::emulator_variant::FAKES[0]);
     let table = Table::of(&variants, |_, _| ());

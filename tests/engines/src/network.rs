@@ -17,7 +17,7 @@ pub fn offline(run: &Path) -> Command {
 
 /// Returns `run` with a resolver that never answers; `directory` is for its
 /// configuration.
-pub fn swallowing(directory: &Path, run: &Path) -> Command {
+pub fn with_unresponsive_resolver(directory: &Path, run: &Path) -> Command {
     const ENTER: &str = "echo nameserver 127.0.0.1 > \"$0\" \
          && mount --bind \"$0\" /etc/resolv.conf && ip link set lo up && exec \"$@\"";
     let mut command = Command::new("unshare");

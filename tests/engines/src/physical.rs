@@ -12,12 +12,12 @@ use crate::emulator_variant::program;
 use crate::root;
 
 /// A running fake_board, and a description of its board.
-pub struct Bench {
+pub struct FakeBoard {
     serves: Child,
     directory: TempDir,
 }
 
-impl Bench {
+impl FakeBoard {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory for the fake_board");
         let mut serves = Command::new(program("fake_board"))
@@ -63,13 +63,13 @@ impl Bench {
     }
 }
 
-impl Default for Bench {
+impl Default for FakeBoard {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Drop for Bench {
+impl Drop for FakeBoard {
     fn drop(&mut self) {
         drop(self.serves.stdin.take()); // it exits when its input ends
         let _ = self.serves.wait();
@@ -79,10 +79,10 @@ impl Drop for Bench {
 /// Returns the description of a board on a fake_board that runs until the calling thread ends.
 pub fn description() -> PathBuf {
     thread_local! {
-        static BENCHES: RefCell<Vec<Bench>> = const { RefCell::new(Vec::new()) };
+        static FAKE_BOARDS: RefCell<Vec<FakeBoard>> = const { RefCell::new(Vec::new()) };
     }
-    let fake_board = Bench::new();
+    let fake_board = FakeBoard::new();
     let description = fake_board.description();
-    BENCHES.with_borrow_mut(|benches| benches.push(fake_board));
+    FAKE_BOARDS.with_borrow_mut(|fake_boards| fake_boards.push(fake_board));
     description
 }

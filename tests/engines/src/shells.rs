@@ -631,7 +631,7 @@ impl Shell {
             (Ends::Lf, b'\r') | (Ends::Cr, b'\n') => {}
             (_, b'\r' | b'\n') => self.end(byte),
             _ if self.line.len() < self.options.longest => self.character(char::from(byte)),
-            _ => self.say("\x07"),
+            _ => self.send("\x07"),
         }
     }
 
@@ -648,15 +648,15 @@ impl Shell {
         let columns = start + line.len();
         match self.options.echo {
             Echo::None | Echo::AtTheEnd => {}
-            Echo::Characters | Echo::WithLineEnd => self.say(&c.to_string()),
-            Echo::Redrawn => self.say(&format!("\r{prompt}{line}")),
-            Echo::Refreshed => self.say(&format!("\r{prompt}{line}\x1b[0K\r\x1b[{columns}C")),
+            Echo::Characters | Echo::WithLineEnd => self.send(&c.to_string()),
+            Echo::Redrawn => self.send(&format!("\r{prompt}{line}")),
+            Echo::Refreshed => self.send(&format!("\r{prompt}{line}\x1b[0K\r\x1b[{columns}C")),
             Echo::RefreshedRows(width) => self.refresh_rows(width),
             Echo::Scrolled(width) => {
                 let room = width - start - 1;
                 let shown = &line[line.len().saturating_sub(room)..];
                 let column = start + shown.len();
-                self.say(&format!("\r{prompt}{shown}\x1b[0K\r\x1b[{column}C"));
+                self.send(&format!("\r{prompt}{shown}\x1b[0K\r\x1b[{column}C"));
             }
             Echo::Broken(width) => {
                 let end = if columns.is_multiple_of(width) {
@@ -664,7 +664,7 @@ impl Shell {
                 } else {
                     ""
                 };
-                self.say(&format!("{c}{end}"));
+                self.send(&format!("{c}{end}"));
             }
             Echo::Wrapped(width) => {
                 let end = if columns.is_multiple_of(width) {
@@ -672,12 +672,12 @@ impl Shell {
                 } else {
                     ""
                 };
-                self.say(&format!("{c}{end}"));
+                self.send(&format!("{c}{end}"));
             }
             Echo::Doubled => {
                 let before = line[..line.len() - 1].chars().last();
                 let again = before.map_or(String::new(), |before| format!("\x08{before}"));
-                self.say(&format!("{again}{c}"));
+                self.send(&format!("{again}{c}"));
             }
         }
     }
@@ -696,7 +696,7 @@ impl Shell {
             true => "\n\r".to_owned(),
             false => format!("\r\x1b[{}C", columns % width_of_terminal),
         };
-        self.say(&format!("{left}{up}\r\x1b[0K{prompt}{line}{end}"));
+        self.send(&format!("{left}{up}\r\x1b[0K{prompt}{line}{end}"));
     }
 
     fn end(&mut self, byte: u8) {
@@ -706,25 +706,25 @@ impl Shell {
         let columns = width(self.options.prompt) + line.len();
         match self.options.echo {
             Echo::None => {}
-            Echo::AtTheEnd => self.say(&format!("{line}{newline}")),
-            Echo::WithLineEnd => self.say(&format!("{}{newline}", char::from(byte))),
+            Echo::AtTheEnd => self.send(&format!("{line}{newline}")),
+            Echo::WithLineEnd => self.send(&format!("{}{newline}", char::from(byte))),
             Echo::Broken(width) if columns.is_multiple_of(width) => {}
-            _ => self.say(newline),
+            _ => self.send(newline),
         }
-        self.say(self.options.taken);
+        self.send(self.options.taken);
         let command = match line.is_empty() && self.options.repeats {
             true => self.last.clone(),
             false => line,
         };
         if !command.is_empty() {
             for line in answer(&command, self.run) {
-                self.say(&line);
-                self.say(newline);
+                self.send(&line);
+                self.send(newline);
             }
             self.run += 1;
             self.last = command;
         }
-        self.say(self.options.answered);
+        self.send(self.options.answered);
         self.prompt();
     }
 
@@ -732,11 +732,11 @@ impl Shell {
         self.output
             .extend_from_slice(self.options.prompt.as_bytes());
         self.is_typed = true;
-        self.say("");
+        self.send("");
     }
 
     /// Sends `text`, and the log lines that are due.
-    fn say(&mut self, text: &str) {
+    fn send(&mut self, text: &str) {
         let Some(log) = self.options.log else {
             self.output.extend_from_slice(text.as_bytes());
             return;

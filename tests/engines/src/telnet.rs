@@ -46,7 +46,7 @@ impl Client {
             "late-port" => std::thread::sleep(PAUSE),
             "no-port" => forever(),
             "lies" => {
-                say_open(port);
+                print_port_is_open(port);
                 forever();
             }
             _ => {}
@@ -62,7 +62,7 @@ impl Client {
             }
             Err(error) => panic!("port {port}: {error}"),
         };
-        say_open(port);
+        print_port_is_open(port);
         if cue == "held" {
             forever();
         }
@@ -74,12 +74,12 @@ impl Client {
             cue: cue.to_owned(),
             typed: Vec::new(),
         };
-        if client.had_another() {
+        if client.had_earlier_client() {
             client.typed = b"half a comm".to_vec();
         }
         if cue == "leftovers" {
             for _ in 0..2 {
-                client.say(
+                client.print(
                     "GET / HTTP/1.0\n\r\x1b[;031mNo such command or device: GET\r\n\x1b[0m\
                      \x1b[31;1m(monitor) \x1b[0m",
                 );
@@ -89,11 +89,11 @@ impl Client {
     }
 
     /// Returns true if an earlier client connected, and received the banner.
-    pub fn had_another(&self) -> bool {
+    pub fn had_earlier_client(&self) -> bool {
         ["eaten", "leftovers"].contains(&self.cue.as_str())
     }
 
-    pub fn say(&mut self, text: &str) {
+    pub fn print(&mut self, text: &str) {
         let bytes = text.as_bytes();
         let (first, second) = match self.cue.as_str() {
             "split" if text.contains(") ") => bytes.split_at(bytes.len() / 2),
@@ -136,24 +136,24 @@ impl Client {
                     return Some(String::from_utf8_lossy(&line).into_owned());
                 }
                 0x15 => {
-                    self.say(&"\x1b[D".repeat(self.typed.len()));
+                    self.print(&"\x1b[D".repeat(self.typed.len()));
                     self.typed.clear();
-                    self.say("\x1b[K\x1b[?25l\x1b[?25h");
+                    self.print("\x1b[K\x1b[?25l\x1b[?25h");
                 }
-                0x0b => self.say("\x1b[K"),
+                0x0b => self.print("\x1b[K"),
                 typed => self.typed.push(typed),
             }
         }
         None
     }
 
-    pub fn hang_up(&self) {
+    pub fn disconnect(&self) {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 
 /// Prints the line with which Renode reports that its port is open.
-fn say_open(port: u16) {
+fn print_port_is_open(port: u16) {
     println!("21:56:08.0510 [INFO] Monitor available in telnet mode on port {port}");
     let _ = std::io::stdout().flush();
 }

@@ -24,7 +24,7 @@ mod on_purpose {
         }
     }
 
-    fn greeted() -> Result<VirtualTarget> {
+    fn boot_and_greet() -> Result<VirtualTarget> {
         let board = shell_on(engine()).boot().wait()?;
         board.uart().expect_line("Hello from").wait()?;
         Ok(board)
@@ -33,7 +33,7 @@ mod on_purpose {
     #[test]
     #[ignore = "run by the tests below"]
     fn fails() -> Result<()> {
-        let board = greeted()?;
+        let board = boot_and_greet()?;
         if engine() == BackendKind::Renode {
             board.metrics().wait()?;
         }
@@ -46,14 +46,14 @@ mod on_purpose {
     #[test]
     #[ignore = "run by the tests below"]
     fn panics() {
-        let _board = greeted().unwrap();
+        let _board = boot_and_greet().unwrap();
         panic!("on purpose");
     }
 
     #[test]
     #[ignore = "run by the tests below"]
     fn passes() {
-        let _board = greeted().unwrap();
+        let _board = boot_and_greet().unwrap();
     }
 
     fn boots_with_a_notice() {
@@ -81,16 +81,16 @@ mod on_purpose {
     #[test]
     #[ignore = "run by the tests below"]
     fn passes_later() {
-        let _board = greeted().unwrap();
+        let _board = boot_and_greet().unwrap();
         let target = std::env::var_os("CARGO_TARGET_DIR").unwrap();
         let directory = super::directory(target.as_ref(), "passes_later");
-        super::until(|| directory.join("uart.log").is_file());
+        super::wait_until(|| directory.join("uart.log").is_file());
     }
 
     #[test]
     #[ignore = "run by the tests below"]
     fn two_boards() {
-        let _boards = (greeted().unwrap(), greeted().unwrap());
+        let _boards = (boot_and_greet().unwrap(), boot_and_greet().unwrap());
         panic!("on purpose");
     }
 
@@ -98,8 +98,8 @@ mod on_purpose {
     #[test]
     #[ignore = "run by the tests below"]
     fn the_first_of_two_boards_fails() -> Result<()> {
-        let board = greeted()?;
-        let _other = greeted()?;
+        let board = boot_and_greet()?;
+        let _other = boot_and_greet()?;
         let never = board.uart().expect("never said");
         never.within(millis(100)).wait()?;
         Ok(())
@@ -148,7 +148,7 @@ mod on_purpose {
     #[test]
     #[ignore = "run by the tests below"]
     fn hangs() {
-        let board = greeted().unwrap();
+        let board = boot_and_greet().unwrap();
         let never = board.uart().expect("never said");
         let _ = never.within(secs(600)).wait();
     }
@@ -223,7 +223,7 @@ fn read(directory: &Path, name: &str) -> String {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn a_notice_is_in_the_output_of_the_test_that_boots() {
+fn a_notice_is_in_the_output_of_the_booting_test() {
     let target = tempfile::tempdir().unwrap();
     let mut command = command(BackendKind::Qemu, "notices_once", target.path());
     command.arg("on_purpose::notices_again");
@@ -247,9 +247,9 @@ impl Drop for Killed {
 }
 
 /// Waits until the condition is true.
-fn until(it_has_happened: impl Fn() -> bool) {
+fn wait_until(condition: impl Fn() -> bool) {
     let began = Instant::now();
-    while !it_has_happened() {
+    while !condition() {
         assert!(
             began.elapsed() < Duration::from_secs(60),
             "it never happens"
@@ -270,7 +270,7 @@ fn timeline(directory: &Path) -> Vec<(String, String)> {
 }
 
 on_each_board! {
-    fn a_failure_leaves_everything_and_says_where(engine) {
+    fn a_failure_leaves_all_artifacts_and_prints_their_path(engine) {
         let run = Run::of(engine, "fails", |_, _| {});
         let directory = run.directory("fails");
         let path = directory.display();
@@ -333,7 +333,7 @@ on_each_board! {
         Ok(())
     }
 
-    fn a_panic_is_a_failure(engine) {
+    fn a_panic_leaves_artifacts(engine) {
         let run = Run::of(engine, "panics", |_, _| {});
         let directory = run.directory("panics");
         assert!(read(&directory, "uart.log").contains("Hello from"));
@@ -368,7 +368,7 @@ fn a_success_leaves_nothing() {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn never_is_never() {
+fn policy_never_leaves_nothing_after_a_failure() {
     let never = |command: &mut Command, _: &Path| {
         command.env("VTARGET_ARTIFACTS", "never");
     };
@@ -396,7 +396,7 @@ fn a_bad_policy_is_an_error() {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn boards_of_one_test_do_not_share() {
+fn boards_of_one_test_have_separate_artifacts() {
     let run = Run::of(QEMU, "two_boards", |_, _| {});
     let directory = run.directory("two_boards");
     for directory in [directory.clone(), directory.join("target-2")] {
@@ -409,7 +409,7 @@ fn boards_of_one_test_do_not_share() {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn a_failed_test_leaves_those_of_all_its_boards() {
+fn a_failed_test_leaves_the_artifacts_of_all_its_boards() {
     let run = Run::of(QEMU, "the_first_of_two_boards_fails", |_, _| {});
     let directory = run.directory("the_first_of_two_boards_fails");
     for directory in [directory.clone(), directory.join("target-2")] {
@@ -425,7 +425,7 @@ fn a_failed_test_leaves_those_of_all_its_boards() {
     not(renode),
     ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
 )]
-fn each_uart_has_files_of_its_own() {
+fn each_uart_has_its_own_files() {
     let run = Run::of(BackendKind::Renode, "two_uarts", |_, _| {});
     let directory = run.directory("two_uarts");
     assert!(read(&directory, "uart-console.log").contains("Hello from bridge"));
@@ -447,7 +447,7 @@ fn each_uart_has_files_of_its_own() {
     not(renode),
     ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
 )]
-fn each_machine_has_files_of_its_own() {
+fn each_machine_has_its_own_files() {
     let run = Run::of(BackendKind::Renode, "two_machines", |_, _| {});
     let directory = run.directory("two_machines");
     let transcript = read(&directory, "transcript.txt");
@@ -467,7 +467,7 @@ fn each_machine_has_files_of_its_own() {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn a_boot_that_fails_is_reported() {
+fn a_failed_boot_is_reported() {
     let run = Run::of(QEMU, "does_not_boot", |_, _| {});
     let directory = run.directory("does_not_boot");
     assert!(
@@ -484,7 +484,7 @@ fn a_boot_that_fails_is_reported() {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn an_unwritable_directory_fails_nothing() {
+fn an_unwritable_directory_fails_no_test() {
     let file = |_: &mut Command, target: &Path| {
         fs::write(target.join("virtual-target"), "in the way").unwrap();
     };
@@ -504,14 +504,14 @@ fn an_unwritable_directory_fails_nothing() {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn a_killed_test_leaves_what_there_was() {
+fn a_killed_test_leaves_its_artifacts_so_far() {
     let target = tempfile::tempdir().unwrap();
     let mut command = command(QEMU, "hangs", target.path());
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let child = Killed(child.unwrap());
     let directory = directory(target.path(), "hangs");
     let log = directory.join("uart.log");
-    until(|| fs::read_to_string(&log).is_ok_and(|text| text.contains("Hello from")));
+    wait_until(|| fs::read_to_string(&log).is_ok_and(|text| text.contains("Hello from")));
     drop(child); // by kill -9
     let last = timeline(&directory).pop().unwrap();
     assert_eq!(

@@ -8,14 +8,14 @@ use engine_tests::{alone, alone_on_each_engine, bare_on, root, sample};
 use virtual_target::config::{BackendKind, TargetConfig};
 use virtual_target::{Error, VirtualTarget};
 
-fn refused(engine: BackendKind, firmware: &Path) -> Error {
+fn boot_error(engine: BackendKind, firmware: &Path) -> Error {
     let outcome = bare_on(engine).firmware(firmware).boot().wait();
     assert_eq!(emulators(), Default::default(), "something was started");
     outcome.expect_err("bad firmware was accepted")
 }
 
 alone_on_each_engine! {
-    fn bad_firmware(engine) {
+    fn bad_firmware_is_refused(engine) {
         let dir = tempfile::tempdir().unwrap();
         let empty = dir.path().join("empty.elf");
         fs::write(&empty, "").unwrap();
@@ -29,14 +29,14 @@ alone_on_each_engine! {
             (&std::env::current_exe().unwrap(), "built for"),
         ];
         for (firmware, part) in cases {
-            let error = refused(engine, firmware);
+            let error = boot_error(engine, firmware);
             assert!(matches!(error, Error::Firmware(_)), "{error:?}");
             assert!(error.to_string().contains(part), "no {part:?} in: {error}");
         }
         Ok(())
     }
 
-    fn bad_firmware_leaves_a_running_board_as_it_is(engine) {
+    fn bad_firmware_does_not_change_a_running_board(engine) {
         let board = bare_on(engine).firmware(sample("shell.elf")).boot().wait()?;
         board.uart().expect("> ").wait()?;
         board.flash("nowhere/to.elf").wait().unwrap_err();
@@ -93,7 +93,7 @@ alone_on_each_engine! {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn a_machine_that_qemu_does_not_have_is_told_with_its_line() {
+fn an_unknown_qemu_machine_is_named_with_its_line() {
     let _alone = alone();
     for (board, place, complaint) in [
         (

@@ -40,7 +40,7 @@ on_each_board! {
         Ok(())
     }
 
-    fn reset_starts_the_firmware_anew(engine) {
+    fn reset_restarts_the_firmware(engine) {
         let board = shell_on(engine).boot().wait()?;
         board.uart().expect_line("Hello from").wait()?;
         board.reset().wait()?;
@@ -49,7 +49,7 @@ on_each_board! {
         Ok(())
     }
 
-    fn flash_before_power_on_is_kept_for_it(engine) {
+    fn power_on_loads_the_firmware_flashed_before_it(engine) {
         let board = bare_on(engine).build()?;
         assert!(!board.is_on().wait()?);
         board.flash(sample("hello.elf")).wait()?;
@@ -112,7 +112,7 @@ on_each_board! {
         Ok(())
     }
 
-    fn power_off_during_a_wait_is_its_error(engine) {
+    fn power_off_fails_a_pending_wait(engine) {
         let board = shell_on(engine).boot().wait()?;
         let uart = board.uart().clone();
         let waiting = std::thread::spawn(move || uart.expect("never").within(secs(60)).wait());
@@ -123,7 +123,7 @@ on_each_board! {
         Ok(())
     }
 
-    fn reset_of_a_board_that_is_off_says_so(engine) {
+    fn reset_of_a_powered_off_board_fails(engine) {
         let board = shell_on(engine).build()?;
         let error = board.reset().wait().unwrap_err();
         assert!(matches!(error, Error::Power(PowerError::Off { .. })), "{error}");
@@ -131,7 +131,7 @@ on_each_board! {
         Ok(())
     }
 
-    fn without_firmware_the_board_stands_still(engine) {
+    fn a_board_without_firmware_boots_and_is_flashed_later(engine) {
         let board = bare_on(engine).boot().wait()?;
         assert!(board.is_on().wait()?);
         board.flash(sample("hello.elf")).wait()?;
@@ -139,7 +139,7 @@ on_each_board! {
         Ok(())
     }
 
-    fn many_firmware_formats(engine) {
+    fn many_firmware_formats_boot(engine) {
         let mut formats = vec!["shell.elf", "shell.hex"];
         if engine == virtual_target::config::BackendKind::Renode {
             formats.push("shell.srec");
@@ -153,7 +153,7 @@ on_each_board! {
         Ok(())
     }
 
-    fn a_fault_is_seen_on_the_uart(engine) {
+    fn a_fault_is_printed_on_the_uart(engine) {
         let board = shell_on(engine).boot().wait()?;
         board.uart().expect("> ").wait()?;
         board.uart().send_line("panic").wait()?;
@@ -173,7 +173,7 @@ on_each_board! {
         Ok(())
     }
 
-    fn a_shell_that_answers_each_line_twice_gives_each_command_its_own_answer(engine) {
+    fn run_returns_each_commands_answer_from_a_shell_that_answers_twice(engine) {
         let board = shell_on(engine).build()?;
         let uart = board.uart();
         uart.set_prompt("> ")?;
@@ -187,7 +187,7 @@ on_each_board! {
         Ok(())
     }
 
-    fn run_does_not_take_the_rest_of_an_earlier_answer(engine) {
+    fn run_ignores_the_rest_of_an_earlier_answer(engine) {
         let board = shell_on(engine).build()?;
         let uart = board.uart();
         uart.set_prompt("> ")?;
@@ -207,27 +207,27 @@ on_each_board! {
 tests_over_telnet! {
     greets_and_answers::renode,
     the_guest_may_reset_itself::renode,
-    reset_starts_the_firmware_anew::renode,
-    flash_before_power_on_is_kept_for_it::renode,
+    reset_restarts_the_firmware::renode,
+    power_on_loads_the_firmware_flashed_before_it::renode,
     flash_while_running_reloads::renode,
     power_cycles_keep_the_handle::renode,
-    power_off_during_a_wait_is_its_error::renode,
-    many_firmware_formats::renode,
+    power_off_fails_a_pending_wait::renode,
+    many_firmware_formats_boot::renode,
 }
 
 tests_in_virtual_time! {
     greets_and_answers::renode,
     the_guest_may_reset_itself::renode,
-    reset_starts_the_firmware_anew::renode,
-    flash_before_power_on_is_kept_for_it::renode,
+    reset_restarts_the_firmware::renode,
+    power_on_loads_the_firmware_flashed_before_it::renode,
     flash_while_running_reloads::renode,
     power_cycles_keep_the_handle::renode,
     a_match_never_spans_a_power_cycle::renode,
-    power_off_during_a_wait_is_its_error::renode,
-    without_firmware_the_board_stands_still::renode,
-    many_firmware_formats::renode,
-    a_fault_is_seen_on_the_uart::renode,
+    power_off_fails_a_pending_wait::renode,
+    a_board_without_firmware_boots_and_is_flashed_later::renode,
+    many_firmware_formats_boot::renode,
+    a_fault_is_printed_on_the_uart::renode,
     run_does_not_send_before_the_first_prompt::renode,
-    run_does_not_take_the_rest_of_an_earlier_answer::renode,
-    a_shell_that_answers_each_line_twice_gives_each_command_its_own_answer::renode,
+    run_ignores_the_rest_of_an_earlier_answer::renode,
+    run_returns_each_commands_answer_from_a_shell_that_answers_twice::renode,
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use engine_tests::emulator_variant::{program, write_launcher};
-use engine_tests::leftovers::{emulators, gone_within, working_for};
+use engine_tests::leftovers::{emulators, gone_within, processes_with_tmpdir};
 use engine_tests::{alone, alone_on_each_engine, faults, sample, shell_on};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -25,7 +25,7 @@ fn signal(signal: Signal) {
 }
 
 alone_on_each_engine! {
-    fn an_emulator_killed_in_a_wait_is_told_at_once(engine) {
+    fn killing_the_emulator_fails_a_wait_at_once(engine) {
         let board = shell_on(engine).boot().wait()?;
         board.uart().expect("> ").wait()?;
         let killer = std::thread::spawn(|| {
@@ -44,7 +44,7 @@ alone_on_each_engine! {
         board.uart().expect("> ").wait().map(drop)
     }
 
-    fn a_processor_that_cannot_go_on_is_told_at_once(engine) {
+    fn a_halted_processor_fails_a_wait_at_once(engine) {
         // The stack pointer, the entry point, `ldr r0, [pc]; bx r0`, and the jump's target: no memory.
         let nowhere = [0x2000_1000u32, 0x0800_0009, 0x4700_4800, 0xf000_0001];
         let nowhere = nowhere.map(u32::to_le_bytes).concat();
@@ -75,7 +75,7 @@ alone_on_each_engine! {
         Ok(())
     }
 
-    fn a_fault_in_the_handler_of_a_fault_is_told(engine) {
+    fn a_fault_in_a_fault_handler_is_reported(engine) {
         let (reset, handler) = (0x0800_001d, 0x0800_001f);
         // The vectors, then `udf #0` and, as the handler, `udf #1`.
         let image = [0x2000_1000u32, reset, handler, handler, handler, handler, handler, 0xde01_de00];
@@ -93,7 +93,7 @@ alone_on_each_engine! {
         Ok(())
     }
 
-    fn a_wait_on_a_stopped_emulator_says_so(engine) {
+    fn a_wait_on_a_stopped_emulator_names_the_cause(engine) {
         let board = shell_on(engine).boot().wait()?;
         board.uart().expect("> ").wait()?;
         board.engine().wait()?; // until Renode has answered all commands of the boot
@@ -106,7 +106,7 @@ alone_on_each_engine! {
         Ok(())
     }
 
-    fn a_stopped_emulator_ends_an_operation_in_its_time(engine) {
+    fn an_operation_on_a_stopped_emulator_keeps_its_time_limit(engine) {
         let board = shell_on(engine).boot().wait()?;
         board.uart().expect("> ").wait()?;
         signal(Signal::SIGSTOP);
@@ -133,7 +133,7 @@ fn board_with(engine: BackendKind, directory: &Path, image: &[u8]) -> TargetBuil
 }
 
 /// Boots on an emulator that `script` simulates; returns the error. Nothing may be left.
-fn refused(engine: BackendKind, script: &str, adapt: impl FnOnce(&mut Command)) -> String {
+fn boot_error(engine: BackendKind, script: &str, adapt: impl FnOnce(&mut Command)) -> String {
     let directory = tempfile::tempdir().unwrap();
     let tmp = directory.path().join("tmp");
     std::fs::create_dir(&tmp).unwrap();
@@ -152,7 +152,13 @@ fn refused(engine: BackendKind, script: &str, adapt: impl FnOnce(&mut Command)) 
     let output = command.output().unwrap();
     assert!(since.elapsed() < AT_ONCE, "it took {:?}", since.elapsed());
     assert!(!output.status.success(), "{script}: it went well");
-    gone_within(Duration::from_secs(5), &working_for(&tmp), &tmp, -1).unwrap();
+    gone_within(
+        Duration::from_secs(5),
+        &processes_with_tmpdir(&tmp),
+        &tmp,
+        -1,
+    )
+    .unwrap();
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -169,7 +175,7 @@ fn description(directory: &Path, engine: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_qemu_that_fails_is_named() {
+fn a_failing_qemu_is_named() {
     let _alone = alone();
     let late = "QEMU took longer than 2s while booting the board";
     for (script, expected) in [
@@ -194,7 +200,7 @@ fn a_qemu_that_fails_is_named() {
         ("exec 3>&- 3<&- 4>&- 4<&-; exec sleep 600", late),
         ("sleep 600 & sleep 600 & wait", late),
     ] {
-        let error = refused(BackendKind::Qemu, script, |_| ());
+        let error = boot_error(BackendKind::Qemu, script, |_| ());
         assert!(error.contains(expected), "{script}: {error}");
         let blamed = error.contains("target.yaml:");
         assert!(!blamed, "the file has nothing to do with it: {error}");
@@ -202,9 +208,9 @@ fn a_qemu_that_fails_is_named() {
 }
 
 #[test]
-fn a_renode_whose_line_has_no_end_is_named() {
+fn a_renode_with_an_endless_line_is_named() {
     let _alone = alone();
-    let error = refused(
+    let error = boot_error(
         BackendKind::Renode,
         "head -c 2000000 /dev/zero; exec sleep 600",
         |_| (),
@@ -218,9 +224,9 @@ fn a_renode_whose_line_has_no_end_is_named() {
 }
 
 #[test]
-fn a_temporary_directory_that_takes_nothing_is_named() {
+fn an_unwritable_temporary_directory_is_named() {
     let _alone = alone();
-    let error = refused(BackendKind::Renode, "exec sleep 600", |command| {
+    let error = boot_error(BackendKind::Renode, "exec sleep 600", |command| {
         command.env("TMPDIR", "/proc");
     });
     assert!(
@@ -256,7 +262,7 @@ fn every_fault_at_every_step_is_named_and_leaves_nothing() {
 fn a_full_disk_is_named() {
     let _alone = alone();
     let script = format!("exec '{}' \"$@\"", program("fake-renode").display());
-    let error = refused(BackendKind::Renode, &script, |command| {
+    let error = boot_error(BackendKind::Renode, &script, |command| {
         let mut wrapped = Command::new("unshare");
         let mount = "mount -t tmpfs -o size=4k none \"$TMPDIR\" && exec \"$@\"";
         wrapped

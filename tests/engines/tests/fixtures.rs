@@ -9,7 +9,7 @@ use virtual_target::config::BackendKind::{self, Qemu, Renode, Serial};
 use virtual_target::{Result, TargetBuilder, VirtualTarget, secs};
 
 /// Returns the starting point of every fixture here: a board's description and its firmware.
-fn described(target: &str, firmware: &str, engine: BackendKind) -> TargetBuilder {
+fn target_with(target: &str, firmware: &str, engine: BackendKind) -> TargetBuilder {
     let description = match engine {
         Serial => physical::description(),
         _ => root().join("fixtures").join(target),
@@ -25,7 +25,7 @@ async fn board(
     #[default("shell.elf")] firmware: &str,
     #[default(Qemu)] engine: BackendKind,
 ) -> VirtualTarget {
-    let board = described(target, firmware, engine).boot().await;
+    let board = target_with(target, firmware, engine).boot().await;
     board.expect("the board boots")
 }
 
@@ -50,7 +50,7 @@ fn plain_board(
     #[default("shell.elf")] firmware: &str,
     #[default(Qemu)] engine: BackendKind,
 ) -> VirtualTarget {
-    let board = described("stm32f4.yaml", firmware, engine).boot().wait();
+    let board = target_with("stm32f4.yaml", firmware, engine).boot().wait();
     board.expect("the board boots")
 }
 
@@ -95,7 +95,7 @@ async fn each_target_answers(
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn plainly(
+fn a_plain_test(
     #[case] _firmware: &str,
     #[case] greeting: &str,
     #[with(_firmware)] plain_board: VirtualTarget,
@@ -122,7 +122,7 @@ async fn within_a_time_limit(#[future(awt)] shell: VirtualTarget) -> Result<()> 
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn plainly_within_a_time_limit(plain_board: VirtualTarget) -> Result<()> {
+fn a_plain_test_within_a_time_limit(plain_board: VirtualTarget) -> Result<()> {
     plain_board.uart().expect("> ").wait()?;
     Ok(())
 }

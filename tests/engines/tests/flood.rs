@@ -43,14 +43,14 @@ fn flood(engine: BackendKind, lines: usize, reading: Reading) -> Result<()> {
 }
 
 /// Returns the number of lines for a short run.
-fn some(engine: BackendKind) -> usize {
+fn daily_line_count(engine: BackendKind) -> usize {
     match engine {
         BackendKind::Renode => 2_000,
         _ => 50_000,
     }
 }
 
-fn many(engine: BackendKind) -> usize {
+fn soak_line_count(engine: BackendKind) -> usize {
     match engine {
         BackendKind::Renode => 20_000,
         _ => 1_000_000,
@@ -59,26 +59,26 @@ fn many(engine: BackendKind) -> usize {
 
 on_each_engine! {
     fn read_quickly(engine) {
-        flood(engine, some(engine), Reading::Quickly)
+        flood(engine, daily_line_count(engine), Reading::Quickly)
     }
 
     fn read_slowly(engine) {
-        flood(engine, some(engine), Reading::Slowly)
+        flood(engine, daily_line_count(engine), Reading::Slowly)
     }
 
     #[cfg_attr(not(soak), ignore = "takes minutes: make soak")]
     fn soak_read_quickly(engine) {
-        flood(engine, many(engine), Reading::Quickly)
+        flood(engine, soak_line_count(engine), Reading::Quickly)
     }
 
     #[cfg_attr(not(soak), ignore = "takes minutes: make soak")]
     fn soak_read_slowly(engine) {
-        flood(engine, many(engine), Reading::Slowly)
+        flood(engine, soak_line_count(engine), Reading::Slowly)
     }
 
     #[cfg_attr(not(soak), ignore = "takes minutes: make soak")]
     fn soak_read_late(engine) {
-        flood(engine, many(engine), Reading::Late)
+        flood(engine, soak_line_count(engine), Reading::Late)
     }
 }
 

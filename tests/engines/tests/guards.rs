@@ -29,13 +29,13 @@ fn crash(board: &VirtualTarget) -> Result<()> {
     Ok(())
 }
 
-fn says_where(message: &str) -> bool {
+fn names_the_place(message: &str) -> bool {
     message.contains("\n  target made at tests/engines/tests/guards.rs:")
         && message.contains("\n  artifacts: ")
 }
 
 on_each_engine! {
-    fn what_is_forbidden_fails_the_operation_under_way(engine) {
+    fn a_forbidden_pattern_fails_the_pending_operation(engine) {
         let board = guarded(engine, "re:HardFault at 0x[0-9a-f]+")?;
         board.uart().send_line("ping").wait()?;
         board.uart().expect_line("pong").wait()?;
@@ -49,7 +49,7 @@ on_each_engine! {
         board.shutdown().wait()
     }
 
-    fn an_error_that_was_swallowed_fails_the_end(engine) {
+    fn an_ignored_guard_error_fails_the_drop(engine) {
         let board = guarded(engine, "HardFault")?;
         board.uart().send_line("panic").wait()?;
         let _ = board.uart().expect("never").within(secs(60)).wait();
@@ -60,11 +60,11 @@ on_each_engine! {
         board.uart().send_line("panic").wait()?;
         assert!(board.uart().expect("never").within(secs(60)).wait().is_err());
         let error = board.shutdown().wait().unwrap_err().to_string();
-        assert!(says_where(&error), "{error}");
+        assert!(names_the_place(&error), "{error}");
         Ok(())
     }
 
-    fn a_fault_is_told_with_its_whole_line(engine) {
+    fn a_guard_error_quotes_the_whole_line(engine) {
         let board = guarded(engine, "re:Hard")?;
         board.uart().send_line("panic").wait()?;
         let error = board.uart().expect("never").within(secs(60)).wait().unwrap_err();
@@ -73,7 +73,7 @@ on_each_engine! {
         board.shutdown().wait()
     }
 
-    fn a_test_that_provokes_the_fault_lifts_the_guard(engine) {
+    fn a_lifted_guard_allows_the_fault(engine) {
         let board = guarded(engine, "no such thing")?;
         let guard = board.uart().forbid("HardFault")?;
         guard.lift();
@@ -82,22 +82,22 @@ on_each_engine! {
         board.shutdown().wait()
     }
 
-    fn what_nobody_noticed_fails_the_shutdown(engine) {
+    fn an_unreported_forbidden_pattern_fails_the_shutdown(engine) {
         let board = guarded(engine, "HardFault")?;
         crash(&board)?;
         let error = board.shutdown().wait().unwrap_err().to_string();
         assert!(error.contains(r#"the forbidden pattern "HardFault" appeared, noticed by the end of the test"#), "{error}");
-        assert!(says_where(&error), "{error}");
+        assert!(names_the_place(&error), "{error}");
         Ok(())
     }
 
-    fn what_nobody_noticed_fails_the_drop(engine) {
+    fn an_unreported_forbidden_pattern_fails_the_drop(engine) {
         let board = guarded(engine, "HardFault")?;
         crash(&board)?;
         let panicked = catch_unwind(AssertUnwindSafe(|| drop(board))).unwrap_err();
         let message = panicked.downcast_ref::<String>().map_or("", String::as_str);
         assert!(message.contains(r#"the forbidden pattern "HardFault" appeared"#), "{message}");
-        assert!(says_where(message), "{message}");
+        assert!(names_the_place(message), "{message}");
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use virtual_target::config::{BackendKind, TargetConfig};
 use virtual_target::{Result, VirtualTarget};
 
 /// Boots each of `files`, resets it, and flashes it while it runs.
-fn boots(engine: BackendKind, files: &[(&str, Vec<u8>)]) -> Result<()> {
+fn assert_all_boot(engine: BackendKind, files: &[(&str, Vec<u8>)]) -> Result<()> {
     let directory = tempfile::tempdir().unwrap();
     for (name, content) in files {
         let file = images::write(directory.path(), name, content);
@@ -37,13 +37,13 @@ fn s_record_with(last: &str) -> Vec<u8> {
 
 on_each_engine! {
     fn elf_files_without_symbols_or_sections_boot(engine) {
-        boots(engine, &[
+        assert_all_boot(engine, &[
             ("stripped.elf", fs::read(sample("shell.stripped")).unwrap()),
             ("segments.elf", images::elf(&images::shell())),
         ])
     }
 
-    fn records_are_taken_as_programmers_take_them(engine) {
+    fn hex_files_with_unusual_lines_boot(engine) {
         let hex = text("shell.hex");
         let files = [
             format!("{hex}\r\nthis is the shell\r\n"),
@@ -51,11 +51,11 @@ on_each_engine! {
             hex.replace("\r\n", "  \r\n\r\n\t\n"),
             images::hex(&images::shell(), "\n").to_lowercase(),
         ];
-        boots(engine, &files.map(|text| ("shell.hex", text.into_bytes())))
+        assert_all_boot(engine, &files.map(|text| ("shell.hex", text.into_bytes())))
     }
 
     /// `start N` of a counter in memory that no code clears.
-    fn a_reset_keeps_memory_and_flash_and_power_do_not(engine) {
+    fn reset_keeps_memory_and_flash_or_power_cycle_clears_it(engine) {
         let board = bare_on(engine).firmware(sample("counter.elf")).boot().wait()?;
         let starts = |n: u32| board.uart().expect_line(format!("re:^start {n}$")).wait();
         starts(1)?;
@@ -76,24 +76,24 @@ on_each_engine! {
 }
 
 on_renode! {
-    fn s_record_files_boot_whatever_their_last_record_says() -> Result<()> {
-        boots(BackendKind::Renode, &[
+    fn s_record_files_boot_with_any_last_record() -> Result<()> {
+        assert_all_boot(BackendKind::Renode, &[
             ("none.srec", s_record_with("S70500000000FA")),
             ("short.s3", s_record_with("S9030000FC")),
             ("entry.mot", s_record_with(text("shell.srec").lines().last().unwrap())),
         ])
     }
 
-    fn vectors_are_found_where_they_are() -> Result<()> {
+    fn vectors_are_found_at_other_places_than_the_start() -> Result<()> {
         let (late, _) = images::shell_with_late_vectors();
-        boots(BackendKind::Renode, &[
+        assert_all_boot(BackendKind::Renode, &[
             ("nobits.elf", images::elf_with_nothing_at_0()),
             ("late.elf", images::elf(&late)),
             ("late.hex", images::hex(&late, "\r\n").into_bytes()),
         ])
     }
 
-    fn two_tables_are_an_error_that_names_both() -> Result<()> {
+    fn two_vector_tables_are_an_error_that_names_both() -> Result<()> {
         let (mut late, first) = images::shell_with_late_vectors();
         let table = late[(first - FLASH) as usize..].to_vec();
         late.resize(late.len().next_multiple_of(512), 0);
@@ -127,7 +127,7 @@ fn board_with(lines: &str) -> TargetConfig {
 }
 
 on_renode! {
-    fn where_no_vectors_are_the_field_is_named() -> Result<()> {
+    fn a_vector_table_field_without_vectors_is_named() -> Result<()> {
         let directory = tempfile::tempdir().unwrap();
         let file = images::write(directory.path(), "zeros.hex", images::hex(&[0; 64], "\n"));
         let board = bare_on(BackendKind::Renode).firmware(&file).boot().wait()?;
@@ -155,7 +155,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_script_without_a_reset_macro_is_told_of_it() -> Result<()> {
+    fn a_script_without_a_reset_macro_is_advised_to_define_one() -> Result<()> {
         let directory = tempfile::tempdir().unwrap();
         let script = "mach create\nmachine LoadPlatformDescription @platforms/boards/stm32f4_discovery-kit.repl\n\
                       sysbus LoadELF $bin\n";
@@ -171,7 +171,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_command_that_lets_the_board_run_is_blamed_itself() -> Result<()> {
+    fn an_extra_command_that_starts_the_board_is_named() -> Result<()> {
         let boot = |lines| VirtualTarget::from_config(board_with(lines)).firmware(sample("shell.elf")).boot().wait();
         let error = boot("extra_commands: ['echo \"a\"', start, version]\n").unwrap_err().to_string();
         for part in ["<yaml>:3:30: extra_commands[1]: ", "`start` lets the board run", "remove it"] {
@@ -187,7 +187,7 @@ on_renode! {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn a_processor_that_qemu_does_not_give_the_board_is_told() {
+fn a_wrong_processor_for_qemu_is_reported() {
     let boot = |cpu: &str| {
         let text =
             format!("backend: qemu\nqemu: {{machine: netduinoplus2, cpu: {cpu}, serial: 1}}\n");
@@ -219,7 +219,7 @@ fn a_processor_that_qemu_does_not_give_the_board_is_told() {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn a_board_for_qemu_alone_runs_there_when_any_engine_may() -> Result<()> {
+fn a_qemu_only_board_runs_on_qemu_if_any_engine_is_allowed() -> Result<()> {
     let text = "backend: qemu\nqemu: {machine: netduinoplus2, serial: 1}\n";
     let config = TargetConfig::from_yaml_str(text, ".")?;
     let board = VirtualTarget::from_config(config).backend(BackendKind::Auto);
@@ -232,5 +232,5 @@ fn a_board_for_qemu_alone_runs_there_when_any_engine_may() -> Result<()> {
 }
 
 tests_in_virtual_time! {
-    a_reset_keeps_memory_and_flash_and_power_do_not::renode,
+    reset_keeps_memory_and_flash_or_power_cycle_clears_it::renode,
 }

@@ -75,18 +75,18 @@ const INPUTS: [&str; 54] = [
 ];
 
 /// The directory of the inputs' files and of the script.
-struct Cage {
+struct CanaryDir {
     directory: tempfile::TempDir,
 }
 
-impl Cage {
+impl CanaryDir {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let cage = Self { directory };
-        let canary = cage.path().join("canary-of-script");
+        let canary_dir = Self { directory };
+        let canary = canary_dir.path().join("canary-of-script");
         let script = format!("open({:?}, 'w').close()\n", canary.to_str().unwrap());
-        fs::write(cage.path().join("s.py"), script).unwrap();
-        cage
+        fs::write(canary_dir.path().join("s.py"), script).unwrap();
+        canary_dir
     }
 
     fn path(&self) -> &Path {
@@ -195,10 +195,10 @@ fn refused_before_anything_starts() {
         "qemu.cpu",
         "qemu.serial",
     ];
-    let cage = Cage::new();
+    let canary_dir = CanaryDir::new();
     let mut accepted = Vec::new();
     for field in FIELDS {
-        for input in cage.inputs() {
+        for input in canary_dir.inputs() {
             // After a good prefix, too.
             let prefixes: &[&str] = match field {
                 "platform" | "machines.a.platform" => {
@@ -226,7 +226,7 @@ fn refused_before_anything_starts() {
             }
         }
     }
-    for input in cage.inputs() {
+    for input in canary_dir.inputs() {
         let input = input.as_str();
         let machine = json!({"platform": "platforms/boards/b.repl", "uart": "sysbus.usart2"});
         let names = [
@@ -244,30 +244,30 @@ fn refused_before_anything_starts() {
 }
 
 on_each_engine! {
-    fn in_the_firmwares_path(engine) {
-        let cage = Cage::new();
+    fn the_firmware_path_is_not_executed(engine) {
+        let canary_dir = CanaryDir::new();
         let board = boot(engine, "firmware", &json!(sample("shell.elf")))?;
         let firmware = fs::read(sample("hello.elf")).unwrap();
-        for input in cage.inputs() {
-            let path = cage.file(&input, &firmware, "elf");
+        for input in canary_dir.inputs() {
+            let path = canary_dir.file(&input, &firmware, "elf");
             board.flash(&path).wait()?;
             board.uart().expect_line("Hello from hello").wait()?;
-            assert_eq!(cage.canaries(), [] as [PathBuf; 0], "after {input:?}");
+            assert_eq!(canary_dir.canaries(), [] as [PathBuf; 0], "after {input:?}");
         }
         if engine == BackendKind::Renode {
             // An executed command does create such files.
-            board.monitor(format!("logFile @{}/canary", cage.path().display())).wait()?;
-            board.monitor(format!("include @{}/s.py", cage.path().display())).wait()?;
-            assert_eq!(cage.canaries().len(), 2);
+            board.monitor(format!("logFile @{}/canary", canary_dir.path().display())).wait()?;
+            board.monitor(format!("include @{}/s.py", canary_dir.path().display())).wait()?;
+            assert_eq!(canary_dir.canaries().len(), 2);
         }
         Ok(())
     }
 
-    fn in_patterns(engine) {
-        let cage = Cage::new();
+    fn patterns_are_not_executed(engine) {
+        let canary_dir = CanaryDir::new();
         // A pattern that can never match, because matching skips its characters, is refused.
         let (hidden, inputs): (Vec<String>, Vec<String>) =
-            cage.inputs().partition(|input| input.contains('\x1b'));
+            canary_dir.inputs().partition(|input| input.contains('\x1b'));
         for input in hidden {
             let error = boot(engine, "forbid", &json!([input])).unwrap_err().to_string();
             assert!(error.contains("contains an escape sequence"), "{error}");
@@ -277,7 +277,7 @@ on_each_engine! {
         for input in &inputs {
             board.uart().set_prompt(input.as_str())?;
         }
-        assert_eq!(cage.canaries(), [] as [PathBuf; 0]);
+        assert_eq!(canary_dir.canaries(), [] as [PathBuf; 0]);
         Ok(())
     }
 }
@@ -289,28 +289,28 @@ on_each_engine! {
     not(renode),
     ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
 )]
-fn in_a_platforms_path() -> Result<()> {
-    let cage = Cage::new();
-    let inputs: Vec<String> = cage.inputs().collect();
+fn a_platform_path_is_not_executed() -> Result<()> {
+    let canary_dir = CanaryDir::new();
+    let inputs: Vec<String> = canary_dir.inputs().collect();
     let (lines, plain): (Vec<&String>, Vec<&String>) = inputs
         .iter()
         .partition(|input| input.contains(['\n', '\r']));
     let content = b"using \"platforms/boards/stm32f4_discovery-kit.repl\"\n";
     for several in plain.chunks(16) {
         let several: Vec<&str> = several.iter().map(|input| input.as_str()).collect();
-        let path = cage.file(&several.join("/"), content, "repl");
+        let path = canary_dir.file(&several.join("/"), content, "repl");
         let board = boot(BackendKind::Renode, "platform", &json!(path))?;
         board.uart().expect_line("Hello from shell").wait()?;
-        assert_eq!(cage.canaries(), [] as [PathBuf; 0], "{several:?}");
+        assert_eq!(canary_dir.canaries(), [] as [PathBuf; 0], "{several:?}");
     }
-    let path = cage.file(lines[0], content, "repl");
+    let path = canary_dir.file(lines[0], content, "repl");
     let error = boot(BackendKind::Renode, "platform", &json!(path)).unwrap_err();
     assert!(
         error.to_string().contains("has a line end in it"),
         "{error}"
     );
-    assert_eq!(cage.canaries(), [] as [PathBuf; 0]);
+    assert_eq!(canary_dir.canaries(), [] as [PathBuf; 0]);
     Ok(())
 }
 
-tests_over_telnet! { in_the_firmwares_path::renode, in_a_platforms_path }
+tests_over_telnet! { the_firmware_path_is_not_executed::renode, a_platform_path_is_not_executed }

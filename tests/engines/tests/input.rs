@@ -39,7 +39,7 @@ fn send_and_drop(board: &VirtualTarget, bytes: &[u8]) {
 
 on_renode! {
     /// 64 KiB in one send, 64 times the size of the guest's buffer; the soak sends a mebibyte.
-    fn all_byte_values_go_unchanged() -> Result<()> {
+    fn all_byte_values_arrive_unchanged() -> Result<()> {
         let board = shell_on(BackendKind::Renode).boot().wait()?;
         board.uart().expect("> ").wait()?;
         sink(board.uart(), &all_values(64 << 10))?;
@@ -47,19 +47,19 @@ on_renode! {
     }
 
     #[cfg_attr(not(soak), ignore = "a long run: make soak")]
-    fn soak_a_mebibyte_of_all_byte_values_goes_unchanged() -> Result<()> {
+    fn soak_a_mebibyte_of_all_byte_values_arrives_unchanged() -> Result<()> {
         let board = shell_on(BackendKind::Renode).boot().wait()?;
         board.uart().expect("> ").wait()?;
         sink(board.uart(), &all_values(1 << 20))?;
         Ok(())
     }
 
-    fn bytes_take_the_time_of_the_line_beside_busy_processes() -> Result<()> {
+    fn input_keeps_the_line_speed_on_a_busy_host() -> Result<()> {
         const COUNT: u32 = 16 << 10;
         const BYTE: Duration = Duration::from_nanos(86_805);
         let board = shell_on(BackendKind::Renode).boot().wait()?;
         board.uart().expect("> ").wait()?;
-        let _busy = Busy::beside(3);
+        let _busy = Busy::start(3);
         let before = now(&board)?;
         sink(board.uart(), &all_values(COUNT as usize))?;
         let took = now(&board)? - before;
@@ -67,7 +67,7 @@ on_renode! {
         Ok(())
     }
 
-    fn what_is_sent_at_once_after_the_boot_arrives() -> Result<()> {
+    fn input_sent_directly_after_the_boot_arrives() -> Result<()> {
         let board = shell_on(BackendKind::Renode).boot().wait()?;
         let uart = board.uart();
         uart.expect("> ").wait()?;
@@ -78,7 +78,7 @@ on_renode! {
         Ok(())
     }
 
-    fn what_a_reset_finds_on_the_line_is_lost() -> Result<()> {
+    fn reset_discards_the_input_on_the_line() -> Result<()> {
         let board = shell_on(BackendKind::Renode).boot().wait()?;
         let uart = board.uart();
         let starts: [&dyn Fn() -> Result<()>; 3] = [
@@ -102,7 +102,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_send_under_way_at_a_reset_is_done() -> Result<()> {
+    fn reset_completes_a_pending_send() -> Result<()> {
         let board = shell_on(BackendKind::Renode).boot().wait()?;
         let uart = board.uart();
         uart.expect("> ").wait()?;
@@ -120,7 +120,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_board_that_was_started_without_firmware_takes_what_is_sent_later() -> Result<()> {
+    fn a_board_booted_without_firmware_receives_input_after_a_flash() -> Result<()> {
         let board = bare_on(BackendKind::Renode).boot().wait()?;
         board.flash(sample("shell.elf")).wait()?;
         let uart = board.uart();
@@ -152,7 +152,7 @@ on_renode! {
 }
 
 tests_in_virtual_time! {
-    all_byte_values_go_unchanged,
-    what_is_sent_at_once_after_the_boot_arrives,
-    what_a_reset_finds_on_the_line_is_lost,
+    all_byte_values_arrive_unchanged,
+    input_sent_directly_after_the_boot_arrives,
+    reset_discards_the_input_on_the_line,
 }

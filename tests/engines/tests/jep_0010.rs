@@ -95,7 +95,7 @@ mod test_renode_monitor {
 
     /// A pipe needs no retry: the boot waits for a late Renode.
     #[test]
-    fn connection_waits_for_a_renode_that_is_late() {
+    fn connection_waits_for_a_late_renode() {
         let conversation = converse("sleep 1", "");
         assert_eq!(
             conversation.outcome.as_deref(),
@@ -218,7 +218,7 @@ mod test_renode_power {
     }
 
     #[test]
-    fn extra_commands_come_in_their_order_between_uart_and_firmware() {
+    fn extra_commands_run_in_order_between_uart_and_firmware() {
         let extra = "extra_commands: ['echo \"one\"', 'sysbus WriteDoubleWord 0x40090030 0x0301', 'echo \"three\"']";
         let conversation = converse("", extra);
         assert!(conversation.outcome.is_ok(), "{:?}", conversation.outcome);
@@ -252,7 +252,7 @@ mod test_renode_power {
         Ok(())
     }
 
-    fn firmware_that_extra_commands_load_runs_and_starts_anew_at_every_reset() -> Result<()> {
+    fn firmware_loaded_by_extra_commands_restarts_at_every_reset() -> Result<()> {
         let directory = tempfile::Builder::new().prefix("a b").tempdir().unwrap();
         let image = directory.path().join("shell.elf");
         fs::copy(sample("shell.elf"), &image).unwrap();
@@ -364,7 +364,7 @@ mod test_renode_flasher {
     }
 
     on_renode! {
-    fn a_load_command_of_a_flash_loads_images_of_its_format_and_no_others() -> Result<()> {
+    fn flash_with_loads_only_images_of_the_commands_format() -> Result<()> {
         let board = board("load_command: sysbus LoadBinary\nload_address: 0x08000000")?.build()?;
         let images = [
             ("shell.elf", LoadCommand::Elf),
@@ -393,7 +393,7 @@ mod test_renode_flasher {
         Ok(())
     }
 
-    fn elf_is_known_by_its_magic() -> Result<()> {
+    fn elf_is_recognized_by_its_magic() -> Result<()> {
         let directory = tempfile::tempdir().unwrap();
         for (name, address) in [("shell.elf", ""), ("shell.bin", "load_address: 0x08000000")] {
             let firmware = directory.path().join("firmware");

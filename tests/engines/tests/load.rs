@@ -24,11 +24,11 @@ fn slice(engine: BackendKind, on_qemu: usize, on_renode: usize) -> usize {
 }
 
 on_each_engine! {
-    fn boots_and_drops_leave_nothing_and_listen_nowhere(engine) {
+    fn boots_and_drops_leave_nothing_and_never_listen(engine) {
         cycles(engine, slice(engine, 25, 1))
     }
 
-    fn boards_at_once_do_not_clash(engine) {
+    fn parallel_boards_do_not_conflict(engine) {
         load::at_once(engine, slice(engine, 8, 2))
     }
 }
@@ -50,13 +50,13 @@ fn soak_boots_and_drops_on_renode() {
 #[cfg(qemu)]
 #[test]
 #[cfg_attr(not(soak), ignore = "long: make soak")]
-fn soak_boards_at_once_on_qemu() {
+fn soak_parallel_boards_on_qemu() {
     load::at_once(BackendKind::Qemu, 16).unwrap();
 }
 
 #[cfg(renode)]
 #[test]
 #[cfg_attr(not(soak), ignore = "long: make soak")]
-fn soak_boards_at_once_on_renode() {
+fn soak_parallel_boards_on_renode() {
     load::at_once(BackendKind::Renode, 4).unwrap();
 }

@@ -27,7 +27,7 @@ fn two_nodes(node_b: &str, more: &str) -> Result<TargetBuilder> {
     Ok(VirtualTarget::from_config(config))
 }
 
-fn greeted() -> Result<VirtualTarget> {
+fn boot_and_greet() -> Result<VirtualTarget> {
     let board = two_nodes("", "")?.boot().wait()?;
     for node in ["node-a", "node-b"] {
         let uart = board.machine(node)?.uart();
@@ -50,8 +50,8 @@ fn talk(board: &VirtualTarget) -> Result<()> {
 }
 
 on_renode! {
-    fn what_one_says_the_other_hears() -> Result<()> {
-        let board = greeted()?;
+    fn each_machine_receives_the_others_output() -> Result<()> {
+        let board = boot_and_greet()?;
         talk(&board)?;
         // The target's own methods are those of the first machine.
         assert_eq!(board.machine_name(), "node-a");
@@ -69,8 +69,8 @@ on_renode! {
         Ok(())
     }
 
-    fn one_transcript_has_what_all_said_in_order() -> Result<()> {
-        let board = greeted()?;
+    fn one_transcript_merges_the_output_of_all_machines_in_order() -> Result<()> {
+        let board = boot_and_greet()?;
         let (a, b) = (board.machine("node-a")?.uart(), board.machine("node-b")?.uart());
         let names = ["node-b.console (sysbus.usart2)", "node-a.sysbus.usart2"];
         let mut expected = Vec::new();
@@ -93,8 +93,8 @@ on_renode! {
         Ok(())
     }
 
-    fn reset_is_for_one_or_for_all() -> Result<()> {
-        let board = greeted()?;
+    fn reset_restarts_one_machine_or_all() -> Result<()> {
+        let board = boot_and_greet()?;
         let (a, b) = (board.machine("node-a")?, board.machine("node-b")?);
         b.reset().wait()?;
         b.uart().expect_line("Hello from bridge").wait()?;
@@ -110,8 +110,8 @@ on_renode! {
         Ok(())
     }
 
-    fn each_has_firmware_of_its_own() -> Result<()> {
-        let board = greeted()?;
+    fn each_machine_has_its_own_firmware() -> Result<()> {
+        let board = boot_and_greet()?;
         let (a, b) = (board.machine("node-a")?, board.machine("node-b")?);
         b.flash(sample("shell.elf")).wait()?;
         b.uart().expect_line("Hello from shell").wait()?;
@@ -130,7 +130,7 @@ on_renode! {
         Ok(())
     }
 
-    fn firmware_flashed_before_power_on_is_the_machines() -> Result<()> {
+    fn firmware_flashed_before_power_on_runs_on_its_machine() -> Result<()> {
         let board = two_nodes("", "")?.build()?;
         board.machine("node-b")?.flash(sample("hello.elf")).wait()?;
         board.power_on().wait()?;
@@ -139,13 +139,13 @@ on_renode! {
         Ok(())
     }
 
-    fn power_off_fails_the_waits_on_all() -> Result<()> {
-        let board = greeted()?;
+    fn power_off_fails_the_waits_on_all_machines() -> Result<()> {
+        let board = boot_and_greet()?;
         let uarts = ["node-a", "node-b"].map(|name| board.machine(name).unwrap().uart().clone());
         assert_power_off_fails_waits(&board, uarts)
     }
 
-    fn firmware_that_is_for_no_machine_in_particular_is_refused() -> Result<()> {
+    fn firmware_without_a_machine_is_refused() -> Result<()> {
         let which = "the target has several machines: flash each by `target.machine(name)?.flash(…)`";
         let error = two_nodes("", "")?.firmware(sample("hello.elf")).boot().wait().unwrap_err();
         assert!(error.to_string().contains(which), "{error}");
@@ -155,7 +155,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_machine_without_firmware_is_no_failure_and_leaves_the_others_alone() -> Result<()> {
+    fn a_machine_without_firmware_does_not_affect_the_others() -> Result<()> {
         let text = "machines:\n  node-a: {platform: platforms/boards/stm32f4_discovery-kit.repl, \
                     uart: sysbus.usart2, firmware: firmware-samples/prebuilt/stm32f4/shell.elf}\n  \
                     node-b: {platform: platforms/boards/stm32f4_discovery-kit.repl, uart: sysbus.usart2}\n";
@@ -187,7 +187,7 @@ on_renode! {
         Ok(())
     }
 
-    fn frames_go_through_a_switch() -> Result<()> {
+    fn frames_pass_through_a_switch() -> Result<()> {
         let config = TargetConfig::from_file(root().join("fixtures/ethernet.yaml"))?;
         for clock in [ClockKind::Realtime, ClockKind::Virtual] {
             let config = config.clone().with_clock(clock)?;
@@ -205,10 +205,10 @@ on_renode! {
                 }
                 Ok(())
             };
-            greeted()?;
+            boot_and_greet()?;
             talk()?;
             board.reset().wait()?;
-            greeted()?;
+            boot_and_greet()?;
             talk()?;
         }
         let bad = fs::read_to_string(root().join("fixtures/ethernet.yaml")).unwrap();
@@ -219,7 +219,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_machine_that_runs_into_nothing_ends_the_waits_on_all() -> Result<()> {
+    fn a_halted_machine_fails_the_waits_on_all_machines() -> Result<()> {
         // The stack pointer, the entry point, `ldr r0, [pc]; bx r0`, and the jump's target: no memory.
         let image = [0x2000_1000u32, 0x0800_0009, 0x4700_4800, 0x4000_0001];
         let image: Vec<u8> = image.into_iter().flat_map(u32::to_le_bytes).collect();
@@ -261,7 +261,7 @@ on_renode! {
         Ok(())
     }
 
-    fn commands_go_to_their_machine() -> Result<()> {
+    fn monitor_commands_run_on_their_machine() -> Result<()> {
         let commands = "    extra_commands: ['sysbus WriteDoubleWord 0x20001000 0x12345678']\n";
         let board = two_nodes(commands, "allow_raw_monitor: true\n")?.boot().wait()?;
         let read = |machine: &str| {
@@ -274,7 +274,7 @@ on_renode! {
         Ok(())
     }
 
-    fn what_renode_refuses_is_told_with_its_place() -> Result<()> {
+    fn errors_of_renode_name_their_field() -> Result<()> {
         let commands = "    extra_commands: ['echo \"fine\"', nosuchcommand]\n";
         let error = two_nodes(commands, "")?.boot().wait().unwrap_err().to_string();
         assert!(error.contains("machines.node-b.extra_commands[1]: Renode refused"), "{error}");

@@ -33,26 +33,26 @@ const STM32F4: &str = "platform: platforms/boards/stm32f4_discovery-kit.repl\nua
 
 /// Asserts a message that is the same on each engine, except for the UART's name.
 #[track_caller]
-fn told(name: &str, error: &impl Display) {
+fn assert_message(name: &str, error: &impl Display) {
     let message = error.to_string();
     let message = ["UART serial 1:", "UART sysbus.usart2:"]
         .iter()
         .fold(message, |text, uart| text.replace(uart, "UART [name]:"));
-    told_as_it_is(name, &message);
+    assert_exact_message(name, &message);
 }
 
 #[track_caller]
-fn told_as_it_is(name: &str, message: &str) {
+fn assert_exact_message(name: &str, message: &str) {
     snapshots::assert_message(SNAPSHOTS, name, message, &[(root(), "[root]")]);
 }
 
 /// Asserts a message that each engine words differently.
 #[track_caller]
-fn told_by(engine: BackendKind, name: &str, error: &impl Display) {
+fn assert_message_of(engine: BackendKind, name: &str, error: &impl Display) {
     let message = error.to_string();
     match engine {
-        BackendKind::Renode => told_as_it_is(&format!("{name}@renode"), &message),
-        _ => told_as_it_is(name, &message),
+        BackendKind::Renode => assert_exact_message(&format!("{name}@renode"), &message),
+        _ => assert_exact_message(name, &message),
     }
 }
 
@@ -124,22 +124,22 @@ alone_on_each_engine! {
     fn waits_that_time_out(engine) {
         let board = shell_with(engine, "")?;
         let uart = board.uart();
-        told("timeout_with_nothing_since", &times_out(uart.expect("ready")));
+        assert_message("timeout_without_new_output", &times_out(uart.expect("ready")));
         printed(uart, "echo something else")?;
-        told("timeout_of_expect", &times_out(uart.expect("ready")));
-        told("timeout_of_expect_line", &times_out(uart.expect_line("re:^ready (\\d+)$")));
-        told("timeout_of_expect_any", &times_out(uart.expect_any(["one", "two"])));
-        told("timeout_of_expect_all", &times_out(uart.expect_all(["something", "two"])));
-        told("timeout_of_read_exact", &times_out(uart.read_exact(1000)));
-        told("timeout_where_the_case_differs", &times_out(uart.expect("Something else")));
+        assert_message("timeout_of_expect", &times_out(uart.expect("ready")));
+        assert_message("timeout_of_expect_line", &times_out(uart.expect_line("re:^ready (\\d+)$")));
+        assert_message("timeout_of_expect_any", &times_out(uart.expect_any(["one", "two"])));
+        assert_message("timeout_of_expect_all", &times_out(uart.expect_all(["something", "two"])));
+        assert_message("timeout_of_read_exact", &times_out(uart.read_exact(1000)));
+        assert_message("timeout_where_the_case_differs", &times_out(uart.expect("Something else")));
         uart.clear();
-        told("timeout_for_what_was_read_already", &times_out(uart.expect("something else")));
-        told("run_without_a_prompt", &fails(uart.run("ping")));
+        assert_message("timeout_for_text_that_was_read_before", &times_out(uart.expect("something else")));
+        assert_message("run_without_a_prompt", &fails(uart.run("ping")));
         uart.set_prompt("$ ")?;
-        told("timeout_of_run_before_it_sends", &times_out(uart.run("ping")));
+        assert_message("timeout_of_run_before_it_sends", &times_out(uart.run("ping")));
         uart.set_prompt("> ")?;
         board.reset().wait()?;
-        told("timeout_of_run", &fails_within(uart.run("sleep 600000"), secs(3)));
+        assert_message("timeout_of_run", &fails_within(uart.run("sleep 600000"), secs(3)));
         board.shutdown().wait()
     }
 
@@ -147,13 +147,13 @@ alone_on_each_engine! {
         let board = shell_with(engine, "")?;
         let uart = board.uart();
         printed(uart, "echo noise")?;
-        told("broken_absence", &fails(uart.expect_none("re:no.se", secs(60))));
-        told("broken_silence", &fails(uart.expect_silence(secs(60))));
-        told("bad_pattern", &fails(uart.expect("re:ok$")));
-        told("bad_line", &fails(uart.send_line_echoed("a\nb")));
+        assert_message("failed_expect_none", &fails(uart.expect_none("re:no.se", secs(60))));
+        assert_message("failed_expect_silence", &fails(uart.expect_silence(secs(60))));
+        assert_message("bad_pattern", &fails(uart.expect("re:ok$")));
+        assert_message("bad_line", &fails(uart.send_line_echoed("a\nb")));
         let found = uart.expect_line(r"re:(no)(x)?ise").wait()?;
-        told("bad_number", &found.parse::<u8>(1).unwrap_err());
-        told("missing_group", &found.parse::<u8>(2).unwrap_err());
+        assert_message("bad_number", &found.parse::<u8>(1).unwrap_err());
+        assert_message("missing_group", &found.parse::<u8>(2).unwrap_err());
         board.shutdown().wait()
     }
 
@@ -166,88 +166,88 @@ alone_on_each_engine! {
             thread::yield_now();
         }
         let error = fails(uart.expect_line("pong"));
-        told_by(engine, "guard_in_a_wait", &error);
-        told_by(engine, "guard_in_a_send", &fails(uart.send("x")));
+        assert_message_of(engine, "guard_in_a_wait", &error);
+        assert_message_of(engine, "guard_in_a_send", &fails(uart.send("x")));
         drop(error);
-        told_by(engine, "guard_at_the_end", &board.shutdown().wait().unwrap_err());
+        assert_message_of(engine, "guard_at_the_end", &board.shutdown().wait().unwrap_err());
         Ok(())
     }
 
     fn power(engine) {
         let board = shell_on(engine).build()?;
-        told("wait_before_power_on", &fails(board.uart().expect("> ")));
-        told("send_before_power_on", &fails(board.uart().send("x")));
-        told("reset_before_power_on", &fails(board.reset()));
-        told_by(engine, "metrics_before_power_on", &fails(board.metrics()));
+        assert_message("wait_before_power_on", &fails(board.uart().expect("> ")));
+        assert_message("send_before_power_on", &fails(board.uart().send("x")));
+        assert_message("reset_before_power_on", &fails(board.reset()));
+        assert_message_of(engine, "metrics_before_power_on", &fails(board.metrics()));
         board.power_on().wait()?;
-        told("reset_in_a_wait", &ended_by(&board, board.reset())?);
-        told("flash_in_a_wait", &ended_by(&board, board.flash(sample("shell.elf")))?);
-        told("power_off_in_a_wait", &ended_by(&board, board.power_off())?);
-        told("wait_after_power_off", &fails(board.uart().expect("never")));
-        told("send_after_power_off", &fails(board.uart().send("x")));
-        told("run_after_power_off", &{
+        assert_message("reset_in_a_wait", &ended_by(&board, board.reset())?);
+        assert_message("flash_in_a_wait", &ended_by(&board, board.flash(sample("shell.elf")))?);
+        assert_message("power_off_in_a_wait", &ended_by(&board, board.power_off())?);
+        assert_message("wait_after_power_off", &fails(board.uart().expect("never")));
+        assert_message("send_after_power_off", &fails(board.uart().send("x")));
+        assert_message("run_after_power_off", &{
             board.uart().set_prompt("> ")?;
             fails(board.uart().run("ping"))
         });
-        told("reset_after_power_off", &fails(board.reset()));
-        told_by(engine, "metrics_after_power_off", &fails(board.metrics()));
+        assert_message("reset_after_power_off", &fails(board.reset()));
+        assert_message_of(engine, "metrics_after_power_off", &fails(board.metrics()));
         Ok(())
     }
 
     fn names(engine) {
         let board = shell_on(engine).build()?;
-        told("unknown_uart", &board.uart_named("modem").unwrap_err());
-        told("unknown_machine", &board.machine("node-b").map(drop).unwrap_err());
+        assert_message("unknown_uart", &board.uart_named("modem").unwrap_err());
+        assert_message("unknown_machine", &board.machine("node-b").map(drop).unwrap_err());
         Ok(())
     }
 
     fn firmware(engine) {
         let boot = |firmware: &Path| fails(bare_on(engine).firmware(firmware).boot());
         let wrong = sample_for("sifive-fe310", "hello.elf");
-        told_by(engine, "boot_with_the_wrong_architecture", &boot(&wrong));
-        told("boot_with_a_raw_binary", &boot(&sample("hello.bin")));
-        told("boot_with_a_missing_file", &boot(Path::new("/nowhere/to.elf")));
+        assert_message_of(engine, "boot_with_the_wrong_architecture", &boot(&wrong));
+        assert_message("boot_with_a_raw_binary", &boot(&sample("hello.bin")));
+        assert_message("boot_with_a_missing_file", &boot(Path::new("/nowhere/to.elf")));
         let board = shell_with(engine, "")?;
-        told_by(engine, "flash_of_the_wrong_architecture", &fails(board.flash(&wrong)));
-        told("flash_of_a_missing_file", &fails(board.flash("/nowhere/to.elf")));
+        assert_message_of(engine, "flash_of_the_wrong_architecture", &fails(board.flash(&wrong)));
+        assert_message("flash_of_a_missing_file", &fails(board.flash("/nowhere/to.elf")));
         let as_hex = board.flash_with(sample("hello.elf"), LoadCommand::Hex);
-        told_by(engine, "flash_by_the_wrong_command", &fails(as_hex));
+        assert_message_of(engine, "flash_by_the_wrong_command", &fails(as_hex));
         board.shutdown().wait()
     }
 
     fn no_firmware(engine) {
         let board = bare_on(engine).boot().wait()?;
-        told("timeout_without_firmware", &times_out(board.uart().expect("> ")));
+        assert_message("timeout_without_firmware", &times_out(board.uart().expect("> ")));
         Ok(())
     }
 
     fn monitor(engine) {
         let board = shell_with(engine, "")?;
-        told_by(engine, "monitor_that_is_not_allowed", &fails(board.monitor("version")));
+        assert_message_of(engine, "monitor_that_is_not_allowed", &fails(board.monitor("version")));
         let board = shell_with(engine, "allow_raw_monitor: true\n")?;
-        told_by(engine, "monitor_command_with_an_error", &fails(board.monitor("sysbus Nope")));
+        assert_message_of(engine, "monitor_command_with_an_error", &fails(board.monitor("sysbus Nope")));
         if engine == BackendKind::Renode {
-            told("monitor_command_that_is_empty@renode", &fails(board.monitor("")));
-            told("monitor_command_of_two_lines@renode", &fails(board.monitor("echo 1\necho 2")));
-            told("monitor_command_that_is_no_ascii@renode", &fails(board.monitor("echo é")));
+            assert_message("monitor_command_that_is_empty@renode", &fails(board.monitor("")));
+            assert_message("monitor_command_of_two_lines@renode", &fails(board.monitor("echo 1\necho 2")));
+            assert_message("monitor_command_beyond_ascii@renode", &fails(board.monitor("echo é")));
             board.power_off().wait()?;
-            told("monitor_after_power_off@renode", &fails(board.monitor("version")));
+            assert_message("monitor_after_power_off@renode", &fails(board.monitor("version")));
         } else {
-            told("metrics", &fails(board.metrics()));
+            assert_message("metrics", &fails(board.metrics()));
         }
         Ok(())
     }
 
-    fn artifacts_tell_the_settings(engine) {
+    fn artifacts_contain_the_settings(engine) {
         let board = shell_with(engine, "prompt: '> '\nforbid: [HardFault]\ntimeouts: {expect: 7s}\n")?;
         let error = times_out(board.uart().expect("never")).to_string();
         let directory = Path::new(error.rsplit("artifacts: ").next().unwrap());
         let text = fs::read_to_string(directory.join("configuration.txt")).unwrap();
-        told_by(engine, "configuration", &text);
+        assert_message_of(engine, "configuration", &text);
         let files = fs::read_dir(directory).unwrap();
         let mut files: Vec<String> = files.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
         files.sort();
-        told_by(engine, "artifacts", &files.join("\n"));
+        assert_message_of(engine, "artifacts", &files.join("\n"));
         Ok(())
     }
 }
@@ -258,10 +258,10 @@ alone_on_each_engine! {
         let uart = board.uart().clone();
         let waiting = thread::spawn(move || fails(uart.expect("never")));
         signal(Signal::SIGKILL);
-        told_by(engine, "killed_in_a_wait", &waiting.join().unwrap());
-        told_by(engine, "wait_after_a_kill", &fails(board.uart().expect("never")));
-        told_by(engine, "send_after_a_kill", &fails(board.uart().send("x")));
-        told_by(engine, "reset_after_a_kill", &fails(board.reset()));
+        assert_message_of(engine, "killed_in_a_wait", &waiting.join().unwrap());
+        assert_message_of(engine, "wait_after_a_kill", &fails(board.uart().expect("never")));
+        assert_message_of(engine, "send_after_a_kill", &fails(board.uart().send("x")));
+        assert_message_of(engine, "reset_after_a_kill", &fails(board.reset()));
         Ok(())
     }
 
@@ -276,7 +276,7 @@ alone_on_each_engine! {
         );
         let config = TargetConfig::from_yaml_str(&text, "/")?;
         let board = VirtualTarget::from_config(config).backend(engine).boot().wait()?;
-        told_by(engine, "halt", &fails(board.uart().expect("never")));
+        assert_message_of(engine, "halt", &fails(board.uart().expect("never")));
         Ok(())
     }
 
@@ -284,8 +284,8 @@ alone_on_each_engine! {
         let board = shell_with(engine, "")?;
         board.engine().wait()?; // until Renode has answered all commands of the boot
         signal(Signal::SIGSTOP);
-        told_by(engine, "reset_of_a_stopped_emulator", &fails_within(board.reset(), secs(1)));
-        told("reset_behind_one_that_failed", &fails(board.reset()));
+        assert_message_of(engine, "reset_of_a_stopped_emulator", &fails_within(board.reset(), secs(1)));
+        assert_message("reset_after_a_failed_reset", &fails(board.reset()));
         Ok(())
     }
 }
@@ -294,23 +294,23 @@ on_renode! {
     fn virtual_time() -> Result<()> {
         let board = shell_with(BackendKind::Renode, "clock: virtual\n")?;
         let uart = board.uart();
-        told("virtual_timeout_with_nothing_since@renode", &fails_within(uart.expect("ready"), secs(5)));
+        assert_message("virtual_timeout_without_new_output@renode", &fails_within(uart.expect("ready"), secs(5)));
         uart.send_line("echo something else").wait()?;
-        told("virtual_timeout_of_expect_line@renode", &fails_within(uart.expect_line("ready"), secs(5)));
-        told("virtual_broken_silence@renode", &fails(uart.from_start().expect_silence(secs(60))));
+        assert_message("virtual_timeout_of_expect_line@renode", &fails_within(uart.expect_line("ready"), secs(5)));
+        assert_message("virtual_failed_expect_silence@renode", &fails(uart.from_start().expect_silence(secs(60))));
         uart.set_prompt("> ")?;
-        told("virtual_timeout_of_run@renode", &fails_within(uart.run("sleep 600000"), secs(5)));
+        assert_message("virtual_timeout_of_run@renode", &fails_within(uart.run("sleep 600000"), secs(5)));
         Ok(())
     }
 
     fn boards_that_renode_refuses() -> Result<()> {
         let directory = tempfile::tempdir().unwrap();
         let boot = |text: &str| refused_by_renode(directory.path(), text);
-        told("unknown_uart_of_the_platform@renode", &boot(&STM32F4.replace("usart2", "usrat2")));
-        told("unknown_platform@renode", &boot(&STM32F4.replace("stm32f4_", "stm32f5_")));
-        told("bad_extra_command@renode", &boot(&format!("{STM32F4}extra_commands: ['echo \"x\"', nosuchcommand]\n")));
-        told("bad_fragment@renode", &boot(&format!("{STM32F4}platform_fragments: ['x: No.Such @ sysbus 0']\n")));
-        told("bad_hub@renode", &boot(&format!(
+        assert_message("unknown_uart_of_the_platform@renode", &boot(&STM32F4.replace("usart2", "usrat2")));
+        assert_message("unknown_platform@renode", &boot(&STM32F4.replace("stm32f4_", "stm32f5_")));
+        assert_message("bad_extra_command@renode", &boot(&format!("{STM32F4}extra_commands: ['echo \"x\"', nosuchcommand]\n")));
+        assert_message("bad_fragment@renode", &boot(&format!("{STM32F4}platform_fragments: ['x: No.Such @ sysbus 0']\n")));
+        assert_message("bad_hub@renode", &boot(&format!(
             "machines:\n  a: {{{}}}\nuart_hubs: {{line: [a.sysbus.usart3, a.sysbus.nope]}}\n",
             "platform: platforms/boards/stm32f4_discovery-kit.repl, uart: sysbus.usart2"
         )));
@@ -324,10 +324,10 @@ on_renode! {
             let text = format!("script: board.resc\nuart: sysbus.usart2\n{more}");
             refused_by_renode(directory.path(), &text)
         };
-        told("script_with_an_error@renode", &boot("mach create \"a\"\nsysbus Nope\n", ""));
-        told("script_without_a_board@renode", &boot("version\n", ""));
-        told("script_without_the_machine@renode", &boot("mach create \"a\"\n", "machine_name: b\n"));
-        told("script_that_runs_the_board@renode", &boot("mach create \"a\"\nstart\n", ""));
+        assert_message("script_with_an_error@renode", &boot("mach create \"a\"\nsysbus Nope\n", ""));
+        assert_message("script_without_a_board@renode", &boot("version\n", ""));
+        assert_message("script_without_the_machine@renode", &boot("mach create \"a\"\n", "machine_name: b\n"));
+        assert_message("script_that_runs_the_board@renode", &boot("mach create \"a\"\nstart\n", ""));
         Ok(())
     }
 }
@@ -353,8 +353,8 @@ fn boards_that_qemu_refuses() {
         let target = VirtualTarget::from_config(config).backend(BackendKind::Qemu);
         fails(target.firmware(sample("shell.elf")).boot())
     };
-    told("unknown_machine_of_qemu", &boot("{machine: netduino9}"));
-    told(
+    assert_message("unknown_machine_of_qemu", &boot("{machine: netduino9}"));
+    assert_message(
         "wrong_processor_for_qemu",
         &boot("{machine: netduinoplus2, cpu: cortex-a15, serial: 1}"),
     );
@@ -366,31 +366,31 @@ macro_rules! situations {
         #[test]
         fn $name() {
             let _alone = alone();
-            told(stringify!($name), &$error);
+            assert_message(stringify!($name), &$error);
         }
     )+};
 }
 
 situations! {
     // Emulators, simulated by the stand-in and by scripts.
-    renode_that_ends => renode("exit", ""),
+    renode_that_exits => renode("exit", ""),
     renode_that_is_too_old => renode("version=1.13.0", ""),
-    renode_that_is_something_else => renode("garbage", QUICK),
-    renode_that_says_nothing => renode("silent", QUICK),
-    renode_that_dies_with_a_platform => renode("die@platform", ""),
+    renode_that_is_another_program => renode("garbage", QUICK),
+    renode_without_output => renode("silent", QUICK),
+    renode_that_crashes_with_a_platform => renode("die@platform", ""),
     renode_that_hangs_with_a_platform => renode("hang@platform", QUICK),
     renode_that_is_killed_with_firmware => renode("kill@load", ""),
     renode_that_closes_its_console => renode("close@create", QUICK),
-    renode_that_dies_in_a_wait => without_output(&renode("die@wait", "")),
-    renode_whose_guest_halts => without_output(&renode("halt@wait", "")),
+    renode_that_crashes_in_a_wait => without_output(&renode("die@wait", "")),
+    renode_with_a_halted_processor => without_output(&renode("halt@wait", "")),
     renode_that_hangs_in_a_reset => renode("hang@reset", QUICK),
     renode_without_its_port => renode("no-port", "control: telnet\ntimeouts: {command: 1s}"),
-    renode_whose_line_has_no_end => refused("renode", "head -c 2000000 /dev/zero; exec sleep 600", "", &[]),
-    qemu_that_ends => qemu("echo 'no such machine' >&2; exit 3"),
-    qemu_that_ends_in_silence => qemu("exit 3"),
+    renode_with_an_endless_line => refused("renode", "head -c 2000000 /dev/zero; exec sleep 600", "", &[]),
+    qemu_that_exits => qemu("echo 'no such machine' >&2; exit 3"),
+    qemu_that_exits_without_output => qemu("exit 3"),
     qemu_that_is_killed => qemu("kill -9 $$"),
-    qemu_that_is_something_else => qemu("echo 'who are you' >&3; exec sleep 600"),
-    qemu_that_says_nothing => refused("qemu", "exec sleep 600", "timeouts: {boot: 1s}", &[]),
+    qemu_that_is_another_program => qemu("echo 'who are you' >&3; exec sleep 600"),
+    qemu_without_output => refused("qemu", "exec sleep 600", "timeouts: {boot: 1s}", &[]),
 
     // The environment.
     no_renode => with("renode", &[("VTARGET_RENODE", "/nowhere/renode")]),
@@ -402,7 +402,7 @@ situations! {
     a_file_that_is_not_executable => with("renode", &[("VTARGET_RENODE", "/proc/version")]),
     an_unknown_backend => with("renode", &[("VTARGET_BACKEND", "renod")]),
     an_unknown_policy => with("renode", &[("VTARGET_ARTIFACTS", "sometimes")]),
-    a_limit_that_is_no_number => with("renode", &[("VTARGET_MAX_PARALLEL", "many")]),
+    a_limit_that_is_not_a_number => with("renode", &[("VTARGET_MAX_PARALLEL", "many")]),
     no_temporary_directory => with("renode", &[("TMPDIR", "/proc")]),
 }
 

@@ -34,7 +34,7 @@ on_renode! {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn qemu_does_not_tell() -> Result<()> {
+fn qemu_has_no_metrics() -> Result<()> {
     let board = shell_on(BackendKind::Qemu).boot().wait()?;
     let error = board.metrics().wait().unwrap_err().to_string();
     assert!(

@@ -31,7 +31,7 @@ on_each_engine! {
         Ok(())
     }
 
-    fn done_where_allowed(engine) {
+    fn runs_if_allowed(engine) {
         let board = board(engine, true).boot().wait()?;
         board.uart().expect("> ").wait()?;
         let answer = board.monitor("sysbus.cpu PC").wait();
@@ -69,4 +69,4 @@ on_each_engine! {
     }
 }
 
-tests_over_telnet! { refused_by_default::renode, done_where_allowed::renode }
+tests_over_telnet! { refused_by_default::renode, runs_if_allowed::renode }

@@ -90,7 +90,7 @@ fn assert_boots(outcome: &Output) {
 }
 
 #[test]
-fn it_is_unpacked_once_for_the_user() {
+fn unpacks_once_per_user() {
     let user = User::new();
     for _ in 0..3 {
         assert_boots(&user.boot_once().output().unwrap());
@@ -101,7 +101,7 @@ fn it_is_unpacked_once_for_the_user() {
 }
 
 #[test]
-fn first_starts_at_once_are_safe() {
+fn parallel_first_starts_are_safe() {
     let user = User::new();
     let started: Vec<Child> = (0..6).map(|_| user.boot_once().spawn().unwrap()).collect();
     for child in started {
@@ -113,7 +113,7 @@ fn first_starts_at_once_are_safe() {
 }
 
 #[test]
-fn without_a_cache_it_is_unpacked_beside_the_program() {
+fn unpacks_next_to_the_program_without_a_cache() {
     let user = User::new();
     fs::write(user.cache(), "a file").unwrap();
     assert_boots(&user.boot_once().output().unwrap());
@@ -127,7 +127,7 @@ fn without_a_cache_it_is_unpacked_beside_the_program() {
 }
 
 #[test]
-fn what_the_user_has_set_is_the_place() {
+fn unpacks_to_the_directory_that_the_user_has_set() {
     let user = User::new();
     let place = user.directory.path().join("mine");
     let mut boot_once = user.boot_once();
@@ -137,7 +137,7 @@ fn what_the_user_has_set_is_the_place() {
 }
 
 #[test]
-fn a_damaged_copy_is_unpacked_again() {
+fn a_damaged_copy_is_replaced() {
     let user = User::new();
     assert_boots(&user.boot_once().output().unwrap());
     let place = user.unpacked().remove(0);
@@ -162,7 +162,7 @@ fn kept(place: &Path) -> PathBuf {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_to_is_named() {
+fn an_unwritable_directory_is_named() {
     let user = User::new();
     let place = user.directory.path().join("file");
     fs::write(&place, "").unwrap();
@@ -181,7 +181,7 @@ fn a_place_that_cannot_be_written_to_is_named() {
 }
 
 #[test]
-fn a_limit_that_is_low_is_named() {
+fn a_low_limit_is_named() {
     let user = User::new();
     // This launcher does not run Renode: the error names the limit, whatever the cause of an early exit.
     let limited = write_launcher(user.directory.path(), "exit 134");

@@ -168,7 +168,7 @@ fn misbehaviour_is_named() {
 }
 
 #[test]
-fn a_boot_that_hangs_says_where() {
+fn a_hanging_boot_names_its_step() {
     // Long enough for all earlier steps.
     let cases = [
         ("silent", "1s", "it has not shown its first prompt"),
@@ -185,7 +185,7 @@ fn a_boot_that_hangs_says_where() {
 }
 
 #[test]
-fn odd_ways_to_answer_are_borne() {
+fn unusual_output_is_accepted() {
     for kind in ["mimic", "late:3"] {
         for (speaks, version) in SPEAKS {
             let how = cue_of(speaks, kind);
@@ -199,7 +199,7 @@ const TELNET: &str = "control: telnet\n";
 const TELNET_QUICK: &str = "control: telnet\ntimeouts: {command: 1s}";
 
 #[test]
-fn odd_ways_to_answer_over_telnet_are_borne() {
+fn unusual_output_over_telnet_is_accepted() {
     let kinds = [
         "",
         "drip",
@@ -321,7 +321,7 @@ fn misbehaviour_over_telnet_is_named() {
 }
 
 #[test]
-fn versions_and_runtimes_are_told_apart() {
+fn versions_and_runtimes_are_recognized() {
     let works = [
         ("1.14.0", "Renode 1.14.0 (Mono)"),
         ("1.15.3.25732,8.0.14", "Renode 1.15.3.25732 (.NET 8.0.14)"),
@@ -363,7 +363,7 @@ fn versions_and_runtimes_are_told_apart() {
 }
 
 #[test]
-fn a_platform_that_renode_does_not_have_is_told_with_the_name_that_may_be_meant() {
+fn a_platform_unknown_to_renode_is_reported_with_a_similar_name() {
     let root = tempfile::tempdir().unwrap();
     let boards = root.path().join("platforms/boards");
     fs::create_dir_all(&boards).unwrap();
@@ -399,7 +399,7 @@ fn boot_script(speaks: &str, script: &str, more: &str) -> Result<String, String>
 }
 
 #[test]
-fn a_script_makes_the_board() {
+fn a_script_creates_the_board() {
     let script = "mach create \"one\"\nmach create \"two\"";
     for (speaks, _) in SPEAKS {
         let more = format!(
@@ -488,7 +488,7 @@ fn extra_commands_are_named_by_their_index() {
 }
 
 #[test]
-fn a_port_that_somebody_else_has_taken_is_not_used() {
+fn a_port_of_another_process_is_not_used() {
     let socket = "uart_transport: socket";
     for first in ["taken:0", "taken:1", "taken:5"] {
         let said =
@@ -502,7 +502,7 @@ fn a_port_that_somebody_else_has_taken_is_not_used() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_named() {
+fn a_missing_program_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let done = Command::new(env!("CARGO_BIN_EXE_boot_once"))
         .arg(written(directory.path(), &target("")))

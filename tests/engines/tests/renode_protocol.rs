@@ -222,7 +222,7 @@ fn the_recordings() {
 }
 
 #[test]
-fn every_recording_has_a_verdict_for_every_command_that_came_back() {
+fn every_finished_command_of_a_recording_has_an_outcome() {
     let unanswered = [
         ("crash-on-save.jsonl", 5, 0),
         ("hot-flash.jsonl", 12, 1),

@@ -52,7 +52,7 @@ fn is_its_own_launcher(renode: Pid) -> bool {
 }
 
 /// Returns the message for a SIGKILL of `renode`: its own end, or the status of its launcher.
-fn told_when_killed(renode: Pid) -> &'static str {
+fn message_when_killed(renode: Pid) -> &'static str {
     match is_its_own_launcher(renode) {
         true => "Renode was killed by SIGKILL",
         false => "Renode exited with status 137",
@@ -60,7 +60,7 @@ fn told_when_killed(renode: Pid) -> &'static str {
 }
 
 /// Returns the message for a fatal error of Renode itself: Mono exits, .NET aborts.
-fn told_when_it_fails() -> Result<&'static str> {
+fn message_of_a_fatal_error() -> Result<&'static str> {
     let board = board(STM32F4, "")?;
     let runtime = board.engine().wait()?.runtime;
     let renode = renode_processes().pop().unwrap();
@@ -116,7 +116,7 @@ on_renode! {
         Ok(())
     }
 
-    fn what_only_renode_can_refuse_is_told_with_its_line() -> Result<()> {
+    fn errors_found_by_renode_name_their_line() -> Result<()> {
         for (platform, uart, place) in [
             (
                 "platforms/boards/stm32f4.repl",
@@ -156,8 +156,8 @@ on_renode! {
         Ok(())
     }
 
-    fn a_crash_is_told_at_once_with_its_reason() -> Result<()> {
-        let told = told_when_it_fails()?;
+    fn a_crash_is_reported_at_once_with_its_reason() -> Result<()> {
+        let told = message_of_a_fatal_error()?;
         let error = with_extra_commands(&["Save @/no/such/dir/x"]).unwrap_err().to_string();
         for part in ["extra_commands[0]", told, "Fatal error:", "/no/such/dir/x"] {
             assert!(error.contains(part), "no {part:?} in: {error}");
@@ -165,13 +165,13 @@ on_renode! {
         Ok(())
     }
 
-    fn a_crash_during_a_wait_is_its_error_at_once() -> Result<()> {
+    fn a_crash_fails_a_wait_at_once() -> Result<()> {
         let board = shell_on(BackendKind::Renode).boot().wait()?;
         board.uart().expect_line("Hello from").wait()?;
         let renode = renode_processes().pop().unwrap();
         let uart = board.uart().clone();
         let waiting = std::thread::spawn(move || uart.expect("never").within(secs(600)).wait());
-        let told = told_when_killed(renode);
+        let told = message_when_killed(renode);
         kill(renode, Signal::SIGKILL).unwrap();
         let error = waiting.join().unwrap().unwrap_err().to_string();
         assert!(error.contains(told), "{error}");
@@ -180,7 +180,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_crash_in_a_monitor_command_is_told_as_such() -> Result<()> {
+    fn a_crash_in_a_monitor_command_is_reported_as_a_crash() -> Result<()> {
         let text = format!("platform: {STM32F4}\nuart: sysbus.usart2\nallow_raw_monitor: true\n");
         let board = VirtualTarget::from_config(TargetConfig::from_yaml_str(&text, "/")?);
         let board = board.firmware(sample("shell.elf")).boot().wait()?;
@@ -190,7 +190,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_crash_is_the_error_of_the_waits_on_every_uart() -> Result<()> {
+    fn a_crash_fails_the_waits_on_every_uart() -> Result<()> {
         let text = format!("platform: {STM32F4}\nuarts: {{console: sysbus.usart2, modem: sysbus.usart3}}\n");
         let board = VirtualTarget::from_config(TargetConfig::from_yaml_str(&text, "/")?);
         let board = board.firmware(sample("bridge.elf")).boot().wait()?;
@@ -200,7 +200,7 @@ on_renode! {
             std::thread::spawn(move || uart.expect("never").within(secs(600)).wait())
         });
         let renode = renode_processes().pop().unwrap();
-        let told = told_when_killed(renode);
+        let told = message_when_killed(renode);
         kill(renode, Signal::SIGKILL).unwrap();
         for wait in waits {
             let error = wait.join().unwrap().unwrap_err().to_string();
@@ -209,7 +209,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_platform_of_the_projects_own_may_include_its_neighbours() -> Result<()> {
+    fn a_project_platform_may_include_files_next_to_it() -> Result<()> {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path().join("plat \"f\" ö;$x");
         fs::create_dir(&directory).unwrap();
@@ -235,7 +235,7 @@ on_renode! {
 
     /// The wait has a limit of 2 s, and the answer takes 1 s of guest time; the guest is stopped
     /// for 3 s.
-    fn a_stopped_host_is_no_failure() -> Result<()> {
+    fn a_short_stop_of_the_host_does_not_fail_a_wait() -> Result<()> {
         let board = shell_on(BackendKind::Renode).boot().wait()?;
         let uart = board.uart();
         uart.expect("> ").wait()?;
@@ -256,7 +256,7 @@ on_renode! {
         outcome.map(drop)
     }
 
-    fn a_timeout_is_still_a_timeout() -> Result<()> {
+    fn a_wait_without_a_match_times_out() -> Result<()> {
         let board = shell_on(BackendKind::Renode).boot().wait()?;
         board.uart().expect("> ").wait()?;
         let began = Instant::now();
@@ -284,7 +284,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_mebibyte_of_all_byte_values_comes_unchanged() -> Result<()> {
+    fn a_mebibyte_of_all_byte_values_arrives_unchanged() -> Result<()> {
         const COUNT: usize = 1 << 20;
         let bytes = all_values(COUNT);
         let board = shell_on(BackendKind::Renode).boot().wait()?;
@@ -299,7 +299,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_processor_that_was_halted_runs_what_is_flashed_later() -> Result<()> {
+    fn flash_restarts_a_halted_processor() -> Result<()> {
         let directory = tempfile::tempdir().unwrap();
         let empty = directory.path().join("empty.bin");
         fs::write(&empty, [0; 4096]).unwrap();
@@ -352,7 +352,7 @@ on_renode! {
 
     /// About 10 s of output, unread and read line by line, alternating on the same host.
     #[cfg_attr(not(soak), ignore = "a long run: make soak")]
-    fn soak_a_flood_that_nobody_reads_is_not_slowed() -> Result<()> {
+    fn soak_an_unread_flood_is_not_slowed() -> Result<()> {
         const LINES: usize = 100_000;
         let flood = |read: bool| -> Result<Duration> {
             let board = shell_on(BackendKind::Renode).boot().wait()?;
@@ -380,7 +380,7 @@ on_renode! {
 tests_over_telnet! {
     extra_commands_that_renode_accepts_or_complains_about,
     extra_commands_that_renode_refuses,
-    a_crash_is_told_at_once_with_its_reason,
-    a_crash_during_a_wait_is_its_error_at_once,
-    a_stopped_host_is_no_failure,
+    a_crash_is_reported_at_once_with_its_reason,
+    a_crash_fails_a_wait_at_once,
+    a_short_stop_of_the_host_does_not_fail_a_wait,
 }

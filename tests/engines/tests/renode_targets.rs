@@ -170,7 +170,7 @@ on_renode! {
     }
 
     /// A platform that Renode keeps outside `platforms`.
-    fn a_platform_of_renodes_may_be_anywhere_in_its_tree() -> Result<()> {
+    fn a_renode_platform_may_be_anywhere_in_its_tree() -> Result<()> {
         let boot = |platform: &str| {
             let text = format!("platform: {platform}\nuart: sysbus.sci0\n");
             let config = TargetConfig::from_yaml_str(&text, "/nowhere");
@@ -184,7 +184,7 @@ on_renode! {
     }
 
     /// A hundred registers, as one line of the monitor; the test reads the last one.
-    fn registers_that_extra_commands_set_are_set_again_at_every_reset() -> Result<()> {
+    fn registers_set_by_extra_commands_are_set_again_at_every_reset() -> Result<()> {
         const TIM2_ARR: &str = "0x4000002C"; // 0xFFFFFFFF after a reset
         let set = |value: u32| format!("  - sysbus WriteDoubleWord {TIM2_ARR} {value:#X}\n");
         let all: String = (0x1000..=0x1063).map(set).collect();

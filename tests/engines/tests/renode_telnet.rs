@@ -50,7 +50,7 @@ fn renode() -> String {
 }
 
 /// Returns a script in which another process takes the port the first `times` times.
-fn taken(directory: &Path, times: usize, renode: &str) -> String {
+fn launcher_that_takes_ports(directory: &Path, times: usize, renode: &str) -> String {
     let directory = directory.display();
     format!(
         "for n in $(seq {times}); do\n\
@@ -59,9 +59,9 @@ fn taken(directory: &Path, times: usize, renode: &str) -> String {
     )
 }
 
-fn a_taken_port_is_given_up_for_another(renode: &str) {
+fn assert_a_taken_port_is_replaced(renode: &str) {
     let directory = tempfile::tempdir().unwrap();
-    let script = taken(directory.path(), 2, renode);
+    let script = launcher_that_takes_ports(directory.path(), 2, renode);
     let said = boot(directory.path(), &script, "").unwrap();
     assert!(said.ends_with(" is fine\n"), "{said}");
     assert!(
@@ -74,7 +74,7 @@ fn a_taken_port_is_given_up_for_another(renode: &str) {
 
 #[test]
 fn a_port_race_with_the_stand_in() {
-    a_taken_port_is_given_up_for_another(FAKE);
+    assert_a_taken_port_is_replaced(FAKE);
 }
 
 #[test]
@@ -83,13 +83,18 @@ fn a_port_race_with_the_stand_in() {
     ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
 )]
 fn a_port_race_with_renode() {
-    a_taken_port_is_given_up_for_another(&renode());
+    assert_a_taken_port_is_replaced(&renode());
 }
 
 #[test]
 fn a_port_that_is_always_taken_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
-    let error = boot(directory.path(), &taken(directory.path(), 9, FAKE), "").unwrap_err();
+    let error = boot(
+        directory.path(),
+        &launcher_that_takes_ports(directory.path(), 9, FAKE),
+        "",
+    )
+    .unwrap_err();
     for part in [
         "Renode cannot have port",
         "another process has it",
@@ -102,10 +107,10 @@ fn a_port_that_is_always_taken_is_an_error() {
 
 /// A port from the description is not replaced by another: the race is an error at once.
 #[test]
-fn a_fixed_port_that_is_taken_meanwhile_is_an_error() {
+fn a_fixed_port_taken_during_the_boot_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let port = free_port();
-    let script = taken(directory.path(), 1, FAKE);
+    let script = launcher_that_takes_ports(directory.path(), 1, FAKE);
     let error = boot(directory.path(), &script, &format!("monitor_port: {port}")).unwrap_err();
     let advice = "give `monitor_port` another value, or leave it out";
     for part in [&format!("Renode cannot have port {port}"), advice] {
@@ -151,7 +156,7 @@ fn another_process_at_the_port_gets_no_command() {
     not(renode),
     ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
 )]
-fn an_earlier_client_leaves_no_trace() {
+fn an_earlier_client_has_no_effect() {
     let directory = tempfile::tempdir().unwrap();
     let script = format!("'{}' \"$@\" | '{PORT_SQUATTER}' call", renode());
     let said = boot(directory.path(), &script, "").unwrap();

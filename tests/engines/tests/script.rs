@@ -87,7 +87,7 @@ fn answers(board: &VirtualTarget) -> Result<()> {
 }
 
 on_renode! {
-    fn a_script_makes_the_board_and_loads_its_firmware() -> Result<()> {
+    fn a_script_creates_the_board_and_loads_its_firmware() -> Result<()> {
         let project = Project::new(BOARD);
         let board = project.boot("script: board.resc\nvariables: {bin: '@f w.elf', name: 'my-board', n: -5}")?;
         answers(&board)?;
@@ -104,7 +104,7 @@ on_renode! {
         Ok(())
     }
 
-    fn registers_that_extra_commands_set_are_set_again_behind_the_reset_macro_of_a_script() -> Result<()> {
+    fn registers_set_by_extra_commands_are_set_again_after_the_reset_macro_of_a_script() -> Result<()> {
         let project = Project::new(BOARD);
         let poke = "sysbus WriteDoubleWord 0x4000002C 0x1063"; // TIM2_ARR
         let board = project.boot(&format!(
@@ -127,7 +127,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_reset_starts_a_board_anew_that_a_script_makes_and_whose_processor_had_halted() -> Result<()> {
+    fn reset_restarts_a_halted_board_of_a_script() -> Result<()> {
         let project = Project::new(BOARD);
         let board = project.boot("script: board.resc\nvariables: {bin: '@f w.elf'}")?;
         let uart = board.uart();
@@ -139,7 +139,7 @@ on_renode! {
         answers(&board)
     }
 
-    fn firmware_of_the_test_goes_into_a_board_that_a_script_makes() -> Result<()> {
+    fn firmware_of_the_test_is_loaded_into_a_board_of_a_script() -> Result<()> {
         let project = Project::new(
             "mach create \"first\"\nmachine LoadPlatformDescription @platforms/boards/stm32f4_discovery-kit.repl\n\
              mach create \"second\"\n",
@@ -151,7 +151,7 @@ on_renode! {
         answers(&board)
     }
 
-    fn texts_of_variables_are_texts() -> Result<()> {
+    fn text_variables_are_passed_as_text() -> Result<()> {
         let project = Project::new("mach create\nmachine LoadPlatformDescription @platforms/boards/stm32f4_discovery-kit.repl");
         let odd = "a;quit `quit` $name # b : 'c' @d";
         let board = project.boot(&format!("script: board.resc\nvariables: {{a: {odd:?}, b: '', c: true}}"))?;
@@ -179,7 +179,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_script_that_fails_is_named() -> Result<()> {
+    fn a_failing_script_is_named() -> Result<()> {
         let project = Project::new("mach create \"a\"\nsysbus Nope\n");
         let error = project.error("");
         for part in ["command 'sysbus Nope'", "sysbus does not provide a field, method or property Nope."] {
@@ -196,7 +196,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_script_may_not_let_the_board_run() -> Result<()> {
+    fn a_script_must_not_start_the_board() -> Result<()> {
         for run in ["start", "emulation RunFor \"0.01\""] {
             let project = Project::new(&format!("{BOARD}\n{run}\n"));
             let error = project.error("variables: {bin: '@f w.elf'}");
@@ -205,7 +205,7 @@ on_renode! {
         Ok(())
     }
 
-    fn fragments_go_on_top_of_a_platform() -> Result<()> {
+    fn fragments_extend_a_platform() -> Result<()> {
         let project = Project::new(BOARD);
         project.write("part.repl", "part: Memory.MappedMemory @ sysbus 0x70000000\n    size: 0x1000\n");
         project.write("extra.repl", "using \"./part.repl\"\n");

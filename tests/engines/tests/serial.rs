@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use engine_tests::leftovers::working_for;
+use engine_tests::leftovers::processes_with_tmpdir;
 use engine_tests::{pty, sample};
 use futures::FutureExt;
 use nix::sys::stat::Mode;
@@ -29,15 +29,15 @@ const AT_ONCE: Duration = Duration::from_secs(20);
 
 /// The board's end of the serial line. Commands control it through the FIFO `nudge`;
 /// the last text that it sent for a command is also in the file `said`.
-struct Played {
+struct FakeBoard {
     directory: TempDir,
     port: PathBuf,
     master: Arc<Mutex<Option<File>>>,
     _slave: OwnedFd,
-    nudged: Option<JoinHandle<()>>,
+    nudge_thread: Option<JoinHandle<()>>,
 }
 
-impl Played {
+impl FakeBoard {
     fn new() -> Self {
         let pty = pty::open().unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -49,7 +49,7 @@ impl Played {
         let master = Arc::new(Mutex::new(Some(File::from(pty.master))));
         let worked = Arc::clone(&master);
         let said = directory.path().join("said");
-        let nudged = thread::spawn(move || {
+        let nudge_thread = thread::spawn(move || {
             for nudge in nudges.map_while(|nudge| nudge.ok()) {
                 let mut master = worked.lock().unwrap();
                 match nudge.as_str() {
@@ -67,7 +67,7 @@ impl Played {
             port: pty.path,
             master,
             _slave: pty.slave,
-            nudged: Some(nudged),
+            nudge_thread: Some(nudge_thread),
         }
     }
 
@@ -75,13 +75,13 @@ impl Played {
         self.directory.path().join(name)
     }
 
-    fn say(&self, bytes: &[u8]) {
+    fn send(&self, bytes: &[u8]) {
         let master = self.master.lock().unwrap();
         master.as_ref().unwrap().write_all(bytes).unwrap();
     }
 
     /// Reads the next `n` bytes that the board receives.
-    fn hear(&self, n: usize) -> Vec<u8> {
+    fn receive(&self, n: usize) -> Vec<u8> {
         let mut bytes = vec![0; n];
         let master = self.master.lock().unwrap();
         master.as_ref().unwrap().read_exact(&mut bytes).unwrap();
@@ -120,24 +120,24 @@ impl Played {
     }
 }
 
-impl Drop for Played {
+impl Drop for FakeBoard {
     fn drop(&mut self) {
         fs::write(self.path("nudge"), "end\n").unwrap();
-        self.nudged.take().unwrap().join().unwrap();
+        self.nudge_thread.take().unwrap().join().unwrap();
     }
 }
 
 /// Returns a command that records its name and its arguments, each in brackets.
-fn noted(board: &Played, name: &str, arguments: &str) -> (&'static str, String) {
+fn recorded_command(board: &FakeBoard, name: &str, arguments: &str) -> (&'static str, String) {
     let field = ["flash", "reset", "power_on", "power_off"];
     let field = field.into_iter().find(|field| *field == name).unwrap();
     let script = format!("{{ printf {name}; printf '[%s]' \"$@\"; echo; }} >>calls");
     (field, board.script(name, &script, arguments))
 }
 
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let since = Instant::now();
-    while !is_so() {
+    while !condition() {
         assert!(
             since.elapsed() < AT_ONCE,
             "not so after {AT_ONCE:?}: {what}"
@@ -148,29 +148,26 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 #[test]
 fn talks_both_ways() -> Result<()> {
-    let played = Played::new();
-    let board = played.target(&[], "").boot().wait()?;
-    played.say(b"Hello from the bench\r\n> ");
+    let fake = FakeBoard::new();
+    let board = fake.target(&[], "").boot().wait()?;
+    fake.send(b"Hello from the bench\r\n> ");
     board.uart().expect_line("Hello from").wait()?;
     board.uart().send_line("ping").wait()?;
-    assert_eq!(played.hear(5), b"ping\n");
-    played.say(b"pong\r\n");
+    assert_eq!(fake.receive(5), b"ping\n");
+    fake.send(b"pong\r\n");
     board.uart().expect_line("pong").wait()?;
     let engine = board.engine().wait()?;
     assert_eq!(
         (engine.kind, engine.program),
-        (BackendKind::Serial, played.port.clone())
+        (BackendKind::Serial, fake.port.clone())
     );
     board.shutdown().wait()
 }
 
 #[test]
-fn what_only_renode_can_do_is_refused() -> Result<()> {
-    let played = Played::new();
-    let board = played
-        .target(&[], "allow_raw_monitor: true")
-        .boot()
-        .wait()?;
+fn operations_that_only_renode_has_are_refused() -> Result<()> {
+    let fake = FakeBoard::new();
+    let board = fake.target(&[], "allow_raw_monitor: true").boot().wait()?;
     let advice = "only Renode can: run the target there (VTARGET_BACKEND=renode)";
     assert_eq!(
         board.monitor("sysbus").wait().unwrap_err().to_string(),
@@ -184,56 +181,48 @@ fn what_only_renode_can_do_is_refused() -> Result<()> {
 }
 
 #[test]
-fn commands_run_in_their_order() -> Result<()> {
-    let played = Played::new();
+fn commands_run_in_order() -> Result<()> {
+    let fake = FakeBoard::new();
     let commands = [
-        noted(&played, "power_on", "a"),
-        noted(&played, "flash", "'{firmware}'"),
-        noted(&played, "reset", "b"),
-        noted(&played, "power_off", "c"),
+        recorded_command(&fake, "power_on", "a"),
+        recorded_command(&fake, "flash", "'{firmware}'"),
+        recorded_command(&fake, "reset", "b"),
+        recorded_command(&fake, "power_off", "c"),
     ];
     let image = sample("hello.elf");
-    let board = played
-        .target(&commands, "")
-        .firmware(&image)
-        .boot()
-        .wait()?;
+    let board = fake.target(&commands, "").firmware(&image).boot().wait()?;
     let on = [
         "power_on[a]".to_owned(),
         format!("flash[{}]", image.display()),
         "reset[b]".to_owned(),
     ];
-    assert_eq!(played.calls(), on);
+    assert_eq!(fake.calls(), on);
     board.power_on().wait()?;
-    assert_eq!(played.calls().len(), 3, "it was on");
+    assert_eq!(fake.calls().len(), 3, "it was on");
     board.reset().wait()?;
-    assert_eq!(played.calls()[3..], ["reset[b]"]);
+    assert_eq!(fake.calls()[3..], ["reset[b]"]);
     board.flash(&image).wait()?;
-    assert_eq!(played.calls()[4..], on[1..]);
+    assert_eq!(fake.calls()[4..], on[1..]);
     board.power_cycle().wait()?;
-    assert_eq!(played.calls()[6], "power_off[c]");
-    assert_eq!(played.calls()[7..], on);
+    assert_eq!(fake.calls()[6], "power_off[c]");
+    assert_eq!(fake.calls()[7..], on);
     board.shutdown().wait()?;
-    assert_eq!(played.calls()[10..], ["power_off[c]"]);
-    let board = played.target(&commands, "").boot().wait()?;
-    assert_eq!(played.calls()[11..], ["power_on[a]", "reset[b]"]);
+    assert_eq!(fake.calls()[10..], ["power_off[c]"]);
+    let board = fake.target(&commands, "").boot().wait()?;
+    assert_eq!(fake.calls()[11..], ["power_on[a]", "reset[b]"]);
     drop(board);
-    assert_eq!(played.calls().len(), 13, "a drop runs nothing");
+    assert_eq!(fake.calls().len(), 13, "a drop runs nothing");
     Ok(())
 }
 
 #[test]
-fn a_power_cycle_with_a_wait_leaves_the_board_off_for_so_long() -> Result<()> {
-    let played = Played::new();
-    let timed = |field| (field, played.script(field, "date +%s%N >> calls", "x"));
+fn power_cycle_with_wait_keeps_the_board_off() -> Result<()> {
+    let fake = FakeBoard::new();
+    let timed = |field| (field, fake.script(field, "date +%s%N >> calls", "x"));
     let commands = [timed("power_on"), timed("power_off")];
-    let board = played.target(&commands, "").boot().wait()?;
+    let board = fake.target(&commands, "").boot().wait()?;
     board.power_cycle_with_wait(secs(1)).wait()?;
-    let times: Vec<u64> = played
-        .calls()
-        .iter()
-        .map(|it| it.parse().unwrap())
-        .collect();
+    let times: Vec<u64> = fake.calls().iter().map(|it| it.parse().unwrap()).collect();
     assert_eq!(times.len(), 3);
     assert!(times[2] - times[1] >= 1_000_000_000, "{times:?}");
     Ok(())
@@ -241,10 +230,10 @@ fn a_power_cycle_with_a_wait_leaves_the_board_off_for_so_long() -> Result<()> {
 
 #[test]
 fn an_argument_stays_one_argument() -> Result<()> {
-    let played = Played::new();
+    let fake = FakeBoard::new();
     let odd =
         "'{firmware}', 'x={firmware} {firmware}', 'a \"b\" $HOME `id` ; * { firmware } {0}', ''";
-    let commands = [noted(&played, "flash", odd)];
+    let commands = [recorded_command(&fake, "flash", odd)];
     let names = [
         "with space.elf",
         "quo\"te'.elf",
@@ -252,41 +241,41 @@ fn an_argument_stays_one_argument() -> Result<()> {
         "`id`;ü.elf",
         "{firmware}.elf",
     ];
-    let board = played.target(&commands, "").boot().wait()?;
+    let board = fake.target(&commands, "").boot().wait()?;
     for name in names {
-        let image = played.path(name);
+        let image = fake.path(name);
         fs::copy(sample("hello.elf"), &image).unwrap();
         board.flash(&image).wait()?;
         let path = image.display();
         let call = format!(
             "flash[{path}][x={path} {path}][a \"b\" $HOME `id` ; * {{ firmware }} {{0}}][]"
         );
-        assert_eq!(played.calls().pop(), Some(call));
+        assert_eq!(fake.calls().pop(), Some(call));
     }
     Ok(())
 }
 
 #[test]
-fn a_program_beside_the_description_is_found_there() -> Result<()> {
-    let played = Played::new();
+fn a_program_next_to_the_description_is_found() -> Result<()> {
+    let fake = FakeBoard::new();
     let script = "#!/bin/sh\necho reset >>\"${0%/*}/calls\"\n";
-    let tool = played.path("tool");
+    let tool = fake.path("tool");
     fs::write(&tool, script).unwrap();
     fs::set_permissions(&tool, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let reset = ("reset", "[./tool]".to_owned());
-    let board = played.target(&[reset], "").boot().wait()?;
+    let board = fake.target(&[reset], "").boot().wait()?;
     drop(board);
-    assert_eq!(played.calls(), ["reset"]);
+    assert_eq!(fake.calls(), ["reset"]);
     Ok(())
 }
 
 #[test]
-fn what_the_board_says_during_the_commands_is_there() -> Result<()> {
-    let played = Played::new();
+fn output_during_the_commands_is_recorded() -> Result<()> {
+    let fake = FakeBoard::new();
     let says = |name, text: &str| {
         let said =
             format!("echo '{text}' >nudge; until grep -q '{text}' said; do sleep 0.01; done");
-        played.script(name, &said, "'{firmware}'")
+        fake.script(name, &said, "'{firmware}'")
     };
     let power_on = (
         "power_on",
@@ -302,7 +291,7 @@ fn what_the_board_says_during_the_commands_is_there() -> Result<()> {
         (&[power_on.clone(), flash.clone()], "flasher here"),
         (&[power_on, flash, reset], "new firmware here"),
     ] {
-        let target = played.target(commands, "");
+        let target = fake.target(commands, "");
         let target = match commands.len() {
             1 => target,
             _ => target.firmware(sample("hello.elf")),
@@ -317,17 +306,17 @@ fn what_the_board_says_during_the_commands_is_there() -> Result<()> {
         {
             from_start.expect_line(*line).wait()?;
         }
-        fs::remove_file(played.path("said")).unwrap();
+        fs::remove_file(fake.path("said")).unwrap();
     }
     Ok(())
 }
 
 #[test]
-fn what_was_said_before_a_reset_is_no_answer_after_it() -> Result<()> {
-    let played = Played::new();
-    let reset = ("reset", played.script("reset", "echo anew >nudge", ""));
-    let board = played.target(&[reset], "").boot().wait()?;
-    played.say(b"READY\r\n");
+fn output_before_a_reset_does_not_match_after_it() -> Result<()> {
+    let fake = FakeBoard::new();
+    let reset = ("reset", fake.script("reset", "echo anew >nudge", ""));
+    let board = fake.target(&[reset], "").boot().wait()?;
+    fake.send(b"READY\r\n");
     board.uart().clone().expect_line("READY").wait()?;
     board.reset().wait()?;
     board.uart().expect_line("anew").wait()?;
@@ -338,11 +327,11 @@ fn what_was_said_before_a_reset_is_no_answer_after_it() -> Result<()> {
 }
 
 #[test]
-fn unplugged_midway() -> Result<()> {
-    let played = Played::new();
-    let reset = noted(&played, "reset", "x");
-    let board = played.target(&[reset], "").boot().wait()?;
-    played.say(b"about to say mo");
+fn unplugging_the_board_fails_operations() -> Result<()> {
+    let fake = FakeBoard::new();
+    let reset = recorded_command(&fake, "reset", "x");
+    let board = fake.target(&[reset], "").boot().wait()?;
+    fake.send(b"about to say mo");
     let uart = board.uart().clone();
     uart.expect("about").wait()?;
     let waiting = thread::spawn(move || {
@@ -351,11 +340,11 @@ fn unplugged_midway() -> Result<()> {
         (error.to_string(), since.elapsed())
     });
     thread::sleep(millis(50)); // so that the wait has usually started
-    played.unplug();
+    fake.unplug();
     let (error, took) = waiting.join().unwrap();
     let gone = format!(
         "the serial port {} is gone: the board was unplugged",
-        played.port.display()
+        fake.port.display()
     );
     assert!(
         error.contains(&gone) && error.contains("to say mo"),
@@ -382,19 +371,19 @@ fn unplugged_midway() -> Result<()> {
         "{dead}"
     );
     assert!(!dead.to_string().contains("emulator"), "{dead}");
-    assert_eq!(played.calls().len(), 1, "reset was run without a board");
+    assert_eq!(fake.calls().len(), 1, "reset was run without a board");
     let again = board.power_on().wait().unwrap_err().to_string();
     assert!(again.contains("cannot open the serial port"), "{again}");
     Ok(())
 }
 
 #[test]
-fn unplugged_while_a_command_works_on_it() {
-    let played = Played::new();
+fn unplugging_the_board_fails_a_running_command() {
+    let fake = FakeBoard::new();
     let wait = "echo unplug >nudge; while [ -e port ]; do sleep 0.02; done";
-    std::os::unix::fs::symlink(&played.port, played.path("port")).unwrap();
-    let reset = ("reset", played.script("reset", wait, ""));
-    let error = played
+    std::os::unix::fs::symlink(&fake.port, fake.path("port")).unwrap();
+    let reset = ("reset", fake.script("reset", wait, ""));
+    let error = fake
         .target(&[reset], "")
         .boot()
         .wait()
@@ -408,31 +397,31 @@ fn unplugged_while_a_command_works_on_it() {
 }
 
 #[test]
-fn garbage_is_passed_over() -> Result<()> {
-    let played = Played::new();
-    let board = played.target(&[], "").boot().wait()?;
+fn garbage_is_skipped() -> Result<()> {
+    let fake = FakeBoard::new();
+    let board = fake.target(&[], "").boot().wait()?;
     let every: Vec<u8> = (0..=255).collect();
     for _ in 0..64 {
-        played.say(&every); // 16 KiB: escape sequences, XON and XOFF, ^C, broken UTF-8
+        fake.send(&every); // 16 KiB: escape sequences, XON and XOFF, ^C, broken UTF-8
     }
-    played.say(b"\x18\x1b\\\r\nready\r\n");
+    fake.send(b"\x18\x1b\\\r\nready\r\n");
     board.uart().expect_line("ready").wait()?;
     let raw = board.uart_from_start().expect_bytes(&every).wait()?;
     assert_eq!(raw.range(), 0..256);
     board.uart().send(&every).wait()?;
-    assert_eq!(played.hear(256), every);
+    assert_eq!(fake.receive(256), every);
     Ok(())
 }
 
 #[test]
-fn slow_is_no_error_and_too_slow_says_so() -> Result<()> {
-    let played = Played::new();
-    let board = played.target(&[], "").boot().wait()?;
+fn a_slow_board_matches_and_a_too_slow_one_times_out() -> Result<()> {
+    let fake = FakeBoard::new();
+    let board = fake.target(&[], "").boot().wait()?;
     thread::scope(|scope| {
         scope.spawn(|| {
             for byte in b"temperature: 21 C\r\n" {
                 thread::sleep(millis(20));
-                played.say(&[*byte]);
+                fake.send(&[*byte]);
             }
         });
         let line = board
@@ -440,7 +429,7 @@ fn slow_is_no_error_and_too_slow_says_so() -> Result<()> {
             .expect_line(r"re:^temperature: (\d+) C$")
             .wait()?;
         assert_eq!(line.parse::<u32>(1)?, 21);
-        played.say(b"hum");
+        fake.send(b"hum");
         let late = board.uart().expect("hummed").within(millis(300)).wait();
         let late = late.unwrap_err().to_string();
         assert!(
@@ -452,14 +441,14 @@ fn slow_is_no_error_and_too_slow_says_so() -> Result<()> {
 }
 
 #[test]
-fn a_command_that_fails_says_why_and_leaves_the_board_off() -> Result<()> {
-    let played = Played::new();
+fn a_failed_command_is_reported_and_leaves_the_board_off() -> Result<()> {
+    let fake = FakeBoard::new();
     let fails = "echo erasing; echo 'no probe was found' >&2; exit 3";
     let commands = [
-        ("flash", played.script("flash", fails, "'{firmware}'")),
-        noted(&played, "power_off", "x"),
+        ("flash", fake.script("flash", fails, "'{firmware}'")),
+        recorded_command(&fake, "power_off", "x"),
     ];
-    let board = played.target(&commands, "").boot().wait()?;
+    let board = fake.target(&commands, "").boot().wait()?;
     let error = board.flash(sample("hello.elf")).wait().unwrap_err();
     assert!(
         matches!(
@@ -478,17 +467,17 @@ fn a_command_that_fails_says_why_and_leaves_the_board_off() -> Result<()> {
         assert!(error.contains(part), "no {part:?} in: {error}");
     }
     assert!(!board.is_on().wait()?);
-    assert_eq!(played.calls(), ["power_off[x]"]);
+    assert_eq!(fake.calls(), ["power_off[x]"]);
     // The port is free again.
-    played.target(&[], "").boot().wait()?;
+    fake.target(&[], "").boot().wait()?;
     Ok(())
 }
 
 #[test]
-fn a_power_switch_that_fails_is_told() -> Result<()> {
-    let played = Played::new();
-    let fails = ("power_off", played.script("power_off", "exit 1", ""));
-    let board = played
+fn a_failed_power_switch_is_reported() -> Result<()> {
+    let fake = FakeBoard::new();
+    let fails = ("power_off", fake.script("power_off", "exit 1", ""));
+    let board = fake
         .target(std::slice::from_ref(&fails), "")
         .boot()
         .wait()?;
@@ -509,9 +498,9 @@ fn a_power_switch_that_fails_is_told() -> Result<()> {
 const HANGS: &str = "sleep 600 & echo $$ $! >pids.new; mv pids.new pids; wait";
 
 /// Returns the processes of `HANGS`, once it hangs.
-fn hanging(played: &Played) -> Vec<String> {
-    let file = played.path("pids");
-    until("the command hangs", || file.exists());
+fn hanging(fake: &FakeBoard) -> Vec<String> {
+    let file = fake.path("pids");
+    wait_until("the command hangs", || file.exists());
     let pids = fs::read_to_string(file).unwrap();
     pids.split_whitespace().map(str::to_owned).collect()
 }
@@ -523,10 +512,10 @@ fn runs(pid: &String) -> bool {
 }
 
 #[test]
-fn a_command_that_hangs_is_killed() {
-    let played = Played::new();
-    let hangs = ("power_on", played.script("power_on", HANGS, ""));
-    let error = played
+fn a_hanging_command_is_killed() {
+    let fake = FakeBoard::new();
+    let hangs = ("power_on", fake.script("power_on", HANGS, ""));
+    let error = fake
         .target(&[hangs], "timeouts: {command: 2s}")
         .boot()
         .wait()
@@ -536,15 +525,15 @@ fn a_command_that_hangs_is_killed() {
         error.contains("has not ended after 2s and was killed; raise `timeouts: command:`"),
         "{error}"
     );
-    let pids = hanging(&played);
-    until("it is gone with its child", || !pids.iter().any(runs));
+    let pids = hanging(&fake);
+    wait_until("it is gone with its child", || !pids.iter().any(runs));
 }
 
 #[test]
-fn the_boot_has_a_limit_too() {
-    let played = Played::new();
-    let hangs = ("power_on", played.script("power_on", HANGS, ""));
-    let error = played
+fn boot_has_a_time_limit() {
+    let fake = FakeBoard::new();
+    let hangs = ("power_on", fake.script("power_on", HANGS, ""));
+    let error = fake
         .target(&[hangs], "")
         .boot()
         .within(secs(2))
@@ -555,40 +544,40 @@ fn the_boot_has_a_limit_too() {
         error.contains("the physical board took longer than 2s while booting the board"),
         "{error}"
     );
-    let pids = hanging(&played);
-    until("it is gone with its child", || !pids.iter().any(runs));
+    let pids = hanging(&fake);
+    wait_until("it is gone with its child", || !pids.iter().any(runs));
 }
 
 #[test]
 fn a_dropped_boot_ends_its_command_and_frees_the_port() -> Result<()> {
-    let played = Played::new();
-    let hangs = ("power_on", played.script("power_on", HANGS, ""));
-    let mut boot = played.target(&[hangs], "").boot();
+    let fake = FakeBoard::new();
+    let hangs = ("power_on", fake.script("power_on", HANGS, ""));
+    let mut boot = fake.target(&[hangs], "").boot();
     assert!((&mut boot).now_or_never().is_none());
-    let pids = hanging(&played);
+    let pids = hanging(&fake);
     drop(boot);
     assert!(!runs(&pids[0]), "it outlives the drop");
-    until("its child is gone", || !pids.iter().any(runs));
-    played.target(&[], "").boot().wait()?;
+    wait_until("its child is gone", || !pids.iter().any(runs));
+    fake.target(&[], "").boot().wait()?;
     Ok(())
 }
 
 #[test]
 fn a_dropped_reset_leaves_the_board_off() -> Result<()> {
-    let played = Played::new();
+    let fake = FakeBoard::new();
     let reset = (
         "reset",
-        played.script(
+        fake.script(
             "reset",
             "[ ! -e ready ] || { sleep 600 & echo $! >pids; wait; }",
             "",
         ),
     );
-    let board = played.target(&[reset], "").boot().wait()?;
-    fs::write(played.path("ready"), "").unwrap();
+    let board = fake.target(&[reset], "").boot().wait()?;
+    fs::write(fake.path("ready"), "").unwrap();
     let mut operation = board.reset();
     assert!((&mut operation).now_or_never().is_none());
-    hanging(&played);
+    hanging(&fake);
     drop(operation);
     assert!(!board.is_on().wait()?);
     let error = board.uart().expect("x").wait().unwrap_err().to_string();
@@ -596,38 +585,38 @@ fn a_dropped_reset_leaves_the_board_off() -> Result<()> {
         error.contains("reset() was dropped before it was done"),
         "{error}"
     );
-    fs::remove_file(played.path("ready")).unwrap();
+    fs::remove_file(fake.path("ready")).unwrap();
     board.power_on().wait()?;
-    played.say(b"back\r\n");
+    fake.send(b"back\r\n");
     board.uart().expect_line("back").wait()?;
     Ok(())
 }
 
 #[test]
 fn a_dropped_power_off_ends_its_command() -> Result<()> {
-    let played = Played::new();
-    let hangs = ("power_off", played.script("power_off", HANGS, ""));
-    let board = played.target(&[hangs], "").boot().wait()?;
+    let fake = FakeBoard::new();
+    let hangs = ("power_off", fake.script("power_off", HANGS, ""));
+    let board = fake.target(&[hangs], "").boot().wait()?;
     let mut operation = board.power_off();
     assert!((&mut operation).now_or_never().is_none());
-    let pids = hanging(&played);
+    let pids = hanging(&fake);
     drop(operation);
-    until("it is gone with its child", || !pids.iter().any(runs));
+    wait_until("it is gone with its child", || !pids.iter().any(runs));
     assert!(!board.is_on().wait()?);
     Ok(())
 }
 
 #[test]
-fn the_port_has_the_speed_that_was_asked_for() -> Result<()> {
-    let played = Played::new();
+fn the_port_has_the_configured_speed() -> Result<()> {
+    let fake = FakeBoard::new();
     for (field, speed) in [
         (None, 115_200),
         (Some("9600"), 9600),
         (Some("250000"), 250_000),
     ] {
         let baud = field.map(|baud: &str| ("baud", baud.to_owned()));
-        let _board = played.target(baud.as_slice(), "").boot().wait()?;
-        let port = serial2::SerialPort::open(&played.port, serial2::KeepSettings).unwrap();
+        let _board = fake.target(baud.as_slice(), "").boot().wait()?;
+        let port = serial2::SerialPort::open(&fake.port, serial2::KeepSettings).unwrap();
         let settings = port.get_configuration().unwrap();
         assert_eq!(settings.get_baud_rate().unwrap(), speed);
     }
@@ -635,9 +624,9 @@ fn the_port_has_the_speed_that_was_asked_for() -> Result<()> {
 }
 
 #[test]
-fn what_the_board_did_not_take_goes_with_the_target() -> Result<()> {
-    let played = Played::new();
-    let board = played.target(&[], "").boot().wait()?;
+fn unsent_input_is_discarded_with_the_target() -> Result<()> {
+    let fake = FakeBoard::new();
+    let board = fake.target(&[], "").boot().wait()?;
     let much = board
         .uart()
         .send(vec![b'x'; 1 << 20])
@@ -646,14 +635,14 @@ fn what_the_board_did_not_take_goes_with_the_target() -> Result<()> {
     let much = much.unwrap_err().to_string();
     assert!(much.contains("its other end does not take it"), "{much}");
     drop(board);
-    let board = played.target(&[], "").boot().wait()?;
+    let board = fake.target(&[], "").boot().wait()?;
     board.uart().send("ping").wait()?;
     // All except the bytes at the other end: its line discipline holds 4 KiB, the way there 11 KiB.
     let mut old = 0;
-    while played.hear(1) == b"x" {
+    while fake.receive(1) == b"x" {
         old += 1;
     }
-    assert_eq!(played.hear(3), b"ing");
+    assert_eq!(fake.receive(3), b"ing");
     assert!(old <= 4096, "{old} bytes for the last target");
     Ok(())
 }
@@ -668,39 +657,39 @@ fn hangs_in_a_command() {
 
 #[test]
 fn kill_9_ends_the_commands() {
-    let played = Played::new();
-    let hangs = ("power_on", played.script("power_on", HANGS, ""));
-    drop(played.target(&[hangs], ""));
+    let fake = FakeBoard::new();
+    let hangs = ("power_on", fake.script("power_on", HANGS, ""));
+    drop(fake.target(&[hangs], ""));
     let mut subject = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "hangs_in_a_command"])
-        .env("PLAYED", played.path("board.yaml"))
+        .env("PLAYED", fake.path("board.yaml"))
         .env("VTARGET_ARTIFACTS", "never")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let pids = hanging(&played);
+    let pids = hanging(&fake);
     subject.kill().unwrap();
     subject.wait().unwrap();
-    until("they are gone", || !pids.iter().any(runs));
-    until("nothing else is left", || {
-        working_for(&played.path("board.yaml")).is_empty()
+    wait_until("they are gone", || !pids.iter().any(runs));
+    wait_until("nothing else is left", || {
+        processes_with_tmpdir(&fake.path("board.yaml")).is_empty()
     });
     // The port is free again.
-    played.target(&[], "").boot().wait().unwrap();
+    fake.target(&[], "").boot().wait().unwrap();
 }
 
 #[test]
-fn a_program_that_is_not_there_is_told_before_anything_starts() {
-    let played = Played::new();
-    let power_on = noted(&played, "power_on", "x");
+fn a_missing_program_fails_before_anything_starts() {
+    let fake = FakeBoard::new();
+    let power_on = recorded_command(&fake, "power_on", "x");
     for (program, part) in [
         ("no-such-flasher", "no no-such-flasher in PATH"),
         ("./no-such-flasher", "no-such-flasher does not exist"),
         ("./board.yaml", "is not executable"),
     ] {
         let flash = ("flash", format!("[{program}, '{{firmware}}']"));
-        let error = played
+        let error = fake
             .target(&[power_on.clone(), flash], "")
             .build()
             .unwrap_err()
@@ -708,14 +697,14 @@ fn a_program_that_is_not_there_is_told_before_anything_starts() {
         assert!(error.contains("`serial: flash:` failed: `"), "{error}");
         assert!(error.contains(part), "no {part:?} in: {error}");
     }
-    assert!(played.calls().is_empty());
+    assert!(fake.calls().is_empty());
 }
 
 #[test]
-fn a_port_that_is_not_there_is_told_before_a_command_runs() {
-    let played = Played::new();
-    let power_on = noted(&played, "power_on", "x");
-    let file = played.path("file");
+fn a_missing_port_fails_before_a_command_runs() {
+    let fake = FakeBoard::new();
+    let power_on = recorded_command(&fake, "power_on", "x");
+    let file = fake.path("file");
     fs::write(&file, "").unwrap();
     for (port, part) in [
         (Path::new("/dev/no-such-port"), "is the board plugged in?"),
@@ -726,7 +715,7 @@ fn a_port_that_is_not_there_is_told_before_a_command_runs() {
             port.display(),
             power_on.1
         );
-        let yaml = played.path("other.yaml");
+        let yaml = fake.path("other.yaml");
         fs::write(&yaml, text).unwrap();
         let error = VirtualTarget::from_yaml(yaml)
             .boot()
@@ -739,19 +728,19 @@ fn a_port_that_is_not_there_is_told_before_a_command_runs() {
         );
         assert!(error.contains(part), "no {part:?} in: {error}");
     }
-    assert!(played.calls().is_empty());
+    assert!(fake.calls().is_empty());
 }
 
 #[test]
 fn a_port_is_for_one_target_at_a_time() -> Result<()> {
-    let played = Played::new();
-    let power_on = noted(&played, "power_on", "x");
-    let first = played
+    let fake = FakeBoard::new();
+    let power_on = recorded_command(&fake, "power_on", "x");
+    let first = fake
         .target(std::slice::from_ref(&power_on), "")
         .boot()
         .wait()?;
-    let alias = played.path("alias");
-    std::os::unix::fs::symlink(&played.port, &alias).unwrap();
+    let alias = fake.path("alias");
+    std::os::unix::fs::symlink(&fake.port, &alias).unwrap();
     let text = format!("backend: serial\nserial: {{port: {}}}\n", alias.display());
     let second = VirtualTarget::from_config(virtual_target::config::TargetConfig::from_yaml_str(
         &text, ".",
@@ -764,21 +753,21 @@ fn a_port_is_for_one_target_at_a_time() -> Result<()> {
         )),
         "{error}"
     );
-    played.say(b"still there\r\n");
+    fake.send(b"still there\r\n");
     first.uart().expect_line("still there").wait()?;
     drop(first);
     second.power_on().wait()?;
     second.power_off().wait()?;
     for _ in 0..50 {
-        drop(played.target(&[], "").boot().wait()?); // free at once
+        drop(fake.target(&[], "").boot().wait()?); // free at once
     }
     Ok(())
 }
 
 #[test]
-fn what_the_bench_cannot_do_leaves_the_board_as_it_is() -> Result<()> {
-    let played = Played::new();
-    let board = played.target(&[], "").boot().wait()?;
+fn a_missing_command_does_not_change_the_board() -> Result<()> {
+    let fake = FakeBoard::new();
+    let board = fake.target(&[], "").boot().wait()?;
     let reset = board.reset().wait().unwrap_err().to_string();
     assert!(
         reset.contains("cannot be reset; add `reset: […]` to `serial:`"),
@@ -794,10 +783,10 @@ fn what_the_bench_cannot_do_leaves_the_board_as_it_is() -> Result<()> {
         "{flash}"
     );
     assert!(board.is_on().wait()?);
-    played.say(b"untouched\r\n");
+    fake.send(b"untouched\r\n");
     board.uart().expect_line("untouched").wait()?;
     drop(board);
-    let at_boot = played
+    let at_boot = fake
         .target(&[], "")
         .firmware(sample("hello.elf"))
         .boot()

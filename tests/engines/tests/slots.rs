@@ -21,7 +21,7 @@ mod on_purpose {
 
     #[tokio::test]
     #[ignore = "run by the tests below"]
-    async fn waits_for_one_that_is_on() -> Result<()> {
+    async fn waits_for_a_board_that_is_on() -> Result<()> {
         const LIMIT: Duration = secs(3);
         let first = shell_on(Qemu).boot().await?;
         let mut second = shell_on(Qemu).boot().within(LIMIT);
@@ -83,8 +83,8 @@ fn command(test: &str, slots: &str) -> Command {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn waiting_for_a_slot_is_not_boot_time() {
-    let text = run("waits_for_one_that_is_on", "1");
+fn waiting_for_a_slot_does_not_count_as_boot_time() {
+    let text = run("waits_for_a_board_that_is_on", "1");
     assert!(text.contains("1 passed"), "{text}");
 }
 
@@ -93,7 +93,7 @@ fn waiting_for_a_slot_is_not_boot_time() {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn a_board_that_is_off_or_given_up_takes_no_slot() {
+fn a_powered_off_or_dropped_board_takes_no_slot() {
     let text = run("a_dropped_wait_takes_no_slot", "1");
     assert!(text.contains("1 passed"), "{text}");
 }
@@ -103,7 +103,7 @@ fn a_board_that_is_off_or_given_up_takes_no_slot() {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn a_board_that_waits_for_a_slot_says_so() {
+fn waiting_for_a_slot_prints_a_notice() {
     let mut child = command("waits_for_a_line", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

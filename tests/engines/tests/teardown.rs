@@ -140,7 +140,7 @@ fn returns_in_a_removed_directory(variant: EmulatorVariant) {
         .arg(emulator_variant::program("subject"))
         .args([variant.engine(), "return"])
         .stdin(Stdio::null());
-    variant.enlist(&mut command, directory.path());
+    variant.configure(&mut command, directory.path());
     let ended = command.output().unwrap();
     let told = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{}: {told}", variant.name());
@@ -238,7 +238,7 @@ fn libtest(filter: &str) -> (std::process::Output, tempfile::TempDir, u32) {
 /// Runs tests as [`libtest`] does; asserts that nothing is left, and returns the output.
 fn libtest_leaves_nothing(filter: &str) -> String {
     let (output, tmp, pid) = libtest(filter);
-    let family = leftovers::working_for(tmp.path());
+    let family = leftovers::processes_with_tmpdir(tmp.path());
     leftovers::gone_within(endings::KILLED, &family, tmp.path(), pid.cast_signed()).unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -18,15 +18,15 @@ fn board(more: &str) -> Result<TargetBuilder> {
     Ok(VirtualTarget::from_config(config).firmware(sample("bridge.elf")))
 }
 
-fn greeted(more: &str) -> Result<VirtualTarget> {
+fn boot_and_greet(more: &str) -> Result<VirtualTarget> {
     let board = board(more)?.boot().wait()?;
     board.uart().expect_line("Hello from bridge").wait()?;
     Ok(board)
 }
 
 on_renode! {
-    fn each_uart_has_a_handle_of_its_own() -> Result<()> {
-        let board = greeted(TWO)?;
+    fn each_uart_has_its_own_handle() -> Result<()> {
+        let board = boot_and_greet(TWO)?;
         let (console, modem) = (board.uart_named("console")?, board.uart_named("modem")?);
         console.send_line("AT").wait()?;
         assert_eq!(modem.read_line().wait()?, "AT");
@@ -44,7 +44,7 @@ on_renode! {
         Ok(())
     }
 
-    fn the_order_is_that_of_the_file() -> Result<()> {
+    fn uarts_have_the_order_of_the_file() -> Result<()> {
         let board = board("uarts: {modem: sysbus.usart3, console: sysbus.usart2}\n")?.boot().wait()?;
         board.uart_named("console")?.expect_line("Hello from bridge").wait()?;
         board.uart_named("console")?.send_line("first").wait()?;
@@ -52,8 +52,8 @@ on_renode! {
         Ok(())
     }
 
-    fn a_new_start_is_a_new_start_of_all() -> Result<()> {
-        let board = greeted(TWO)?;
+    fn a_restart_begins_a_new_segment_on_all_uarts() -> Result<()> {
+        let board = boot_and_greet(TWO)?;
         let (console, modem) = (board.uart(), board.uart_named("modem")?);
         let everything = modem.clone();
         for restart in ["reset", "flash", "power_cycle"] {
@@ -71,8 +71,8 @@ on_renode! {
         Ok(())
     }
 
-    fn a_forbidden_pattern_is_forbidden_on_all() -> Result<()> {
-        let board = greeted(&format!("{TWO}forbid: [HardFault]\n"))?;
+    fn a_forbidden_pattern_is_forbidden_on_all_uarts() -> Result<()> {
+        let board = boot_and_greet(&format!("{TWO}forbid: [HardFault]\n"))?;
         board.uart().send_line("HardFault").wait()?;
         let modem = board.uart_named("modem")?;
         let error = modem.expect("never").wait().unwrap_err();
@@ -84,8 +84,8 @@ on_renode! {
         board.shutdown().wait()
     }
 
-    fn a_forbidden_pattern_that_nobody_noticed_is_told_at_the_end() -> Result<()> {
-        let board = greeted(TWO)?;
+    fn an_unreported_forbidden_pattern_fails_the_end() -> Result<()> {
+        let board = boot_and_greet(TWO)?;
         let modem = board.uart_named("modem")?.clone();
         modem.forbid("HardFault")?;
         board.uart().send_line("HardFault!").wait()?;
@@ -127,13 +127,13 @@ on_renode! {
         Ok(())
     }
 
-    fn power_off_fails_the_waits_on_all() -> Result<()> {
-        let board = greeted(TWO)?;
+    fn power_off_fails_the_waits_on_all_uarts() -> Result<()> {
+        let board = boot_and_greet(TWO)?;
         let uarts = ["console", "modem"].map(|name| board.uart_named(name).unwrap().clone());
         assert_power_off_fails_waits(&board, uarts)
     }
 
-    fn a_uart_that_the_board_does_not_have_is_named() -> Result<()> {
+    fn an_unknown_uart_is_named() -> Result<()> {
         let two = "uarts: {console: sysbus.usart2, modem: sysbus.nope}\n";
         let error = board(two)?.boot().wait().unwrap_err().to_string();
         assert!(error.contains("sysbus.nope"), "{error}");
@@ -145,7 +145,7 @@ on_renode! {
         let mut bytes: Vec<u8> = values.clone().chain(values.rev()).collect();
         bytes.extend(b"\xff\xff\xff\xfb\x01\xff\xf4\r\n\r\0\n\x03\x04\x11\x13\x1a\x7f"); // control bytes of telnet and of terminals
         for transport in ["pty", "socket"] {
-            let board = greeted(&format!("{TWO}uart_transport: {transport}\n"))?;
+            let board = boot_and_greet(&format!("{TWO}uart_transport: {transport}\n"))?;
             let (console, modem) = (board.uart(), board.uart_named("modem")?);
             for (from, to) in [(console, modem), (modem, console)] {
                 from.send(&bytes).wait()?;
@@ -155,10 +155,10 @@ on_renode! {
         Ok(())
     }
 
-    fn boards_on_sockets_do_not_hear_each_other() -> Result<()> {
+    fn boards_on_sockets_do_not_receive_each_others_output() -> Result<()> {
         let boards = ["one", "two"].map(|name| {
             thread::spawn(move || -> Result<()> {
-                let board = greeted(&format!("{TWO}uart_transport: socket\n"))?;
+                let board = boot_and_greet(&format!("{TWO}uart_transport: socket\n"))?;
                 let modem = board.uart_named("modem")?;
                 for restart in ["reset", "flash", "power_cycle", "nothing"] {
                     board.uart().send_line(name).wait()?;
@@ -177,8 +177,8 @@ on_renode! {
         boards.into_iter().try_for_each(|board| board.join().unwrap())
     }
 
-    fn what_a_prompt_ends_can_be_run_on_each() -> Result<()> {
-        let board = greeted(&format!("{TWO}prompt: '> '\n"))?;
+    fn run_works_on_each_uart_with_a_prompt() -> Result<()> {
+        let board = boot_and_greet(&format!("{TWO}prompt: '> '\n"))?;
         let modem = board.uart_named("modem")?.clone();
         modem.send("> ").wait()?;
         let answer = thread::spawn(move || -> Result<()> {

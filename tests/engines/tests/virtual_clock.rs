@@ -46,7 +46,7 @@ fn now(board: &VirtualTarget) -> Result<Duration> {
 }
 
 /// Resets the board and returns its output during `wait`: exactly up to the pause.
-fn said_during(board: &VirtualTarget, wait: impl FnOnce(&Uart) -> Result<()>) -> Result<String> {
+fn output_during(board: &VirtualTarget, wait: impl FnOnce(&Uart) -> Result<()>) -> Result<String> {
     board.reset().wait()?;
     let before = board.uart().transcript()?.len();
     wait(board.uart())?;
@@ -87,32 +87,32 @@ fn under_load<T>(test: impl FnOnce() -> T) -> T {
 }
 
 /// Returns everything that a test can observe of a board, with the times.
-fn story() -> Result<Vec<String>> {
+fn observations() -> Result<Vec<String>> {
     let board = shell()?;
     let uart = board.uart();
-    let mut story = Vec::new();
+    let mut observations = Vec::new();
     let greeting = uart.expect_line("Hello from").wait()?;
-    story.push(format!("{:?} {greeting:?}", greeting.time()));
+    observations.push(format!("{:?} {greeting:?}", greeting.time()));
     uart.expect("> ").wait()?;
     uart.send_line("sleep 1500").wait()?;
     uart.expect_line(r"re:slept (\d+) ms").wait()?;
     uart.expect("> ").wait()?;
-    story.push(format!("{:?}", now(&board)?));
+    observations.push(format!("{:?}", now(&board)?));
     uart.send_paced("ping\n", millis(7)).wait()?;
     uart.expect(r"re:p[o]n").wait()?;
-    story.push(format!(
+    observations.push(format!(
         "{:?}",
         board.metrics().wait()?.total_instructions()
     ));
     uart.send_line("flood 50").wait()?;
     uart.expect_any(["nothing", "flood done"]).wait()?;
-    story.push(now(&board)?.as_nanos().to_string());
-    story.extend(board.transcript()?.iter().map(ToString::to_string));
-    Ok(story)
+    observations.push(now(&board)?.as_nanos().to_string());
+    observations.extend(board.transcript()?.iter().map(ToString::to_string));
+    Ok(observations)
 }
 
 on_renode! {
-    fn nothing_runs_unless_somebody_waits() -> Result<()> {
+    fn the_board_runs_only_during_a_wait() -> Result<()> {
         let board = shell()?;
         assert_eq!(now(&board)?, Duration::ZERO, "nothing has run yet");
         assert_eq!(board.uart().transcript()?, b"");
@@ -126,9 +126,9 @@ on_renode! {
         board.shutdown().wait()
     }
 
-    fn every_wait_ends_at_the_very_byte() -> Result<()> {
+    fn every_wait_ends_at_its_exact_byte() -> Result<()> {
         let board = shell()?;
-        let said = |wait: fn(&Uart) -> Result<()>| said_during(&board, wait);
+        let said = |wait: fn(&Uart) -> Result<()>| output_during(&board, wait);
         assert_eq!(said(|uart| uart.expect("Hel").wait().map(drop))?, "Hel");
         assert_eq!(said(|uart| uart.expect(r"re:sh[a-z]+l").wait().map(drop))?, "Hello from shel");
         assert_eq!(said(|uart| uart.expect(r"re:\d").wait().map(drop))?, "Hello from shell on stm3");
@@ -137,7 +137,7 @@ on_renode! {
         board.uart().expect(&regex).wait()?;
         assert!(board.uart().transcript()?.ends_with(b"Hello from "));
         let closure = |text: &[u8]| text.ends_with(b"o f").then_some(0..text.len());
-        assert_eq!(said_during(&board, |uart| uart.expect(closure).wait().map(drop))?, "Hello f");
+        assert_eq!(output_during(&board, |uart| uart.expect(closure).wait().map(drop))?, "Hello f");
         assert_eq!(said(|uart| uart.expect_line("Hello").wait().map(drop))?, "Hello from shell on stm32f4\r");
         assert_eq!(said(|uart| uart.read_line().wait().map(drop))?, "Hello from shell on stm32f4\r");
         assert_eq!(said(|uart| uart.expect_bytes(b"\r\n").wait().map(drop))?, "Hello from shell on stm32f4\r\n");
@@ -150,7 +150,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_guard_lets_the_board_tell_the_rest_and_stops_it_at_an_exact_time() -> Result<()> {
+    fn a_guard_records_the_rest_and_pauses_the_board_at_an_exact_time() -> Result<()> {
         let told = || {
             let board = target("forbid: ['re:sh[e]l']")?.firmware(sample("shell.elf")).boot().wait()?;
             let error = board.uart().expect_line("never").wait().unwrap_err();
@@ -190,25 +190,25 @@ on_renode! {
         Ok(())
     }
 
-    fn the_same_test_sees_the_same_at_the_same_times_on_a_busy_host() -> Result<()> {
-        let first = story()?;
-        let second = under_load(story)?;
+    fn a_busy_host_changes_neither_output_nor_times() -> Result<()> {
+        let first = observations()?;
+        let second = under_load(observations)?;
         assert_eq!(first, second);
         assert!(first.len() > 50, "{first:?}");
         Ok(())
     }
 
-    fn a_dropped_wait_leaves_the_cursor_and_stops_the_clock() -> Result<()> {
+    fn a_dropped_wait_keeps_the_cursor_and_stops_the_clock() -> Result<()> {
         let board = ready()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let cut = runtime.block_on(async {
             tokio::time::timeout(millis(30), board.uart().expect("never").within(secs(1_000_000))).await
         });
         assert!(cut.is_err(), "{cut:?}");
-        let stands_at = now(&board)?;
-        assert!(stands_at > Duration::ZERO);
+        let paused_at = now(&board)?;
+        assert!(paused_at > Duration::ZERO);
         thread::sleep(millis(50));
-        assert_eq!(now(&board)?, stands_at);
+        assert_eq!(now(&board)?, paused_at);
         board.uart().send_line("ping").wait()?;
         board.uart().expect_line("pong").wait()?;
         // Reading the time also stops the board; reading the output does not.
@@ -224,7 +224,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_guest_that_speaks_is_stopped_whenever_that_is() -> Result<()> {
+    fn a_printing_guest_is_paused_at_any_time() -> Result<()> {
         let board = ready()?;
         let uart = board.uart();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -246,7 +246,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_wait_that_is_not_polled_does_not_hold_up_another() -> Result<()> {
+    fn an_unpolled_wait_does_not_block_another() -> Result<()> {
         let board = ready()?;
         let uart = board.uart().clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -260,7 +260,7 @@ on_renode! {
         })
     }
 
-    fn several_waits_at_once_each_end_at_their_byte() -> Result<()> {
+    fn parallel_waits_each_end_at_their_byte() -> Result<()> {
         let board = shell()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let [mut a, mut b] = [board.uart().clone(), board.uart().clone()];
@@ -276,7 +276,7 @@ on_renode! {
         })
     }
 
-    fn what_is_sent_arrives_at_the_pace_of_the_line() -> Result<()> {
+    fn input_arrives_at_the_speed_of_the_line() -> Result<()> {
         let board = ready()?;
         let before = now(&board)?;
         board.uart().send_paced("ping\n", millis(10)).wait()?;
@@ -302,7 +302,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_limit_of_what_sends_is_in_the_boards_time_alone() -> Result<()> {
+    fn the_time_limit_of_a_send_counts_board_time_only() -> Result<()> {
         let board = ready()?;
         let uart = board.uart();
         let before = now(&board)?;
@@ -311,7 +311,7 @@ on_renode! {
         assert_eq!(now(&board)? - before, millis(25));
         uart.send_line("").wait()?;
         uart.expect("> ").wait()?;
-        let story = || -> Result<Duration> {
+        let observations = || -> Result<Duration> {
             let board = target("prompt: '> '")?.firmware(sample("shell.elf")).boot().wait()?;
             board.uart().expect("> ").wait()?;
             let before = now(&board)?;
@@ -320,12 +320,12 @@ on_renode! {
             assert!(error.contains(" timed out after 20ms"), "{error}");
             Ok(now(&board)? - before)
         };
-        assert_eq!(story()?, millis(20));
-        assert_eq!(under_load(story)?, millis(20));
+        assert_eq!(observations()?, millis(20));
+        assert_eq!(under_load(observations)?, millis(20));
         Ok(())
     }
 
-    fn what_is_sent_to_a_stopped_emulator_ends_by_the_watchdog() -> Result<()> {
+    fn the_watchdog_ends_a_send_to_a_stopped_emulator() -> Result<()> {
         let board = target("timeouts: {command: 3s}")?.firmware(sample("shell.elf")).boot().wait()?;
         let uart = board.uart();
         uart.expect("> ").wait()?;
@@ -343,11 +343,11 @@ on_renode! {
         Ok(())
     }
 
-    fn a_stopped_emulator_is_waited_for_and_then_told_of() -> Result<()> {
+    fn a_wait_survives_a_short_stop_of_the_emulator_and_reports_a_long_one() -> Result<()> {
         let board = target("timeouts: {command: 10s}")?.firmware(sample("shell.elf")).boot().wait()?;
         board.uart().expect("> ").wait()?;
         signal(Signal::SIGSTOP);
-        let goes_on = thread::spawn(|| {
+        let resume = thread::spawn(|| {
             thread::sleep(secs(1));
             signal(Signal::SIGCONT);
         });
@@ -355,7 +355,7 @@ on_renode! {
         let error = board.uart().expect("never").within(millis(10)).wait().unwrap_err().to_string();
         assert!(before.elapsed() >= millis(900), "it was not stopped");
         assert!(error.contains("timed out after 10ms"), "{error}");
-        goes_on.join().unwrap();
+        resume.join().unwrap();
         signal(Signal::SIGSTOP);
         let error = board.uart().expect("never").within(millis(10)).wait().unwrap_err().to_string();
         for part in ["was ended by the host's watchdog after ", "of its 10ms of virtual time", "stopped by a signal"] {
@@ -367,7 +367,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_byte_takes_the_line_its_time_also_the_first() -> Result<()> {
+    fn every_byte_takes_its_time_on_the_line() -> Result<()> {
         const BYTE: Duration = Duration::from_nanos(86_806);
         let board = ready()?;
         // Also a byte that is sent when the line has just become free.
@@ -380,7 +380,7 @@ on_renode! {
         Ok(())
     }
 
-    fn an_emulator_that_is_gone_is_told_at_once() -> Result<()> {
+    fn a_killed_emulator_is_reported_at_once() -> Result<()> {
         let board = ready()?;
         let killer = thread::spawn(|| {
             thread::sleep(millis(200));
@@ -396,7 +396,7 @@ on_renode! {
         board.uart().expect("> ").wait().map(drop)
     }
 
-    fn a_processor_that_halts_is_told_at_once_and_one_that_locks_up_by_the_watchdog() -> Result<()> {
+    fn a_halted_processor_is_reported_at_once_and_a_locked_up_one_by_the_watchdog() -> Result<()> {
         // The stack pointer, the entry point, `ldr r0, [pc]; bx r0`, and the jump's target: no memory.
         let nowhere = vec![0x2000_1000u32, 0x0800_0009, 0x4700_4800, 0xf000_0001];
         let (reset, handler) = (0x0800_001d, 0x0800_001f);
@@ -421,7 +421,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_power_cycle_with_a_wait_takes_the_time_of_the_board_alone() -> Result<()> {
+    fn power_cycle_with_wait_takes_board_time_only() -> Result<()> {
         let board = target("")?.firmware(sample("hello.elf")).boot().wait()?;
         board.uart().expect_line("Hello from").wait()?;
         let began = Instant::now();
@@ -462,7 +462,7 @@ on_renode! {
     }
 
     fn several_machines_share_one_clock() -> Result<()> {
-        let story = || -> Result<Vec<TranscriptLine>> {
+        let observations = || -> Result<Vec<TranscriptLine>> {
             let node = |name: &str| format!(
                 "\x20 {name}:\n\x20   platform: platforms/boards/stm32f4_discovery-kit.repl\n\
                  \x20   uart: sysbus.usart2\n\x20   firmware: firmware-samples/prebuilt/stm32f4/bridge.elf\n"
@@ -488,7 +488,7 @@ on_renode! {
             b.expect_line("Hello").wait()?;
             board.transcript()
         };
-        let (first, second) = (story()?, under_load(story)?);
+        let (first, second) = (observations()?, under_load(observations)?);
         assert_eq!(first.len(), second.len());
         for (first, second) in first.iter().zip(&second) {
             assert_eq!((&first.uart, &first.text), (&second.uart, &second.text));
@@ -498,7 +498,7 @@ on_renode! {
         Ok(())
     }
 
-    fn a_reset_of_one_machine_loses_nothing_that_another_was_sent() -> Result<()> {
+    fn reset_of_one_machine_keeps_the_input_of_another() -> Result<()> {
         let node = |name: &str| format!(
             "\x20 {name}:\n\x20   platform: platforms/boards/stm32f4_discovery-kit.repl\n\
              \x20   uart: sysbus.usart2\n\x20   firmware: firmware-samples/prebuilt/stm32f4/shell.elf\n"
@@ -522,7 +522,7 @@ on_renode! {
         Ok(())
     }
 
-    fn the_users_own_commands_may_let_it_run() -> Result<()> {
+    fn monitor_commands_may_run_the_board() -> Result<()> {
         let board = target("allow_raw_monitor: true")?.firmware(sample("shell.elf")).boot().wait()?;
         board.monitor("emulation RunFor \"0.5\"").wait()?;
         assert_eq!(now(&board)?, millis(500));
@@ -559,7 +559,7 @@ on_renode! {
 }
 
 #[test]
-fn another_engine_refuses_it_before_anything_starts() {
+fn other_engines_refuse_a_virtual_clock_before_anything_starts() {
     let refused = |yaml: &str, backend: BackendKind| {
         let config = TargetConfig::from_yaml_str(yaml, root());
         let built = config.map_err(Into::into).and_then(|config| {

@@ -7,7 +7,7 @@ use engine_tests::{alone_on_each_engine, bare_on, sample, shell_on, tests_in_vir
 use virtual_target::config::BackendKind;
 use virtual_target::{Result, TargetBuilder, VirtualTarget, millis, secs};
 
-async fn dialogue(engine: BackendKind) -> Result<()> {
+async fn conversation(engine: BackendKind) -> Result<()> {
     let board = shell_on(engine).boot().await?;
     let uart = board.uart();
     uart.expect_line("Hello from").within(secs(2)).await?;
@@ -17,7 +17,7 @@ async fn dialogue(engine: BackendKind) -> Result<()> {
     Ok(())
 }
 
-fn plain_dialogue(engine: BackendKind) -> Result<()> {
+fn plain_conversation(engine: BackendKind) -> Result<()> {
     let board = shell_on(engine).boot().wait()?;
     let uart = board.uart();
     uart.expect_line("Hello from").within(secs(2)).wait()?;
@@ -77,26 +77,26 @@ fn many_waits(board: TargetBuilder, second: TargetBuilder) -> Result<()> {
 }
 
 /// Runs `work` in a separate thread, because a blocked wait cannot be cancelled.
-fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+fn in_own_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, ended) = std::sync::mpsc::channel();
     std::thread::spawn(move || done.send(work()));
     ended.recv_timeout(secs(200)).unwrap()
 }
 
 alone_on_each_engine! {
-    fn many_waits_in_one_task_of_tokio_end(engine) {
+    fn many_waits_in_one_tokio_task_complete(engine) {
         let (one, two) = (shell_on(engine), shell_on(engine));
-        aside(move || current_thread().block_on(async { many_waits(one, two) }))?;
+        in_own_thread(move || current_thread().block_on(async { many_waits(one, two) }))?;
         let (one, two) = (shell_on(engine), shell_on(engine));
-        aside(move || {
+        in_own_thread(move || {
             let runtime = multi_thread();
             runtime.block_on(runtime.spawn(async move { many_waits(one, two) })).unwrap()
         })
     }
 
-    fn a_board_keeps_the_threads_own_unpark(engine) {
+    fn waits_keep_the_threads_unpark_token(engine) {
         std::thread::current().unpark();
-        plain_dialogue(engine)?;
+        plain_conversation(engine)?;
         let board = shell_on(engine).boot().wait()?;
         board.power_cycle().wait()?;
         board.flash(sample("shell.elf")).wait()?;
@@ -107,7 +107,7 @@ alone_on_each_engine! {
         Ok(())
     }
 
-    fn a_board_in_a_thread_local_goes_with_its_thread(engine) {
+    fn a_board_in_a_thread_local_is_dropped_with_its_thread(engine) {
         struct Last(VirtualTarget, std::sync::mpsc::Sender<Vec<Result<()>>>);
         impl Drop for Last {
             fn drop(&mut self) {
@@ -139,26 +139,26 @@ alone_on_each_engine! {
         Ok(())
     }
 
-    fn plain(engine) { plain_dialogue(engine) }
+    fn plain(engine) { plain_conversation(engine) }
 
-    fn tokio_current_thread(engine) { current_thread().block_on(dialogue(engine)) }
+    fn tokio_current_thread(engine) { current_thread().block_on(conversation(engine)) }
 
     fn tokio_multi_thread(engine) {
         let runtime = multi_thread();
-        runtime.block_on(dialogue(engine))?;
-        runtime.block_on(runtime.spawn(dialogue(engine))).unwrap()
+        runtime.block_on(conversation(engine))?;
+        runtime.block_on(runtime.spawn(conversation(engine))).unwrap()
     }
 
-    fn futures_block_on(engine) { futures::executor::block_on(dialogue(engine)) }
+    fn futures_block_on(engine) { futures::executor::block_on(conversation(engine)) }
 
-    fn wait_inside_tokio_current_thread(engine) { current_thread().block_on(async { plain_dialogue(engine) }) }
+    fn wait_inside_tokio_current_thread(engine) { current_thread().block_on(async { plain_conversation(engine) }) }
 
     fn wait_inside_tokio_multi_thread(engine) {
         let runtime = multi_thread();
-        runtime.block_on(runtime.spawn(async move { plain_dialogue(engine) })).unwrap()
+        runtime.block_on(runtime.spawn(async move { plain_conversation(engine) })).unwrap()
     }
 
-    fn wait_inside_futures_block_on(engine) { futures::executor::block_on(async { plain_dialogue(engine) }) }
+    fn wait_inside_futures_block_on(engine) { futures::executor::block_on(async { plain_conversation(engine) }) }
 
     fn select_and_timeout_leave_the_cursor(engine) {
         current_thread().block_on(async {
@@ -176,7 +176,7 @@ alone_on_each_engine! {
         })
     }
 
-    fn a_timeout_tells_what_did_arrive(engine) {
+    fn a_timeout_quotes_the_received_output(engine) {
         let board = shell_on(engine).boot().wait()?;
         board.uart().expect("> ").wait()?;
         board.uart().send_line("echo something else").wait()?;
@@ -213,7 +213,7 @@ alone_on_each_engine! {
         Ok(())
     }
 
-    fn a_dropped_power_on_leaves_the_board_off_and_says_so(engine) {
+    fn a_dropped_power_on_leaves_the_board_off_and_is_named(engine) {
         let board = shell_on(engine).build()?;
         // On a busy host it may be dropped before it has begun.
         let dropped_midway = [2, 4, 8, 16].into_iter().any(|pause| {
@@ -233,7 +233,7 @@ alone_on_each_engine! {
         Ok(())
     }
 
-    fn a_dropped_power_cycle_leaves_the_board_off_and_says_so(engine) {
+    fn a_dropped_power_cycle_leaves_the_board_off_and_is_named(engine) {
         let board = shell_on(engine).boot().wait()?;
         for pause in [0, 2, 10] {
             board.power_on().wait()?;
@@ -256,7 +256,7 @@ alone_on_each_engine! {
         Ok(())
     }
 
-    fn a_board_without_firmware_says_so(engine) {
+    fn missing_firmware_is_named_as_the_cause(engine) {
         let board = bare_on(engine).boot().wait()?;
         let wait = || board.uart().expect("> ").within(millis(50)).wait();
         let error = wait().unwrap_err().to_string();
@@ -268,7 +268,7 @@ alone_on_each_engine! {
         Ok(())
     }
 
-    fn output_is_complete_before_anybody_reads(engine) {
+    fn output_is_complete_without_a_reader(engine) {
         let board = shell_on(engine).boot().wait()?;
         board.uart().clone().expect("> ").wait()?;
         board.uart().send_line("flood 1000").wait()?;
@@ -289,8 +289,8 @@ tests_in_virtual_time! {
     wait_inside_tokio_current_thread::renode,
     a_dropped_send_is_all_or_nothing::renode,
     a_dropped_boot_ends_the_emulator::renode,
-    a_dropped_power_on_leaves_the_board_off_and_says_so::renode,
-    a_dropped_power_cycle_leaves_the_board_off_and_says_so::renode,
-    a_board_without_firmware_says_so::renode,
-    output_is_complete_before_anybody_reads::renode,
+    a_dropped_power_on_leaves_the_board_off_and_is_named::renode,
+    a_dropped_power_cycle_leaves_the_board_off_and_is_named::renode,
+    missing_firmware_is_named_as_the_cause::renode,
+    output_is_complete_without_a_reader::renode,
 }

@@ -44,7 +44,7 @@ use engine_tests::telnet::{self, Client};
 const OFF: &str = "\x1b[0m";
 
 /// The console output that differs between versions of Renode.
-struct Dialect {
+struct OutputStyle {
     version: &'static str,
     /// The prompt's colours, without and with a machine.
     prompt: [&'static str; 2],
@@ -57,7 +57,7 @@ struct Dialect {
 }
 
 /// Version 1.16.1.
-const RELEASE: Dialect = Dialect {
+const RELEASE: OutputStyle = OutputStyle {
     version: "1.16.1",
     prompt: ["\x1b[31;1m", "\x1b[33;1m"],
     red: "\x1b[;031m",
@@ -67,7 +67,7 @@ const RELEASE: Dialect = Dialect {
 };
 
 /// The main branch of August 2026.
-const MAIN: Dialect = Dialect {
+const MAIN: OutputStyle = OutputStyle {
     version: "1.17.0",
     prompt: ["\x1b[91m", "\x1b[33m"],
     red: "\x1b[91m",
@@ -95,9 +95,9 @@ const STEPS: [(&str, &str, usize); 13] = [
 
 struct Renode {
     cue: String,
-    dialect: Dialect,
+    style: OutputStyle,
     /// The state of the generator of piece lengths.
-    cuts: Cell<u32>,
+    piece_seed: Cell<u32>,
     /// Output that is written only with the next echo.
     withheld: Cell<&'static str>,
     /// The number of times that the cue's command was received.
@@ -124,7 +124,7 @@ struct Renode {
 }
 
 /// The result of a command.
-enum Done {
+enum Outcome {
     Well,
     Badly,
     Never,
@@ -165,11 +165,11 @@ impl Renode {
     fn new(cue: String, client: Option<Client>) -> Self {
         Self {
             cue,
-            dialect: match std::env::var("FAKE_RENODE_SPEAKS").as_deref() {
+            style: match std::env::var("FAKE_RENODE_SPEAKS").as_deref() {
                 Ok("main") => MAIN,
                 _ => RELEASE,
             },
-            cuts: Cell::new(1),
+            piece_seed: Cell::new(1),
             withheld: Cell::new(""),
             seen: 0,
             allowance: Cell::new(None),
@@ -197,8 +197,8 @@ impl Renode {
         }
         let (version, _) = self.version();
         let client = self.client.as_ref().map(RefCell::borrow);
-        if !client.is_some_and(|client| client.had_another()) {
-            self.say(&format!("{OFF}Renode, version {version} (fake)\n\r\n\r"));
+        if !client.is_some_and(|client| client.had_earlier_client()) {
+            self.print(&format!("{OFF}Renode, version {version} (fake)\n\r\n\r"));
             if self.cue == "no-prompt" {
                 return idle();
             }
@@ -226,7 +226,7 @@ impl Renode {
             }
             if is_cue("cut") {
                 let half = &line[..line.len() / 2];
-                self.say(half);
+                self.print(half);
                 self.close();
                 break;
             }
@@ -234,18 +234,18 @@ impl Renode {
                 std::thread::sleep(Duration::from_secs(3));
             }
             if self.cue == "mimic" {
-                let Dialect { prompt, green, .. } = self.dialect;
-                self.say("(stm32f4) \r\r\n(monitor) \r\nvt-000001\r\n");
-                self.say(&format!("{green}(stm32f4) {OFF}\n\r"));
-                self.say(&format!(
+                let OutputStyle { prompt, green, .. } = self.style;
+                self.print("(stm32f4) \r\r\n(monitor) \r\nvt-000001\r\n");
+                self.print(&format!("{green}(stm32f4) {OFF}\n\r"));
+                self.print(&format!(
                     "{}(stm32f4){OFF} Error: it is none\r\n",
                     prompt[1]
                 ));
             }
             match self.run(&line) {
-                Done::Well | Done::Badly => self.prompt(),
-                Done::Never => break,
-                Done::Fatally => return self.crash("Could not find a part of the path"),
+                Outcome::Well | Outcome::Badly => self.prompt(),
+                Outcome::Never => break,
+                Outcome::Fatally => return self.crash("Could not find a part of the path"),
             }
         }
         idle()
@@ -262,7 +262,7 @@ impl Renode {
     /// Closes the output; the process keeps running.
     fn close(&self) {
         match &self.client {
-            Some(client) => client.borrow().hang_up(),
+            Some(client) => client.borrow().disconnect(),
             None => {
                 let nothing: OwnedFd = File::open("/dev/null").expect("/dev/null").into();
                 nix::unistd::dup2_stdout(nothing).expect("dup2");
@@ -275,7 +275,7 @@ impl Renode {
         let version = self
             .cue
             .strip_prefix("version=")
-            .unwrap_or(self.dialect.version);
+            .unwrap_or(self.style.version);
         match version.split_once(',') {
             Some((renode, net)) => (renode.to_owned(), Some(net.to_owned())),
             None => (version.to_owned(), None),
@@ -297,7 +297,7 @@ impl Renode {
     fn misbehave(&self, fault: &str, answer: usize) -> Option<ExitCode> {
         match fault {
             "close" => self.allowance.set(Some(0)),
-            "garbage" => self.say("login: \x1b[31mwho\x1b[0m are (you) \n\r"),
+            "garbage" => self.print("login: \x1b[31mwho\x1b[0m are (you) \n\r"),
             "hang" => return Some(idle()),
             "die" => return Some(self.crash("it was told to")),
             "exit" | "kill" | "stop" => end(fault),
@@ -321,7 +321,7 @@ impl Renode {
         ExitCode::FAILURE
     }
 
-    fn say(&self, text: &str) {
+    fn print(&self, text: &str) {
         let mut text = text;
         if let Some(left) = self.allowance.get() {
             let ends = text.len() >= left;
@@ -339,28 +339,28 @@ impl Renode {
 
     fn write(&self, text: &str) {
         if let Some(client) = &self.client {
-            return client.borrow_mut().say(text);
+            return client.borrow_mut().print(text);
         }
         let mut out = std::io::stdout().lock();
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
-            let (piece, left) = rest.split_at(self.cut().min(rest.len()));
+            let (piece, left) = rest.split_at(self.piece_len().min(rest.len()));
             let _ = out.write_all(piece).and_then(|()| out.flush());
             rest = left;
         }
     }
 
     /// Returns the length of the next piece.
-    fn cut(&self) -> usize {
+    fn piece_len(&self) -> usize {
         if self.cue == "drip" {
             return 1;
         }
         let next = self
-            .cuts
+            .piece_seed
             .get()
             .wrapping_mul(1_664_525)
             .wrapping_add(1_013_904_223);
-        self.cuts.set(next);
+        self.piece_seed.set(next);
         1 + (next >> 16) as usize % 40
     }
 
@@ -369,61 +369,61 @@ impl Renode {
         let behind = self.machine.as_deref().unwrap_or("monitor").len() + "() ".len();
         let mut echo = self.withheld.take().to_owned();
         for (column, c) in (behind..).zip(line.chars()) {
-            if column > behind && column % self.dialect.width == 0 {
+            if column > behind && column % self.style.width == 0 {
                 echo += " \r";
             }
             echo.push(c);
         }
-        self.say(&format!("{echo}\n\r"));
+        self.print(&format!("{echo}\n\r"));
     }
 
     fn prompt(&self) {
-        let [without, with] = self.dialect.prompt;
+        let [without, with] = self.style.prompt;
         match &self.machine {
-            None => self.say(&format!("{without}(monitor) ")),
-            Some(name) => self.say(&format!("{with}({name}) ")),
+            None => self.print(&format!("{without}(monitor) ")),
+            Some(name) => self.print(&format!("{with}({name}) ")),
         }
         self.withheld.set(OFF);
     }
 
     fn complain(&self, text: &str) {
-        self.say(&format!("{}{text}\r\n{OFF}", self.dialect.red));
+        self.print(&format!("{}{text}\r\n{OFF}", self.style.red));
     }
 
-    fn fail(&self, command: &str, reason: &str) -> Done {
-        let announced = self.dialect.announced;
+    fn fail(&self, command: &str, reason: &str) -> Outcome {
+        let announced = self.style.announced;
         self.complain(&format!(
             "There was an error executing command '{command}'{announced}"
         ));
         self.complain(reason);
-        Done::Badly
+        Outcome::Badly
     }
 
     /// Runs a line: its commands one by one, up to the first that fails.
-    fn run(&mut self, line: &str) -> Done {
+    fn run(&mut self, line: &str) -> Outcome {
         let Some(commands) = split(line) else {
             self.complain("Could not tokenize here:");
             self.complain(line);
             self.complain("  ^");
-            return Done::Badly;
+            return Outcome::Badly;
         };
         for command in commands {
             match self.command(command.trim()) {
-                Done::Well => {}
+                Outcome::Well => {}
                 other => return other,
             }
         }
-        Done::Well
+        Outcome::Well
     }
 
-    fn command(&mut self, command: &str) -> Done {
+    fn command(&mut self, command: &str) -> Outcome {
         let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
         let quoted = rest.split('"').nth(1).unwrap_or_default().to_owned();
         match (word, rest) {
             ("", _) => {}
-            ("echo", _) => self.say(&format!("{quoted}\r\r\n")),
+            ("echo", _) => self.print(&format!("{quoted}\r\r\n")),
             ("help", "mach") => match &self.machine {
-                Some(name) => self.say(&format!("mach\r\n\r\nCurrent machine: {name}\r\n")),
+                Some(name) => self.print(&format!("mach\r\n\r\nCurrent machine: {name}\r\n")),
                 None => self.complain("No machine selected."),
             },
             // The library's own script, whose commands follow.
@@ -433,13 +433,13 @@ impl Renode {
             ("input_read", "") => {
                 let fifos = std::mem::take(&mut self.fifos);
                 let line = self.line.0.try_clone().expect("a pipe");
-                std::thread::spawn(move || carry(&fifos, line));
+                std::thread::spawn(move || serve_line_script(&fifos, line));
             }
             ("include", path) => {
                 let script = std::fs::read_to_string(&path[1..]).unwrap_or_default();
                 for line in script.lines() {
                     match self.run(line) {
-                        Done::Well => {}
+                        Outcome::Well => {}
                         other => return other,
                     }
                 }
@@ -450,11 +450,11 @@ impl Renode {
                 } else {
                     "False"
                 };
-                self.say(&format!("{started}\r\r\n"));
+                self.print(&format!("{started}\r\r\n"));
             }
             ("emulation", "GetTimeSourceInfo") => {
                 let time = self.elapsed();
-                self.say(&format!(
+                self.print(&format!(
                     "Elapsed Virtual Time: {time}\r\nElapsed Host Time: {time}\r\n\
                      Current load: 1\r\nCumulative load: 1\r\nState: Idle\r\r\n"
                 ));
@@ -475,12 +475,12 @@ impl Renode {
             }
             ("version", "") => {
                 let (version, _) = self.version();
-                self.say(&format!("Renode, version {version} (fake)\r\n\r"));
+                self.print(&format!("Renode, version {version} (fake)\r\n\r"));
             }
             ("log", _) => println!("21:56:09.1234 [INFO] Script: {quoted}"),
             ("help", "path") => {
                 let own = std::env::var("FAKE_RENODE_ROOT").unwrap_or_else(|_| ".".to_owned());
-                self.say(&format!(
+                self.print(&format!(
                     "path\r\r\nallows modification of internal 'PATH' variable.\r\r\n\r\r\n\
                      \rCurrent 'PATH' value is: /project;{own}\r\n\
                      \rDefault 'PATH' value is: {own}\r\n"
@@ -489,18 +489,18 @@ impl Renode {
             ("help", what) => self.complain(&format!("No such command: {what}.")),
             ("logLevel", "99") => {
                 self.complain("Bad parameters for command logLevel 99");
-                self.say("logLevel\r\r\nsets logging level for backends.\r\n\r\r\n\r");
-                return Done::Badly;
+                self.print("logLevel\r\r\nsets logging level for backends.\r\n\r\r\n\r");
+                return Outcome::Badly;
             }
             ("logFile", _) => {
                 let path = rest.trim_start_matches('@').trim_end_matches(" true");
                 self.log = File::create(path).ok();
             }
             ("logLevel" | "macro" | "connector" | "after_reset", _) => {}
-            ("Save", path) if path.starts_with("@/no/") => return Done::Fatally,
+            ("Save", path) if path.starts_with("@/no/") => return Outcome::Fatally,
             ("machine" | "sysbus", _) if self.machine.is_none() => {
                 self.complain(&format!("No such command or device: {word}"));
-                return Done::Badly;
+                return Outcome::Badly;
             }
             ("machine", rest) if rest.starts_with("LoadPlatformDescription @") => {
                 let path = &rest[25..];
@@ -510,13 +510,13 @@ impl Renode {
                 let svd = "https://dl.antmicro.com/projects/renode/svd/STM32F40x.svd.gz";
                 self.complain(&format!("Failed to download {svd}, see log for details."));
             }
-            ("peripherals", "") if self.machine.is_some() => self.say(
+            ("peripherals", "") if self.machine.is_some() => self.print(
                 "Available peripherals:\r\n\r  sysbus (SystemBus)\r\n\r  ??? cpu (CortexM)\r\n\r",
             ),
             ("machine", "Reset") => self.was_reset = true,
             ("machine", "ElapsedVirtualTime") => {
                 let time = self.elapsed();
-                self.say(&format!(
+                self.print(&format!(
                     "[Domain = Elapsed Virtual Time: 00:00:00.0\r\nQuantum: 00:00:00.000100000, \
                      TimeElapsed = {time}]\r\r\n"
                 ));
@@ -542,13 +542,13 @@ impl Renode {
                 }
             }
             ("pause", "") => {
-                self.say("Pausing emulation...\r\n\r");
+                self.print("Pausing emulation...\r\n\r");
                 if self.uart.is_none() {
                     self.started = None; // by a script, before its clock shows anything
                 }
             }
             ("start", "") => {
-                self.say("Starting emulation...\r\n\r");
+                self.print("Starting emulation...\r\n\r");
                 if let Some(socket) = self.socket.take() {
                     let (stream, _) = socket.accept().expect("accept");
                     self.uart = Some(File::from(OwnedFd::from(stream)));
@@ -562,23 +562,23 @@ impl Renode {
                 }
             }
             ("python", _) => match self.version() {
-                (_, Some(net)) => self.say(&format!("None {net}\r\n")),
-                (_, None) => self.say("Mono.Runtime 4.0.30319.42000\r\n"),
+                (_, Some(net)) => self.print(&format!("None {net}\r\n")),
+                (_, None) => self.print("Mono.Runtime 4.0.30319.42000\r\n"),
             },
             ("sysbus", "Nope") | ("sysbus.usart2", _) => {
                 let reason = format!("{word} does not provide a field, method or property Nope.");
                 return self.fail(command, &reason);
             }
-            ("sysbus.cpu", "ExecutedInstructions") => self.say("0x000000000000002A\r\r\n"),
+            ("sysbus.cpu", "ExecutedInstructions") => self.print("0x000000000000002A\r\r\n"),
             ("sysbus" | "sysbus.cpu", _) => {}
-            ("sleep", "forever") => return Done::Never,
+            ("sleep", "forever") => return Outcome::Never,
             (word, _) if word.starts_with(['#', '$']) => {}
             (word, _) => {
                 self.complain(&format!("No such command or device: {word}"));
-                return Done::Badly;
+                return Outcome::Badly;
             }
         }
-        Done::Well
+        Outcome::Well
     }
 
     /// Returns the time as 1.15.2 and later print it, to the nanosecond; earlier versions print microseconds.
@@ -648,7 +648,7 @@ impl Renode {
 }
 
 /// Acts as the script that writes bytes to the line: reads requests, and reports.
-fn carry(fifos: &str, mut line: PipeWriter) {
+fn serve_line_script(fifos: &str, mut line: PipeWriter) {
     let orders = File::open(format!("{fifos}/orders")).expect("orders");
     let reports = OpenOptions::new()
         .write(true)

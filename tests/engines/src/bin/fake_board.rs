@@ -39,10 +39,10 @@ fn main() -> ExitCode {
 
 /// Sends a request to the server; its items are separated by a NUL.
 fn tell(directory: &Path, request: &[&str]) -> io::Result<()> {
-    let mut bench = UnixStream::connect(directory.join("control"))?;
-    bench.write_all((request.join("\0") + "\0\n").as_bytes())?;
+    let mut server = UnixStream::connect(directory.join("control"))?;
+    server.write_all((request.join("\0") + "\0\n").as_bytes())?;
     let mut answer = String::new();
-    bench.read_to_string(&mut answer)?;
+    server.read_to_string(&mut answer)?;
     match answer.as_str() {
         "done" => {
             println!("{}: done", request.join(" "));
@@ -67,7 +67,7 @@ fn serve(directory: &Path) -> io::Result<()> {
     thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(n @ 1..) = master.read(&mut buffer) {
-            lock(&wire).hear(&buffer[..n]);
+            lock(&wire).receive(&buffer[..n]);
         }
     });
     let worked = Arc::clone(&board);
@@ -149,7 +149,7 @@ impl Board {
         }
     }
 
-    fn hear(&mut self, bytes: &[u8]) {
+    fn receive(&mut self, bytes: &[u8]) {
         if let Some(running) = &mut self.running {
             let _ = running.stdin.write_all(bytes);
         }

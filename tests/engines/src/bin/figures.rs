@@ -22,7 +22,7 @@ fn main() -> Result<(), Failed> {
     let mut figures = Figures::load()?;
     boot(&mut figures, "qemu", BackendKind::Qemu, 21, bare_qemu)?;
     boot(&mut figures, "renode", BackendKind::Renode, 7, bare_renode)?;
-    swallowed_network(&mut figures)?;
+    unresponsive_resolver(&mut figures)?;
     virtual_time(&mut figures)?;
     input(&mut figures)?;
     engine_tests::conversations::measure(&mut figures)?;
@@ -58,7 +58,7 @@ fn boot(
 
 /// Measures boots with a resolver that never answers, relative to boots with a resolver that
 /// fails at once; alternating, after one boot of each kind.
-fn swallowed_network(figures: &mut Figures) -> Result<(), Failed> {
+fn unresponsive_resolver(figures: &mut Figures) -> Result<(), Failed> {
     const RATIO: &str = "boot.swallowed_network_ratio";
     if let Err(missing) = shell_on(BackendKind::Renode).build() {
         figures.missing(RATIO, &missing);
@@ -91,15 +91,15 @@ fn swallowed_network(figures: &mut Figures) -> Result<(), Failed> {
             false => Err(String::from_utf8_lossy(&outcome.stderr).into()),
         }
     };
-    let (mut swallowed, mut offline) = (Vec::new(), Vec::new());
+    let (mut unresponsive, mut offline) = (Vec::new(), Vec::new());
     for _ in 0..6 {
-        let command = network::swallowing(directory.path(), &boot_once);
-        swallowed.push(boot(command, "swallowed")?);
+        let command = network::with_unresponsive_resolver(directory.path(), &boot_once);
+        unresponsive.push(boot(command, "swallowed")?);
         offline.push(boot(network::offline(&boot_once), "offline")?);
     }
     figures.set(
         RATIO,
-        median(swallowed.split_off(1)) / median(offline.split_off(1)),
+        median(unresponsive.split_off(1)) / median(offline.split_off(1)),
     );
     Ok(())
 }
@@ -166,7 +166,7 @@ fn input(figures: &mut Figures) -> Result<(), Failed> {
         board.power_on().wait()?;
         let uart = board.uart();
         uart.expect("> ").wait()?;
-        let _busy = Busy::beside(processes);
+        let _busy = Busy::start(processes);
         let times = (0..3).map(|_| input::sink(uart, &bytes));
         let times = times.collect::<Result<_, _>>()?;
         figures.set(&key, median(times) / line_time);

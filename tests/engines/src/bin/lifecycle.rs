@@ -4,12 +4,12 @@
 use std::process::ExitCode;
 
 use engine_tests::emulator_variant::FAKES;
-use engine_tests::lifecycle::{Table, real_players};
+use engine_tests::lifecycle::{Table, installed_engines};
 use engine_tests::{faults, load};
 use virtual_target::config::BackendKind;
 
 fn main() -> ExitCode {
-    let mut variants = real_players();
+    let mut variants = installed_engines();
     variants.extend(FAKES);
     println!("Milliseconds from the end of the test process until nothing of it is left:\n");
     for (number, variant) in variants.iter().enumerate() {

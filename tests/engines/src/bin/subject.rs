@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         eprintln!("usage: subject ENGINE ENDING");
         return ExitCode::from(2);
     };
-    heed_signals();
+    restore_signal_actions();
     let ended = match engine.as_str() {
         "qemu" => end(BackendKind::Qemu, ending),
         "renode" => end(BackendKind::Renode, ending),
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 /// Restores the default signal actions, which may be inherited as ignored: `nohup` ignores SIGHUP.
-fn heed_signals() {
+fn restore_signal_actions() {
     let term = match std::env::var_os("IGNORES_TERM") {
         Some(_) => SigHandler::SigIgn,
         None => SigHandler::SigDfl,
@@ -55,7 +55,7 @@ fn heed_signals() {
 
 fn end(engine: BackendKind, ending: &str) -> Result<()> {
     if ending == "boot" {
-        say_ready();
+        print_ready();
         loop {
             let board = bare_on(engine)
                 .firmware(sample("hello.elf"))
@@ -68,17 +68,17 @@ fn end(engine: BackendKind, ending: &str) -> Result<()> {
     board.uart().expect("> ").wait()?;
     match ending {
         "wait" => {
-            say_ready();
+            print_ready();
             board.uart().expect("never").within(secs(600)).wait()?;
         }
         "busy" => {
             board.uart().send_line("flood 100000000").wait()?;
             board.uart().expect("line").wait()?;
-            say_ready();
+            print_ready();
             board.uart().expect("never").within(secs(600)).wait()?;
         }
         "command" => {
-            say_ready();
+            print_ready();
             loop {
                 board.reset().wait()?;
             }
@@ -117,7 +117,7 @@ fn end(engine: BackendKind, ending: &str) -> Result<()> {
             board.uart().expect("> ").wait()?;
             talk(&board)?;
             if ending == "thread-wait" {
-                say_ready();
+                print_ready();
                 board.uart().expect("never").within(secs(600)).wait()?;
             }
             ready();
@@ -134,13 +134,13 @@ fn end(engine: BackendKind, ending: &str) -> Result<()> {
         "flood" => {
             board.uart().send_line("flood 100000000").wait()?;
             board.uart().expect("line").wait()?;
-            say_ready();
+            print_ready();
             std::thread::sleep(secs(600));
         }
         "two" => {
             let second = shell_on(engine).boot().wait()?;
             second.uart().expect("> ").wait()?;
-            say_ready();
+            print_ready();
             second.uart().expect("never").within(secs(600)).wait()?;
         }
         "shutdown" => {
@@ -248,7 +248,7 @@ fn end(engine: BackendKind, ending: &str) -> Result<()> {
                 nix::unistd::pause();
             }
             if ending == "fork-wait" {
-                say_ready();
+                print_ready();
                 board.uart().expect("never").within(secs(600)).wait()?;
             }
             ready();
@@ -285,13 +285,13 @@ fn talk(board: &VirtualTarget) -> Result<()> {
 }
 
 fn ready() {
-    say_ready();
+    print_ready();
     std::io::stdin()
         .read_line(&mut String::new())
         .expect("stdin");
 }
 
-fn say_ready() {
+fn print_ready() {
     println!("ready");
     std::io::stdout().flush().expect("stdout");
 }
