@@ -1,7 +1,8 @@
-//! `run` against simulated shells, byte by byte and in virtual time: no answer is ever wrong.
+//! A test of `run` with simulated shells, byte by byte and in virtual time: no answer is ever
+//! wrong.
 //!
-//! Each shape of a shell gets a hundred commands. What it sends arrives cut at every byte, at
-//! several paces. Neither threads nor the host's clock take part.
+//! Each shape of a shell receives a hundred commands. Its output arrives cut at every byte, at
+//! several paces. The test uses neither threads nor the host's clock.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -156,7 +157,8 @@ fn poll(run: &mut Operation<String>) -> Option<Result<String>> {
     }
 }
 
-/// Runs the first `count` commands. Returns what was wrong, and how many answers were right.
+/// Runs the first `count` commands. Returns the first wrong answer or error, if any, and the
+/// number of right answers.
 fn converse(shape: Shape, pace: Pace, count: usize) -> (Option<String>, usize) {
     let mut board = FakeBoard::new(shape);
     let mut right = 0;

@@ -409,7 +409,7 @@ impl Session {
         }
     }
 
-    /// Returns the error of a console that has ended, as a rule because Renode has exited.
+    /// Returns the error of a console that has ended, usually because Renode has exited.
     async fn console_ended(&self, step: &'static str) -> EmulatorError {
         if let Some(got) = self.monitor.nonsense() {
             return self.nonsense(step, got);

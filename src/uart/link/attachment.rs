@@ -88,7 +88,7 @@ impl Link {
     /// Queues bytes to be written.
     pub(crate) fn write(&self, bytes: Vec<u8>) -> Written {
         let (job, answer) = Job::new(bytes);
-        // Without a writer the job is dropped, which is an answer too.
+        // Without a writer the job is dropped, which also answers its sender.
         drop(self.jobs.send(job));
         answer
     }

@@ -1,7 +1,7 @@
 //! The bytes to send to a UART, in jobs.
 //!
 //! A sender queues a [`Job`] and waits for its answer; the writer of a link, or the backend,
-//! takes it from the [`JobQueue`]. A dropped job is an answer too: it was not written.
+//! takes it from the [`JobQueue`]. A dropped job also answers: it was not written.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -25,7 +25,7 @@ impl Job {
         (Self { bytes, written }, answer)
     }
 
-    /// Completes the job: it is on the line, which is free again after `rest`.
+    /// Completes the job: its bytes are on the line, which is free again after `rest`.
     pub(crate) fn complete(self, rest: Duration) {
         self.answer(Ok(rest));
     }

@@ -1,7 +1,8 @@
 //! Reading a stream into the transcript.
 //!
-//! A task reads as fast as bytes arrive, whether or not anybody looks at them. A [`Source`]
-//! can also be read from any other thread; the lock of its intake keeps the bytes in order.
+//! A task reads as fast as bytes arrive, whether or not an operation waits for them. A
+//! [`Source`] can also be read from any other thread; the lock of its intake keeps the bytes
+//! in order.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -21,7 +22,7 @@ use crate::uart::transcript::Transcript;
 
 /// The size of a read.
 const READ: usize = 64 << 10;
-/// The room in a pipe, a small part of the 64 MiB that Linux grants a user for all pipes.
+/// The size of a pipe, a small part of the 64 MiB that Linux grants a user for all pipes.
 #[cfg(target_os = "linux")]
 const PIPE: i32 = 256 << 10;
 /// The limit for reading without waking the readers of the transcript.
@@ -43,7 +44,7 @@ struct Intake {
     open: bool,
 }
 
-/// The result of reading for as long as there is something.
+/// The result of reading until a limit or until nothing is left.
 enum ReadResult {
     /// The limit was reached; there may be more.
     Limit,
@@ -57,15 +58,15 @@ enum ReadResult {
 pub(crate) enum OnEnd {
     /// The stream counts as closed, unless its backend gives another reason within this time.
     Closed(Duration),
-    /// The board is gone, for this reason.
+    /// The board has exited, for this reason.
     Exited(Arc<str>),
 }
 
-/// Gives a pipe more room, so that its writer seldom has to wait.
+/// Enlarges a pipe, so that its writer seldom has to wait.
 #[cfg(target_os = "linux")]
 fn widen(read: &OwnedFd) {
     if fcntl(read, FcntlArg::F_GETPIPE_SZ).is_ok_and(|room| room < PIPE) {
-        // It works with less room too, when the user's memory for pipes is used up.
+        // Fails when the user's memory for pipes is used up; a smaller pipe works too.
         let _ = fcntl(read, FcntlArg::F_SETPIPE_SZ(PIPE));
     }
 }
@@ -185,7 +186,7 @@ pub(super) async fn read_stream(mut stream: impl AsyncRead + Unpin, transcript: 
     }
 }
 
-/// Returns the ending that a failed read means.
+/// Returns the ending that corresponds to a failed read.
 fn ending(error: &io::Error) -> Ending {
     // A terminal whose other side was closed, and a socket that was reset.
     let closed = [Errno::EIO as i32, Errno::ECONNRESET as i32];

@@ -16,7 +16,7 @@ pub(crate) struct SteppedLink {
     pub(crate) jobs: JobQueue,
     /// The time that the line takes to carry a byte.
     pub(crate) byte_time: Duration,
-    /// When the line has carried everything that was sent.
+    /// The time at which the line has carried everything that was sent.
     pub(crate) free_at: Duration,
 }
 
@@ -44,7 +44,7 @@ impl SteppedLink {
         job.complete((self.free_at - now).saturating_sub(self.byte_time * ahead));
     }
 
-    /// Discards what is on the line, because the board restarts.
+    /// Discards the bytes on the line, because the board restarts.
     pub(crate) fn clear(&mut self) {
         self.jobs.clear();
         self.free_at = Duration::ZERO;

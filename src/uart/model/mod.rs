@@ -1,8 +1,8 @@
-//! The operations against a reference that is simple enough to be obviously right.
+//! A comparison of the operations with a reference that is simple enough to be obviously right.
 //!
-//! Patterns, output and cuts are random. What the operations find as the output arrives must
-//! be what the [reference] finds in all of it at once. A small set of cases, always the same,
-//! runs with every test run; `make soak` runs ten million, or `VTARGET_SOAK_CASES`.
+//! Patterns, output and cuts are random. The operations, as the output arrives, must find the
+//! same as the [reference] finds in all of the output at once. A small set of cases, always the
+//! same, runs with every test run; `make soak` runs ten million, or `VTARGET_SOAK_CASES`.
 
 mod output;
 mod reference;

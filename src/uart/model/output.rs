@@ -34,11 +34,11 @@ impl Token {
     }
 }
 
-/// The output of a board, and how it arrives.
+/// The output of a board, and the reads in which it arrives.
 #[derive(Debug, Clone)]
 pub(super) struct Output {
     tokens: Vec<Token>,
-    /// Where it is cut into reads.
+    /// The places at which it is cut into reads.
     cuts: Vec<usize>,
     /// Set if all of it arrives, and most moves to the file, before the first operation.
     pub(super) late: bool,

@@ -1,4 +1,4 @@
-//! The reference: what each step finds in all of the output at once.
+//! The reference: it finds the match of each step in all of the output at once.
 
 use std::collections::VecDeque;
 use std::sync::LazyLock;

@@ -1,4 +1,5 @@
-//! The regular expressions of the reference: the plain `regex` crate, on ever longer texts.
+//! The regular expressions of the reference: the plain `regex` crate, on longer and longer
+//! texts.
 
 /// A regular expression, as the reference compiles it.
 pub(super) enum ReferenceRegex {
@@ -8,7 +9,7 @@ pub(super) enum ReferenceRegex {
 
 /// The first match on a stream.
 pub(super) struct FirstMatch {
-    /// The number of bytes that it takes to know it.
+    /// The number of bytes that are needed to know the match.
     pub(super) known: usize,
     /// The end of the text that was searched.
     pub(super) end: usize,
@@ -18,8 +19,8 @@ pub(super) struct FirstMatch {
 }
 
 impl ReferenceRegex {
-    /// Compiles what follows `re:`. One that can match other bytes than UTF-8 sees bytes, and
-    /// its `.` and negated classes also match any single byte beyond ASCII.
+    /// Compiles the text behind `re:`. A regular expression that can match bytes other than UTF-8
+    /// sees bytes, and its `.` and negated classes also match any single byte beyond ASCII.
     pub(super) fn stream_regex(regex: &str) -> Self {
         if let Ok(regex) = regex::Regex::new(regex) {
             return Self::Text(regex);
@@ -95,7 +96,7 @@ impl ReferenceRegex {
 struct Character {
     char: char,
     end: usize,
-    /// The number of bytes that it takes to know it.
+    /// The number of bytes that are needed to know the character.
     known: usize,
 }
 

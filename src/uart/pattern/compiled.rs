@@ -1,4 +1,4 @@
-//! A compiled pattern, and how it is found in one piece of text.
+//! A compiled pattern, and the search for it in one piece of text.
 //!
 //! A [`Pattern`] is immutable and cheap to clone. On a stream, which arrives in pieces, an
 //! [engine](super::stream::Engine) finds it.
@@ -125,9 +125,9 @@ impl Pattern {
         self.find_at(text, 0, false)
     }
 
-    /// Finds the pattern in `text` from `from` on; what is before `from` is only context.
+    /// Finds the pattern in `text` from `from` on; the text before `from` is only context.
     ///
-    /// A pattern for text takes an unfinished character at the end for invalid bytes.
+    /// A pattern for text treats an unfinished character at the end as invalid bytes.
     pub(crate) fn find_at(
         &self,
         text: &[u8],

@@ -1,4 +1,4 @@
-//! Bytes as the text that patterns see and tests are given.
+//! Decoding bytes into the text that patterns search and tests receive.
 //!
 //! Each byte that is not UTF-8 becomes one U+FFFD. Whether a byte belongs to a character
 //! depends only on its neighbours: a sequence that is a character is one wherever it is, and
@@ -58,7 +58,7 @@ impl<'a> Decoded<'a> {
         &self.text
     }
 
-    /// Returns where in the text the search starts.
+    /// Returns the place in the text where the search starts.
     pub(crate) fn from(&self) -> usize {
         self.from
     }
@@ -100,7 +100,7 @@ fn boundary(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-/// Returns how many bytes at the end are an unfinished character.
+/// Returns the number of bytes at the end that are an unfinished character.
 pub(crate) fn unfinished(bytes: &[u8]) -> usize {
     let most = bytes.len().min(3);
     (1..=most)
@@ -128,7 +128,7 @@ pub(super) fn width(lead: u8) -> usize {
     }
 }
 
-/// Returns where the characters of `bytes` end, which are complete.
+/// Returns the ends of the characters in `bytes`, which are complete.
 pub(crate) fn character_ends(bytes: &[u8]) -> Vec<usize> {
     let (mut ends, mut end) = (Vec::new(), 0);
     for chunk in bytes.utf8_chunks() {

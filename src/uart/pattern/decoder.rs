@@ -7,7 +7,8 @@ use std::str::from_utf8;
 
 use super::decode::{REPLACEMENT, is_beginning, is_continuation, width};
 
-/// The limit for one look at a slice, so that an early match costs little.
+/// The number of bytes of a slice that are decoded at a time, so that an early match costs
+/// little.
 const BLOCK: usize = 4 << 10;
 
 /// A decoder of a stream that arrives in slices.
@@ -15,14 +16,14 @@ const BLOCK: usize = 4 << 10;
 pub(crate) struct Decoder {
     /// The bytes of an unfinished character.
     held: [u8; 4],
-    /// How many of `held` are in use.
+    /// The number of bytes of `held` in use.
     count: usize,
 }
 
 /// The next part of a slice.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Bytes of this number, all of them text.
+    /// This number of bytes, all of them text.
     Text(usize),
     /// A character that began in an earlier slice.
     Character {
@@ -107,7 +108,7 @@ impl Decoder {
         Part::Unfinished
     }
 
-    /// Ends the stream, and returns how many bytes that makes invalid.
+    /// Ends the stream, and returns the number of bytes that this makes invalid.
     pub(crate) fn finish(&mut self) -> usize {
         std::mem::take(&mut self.count)
     }

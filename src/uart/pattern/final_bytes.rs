@@ -1,6 +1,7 @@
 //! The bytes that can complete a match, so that a guest has to be paused only at these.
 //!
-//! A byte too many in the set costs time; one too few would let the guest run beyond the match.
+//! A superfluous byte in the set costs time; a missing one would let the guest run beyond the
+//! match.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 

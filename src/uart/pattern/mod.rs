@@ -1,8 +1,8 @@
-//! Patterns: what to look for, and how it is found in a piece of text and on a stream.
+//! Patterns, and the search for them in a piece of text and on a stream.
 //!
 //! A [`Pattern`] is compiled from anything that is [`IntoPattern`]; on a stream, a
-//! [`stream::Engine`] finds it. Where it is found depends on the bytes only, never on how they
-//! were cut.
+//! [`stream::Engine`] finds it. The place of a match depends on the bytes only, never on how
+//! they were cut.
 
 pub(super) mod compiled;
 pub(super) mod decode;

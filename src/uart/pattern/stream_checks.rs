@@ -1,6 +1,6 @@
 //! Checks that a regular expression can be matched on a stream.
 //!
-//! A stream has no end to look ahead to, and an empty match would be there before anything
+//! A stream has no end to look ahead to, and an empty match would be found before any byte
 //! has arrived; both are refused. [`check`] is for `re:` patterns, [`check_foreign`] for
 //! regular expressions that the user has compiled.
 
@@ -117,7 +117,7 @@ fn looks_ahead(look: Look) -> bool {
     )
 }
 
-/// Returns how an assertion is written.
+/// Returns the notation of an assertion.
 fn notation(look: Look) -> &'static str {
     match look {
         Look::End | Look::EndLF | Look::EndCRLF => "$",

@@ -106,7 +106,7 @@ impl StreamRegex {
         self.captures(text, 0, Anchored::No)
     }
 
-    /// Returns the match that starts at `start` of `text`; what is before `start` is only context.
+    /// Returns the match that starts at `start` of `text`; the text before `start` is only context.
     pub(crate) fn find_from(&self, text: &[u8], start: usize) -> Option<Groups> {
         self.captures(text, start, Anchored::Yes)
     }

@@ -1,7 +1,7 @@
 //! The appending side of a transcript: bytes, guards, segments.
 //!
-//! Only one thread appends at a time, under the intake's lock. The readers' lock is taken
-//! for short moments only: no bytes are matched under it, and none written to the file.
+//! Only one thread appends at a time, under the intake's lock. The readers' lock is held only
+//! briefly: no bytes are matched under it, and none are written to the file.
 
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
@@ -137,7 +137,7 @@ impl Transcript {
         mut from: Position,
     ) -> Result<(), Unavailable> {
         let mut matches = Vec::new();
-        // Most of the backlog is scanned before the lock holds up the appending side.
+        // Most of the backlog is scanned before the lock blocks the appending side.
         self.scan_backlog(&mut guard, &mut from, &mut matches)?;
         let mut intake = lock(&self.intake);
         self.scan_backlog(&mut guard, &mut from, &mut matches)?;
@@ -149,7 +149,7 @@ impl Transcript {
         Ok(())
     }
 
-    /// Feeds `guard` what is already there from `at` on.
+    /// Feeds `guard` the output so far, from `at` on.
     fn scan_backlog(
         &self,
         guard: &mut ActiveGuard,

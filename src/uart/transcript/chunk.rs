@@ -105,7 +105,7 @@ impl Chunk {
         self.start + self.bytes.len() as u64
     }
 
-    /// Returns roughly how much memory the chunk takes.
+    /// Returns roughly the memory that the chunk takes.
     pub(crate) fn cost(&self) -> usize {
         self.bytes.capacity() + self.text.capacity() * size_of::<Range<u32>>()
     }
@@ -114,7 +114,7 @@ impl Chunk {
         (self.start..self.end()).contains(&offset)
     }
 
-    /// Returns what is in `range` of the transcript, in order.
+    /// Returns the pieces in `range` of the transcript, in order.
     pub(crate) fn pieces(
         &self,
         range: Range<u64>,

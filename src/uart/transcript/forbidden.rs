@@ -16,7 +16,7 @@ pub(crate) struct ForbiddenMatches {
 }
 
 impl ForbiddenMatches {
-    /// Adds matches; of each guard the first one in the output stays.
+    /// Adds matches, and keeps the first one in the output for each guard.
     pub(crate) fn add(&mut self, matches: impl IntoIterator<Item = ForbiddenMatch>) {
         for forbidden in matches {
             match self

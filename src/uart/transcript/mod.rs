@@ -1,7 +1,7 @@
 //! The transcript: everything that a UART has received, in the order of arrival.
 //!
 //! One side appends to a [`Transcript`] and never waits. Any number of readers, each at a
-//! [`Position`] of its own, ask for what is [`Next`] there, from their own threads and at
+//! [`Position`] of its own, ask for the [`Next`] content there, from their own threads and at
 //! their own pace. The newest bytes are in memory; older ones are in an unnamed file, from
 //! which [`Transcript::chunk`] reads them back. A power cycle starts a new segment.
 //!

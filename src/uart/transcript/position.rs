@@ -7,7 +7,7 @@ use crate::uart::error::Ending;
 
 /// A reader's place in the transcript.
 ///
-/// The offset alone would not tell the end of a segment from the start of the next one.
+/// The offset alone would not distinguish the end of a segment from the start of the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Position {
     pub(in crate::uart) segment: usize,

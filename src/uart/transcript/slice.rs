@@ -1,7 +1,7 @@
 //! A slice of the transcript, read forwards or backwards.
 //!
-//! A [`TranscriptSlice`] copies nothing until it is asked for bytes; it reads chunk by chunk,
-//! from the file too.
+//! A [`TranscriptSlice`] copies nothing until bytes are requested; it reads chunk by chunk,
+//! also from the file.
 
 use std::ops::{ControlFlow, Range};
 
@@ -55,7 +55,7 @@ impl TranscriptSlice<'_> {
         Ok(None)
     }
 
-    /// Returns where in the transcript `range` of the slice's last `length` bytes is, without
+    /// Returns the place in the transcript of `range` in the slice's last `length` bytes, without
     /// escape sequences behind it.
     pub(crate) fn place(
         &self,
@@ -74,7 +74,7 @@ impl TranscriptSlice<'_> {
     pub(crate) fn without_last(self, n: usize) -> Result<Self, Unavailable> {
         let end = match n {
             0 => self.range.end,
-            // An escape sequence behind the last byte that is left is cut off as well.
+            // An escape sequence behind the last remaining byte is cut off as well.
             _ => (self.offset_back(n + 1)? + 1).max(self.range.start),
         };
         let range = self.range.start..end;

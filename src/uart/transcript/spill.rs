@@ -1,7 +1,7 @@
 //! The file for the output that no longer fits in memory.
 //!
-//! The file has no name, so that nothing is left of it however the process ends. A [`Spill`]
-//! is a ring: beyond its capacity the newest bytes overwrite the oldest.
+//! The file has no name, so it disappears however the process ends. A [`Spill`] is a ring:
+//! beyond its capacity the newest bytes overwrite the oldest.
 
 use std::fs::File;
 use std::io;
@@ -43,7 +43,7 @@ impl Spill {
         file.write_all_at(rest, 0)
     }
 
-    /// Fills `bytes` with what was written from `offset` on.
+    /// Fills `bytes` with the bytes that were written from `offset` on.
     pub(crate) fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
         let Some(file) = self.file.get() else {
             return Err(io::ErrorKind::NotFound.into());
@@ -54,7 +54,8 @@ impl Spill {
         file.read_exact_at(rest, 0)
     }
 
-    /// Returns where in the file `offset` is, and how many bytes fit there before the file's end.
+    /// Returns the place of `offset` in the file, and the number of bytes that fit between it and
+    /// the file's end.
     fn place(&self, offset: u64) -> (u64, usize) {
         let place = offset % self.capacity;
         let room = usize::try_from(self.capacity - place).unwrap_or(usize::MAX);

@@ -1,9 +1,9 @@
 //! The lines of a stream, whatever their end-of-line.
 //!
-//! A [`Splitter`] is fed the stream piece by piece; how it is cut changes no [`Line`]. A line ends at `\n` or `\r`. After a `\r`, any further `\r` and one `\n`
-//! belong to the same end; a `\r` at the start of a line is ignored. Hence
-//! `\n`, `\r\n`, `\r\r\n`, `\n\r` and a lone `\r` each end one line, however
-//! they were cut into reads.
+//! A [`Splitter`] is fed the stream piece by piece; how the stream is cut changes no [`Line`].
+//! A line ends at `\n` or `\r`. After a `\r`, any further `\r` and one `\n` belong to the same
+//! end; a `\r` at the start of a line is ignored. Hence `\n`, `\r\n`, `\r\r\n`, `\n\r` and a
+//! lone `\r` each end one line, however they were cut into reads.
 
 use super::chunk::Piece;
 
@@ -119,7 +119,7 @@ impl Splitter {
         self.too_long.is_none()
     }
 
-    /// Returns `piece` without what belongs to the end of the line before.
+    /// Returns `piece` without the bytes that belong to the end of the line before.
     fn line_start<'a>(&mut self, piece: Piece<'a>) -> Piece<'a> {
         let returns = |piece: Piece<'_>| piece.bytes.iter().take_while(|b| **b == b'\r').count();
         let piece = piece.skip(returns(piece));

@@ -27,12 +27,12 @@ pub(super) struct State {
     pub(super) timestamps: Timestamps,
     /// The readers to wake at the next change, by their ids.
     pub(super) readers: Vec<(u64, Waker)>,
-    /// Notified of every change; unlike a reader it stays.
+    /// The notification of every change; unlike a reader it is never removed.
     pub(super) follower: Option<Arc<Notify>>,
     pub(super) matches: ForbiddenMatches,
     /// The starts of the blocks in the file, each with the stripper's state there.
     pub(super) spilled: VecDeque<(u64, Stripper)>,
-    /// Why the output before the first of these blocks is gone.
+    /// The reason why the output before the first of these blocks is lost.
     pub(super) lost: Option<Arc<str>>,
     /// The block that was read back last.
     pub(super) read_back: Option<Arc<Chunk>>,
@@ -45,7 +45,7 @@ pub(super) struct Segment {
 }
 
 impl State {
-    /// Returns what there is at `at` up to the end of segment `last`, disregarding forbidden matches.
+    /// Returns the content at `at` up to the end of segment `last`, disregarding forbidden matches.
     pub(super) fn next(&self, at: Position, last: usize) -> Next {
         let segment_end = match self.segments.get(at.segment + 1) {
             Some(next) => next.start,
@@ -89,7 +89,7 @@ impl State {
         if let Some(last) = self.segments.last_mut() {
             match &last.ending {
                 None | Some(Ending::NotStarted) => last.ending = Some(ending),
-                // A halted board may still be turned off. Of several halts the first counts.
+                // A halted board may still be powered off. Of several halts the first counts.
                 Some(known) if known.is_halt() && !ending.is_halt() => last.ending = Some(ending),
                 Some(_) => {}
             }

@@ -84,7 +84,7 @@ impl Transcript {
         self.state().follower = Some(follower);
     }
 
-    /// Returns when the transcript began.
+    /// Returns the time at which the transcript began.
     pub(crate) fn began(&self) -> Instant {
         self.began
     }
@@ -93,13 +93,13 @@ impl Transcript {
         lock(&self.state)
     }
 
-    /// Returns how the present segment has ended, if it has.
+    /// Returns the ending of the present segment, if it has ended.
     pub(crate) fn ending(&self) -> Option<Ending> {
         let state = self.state();
         state.segments.last().and_then(|last| last.ending.clone())
     }
 
-    /// Returns the end of what has arrived.
+    /// Returns the position behind the last byte that has arrived.
     pub(crate) fn end_position(&self) -> Position {
         let state = self.state();
         Position {
@@ -108,13 +108,13 @@ impl Transcript {
         }
     }
 
-    /// Returns how many bytes at the end belong to an unfinished escape sequence.
+    /// Returns the number of bytes at the end that belong to an unfinished escape sequence.
     pub(crate) fn unfinished_sequence(&self) -> usize {
         let unfinished = self.state().stripper.unfinished();
         unfinished.map_or(0, usize::from)
     }
 
-    /// Returns where the present segment starts.
+    /// Returns the start of the present segment.
     pub(crate) fn segment_start(&self) -> Position {
         let state = self.state();
         Position {
@@ -123,7 +123,8 @@ impl Transcript {
         }
     }
 
-    /// Returns when the byte at `offset` arrived: since `began`, or in the board's own clock.
+    /// Returns the time at which the byte at `offset` arrived: since `began`, or in the board's own
+    /// clock.
     pub(crate) fn time_since(&self, offset: u64, began: Instant) -> Duration {
         let time = self.time(offset);
         match self.own_clock {
@@ -132,14 +133,15 @@ impl Transcript {
         }
     }
 
-    /// Returns when the byte at `offset` arrived, counted from the transcript's beginning.
+    /// Returns the time at which the byte at `offset` arrived, counted from the transcript's
+    /// beginning.
     pub(crate) fn time(&self, offset: u64) -> Duration {
         self.state().timestamps.time(offset)
     }
 
-    /// Returns what there is at `at` for a reader that stays within segment `last`.
+    /// Returns the content at `at` for a reader that stays within segment `last`.
     ///
-    /// If there is nothing yet, registers `reader` to be woken by the next change.
+    /// If nothing has arrived there yet, registers `reader` to be woken by the next change.
     pub(crate) fn next(&self, at: Position, last: usize, reader: Option<(u64, &Waker)>) -> Next {
         let mut state = self.state();
         let mut next = state.next(at, last);
@@ -147,7 +149,7 @@ impl Transcript {
             if forbidden.end <= at.offset + 1 {
                 return Next::ForbiddenMatch(forbidden.clone());
             }
-            // A reader's match that ends where the forbidden one does, or later, comes too late.
+            // A reader's match that ends at the end of the forbidden one, or later, is too late.
             if let Next::Bytes(range) = &mut next {
                 range.end = range.end.min(forbidden.end - 1);
             }

@@ -46,7 +46,7 @@ impl Timestamps {
         self.timestamps.push_back((offset, time));
     }
 
-    /// Returns when the byte at `offset` arrived.
+    /// Returns the time at which the byte at `offset` arrived.
     pub(crate) fn time(&self, offset: u64) -> Duration {
         let after = self
             .timestamps

@@ -1,5 +1,5 @@
-# Runs monitor commands after each reset of the selected machine, whoever asks for the reset:
-# after the machine's `reset` macro, which is not changed.
+# Runs monitor commands after each reset of the selected machine, also after a reset that the
+# guest asks for. They run after the machine's `reset` macro, which is not changed.
 
 commands = {}
 

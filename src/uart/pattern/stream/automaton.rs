@@ -77,7 +77,7 @@ impl Automaton {
         let found = state.and_then(|state| {
             let mut walk = Walk { dfa, cache, state };
             let found = run(&mut walk, &mut self.decoder, self.automata.see_bytes)?;
-            // After a match the state is of no use.
+            // After a match the state is no longer needed.
             self.state = found.is_none().then_some(walk.state);
             Ok(found)
         });

@@ -73,7 +73,7 @@ impl Engine {
         }
     }
 
-    /// Drops what it was fed.
+    /// Drops the bytes that it was fed.
     pub(crate) fn restart(&mut self) {
         match self {
             Self::Literal(engine) => engine.restart(),

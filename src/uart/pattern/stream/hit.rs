@@ -13,7 +13,8 @@ pub(super) const LONGEST_MATCH: usize = 8 << 20;
 pub(crate) struct Hit {
     /// The end of the byte that shows the match.
     pub(crate) known: usize,
-    /// How far before `known` the match ends: only the next byte may show that one is invalid.
+    /// The distance from the end of the match to `known`: the next byte may be needed to show that
+    /// a byte is invalid.
     pub(crate) behind: usize,
 }
 

@@ -79,7 +79,8 @@ impl Walk<'_> {
         Ok(None)
     }
 
-    /// Runs over `count` invalid bytes that end at `end`; it took `more` bytes to know it.
+    /// Runs over `count` invalid bytes that end at `end`; `more` bytes were needed to know that
+    /// they are invalid.
     pub(super) fn invalid(
         &mut self,
         count: usize,
@@ -135,17 +136,17 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Goes to the start state behind `byte`.
+    /// Sets the start state behind `byte`.
     fn restart_behind(&mut self, byte: u8) -> Result<(), String> {
         let state = start_state(self.dfa, self.cache, Some(byte));
         self.state = state.map_err(|e| e.to_string())?;
         Ok(())
     }
 
-    /// Returns true if a match ends here; then the state is of no use any more.
+    /// Returns true if a match ends here; then the state must not be used any more.
     ///
     /// The call may clear the cache, but only to make room for the state of a match: the
-    /// other answer is the dead state, which is always there.
+    /// other answer is the dead state, which always exists.
     fn is_at_match(&mut self) -> Result<bool, String> {
         let end = self.dfa.next_eoi_state(self.cache, self.state);
         Ok(end.map_err(|e| e.to_string())?.is_match())
@@ -163,7 +164,7 @@ pub(super) struct ReverseWalk<'a> {
     pub(super) longest: usize,
 }
 
-/// Why a reverse run stops before the start of the stream.
+/// The reason why a reverse run stops before the start of the stream.
 pub(super) enum Stopped {
     Dead,
     Failed(String),
@@ -215,14 +216,14 @@ fn candidate(dfa: &DFA, bytes: &[u8], at: usize) -> Option<usize> {
     let prefilter = dfa.get_config().get_prefilter()?;
     let next = match prefilter.find(bytes, Span::from(at..bytes.len())) {
         Some(found) => found.start,
-        // The end of the slice may cut what it looks for.
+        // The end of the slice may cut the text that the prefilter looks for.
         None => (bytes.len() + 1).saturating_sub(prefilter.max_needle_len()),
     };
     (next > at).then_some(next)
 }
 
-/// Runs over `bytes` up to a tagged state. Returns how many bytes were taken, and the states
-/// before and after the last of them.
+/// Runs over `bytes` up to a tagged state. Returns the number of bytes that were taken, and the
+/// states before and after the last of them.
 fn run_untagged(
     dfa: &DFA,
     cache: &Cache,

@@ -12,7 +12,7 @@ use crate::uart::pattern::{Kind, Pattern, PatternError};
 
 /// The size of a block.
 const BLOCK: usize = 64 << 10;
-/// The bytes kept before the window, for `^` and `\b` to look at.
+/// The number of bytes that are kept before the window, as context for `^` and `\b`.
 const CONTEXT: usize = 4;
 
 /// The latest text, and the search for a pattern in it.
@@ -104,7 +104,7 @@ impl Window {
     }
 
     /// Cuts the text, which matches up to `end`, behind the earliest character that completes
-    /// the match. Returns how far before `end` that is.
+    /// the match. Returns the distance from there to `end`.
     ///
     /// The candidates are the characters that only the latest bytes show: those in the `last`
     /// bytes before `end`, without the `missing` ones.
