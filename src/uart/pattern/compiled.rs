@@ -153,10 +153,11 @@ impl Pattern {
                 captures.iter().map(|found| found.map(group)).collect()
             })),
             Kind::Function(function) => {
-                let groups = function(&text[from..], eof).map_err(|reason| PatternError::Needle {
-                    pattern: self.to_string(),
-                    reason,
-                })?;
+                let groups =
+                    function(&text[from..], eof).map_err(|reason| PatternError::Needle {
+                        pattern: self.to_string(),
+                        reason,
+                    })?;
                 self.shifted(groups, from, text.len())
             }
         }
