@@ -1,7 +1,7 @@
-//! From Jumpstarter's drivers of a physical board to the fields of a target.
+//! Translates Jumpstarter's drivers of a physical board to the fields of a target ([`Bench`]).
 //!
-//! A serial port and a debug probe have their like here; what turns a supply on and off does
-//! not, as it is no program of the host's.
+//! A serial port and a debug probe have equivalents here. A driver that turns a supply on and
+//! off has none, because it is not a program of the host.
 
 use serde_yaml::{Mapping, Value};
 
@@ -13,20 +13,20 @@ pub(super) const PORT: &str = "jumpstarter_driver_pyserial.driver.PySerial";
 /// The driver that flashes and resets.
 const PROBE: &str = "jumpstarter_driver_probe_rs.driver.ProbeRs";
 
-/// What became of the drivers of a board.
+/// A physical board that is described by Jumpstarter's drivers.
 #[derive(Debug)]
 pub(super) struct Bench {
     /// The fields of the target.
     pub(super) settings: Value,
     /// The key of the probe's driver, if there is one.
     pub(super) probe: Option<String>,
-    /// Those of the port's settings that have no like here.
+    /// The port's settings that have no equivalent here.
     pub(super) unknown: Vec<String>,
 }
 
-/// The board that the driver `port` is connected to; `beside` are the drivers it stands among.
-/// None if it is connected to no port of this host.
-pub(super) fn bench(name: &str, port: &Value, beside: &Mapping) -> Option<Bench> {
+/// Returns the board that the driver `port` is connected to, or `None` if that is not a port of
+/// this host. The board's probe is one of `siblings`, the drivers in the same mapping.
+pub(super) fn bench(name: &str, port: &Value, siblings: &Mapping) -> Option<Bench> {
     let config = port.get("config")?;
     let url = config.get("url")?.as_str()?;
     if url.contains("://") {
@@ -37,10 +37,10 @@ pub(super) fn bench(name: &str, port: &Value, beside: &Mapping) -> Option<Bench>
     if let Some(baud) = config.get("baudrate") {
         serial.insert("baud".into(), baud.clone());
     }
-    let mut probes = beside
+    let mut probes = siblings
         .iter()
         .filter(|(_, driver)| kind(driver) == Some(PROBE));
-    // Of several, which one is the board's is not said.
+    // With several probes, the file does not tell which one is connected to the board.
     let probe = match (probes.next(), probes.next()) {
         (Some((key, probe)), None) => key.as_str().map(|key| (key.to_owned(), probe)),
         _ => None,
@@ -68,12 +68,12 @@ pub(super) fn bench(name: &str, port: &Value, beside: &Mapping) -> Option<Bench>
     })
 }
 
-/// A driver's `type`.
+/// Returns a driver's `type`.
 pub(super) fn kind(driver: &Value) -> Option<&str> {
     driver.get("type").and_then(Value::as_str)
 }
 
-/// A command of probe-rs with the probe's settings.
+/// Returns a command of probe-rs with the probe's settings.
 fn command(probe: &Value, verb: &str, arguments: &[&str]) -> Value {
     let setting = |name| probe.get("config").and_then(|config| config.get(name));
     let text = |name| setting(name).and_then(Value::as_str);

@@ -1,8 +1,8 @@
-//! How tests talk to a board: what ends a line, and how long to wait.
+//! The settings of a board's console, and their defaults: [`LineEnding`], [`Echo`], [`Timeouts`].
 
 use std::time::Duration;
 
-/// What ends a line that is sent to the firmware.
+/// The end of a line that is sent to the firmware.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineEnding {
     /// `\n`
@@ -14,7 +14,7 @@ pub enum LineEnding {
 }
 
 impl LineEnding {
-    /// The bytes to send.
+    /// Returns the bytes to send.
     ///
     /// ```
     /// use virtual_target::config::LineEnding;
@@ -29,31 +29,32 @@ impl LineEnding {
     }
 }
 
-/// Whether a board sends back the lines that it is sent, as [`Uart::run`](crate::uart::Uart::run)
-/// has to know: an answer begins behind the echo of its command.
+/// The echo of a board, which sends back the lines it receives or does not.
+///
+/// [`Uart::run`](crate::uart::Uart::run) needs it: an answer begins after the echo of its command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Echo {
-    /// `auto`: known from the first command after each start of the board on.
+    /// `auto`: detected at the first command after each start of the board.
     #[default]
     Auto,
-    /// `on`: the board echoes; an answer without an echo before it is none.
+    /// `on`: the board echoes; output without an echo before it is not an answer.
     On,
-    /// `off`: the board does not echo; what comes up to the prompt is the answer.
+    /// `off`: the board does not echo; the output up to the prompt is the answer.
     Off,
 }
 
-/// How long to wait before giving up.
+/// The time limits of operations.
 ///
-/// In YAML a whole number and its unit, `ms`, `s` or `min`: `500ms`, `10s`.
+/// In YAML, a whole number and its unit, `ms`, `s` or `min`: `500ms`, `10s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
     /// `timeouts.expect`: for output of the firmware, in the board's clock. Default 10 s.
     pub expect: Duration,
-    /// `timeouts.boot`: for the board to be loaded and started, in host time. Default 60 s.
+    /// `timeouts.boot`: for loading and starting the board, in host time. Default 60 s.
     pub boot: Duration,
-    /// `timeouts.command`: for one command to the emulator or of a physical board's, in
-    /// host time. Default 30 s.
+    /// `timeouts.command`: for one command to the emulator, or one command of a physical
+    /// board, in host time. Default 30 s.
     pub command: Duration,
 }
 
@@ -67,5 +68,5 @@ impl Default for Timeouts {
     }
 }
 
-/// What `kept_output` is by default: a UART of 115200 baud fills it in six hours.
+/// The default of `kept_output`: a UART of 115200 baud fills it in six hours.
 pub(crate) const KEPT_OUTPUT: u64 = 256 << 20;

@@ -1,69 +1,69 @@
-//! `TargetConfig`: everything that defines a board, checked.
+//! [`TargetConfig`]: the checked settings that define a board.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::defaults::{Echo, LineEnding, Timeouts};
-use super::engine::{BackendKind, ClockKind, NO_VIRTUAL_CLOCK, fits};
+use super::engine::{BackendKind, ClockKind, NO_VIRTUAL_CLOCK, check_clock};
 use super::error::{ConfigError, Problem};
 use super::machines::{MachineConfig, Switch, UartHub};
 use super::renode::{Control, LoadCommand, RenodeConfig, UartTransport};
 use super::serial::SerialConfig;
 use crate::firmware::Architecture;
 
-/// Everything that defines a board; see the README's table for the YAML fields.
+/// The settings that define a board; see the README's table for the YAML fields.
 ///
-/// Every value has been checked: names are safe to put into a command, paths
-/// are absolute. Whether the firmware exists is found out at boot, because the
-/// test may name another one.
+/// Every value has been checked: names are safe in a command, and paths are absolute. The
+/// boot, not this type, checks that the firmware exists, because the test may name another
+/// file.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TargetConfig {
-    /// `backend`: what the target runs on. Default `renode`.
+    /// `backend`: the engine that runs the target. Default `renode`.
     pub backend: BackendKind,
-    /// `machine_name`: what messages call the board, and its machine's name inside Renode.
-    /// Default `machine-0`. Of the machines that a script makes, the one that is the board;
-    /// where none is named, messages call it by the script's name.
-    /// Of several `machines` the first one's; what else is said here of a single
-    /// machine is then in [`machines`](Self::machines).
+    /// `machine_name`: the board's name in messages, and its machine's name inside Renode.
+    /// Default `machine-0`. If a script makes the machines, the name selects the machine that
+    /// is the board; without a name, messages use the script's name.
+    /// With several `machines`, the name of the first. The other fields of a single machine
+    /// are then in [`machines`](Self::machines).
     pub machine_name: String,
     pub(crate) clock: ClockKind,
     pub(crate) uart_transport: UartTransport,
     /// `extra_commands`: Renode monitor commands, run after the UART is
-    /// connected and before the firmware is loaded. Those that set registers of
+    /// connected and before the firmware is loaded. Commands that set registers of
     /// the board to numbers (`sysbus WriteDoubleWord 0x40090030 0x0301`,
-    /// `sysbus.cpu0 VectorTableOffset 0x00400000`) are run again at every reset,
-    /// which would undo them. Other engines run none of them.
+    /// `sysbus.cpu0 VectorTableOffset 0x00400000`) run again at every reset,
+    /// because a reset undoes them. Other engines run none of them.
     pub extra_commands: Vec<String>,
-    /// `control`, `monitor_port`: the way to Renode's monitor. Default `console`.
+    /// `control`, `monitor_port`: the connection to Renode's monitor. Default `console`.
     pub control: Control,
-    /// `allow_raw_monitor`: whether tests may send monitor commands of their
-    /// own; these can read and write files of the host. Default `false`.
+    /// `allow_raw_monitor`: true if tests may send their own monitor commands,
+    /// which can read and write files of the host. Default `false`.
     pub allow_raw_monitor: bool,
     /// `firmware`: the image to load. An absolute path.
     pub firmware: Option<PathBuf>,
-    /// `load_command`: how Renode loads the firmware. Default: by the file's format.
+    /// `load_command`: the Renode command that loads the firmware. Default: by the file's format.
     pub load_command: Option<LoadCommand>,
-    /// `load_address`: where a raw binary goes in the board's memory.
+    /// `load_address`: the address in the board's memory at which a raw binary is loaded.
     pub load_address: Option<u64>,
-    /// `timeouts`: how long to wait for what.
+    /// `timeouts`: the time limits.
     pub timeouts: Timeouts,
-    /// `line_ending`: what ends a line that is sent. Default `lf`.
+    /// `line_ending`: the end of a sent line. Default `lf`.
     pub line_ending: LineEnding,
     /// `prompt`: the pattern of the firmware's shell prompt (`re:` starts a regular expression).
     pub prompt: Option<String>,
-    /// `echo`: whether the firmware's shell echoes the lines that it is sent. Default `auto`.
+    /// `echo`: the firmware's shell echoes the lines it receives, or does not. Default `auto`.
     pub echo: Echo,
-    /// `ignore_lines`: patterns of log lines that may come between a command's output; they
-    /// are left out of the answers of `run`.
+    /// `ignore_lines`: patterns of log lines that may appear in a command's output; the
+    /// answers of `run` omit them.
     pub ignore_lines: Vec<String>,
-    /// `forbid`: patterns that must never appear; a test in which one does fails.
+    /// `forbid`: patterns that must never appear; a test fails if one does.
     pub forbid: Vec<String>,
-    /// `strip_ansi`: whether colour codes are removed from received lines
+    /// `strip_ansi`: true if colour codes are removed from received lines
     /// before they are matched. Default `true`.
     pub strip_ansi: bool,
-    /// `kept_output`: how many bytes of each UART's output are kept in a file, which has no
-    /// name and is in `TMPDIR`; beyond it the oldest are dropped. Default 256 MiB.
+    /// `kept_output`: the number of bytes of each UART's output that are kept, in a file in
+    /// `TMPDIR` that has no name; the oldest bytes beyond it are dropped. Default 256 MiB.
     pub kept_output: u64,
     pub(super) renode: Option<RenodeConfig>,
     pub(super) machines: Vec<MachineConfig>,
@@ -75,13 +75,13 @@ pub struct TargetConfig {
     pub(super) skipped: Vec<String>,
 }
 
-/// What a configuration was read from, for messages.
+/// The origin of a configuration, for messages.
 #[derive(Clone)]
 pub(super) struct Source {
     /// The file, or `<yaml>` for text.
     pub(super) file: PathBuf,
     pub(super) text: String,
-    /// Where in it the target stands, such as `export.ecu.config`; empty if it is all of it.
+    /// The target's path in the file, such as `export.ecu.config`; empty for the whole file.
     pub(super) target: String,
 }
 
@@ -91,7 +91,7 @@ impl fmt::Debug for Source {
     }
 }
 
-/// What QEMU needs to know of a board.
+/// QEMU's settings for a board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QemuConfig {
@@ -99,22 +99,22 @@ pub struct QemuConfig {
     pub machine: String,
     /// `qemu.cpu`: the CPU's name in `-cpu help`. Default: the machine's own.
     pub cpu: Option<String>,
-    /// `qemu.serial`: which of the machine's serial ports to talk to, counted from 0. Default 0.
+    /// `qemu.serial`: the index of the machine's serial port to use, from 0. Default 0.
     pub serial: u8,
 }
 
 impl QemuConfig {
-    /// What the boards of `qemu-system-arm` run.
+    /// The instruction set of the boards of `qemu-system-arm`.
     pub(crate) const ARCHITECTURE: Architecture = Architecture::Arm;
 }
 
 impl TargetConfig {
-    /// `clock`: the time that the board runs in. Default `realtime`.
+    /// Returns `clock`, the time in which the board runs. Default `realtime`.
     pub fn clock(&self) -> ClockKind {
         self.clock
     }
 
-    /// The same target in another time.
+    /// Returns the same target with another clock.
     ///
     /// # Errors
     ///
@@ -129,28 +129,28 @@ impl TargetConfig {
     /// # Ok::<(), virtual_target::config::ConfigError>(())
     /// ```
     pub fn with_clock(self, clock: ClockKind) -> Result<Self, ConfigError> {
-        // Pseudo-terminals are the default: nobody has asked for them.
+        // Pseudo-terminals are the default, so they are not an explicit choice.
         let transport = Some(self.uart_transport).filter(|&it| it != UartTransport::Pty);
-        match fits(clock, self.backend, transport) {
+        match check_clock(clock, self.backend, transport) {
             Ok(()) => Ok(Self { clock, ..self }),
             Err(problem) => Err(self.invalid(&problem.field, problem.message)),
         }
     }
 
-    /// `uart_transport`: what Renode's UARTs are connected by. Default `pty`.
+    /// Returns `uart_transport`, which connects Renode's UARTs to the tests. Default `pty`.
     pub fn uart_transport(&self) -> UartTransport {
         self.uart_transport
     }
 
-    /// The entries of an exporter's file that the target is not made of, by name and driver,
-    /// and such settings of its own.
+    /// Returns the unused entries of an exporter's file, by name and driver, and the unused
+    /// settings of the target's own entry.
     ///
-    /// They play no part here; the boot says so in a notice. Empty for any other file.
+    /// The boot names them in a notice. Empty for any other file.
     pub fn skipped_entries(&self) -> &[String] {
         &self.skipped
     }
 
-    /// What Renode needs to know of the board.
+    /// Returns Renode's settings for the board.
     ///
     /// # Errors
     ///
@@ -161,7 +161,7 @@ impl TargetConfig {
         })
     }
 
-    /// The machines as Renode plays them, in the order of the file; at least one.
+    /// Returns the machines that Renode emulates, in the order of the file; at least one.
     ///
     /// # Errors
     ///
@@ -180,17 +180,17 @@ impl TargetConfig {
         }])
     }
 
-    /// The lines between several `machines`.
+    /// Returns the UART connections between several `machines`.
     pub fn uart_hubs(&self) -> &[UartHub] {
         &self.uart_hubs
     }
 
-    /// The Ethernet switches between several `machines`.
+    /// Returns the Ethernet switches between several `machines`.
     pub fn switches(&self) -> &[Switch] {
         &self.switches
     }
 
-    /// The machines' names and firmware, whatever plays them.
+    /// Returns the machines' names and firmware, for any engine.
     pub(crate) fn images(&self) -> Vec<(&str, Option<&Path>)> {
         if self.machines.is_empty() {
             return vec![(&self.machine_name, self.firmware.as_deref())];
@@ -201,34 +201,34 @@ impl TargetConfig {
             .collect()
     }
 
-    /// The error of a test that asks for the machine `name`.
+    /// Creates the error of a test that asks for an unknown machine `name`.
     pub(crate) fn no_such_machine(&self, name: &str) -> ConfigError {
         ConfigError::NoSuchMachine {
             file: self.source.file.clone(),
             name: name.to_owned(),
-            known: self.names(),
+            known: self.machine_names(),
         }
     }
 
-    /// Checks that there is one machine only, for what would otherwise have to name one.
+    /// Checks that there is only one machine, for operations that do not name a machine.
     pub(crate) fn single_machine(&self) -> Result<(), ConfigError> {
         if self.machines.len() < 2 {
             return Ok(());
         }
         Err(ConfigError::WhichMachine {
             file: self.source.file.clone(),
-            known: self.names(),
+            known: self.machine_names(),
         })
     }
 
-    fn names(&self) -> Vec<String> {
+    fn machine_names(&self) -> Vec<String> {
         self.images()
             .iter()
             .map(|(name, _)| (*name).to_owned())
             .collect()
     }
 
-    /// What QEMU needs to know of the board.
+    /// Returns QEMU's settings for the board.
     ///
     /// # Errors
     ///
@@ -256,7 +256,7 @@ impl TargetConfig {
         }
     }
 
-    /// What is needed to work a physical board.
+    /// Returns the settings for a physical board.
     ///
     /// # Errors
     ///
@@ -267,7 +267,7 @@ impl TargetConfig {
         })
     }
 
-    /// The error of a test that asks for the UART `name`, where there are only `known`.
+    /// Creates the error of a test that asks for the UART `name`, when only `known` exist.
     pub(crate) fn no_such_uart<'a>(
         &self,
         name: &str,
@@ -291,9 +291,11 @@ impl TargetConfig {
         })
     }
 
-    /// That the value of `field`, such as `forbid[1]`, is not valid, with its place in the file.
+    /// Creates the error that the value of `field`, such as `forbid[1]`, is not valid, with its
+    /// place in the file.
     ///
-    /// For values whose meaning other parts know; `message` says what is wrong and what would be right.
+    /// Other modules call it for values that only they can check. `message` describes what is
+    /// wrong and what is allowed.
     pub(crate) fn invalid(&self, field: &str, message: impl fmt::Display) -> ConfigError {
         let Source { file, text, target } = &self.source;
         let mut problem = Problem::new(field, message.to_string());
@@ -303,7 +305,7 @@ impl TargetConfig {
         problem.locate(file, text)
     }
 
-    /// Checks that an engine other than Renode can run the target: that its clock is real.
+    /// Checks that the clock is real, as every engine other than Renode requires.
     pub(crate) fn in_real_time(&self) -> Result<(), ConfigError> {
         match self.clock {
             ClockKind::Realtime => Ok(()),
@@ -311,13 +313,13 @@ impl TargetConfig {
         }
     }
 
-    /// Where `field` stands: file, line, column and its name.
+    /// Returns the file, line, column and name of `field`, for a message.
     pub(crate) fn place(&self, field: &str) -> String {
         let invalid = self.invalid(field, "").to_string();
         invalid.trim_end_matches(": ").to_owned()
     }
 
-    /// The name of a machine's field in the file, such as `uart` or `machines.node-a.uart`.
+    /// Returns the name of a machine's field in the file, such as `uart` or `machines.node-a.uart`.
     pub(crate) fn field_of(&self, machine: &str, field: &str) -> String {
         match self.machines.is_empty() {
             true => field.to_owned(),

@@ -1,15 +1,16 @@
-//! What a board runs on, and in which time.
+//! [`BackendKind`], the engine that runs a board, and [`ClockKind`], the time in which it runs.
 
 use std::fmt;
 
 use super::error::Problem;
 use super::renode::UartTransport;
 
-/// Why another engine than Renode cannot have `clock: virtual`.
+/// The message for `clock: virtual` on another engine than Renode.
 pub(super) const NO_VIRTUAL_CLOCK: &str = "only Renode has a virtual clock, and the target is to run \
      on another engine: install Renode and use `backend: renode`, or write `clock: realtime`";
 
-/// What plays a board: an emulator, or none; as a choice also [`Auto`](Self::Auto).
+/// The engine that runs a board: an emulator or a physical board. As a choice in the file also
+/// [`Auto`](Self::Auto).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BackendKind {
@@ -19,7 +20,7 @@ pub enum BackendKind {
     Qemu,
     /// No emulator: a physical board on a serial port.
     Serial,
-    /// Renode where it is installed, else QEMU.
+    /// Renode if it is installed, else QEMU.
     Auto,
 }
 
@@ -34,19 +35,19 @@ impl fmt::Display for BackendKind {
     }
 }
 
-/// The time that a board runs in, and that all limits on its output are in.
+/// The time in which a board runs. Time limits for its output are in the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockKind {
     /// `realtime`: as fast as the host's clock, from power-on to power-off.
     Realtime,
-    /// `virtual`: the board stands still except while an operation waits for it, and then
-    /// runs as fast as the host can; it stops at the very byte that completes the
-    /// operation, or exactly at its time limit. On Renode only.
+    /// `virtual`: the board is paused except while an operation waits for it, and then
+    /// runs as fast as the host can. It pauses at the very byte that completes the
+    /// operation, or exactly at the operation's time limit. On Renode only.
     Virtual,
 }
 
-/// Checks that a board on `backend`, for which a `transport` may be asked, can have the `clock`.
-pub(super) fn fits(
+/// Checks that `clock` is possible on `backend`, and with `transport` if the file gives one.
+pub(super) fn check_clock(
     clock: ClockKind,
     backend: BackendKind,
     transport: Option<UartTransport>,

@@ -1,4 +1,4 @@
-//! [`ConfigError`]: what can be wrong with a configuration.
+//! [`ConfigError`]: the errors of a configuration.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{locate, values};
 use crate::files::Unusable;
 
-/// A target's configuration cannot be read or is not valid.
+/// An error in a target's configuration: the file cannot be read, or a value is not valid.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -15,19 +15,19 @@ pub enum ConfigError {
         "there is no target file `{}`{}", path.display(), tried_in(path)
     )]
     NotFound {
-        /// The path as it was given.
+        /// The path as given by the caller.
         path: PathBuf,
     },
     /// The path names a directory.
     #[error("`{}` is a directory: name the YAML file in it", path.display())]
     Directory {
-        /// The path as it was given.
+        /// The path as given by the caller.
         path: PathBuf,
     },
     /// The path names a pipe, a device or the like.
     #[error("the target file `{}` is not a regular file: copy it into one", path.display())]
     NotAFile {
-        /// The path as it was given.
+        /// The path as given by the caller.
         path: PathBuf,
     },
     /// The file is far larger than any description.
@@ -36,7 +36,7 @@ pub enum ConfigError {
         path.display()
     )]
     TooLarge {
-        /// The path as it was given.
+        /// The path as given by the caller.
         path: PathBuf,
         /// Its size in bytes.
         size: u64,
@@ -46,9 +46,9 @@ pub enum ConfigError {
     /// The file could not be read.
     #[error("cannot read the target file `{}`: {source}", path.display())]
     Read {
-        /// The path as it was given.
+        /// The path as given by the caller.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
     /// Something in the file is not valid.
@@ -62,10 +62,10 @@ pub enum ConfigError {
         column: usize,
         /// The field's path, such as `qemu.serial`; empty for the whole file.
         field: String,
-        /// What is wrong and what would be right.
+        /// What is wrong, and what is allowed.
         message: String,
     },
-    /// A test sends a monitor command and the target's description does not allow it.
+    /// A test sends a monitor command, but the target's description does not allow it.
     #[error(
         "{}: the monitor command `{command}` is not allowed, because such commands can read and write \
          files of this host; add `allow_raw_monitor: true` if the test may do that",
@@ -77,14 +77,14 @@ pub enum ConfigError {
         /// The command.
         command: String,
     },
-    /// An environment variable that overrides the file has a value that means nothing.
+    /// An environment variable that overrides the file has an unknown value.
     #[error("{variable} is `{value}`; it must be {allowed}, or not set")]
     Environment {
         /// The variable's name.
         variable: &'static str,
         /// Its value.
         value: String,
-        /// What it may be.
+        /// The allowed values.
         allowed: &'static str,
     },
     /// A test asks for a UART that the target's description does not name.
@@ -94,7 +94,7 @@ pub enum ConfigError {
         file: PathBuf,
         /// The name that the test asks for.
         name: String,
-        /// Those that there are.
+        /// The names of the UARTs.
         known: Vec<String>,
     },
     /// A test asks for a machine that the target's description does not name.
@@ -104,10 +104,10 @@ pub enum ConfigError {
         file: PathBuf,
         /// The name that the test asks for.
         name: String,
-        /// Those that there are.
+        /// The machines' names.
         known: Vec<String>,
     },
-    /// A test gives firmware to a target of several machines, and does not say to which one.
+    /// A test gives firmware to a target of several machines without naming a machine.
     #[error(
         "{}: the target has several machines: flash each by `target.machine(name)?.flash(…)`, \
          or name their firmware in `machines` (known: {})",
@@ -120,7 +120,7 @@ pub enum ConfigError {
         /// The machines' names.
         known: Vec<String>,
     },
-    /// QEMU is to run a target that does not say which of its boards that is.
+    /// QEMU is to run a target that does not name one of QEMU's boards.
     #[error(
         "{}: QEMU cannot run this target, because it has no `qemu` section: \
          add `qemu: {{machine: …}}`, or run it on another engine ({advice})",
@@ -129,7 +129,7 @@ pub enum ConfigError {
     NoQemu {
         /// The file, or `<yaml>` for text.
         file: PathBuf,
-        /// How to have it on another engine.
+        /// How to run the target on another engine.
         advice: &'static str,
     },
     /// QEMU is to run a target with several machines or UARTs.
@@ -142,10 +142,10 @@ pub enum ConfigError {
         file: PathBuf,
         /// `machines` or `uarts`.
         what: &'static str,
-        /// How to have it on Renode.
+        /// How to run the target on Renode.
         advice: &'static str,
     },
-    /// Renode is to run a target that does not say what the board is made of.
+    /// Renode is to run a target whose board is not described.
     #[error(
         "{}: Renode cannot run this target, because it has no `platform` (or `script`) and `uart`: \
          add both, or run it on another engine",
@@ -155,7 +155,7 @@ pub enum ConfigError {
         /// The file, or `<yaml>` for text.
         file: PathBuf,
     },
-    /// A physical board is to run a target that does not say where it is connected.
+    /// A physical board is to run a target that does not name the board's port.
     #[error(
         "{}: no physical board can run this target, because it has no `serial` section: \
          add `serial: {{port: …}}`",
@@ -186,7 +186,7 @@ impl ConfigError {
         }
     }
 
-    /// `valid_up_to`: how many of the `bytes` are good.
+    /// Creates the error of a file whose `bytes` are UTF-8 only up to `valid_up_to`.
     pub(super) fn not_utf8(path: &Path, bytes: &[u8], valid_up_to: usize) -> Self {
         let good = bytes.get(..valid_up_to).unwrap_or_default();
         let column = good.iter().rev().take_while(|&&b| b != b'\n').count() + 1;
@@ -200,13 +200,13 @@ impl ConfigError {
     }
 }
 
-/// A value that is not valid, before it is known where in the file it stands.
+/// An invalid value whose place in the file may not be known yet.
 #[derive(Debug)]
 pub(super) struct Problem {
-    /// Such as `qemu.serial` or `extra_commands[2]`; empty for the whole file.
+    /// The field's path, such as `qemu.serial` or `extra_commands[2]`; empty for the whole file.
     pub(super) field: String,
     pub(super) message: String,
-    /// Line and column, where they are known already.
+    /// Line and column, if they are already known.
     pub(super) place: Option<(usize, usize)>,
 }
 
@@ -219,7 +219,7 @@ impl Problem {
         }
     }
 
-    /// The same, of a target whose fields stand at `path` in the file.
+    /// Returns the same problem for a target whose fields are at `path` in the file.
     pub(super) fn under(mut self, path: &str) -> Self {
         self.field = match self.field.as_str() {
             "" => path.to_owned(),
@@ -230,7 +230,7 @@ impl Problem {
     }
 
     pub(super) fn locate(self, file: &Path, text: &str) -> ConfigError {
-        // A field that has been merged in has no place of its own, but its parents do.
+        // A merged field (`<<`) has no place of its own, but its parents have one.
         let mut fields = std::iter::successors(Some(self.field.as_str()), |field: &&str| {
             let (parent, _) = field.rsplit_once(['.', '['])?;
             Some(parent)

@@ -1,7 +1,7 @@
-//! Finds the target in an exporter's configuration file of Jumpstarter.
+//! Finds the target in the configuration file of a Jumpstarter exporter.
 //!
-//! Knows the shape of such a file, in which drivers may be nested, and which
-//! driver plays Renode boards; physical ones are [`bench`]'s.
+//! Drivers in such a file may be nested. [`Entries`] collects the targets: the entries of
+//! Renode's driver, and the physical boards, which [`bench`] recognizes.
 
 use serde_yaml::{Mapping, Value};
 
@@ -9,54 +9,54 @@ use super::error::Problem;
 use super::raw::{Raw, RawUart};
 use super::{bench, yaml_1_1};
 
-/// The driver whose `config` is a target's.
-const DRIVER: &str = "jumpstarter_driver_renode.driver.Renode";
+/// The driver whose `config` is a target.
+const RENODE_DRIVER: &str = "jumpstarter_driver_renode.driver.Renode";
 
 /// The driver's name in the short form that JEP-0010 shows.
-const SHORT: &str = "Renode";
+const SHORT_NAME: &str = "Renode";
 
-/// What the driver takes for `uart` where a file does not say.
+/// The driver's default for `uart`.
 const DEFAULT_UART: &str = "sysbus.uart0";
 
-/// Gives a target's settings the meaning that they have for the driver.
+/// Adds the driver's defaults to a target's settings.
 pub(super) fn complete(raw: &mut Raw) {
     if raw.uarts.is_none() && raw.machines.is_none() {
         raw.uart.get_or_insert_with(|| RawUart::at(DEFAULT_UART));
     }
-    // The driver knows TCP only, and takes 0, its default, for any port: nobody relies on
-    // one then. A port that is named may be somebody's.
+    // The driver supports TCP only; 0, its default, means any port, so nobody relies on a
+    // port then. A user may rely on a port that the file names.
     if raw.control.is_none() && raw.monitor_port.is_some_and(|port| port != 0) {
         raw.control = Some("telnet".to_owned());
     }
 }
 
-/// The fields that are true or false.
+/// The fields with boolean values.
 const FLAGS: [&str; 2] = ["allow_raw_monitor", "strip_ansi"];
 
 /// A target in an exporter's file.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// Its name, such as `ecu`; with its parents' for a nested one: `bench.ecu`.
+    /// The target's name, such as `ecu`, or `bench.ecu` for a nested entry.
     pub(super) name: String,
-    /// Where its settings stand, such as `export.ecu.config`.
+    /// The path of the target's settings, such as `export.ecu.config`.
     pub(super) path: String,
     pub(super) settings: Value,
     pub(super) is_renode: bool,
-    /// The names of the entries that it is made of.
+    /// The names of the entries that make up the target.
     parts: Vec<String>,
-    /// Those of its settings that play no part, as messages show them.
+    /// The settings of the target that are not used, as messages show them.
     unknown: Vec<String>,
 }
 
-/// What an exporter's file has.
+/// The drivers in an exporter's file.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     targets: Vec<Entry>,
-    /// Names of those that are no Renode targets, and how messages show them.
+    /// The entries that are not Renode targets: their names, and their form in messages.
     others: Vec<(String, String)>,
 }
 
-/// The drivers in `document`, if it is an exporter's file.
+/// Returns the drivers in `document`, if it is an exporter's file.
 pub(super) fn entries(document: &mut Value) -> Result<Option<Entries>, Problem> {
     if document.get("export").is_none() {
         return Ok(None);
@@ -107,12 +107,12 @@ impl Entries {
             let config = format!("{path}.config");
             let children = driver.get("children").and_then(Value::as_mapping);
             let shown = match bench::kind(driver) {
-                Some(DRIVER) => {
+                Some(RENODE_DRIVER) => {
                     let entry = Entry::renode(&name, config, driver.get("config"));
                     self.targets.push(entry);
                     None
                 }
-                None if key == SHORT => {
+                None if key == SHORT_NAME => {
                     let entry = Entry::renode(&name, path.clone(), Some(driver));
                     self.targets.push(entry);
                     None
@@ -144,8 +144,8 @@ impl Entries {
         }
     }
 
-    /// The target called `wanted`, or else the only one: of Renode's, if there is any, or
-    /// else of the physical boards. And what of the file plays no part in it.
+    /// Returns the target `wanted`, or else the only target: of Renode's targets if there are
+    /// any, else of the physical boards. Also returns the unused parts of the file.
     pub(super) fn choose(self, wanted: Option<&str>) -> Result<(Entry, Vec<String>), Problem> {
         let Self {
             mut targets,
@@ -168,7 +168,7 @@ impl Entries {
             let shown: Vec<&str> = others.iter().map(|(_, shown)| shown.as_str()).collect();
             let message = match wanted {
                 _ if targets.is_empty() => format!(
-                    "no entry has `type: {DRIVER}`, or `type: {}` and a port of this host: {}",
+                    "no entry has `type: {RENODE_DRIVER}`, or `type: {}` and a port of this host: {}",
                     bench::PORT,
                     match shown.is_empty() {
                         true => "it is empty".to_owned(),

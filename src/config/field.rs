@@ -1,11 +1,11 @@
-//! Checks single fields, and says which one is bad.
+//! Checks single fields; the errors name the field.
 
 use std::path::Path;
 
 use super::error::Problem;
 use crate::files;
 
-/// Checks a value if there is one, and says which field a bad one is in.
+/// Checks the value of `field` if it is given; an error names the field.
 pub(super) fn given<V, T>(
     field: &str,
     value: &Option<V>,
@@ -18,7 +18,7 @@ pub(super) fn given<V, T>(
         .map_err(|message| Problem::new(field, message))
 }
 
-/// Checks the values of a list, and says which one is bad.
+/// Checks the values of a list; an error names the field and the index.
 pub(super) fn each<T>(
     field: &str,
     values: Option<&[String]>,
@@ -32,7 +32,7 @@ pub(super) fn each<T>(
         .collect()
 }
 
-/// Tells whether there is such a file, of at most `limit` bytes.
+/// Returns true if `file` exists; fails if it has more than `limit` bytes or cannot be read.
 pub(super) fn is_file(file: &Path, limit: u64) -> Result<bool, String> {
     files::check(file, limit).map_err(|why| format!("`{}` cannot be used: {why}", file.display()))
 }

@@ -1,8 +1,7 @@
 //! Finds the line and column of a field, given its path.
 //!
-//! Of a YAML document, only errors have a position. So this walks the document
-//! once more and fails, on purpose, at the place that is looked for. It knows
-//! nothing of which fields there are.
+//! The YAML parser gives positions only with errors. So [`field`] walks the document once
+//! more and fails, on purpose, at the requested place.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -19,12 +18,12 @@ pub(super) fn field(text: &str, path: &str) -> Option<(usize, usize)> {
     Some((location.line(), location.column()))
 }
 
-/// Returns the line and column of the first key that the mapping at `path` has twice.
+/// Returns the line and column of the first repeated key in the mapping at `path`.
 pub(super) fn repeated_key(text: &str, path: &str) -> Option<(usize, usize)> {
     field(text, &format!("{path}."))
 }
 
-/// Walks from the value at path `at` to the `goal`, if that is the way.
+/// A walk from the value at path `at` to the `goal`; values that cannot contain it are skipped.
 struct Walk<'a> {
     goal: &'a str,
     at: String,
@@ -35,7 +34,7 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         match self.goal.strip_prefix(&self.at) {
-            Some("") => deserializer.deserialize_any(Here),
+            Some("") => deserializer.deserialize_any(FailHere),
             Some(rest) if rest.starts_with('[') => deserializer.deserialize_seq(self),
             Some(rest) if rest.starts_with('.') || self.at.is_empty() => {
                 deserializer.deserialize_map(self)
@@ -76,10 +75,10 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 }
 
-/// Takes no value at all, so that the error stands where the value does.
-struct Here;
+/// A visitor that rejects every value, so that the error has the value's position.
+struct FailHere;
 
-impl Visitor<'_> for Here {
+impl Visitor<'_> for FailHere {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,7 +86,7 @@ impl Visitor<'_> for Here {
     }
 }
 
-/// A key of the mapping that is being walked: gives the path of its value, and
+/// A reader of one key in the current mapping: returns the path of the key's value, and
 /// fails at the goal and at a repeated key.
 struct Key<'a> {
     walk: &'a Walk<'a>,

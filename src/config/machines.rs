@@ -1,6 +1,8 @@
-//! Several machines in one target, and the lines between them.
+//! Several machines in one target ([`MachineConfig`]), and their connections ([`UartHub`],
+//! [`Switch`]).
 //!
-//! Knows which settings belong to a machine; that of each single one is `check`'s.
+//! Here are the rules for which settings belong to a machine; `platform` checks the settings
+//! of each machine.
 
 use std::path::{Path, PathBuf};
 
@@ -24,34 +26,36 @@ pub struct MachineConfig {
     pub extra_commands: Vec<String>,
     /// `firmware`: the image to load. An absolute path.
     pub firmware: Option<PathBuf>,
-    /// `load_command`: how Renode loads the firmware. Default: by the file's format.
+    /// `load_command`: the Renode command that loads the firmware. Default: by the file's format.
     pub load_command: Option<LoadCommand>,
-    /// `load_address`: where a raw binary goes in the machine's memory.
+    /// `load_address`: the address in the machine's memory at which a raw binary is loaded.
     pub load_address: Option<u64>,
 }
 
-/// A line between machines: what one UART sends, all others receive.
+/// A connection of UARTs between machines: all others receive what one UART sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UartHub {
     /// Its name in `uart_hubs`.
     pub name: String,
-    /// Each machine, by its place in [`TargetConfig::machines`](super::TargetConfig::machines), and Renode's path to the UART.
+    /// The machine's index in [`TargetConfig::machines`](super::TargetConfig::machines) and
+    /// Renode's path to the UART, for each member.
     pub uarts: Vec<(usize, String)>,
 }
 
-/// An Ethernet switch between machines: a frame that one interface sends, the one that it
-/// is for receives, or all others.
+/// An Ethernet switch between machines: the interface to which a frame is addressed receives
+/// it, or all others do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Switch {
     /// Its name in `switches`.
     pub name: String,
-    /// Each machine, by its place in [`TargetConfig::machines`](super::TargetConfig::machines), and Renode's path to the interface.
+    /// The machine's index in [`TargetConfig::machines`](super::TargetConfig::machines) and
+    /// Renode's path to the interface, for each member.
     pub interfaces: Vec<(usize, String)>,
 }
 
-/// Several machines and what connects them; nothing of a target that is a single machine.
+/// Several machines and their connections; empty if the target is a single machine.
 #[derive(Debug, Default)]
 pub(super) struct Machines {
     pub(super) machines: Vec<MachineConfig>,
@@ -59,7 +63,7 @@ pub(super) struct Machines {
     pub(super) switches: Vec<Switch>,
 }
 
-/// The machines of `raw`, and what connects them.
+/// Returns the machines of `raw`, and their connections.
 pub(super) fn machines(
     backend: BackendKind,
     raw: &Raw,
@@ -126,19 +130,20 @@ pub(super) fn machines(
     })
 }
 
-/// What is connected, and what messages call it: itself, its members, such a member's path.
-type Kind = [&'static str; 3];
+/// The words for a kind of connection in messages: its name, its members' name, and a member's
+/// path as an example.
+type ConnectionKind = [&'static str; 3];
 
-const HUB: Kind = ["a hub", "UART", "sysbus.usart3"];
-const SWITCH: Kind = ["a switch", "Ethernet interface", "sysbus.ethernet"];
+const HUB: ConnectionKind = ["a hub", "UART", "sysbus.usart3"];
+const SWITCH: ConnectionKind = ["a switch", "Ethernet interface", "sysbus.ethernet"];
 
-/// A name, and the members by their machine's number and their path.
+/// A connection's name, and its members by machine index and path.
 type Connection = (String, Vec<(usize, String)>);
 
 fn connections(
     field: &str,
     given: &Option<Named<Vec<String>>>,
-    kind: Kind,
+    kind: ConnectionKind,
     machines: &[MachineConfig],
 ) -> Result<Vec<Connection>, Problem> {
     let given = given.iter().flat_map(|Named(given)| given);
@@ -149,7 +154,7 @@ fn connections(
     given.map(one).collect()
 }
 
-/// Returns a field that is given for the target and belongs to a machine.
+/// Returns a field that is given for the target but belongs to a machine.
 fn misplaced(raw: &Raw) -> Option<&'static str> {
     let given = [
         ("platform", raw.platform.is_some()),
@@ -192,7 +197,7 @@ fn machine(name: &str, raw: &RawMachine, base_dir: &Path) -> Result<MachineConfi
 fn connection(
     name: &str,
     members: &[String],
-    kind: Kind,
+    kind: ConnectionKind,
     machines: &[MachineConfig],
 ) -> Result<Connection, Problem> {
     let [what, member_is, example] = kind;
@@ -214,8 +219,12 @@ fn connection(
     Ok((name, paths))
 }
 
-/// Splits `node-a.sysbus.usart3` into the machine's number and the path on it.
-fn path(member: &str, kind: Kind, machines: &[MachineConfig]) -> Result<(usize, String), String> {
+/// Splits `node-a.sysbus.usart3` into the machine's index and the path on the machine.
+fn path(
+    member: &str,
+    kind: ConnectionKind,
+    machines: &[MachineConfig],
+) -> Result<(usize, String), String> {
     let [_, member_is, example] = kind;
     let Some((machine, path)) = member.split_once('.') else {
         return Err(format!(

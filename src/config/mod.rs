@@ -1,8 +1,9 @@
-//! What a target is, as read from YAML: parsed, defaulted, and every value
-//! checked before anything starts.
+//! The description of a target: reads it from YAML, adds the defaults, and checks every value
+//! before anything starts.
 //!
-//! This module knows the names of Renode's, QEMU's and physical boards' settings; it
-//! knows nothing of how any of them is started or spoken to.
+//! [`TargetConfig`] is the whole description; [`RenodeConfig`], [`QemuConfig`] and
+//! [`SerialConfig`] are its parts for one engine each. The backends start the engines; no
+//! code here does.
 //!
 //! ```
 //! use virtual_target::config::{Platform, TargetConfig};

@@ -1,4 +1,4 @@
-//! The fields of one machine: platform, UARTs, firmware.
+//! Checks the fields of one machine: platform, UARTs, firmware.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use super::renode::{LoadCommand, Platform, RenodeConfig, UartConfig};
 use super::values;
 use crate::files::{self, LARGEST_TEXT};
 
-/// Checks how firmware is loaded, and where to.
+/// Checks the load command and the load address of the firmware.
 pub(super) fn loading(
     command: &Option<String>,
     address: &Option<Value>,
@@ -64,7 +64,7 @@ pub(super) fn board(
     }
 }
 
-/// Checks the UARTs to talk to: one in `uart` or several in `uarts`.
+/// Checks the UARTs that tests use: one in `uart` or several in `uarts`.
 pub(super) fn uarts(
     uart: &Option<RawUart>,
     uarts: Option<&Named<RawUart>>,
@@ -99,7 +99,7 @@ pub(super) fn uarts(
     Ok(Some(known))
 }
 
-/// Checks the UART that `field` describes; without a name of its own its path is its name.
+/// Checks the UART that `field` describes; without a `name`, the path is the name.
 fn one_uart(field: &str, name: Option<String>, raw: &RawUart) -> Result<UartConfig, Problem> {
     let path = given(field, &raw.path, |path| values::uart(path))?;
     let path = path.ok_or_else(|| {

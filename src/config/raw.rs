@@ -1,6 +1,7 @@
-//! The shape of the YAML file: which fields there are and of which type.
+//! The fields of the YAML file and their types.
 //!
-//! Knows nothing of what the values mean.
+//! [`document`] parses the text, and [`fields`] turns the result into [`Raw`], a target before
+//! its values are checked.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -87,7 +88,7 @@ pub(super) struct RawTimeouts {
     pub(super) command: Option<Value>,
 }
 
-/// A UART: its path, or fields.
+/// A UART, given as its path or as fields.
 #[derive(Debug)]
 pub(super) struct RawUart {
     pub(super) path: Option<String>,
@@ -95,7 +96,7 @@ pub(super) struct RawUart {
 }
 
 impl RawUart {
-    /// As a path alone describes it.
+    /// Returns the UART that is given by its path alone.
     pub(super) fn at(path: &str) -> Self {
         let path = Some(path.to_owned());
         Self { path, baud: None }
@@ -135,7 +136,7 @@ impl<'de> Visitor<'de> for PathOrFields {
     }
 }
 
-/// Values by names of the user's own, in the order of the file.
+/// Values by names that the user has chosen, in the order of the file.
 #[derive(Debug)]
 pub(super) struct Named<T>(pub(super) Vec<(String, T)>);
 
@@ -163,17 +164,17 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Names<T> {
     }
 }
 
-/// Text into YAML's own values. These then become [`Raw`]: in one go, a number
-/// would be taken for text wherever text is expected.
+/// Parses text into YAML values, from which [`fields`] makes [`Raw`]. A direct conversion
+/// would accept a number wherever text is expected.
 pub(super) fn document(text: &str) -> Result<Value, Problem> {
-    not_too_deep(text)?;
+    check_depth(text)?;
     deserialize(Deserializer::from_str(text)).map_err(|error| not_yaml(text, &error))
 }
 
-/// Refuses what costs the parser a time that grows with the square of its depth.
+/// Rejects deeply nested text, because the parser's time grows with the square of the depth.
 ///
-/// Brackets in texts and comments count as well: no file has so many of them unclosed.
-fn not_too_deep(text: &str) -> Result<(), Problem> {
+/// Brackets in strings and comments count as well: no real file has so many unclosed ones.
+fn check_depth(text: &str) -> Result<(), Problem> {
     const DEEPEST: usize = 1000;
     let mut depth: usize = 0;
     for (number, line) in (1..).zip(text.lines()) {
@@ -194,7 +195,7 @@ fn not_too_deep(text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The fields of a target.
+/// Reads the fields of a target.
 pub(super) fn fields(value: Value) -> Result<Raw, Problem> {
     if value.is_null() {
         return Err(Problem::new(
@@ -248,13 +249,13 @@ fn not_yaml(text: &str, error: &PathError) -> Problem {
     }
 }
 
-/// The path without what serde could not name: a key that is no text.
+/// Returns the path without the end that serde could not name: a key that is not text.
 fn known_part(path: &serde_path_to_error::Path) -> String {
     let path = path.to_string();
     path.trim_end_matches(['.', '?']).to_owned()
 }
 
-/// serde says: unknown field `x`, expected one of `a`, `b`.
+/// Rewords serde's message: unknown field `x`, expected one of `a`, `b`.
 fn unknown_field(field: &str, message: &str) -> String {
     let name = field.rsplit('.').next().unwrap_or_default();
     let expected = message
@@ -264,7 +265,7 @@ fn unknown_field(field: &str, message: &str) -> String {
     format!("unknown field{}", values::suggest(name, &known))
 }
 
-/// serde's names for types, in a user's words.
+/// Replaces serde's names for types with words for users.
 fn reword(message: String) -> String {
     [
         ("expected a string", "expected text (put it in quotes)"),

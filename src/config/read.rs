@@ -14,14 +14,14 @@ impl TargetConfig {
     /// Reads a target from a YAML file. Paths in it are relative to that file;
     /// `path` itself to the current directory.
     ///
-    /// The configuration file of a Jumpstarter exporter will do as well, if one of its
-    /// drivers is Renode's: that entry's `config` is the target. Where none is, a serial port
-    /// (PySerial's driver) makes a physical board, with the probe (probe-rs) that stands beside
-    /// it; what else drives that board has no like here and is skipped.
+    /// The configuration file of a Jumpstarter exporter is accepted as well. If one of its
+    /// drivers is Renode's, that entry's `config` is the target. Otherwise a serial port
+    /// (PySerial's driver) makes a physical board, together with the probe (probe-rs) next to
+    /// it in the file. Other drivers of that board have no equivalent here and are skipped.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or something in it is not valid: the message
+    /// The file cannot be read, or a value is not valid: the message
     /// names file, line, column and field.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         Self::read_file(path.as_ref(), None)
@@ -29,8 +29,8 @@ impl TargetConfig {
 
     /// Reads one target of several from the configuration file of a Jumpstarter exporter.
     ///
-    /// `entry` is its name below `export:`; a nested driver's has its parents' before it:
-    /// `bench.ecu`.
+    /// `entry` is the target's name below `export:`. The name of a nested driver begins with
+    /// its parents' names: `bench.ecu`.
     ///
     /// # Errors
     ///
@@ -48,8 +48,8 @@ impl TargetConfig {
         Self::read_file(path.as_ref(), Some(entry))
     }
 
-    /// Reads a target from YAML text. Paths in it are relative to `base_dir`,
-    /// and that to the current directory.
+    /// Reads a target from YAML text. Paths in it are relative to `base_dir`, and `base_dir`
+    /// to the current directory.
     ///
     /// # Errors
     ///
@@ -88,7 +88,7 @@ impl TargetConfig {
     }
 }
 
-/// Checks the target that `document` is, or that is its `entry`.
+/// Checks the target in `document`: its `entry` for an exporter's file, else the whole document.
 fn target(
     mut document: Value,
     entry: Option<&str>,

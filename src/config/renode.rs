@@ -1,4 +1,4 @@
-//! [`RenodeConfig`]: a board on Renode, and the way to it.
+//! [`RenodeConfig`], a board on Renode, and the connections to it: [`UartTransport`], [`Control`].
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,16 +7,16 @@ use std::time::Duration;
 use super::script::{Fragment, Script};
 use crate::firmware::Format;
 
-/// What Renode needs to know of a board.
+/// Renode's settings for a board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RenodeConfig {
     /// `platform` or `script`: the board's description.
     pub platform: Platform,
-    /// `platform_fragments`: what is put on top of it, in this order.
+    /// `platform_fragments`: descriptions that are loaded after the platform, in this order.
     pub fragments: Vec<Fragment>,
-    /// `uart` or `uarts`: the UARTs to talk to, in the order of the file. There
-    /// is at least one; the first is the board's main one.
+    /// `uart` or `uarts`: the UARTs that tests use, in the order of the file; at least one.
+    /// The first is the board's main UART.
     pub uarts: Vec<UartConfig>,
 }
 
@@ -24,25 +24,26 @@ pub struct RenodeConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UartConfig {
-    /// What the tests call it: its name in `uarts`, or the path in `uart`.
+    /// The UART's name for tests: the name in `uarts`, or the path in `uart`.
     pub name: String,
-    /// Renode's path to it, such as `sysbus.usart2`.
+    /// Renode's path to the UART, such as `sysbus.usart2`.
     pub path: String,
-    /// `baud`: the speed of the line to it, in bits a second, with 10 bits a byte (8N1). Default 115200.
+    /// `baud`: the speed of the line to the UART, in bits per second, with 10 bits per byte
+    /// (8N1). Default 115200.
     ///
-    /// What is sent arrives at this speed in the guest's time. What the guest sends comes as
-    /// fast as Renode's model of the UART puts it out.
+    /// Bytes that a test sends arrive at this speed in the guest's time. Bytes that the guest
+    /// sends arrive as fast as Renode's model of the UART outputs them.
     pub baud: u32,
 }
 
 impl UartConfig {
-    /// Returns how long the line takes to carry a byte to it.
+    /// Returns the time that the line needs for one byte.
     pub(crate) fn byte_time(&self) -> Duration {
         const BITS: u64 = 10;
         Duration::from_nanos((BITS * 1_000_000_000).div_ceil(self.baud.into()))
     }
 
-    /// Returns the field that names it.
+    /// Returns the field of the file that describes the UART.
     pub(crate) fn field(&self) -> String {
         match self.name == self.path {
             true => "uart".to_owned(),
@@ -51,7 +52,7 @@ impl UartConfig {
     }
 }
 
-/// As in messages: `sysbus.usart2`, or `modem (sysbus.usart3)`.
+/// Formats the UART for messages: `sysbus.usart2`, or `modem (sysbus.usart3)`.
 impl fmt::Display for UartConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, path, .. } = self;
@@ -62,7 +63,7 @@ impl fmt::Display for UartConfig {
     }
 }
 
-/// Where the description of a board on Renode comes from.
+/// The origin of the description of a board on Renode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Platform {
     /// A description that comes with Renode, such as
@@ -70,39 +71,39 @@ pub enum Platform {
     BuiltIn(String),
     /// A file of the project. An absolute path.
     File(PathBuf),
-    /// A script makes the board.
+    /// A script that makes the board.
     Script(Script),
 }
 
-/// What connects Renode's UARTs to the tests.
+/// The connection between Renode's UARTs and the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UartTransport {
     /// A pseudo-terminal.
     Pty,
     /// A TCP socket, for hosts without pseudo-terminals.
     ///
-    /// Renode then **listens on every interface** and lets anybody in who finds
-    /// the port: use it on a network that you trust. What the board says in the
-    /// last moment before a reset may be counted to the new start.
+    /// Renode then **listens on every interface** and accepts anybody who finds
+    /// the port: use it on a network that you trust. Output from the
+    /// last moment before a reset may be assigned to the new start.
     Socket,
 }
 
-/// The way to Renode's monitor.
+/// The connection to Renode's monitor.
 ///
 /// # Security
 /// With [`Telnet`](Self::Telnet), Renode listens on every interface of this host, not
-/// only on the loopback, and asks nobody for a password: whoever reaches the port while
-/// the board is on can have Renode read and write files and run programs as this user.
-/// Use it only where the network is trusted or a firewall is in between.
+/// only on the loopback, and does not ask for a password: anybody who reaches the port while
+/// the board is on can make Renode read and write files and run programs as this user.
+/// Use it only on a trusted network or behind a firewall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
-    /// `console`: the emulator's own standard input and output. Nothing listens.
+    /// `console`: the emulator's standard input and output. No port is open.
     Console,
     /// `telnet`: a TCP port of this host; see [Security](Self#security).
     Telnet {
-        /// `monitor_port`: the port, or `None` for a free one. Renode starts anew on
-        /// another if somebody else takes the one that was chosen; one that is
-        /// given has to be free.
+        /// `monitor_port`: the port, or `None` for a free one. If another program takes the
+        /// chosen free port first, Renode is started again on another port. A port that is
+        /// given here must be free.
         port: Option<u16>,
     },
 }
@@ -131,7 +132,7 @@ impl LoadCommand {
         Self::SRecord,
     ];
 
-    /// The monitor command, as it is written in the YAML file.
+    /// Returns the monitor command, as written in the YAML file.
     ///
     /// ```
     /// use virtual_target::config::LoadCommand;
@@ -147,7 +148,7 @@ impl LoadCommand {
         }
     }
 
-    /// Returns the format of the images that it loads; `LoadSymbolsFrom` loads none.
+    /// Returns the format of the images that the command loads; `LoadSymbolsFrom` loads none.
     pub(crate) const fn format(self) -> Option<Format> {
         match self {
             Self::Elf => Some(Format::Elf),

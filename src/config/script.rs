@@ -1,6 +1,7 @@
-//! [`Script`]: a board that a Renode script makes, from a file and its variables.
+//! [`Script`]: a board that a Renode script makes, from a file and its variables; and
+//! [`Fragment`], an addition to a platform.
 //!
-//! It knows what a variable may be; it knows nothing of how one is set.
+//! The values of variables are checked here, because they become part of monitor commands.
 
 use std::path::{Path, PathBuf};
 
@@ -11,17 +12,17 @@ use super::field::is_file;
 use super::values;
 use crate::files::{self, LARGEST_IMAGE, LARGEST_TEXT};
 
-/// A Renode script that makes a board, and what it is given.
+/// A Renode script that makes a board, and the script's variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Script {
-    /// `script`: a file of monitor commands, `.resc`. An absolute path; or that of a script that
-    /// comes with Renode, such as `scripts/single-node/stm32f4_discovery.resc`.
+    /// `script`: a file of monitor commands, `.resc`. An absolute path, or the path of a script
+    /// that comes with Renode, such as `scripts/single-node/stm32f4_discovery.resc`.
     pub file: PathBuf,
-    /// `variables`: what is set before the script runs, in the order of the file.
+    /// `variables`: the variables that are set before the script runs, in the order of the file.
     pub variables: Vec<(String, Variable)>,
-    /// `machine_name`: which of the script's machines is the board. Default: the one
-    /// that the script leaves selected, which is the last that it has made.
+    /// `machine_name`: the name of the script's machine that is the board. Default: the machine
+    /// that is selected when the script ends, which is the last that the script has made.
     pub machine: Option<String>,
 }
 
@@ -32,7 +33,7 @@ pub enum Variable {
     Text(String),
     /// A number, `true` or `false`, as Renode reads it.
     Literal(String),
-    /// A file, written as `@` and its path. An absolute path.
+    /// A file, written as `@` and a path. Here the path is absolute.
     File(PathBuf),
 }
 
@@ -98,7 +99,7 @@ fn variable(value: &Value, base_dir: &Path) -> Result<Variable, String> {
     }
 }
 
-/// What is put on top of a platform or of what a script has made.
+/// A description that is loaded after the platform or script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fragment {
     /// The text of a platform description.
@@ -107,7 +108,7 @@ pub enum Fragment {
     File(PathBuf),
 }
 
-/// Checks a fragment: a path that ends in `.repl`, else the description itself.
+/// Checks a fragment: one line that ends in `.repl` is a path, other text a description.
 pub(super) fn fragment(given: &str, base_dir: &Path) -> Result<Fragment, String> {
     if given.trim().is_empty() {
         return Err("the fragment is empty: write one or remove the entry".to_owned());

@@ -1,7 +1,7 @@
-//! [`SerialConfig`]: a physical board's port, and the commands that work it.
+//! [`SerialConfig`]: a physical board's port, and the commands that control the board.
 //!
-//! Whether the port and the programs exist is checked at boot, because the same file may
-//! run on an emulator.
+//! The boot checks that the port and the programs exist, because the same file may run on
+//! an emulator.
 
 use std::path::{Path, PathBuf};
 
@@ -13,38 +13,42 @@ use super::renode::RenodeConfig;
 use super::values;
 use crate::files;
 
-/// What stands for the image in an argument of `flash`.
+/// The placeholder for the image in an argument of `flash`.
 pub(crate) const FIRMWARE: &str = "{firmware}";
 
-/// What is needed to work a physical board: the port that its UART is connected to,
+/// The settings for a physical board: the port that its UART is connected to,
 /// and programs of this host that do what an emulator does by itself.
 ///
-/// Of a command, the first item is the program, looked for in `PATH` unless it has a
-/// `/` in it. No shell is involved.
+/// The first item of a command is the program, which is searched in `PATH` unless it contains
+/// a `/`. Commands run without a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SerialConfig {
     /// `serial.port`: the serial port. An absolute path.
     pub port: PathBuf,
-    /// `serial.baud`: its speed, in bits a second; 8 data bits, no parity, 1 stop bit. Default 115200.
+    /// `serial.baud`: the port's speed, in bits per second; 8 data bits, no parity, 1 stop bit.
+    /// Default 115200.
     pub baud: u32,
-    /// `serial.flash`: writes firmware into the board; `{firmware}` is the image's absolute path.
+    /// `serial.flash`: the command that writes firmware to the board; `{firmware}` is the image's
+    /// absolute path.
     pub flash: Option<BoardCommand>,
-    /// `serial.reset`: resets the board.
+    /// `serial.reset`: the command that resets the board.
     pub reset: Option<BoardCommand>,
-    /// `serial.power_on`: turns the board's supply on. Default: it is on.
+    /// `serial.power_on`: the command that turns the board's supply on. Default: the supply is
+    /// always on.
     pub power_on: Option<BoardCommand>,
-    /// `serial.power_off`: turns the board's supply off. Default: it stays on.
+    /// `serial.power_off`: the command that turns the board's supply off. Default: the supply
+    /// stays on.
     pub power_off: Option<BoardCommand>,
 }
 
-/// A program of this host that does something to a board, and its arguments.
+/// A program of this host that controls a board, and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BoardCommand {
-    /// A name to be looked for in `PATH`, or an absolute path.
+    /// A name to search in `PATH`, or an absolute path.
     pub program: PathBuf,
-    /// Each is one argument, whatever characters it has.
+    /// The arguments; each item is one argument, whatever characters it contains.
     pub arguments: Vec<String>,
 }
 
@@ -112,17 +116,17 @@ fn command(field: &str, items: &[String], base_dir: &Path) -> Result<BoardComman
     };
     values::host_text(program).map_err(of(0))?;
     let is_flash = field == "serial.flash";
-    let mut has_place = false;
+    let mut has_placeholder = false;
     for (index, argument) in (1..).zip(arguments) {
         if values::placeholder(argument).map_err(of(index))? {
-            has_place = true;
+            has_placeholder = true;
             if !is_flash {
                 let message = format!("`{FIRMWARE}` is known in `flash` only");
                 return Err(of(index)(message));
             }
         }
     }
-    if is_flash && !has_place {
+    if is_flash && !has_placeholder {
         return Err(Problem::new(
             field,
             format!("no argument has `{FIRMWARE}` in it, the place of the image to flash"),

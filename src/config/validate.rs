@@ -1,13 +1,13 @@
-//! From the YAML's shape to a configuration whose every value is good.
+//! Turns the YAML's fields ([`Raw`]) into a [`TargetConfig`] with valid values only.
 //!
-//! Knows which field is which and what goes with what; the grammar of single
+//! Here are the rules for fields and their combinations; the grammar of single
 //! values is in `values`.
 
 use std::path::Path;
 
 use super::defaults::{KEPT_OUTPUT, LineEnding, Timeouts};
 use super::description::{QemuConfig, Source, TargetConfig};
-use super::engine::{BackendKind, ClockKind, fits};
+use super::engine::{BackendKind, ClockKind, check_clock};
 use super::error::Problem;
 use super::field::{each, given};
 use super::machines::{Machines, machines};
@@ -48,7 +48,7 @@ const LINE_ENDINGS: [(&str, LineEnding); 3] = [
     ("crlf", LineEnding::CrLf),
 ];
 
-/// `source` is for messages; relative paths start at `base_dir`.
+/// Checks all fields. `source` is for messages; relative paths start at `base_dir`.
 pub(super) fn validate(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetConfig, Problem> {
     let backend = given("backend", &raw.backend, |word| {
         values::choice(word, &BACKENDS)
@@ -124,13 +124,13 @@ fn clock(
 ) -> Result<ClockKind, Problem> {
     let clock = given("clock", &word, |word| values::choice(word, &CLOCKS))?;
     let clock = clock.unwrap_or(ClockKind::Realtime);
-    fits(clock, backend, transport)?;
+    check_clock(clock, backend, transport)?;
     Ok(clock)
 }
 
 fn control(word: Option<&str>, port: Option<i64>) -> Result<Control, Problem> {
     let control = given("control", &word, |word| values::choice(word, &CONTROLS))?;
-    // 0 is any port that is free, as everywhere; on the console that is none at all.
+    // 0 means any free port, as usual; the console needs no port.
     let port = port.filter(|&port| port != 0);
     let port = given("monitor_port", &port, |&port| values::port(port))?;
     match (control.unwrap_or(Control::Console), port) {
@@ -175,7 +175,7 @@ fn renode(
     }
 }
 
-/// The script that makes the board, if one does.
+/// Returns the script that makes the board, if the file names one.
 fn script(
     raw: &Raw,
     machine_name: Option<&str>,
@@ -203,7 +203,7 @@ fn script(
     }))
 }
 
-/// The board that a script makes, and the UARTs to talk to.
+/// Returns the board that a script makes, and the UARTs to use.
 fn scripted(script: Script, raw: &Raw) -> Result<RenodeConfig, Problem> {
     let uarts = uarts(&raw.uart, raw.uarts.as_ref())?;
     Ok(RenodeConfig {

@@ -1,8 +1,8 @@
-//! The grammar of single values, each from text to what it means.
+//! The grammar of single values: each function checks one value and returns its meaning.
 //!
-//! Knows nothing of fields or files: an error is a message, and who asked adds
-//! the place. What ends up in an emulator's command is checked against the
-//! characters that are allowed there, not against those that are known to harm.
+//! An error is only a message; the caller adds the field and its place in the file. Text
+//! that becomes part of an emulator's command is checked against the characters that are
+//! allowed there, not against a list of harmful ones.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const LONGEST_NAME: usize = 64;
 const LARGEST_SIZE: u64 = 1 << 40;
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// One of a few words.
+/// Returns the value of `word`, one of the `choices`.
 pub(super) fn choice<T: Copy>(word: &str, choices: &[(&str, T)]) -> Result<T, String> {
     if let Some((_, value)) = choices.iter().find(|(known, _)| *known == word) {
         return Ok(*value);
@@ -24,7 +24,7 @@ pub(super) fn choice<T: Copy>(word: &str, choices: &[(&str, T)]) -> Result<T, St
     Err(format!("unknown value {word:?}{}", suggest(word, &known)))
 }
 
-/// The end of a message on an unknown word: which ones are known.
+/// Returns the end of a message about an unknown word: a suggestion and the known words.
 pub(super) fn suggest(word: &str, known: &[impl AsRef<str>]) -> String {
     let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
     let hint =
@@ -32,7 +32,7 @@ pub(super) fn suggest(word: &str, known: &[impl AsRef<str>]) -> String {
     format!("{hint} (known: {})", known.join(", "))
 }
 
-/// The one of `known` that `word` may have been meant to be.
+/// Returns the word of `known` that is most similar to `word`, if one is similar enough.
 pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let similarity =
         |candidate: &str| strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase());
@@ -42,9 +42,9 @@ pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, best)| best)
 }
 
-/// A machine's name appears in Renode's prompt and, in quotes, in its commands.
+/// Checks a machine's name, which appears in Renode's prompt and, in quotes, in its commands.
 pub(super) fn machine_name(name: &str) -> Result<String, String> {
-    only(name, "letters, digits, spaces, `_`, `-` and `.`", |c| {
+    only_allowed(name, "letters, digits, spaces, `_`, `-` and `.`", |c| {
         c.is_ascii_alphanumeric() || " _-.".contains(c)
     })?;
     if name.trim() != name {
@@ -53,17 +53,17 @@ pub(super) fn machine_name(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-/// A name of the user's own, which stands in messages and in the names of files.
+/// Checks a name that the user has chosen, which appears in messages and in file names.
 pub(super) fn plain_name(name: &str) -> Result<String, String> {
-    only(name, "letters, digits, `_` and `-`", |c| {
+    only_allowed(name, "letters, digits, `_` and `-`", |c| {
         c.is_ascii_alphanumeric() || "_-".contains(c)
     })?;
     Ok(name.to_owned())
 }
 
-/// A path to a peripheral, such as `sysbus.usart2`.
+/// Checks a peripheral's path, such as `sysbus.usart2`.
 pub(super) fn uart(path: &str) -> Result<String, String> {
-    only(path, "letters, digits, `_` and `.`", |c| {
+    only_allowed(path, "letters, digits, `_` and `.`", |c| {
         c.is_ascii_alphanumeric() || "_.".contains(c)
     })?;
     let named = |part: &str| part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
@@ -75,16 +75,16 @@ pub(super) fn uart(path: &str) -> Result<String, String> {
     Ok(path.to_owned())
 }
 
-/// The name of a script's file, which becomes part of a monitor command.
+/// Checks the name of a script's file, which becomes part of a monitor command.
 pub(super) fn script_name(name: &str) -> Result<(), String> {
-    only(name, "letters, digits, `_`, `-`, `+` and `.`", |c| {
+    only_allowed(name, "letters, digits, `_`, `-`, `+` and `.`", |c| {
         c.is_ascii_alphanumeric() || "_-+.".contains(c)
     })
 }
 
-/// The name of a script's variable, without the `$`.
+/// Checks the name of a script's variable, without the `$`.
 pub(super) fn variable_name(name: &str) -> Result<String, String> {
-    only(name, "letters, digits and `_`", |c| {
+    only_allowed(name, "letters, digits and `_`", |c| {
         c.is_ascii_alphanumeric() || c == '_'
     })?;
     if ["ORIGIN", "CWD"].contains(&name) {
@@ -93,7 +93,7 @@ pub(super) fn variable_name(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-/// A text that Renode takes between double quotes.
+/// Checks a text that Renode accepts between double quotes.
 pub(super) fn variable_text(text: &str) -> Result<String, String> {
     let bad = |c: char| !(' '..='~').contains(&c) || c == '"' || c == '\\';
     if let Some((position, bad)) = find_char(text, bad) {
@@ -104,8 +104,8 @@ pub(super) fn variable_text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The path of a file that comes with Renode, where the project has no such `file`.
-/// It is a `kind`, such as the `example`: a platform or a script, in some directory of Renode's.
+/// Checks the path of a file that comes with Renode; the project has no such `file`.
+/// `kind` is `platform` or `script`, and `example` such a path; they are for messages.
 pub(super) fn built_in(
     kind: &str,
     example: &str,
@@ -130,9 +130,9 @@ pub(super) fn built_in(
     Err(format!("there is no file {file:?}, and {why}"))
 }
 
-/// The name of a QEMU machine or CPU.
+/// Checks the name of a QEMU machine or CPU.
 pub(super) fn qemu_name(name: &str) -> Result<String, String> {
-    only(name, "letters, digits, `_`, `-` and `.`", |c| {
+    only_allowed(name, "letters, digits, `_`, `-` and `.`", |c| {
         c.is_ascii_alphanumeric() || "_-.".contains(c)
     })?;
     if name.starts_with('-') {
@@ -143,7 +143,7 @@ pub(super) fn qemu_name(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-/// The index of a serial port.
+/// Checks the index of a serial port.
 pub(super) fn serial_index(index: i64) -> Result<u8, String> {
     match u8::try_from(index) {
         Ok(index) if index < 16 => Ok(index),
@@ -153,7 +153,7 @@ pub(super) fn serial_index(index: i64) -> Result<u8, String> {
     }
 }
 
-/// A TCP port.
+/// Checks a TCP port.
 pub(super) fn port(port: i64) -> Result<u16, String> {
     match u16::try_from(port) {
         Ok(port) if port > 0 => Ok(port),
@@ -163,10 +163,11 @@ pub(super) fn port(port: i64) -> Result<u16, String> {
     }
 }
 
-/// The speed of a console's line, in bits a second.
+/// The default speed of a console, in bits per second.
 pub(super) const DEFAULT_BAUD: u32 = 115_200;
 
-/// The speed of a serial port, in bits a second; whether the port can do it, the system knows.
+/// Checks the speed of a serial port, in bits per second. Only the operating system knows the
+/// speeds that the port supports.
 pub(super) fn baud(baud: i64) -> Result<u32, String> {
     const SLOWEST: u32 = 50;
     const FASTEST: u32 = 20_000_000;
@@ -178,7 +179,7 @@ pub(super) fn baud(baud: i64) -> Result<u32, String> {
     }
 }
 
-/// A path or a program's name.
+/// Checks a path or a program's name.
 pub(super) fn host_text(text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Err("the text is empty: write a name or a path".to_owned());
@@ -186,9 +187,9 @@ pub(super) fn host_text(text: &str) -> Result<(), String> {
     no_nul(text)
 }
 
-/// Whether an argument of a command has the one placeholder there is, `{firmware}`, in it.
+/// Returns true if a command's argument contains `{firmware}`, the only placeholder.
 ///
-/// A lower-case word in braces is a placeholder; anything else in braces is what it is.
+/// A lower-case word in braces is a placeholder; other text in braces is literal.
 pub(super) fn placeholder(argument: &str) -> Result<bool, String> {
     no_nul(argument)?;
     let is_word =
@@ -216,7 +217,7 @@ fn no_nul(text: &str) -> Result<(), String> {
     }
 }
 
-/// A line for Renode's monitor, which takes printable ASCII only.
+/// Checks a line for Renode's monitor, which accepts printable ASCII only.
 pub(super) fn monitor_command(command: &str) -> Result<String, String> {
     if command.trim().is_empty() {
         return Err("the command is empty: write one or remove the entry".to_owned());
@@ -231,7 +232,7 @@ pub(super) fn monitor_command(command: &str) -> Result<String, String> {
     Ok(command.to_owned())
 }
 
-/// Whether the board echoes; `on` and `off` are words, or truth values to some readers of YAML.
+/// Reads the value of `echo`. Some readers of YAML turn `on` and `off` into booleans.
 pub(super) fn echo(value: &Value) -> Result<Echo, String> {
     const CHOICES: [(&str, Echo); 3] = [("auto", Echo::Auto), ("on", Echo::On), ("off", Echo::Off)];
     match value {
@@ -242,12 +243,12 @@ pub(super) fn echo(value: &Value) -> Result<Echo, String> {
     }
 }
 
-/// An address, as a number or as text: `0x08000000`.
+/// Reads an address, a number or text such as `0x08000000`.
 pub(super) fn address(value: &Value) -> Result<u64, String> {
     let parsed = match value {
         Value::Number(number) => number.as_u64(),
         Value::String(text) => match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
-            // A sign would be read as well.
+            // `from_str_radix` would accept a sign.
             Some(digits) if digits.starts_with('+') => None,
             Some(digits) => u64::from_str_radix(digits, 16).ok(),
             None => None,
@@ -262,7 +263,7 @@ pub(super) fn address(value: &Value) -> Result<u64, String> {
     })
 }
 
-/// A whole number and its unit.
+/// Reads a duration, a whole number and its unit.
 pub(super) fn duration(value: &Value) -> Result<Duration, String> {
     let hint = "write a whole number and its unit (ms, s or min), such as `500ms` or `10s`";
     let Value::String(text) = value else {
@@ -292,7 +293,7 @@ pub(super) fn duration(value: &Value) -> Result<Duration, String> {
     }
 }
 
-/// A number of bytes: a whole number and its unit.
+/// Reads a number of bytes, a whole number and its unit.
 pub(super) fn size(value: &Value) -> Result<u64, String> {
     let wrong = || {
         let value = shown(value);
@@ -319,19 +320,23 @@ pub(super) fn size(value: &Value) -> Result<u64, String> {
     }
 }
 
-/// A pattern: literal text, or a regular expression after `re:`.
+/// Checks a pattern: literal text, or a regular expression after `re:`.
 pub(super) fn pattern(pattern: &str) -> Result<String, String> {
     if pattern.is_empty() || pattern == "re:" {
         return Err("an empty pattern matches everything: write one or remove it".to_owned());
     }
     if let Some(expression) = pattern.strip_prefix("re:") {
-        // Of bytes: `(?-u)` may match what is no text.
+        // A regular expression for bytes, because `(?-u)` may match bytes that are not UTF-8.
         regex::bytes::Regex::new(expression).map_err(|error| error.to_string())?;
     }
     Ok(pattern.to_owned())
 }
 
-fn only(name: &str, allowed: &str, is_allowed: impl Fn(char) -> bool) -> Result<(), String> {
+fn only_allowed(
+    name: &str,
+    allowed: &str,
+    is_allowed: impl Fn(char) -> bool,
+) -> Result<(), String> {
     if name.is_empty() {
         return Err("the name is empty: write one or remove the field".to_owned());
     }
@@ -349,12 +354,12 @@ fn only(name: &str, allowed: &str, is_allowed: impl Fn(char) -> bool) -> Result<
     Ok(())
 }
 
-/// The first such character and its position, counted from 1.
+/// Returns the first character for which `is_it` is true, and its position, counted from 1.
 fn find_char(text: &str, is_it: impl Fn(char) -> bool) -> Option<(usize, char)> {
     (1..).zip(text.chars()).find(|&(_, c)| is_it(c))
 }
 
-/// A value, as messages show it.
+/// Formats a value for a message.
 pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Number(number) => format!("`{number}`"),

@@ -1,6 +1,6 @@
-//! What YAML 1.1 reads and YAML 1.2 does not: merge keys, and more words for true and false.
+//! The features of YAML 1.1 that YAML 1.2 lacks: merge keys, and more words for true and false.
 //!
-//! Jumpstarter reads its files with PyYAML, which knows 1.1; our own files are 1.2.
+//! Jumpstarter reads its files with PyYAML, which supports 1.1; our own files are 1.2.
 
 use serde_yaml::{Mapping, Value};
 
@@ -8,8 +8,8 @@ use super::error::Problem;
 
 const MERGE: &str = "<<";
 
-/// Puts what `<<: *anchor` names into the mapping it stands in, whose own fields go first;
-/// `path` is the value's.
+/// Adds the fields that `<<: *anchor` names to the mapping around it, whose own fields take
+/// precedence. `path` is the path of `value`.
 pub(super) fn merge(value: &mut Value, path: &str) -> Result<(), Problem> {
     match value {
         Value::Mapping(mapping) => {
@@ -25,8 +25,8 @@ pub(super) fn merge(value: &mut Value, path: &str) -> Result<(), Problem> {
                 None => Ok(()),
                 Some(Value::Sequence(several)) => several
                     .into_iter()
-                    .try_for_each(|one| put_into(mapping, one, path)),
-                Some(one) => put_into(mapping, one, path),
+                    .try_for_each(|one| add_missing(mapping, one, path)),
+                Some(one) => add_missing(mapping, one, path),
             }
         }
         Value::Sequence(values) => {
@@ -37,7 +37,7 @@ pub(super) fn merge(value: &mut Value, path: &str) -> Result<(), Problem> {
     }
 }
 
-fn put_into(mapping: &mut Mapping, merged: Value, path: &str) -> Result<(), Problem> {
+fn add_missing(mapping: &mut Mapping, merged: Value, path: &str) -> Result<(), Problem> {
     let Value::Mapping(merged) = merged else {
         let message =
             "`<<` puts in the fields of a mapping, or of several in a list: name one by `*anchor`";
@@ -49,7 +49,7 @@ fn put_into(mapping: &mut Mapping, merged: Value, path: &str) -> Result<(), Prob
     Ok(())
 }
 
-/// Reads true or false, or a word for one of them.
+/// Reads a boolean, or a word for true or false.
 pub(super) fn flag(value: &Value) -> Option<bool> {
     match value.as_str() {
         None => value.as_bool(),
