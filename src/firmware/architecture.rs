@@ -1,4 +1,4 @@
-//! The processors that firmware can be built for, and their names.
+//! [`Architecture`]: the processors for which firmware can be built, and their names.
 
 use std::fmt;
 
@@ -22,12 +22,12 @@ pub enum Architecture {
     X86_64,
     /// Xtensa.
     Xtensa,
-    /// Another one, by its number in ELF.
+    /// Another processor, by its number in ELF.
     Other(u16),
 }
 
 impl Architecture {
-    /// Names what builds for it: a C compiler and a Rust target.
+    /// Returns a C compiler and a Rust target that build for this architecture.
     pub(super) fn examples(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
             Self::Arm => ("arm-none-eabi-gcc", "thumbv7em-none-eabi"),

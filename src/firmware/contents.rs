@@ -1,4 +1,4 @@
-//! Reads what an image of any format puts into memory, as [`Contents`].
+//! Reads the bytes that an image of any format loads into memory, as [`Contents`].
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -11,7 +11,7 @@ use super::records::{self, Record};
 use super::vectors::{Contents, LARGEST, Piece};
 
 impl Contents {
-    /// Reads the image in `file`; a raw binary goes to `address`.
+    /// Reads the image in `file`; a raw binary is loaded at `address`.
     ///
     /// An image too large for a microcontroller counts as empty.
     pub(crate) fn read(
@@ -101,7 +101,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let sample = sample("shell.hex");
         let odd = directory.path().join("odd.hex");
-        // Addresses of segments, of which one record crosses a multiple of 64 KiB.
+        // Segment addresses; one record crosses a multiple of 64 KiB.
         let segments = ":020000021000EC\n:04FFFE0001020304F5\n:00000001FF\nrest\n";
         for (content, expected) in [(&sample[..], FLASH), (segments.as_bytes(), 0x1_FFFE)] {
             fs::write(&odd, content).unwrap();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     proptest! {
-        /// Samples with a few bytes changed, cut off anywhere.
+        /// The files are samples with a few changed bytes, cut off anywhere.
         #[test]
         fn contents_of_damaged_files_cause_no_panic(
             which in 0..4_usize,
@@ -135,7 +135,7 @@ mod tests {
             ][which];
             let mut content = sample(name);
             for (at, byte) in changes {
-                // Most that matters stands at the beginning.
+                // Most bytes that matter are at the beginning.
                 let at = at.index(content.len().min(256));
                 content[at] = byte;
             }

@@ -1,7 +1,5 @@
-//! Inspects an ELF file before it is loaded: its architecture, that it is linked, and
-//! that it is not truncated.
-//!
-//! It knows nothing of emulators.
+//! Inspects an ELF file before it is loaded: reads its architecture, and checks that the file
+//! is linked and not truncated.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -18,7 +16,7 @@ use super::vectors::{Contents, LARGEST, Piece};
 /// The first bytes of every ELF file.
 pub(super) const MAGIC: [u8; 4] = elf::ELFMAG;
 
-/// Inspects the headers only, whatever the file's size.
+/// Checks the headers and returns the architecture; the file may have any size.
 pub(super) fn inspect(file: impl Read + Seek) -> Result<Architecture, Flaw> {
     let data = &ReadCache::new(file);
     let (magic, class) = match data.read_bytes_at(0, 5) {
@@ -37,8 +35,8 @@ pub(super) fn inspect(file: impl Read + Seek) -> Result<Architecture, Flaw> {
     }
 }
 
-/// Limits each segment to what the file holds: the rest the program clears itself, or keeps
-/// over a reset.
+/// Limits each segment to its content in the file: the program clears the rest itself, or keeps
+/// it over a reset.
 pub(super) fn leave_out_nobits(file: &mut File) -> Result<(), Flaw> {
     let mut class = [0; 5];
     file.rewind()?;
@@ -48,7 +46,7 @@ pub(super) fn leave_out_nobits(file: &mut File) -> Result<(), Flaw> {
         true => segment_headers::<FileHeader64<Endianness>, _>(&ReadCache::new(&mut *file)),
         false => segment_headers::<FileHeader32<Endianness>, _>(&ReadCache::new(&mut *file)),
     }?;
-    // Where a segment's sizes in the file and in memory are in its header.
+    // The offsets, in a segment's header, of its sizes in the file and in memory.
     let (in_file, in_memory, length) = if is_64 { (32, 40, 8) } else { (16, 20, 4) };
     for header in headers {
         let mut size = [0; 8];
@@ -79,9 +77,10 @@ where
     Ok(loaded.map(|(number, _)| first + number * size).collect())
 }
 
-/// Reads what a little-endian 32-bit file puts into memory; any other is not for a Cortex-M.
+/// Reads the memory contents of a little-endian 32-bit file. Other files are not for a Cortex-M
+/// and give empty contents.
 ///
-/// A file that cannot be parsed gives nothing: it has been inspected before.
+/// A file that cannot be parsed gives empty contents: it has been inspected before.
 pub(super) fn contents(file: impl Read + Seek) -> Result<Contents, Flaw> {
     let data = &ReadCache::new(file);
     let Ok(header) = FileHeader32::<Endianness>::parse(data) else {
@@ -158,7 +157,7 @@ where
         let problem = "nothing in it is loaded into memory: check the linker script";
         return Err(problem.to_owned().into());
     }
-    // Most linkers write this table last: it goes first when a file is cut off.
+    // Most linkers write this table last, so it is the first to be missing in a truncated file.
     header
         .section_headers(endian, data)
         .map_err(|_| damaged("its table of sections"))?;

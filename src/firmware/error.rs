@@ -1,4 +1,4 @@
-//! [`FirmwareError`]: what can be wrong with a firmware image.
+//! [`FirmwareError`]: the errors of a firmware image.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::architecture::Architecture;
 use super::format::Format;
 use crate::files::Unusable;
 
-/// A firmware image is missing, broken, or not for this board.
+/// An error in a firmware image: the file is missing, broken, or not for this board.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum FirmwareError {
@@ -42,12 +42,12 @@ pub enum FirmwareError {
         /// The largest size that is loaded.
         limit: u64,
     },
-    /// The file is of a kind that nothing here loads.
+    /// The file is of a kind that cannot be loaded.
     #[error("firmware `{}` is {kind}: {advice}", path.display())]
     Foreign {
         /// The image's absolute path.
         path: PathBuf,
-        /// What it is, such as `a UF2 file`.
+        /// The kind, such as `a UF2 file`.
         kind: &'static str,
         /// What to do.
         advice: &'static str,
@@ -63,15 +63,15 @@ pub enum FirmwareError {
     Read {
         /// The image's path.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The content is not a whole image of its format.
+    /// The content is not a complete image of its format.
     #[error("firmware `{}` is not a usable {format} file: {problem}", path.display())]
     Invalid {
         /// The image's absolute path.
         path: PathBuf,
-        /// What it should be.
+        /// The expected format.
         format: Format,
         /// What is wrong, where, and what to do.
         problem: String,
@@ -84,14 +84,14 @@ pub enum FirmwareError {
     WrongArchitecture {
         /// The image's absolute path.
         path: PathBuf,
-        /// What it is built for.
+        /// The architecture for which the image is built.
         found: Architecture,
-        /// What the board's processor is.
+        /// The architecture of the board's processor.
         expected: Architecture,
         /// The board's name.
         board: String,
     },
-    /// It is not known where in memory the image belongs.
+    /// The image's address in memory is not known.
     #[error(
         "firmware `{}` is a raw binary, which does not say where it belongs: \
          set `load_address`, such as 0x08000000, or use the ELF file",
@@ -133,7 +133,7 @@ fn advice(expected: Architecture) -> String {
     })
 }
 
-/// Why an image's content is not accepted, before its path is known.
+/// The reason why an image is rejected, without the image's path.
 #[derive(Debug)]
 pub(super) enum Flaw {
     Io(io::Error),

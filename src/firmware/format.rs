@@ -5,13 +5,13 @@ use std::fmt;
 /// The file format of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// ELF, known by its first four bytes whatever the file is called.
+    /// ELF, detected by its first four bytes, whatever the file's name is.
     Elf,
-    /// Intel HEX, known by its first record: `.hex`, `.ihex`, `.mcs`, `.h86` and others.
+    /// Intel HEX, detected by its first record: `.hex`, `.ihex`, `.mcs`, `.h86` and others.
     IntelHex,
-    /// Motorola S-record, known by its first record: `.srec`, `.s19`, `.s37`, `.mot` and others.
+    /// Motorola S-record, detected by its first record: `.srec`, `.s19`, `.s37`, `.mot` and others.
     SRecord,
-    /// Anything else: bytes as they go into memory, without an address.
+    /// Any other file: the bytes of the memory, without an address.
     Binary,
 }
 

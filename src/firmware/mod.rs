@@ -1,7 +1,8 @@
-//! Firmware images: what kind of file one is, what it is built for, and
-//! whether it is whole. A bad image is an error before anything starts.
+//! Firmware images: detects an image's format and architecture, and checks that the file is
+//! complete. A bad image is an error before anything starts.
 //!
-//! This module knows files; it knows nothing of emulators and how they load them.
+//! [`Firmware`] is a checked image. For the backends, which load images, `stage` copies a file to
+//! a safe name, and `Contents` is the memory that an image fills.
 //!
 //! ```no_run
 //! use virtual_target::firmware::{Architecture, Firmware, Format};

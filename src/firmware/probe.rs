@@ -1,6 +1,6 @@
-//! [`Firmware`]: an image whose format is known and which is whole.
+//! [`Firmware`]: a complete image of a known format.
 //!
-//! The content decides the format; the file's name only where the content does not tell.
+//! The content decides the format; the file's name decides only if the content does not.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
@@ -23,13 +23,13 @@ pub struct Firmware {
 impl Firmware {
     /// Opens and checks the image in `path`, which is relative to the current directory.
     ///
-    /// An ELF file is checked to be a linked program and not cut off; of Intel
-    /// HEX and S-record files every line and checksum is.
+    /// An ELF file must be a linked program and not truncated. In Intel HEX and
+    /// S-record files, every line and checksum is checked.
     ///
     /// # Errors
     ///
-    /// There is no such file, it is not a regular file, cannot be read, is
-    /// empty, or is not a whole image of its format.
+    /// The file does not exist, is not a regular file, cannot be read, is
+    /// empty, or is not a complete image of its format.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FirmwareError> {
         let given = path.as_ref();
         let path = path::absolute(given).map_err(|source| FirmwareError::Read {
@@ -67,7 +67,7 @@ impl Firmware {
         self.format
     }
 
-    /// Returns what the image is built for. Only ELF files tell.
+    /// Returns the architecture for which the image is built, which only ELF files contain.
     pub fn architecture(&self) -> Option<Architecture> {
         self.architecture
     }
@@ -76,7 +76,7 @@ impl Firmware {
     ///
     /// # Errors
     ///
-    /// The image is built for something else. One that does not tell passes.
+    /// The image is built for another architecture. An image of unknown architecture passes.
     pub fn check_architecture(
         &self,
         expected: Architecture,
@@ -93,7 +93,7 @@ impl Firmware {
         }
     }
 
-    /// Checks that it is known where in memory the image belongs.
+    /// Checks that the image's address in memory is known.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ fn inspect(file: File, format: Format) -> Result<Option<Architecture>, Flaw> {
     }
 }
 
-/// How many of the first bytes are examined: more than the longest record has.
+/// The number of bytes that are examined for the format: more than the longest record has.
 const HEAD: u64 = 1024;
 
 /// Reads the first bytes of `file` and rewinds it.
@@ -128,7 +128,7 @@ fn head(file: &mut File) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Names the kind of a file that cannot be loaded, and what to do, from its first bytes.
+/// Returns the kind of a file that cannot be loaded, by its first bytes, and advice.
 fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
     const CONVERTED: &str = "flash the ELF, HEX or raw binary file that it was made from";
     const PACKED: &str = "unpack it and name the image in it";
@@ -163,7 +163,7 @@ fn format(head: &[u8], path: &Path) -> Format {
     }
     let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
     match extension.to_str() {
-        // The content may not match the name: the check that follows says so.
+        // The content may not match the name: the check that follows reports that.
         Some("elf" | "axf") => Format::Elf,
         Some("hex" | "ihex" | "ihx" | "mcs" | "h86") => Format::IntelHex,
         Some("srec" | "s19" | "s28" | "s37" | "mot" | "s1" | "s2" | "s3") => Format::SRecord,

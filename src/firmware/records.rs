@@ -1,29 +1,31 @@
-//! Reads text records, line by line: Intel HEX and Motorola S-record.
+//! Reads text records line by line: Intel HEX ([`intel_hex`]) and Motorola S-record
+//! ([`s_record`]).
 //!
-//! Every line and checksum is checked, and that there is something to load.
+//! Every line and checksum is checked. A file must contain data and an end record.
 
 use std::io::BufRead;
 
 use super::error::Flaw;
 
-/// What an Intel HEX record begins with.
-const HEX: u8 = b':';
+/// The first character of an Intel HEX record.
+const HEX_MARK: u8 = b':';
 
-/// What an S-record begins with.
-const S_RECORD: u8 = b'S';
+/// The first character of an S-record.
+const S_RECORD_MARK: u8 = b'S';
 
-/// What a good record means.
+/// The meaning of a valid record.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Record {
-    /// These bytes go to this address.
+    /// The address of some bytes, and the bytes.
     Data(u64, Vec<u8>),
-    /// The last one of its file; where an S-record file's program begins.
+    /// The last record of the file; in an S-record file, with the program's start address.
     End(Option<u64>),
-    /// Nothing for the memory.
+    /// A record without content for the memory.
     Other,
 }
 
-/// Reads an Intel HEX file; `take` is given each record that has data, or is the last, and its text.
+/// Reads an Intel HEX file. Calls `take` with the text and meaning of each record that has data,
+/// and of the last record.
 pub(super) fn intel_hex(
     file: impl BufRead,
     take: impl FnMut(&[u8], Record) -> Result<(), Flaw>,
@@ -40,7 +42,7 @@ pub(super) fn intel_hex(
         match kind {
             0 => {
                 let address = base + u64::from(address);
-                in_32_bits(address, &data)?;
+                check_32_bits(address, &data)?;
                 return Ok(Record::Data(address, data));
             }
             1 => {
@@ -56,10 +58,11 @@ pub(super) fn intel_hex(
         }
         Ok(Record::Other)
     };
-    each_record(file, HEX, "`:00000001FF`", read, take)
+    each_record(file, HEX_MARK, "`:00000001FF`", read, take)
 }
 
-/// Reads an S-record file; `take` is given each record that has data, or is the last, and its text.
+/// Reads an S-record file. Calls `take` with the text and meaning of each record that has data,
+/// and of the last record.
 pub(super) fn s_record(
     file: impl BufRead,
     take: impl FnMut(&[u8], Record) -> Result<(), Flaw>,
@@ -74,7 +77,7 @@ pub(super) fn s_record(
         match kind {
             b'1'..=b'3' => {
                 count += 1;
-                in_32_bits(address, &data)?;
+                check_32_bits(address, &data)?;
                 Ok(Record::Data(address, data))
             }
             b'5' | b'6' if address != count => Err(format!(
@@ -84,17 +87,17 @@ pub(super) fn s_record(
             _ => Ok(Record::Other),
         }
     };
-    each_record(file, S_RECORD, "S7, S8 or S9", read, take)
+    each_record(file, S_RECORD_MARK, "S7, S8 or S9", read, take)
 }
 
-/// Tells whether a file that begins with `head` is Intel HEX.
+/// Returns true if a file that begins with `head` is Intel HEX.
 pub(super) fn is_intel_hex(head: &[u8]) -> bool {
-    first_record(head, HEX).is_some_and(|record| hex_fields(record).is_ok())
+    first_record(head, HEX_MARK).is_some_and(|record| hex_fields(record).is_ok())
 }
 
-/// Tells whether a file that begins with `head` is S-record.
+/// Returns true if a file that begins with `head` is S-record.
 pub(super) fn is_s_record(head: &[u8]) -> bool {
-    first_record(head, S_RECORD).is_some_and(|record| s_fields(record).is_ok())
+    first_record(head, S_RECORD_MARK).is_some_and(|record| s_fields(record).is_ok())
 }
 
 fn first_record(head: &[u8], mark: u8) -> Option<&[u8]> {
@@ -103,19 +106,20 @@ fn first_record(head: &[u8], mark: u8) -> Option<&[u8]> {
     line.trim_ascii_end().strip_prefix(&[mark])
 }
 
-/// Type, address and data of a record: count, address (2), type, data, checksum; the sum of all is 0.
+/// Returns a record's type, address and data. A record has: count, address (2 bytes), type, data,
+/// checksum; the sum of all bytes is 0.
 fn hex_fields(record: &[u8]) -> Result<(u8, u16, Vec<u8>), String> {
     let bytes = decode(record)?;
     let [count, high, low, kind, data @ .., _] = &bytes[..] else {
         return Err("the record is too short".to_owned());
     };
-    has_length(bytes.len(), usize::from(*count) + 5)?;
-    sums_up_to(&bytes, 0)?;
+    check_length(bytes.len(), usize::from(*count) + 5)?;
+    check_sum(&bytes, 0)?;
     Ok((*kind, u16::from_be_bytes([*high, *low]), data.to_vec()))
 }
 
-/// Type, address and data of a record: type, count, address (2 to 4), data, checksum; the sum
-/// of all bytes is 255.
+/// Returns a record's type, address and data. A record has: type, count, address (2 to 4 bytes),
+/// data, checksum; the sum of all bytes is 255.
 fn s_fields(record: &[u8]) -> Result<(u8, u64, Vec<u8>), String> {
     let (&kind, digits) = record.split_first().ok_or("the record is too short")?;
     let address_size = match kind {
@@ -131,13 +135,14 @@ fn s_fields(record: &[u8]) -> Result<(u8, u64, Vec<u8>), String> {
     else {
         return Err("the record is too short".to_owned());
     };
-    has_length(bytes.len(), usize::from(count) + 1)?;
-    sums_up_to(&bytes, 0xFF)?;
+    check_length(bytes.len(), usize::from(count) + 1)?;
+    check_sum(&bytes, 0xFF)?;
     let (address, data) = bytes[1..bytes.len() - 1].split_at(address_size);
     Ok((kind, number(address), data.to_vec()))
 }
 
-/// Gives each record, without its `mark`, to `read` and then to `take`, up to the last one.
+/// Parses each record, without its `mark`, by `read`, and passes the data and the end to `take`,
+/// up to the last record.
 fn each_record(
     file: impl BufRead,
     mark: u8,
@@ -195,7 +200,7 @@ fn number(bytes: &[u8]) -> u64 {
         .fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
-fn in_32_bits(address: u64, data: &[u8]) -> Result<(), String> {
+fn check_32_bits(address: u64, data: &[u8]) -> Result<(), String> {
     if address + data.len() as u64 <= 1 << 32 {
         return Ok(());
     }
@@ -204,14 +209,14 @@ fn in_32_bits(address: u64, data: &[u8]) -> Result<(), String> {
     ))
 }
 
-fn has_length(found: usize, expected: usize) -> Result<(), String> {
+fn check_length(found: usize, expected: usize) -> Result<(), String> {
     if found == expected {
         return Ok(());
     }
     Err(format!("the record has {found} bytes, but says {expected}"))
 }
 
-fn sums_up_to(bytes: &[u8], expected: u8) -> Result<(), String> {
+fn check_sum(bytes: &[u8], expected: u8) -> Result<(), String> {
     let sum = bytes
         .iter()
         .fold(0, |sum: u8, &byte| sum.wrapping_add(byte));

@@ -1,11 +1,11 @@
 //! Copies a file to a safe name in a private directory.
 //!
-//! Emulators are given such paths only: a user's path may contain what theirs may not,
-//! such as spaces, quotes, `;`, `$` and letters beyond ASCII.
+//! Emulators receive only such paths, because a user's path may contain characters that
+//! emulators do not accept, such as spaces, quotes, `;`, `$` and letters beyond ASCII.
 //!
-//! It is a copy and not a link: a board that resets itself loads its image again, and that
-//! is the one it was flashed with, even if it has been rebuilt since. Where the file system
-//! can, the copy shares its blocks with the original.
+//! The file is copied, not linked: a board that resets itself loads its image again, and must
+//! get the image that was flashed, even if the original has been rebuilt since. If the file
+//! system supports it, the copy shares its blocks with the original.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -20,13 +20,13 @@ use crate::files::{self, LARGEST_IMAGE, Unusable};
 
 const LONGEST_EXTENSION: usize = 8;
 
-/// Copies `src` to `name` in `dir`, with the extension of `src` if that is a
-/// plain one, and returns the new path. `name` and `dir` have to be safe.
+/// Copies `src` to `name` in `dir`, with the extension of `src` if it is short
+/// and alphanumeric, and returns the new path. `name` and `dir` must be safe.
 ///
-/// An existing file is replaced atomically: a reader sees the old one or the new one.
+/// An existing file is replaced atomically: a reader sees the old file or the new one.
 pub(crate) fn stage(src: &Path, dir: &Path, name: &str) -> io::Result<PathBuf> {
     let mut original = open(src)?;
-    let staged = staged(src, dir, name);
+    let staged = staged_path(src, dir, name);
     replace(&staged, |copy| {
         io::copy(&mut original, copy).map(drop).map_err(Flaw::Io)
     })
@@ -40,12 +40,12 @@ pub(crate) fn stage(src: &Path, dir: &Path, name: &str) -> io::Result<PathBuf> {
 impl Firmware {
     /// Copies the image to `name` in `dir`, as [`stage`] does.
     ///
-    /// Of an ELF file, memory that has no content in it is left as it is, for a reset keeps it.
-    /// Of text records, only those that an emulator needs are in the copy, one a line: some take
-    /// offence at empty lines, blanks, and whatever stands behind the last record.
+    /// An ELF copy leaves memory without content in the file unchanged, because a reset keeps
+    /// that memory. A copy of text records contains only the records that an emulator needs, one
+    /// per line: some emulators reject empty lines, blanks, and text after the last record.
     pub(crate) fn stage(&self, dir: &Path, name: &str) -> Result<PathBuf, FirmwareError> {
         let flawed = |flaw: Flaw| flaw.of(self.path(), self.format());
-        let staged = staged(self.path(), dir, name);
+        let staged = staged_path(self.path(), dir, name);
         let mut original = open(self.path()).map_err(|error| flawed(error.into()))?;
         let copied = replace(&staged, |copy| match self.format() {
             Format::IntelHex | Format::SRecord => {
@@ -74,8 +74,8 @@ fn write_s_record(original: impl BufRead, copy: &mut impl Write) -> Result<(), F
     })
 }
 
-/// Writes the data of `original` with plain addresses: those of segments, with which some programs
-/// came before, are not understood everywhere.
+/// Writes the data of `original` with linear addresses, because not every emulator supports the
+/// segment addresses that older programs write.
 fn write_hex(original: impl BufRead, copy: &mut impl Write) -> Result<(), Flaw> {
     let mut record = |kind: u8, address: u16, data: &[u8]| -> io::Result<()> {
         let mut bytes = vec![u8::try_from(data.len()).map_err(io::Error::other)?];
@@ -95,7 +95,7 @@ fn write_hex(original: impl BufRead, copy: &mut impl Write) -> Result<(), Flaw> 
             Record::Other => return Ok(()),
         };
         while !data.is_empty() {
-            // A record that begins in a page of 64 KiB ends in it.
+            // A written record must not cross the end of its page of 64 KiB.
             let [.., p1, p0, a1, a0] = address.to_be_bytes();
             if page.replace([p1, p0]) != Some([p1, p0]) {
                 record(4, 0, &[p1, p0])?;
@@ -118,14 +118,14 @@ fn open(src: &Path) -> io::Result<File> {
     })
 }
 
-fn staged(src: &Path, dir: &Path, name: &str) -> PathBuf {
+fn staged_path(src: &Path, dir: &Path, name: &str) -> PathBuf {
     dir.join(match plain_extension(src) {
         Some(extension) => format!("{name}.{extension}"),
         None => name.to_owned(),
     })
 }
 
-/// Writes the content of `staged` by `write`.
+/// Replaces `staged` atomically by a file whose content `write` writes.
 fn replace(staged: &Path, write: impl FnOnce(&mut File) -> Result<(), Flaw>) -> Result<(), Flaw> {
     let unfinished = staged.with_extension("unfinished");
     let mut file = File::options()

@@ -1,24 +1,25 @@
-//! What an image puts into memory, and where a Cortex-M may find its vectors in it.
+//! [`Contents`]: the memory that an image fills, and the search for a Cortex-M's vector table in
+//! it.
 //!
 //! The table begins with the stack pointer and the addresses of the handlers of reset, NMI and
-//! HardFault, which are odd: the processor knows no other code than Thumb. Nothing else in an
-//! image looks like that.
+//! HardFault. These addresses are odd, because the processor executes Thumb code only. Nothing
+//! else in an image looks like a table.
 
 use std::ops::Range;
 
-/// How much of an image is read; one for a microcontroller is far smaller.
+/// The largest image that is read; an image for a microcontroller is far smaller.
 pub(super) const LARGEST: u64 = 64 << 20;
 
-/// The bytes of an image, the addresses they go to, and where they run.
+/// The bytes of an image, their load addresses, and the ranges where the code runs.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
-    /// The pieces in the order of their addresses, no two adjoining.
+    /// The pieces in the order of their addresses; adjoining pieces are joined.
     pub(super) pieces: Vec<Piece>,
-    /// The ranges its code may run in, beside those it is loaded to.
+    /// The ranges where the code may run, in addition to those where it is loaded.
     pub(super) runs_at: Vec<Range<u64>>,
-    /// The lowest address that an ELF file's sections have, if it has symbols, too.
+    /// The lowest address of an ELF file's sections, if the file also has symbols.
     pub(super) lowest_section: Option<u64>,
-    /// Where an S-record file says that the program begins.
+    /// The program's start address in an S-record file.
     pub(super) start: Option<u64>,
 }
 
@@ -29,7 +30,7 @@ pub(super) struct Piece {
     pub(super) bytes: Vec<u8>,
 }
 
-/// The values a processor starts with.
+/// The values with which a processor starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) stack: u32,
@@ -37,7 +38,7 @@ pub(crate) struct Entry {
 }
 
 impl Contents {
-    /// Joins adjoining pieces. Where two overlap, the later one counts.
+    /// Sorts the pieces and joins adjoining ones. Where two overlap, the later one counts.
     pub(super) fn join(&mut self) {
         self.pieces.retain(|piece| !piece.bytes.is_empty());
         self.pieces.sort_by_key(|piece| piece.address);
@@ -51,7 +52,7 @@ impl Contents {
         self.pieces = joined;
     }
 
-    /// Returns the lowest address that is loaded.
+    /// Returns the lowest load address.
     pub(crate) fn lowest(&self) -> Option<u64> {
         Some(self.pieces.first()?.address)
     }
@@ -60,20 +61,20 @@ impl Contents {
         self.lowest_section
     }
 
-    /// Returns where an S-record file says that the program begins, if that is in the contents.
+    /// Returns the program's start address in an S-record file, if the contents include it.
     pub(crate) fn start(&self) -> Option<u32> {
         let start = self.start.filter(|&start| self.has_code(start))?;
         u32::try_from(start).ok()
     }
 
-    /// Reads the table at `address`, if its code is in the contents.
+    /// Reads the table at `address`, if the contents include its code.
     pub(crate) fn entry_at(&self, address: u64) -> Option<Entry> {
         let [stack, pc] = self.words(address)?;
         let runs = stack != 0 && stack % 4 == 0 && self.has_code(u64::from(pc & !1));
         runs.then_some(Entry { stack, pc })
     }
 
-    /// Returns the addresses of whole tables.
+    /// Returns the addresses of complete tables.
     pub(crate) fn tables(&self) -> Vec<u64> {
         const ALIGNMENT: u64 = 128;
         let places = self.pieces.iter().flat_map(|piece| {
