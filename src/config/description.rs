@@ -294,8 +294,8 @@ impl TargetConfig {
     /// Creates the error that the value of `field`, such as `forbid[1]`, is not valid, with its
     /// place in the file.
     ///
-    /// Other modules call it for values that only they can check. `message` describes what is
-    /// wrong and what is allowed.
+    /// Other modules call it for values that only they can check. `message` describes the
+    /// problem and the allowed values.
     pub(crate) fn invalid(&self, field: &str, message: impl fmt::Display) -> ConfigError {
         let Source { file, text, target } = &self.source;
         let mut problem = Problem::new(field, message.to_string());

@@ -62,7 +62,7 @@ pub enum ConfigError {
         column: usize,
         /// The field's path, such as `qemu.serial`; empty for the whole file.
         field: String,
-        /// What is wrong, and what is allowed.
+        /// The problem, and the allowed values.
         message: String,
     },
     /// A test sends a monitor command, but the target's description does not allow it.

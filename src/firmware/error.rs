@@ -73,7 +73,7 @@ pub enum FirmwareError {
         path: PathBuf,
         /// The expected format.
         format: Format,
-        /// What is wrong, where, and what to do.
+        /// The problem, its place, and the remedy.
         problem: String,
     },
     /// The image is built for another processor than the board has.
