@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// The end of a line that is sent to the firmware.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LineEnding {
     /// `\n`
     Lf,
@@ -49,13 +52,27 @@ pub enum Echo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// `timeouts.expect`: for output of the firmware, in the board's clock. Default 10 s.
-    pub expect: Duration,
-    /// `timeouts.boot`: for loading and starting the board, in host time. Default 60 s.
-    pub boot: Duration,
-    /// `timeouts.command`: for one command to the emulator, or one command of a physical
+    pub(crate) expect: Duration,
+    pub(crate) boot: Duration,
+    pub(crate) command: Duration,
+}
+
+impl Timeouts {
+    /// Returns `timeouts.expect`: for output of the firmware, in the board's clock. Default 10 s.
+    pub fn expect(&self) -> Duration {
+        self.expect
+    }
+
+    /// Returns `timeouts.boot`: for loading and starting the board, in host time. Default 60 s.
+    pub fn boot(&self) -> Duration {
+        self.boot
+    }
+
+    /// Returns `timeouts.command`: for one command to the emulator, or one command of a physical
     /// board, in host time. Default 30 s.
-    pub command: Duration,
+    pub fn command(&self) -> Duration {
+        self.command
+    }
 }
 
 impl Default for Timeouts {

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde_yaml::Value;
+
 use super::defaults::{Echo, LineEnding, Timeouts};
-use super::engine::{BackendKind, ClockKind, NO_VIRTUAL_CLOCK, check_clock};
+use super::engine::{BackendKind, ClockKind, NO_VIRTUAL_CLOCK};
 use super::error::{ConfigError, Problem};
 use super::machines::{MachineConfig, Switch, UartHub};
 use super::renode::{Control, LoadCommand, RenodeConfig, UartTransport};
@@ -19,52 +21,24 @@ use crate::firmware::Architecture;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TargetConfig {
-    /// `backend`: the engine that runs the target. Default `renode`.
-    pub backend: BackendKind,
-    /// `machine_name`: the board's name in messages, and its machine's name inside Renode.
-    /// Default `machine-0`. If a script makes the machines, the name selects the machine that
-    /// is the board; without a name, messages use the script's name.
-    /// With several `machines`, the name of the first. The other fields of a single machine
-    /// are then in [`machines`](Self::machines).
-    pub machine_name: String,
+    pub(crate) backend: BackendKind,
+    pub(crate) machine_name: String,
     pub(crate) clock: ClockKind,
     pub(crate) uart_transport: UartTransport,
-    /// `extra_commands`: Renode monitor commands, run after the UART is
-    /// connected and before the firmware is loaded. Commands that set registers of
-    /// the board to numbers (`sysbus WriteDoubleWord 0x40090030 0x0301`,
-    /// `sysbus.cpu0 VectorTableOffset 0x00400000`) run again at every reset,
-    /// because a reset undoes them. Other engines run none of them.
-    pub extra_commands: Vec<String>,
-    /// `control`, `monitor_port`: the connection to Renode's monitor. Default `console`.
-    pub control: Control,
-    /// `allow_raw_monitor`: true if tests may send their own monitor commands,
-    /// which can read and write files of the host. Default `false`.
-    pub allow_raw_monitor: bool,
-    /// `firmware`: the image to load. An absolute path.
-    pub firmware: Option<PathBuf>,
-    /// `load_command`: the Renode command that loads the firmware. Default: by the file's format.
-    pub load_command: Option<LoadCommand>,
-    /// `load_address`: the address in the board's memory at which a raw binary is loaded.
-    pub load_address: Option<u64>,
-    /// `timeouts`: the time limits.
-    pub timeouts: Timeouts,
-    /// `line_ending`: the end of a sent line. Default `lf`.
-    pub line_ending: LineEnding,
-    /// `prompt`: the pattern of the firmware's shell prompt (`re:` starts a regular expression).
-    pub prompt: Option<String>,
-    /// `echo`: the firmware's shell echoes the lines it receives, or does not. Default `auto`.
-    pub echo: Echo,
-    /// `ignore_lines`: patterns of log lines that may appear in a command's output; the
-    /// answers of `run` omit them.
-    pub ignore_lines: Vec<String>,
-    /// `forbid`: patterns that must never appear; a test fails if one does.
-    pub forbid: Vec<String>,
-    /// `strip_ansi`: true if colour codes are removed from received lines
-    /// before they are matched. Default `true`.
-    pub strip_ansi: bool,
-    /// `kept_output`: the number of bytes of each UART's output that are kept, in a file in
-    /// `TMPDIR` that has no name; the oldest bytes beyond it are dropped. Default 256 MiB.
-    pub kept_output: u64,
+    pub(crate) extra_commands: Vec<String>,
+    pub(crate) control: Control,
+    pub(crate) allow_raw_monitor: bool,
+    pub(crate) firmware: Option<PathBuf>,
+    pub(crate) load_command: Option<LoadCommand>,
+    pub(crate) load_address: Option<u64>,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) line_ending: LineEnding,
+    pub(crate) prompt: Option<String>,
+    pub(crate) echo: Echo,
+    pub(crate) ignore_lines: Vec<String>,
+    pub(crate) forbid: Vec<String>,
+    pub(crate) strip_ansi: bool,
+    pub(crate) kept_output: u64,
     pub(super) renode: Option<RenodeConfig>,
     pub(super) machines: Vec<MachineConfig>,
     pub(super) uart_hubs: Vec<UartHub>,
@@ -72,17 +46,118 @@ pub struct TargetConfig {
     pub(super) qemu: Option<QemuConfig>,
     pub(super) serial: Option<SerialConfig>,
     pub(super) source: Source,
-    pub(super) skipped: Vec<String>,
+    /// The fields as they were given.
+    pub(super) settings: Value,
+}
+
+impl TargetConfig {
+    /// Returns `backend`: the engine that runs the target. Default `renode`.
+    pub fn backend(&self) -> BackendKind {
+        self.backend
+    }
+
+    /// Returns `machine_name`: the board's name in messages, and its machine's name inside Renode.
+    /// Default `machine-0`. If a script makes the machines, the name selects the machine that
+    /// is the board; without a name, messages use the script's name.
+    /// With several `machines`, the name of the first. The other fields of a single machine
+    /// are then in [`machines`](Self::machines).
+    pub fn machine_name(&self) -> &str {
+        &self.machine_name
+    }
+
+    /// Returns `extra_commands`: Renode monitor commands, run after the UART is
+    /// connected and before the firmware is loaded. Commands that set registers of
+    /// the board to numbers (`sysbus WriteDoubleWord 0x40090030 0x0301`,
+    /// `sysbus.cpu0 VectorTableOffset 0x00400000`) run again at every reset,
+    /// because a reset undoes them. Other engines run none of them.
+    pub fn extra_commands(&self) -> &[String] {
+        &self.extra_commands
+    }
+
+    /// Returns `control`, `monitor_port`: the connection to Renode's monitor. Default `console`.
+    pub fn control(&self) -> Control {
+        self.control
+    }
+
+    /// Returns `allow_raw_monitor`: true if tests may send their own monitor commands,
+    /// which can read and write files of the host. Default `false`.
+    pub fn allow_raw_monitor(&self) -> bool {
+        self.allow_raw_monitor
+    }
+
+    /// Returns `firmware`: the image to load. An absolute path.
+    pub fn firmware(&self) -> Option<&Path> {
+        self.firmware.as_deref()
+    }
+
+    /// Returns `load_command`: the Renode command that loads the firmware. Default: by the file's format.
+    pub fn load_command(&self) -> Option<LoadCommand> {
+        self.load_command
+    }
+
+    /// Returns `load_address`: the address in the board's memory at which a raw binary is loaded.
+    pub fn load_address(&self) -> Option<u64> {
+        self.load_address
+    }
+
+    /// Returns `timeouts`: the time limits.
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
+    /// Returns `line_ending`: the end of a sent line. Default `lf`.
+    pub fn line_ending(&self) -> LineEnding {
+        self.line_ending
+    }
+
+    /// Returns `prompt`: the pattern of the firmware's shell prompt (`re:` starts a regular expression).
+    pub fn prompt(&self) -> Option<&str> {
+        self.prompt.as_deref()
+    }
+
+    /// Returns `echo`: the firmware's shell echoes the lines it receives, or does not. Default `auto`.
+    pub fn echo(&self) -> Echo {
+        self.echo
+    }
+
+    /// Returns `ignore_lines`: patterns of log lines that may appear in a command's output; the
+    /// answers of `run` omit them.
+    pub fn ignore_lines(&self) -> &[String] {
+        &self.ignore_lines
+    }
+
+    /// Returns `forbid`: patterns that must never appear; a test fails if one does.
+    pub fn forbid(&self) -> &[String] {
+        &self.forbid
+    }
+
+    /// Returns `strip_ansi`: true if colour codes are removed from received lines
+    /// before they are matched. Default `true`.
+    pub fn strip_ansi(&self) -> bool {
+        self.strip_ansi
+    }
+
+    /// Returns `kept_output`: the number of bytes of each UART's output that are kept, in a file in
+    /// `TMPDIR` that has no name; the oldest bytes beyond it are dropped. Default 256 MiB.
+    pub fn kept_output(&self) -> u64 {
+        self.kept_output
+    }
 }
 
 /// The origin of a configuration, for messages.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Source {
     /// The file, or `<yaml>` for text.
     pub(super) file: PathBuf,
     pub(super) text: String,
     /// The target's path in the file, such as `export.ecu.config`; empty for the whole file.
     pub(super) target: String,
+    /// The absolute directory at which relative paths start.
+    pub(super) base_dir: PathBuf,
+    /// True if the fields are those of a Jumpstarter driver, which has defaults of its own.
+    pub(super) is_renode_driver: bool,
+    /// The entries of an exporter's file that are not used.
+    pub(super) skipped: Vec<String>,
 }
 
 impl fmt::Debug for Source {
@@ -95,12 +170,26 @@ impl fmt::Debug for Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QemuConfig {
-    /// `qemu.machine`: the board's name in `qemu-system-arm -machine help`.
-    pub machine: String,
-    /// `qemu.cpu`: the CPU's name in `-cpu help`. Default: the machine's own.
-    pub cpu: Option<String>,
-    /// `qemu.serial`: the index of the machine's serial port to use, from 0. Default 0.
-    pub serial: u8,
+    pub(crate) machine: String,
+    pub(crate) cpu: Option<String>,
+    pub(crate) serial: u8,
+}
+
+impl QemuConfig {
+    /// Returns `qemu.machine`: the board's name in `qemu-system-arm -machine help`.
+    pub fn machine(&self) -> &str {
+        &self.machine
+    }
+
+    /// Returns `qemu.cpu`: the CPU's name in `-cpu help`. Default: the machine's own.
+    pub fn cpu(&self) -> Option<&str> {
+        self.cpu.as_deref()
+    }
+
+    /// Returns `qemu.serial`: the index of the machine's serial port to use, from 0. Default 0.
+    pub fn serial(&self) -> u8 {
+        self.serial
+    }
 }
 
 impl QemuConfig {
@@ -114,29 +203,6 @@ impl TargetConfig {
         self.clock
     }
 
-    /// Returns the same target with another clock.
-    ///
-    /// # Errors
-    ///
-    /// The target cannot have a virtual clock: it is for another engine than Renode, or its UARTs
-    /// are connected by sockets.
-    ///
-    /// ```
-    /// # use virtual_target::config::{ClockKind, TargetConfig};
-    /// let board = "platform: platforms/boards/b.repl\nuart: sysbus.uart0\n";
-    /// let config = TargetConfig::from_yaml_str(board, ".")?.with_clock(ClockKind::Virtual)?;
-    /// assert_eq!(config.clock(), ClockKind::Virtual);
-    /// # Ok::<(), virtual_target::config::ConfigError>(())
-    /// ```
-    pub fn with_clock(self, clock: ClockKind) -> Result<Self, ConfigError> {
-        // Pseudo-terminals are the default, so they are not an explicit choice.
-        let transport = Some(self.uart_transport).filter(|&it| it != UartTransport::Pty);
-        match check_clock(clock, self.backend, transport) {
-            Ok(()) => Ok(Self { clock, ..self }),
-            Err(problem) => Err(self.invalid(&problem.field, problem.message)),
-        }
-    }
-
     /// Returns `uart_transport`, which connects Renode's UARTs to the tests. Default `pty`.
     pub fn uart_transport(&self) -> UartTransport {
         self.uart_transport
@@ -147,7 +213,7 @@ impl TargetConfig {
     ///
     /// The boot names them in a notice. Empty for any other file.
     pub fn skipped_entries(&self) -> &[String] {
-        &self.skipped
+        &self.source.skipped
     }
 
     /// Returns Renode's settings for the board.
@@ -297,7 +363,9 @@ impl TargetConfig {
     /// Other modules call it for values that only they can check. `message` describes the
     /// problem and the allowed values.
     pub(crate) fn invalid(&self, field: &str, message: impl fmt::Display) -> ConfigError {
-        let Source { file, text, target } = &self.source;
+        let Source {
+            file, text, target, ..
+        } = &self.source;
         let mut problem = Problem::new(field, message.to_string());
         if !target.is_empty() {
             problem = problem.under(target);

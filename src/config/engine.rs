@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::error::Problem;
 use super::renode::UartTransport;
 
@@ -11,7 +13,8 @@ pub(super) const NO_VIRTUAL_CLOCK: &str = "only Renode has a virtual clock, and 
 
 /// The engine that runs a board: an emulator or a physical board. As a choice in the file also
 /// [`Auto`](Self::Auto).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum BackendKind {
     /// Antmicro Renode.
@@ -36,7 +39,8 @@ impl fmt::Display for BackendKind {
 }
 
 /// The time in which a board runs. Time limits for its output are in the same time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ClockKind {
     /// `realtime`: as fast as the host's clock, from power-on to power-off.
     Realtime,

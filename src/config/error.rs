@@ -201,7 +201,7 @@ impl ConfigError {
 }
 
 /// An invalid value whose place in the file may not be known yet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Problem {
     /// The field's path, such as `qemu.serial` or `extra_commands[2]`; empty for the whole file.
     pub(super) field: String,

@@ -18,29 +18,65 @@ use super::values;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MachineConfig {
-    /// Its name in `machines`, or `machine_name` of a target that is a single machine.
-    pub name: String,
-    /// `platform` and `uart` or `uarts`.
-    pub renode: RenodeConfig,
-    /// `extra_commands`: Renode monitor commands.
-    pub extra_commands: Vec<String>,
-    /// `firmware`: the image to load. An absolute path.
-    pub firmware: Option<PathBuf>,
-    /// `load_command`: the Renode command that loads the firmware. Default: by the file's format.
-    pub load_command: Option<LoadCommand>,
-    /// `load_address`: the address in the machine's memory at which a raw binary is loaded.
-    pub load_address: Option<u64>,
+    pub(crate) name: String,
+    pub(crate) renode: RenodeConfig,
+    pub(crate) extra_commands: Vec<String>,
+    pub(crate) firmware: Option<PathBuf>,
+    pub(crate) load_command: Option<LoadCommand>,
+    pub(crate) load_address: Option<u64>,
+}
+
+impl MachineConfig {
+    /// Returns its name in `machines`, or `machine_name` of a target that is a single machine.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns `platform` and `uart` or `uarts`.
+    pub fn renode(&self) -> &RenodeConfig {
+        &self.renode
+    }
+
+    /// Returns `extra_commands`: Renode monitor commands.
+    pub fn extra_commands(&self) -> &[String] {
+        &self.extra_commands
+    }
+
+    /// Returns `firmware`: the image to load. An absolute path.
+    pub fn firmware(&self) -> Option<&Path> {
+        self.firmware.as_deref()
+    }
+
+    /// Returns `load_command`: the Renode command that loads the firmware. Default: by the file's format.
+    pub fn load_command(&self) -> Option<LoadCommand> {
+        self.load_command
+    }
+
+    /// Returns `load_address`: the address in the machine's memory at which a raw binary is loaded.
+    pub fn load_address(&self) -> Option<u64> {
+        self.load_address
+    }
 }
 
 /// A connection of UARTs between machines: all others receive what one UART sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UartHub {
-    /// Its name in `uart_hubs`.
-    pub name: String,
-    /// The machine's index in [`TargetConfig::machines`](super::TargetConfig::machines) and
+    pub(crate) name: String,
+    pub(crate) uarts: Vec<(usize, String)>,
+}
+
+impl UartHub {
+    /// Returns its name in `uart_hubs`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the machine's index in [`TargetConfig::machines`](super::TargetConfig::machines) and
     /// Renode's path to the UART, for each member.
-    pub uarts: Vec<(usize, String)>,
+    pub fn uarts(&self) -> &[(usize, String)] {
+        &self.uarts
+    }
 }
 
 /// An Ethernet switch between machines: the interface to which a frame is addressed receives
@@ -48,11 +84,21 @@ pub struct UartHub {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Switch {
-    /// Its name in `switches`.
-    pub name: String,
-    /// The machine's index in [`TargetConfig::machines`](super::TargetConfig::machines) and
+    pub(crate) name: String,
+    pub(crate) interfaces: Vec<(usize, String)>,
+}
+
+impl Switch {
+    /// Returns its name in `switches`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the machine's index in [`TargetConfig::machines`](super::TargetConfig::machines) and
     /// Renode's path to the interface, for each member.
-    pub interfaces: Vec<(usize, String)>,
+    pub fn interfaces(&self) -> &[(usize, String)] {
+        &self.interfaces
+    }
 }
 
 /// Several machines and their connections; empty if the target is a single machine.

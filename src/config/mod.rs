@@ -13,12 +13,13 @@
 //!      uart: sysbus.usart2\n",
 //!     ".",
 //! )?;
-//! assert_eq!(config.renode()?.uarts[0].path, "sysbus.usart2");
-//! assert_eq!(config.machine_name, "machine-0");
+//! assert_eq!(config.renode()?.uarts()[0].path(), "sysbus.usart2");
+//! assert_eq!(config.machine_name(), "machine-0");
 //! # Ok::<(), virtual_target::config::ConfigError>(())
 //! ```
 
 mod bench;
+mod builder;
 mod defaults;
 mod description;
 mod engine;
@@ -37,6 +38,7 @@ mod validate;
 mod values;
 mod yaml_1_1;
 
+pub use builder::ConfigBuilder;
 pub(crate) use defaults::KEPT_OUTPUT;
 pub use defaults::{Echo, LineEnding, Timeouts};
 pub use description::{QemuConfig, TargetConfig};

@@ -1,13 +1,13 @@
 //! Reads a board's description from a file or text.
 
-use std::io;
-use std::path::{self, Path, PathBuf};
+use std::path::Path;
 
 use serde_yaml::Value;
 
+use super::builder::{ConfigBuilder, absolute_dir};
 use super::description::{Source, TargetConfig};
 use super::error::{ConfigError, Problem};
-use super::{exporter, raw, validate};
+use super::{exporter, raw};
 use crate::files::{self, LARGEST_TEXT};
 
 impl TargetConfig {
@@ -80,10 +80,11 @@ impl TargetConfig {
         let source = Source {
             file: file.to_path_buf(),
             text: text.to_owned(),
-            target: String::new(),
+            base_dir,
+            ..Source::default()
         };
         raw::document(text)
-            .and_then(|document| target(document, entry, source, &base_dir))
+            .and_then(|document| target(document, entry, source))
             .map_err(|problem| problem.locate(file, text))
     }
 }
@@ -93,11 +94,10 @@ fn target(
     mut document: Value,
     entry: Option<&str>,
     source: Source,
-    base_dir: &Path,
 ) -> Result<TargetConfig, Problem> {
     let Some(entries) = exporter::entries(&mut document)? else {
         return match entry {
-            None => validate::validate(raw::fields(document)?, source, base_dir),
+            None => ConfigBuilder::new(document, source).check(),
             Some(entry) => Err(Problem::new(
                 "",
                 format!("there is no `export:` in which to look for `{entry}`"),
@@ -106,23 +106,10 @@ fn target(
     };
     let (entry, skipped) = entries.choose(entry)?;
     let source = Source {
-        target: entry.path.clone(),
+        target: entry.path,
+        is_renode_driver: entry.is_renode,
+        skipped,
         ..source
     };
-    raw::fields(entry.settings)
-        .and_then(|mut raw| {
-            if entry.is_renode {
-                exporter::complete(&mut raw);
-            }
-            validate::validate(raw, source, base_dir)
-        })
-        .map(|config| TargetConfig { skipped, ..config })
-        .map_err(|problem| problem.under(&entry.path))
-}
-
-fn absolute_dir(dir: &Path) -> io::Result<PathBuf> {
-    if dir.as_os_str().is_empty() {
-        return path::absolute(".");
-    }
-    path::absolute(dir)
+    ConfigBuilder::new(entry.settings, source).check()
 }

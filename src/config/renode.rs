@@ -11,29 +11,57 @@ use crate::firmware::Format;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RenodeConfig {
-    /// `platform` or `script`: the board's description.
-    pub platform: Platform,
-    /// `platform_fragments`: descriptions that are loaded after the platform, in this order.
-    pub fragments: Vec<Fragment>,
-    /// `uart` or `uarts`: the UARTs that tests use, in the order of the file; at least one.
+    pub(crate) platform: Platform,
+    pub(crate) fragments: Vec<Fragment>,
+    pub(crate) uarts: Vec<UartConfig>,
+}
+
+impl RenodeConfig {
+    /// Returns `platform` or `script`: the board's description.
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// Returns `platform_fragments`: descriptions that are loaded after the platform, in this order.
+    pub fn fragments(&self) -> &[Fragment] {
+        &self.fragments
+    }
+
+    /// Returns `uart` or `uarts`: the UARTs that tests use, in the order of the file; at least one.
     /// The first is the board's main UART.
-    pub uarts: Vec<UartConfig>,
+    pub fn uarts(&self) -> &[UartConfig] {
+        &self.uarts
+    }
 }
 
 /// A UART of a board on Renode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UartConfig {
-    /// The UART's name for tests: the name in `uarts`, or the path in `uart`.
-    pub name: String,
-    /// Renode's path to the UART, such as `sysbus.usart2`.
-    pub path: String,
-    /// `baud`: the speed of the line to the UART, in bits per second, with 10 bits per byte
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) baud: u32,
+}
+
+impl UartConfig {
+    /// Returns the UART's name for tests: the name in `uarts`, or the path in `uart`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns Renode's path to the UART, such as `sysbus.usart2`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Returns `baud`: the speed of the line to the UART, in bits per second, with 10 bits per byte
     /// (8N1). Default 115200.
     ///
     /// Bytes that a test sends arrive at this speed in the guest's time. Bytes that the guest
     /// sends arrive as fast as Renode's model of the UART outputs them.
-    pub baud: u32,
+    pub fn baud(&self) -> u32 {
+        self.baud
+    }
 }
 
 impl UartConfig {

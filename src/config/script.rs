@@ -16,14 +16,28 @@ use crate::files::{self, LARGEST_IMAGE, LARGEST_TEXT};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Script {
-    /// `script`: a file of monitor commands, `.resc`. An absolute path, or the path of a script
+    pub(crate) file: PathBuf,
+    pub(crate) variables: Vec<(String, Variable)>,
+    pub(crate) machine: Option<String>,
+}
+
+impl Script {
+    /// Returns `script`: a file of monitor commands, `.resc`. An absolute path, or the path of a script
     /// that comes with Renode, such as `scripts/single-node/stm32f4_discovery.resc`.
-    pub file: PathBuf,
-    /// `variables`: the variables that are set before the script runs, in the order of the file.
-    pub variables: Vec<(String, Variable)>,
-    /// `machine_name`: the name of the script's machine that is the board. Default: the machine
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Returns `variables`: the variables that are set before the script runs, in the order of the file.
+    pub fn variables(&self) -> &[(String, Variable)] {
+        &self.variables
+    }
+
+    /// Returns `machine_name`: the name of the script's machine that is the board. Default: the machine
     /// that is selected when the script ends, which is the last that the script has made.
-    pub machine: Option<String>,
+    pub fn machine(&self) -> Option<&str> {
+        self.machine.as_deref()
+    }
 }
 
 /// The value of a script's variable.

@@ -24,32 +24,68 @@ pub(crate) const FIRMWARE: &str = "{firmware}";
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SerialConfig {
-    /// `serial.port`: the serial port. An absolute path.
-    pub port: PathBuf,
-    /// `serial.baud`: the port's speed, in bits per second; 8 data bits, no parity, 1 stop bit.
+    pub(crate) port: PathBuf,
+    pub(crate) baud: u32,
+    pub(crate) flash: Option<BoardCommand>,
+    pub(crate) reset: Option<BoardCommand>,
+    pub(crate) power_on: Option<BoardCommand>,
+    pub(crate) power_off: Option<BoardCommand>,
+}
+
+impl SerialConfig {
+    /// Returns `serial.port`: the serial port. An absolute path.
+    pub fn port(&self) -> &Path {
+        &self.port
+    }
+
+    /// Returns `serial.baud`: the port's speed, in bits per second; 8 data bits, no parity, 1 stop bit.
     /// Default 115200.
-    pub baud: u32,
-    /// `serial.flash`: the command that writes firmware to the board; `{firmware}` is the image's
+    pub fn baud(&self) -> u32 {
+        self.baud
+    }
+
+    /// Returns `serial.flash`: the command that writes firmware to the board; `{firmware}` is the image's
     /// absolute path.
-    pub flash: Option<BoardCommand>,
-    /// `serial.reset`: the command that resets the board.
-    pub reset: Option<BoardCommand>,
-    /// `serial.power_on`: the command that turns the board's supply on. Default: the supply is
+    pub fn flash(&self) -> Option<&BoardCommand> {
+        self.flash.as_ref()
+    }
+
+    /// Returns `serial.reset`: the command that resets the board.
+    pub fn reset(&self) -> Option<&BoardCommand> {
+        self.reset.as_ref()
+    }
+
+    /// Returns `serial.power_on`: the command that turns the board's supply on. Default: the supply is
     /// always on.
-    pub power_on: Option<BoardCommand>,
-    /// `serial.power_off`: the command that turns the board's supply off. Default: the supply
+    pub fn power_on(&self) -> Option<&BoardCommand> {
+        self.power_on.as_ref()
+    }
+
+    /// Returns `serial.power_off`: the command that turns the board's supply off. Default: the supply
     /// stays on.
-    pub power_off: Option<BoardCommand>,
+    pub fn power_off(&self) -> Option<&BoardCommand> {
+        self.power_off.as_ref()
+    }
 }
 
 /// A program of this host that controls a board, and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BoardCommand {
-    /// A name to search in `PATH`, or an absolute path.
-    pub program: PathBuf,
-    /// The arguments; each item is one argument, whatever characters it contains.
-    pub arguments: Vec<String>,
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<String>,
+}
+
+impl BoardCommand {
+    /// Returns a name to search in `PATH`, or an absolute path.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Returns the arguments; each item is one argument, whatever characters it contains.
+    pub fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
 }
 
 pub(super) fn serial(

@@ -5,6 +5,8 @@
 
 use std::path::Path;
 
+use serde_yaml::Value;
+
 use super::defaults::{KEPT_OUTPUT, LineEnding, Timeouts};
 use super::description::{QemuConfig, Source, TargetConfig};
 use super::engine::{BackendKind, ClockKind, check_clock};
@@ -48,8 +50,9 @@ const LINE_ENDINGS: [(&str, LineEnding); 3] = [
     ("crlf", LineEnding::CrLf),
 ];
 
-/// Checks all fields. `source` is for messages; relative paths start at `base_dir`.
-pub(super) fn validate(raw: Raw, source: Source, base_dir: &Path) -> Result<TargetConfig, Problem> {
+/// Checks all fields; `source` is where they are from.
+pub(super) fn validate(raw: Raw, source: Source) -> Result<TargetConfig, Problem> {
+    let base_dir = &source.base_dir.clone();
     let backend = given("backend", &raw.backend, |word| {
         values::choice(word, &BACKENDS)
     })?
@@ -113,7 +116,7 @@ pub(super) fn validate(raw: Raw, source: Source, base_dir: &Path) -> Result<Targ
         uart_hubs,
         switches,
         source,
-        skipped: Vec::new(),
+        settings: Value::Null,
     })
 }
 

@@ -27,35 +27,32 @@ fn error_text(text: &str) -> String {
 #[test]
 fn platform_and_uart_are_enough_for_renode() {
     let config = parse(MINIMAL);
-    assert_eq!(config.backend, BackendKind::Renode);
+    assert_eq!(config.backend(), BackendKind::Renode);
     let renode = config.renode().unwrap();
     assert_eq!(
-        renode.platform,
-        Platform::BuiltIn("platforms/boards/b.repl".into())
+        renode.platform(),
+        &Platform::BuiltIn("platforms/boards/b.repl".into())
     );
-    let [uart] = renode.uarts.as_slice() else {
+    let [uart] = renode.uarts() else {
         panic!("{renode:?}")
     };
-    assert_eq!(
-        (uart.name.as_str(), uart.path.as_str()),
-        ("sysbus.uart0", "sysbus.uart0")
-    );
-    assert_eq!(config.machine_name, "machine-0");
+    assert_eq!((uart.name(), uart.path()), ("sysbus.uart0", "sysbus.uart0"));
+    assert_eq!(config.machine_name(), "machine-0");
     assert_eq!(config.uart_transport(), UartTransport::Pty);
-    assert!(config.extra_commands.is_empty());
-    assert_eq!(config.control, Control::Console);
-    assert!(!config.allow_raw_monitor);
-    assert_eq!(config.firmware, None);
-    assert_eq!(config.load_command, None);
-    assert_eq!(config.load_address, None);
-    assert_eq!(config.timeouts, Timeouts::default());
-    assert_eq!(config.line_ending, LineEnding::Lf);
-    assert_eq!(config.prompt, None);
-    assert_eq!(config.echo, Echo::Auto);
-    assert!(config.ignore_lines.is_empty());
-    assert!(config.forbid.is_empty());
-    assert!(config.strip_ansi);
-    assert_eq!(config.kept_output, 256 << 20);
+    assert!(config.extra_commands().is_empty());
+    assert_eq!(config.control(), Control::Console);
+    assert!(!config.allow_raw_monitor());
+    assert_eq!(config.firmware(), None);
+    assert_eq!(config.load_command(), None);
+    assert_eq!(config.load_address(), None);
+    assert_eq!(config.timeouts(), Timeouts::default());
+    assert_eq!(config.line_ending(), LineEnding::Lf);
+    assert_eq!(config.prompt(), None);
+    assert_eq!(config.echo(), Echo::Auto);
+    assert!(config.ignore_lines().is_empty());
+    assert!(config.forbid().is_empty());
+    assert!(config.strip_ansi());
+    assert_eq!(config.kept_output(), 256 << 20);
 }
 
 #[test]
@@ -87,33 +84,33 @@ strip_ansi: false
 kept_output: 2GiB
 "#,
     );
-    assert_eq!(config.backend, BackendKind::Auto);
-    assert_eq!(config.machine_name, "S32K388 board no. 2");
+    assert_eq!(config.backend(), BackendKind::Auto);
+    assert_eq!(config.machine_name(), "S32K388 board no. 2");
     assert_eq!(config.uart_transport(), UartTransport::Socket);
     assert_eq!(
-        config.extra_commands,
+        config.extra_commands(),
         ["sysbus WriteDoubleWord 0x40090030 0x0301", r#"echo "a; b""#]
     );
-    assert_eq!(config.control, Control::Telnet { port: Some(4444) });
-    assert!(config.allow_raw_monitor);
+    assert_eq!(config.control(), Control::Telnet { port: Some(4444) });
+    assert!(config.allow_raw_monitor());
     assert!(
         config
-            .firmware
+            .firmware()
             .unwrap()
             .ends_with(r#"build/Zürich; "fw" $x.elf"#)
     );
-    assert_eq!(config.load_command, Some(LoadCommand::Binary));
-    assert_eq!(config.load_address, Some(0x0800_0000));
-    assert_eq!(config.timeouts.expect, Duration::from_millis(500));
-    assert_eq!(config.timeouts.boot, Duration::from_secs(120));
-    assert_eq!(config.timeouts.command, Duration::from_secs(7));
-    assert_eq!(config.line_ending, LineEnding::CrLf);
-    assert_eq!(config.prompt.as_deref(), Some(r"re:\w+> "));
-    assert_eq!(config.echo, Echo::Off);
-    assert_eq!(config.ignore_lines, [r"re:<\w+> ", "beat"]);
-    assert_eq!(config.forbid, ["HardFault", "re:panic(ked)?"]);
-    assert!(!config.strip_ansi);
-    assert_eq!(config.kept_output, 2 << 30);
+    assert_eq!(config.load_command(), Some(LoadCommand::Binary));
+    assert_eq!(config.load_address(), Some(0x0800_0000));
+    assert_eq!(config.timeouts().expect(), Duration::from_millis(500));
+    assert_eq!(config.timeouts().boot(), Duration::from_secs(120));
+    assert_eq!(config.timeouts().command(), Duration::from_secs(7));
+    assert_eq!(config.line_ending(), LineEnding::CrLf);
+    assert_eq!(config.prompt(), Some(r"re:\w+> "));
+    assert_eq!(config.echo(), Echo::Off);
+    assert_eq!(config.ignore_lines(), [r"re:<\w+> ", "beat"]);
+    assert_eq!(config.forbid(), ["HardFault", "re:panic(ked)?"]);
+    assert!(!config.strip_ansi());
+    assert_eq!(config.kept_output(), 2 << 30);
 }
 
 #[test]
@@ -127,14 +124,14 @@ fn echo_accepts_auto_and_truth_values() {
         ("false", Echo::Off),
     ] {
         let config = parse(&format!("{MINIMAL}echo: {value}\n"));
-        assert_eq!(config.echo, expected, "{value}");
+        assert_eq!(config.echo(), expected, "{value}");
     }
 }
 
 #[test]
 fn load_address_may_be_text() {
     let config = parse(&format!("{MINIMAL}load_address: '0x0800FFFF'"));
-    assert_eq!(config.load_address, Some(0x0800_FFFF));
+    assert_eq!(config.load_address(), Some(0x0800_FFFF));
 }
 
 #[test]
@@ -143,7 +140,7 @@ fn uarts_keep_the_order_of_the_file() {
         "platform: platforms/boards/b.repl\n\
          uarts: {modem: sysbus.uart1, console: sysbus.uart0, a-b_1: sysbus.uart2}",
     );
-    let uarts = config.renode().unwrap().uarts.iter();
+    let uarts = config.renode().unwrap().uarts().iter();
     let shown: Vec<String> = uarts.map(ToString::to_string).collect();
     assert_eq!(
         shown,
@@ -159,8 +156,8 @@ fn uarts_keep_the_order_of_the_file() {
 fn each_uart_has_a_baud_rate() {
     let bauds = |yaml: &str| -> Vec<u32> {
         let config = parse(&format!("platform: platforms/boards/b.repl\n{yaml}"));
-        let uarts = config.renode().unwrap().uarts.iter();
-        uarts.map(|uart| uart.baud).collect()
+        let uarts = config.renode().unwrap().uarts().iter();
+        uarts.map(|uart| uart.baud()).collect()
     };
     assert_eq!(bauds("uart: sysbus.uart0"), [115_200]);
     assert_eq!(bauds("uart: {path: sysbus.uart0}"), [115_200]);
@@ -170,7 +167,10 @@ fn each_uart_has_a_baud_rate() {
     let machines = parse(
         "machines:\n  a: {platform: platforms/b.repl, uart: {path: sysbus.uart0, baud: 9600}}\n",
     );
-    assert_eq!(machines.machines().unwrap()[0].renode.uarts[0].baud, 9600);
+    assert_eq!(
+        machines.machines().unwrap()[0].renode().uarts()[0].baud(),
+        9600
+    );
 }
 
 #[test]
@@ -214,8 +214,8 @@ fn a_uart_is_a_path_or_fields() {
 #[test]
 fn qemu_alone_needs_no_platform() {
     let config = parse("backend: qemu\nqemu: {machine: netduinoplus2}");
-    assert_eq!(config.qemu().unwrap().machine, "netduinoplus2");
-    assert_eq!(config.qemu().unwrap().serial, 0);
+    assert_eq!(config.qemu().unwrap().machine(), "netduinoplus2");
+    assert_eq!(config.qemu().unwrap().serial(), 0);
     assert_eq!(
         config.renode().unwrap_err().to_string(),
         "<yaml>: Renode cannot run this target, because it has no `platform` (or `script`) and `uart`: \
@@ -243,20 +243,20 @@ serial:
   reset: [./reset, 'if {1} { x }']
 ",
     );
-    assert_eq!(config.backend, BackendKind::Serial);
+    assert_eq!(config.backend(), BackendKind::Serial);
     let serial = config.serial().unwrap();
-    assert_eq!(serial.port, Path::new("/dev/ttyACM0"));
-    assert_eq!(serial.baud, 115_200);
-    let flash = serial.flash.as_ref().unwrap();
-    assert_eq!(flash.program, Path::new("probe-rs"));
+    assert_eq!(serial.port(), Path::new("/dev/ttyACM0"));
+    assert_eq!(serial.baud(), 115_200);
+    let flash = serial.flash().unwrap();
+    assert_eq!(flash.program(), Path::new("probe-rs"));
     assert_eq!(
-        flash.arguments,
+        flash.arguments(),
         ["download", "--chip", "STM32F407VG", "{firmware}"]
     );
-    let reset = serial.reset.as_ref().unwrap();
-    assert!(reset.program.is_absolute() && reset.program.ends_with("reset"));
-    assert_eq!(reset.arguments, ["if {1} { x }"]);
-    assert_eq!((&serial.power_on, &serial.power_off), (&None, &None));
+    let reset = serial.reset().unwrap();
+    assert!(reset.program().is_absolute() && reset.program().ends_with("reset"));
+    assert_eq!(reset.arguments(), ["if {1} { x }"]);
+    assert_eq!((&serial.power_on(), &serial.power_off()), (&None, &None));
     assert!(config.renode().is_err() && config.qemu().is_err());
 }
 
@@ -265,11 +265,11 @@ fn one_file_may_describe_every_backend() {
     let config = parse(&format!(
         "{MINIMAL}backend: auto\nqemu: {{machine: b}}\nserial: {{port: tty, baud: 9600}}"
     ));
-    assert_eq!(config.renode().unwrap().uarts[0].path, "sysbus.uart0");
-    assert_eq!(config.qemu().unwrap().machine, "b");
+    assert_eq!(config.renode().unwrap().uarts()[0].path(), "sysbus.uart0");
+    assert_eq!(config.qemu().unwrap().machine(), "b");
     let serial = config.serial().unwrap();
-    assert!(serial.port.is_absolute());
-    assert_eq!(serial.baud, 9600);
+    assert!(serial.port().is_absolute());
+    assert_eq!(serial.baud(), 9600);
     assert_eq!(
         parse(MINIMAL).serial().unwrap_err().to_string(),
         "<yaml>: no physical board can run this target, because it has no `serial` section: \
@@ -293,9 +293,9 @@ fn several_machines_or_uarts_run_on_renode_only() {
 #[test]
 fn the_fixture_is_valid() {
     let config = TargetConfig::from_file("fixtures/stm32f4.yaml").unwrap();
-    assert_eq!(config.backend, BackendKind::Auto);
-    assert_eq!(config.renode().unwrap().uarts[0].path, "sysbus.usart2");
-    assert_eq!(config.qemu().unwrap().serial, 1);
+    assert_eq!(config.backend(), BackendKind::Auto);
+    assert_eq!(config.renode().unwrap().uarts()[0].path(), "sysbus.usart2");
+    assert_eq!(config.qemu().unwrap().serial(), 1);
 }
 
 #[test]
@@ -314,15 +314,18 @@ fn paths_are_relative_to_the_file() {
     let config = TargetConfig::from_file(&file).unwrap();
 
     let own = boards.join("platforms/own.repl");
-    assert_eq!(config.renode().unwrap().platform, Platform::File(own));
-    assert_eq!(config.firmware, Some(dir.path().join("fw.elf")));
+    assert_eq!(config.renode().unwrap().platform(), &Platform::File(own));
+    assert_eq!(config.firmware(), Some(&*dir.path().join("fw.elf")));
 }
 
 #[test]
 fn from_yaml_str_makes_paths_absolute() {
     let config = TargetConfig::from_yaml_str(&format!("{MINIMAL}firmware: a.elf"), "fixtures");
     let here = std::env::current_dir().unwrap();
-    assert_eq!(config.unwrap().firmware, Some(here.join("fixtures/a.elf")));
+    assert_eq!(
+        config.unwrap().firmware(),
+        Some(&*here.join("fixtures/a.elf"))
+    );
 }
 
 /// Whole documents.
@@ -836,18 +839,15 @@ fn machines_keep_the_order_of_the_file() {
          switches: {{lan: [b.sysbus.ethernet, a.sysbus.emac0]}}\n"
     ));
     let machines = config.machines().unwrap();
-    let names: Vec<&str> = machines
-        .iter()
-        .map(|machine| machine.name.as_str())
-        .collect();
+    let names: Vec<&str> = machines.iter().map(|machine| machine.name()).collect();
     assert_eq!(names, ["a", "b", "c"]);
-    assert_eq!(config.machine_name, "a");
+    assert_eq!(config.machine_name(), "a");
     let c = &machines[2];
-    assert_eq!(c.renode.uarts.len(), 2);
-    assert!(c.firmware.as_ref().unwrap().ends_with("c.bin"));
-    assert_eq!(c.load_command, Some(LoadCommand::Binary));
-    assert_eq!(c.load_address, Some(0x1000));
-    assert_eq!(c.extra_commands, ["version"]);
+    assert_eq!(c.renode().uarts().len(), 2);
+    assert!(c.firmware().as_ref().unwrap().ends_with("c.bin"));
+    assert_eq!(c.load_command(), Some(LoadCommand::Binary));
+    assert_eq!(c.load_address(), Some(0x1000));
+    assert_eq!(c.extra_commands(), ["version"]);
     let [lan] = config.switches() else {
         panic!("{:?}", config.switches())
     };
@@ -855,15 +855,12 @@ fn machines_keep_the_order_of_the_file() {
         (1, "sysbus.ethernet".to_owned()),
         (0, "sysbus.emac0".to_owned()),
     ];
-    assert_eq!(
-        (lan.name.as_str(), &lan.interfaces[..]),
-        ("lan", &interfaces[..])
-    );
+    assert_eq!((lan.name(), lan.interfaces()), ("lan", &interfaces[..]));
     let [line] = config.uart_hubs() else {
         panic!("{:?}", config.uart_hubs())
     };
     assert_eq!(
-        line.uarts,
+        line.uarts(),
         [
             (2, "sysbus.uart2".to_owned()),
             (0, "sysbus.uart1".to_owned())
@@ -871,7 +868,7 @@ fn machines_keep_the_order_of_the_file() {
     );
     // A target with a single machine lists it too.
     let single = parse(&format!("{MINIMAL}machine_name: s"));
-    assert_eq!(single.machines().unwrap()[0].name, "s");
+    assert_eq!(single.machines().unwrap()[0].name(), "s");
 }
 
 /// Documents whose board is wrong.
@@ -1132,7 +1129,7 @@ fn a_named_file_must_be_regular_and_not_huge() {
 #[test]
 fn a_byte_order_mark_is_ignored() {
     let config = parse(&format!("\u{feff}{MINIMAL}machine_name: s"));
-    assert_eq!(config.machine_name, "s");
+    assert_eq!(config.machine_name(), "s");
     assert_eq!(
         error_text("\u{feff}uart: a\nuart: b\n"),
         r#"<yaml>:2:1: "uart" is given twice: remove one of the two"#
@@ -1142,9 +1139,9 @@ fn a_byte_order_mark_is_ignored() {
 #[test]
 fn monitor_port_0_means_any_port() {
     let config = parse(&format!("{MINIMAL}control: telnet\nmonitor_port: 0"));
-    assert_eq!(config.control, Control::Telnet { port: None });
+    assert_eq!(config.control(), Control::Telnet { port: None });
     let config = parse(&format!("{MINIMAL}monitor_port: 0"));
-    assert_eq!(config.control, Control::Console);
+    assert_eq!(config.control(), Control::Console);
 }
 
 #[test]
@@ -1173,12 +1170,17 @@ fn deep_nesting_is_refused_at_once() {
     }
 }
 
-/// `with_clock` checks the combination of fields as parsing does.
+/// A driver's entry without `uart`, for which the driver has a default.
+const EXPORTER_WITH_DEFAULTS: &str = "export: {ecu: {type: jumpstarter_driver_renode.driver.Renode, \
+     config: {platform: platforms/boards/b.repl}}}";
+
+/// A builder checks the combination of fields as parsing does.
 #[test]
-fn with_clock_is_checked_like_the_clock_of_the_file() {
-    let with = |text: &str| parse(text).with_clock(ClockKind::Virtual);
+fn a_field_of_a_builder_is_checked_like_that_of_the_file() {
+    let with = |text: &str| parse(text).to_builder().field("clock", "virtual").build();
     assert_eq!(with(MINIMAL).unwrap().clock(), ClockKind::Virtual);
-    let back = with(MINIMAL).unwrap().with_clock(ClockKind::Realtime);
+    let back = with(MINIMAL).unwrap().to_builder();
+    let back = back.field("clock", ClockKind::Realtime).build();
     assert_eq!(back.unwrap().clock(), ClockKind::Realtime);
     for (text, place) in [
         (
@@ -1193,6 +1195,37 @@ fn with_clock_is_checked_like_the_clock_of_the_file() {
         let error = with(&text).unwrap_err().to_string();
         assert!(error.starts_with(place), "{error}");
     }
+    let config = TargetConfig::builder("/boards")
+        .field("platform", "platforms/boards/b.repl")
+        .field("uart", "sysbus.uart0")
+        .field("timeouts.boot", "2s")
+        .field("firmware", "app.elf");
+    let built = config.clone().build().unwrap();
+    assert_eq!(built.firmware().unwrap(), "/boards/app.elf");
+    assert_eq!(built.timeouts().boot(), Duration::from_secs(2));
+    let again = built.to_builder().field("machine_name", "b").build();
+    assert_eq!(again.unwrap().firmware(), built.firmware());
+    for (field, value, error) in [
+        (
+            "platfrom",
+            "c.repl",
+            "<builder>:1:1: platfrom: unknown field",
+        ),
+        (
+            "uart.baud",
+            "9600",
+            "<builder>:1:1: uart.baud: `baud` cannot be set",
+        ),
+        ("prompt", "re:(", "<builder>:1:1: prompt: "),
+    ] {
+        let failed = config.clone().field(field, value).build().unwrap_err();
+        assert!(failed.to_string().starts_with(error), "{failed}");
+    }
+    let exporter = EXPORTER_WITH_DEFAULTS;
+    let config = TargetConfig::from_yaml_str(exporter, "/").unwrap();
+    let config = config.to_builder().field("machine_name", "b").build();
+    let config = config.unwrap();
+    assert_eq!(config.renode().unwrap().uarts()[0].path(), "sysbus.uart0");
 }
 
 /// The pieces of a generated document.
@@ -1244,6 +1277,6 @@ proptest! {
 fn patterns_of_bytes_are_read() {
     let fields = "prompt: 're:(?-u)\\xff> '\nforbid: ['re:(?-u)[\\x80-\\xff]']\n";
     let config = parse(&format!("{MINIMAL}{fields}"));
-    assert_eq!(config.prompt.as_deref(), Some(r"re:(?-u)\xff> "));
-    assert_eq!(config.forbid, [r"re:(?-u)[\x80-\xff]"]);
+    assert_eq!(config.prompt(), Some(r"re:(?-u)\xff> "));
+    assert_eq!(config.forbid(), [r"re:(?-u)[\x80-\xff]"]);
 }

@@ -58,13 +58,13 @@ fn the_short_form_of_the_jep_is_read() {
     let config = TargetConfig::from_yaml_str(SHORT, ".").unwrap();
     let renode = config.renode().unwrap();
     assert_eq!(
-        renode.platform,
-        Platform::BuiltIn("platforms/boards/stm32f4_discovery-kit.repl".into())
+        renode.platform(),
+        &Platform::BuiltIn("platforms/boards/stm32f4_discovery-kit.repl".into())
     );
-    assert_eq!(renode.uarts[0].path, "sysbus.usart2");
-    assert_eq!(config.machine_name, "stm32f4");
+    assert_eq!(renode.uarts()[0].path(), "sysbus.usart2");
+    assert_eq!(config.machine_name(), "stm32f4");
     assert_eq!(
-        config.extra_commands,
+        config.extra_commands(),
         ["sysbus WriteDoubleWord 0x40090030 0x0301"]
     );
     assert!(config.skipped_entries().is_empty());
@@ -75,7 +75,7 @@ fn the_short_form_of_the_jep_is_read() {
 fn monitor_port_is_read() {
     let control = |line: &str| {
         let text = SHORT.replace("    machine_name", &format!("    {line}\n    machine_name"));
-        TargetConfig::from_yaml_str(&text, ".").unwrap().control
+        TargetConfig::from_yaml_str(&text, ".").unwrap().control()
     };
     assert_eq!(control("monitor_port: 0"), Control::Console);
     assert_eq!(
@@ -127,16 +127,16 @@ fn yaml_1_1_is_accepted() {
     };
     let good = without("bad");
     let raw = load(&good, "raw").unwrap();
-    assert!(raw.allow_raw_monitor);
-    assert!(!raw.strip_ansi);
+    assert!(raw.allow_raw_monitor());
+    assert!(!raw.strip_ansi());
     assert_eq!(
-        raw.renode().unwrap().uarts[0].path,
+        raw.renode().unwrap().uarts()[0].path(),
         "sysbus.usart3",
         "its own field goes first"
     );
     let both = load(&good, "both").unwrap();
-    assert!(both.allow_raw_monitor);
-    assert_eq!(both.renode().unwrap().uarts[0].path, "sysbus.usart2");
+    assert!(both.allow_raw_monitor());
+    assert_eq!(both.renode().unwrap().uarts()[0].path(), "sysbus.usart2");
 
     let error = load(&without("wrong"), "raw").unwrap_err().to_string();
     let place = format!("{}:19:5: export.bad.config: ", file.display());
@@ -165,7 +165,7 @@ fn several_uarts_replace_the_default_uart() {
         "uarts: {console: sysbus.usart2, modem: sysbus.usart3}",
     );
     let config = TargetConfig::from_yaml_str(&text, ".").unwrap();
-    assert_eq!(config.renode().unwrap().uarts[1].name, "modem");
+    assert_eq!(config.renode().unwrap().uarts()[1].name(), "modem");
 }
 
 #[test]
@@ -175,9 +175,9 @@ fn from_exporter_finds_an_entry_among_other_drivers() {
     fs::write(&file, EXPORTER).unwrap();
 
     let config = TargetConfig::from_exporter(&file, "ecu").unwrap();
-    assert_eq!(config.machine_name, "ecu");
+    assert_eq!(config.machine_name(), "ecu");
     // The default of the driver.
-    assert_eq!(config.renode().unwrap().uarts[0].path, "sysbus.uart0");
+    assert_eq!(config.renode().unwrap().uarts()[0].path(), "sysbus.uart0");
     assert_eq!(
         config.skipped_entries(),
         [
@@ -269,36 +269,36 @@ export:
       connect_under_reset: yes
 "#;
 
-fn command_line(command: &Option<BoardCommand>) -> String {
-    let command = command.as_ref().unwrap();
+fn command_line(command: Option<&BoardCommand>) -> String {
+    let command = command.unwrap();
     format!(
         "{} {}",
-        command.program.display(),
-        command.arguments.join(" ")
+        command.program().display(),
+        command.arguments().join(" ")
     )
 }
 
 #[test]
 fn a_physical_board_is_read_from_its_port_and_probe() {
     let config = TargetConfig::from_yaml_str(PHYSICAL, "/").unwrap();
-    assert_eq!(config.backend, BackendKind::Serial);
-    assert_eq!(config.machine_name, "serial");
+    assert_eq!(config.backend(), BackendKind::Serial);
+    assert_eq!(config.machine_name(), "serial");
     assert!(config.renode().is_err());
     let serial = config.serial().unwrap();
     assert_eq!(
-        (serial.port.as_path(), serial.baud),
+        (serial.port(), serial.baud()),
         (Path::new("/dev/ttyUSB0"), 9600)
     );
     let probe = "--non-interactive --probe 2e8a:000c:5798 --chip RP2350 --protocol swd --connect-under-reset";
     assert_eq!(
-        command_line(&serial.flash),
+        command_line(serial.flash()),
         format!("/opt/probe-rs download {probe} {{firmware}}")
     );
     assert_eq!(
-        command_line(&serial.reset),
+        command_line(serial.reset()),
         format!("/opt/probe-rs reset {probe}")
     );
-    assert_eq!((&serial.power_on, &serial.power_off), (&None, &None));
+    assert_eq!((&serial.power_on(), &serial.power_off()), (&None, &None));
     assert_eq!(
         config.skipped_entries(),
         [
@@ -319,7 +319,7 @@ fn flash_and_reset_need_exactly_one_probe() {
     for (text, skipped) in [(bare, 2), (&two, 4)] {
         let config = TargetConfig::from_yaml_str(text, "/").unwrap();
         let serial = config.serial().unwrap();
-        assert_eq!((&serial.flash, &serial.reset), (&None, &None));
+        assert_eq!((&serial.flash(), &serial.reset()), (&None, &None));
         assert_eq!(config.skipped_entries().len(), skipped);
     }
     let default = PHYSICAL.replace("      probe_rs_path: /opt/probe-rs\n", "");
@@ -327,7 +327,7 @@ fn flash_and_reset_need_exactly_one_probe() {
     let config = TargetConfig::from_yaml_str(&default, "/").unwrap();
     let reset =
         "probe-rs reset --non-interactive --probe 2e8a:000c:5798 --chip RP2350 --protocol swd";
-    assert_eq!(command_line(&config.serial().unwrap().reset), reset);
+    assert_eq!(command_line(config.serial().unwrap().reset()), reset);
 }
 
 #[test]
@@ -354,15 +354,18 @@ fn from_exporter_chooses_among_physical_boards() {
     fs::write(&file, format!("{several}{virtual_one}")).unwrap();
     let target = |name| TargetConfig::from_exporter(&file, name).unwrap();
     assert_eq!(
-        TargetConfig::from_file(&file).unwrap().backend,
+        TargetConfig::from_file(&file).unwrap().backend(),
         BackendKind::Renode
     );
     assert_eq!(
-        target("ecu").renode().unwrap().uarts[0].path,
+        target("ecu").renode().unwrap().uarts()[0].path(),
         "sysbus.uart0"
     );
-    assert_eq!(target("second").serial().unwrap().port, Path::new("/dev/b"));
-    assert_eq!(target("serial").machine_name, "serial");
+    assert_eq!(
+        target("second").serial().unwrap().port(),
+        Path::new("/dev/b")
+    );
+    assert_eq!(target("serial").machine_name(), "serial");
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn project() -> tempfile::TempDir {
 }
 
 fn script(config: &TargetConfig) -> &Script {
-    match &config.renode().unwrap().platform {
+    match &config.renode().unwrap().platform() {
         Platform::Script(script) => script,
         other => panic!("{other:?}"),
     }
@@ -30,8 +30,8 @@ fn a_script_is_read_with_its_variables() {
                 n: 0x20\n  m: -1.5\n  on: true\n  empty: ''\n";
     let config = TargetConfig::from_yaml_str(text, project.path()).unwrap();
     let made = script(&config);
-    assert_eq!(made.file, project.path().join("board.resc"));
-    assert_eq!(made.machine, None);
+    assert_eq!(made.file(), project.path().join("board.resc"));
+    assert_eq!(made.machine(), None);
     let literal = |text: &str| Variable::Literal(text.to_owned());
     let expected = [
         ("z", Variable::Text("a b;`c` $d".to_owned())),
@@ -42,16 +42,16 @@ fn a_script_is_read_with_its_variables() {
         ("empty", Variable::Text(String::new())),
     ];
     assert_eq!(
-        made.variables,
+        made.variables(),
         expected.map(|(name, value)| (name.to_owned(), value))
     );
     // Messages need a machine name, so there is a default.
-    assert_eq!(config.machine_name, "board");
+    assert_eq!(config.machine_name(), "board");
 
     let text = "script: board.resc\nuart: sysbus.uart0\nmachine_name: node";
     let config = TargetConfig::from_yaml_str(text, project.path()).unwrap();
-    assert_eq!(script(&config).machine.as_deref(), Some("node"));
-    assert_eq!(config.machine_name, "node");
+    assert_eq!(script(&config).machine(), Some("node"));
+    assert_eq!(config.machine_name(), "node");
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_script_of_the_project_is_preferred_to_renodes() {
     let text = format!("script: {name}\nuart: sysbus.uart4");
     let file = || {
         let config = TargetConfig::from_yaml_str(&text, project.path()).unwrap();
-        script(&config).file.clone()
+        script(&config).file().to_path_buf()
     };
     assert_eq!(file(), Path::new(name));
     let own = project.path().join(name);
@@ -81,7 +81,7 @@ fn fragments_are_files_or_text() {
         Fragment::Text("cpu:\n    PerformanceInMips: 1\n".to_owned()),
         Fragment::Text("using \"a.repl\"\n// b.repl".to_owned()),
     ];
-    assert_eq!(config.renode().unwrap().fragments, expected);
+    assert_eq!(config.renode().unwrap().fragments(), expected);
 }
 
 const BAD: &[(&str, &str)] = &[

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use virtual_target::config::{BackendKind, ClockKind, Control, TargetConfig};
+use virtual_target::config::{BackendKind, ClockKind, TargetConfig};
 use virtual_target::uart::Uart;
 use virtual_target::{Result, TargetBuilder, VirtualTarget, secs};
 
@@ -53,29 +53,30 @@ pub fn bare_on(engine: BackendKind) -> TargetBuilder {
         BackendKind::Serial => physical::description(),
         _ => root().join("fixtures/stm32f4.yaml"),
     };
-    let mut config = TargetConfig::from_file(&description).expect("a good description");
-    config.control = control();
+    let config = TargetConfig::from_file(&description).expect("a good description");
+    let mut builder = config.to_builder().field("control", control());
     if engine == BackendKind::Renode {
-        config = config.with_clock(CLOCK.get()).expect("a board of Renode's");
+        builder = builder.field("clock", CLOCK.get());
     }
+    let config = builder.build().expect("a good description");
     VirtualTarget::from_config(config).backend(engine)
 }
 
 thread_local! {
-    static CONTROL: Cell<Control> = const { Cell::new(Control::Console) };
+    static CONTROL: Cell<&str> = const { Cell::new("console") };
     static CLOCK: Cell<ClockKind> = const { Cell::new(ClockKind::Realtime) };
 }
 
-/// Returns the control channel to Renode's monitor for the boards that this thread creates.
-pub fn control() -> Control {
+/// Returns `control`, the connection to Renode's monitor for the boards that this thread creates.
+pub fn control() -> &'static str {
     CONTROL.get()
 }
 
 /// Runs `test`; the boards that it creates in this thread connect to Renode's monitor over TCP.
 pub fn over_telnet<T>(test: impl FnOnce() -> T) -> T {
-    CONTROL.set(Control::Telnet { port: None });
+    CONTROL.set("telnet");
     let outcome = test();
-    CONTROL.set(Control::Console);
+    CONTROL.set("console");
     outcome
 }
 

@@ -9,8 +9,8 @@ use virtual_target::{Error, Result, VirtualTarget, secs};
 
 /// Boots a board to its prompt; `pattern` must never appear on it.
 fn guarded(engine: BackendKind, pattern: &str) -> Result<VirtualTarget> {
-    let mut config = TargetConfig::from_file(root().join("fixtures/stm32f4.yaml"))?;
-    config.forbid = vec![pattern.to_owned()];
+    let config = TargetConfig::from_file(root().join("fixtures/stm32f4.yaml"))?;
+    let config = config.to_builder().field("forbid", [pattern]).build()?;
     let board = VirtualTarget::from_config(config)
         .backend(engine)
         .firmware(sample("shell.elf"))

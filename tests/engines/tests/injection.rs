@@ -156,8 +156,8 @@ fn description(field: &str, value: &Value) -> String {
 }
 
 fn boot(engine: BackendKind, field: &str, value: &Value) -> Result<VirtualTarget> {
-    let mut config = TargetConfig::from_yaml_str(&description(field, value), root())?;
-    config.control = control();
+    let config = TargetConfig::from_yaml_str(&description(field, value), root())?;
+    let config = config.to_builder().field("control", control()).build()?;
     VirtualTarget::from_config(config)
         .backend(engine)
         .boot()

@@ -18,7 +18,8 @@ fn at_baud(baud: u32, clock: ClockKind) -> Result<VirtualTarget> {
         "platform: platforms/boards/stm32f4_discovery-kit.repl\n\
          uart: {{path: sysbus.usart2, baud: {baud}}}\n"
     );
-    let config = TargetConfig::from_yaml_str(&text, ".")?.with_clock(clock)?;
+    let config = TargetConfig::from_yaml_str(&text, ".")?;
+    let config = config.to_builder().field("clock", clock).build()?;
     let board = VirtualTarget::from_config(config).firmware(sample("shell.elf"));
     let board = board.boot().wait()?;
     board.uart().expect("> ").wait()?;

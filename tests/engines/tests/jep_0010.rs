@@ -350,10 +350,10 @@ mod test_renode_flasher {
             ("sysbus LoadSRecord", LoadCommand::SRecord),
         ] {
             let config = config(&format!("load_command: {text}")).unwrap();
-            assert_eq!(config.load_command, Some(command));
+            assert_eq!(config.load_command(), Some(command));
         }
         let binary = config("load_command: sysbus LoadBinary\nload_address: 0x08000000").unwrap();
-        assert_eq!(binary.load_command, Some(LoadCommand::Binary));
+        assert_eq!(binary.load_command(), Some(LoadCommand::Binary));
         for bad in ["sysbus LoadELF; quit", "include", "sysbus  LoadELF", "''"] {
             let error = config(&format!("load_command: {bad}")).unwrap_err();
             assert!(
@@ -412,17 +412,17 @@ mod test_renode_config {
     #[test]
     fn default_values() {
         let config = config("").unwrap();
-        assert_eq!(config.machine_name, "machine-0");
-        assert_eq!(config.control, Control::Console, "no port");
-        assert_eq!(config.timeouts.command, secs(30));
+        assert_eq!(config.machine_name(), "machine-0");
+        assert_eq!(config.control(), Control::Console, "no port");
+        assert_eq!(config.timeouts().command(), secs(30));
         // The driver's default of `uart` applies where the file is the driver's.
         let driver = "export: {Renode: {platform: platforms/boards/b.repl}}";
         let driver = TargetConfig::from_yaml_str(driver, root()).unwrap();
-        assert_eq!(driver.renode().unwrap().uarts[0].path, "sysbus.uart0");
-        assert!(config.extra_commands.is_empty());
-        assert!(!config.allow_raw_monitor);
-        assert_eq!(config.firmware, None);
-        assert_eq!(config.load_command, None);
+        assert_eq!(driver.renode().unwrap().uarts()[0].path(), "sysbus.uart0");
+        assert!(config.extra_commands().is_empty());
+        assert!(!config.allow_raw_monitor());
+        assert_eq!(config.firmware(), None);
+        assert_eq!(config.load_command(), None);
     }
 
     #[test]
@@ -432,20 +432,20 @@ mod test_renode_config {
         let config = config(own).unwrap();
         let renode = config.renode().unwrap();
         let platform = "platforms/boards/stm32f4_discovery-kit.repl";
-        assert_eq!(renode.platform, Platform::BuiltIn(platform.into()));
-        assert_eq!(renode.uarts[0].path, "sysbus.usart2");
-        assert_eq!(config.control, Control::Telnet { port: Some(45671) });
-        assert_eq!(config.timeouts.command, secs(5));
-        assert_eq!(config.machine_name, "ecu 7");
-        assert_eq!(config.extra_commands, ["version"]);
-        assert!(config.allow_raw_monitor);
+        assert_eq!(renode.platform(), &Platform::BuiltIn(platform.into()));
+        assert_eq!(renode.uarts()[0].path(), "sysbus.usart2");
+        assert_eq!(config.control(), Control::Telnet { port: Some(45671) });
+        assert_eq!(config.timeouts().command(), secs(5));
+        assert_eq!(config.machine_name(), "ecu 7");
+        assert_eq!(config.extra_commands(), ["version"]);
+        assert!(config.allow_raw_monitor());
     }
 
     #[test]
     fn machine_names_are_plain() {
         for good in ["stm32f4", "ecu 7", "a.b_c-d"] {
             let named = config(&format!("machine_name: {good}")).unwrap();
-            assert_eq!(named.machine_name, good);
+            assert_eq!(named.machine_name(), good);
         }
         for bad in ["ecu/1", "a(1)", "a\"b", "a;quit"] {
             let error = config(&format!("machine_name: '{bad}'"))

@@ -190,7 +190,7 @@ on_renode! {
     fn frames_pass_through_a_switch() -> Result<()> {
         let config = TargetConfig::from_file(root().join("fixtures/ethernet.yaml"))?;
         for clock in [ClockKind::Realtime, ClockKind::Virtual] {
-            let config = config.clone().with_clock(clock)?;
+            let config = config.to_builder().field("clock", clock).build()?;
             let board = VirtualTarget::from_config(config).boot().wait()?;
             let (a, b) = (board.machine("node-a")?, board.machine("node-b")?);
             let greeted = || {

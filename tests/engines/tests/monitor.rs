@@ -9,9 +9,9 @@ use virtual_target::{EmulatorError, Error, TargetBuilder, VirtualTarget};
 fn board(engine: BackendKind, allow_raw_monitor: bool) -> TargetBuilder {
     let yaml = fs::read_to_string(root().join("fixtures/stm32f4.yaml")).unwrap();
     let yaml = format!("{yaml}\nallow_raw_monitor: {allow_raw_monitor}\n");
-    let mut config = TargetConfig::from_yaml_str(&yaml, root()).unwrap();
-    config.control = control();
-    VirtualTarget::from_config(config)
+    let config = TargetConfig::from_yaml_str(&yaml, root()).unwrap();
+    let config = config.to_builder().field("control", control()).build();
+    VirtualTarget::from_config(config.unwrap())
         .backend(engine)
         .firmware(sample("shell.elf"))
 }

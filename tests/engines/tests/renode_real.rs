@@ -20,8 +20,8 @@ fn board(platform: &str, more: &str) -> Result<VirtualTarget> {
     let text = format!(
         "backend: renode\nplatform: {platform:?}\nuart: sysbus.usart2\nmachine_name: a board\n{more}"
     );
-    let mut config = TargetConfig::from_yaml_str(&text, "/")?;
-    config.control = control();
+    let config = TargetConfig::from_yaml_str(&text, "/")?;
+    let config = config.to_builder().field("control", control()).build()?;
     VirtualTarget::from_config(config)
         .firmware(sample("shell.elf"))
         .boot()

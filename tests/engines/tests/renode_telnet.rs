@@ -196,7 +196,7 @@ fn two_boards_at_once() -> Result<()> {
 fn a_fixed_port_serves_every_power_cycle() -> Result<()> {
     let port = free_port();
     let config = TargetConfig::from_yaml_str(&description(&format!("monitor_port: {port}")), "/")?;
-    assert_eq!(config.control, Control::Telnet { port: Some(port) });
+    assert_eq!(config.control(), Control::Telnet { port: Some(port) });
     let board = VirtualTarget::from_config(config.clone()).boot().wait()?;
     for _ in 0..2 {
         board.uart().expect_line("Hello from").wait()?;

@@ -440,7 +440,7 @@ on_renode! {
              firmware: firmware-samples/prebuilt/stm32f4/bridge.elf\n",
             root(),
         )?;
-        assert_eq!(config.control, Control::Telnet { port: None });
+        assert_eq!(config.control(), Control::Telnet { port: None });
         let board = VirtualTarget::from_config(config).backend(BackendKind::Renode).boot().wait()?;
         let (console, link) = (board.uart(), board.uart_named("link")?);
         console.expect_line("Hello from bridge").wait()?;

@@ -29,7 +29,7 @@ fn ping(target: &str) -> Result<()> {
     uart.expect_line("re:^pong$").wait()?;
     board.reset().wait()?;
     uart.expect_line("Hello from shell").wait()?;
-    if let Some(firmware) = board.config().firmware.clone() {
+    if let Some(firmware) = board.config().firmware() {
         board.flash(firmware).wait()?;
         uart.expect_line("Hello from shell").wait()?;
     }
