@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-use crate::runtime::virtual_clock::{HOST_CAP, Look};
+use crate::runtime::virtual_clock::HOST_CAP;
+use crate::runtime::virtual_time::Look;
 use crate::runtime::{HostError, VirtualClock, Wants, enter};
 
 /// A question for the clock that is being answered on the I/O thread; `None` when it cannot be.
@@ -67,7 +68,7 @@ impl Stepped {
             .checked_add(timeout)
             .filter(|until| until.as_nanos() <= i64::MAX as u128);
         let look = self.look.take().unwrap_or_else(|| self.clock.look());
-        self.clock.poll(self.id, until, self.wants, look, cx)
+        self.clock.poll(self.id, until, &self.wants, look, cx)
     }
 
     /// The clock's time since the deadline was armed.
@@ -83,7 +84,7 @@ impl Stepped {
         let (Some(began), Some(elapsed)) = (self.began, elapsed) else {
             return self.waited();
         };
-        self.clock.since_made(elapsed).saturating_sub(began)
+        self.clock.since_start(elapsed).saturating_sub(began)
     }
 }
 

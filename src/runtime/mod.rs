@@ -8,9 +8,13 @@
 mod deadline;
 mod error;
 mod io_thread;
+mod stops;
 mod virtual_clock;
+mod virtual_time;
 
 pub(crate) use deadline::{Clock, CutShort, Deadline, Reading, Stepped};
 pub use error::HostError;
 pub(crate) use io_thread::{enter, handle, spawn};
-pub(crate) use virtual_clock::{ByteSet, Hold, Run, VirtualClock, Wants};
+pub(crate) use stops::{ByteSet, Stops, Texts, Wants};
+pub(crate) use virtual_clock::{Hold, VirtualClock};
+pub(crate) use virtual_time::{Order, Run};

@@ -14,7 +14,7 @@ use super::pattern::Pattern;
 use super::transcript::{Limits, Transcript};
 use crate::artifacts::Report;
 use crate::config::{Echo, KEPT_OUTPUT};
-use crate::runtime::{ByteSet, Clock, Deadline, Stepped, VirtualClock, Wants};
+use crate::runtime::{Clock, Deadline, Stepped, Stops, VirtualClock, Wants};
 use crate::sync::lock;
 
 /// The settings of a UART in the target's configuration.
@@ -154,11 +154,11 @@ impl UartState {
     }
 
     /// Creates a deadline in the board's clock; a stepped board runs up to it, or to the first
-    /// byte of `stops`.
-    pub(super) fn deadline(&self, timeout: Duration, stops: impl FnOnce() -> ByteSet) -> Deadline {
+    /// of its `stops`.
+    pub(super) fn deadline(&self, timeout: Duration, stops: impl FnOnce() -> Stops) -> Deadline {
         let stepped = self.settings.virtual_clock.as_ref().map(|(clock, uart)| {
-            let (uart, bytes) = (*uart, stops());
-            Stepped::new(clock, Wants { uart, bytes })
+            let (uart, stops) = (*uart, stops());
+            Stepped::new(clock, Wants { uart, stops })
         });
         Deadline::stepping(timeout, self.clock(), stepped)
     }
@@ -177,11 +177,10 @@ impl UartState {
         Some(clock)
     }
 
-    /// Stops a stepped board at each byte of `stops` from now on.
-    pub(super) fn add_persistent_stops(&self, stops: ByteSet) {
+    /// Stops a stepped board at `stops` from now on, whoever waits.
+    pub(super) fn add_persistent_stops(&self, stops: Stops) {
         if let Some((clock, uart)) = &self.settings.virtual_clock {
-            let (uart, bytes) = (*uart, stops);
-            clock.stop_always_at(Wants { uart, bytes });
+            clock.stop_always_at(&Wants { uart: *uart, stops });
         }
     }
 

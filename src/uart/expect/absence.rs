@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::diagnose;
 use super::set::Set;
-use crate::runtime::ByteSet;
+use crate::runtime::{ByteSet, Stops};
 use crate::uart::error::ExpectError;
 use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::pattern::final_bytes::LINE_ENDS;
@@ -36,7 +36,7 @@ impl Matcher for ExpectNone {
         self.set.restart(at);
     }
 
-    fn stops(&self) -> ByteSet {
+    fn stops(&self) -> Stops {
         self.set.stops()
     }
 
@@ -94,8 +94,8 @@ impl Matcher for ExpectSilence {
         self.from = at;
     }
 
-    fn stops(&self) -> ByteSet {
-        ByteSet::ALL
+    fn stops(&self) -> Stops {
+        Stops::at(ByteSet::ALL)
     }
 
     fn feed(
@@ -137,8 +137,8 @@ impl Matcher for RunFor {
         true
     }
 
-    fn stops(&self) -> ByteSet {
-        ByteSet::NONE
+    fn stops(&self) -> Stops {
+        Stops::default()
     }
 
     fn feed(

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::runtime::{ByteSet, Deadline};
-use crate::uart::pattern::final_bytes::LINE_ENDS;
+use crate::runtime::Deadline;
+use crate::uart::pattern::stops::line_ends;
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::View;
 use crate::uart::transcript::slice::TranscriptSlice;
@@ -33,7 +33,7 @@ impl Aftermath {
         let passed = uart.since(from.saturating_sub(1));
         Self {
             from,
-            deadline: uart.deadline(TIME.saturating_sub(passed), || ByteSet::of(LINE_ENDS)),
+            deadline: uart.deadline(TIME.saturating_sub(passed), line_ends),
             reader,
         }
     }

@@ -1,6 +1,6 @@
 //! Raw bytes, escape sequences included: [`ReadExact`], and [`ReadSome`] for a stream.
 
-use crate::runtime::ByteSet;
+use crate::runtime::{ByteSet, Stops};
 use crate::uart::error::ExpectError;
 use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::state::UartState;
@@ -32,8 +32,8 @@ impl Matcher for ReadExact {
         self.bytes.clear();
     }
 
-    fn stops(&self) -> ByteSet {
-        ByteSet::ALL
+    fn stops(&self) -> Stops {
+        Stops::at(ByteSet::ALL)
     }
 
     fn ready_without_input(&mut self) -> Option<Vec<u8>> {
@@ -76,8 +76,8 @@ impl Matcher for ReadSome {
 
     fn restart(&mut self, _at: u64) {}
 
-    fn stops(&self) -> ByteSet {
-        ByteSet::ALL
+    fn stops(&self) -> Stops {
+        Stops::at(ByteSet::ALL)
     }
 
     fn ready_without_input(&mut self) -> Option<Vec<u8>> {

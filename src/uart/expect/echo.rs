@@ -3,13 +3,13 @@
 //! [`EchoFinder`] finds it for a reply; [`EchoedLine`] is the matcher of `send_line_echoed`.
 
 use super::line::or_too_long;
-use crate::runtime::ByteSet;
+use crate::runtime::Stops;
 use crate::uart::error::ExpectError;
 use crate::uart::expect::ignored_lines::IgnoredLines;
 use crate::uart::expect::screen::{ENDLESS, shown, widths};
 use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::pattern::decode::lossy;
-use crate::uart::pattern::final_bytes::LINE_ENDS;
+use crate::uart::pattern::stops::line_ends;
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
 use crate::uart::transcript::slice::TranscriptSlice;
@@ -259,8 +259,8 @@ impl Matcher for EchoedLine {
         self.finder.restart(at, at);
     }
 
-    fn stops(&self) -> ByteSet {
-        ByteSet::of(LINE_ENDS)
+    fn stops(&self) -> Stops {
+        line_ends()
     }
 
     fn feed(

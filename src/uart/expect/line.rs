@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::set::quoted;
-use crate::runtime::ByteSet;
+use crate::runtime::Stops;
 use crate::uart::error::ExpectError;
 use crate::uart::expect::hint::hint;
 use crate::uart::expect::matched::Match;
 use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::pattern::decode::lossy;
-use crate::uart::pattern::final_bytes::LINE_ENDS;
+use crate::uart::pattern::stops::{line_ends, line_stops};
 use crate::uart::pattern::stream::in_lines;
 use crate::uart::pattern::{Groups, IntoPattern, Pattern, PatternError};
 use crate::uart::state::UartState;
@@ -43,8 +43,8 @@ impl Matcher for ExpectLine {
         self.lines.restart();
     }
 
-    fn stops(&self) -> ByteSet {
-        ByteSet::of(LINE_ENDS)
+    fn stops(&self) -> Stops {
+        line_stops(&self.pattern)
     }
 
     fn feed(
@@ -139,8 +139,8 @@ impl Matcher for ReadLine {
         self.lines.restart();
     }
 
-    fn stops(&self) -> ByteSet {
-        ByteSet::of(LINE_ENDS)
+    fn stops(&self) -> Stops {
+        line_ends()
     }
 
     fn feed(

@@ -11,7 +11,7 @@ use std::ops::{ControlFlow, Range};
 use super::diagnose;
 use super::echo::{EchoCertainty, EchoFinder, start_of_line};
 use super::set::{Set, quoted};
-use crate::runtime::ByteSet;
+use crate::runtime::Stops;
 use crate::uart::error::ExpectError;
 use crate::uart::expect::ignored_lines::IgnoredLines;
 use crate::uart::expect::wait::{Found, Matcher};
@@ -463,7 +463,7 @@ impl Matcher for ReplyMatcher {
         }
     }
 
-    fn stops(&self) -> ByteSet {
+    fn stops(&self) -> Stops {
         stops(self.0.as_ref())
     }
 
@@ -494,7 +494,7 @@ impl Matcher for QuietMatcher {
     /// Keeps the reply's position.
     fn restart(&mut self, _at: u64) {}
 
-    fn stops(&self) -> ByteSet {
+    fn stops(&self) -> Stops {
         stops(self.0.as_ref())
     }
 
@@ -532,8 +532,8 @@ impl Matcher for QuietMatcher {
     }
 }
 
-fn stops(reply: Option<&Reply>) -> ByteSet {
-    reply.map_or(ByteSet::NONE, |reply| reply.prompt.stops())
+fn stops(reply: Option<&Reply>) -> Stops {
+    reply.map_or(Stops::default(), |reply| reply.prompt.stops())
 }
 
 fn done(

@@ -16,7 +16,7 @@ use super::diagnose;
 use super::wait::{Matcher, Wait, too_slow};
 use crate::error::Result;
 use crate::operation::Task;
-use crate::runtime::{ByteSet, CutShort, Deadline};
+use crate::runtime::{CutShort, Deadline, Stops};
 use crate::sync::lock;
 use crate::uart::error::{Ending, ExpectError};
 use crate::uart::link::Written;
@@ -169,7 +169,7 @@ impl Task for SendBytes {
             };
             let within = rest.min(self.timeout);
             self.state = SendState::Transmitting {
-                deadline: self.uart.deadline(within, || ByteSet::NONE),
+                deadline: self.uart.deadline(within, Stops::default),
                 in_time: rest <= self.timeout,
             };
         }
@@ -334,7 +334,7 @@ impl PacedSend {
             let is_virtual = self.uart.virtual_clock().is_some();
             let in_time = !is_virtual || self.delay <= left;
             let pause = if in_time { self.delay } else { left };
-            let deadline = self.uart.deadline(pause, || ByteSet::NONE);
+            let deadline = self.uart.deadline(pause, Stops::default);
             return Some(Step::Pausing { deadline, in_time });
         }
         let byte = vec![*self.bytes.get(self.sent)?];

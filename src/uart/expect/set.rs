@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::runtime::ByteSet;
+use crate::runtime::Stops;
 use crate::uart::error::ExpectError;
 use crate::uart::expect::hint::hint;
 use crate::uart::expect::matched::Match;
 use crate::uart::expect::wait::Found;
-use crate::uart::pattern::final_bytes::final_bytes;
+use crate::uart::pattern::stops::stream_stops;
 use crate::uart::pattern::stream::{Engine, Hit, Located};
 use crate::uart::pattern::{Groups, Pattern, PatternError};
 use crate::uart::state::UartState;
@@ -45,11 +45,11 @@ impl Set {
         }
     }
 
-    /// Returns the bytes with which a match of any pattern can end.
-    pub(super) fn stops(&self) -> ByteSet {
+    /// Returns the output with which a match of any pattern can end.
+    pub(super) fn stops(&self) -> Stops {
         let patterns = self.patterns.iter();
-        patterns.fold(ByteSet::NONE, |stops, (pattern, _)| {
-            stops.union(final_bytes(pattern))
+        patterns.fold(Stops::default(), |stops, (pattern, _)| {
+            stops.union(&stream_stops(pattern))
         })
     }
 

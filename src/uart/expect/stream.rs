@@ -1,7 +1,7 @@
 //! Patterns on the stream: [`Expect`], [`ExpectAny`] and [`ExpectAll`].
 
 use super::set::Set;
-use crate::runtime::ByteSet;
+use crate::runtime::Stops;
 use crate::uart::error::ExpectError;
 use crate::uart::expect::matched::Match;
 use crate::uart::expect::wait::{Found, Matcher};
@@ -42,7 +42,7 @@ impl Matcher for Expect {
         self.set.restart(at);
     }
 
-    fn stops(&self) -> ByteSet {
+    fn stops(&self) -> Stops {
         self.set.stops()
     }
 
@@ -98,7 +98,7 @@ impl Matcher for ExpectAny {
         self.0.restart(at);
     }
 
-    fn stops(&self) -> ByteSet {
+    fn stops(&self) -> Stops {
         self.0.stops()
     }
 
@@ -177,9 +177,11 @@ impl Matcher for ExpectAll {
         }
     }
 
-    fn stops(&self) -> ByteSet {
+    fn stops(&self) -> Stops {
         let sets = self.patterns.iter();
-        sets.fold(ByteSet::NONE, |stops, (set, _)| stops.union(set.stops()))
+        sets.fold(Stops::default(), |stops, (set, _)| {
+            stops.union(&set.stops())
+        })
     }
 
     fn ready_without_input(&mut self) -> Option<Vec<Match>> {

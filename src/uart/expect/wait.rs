@@ -13,7 +13,7 @@ use super::diagnose::{self, seen};
 use super::hint::no_output_hint;
 use crate::error::Result;
 use crate::operation::Task;
-use crate::runtime::{ByteSet, CutShort, Deadline};
+use crate::runtime::{CutShort, Deadline, Stops};
 use crate::sync::lock;
 use crate::uart::cursor::{Cursor, HandleState};
 use crate::uart::error::ExpectError;
@@ -42,8 +42,8 @@ pub(crate) trait Matcher: Send {
         false
     }
 
-    /// Returns the bytes with which a match, or another reason to return at once, can end.
-    fn stops(&self) -> ByteSet;
+    /// Returns the output with which a match, or another reason to return at once, can end.
+    fn stops(&self) -> Stops;
 
     /// Returns the result if the search needs no output.
     fn ready_without_input(&mut self) -> Option<Self::Output> {
@@ -128,7 +128,7 @@ impl<S: Matcher> Wait<S> {
         timeout: Duration,
         matcher: Result<S, PatternError>,
     ) -> Self {
-        let stops = || matcher.as_ref().map_or(ByteSet::NONE, Matcher::stops);
+        let stops = || matcher.as_ref().map_or(Stops::default(), Matcher::stops);
         Self {
             uart: Arc::clone(uart),
             local: Arc::clone(local),

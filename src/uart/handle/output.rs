@@ -10,7 +10,7 @@ use crate::uart::error::ExpectError;
 use crate::uart::guard::Guard;
 use crate::uart::pattern::IntoPattern;
 use crate::uart::pattern::decode::lossy;
-use crate::uart::pattern::final_bytes::final_bytes;
+use crate::uart::pattern::stops::stream_stops;
 use crate::uart::pattern::stream::Engine;
 use crate::uart::pty::UartPty;
 use crate::uart::transcript::chunk::View;
@@ -71,7 +71,7 @@ impl Uart {
     pub fn forbid(&self, pattern: impl IntoPattern) -> Result<Guard> {
         let pattern = self.visible(pattern)?;
         let active = ActiveGuard::new(pattern.source(), Engine::guard(&pattern)?);
-        self.shared.add_persistent_stops(final_bytes(&pattern));
+        self.shared.add_persistent_stops(stream_stops(&pattern));
         let transcript = &self.shared.transcript;
         let guard = Guard::new(transcript, &active);
         verdict_at_exit(&self.shared);

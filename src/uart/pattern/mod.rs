@@ -12,6 +12,7 @@ pub(super) mod final_bytes;
 pub(super) mod into_pattern;
 #[cfg(feature = "expectrl")]
 mod needle;
+pub(super) mod stops;
 pub(super) mod stream;
 pub(super) mod stream_checks;
 pub(super) mod stream_regex;

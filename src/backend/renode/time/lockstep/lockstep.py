@@ -1,19 +1,18 @@
 # Runs the emulation step by step, for a test that receives every byte.
 #
-# One FIFO carries orders, another one reports, line by line:
+# Orders arrive line by line over one FIFO, reports are sent over another:
 #
 #   run NS STOPS...        runs the emulation for at most NS nanoseconds; - is no limit.
-#                          STOPS are a byte map for each UART: 64 hexadecimal digits, the highest
-#                          byte first, or - for none.
-#   resume [NS STOPS...]   resumes behind the byte that the guest has stopped at; a new limit is
-#                          no sooner than the one before
+#                          STOPS are a word for each UART, see `Stops`.
+#   resume [NS STOPS...]   resumes a guest that is stopped, with a new limit from there
 #   stop                   pauses the emulation
 #   rx UART BYTES          passes bytes to the guest, at the pace of its line, as time passes
 #   clear UART             drops the bytes that have not been passed to the guest
 #   sync                   reports all pending bytes, and the time
 #
 #   out UART NS BYTES      the guest has sent these, the first of them at that time
-#   stopped_at NS          the last byte is one to stop at: the guest waits for `resume` or `stop`
+#   stopped_at NS          the guest is stopped at its last byte: it waits for `resume` or `stop`
+#   limit_at NS            the guest is stopped at the limit: it waits for `resume` or `stop`
 #   paused NS              the emulation has paused
 #   synced NS              the answer to `sync`
 #   error: TEXT            something that should not happen
@@ -21,33 +20,110 @@
 # The thread that executes the guest handles a byte at the exact time at which it is sent; a
 # thread of its own reads the orders.
 
+from System import UInt64
 from System.Threading import AutoResetEvent, ManualResetEvent, Thread, ThreadStart
 from Antmicro.Renode.Core import EmulationManager
 
-# The limits for output that is not reported yet while the emulation runs: the number of bytes,
-# and the guest's time in nanoseconds.
-MOST_BYTES = 512
-LONGEST = 1000000
+# The limits for what waits in here while the emulation runs on: bytes, and the guest's time.
+MAX_BYTES = 512
+MAX_TICKS = UInt64(1000000 // NANOSECONDS_PER_TICK)
+# The limit for a line whose text is known.
+MAX_LINE = 4096
+
+HEX = ["%02x" % byte for byte in range(256)]
+# Control characters may belong to an escape sequence: the text of their line is not its bytes.
+CONTROL = [byte < 32 and byte not in (9, 10, 13) or byte == 127 for byte in range(256)]
+
+
+# The stops of a UART, as a word: sets of bytes, separated by commas. A set is a map of 64
+# hexadecimal digits, the highest byte first, or - for none. The bytes of the first set stop the
+# guest anywhere, those of the others in a line with one of the texts that follow the set, as
+# hexadecimal digits behind colons.
+class Stops(object):
+    known = {}
+
+    def __init__(self, word):
+        sets = [part.split(":") for part in word.split(",")]
+        self.anywhere = members(sets[0][0])
+        self.in_lines = [(members(part[0]), part[1:]) for part in sets[1:]]
+        self.possible = [self.anywhere[byte] or any(part[byte] for part, _ in self.in_lines)
+                         for byte in range(256)]
+
+    # Most orders have the same few words.
+    @classmethod
+    def of(cls, word):
+        stops = cls.known.get(word)
+        if stops is None:
+            if len(cls.known) >= 64:
+                cls.known.clear()
+            stops = cls.known[word] = cls(word)
+        return stops
+
+    def include(self, byte, line):
+        if self.anywhere[byte] or line is None:
+            return True
+        text = "".join(line)
+        for part, texts in self.in_lines:
+            if part[byte] and any(needed in text for needed in texts):
+                return True
+        return False
+
+
+def members(digits):
+    number = 0 if digits == "-" else int(digits, 16)
+    return [bool(number >> byte & 1) for byte in range(256)]
 
 
 class Uart(object):
     def __init__(self, lockstep, machine, uart, byte_time, number):
         self.lockstep = lockstep
         self.machine = machine
+        self.source = machine.LocalTimeSource
+        cpus = list(machine.SystemBus.GetCPUs())
+        self.only_cpu = cpus[0] if len(cpus) == 1 else None
         self.number = number
-        self.stops = 0
+        self.stops = Stops.of("-")
+        # The line that the guest prints, as hexadecimal digits; None if its text is not known.
+        self.text = []
         self.line = Line(machine, uart, byte_time, lockstep.telling)
         uart.CharReceived += lockstep.telling(self.sent)
 
-    def now(self):
-        known, cpu = self.machine.SystemBus.TryGetCurrentCPU()
+    # The exact time, in ticks.
+    def ticks(self):
+        cpu = self.only_cpu
+        if cpu is None:
+            known, cpu = self.machine.SystemBus.TryGetCurrentCPU()
+        else:
+            known = cpu.OnPossessedThread
         if known:
             cpu.SyncTime()
-        return int(self.machine.ElapsedVirtualTime.TimeElapsed.Ticks) * NANOSECONDS_PER_TICK
+        return self.source.ElapsedVirtualTime.Ticks
+
+    # The exact time, in nanoseconds.
+    def now(self):
+        return nanoseconds(self.ticks())
 
     # Called when the guest has sent a byte.
     def sent(self, byte):
         self.lockstep.sent(self, byte)
+
+    # Returns whether the guest is to be stopped at the byte that it has sent.
+    def stops_at(self, byte, digits):
+        text = self.text
+        if text is not None:
+            if CONTROL[byte] or len(text) >= MAX_LINE:
+                text = self.text = None
+            else:
+                text.append(digits)
+        stops = self.stops
+        stop = stops.possible[byte] and stops.include(byte, text)
+        if byte == 10:
+            self.text = []
+        return stop
+
+
+def nanoseconds(ticks):
+    return int(ticks) * NANOSECONDS_PER_TICK
 
 
 class Lockstep(Fifos):
@@ -62,7 +138,9 @@ class Lockstep(Fifos):
         self.pending = []
         self.pending_of = None
         self.pending_since = 0
-        # Set while the guest has stopped at a byte and waits.
+        # The time of a byte is being determined, at which the limit may be found to have passed.
+        self.sending = False
+        # The guest is stopped and waits.
         self.waiting = False
         # Set if the emulation is to pause, or is paused.
         self.stopping = True
@@ -71,7 +149,8 @@ class Lockstep(Fifos):
         self.has_started = AutoResetEvent(False)
         self.deadline = Action(self.telling(self.deadline_passed))
         self.armed = False
-        # The time at which the emulation is to pause; None is never.
+        self.armed_until = 0
+        # When it is to stop; None is never.
         self.until = None
         self.stopped_at = 0
         self.step_ended = Action(self.telling(self.pause_all))
@@ -87,35 +166,41 @@ class Lockstep(Fifos):
         pending, self.pending = self.pending, []
         if not pending:
             return ""
-        return "out %d %d %s\n" % (self.pending_of, self.pending_since, "".join(pending))
+        return "out %d %d %s\n" % (self.pending_of.number, nanoseconds(self.pending_since), "".join(pending))
 
     def flush(self):
         self.write(self.unsaid())
 
     # Runs on the guest's thread.
     def sent(self, uart, byte):
-        now = uart.now()
-        if self.pending and (self.pending_of != uart.number or now - self.pending_since >= LONGEST
-                             or len(self.pending) >= MOST_BYTES):
+        self.sending = True
+        now = uart.ticks()
+        self.sending = False
+        pending = self.pending
+        if pending and (self.pending_of is not uart or now - self.pending_since >= MAX_TICKS
+                        or len(pending) >= MAX_BYTES):
             self.flush()
-        if not self.pending:
-            self.pending_of = uart.number
+            pending = self.pending
+        if not pending:
+            self.pending_of = uart
             self.pending_since = now
-        self.pending.append("%02x" % byte)
-        if uart.stops >> byte & 1:
-            self.stop_at(uart.machine, now)
+        digits = HEX[byte]
+        pending.append(digits)
+        if uart.stops_at(byte, digits):
+            self.stop_at("stopped_at", uart.machine, nanoseconds(now))
         elif byte == 10:
             self.flush()
 
-    # The harness may read the byte and order `stop` before `stopped_at` is written: that order
-    # counts.
-    def stop_at(self, machine, now):
+    # On the guest's thread. Returns once the guest may go on.
+    #
+    # Whoever reads the byte may order `stop` before this is reported: that order counts.
+    def stop_at(self, report, machine, now):
         with self.lock:
             if self.stopping:
                 return
             self.waiting = True
         self.stopped_at = now
-        self.say("stopped_at %d" % now)
+        self.say("%s %d" % (report, now))
         self.resumed.WaitOne()
         # The lock makes `stop` see the guest either waiting or running.
         with self.lock:
@@ -123,6 +208,11 @@ class Lockstep(Fifos):
             stop = self.stopping
         if stop:
             self.pause_at(machine)
+        elif self.until is not None and (not self.armed or self.until < self.armed_until):
+            self.disarm()
+            self.arm(self.until - self.uarts[0].now())
+            # The processor notices the nearer limit when it begins its next block.
+            machine.TryRestartTranslationBlockOnCurrentCpu(True)
 
     # Pauses on the guest's thread, at the current instruction.
     #
@@ -138,28 +228,36 @@ class Lockstep(Fifos):
         self.emulation.MasterTimeSource.SinksReportedHook -= self.step_ended
         self.emulation.PauseAll()
 
-    # Runs on the guest's thread. The limit may have been raised in the meantime.
+    # On the guest's thread, as a rule. The limit may have been raised in the meantime.
     def deadline_passed(self):
         self.disarm()
         if self.until is None:
             return
-        left = self.until - self.uarts[0].now()
-        if left > 0:
-            self.arm(left)
+        machine = self.uarts[0].machine
+        now = self.uarts[0].now()
+        if self.until > now:
+            self.arm(self.until - now)
+            return
+        # Several machines pause, each at the end of its step, so that all have come to the limit.
+        # Without a processor that runs, or in the middle of a byte, there is nothing to stop.
+        runs, _ = machine.SystemBus.TryGetCurrentCPU()
+        if runs and not self.sending and self.emulation.MachinesCount == 1:
+            self.stop_at("limit_at", machine, now)
             return
         # If the emulation is being paused already, that pause waits for this thread.
         with self.lock:
             if self.stopping:
                 return
             self.stopping = True
-        self.pause_at(self.uarts[0].machine)
+        self.pause_at(machine)
 
-    def arm(self, nanoseconds):
+    def arm(self, delay):
         machine = self.uarts[0].machine
-        entry = ClockEntry(ticks(nanoseconds), TimeInterval.TicksPerSecond, self.deadline, machine,
+        entry = ClockEntry(ticks(delay), TimeInterval.TicksPerSecond, self.deadline, machine,
                            "virtual-target-deadline", workMode=WorkMode.OneShot)
         machine.ClockSource.AddClockEntry(entry)
         self.armed = True
+        self.armed_until = self.until
 
     def disarm(self):
         if self.armed:
@@ -169,7 +267,7 @@ class Lockstep(Fifos):
     def aim(self, now, limit, stops):
         self.until = None if limit == "-" else now + int(limit)
         for uart, stop in zip(self.uarts, stops):
-            uart.stops = 0 if stop == "-" else int(stop, 16)
+            uart.stops = Stops.of(stop)
 
     def started_changed(self, emulation, is_started):
         if is_started:

@@ -14,8 +14,10 @@ const PIPE_BUF: usize = 4096;
 pub(super) enum Report {
     /// A UART has sent these bytes, the first of them at this time.
     Out(usize, Duration, Vec<u8>),
-    /// The guest has stopped at a byte.
+    /// The guest is stopped at a byte.
     StoppedAt(Duration),
+    /// The guest is stopped at the limit of its run.
+    LimitAt(Duration),
     /// The emulation is paused.
     Paused(Duration),
     /// The answer to `sync`: all output has been reported.
@@ -32,6 +34,7 @@ impl Report {
                 .zip(nanoseconds(time).zip(from_hex(bytes)))
                 .map(|(uart, (time, bytes))| Self::Out(uart, time, bytes)),
             ["stopped_at", time] => nanoseconds(time).map(Self::StoppedAt),
+            ["limit_at", time] => nanoseconds(time).map(Self::LimitAt),
             ["paused", time] => nanoseconds(time).map(Self::Paused),
             ["synced", time] => nanoseconds(time).map(Self::Synced),
             _ => None,
@@ -130,6 +133,7 @@ mod tests {
             Report::Out(1, at, vec![0, 255, 65])
         );
         assert_eq!(parse("stopped_at 17300"), Report::StoppedAt(at));
+        assert_eq!(parse("limit_at 17300"), Report::LimitAt(at));
         assert_eq!(parse("paused 17300"), Report::Paused(at));
         assert_eq!(parse("synced 17300"), Report::Synced(at));
         for odd in [

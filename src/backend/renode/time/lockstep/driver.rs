@@ -1,0 +1,290 @@
+//! The task that drives one Renode: it passes the orders of the virtual clock and the input of
+//! the UARTs on to the script, and its reports to the clock and the transcripts.
+//!
+//! What the [state machine](crate::runtime::VirtualClock) decides is not decided here. Calls,
+//! which need a paused guest, keep a [hold](Hold) until they are handled.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::ops::Range;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::unix::pipe;
+use tokio::sync::{mpsc, oneshot};
+
+use super::report::{Report, Reports};
+use crate::backend::renode::time::fifos::AHEAD;
+use crate::runtime::{Hold, Order, Run, VirtualClock};
+use crate::uart::{Job, SteppedLink};
+
+/// The largest number of bytes for the guest in an order.
+const MOST_AT_ONCE: usize = 1024;
+
+/// The number of turns of the I/O thread after which a file that has grown has been read.
+const READINESS: usize = 4;
+
+/// A message to the driver task.
+pub(super) enum Message {
+    Attach(SteppedLink),
+    /// A reset of these UARTs' machine: bytes on the way to them are lost.
+    Clear(Range<usize>),
+    /// A function to run once the guest is paused and its output is recorded.
+    WhenPaused(Box<dyn FnOnce() + Send>),
+    /// A request to read all output: something else may have let the guest run.
+    Sync(oneshot::Sender<()>),
+    /// Renode has exited: its last reports are to be read.
+    Exited(oneshot::Sender<()>),
+}
+
+pub(super) struct Driver {
+    clock: Arc<VirtualClock>,
+    reports: Reports,
+    orders: pipe::Sender,
+    messages: mpsc::UnboundedReceiver<Message>,
+    links: Vec<SteppedLink>,
+    /// The wait for a `sync`.
+    syncing: Option<oneshot::Sender<()>>,
+    /// The calls to handle once the guest is paused.
+    calls: VecDeque<Call>,
+    /// Pauses the guest while there are calls, or a `sync` is not answered.
+    hold: Option<Hold>,
+}
+
+/// Work that is to be done while the guest is paused.
+enum Call {
+    Message(Message),
+    /// Bytes for the UART of this number.
+    Job(usize, Job),
+}
+
+/// The end of the driver's work: Renode has exited, or the board has been dropped.
+struct Over;
+
+enum Event {
+    Call(Call),
+    Report(Report),
+    Order(Order),
+}
+
+impl Driver {
+    pub(super) fn new(
+        clock: &Arc<VirtualClock>,
+        reports: Reports,
+        orders: pipe::Sender,
+        messages: mpsc::UnboundedReceiver<Message>,
+    ) -> Self {
+        Self {
+            clock: Arc::clone(clock),
+            reports,
+            orders,
+            messages,
+            links: Vec::new(),
+            syncing: None,
+            calls: VecDeque::new(),
+            hold: None,
+        }
+    }
+
+    pub(super) async fn drive(mut self) -> io::Result<()> {
+        loop {
+            if self.clock.is_paused() || is_over(&self.calls) {
+                while let Some(call) = self.calls.pop_front() {
+                    if let Err(Over) = self.handle(call).await? {
+                        return Ok(());
+                    }
+                }
+            }
+            let is_held = !self.calls.is_empty() || self.syncing.is_some();
+            match (&self.hold, is_held) {
+                (None, true) => self.hold = Some(self.clock.begin_hold()),
+                (Some(_), false) => self.hold = None,
+                _ => {}
+            }
+            let event = tokio::select! {
+                biased;
+                call = call(&mut self.messages, &mut self.links) => Event::Call(call),
+                report = self.reports.next() => Event::Report(report?),
+                order = self.clock.next_order() => Event::Order(order),
+            };
+            match event {
+                Event::Call(call) => self.calls.push_back(call),
+                Event::Report(report) => match self.take_all(report)? {
+                    Report::StoppedAt(time) => self.clock.stopped(time),
+                    Report::LimitAt(time) => {
+                        self.handle_halts().await;
+                        self.clock.stopped(time);
+                    }
+                    // The user's own commands may have let the guest run as well.
+                    Report::Paused(time) => {
+                        self.handle_halts().await;
+                        self.clock.paused(time);
+                    }
+                    Report::Synced(time) => {
+                        self.clock.paused(time);
+                        self.syncing = None;
+                    }
+                    Report::Out(..) | Report::Error(_) => {}
+                },
+                Event::Order(order) => {
+                    let line = order_line(&order, self.clock.now());
+                    self.order(&line).await?;
+                }
+            }
+        }
+    }
+
+    /// Handles a processor that has halted before the guest was stopped: Renode has written
+    /// its log by then, but it may not have been read.
+    async fn handle_halts(&mut self) {
+        for _ in 0..READINESS {
+            tokio::task::yield_now().await;
+        }
+        while let Ok(message) = self.messages.try_recv() {
+            self.calls.push_back(Call::Message(message));
+        }
+        for call in std::mem::take(&mut self.calls) {
+            match call {
+                Call::Message(Message::WhenPaused(act)) => act(),
+                call => self.calls.push_back(call),
+            }
+        }
+    }
+
+    /// Handles a call while the guest is paused.
+    async fn handle(&mut self, call: Call) -> io::Result<Result<(), Over>> {
+        match call {
+            Call::Message(Message::Attach(link)) => self.links.push(link),
+            Call::Message(Message::Clear(uarts)) => {
+                for uart in uarts {
+                    self.links[uart].clear();
+                    self.order(&format!("clear {uart}")).await?;
+                }
+            }
+            Call::Message(Message::WhenPaused(act)) => act(),
+            Call::Message(Message::Sync(read)) => {
+                self.syncing = Some(read);
+                self.order("sync").await?;
+            }
+            Call::Message(Message::Exited(read)) => {
+                while let Some(report) = self.reports.left() {
+                    // This was the last report.
+                    let _ = self.take(report);
+                }
+                drop(read);
+                return Ok(Err(Over));
+            }
+            Call::Job(uart, job) => {
+                for part in job.bytes.chunks(MOST_AT_ONCE) {
+                    let bytes: String = part.iter().map(|b| format!("{b:02x}")).collect();
+                    self.order(&format!("rx {uart} {bytes}")).await?;
+                }
+                self.links[uart].complete_tx(job, self.clock.now(), AHEAD);
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Records a report as [`take`](Self::take) does, together with all reports that were written
+    /// at the same time: a wait must not see only some of them.
+    fn take_all(&mut self, mut report: Report) -> io::Result<Report> {
+        loop {
+            report = self.take(report)?;
+            match report {
+                Report::Out(..) => match self.reports.take() {
+                    Some(next) => report = next,
+                    None => return Ok(report),
+                },
+                report => return Ok(report),
+            }
+        }
+    }
+
+    /// Records a report; a line that is none is an error.
+    fn take(&mut self, report: Report) -> io::Result<Report> {
+        match report {
+            Report::Out(uart, time, mut bytes) if uart < self.links.len() => {
+                let time = self.clock.since_start(time);
+                self.links[uart].push_rx(&mut bytes, time);
+                Ok(Report::Out(uart, Duration::ZERO, Vec::new()))
+            }
+            Report::Out(..) => Err(io::Error::other("a report of a UART that is not there")),
+            Report::Error(text) => Err(io::Error::other(text)),
+            report => Ok(report),
+        }
+    }
+
+    /// Writes an order, unless Renode has exited.
+    async fn order(&mut self, order: &str) -> io::Result<()> {
+        let order = format!("{order}\n");
+        let mut written = pin!(self.orders.write_all(order.as_bytes()));
+        while !is_over(&self.calls) {
+            tokio::select! {
+                biased;
+                written = &mut written => return written,
+                call = call(&mut self.messages, &mut self.links) => self.calls.push_back(call),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns true if Renode has exited, so that no more reports can arrive.
+fn is_over(calls: &VecDeque<Call>) -> bool {
+    let gone = |call: &Call| matches!(call, Call::Message(Message::Exited(_)));
+    calls.iter().any(gone)
+}
+
+/// Returns the next message or job. Cancel safe.
+async fn call(messages: &mut mpsc::UnboundedReceiver<Message>, links: &mut [SteppedLink]) -> Call {
+    poll_fn(|cx| {
+        if let Poll::Ready(Some(message)) = messages.poll_recv(cx) {
+            return Poll::Ready(Call::Message(message));
+        }
+        for (uart, link) in links.iter_mut().enumerate() {
+            if let Poll::Ready(job) = link.poll_job(cx) {
+                return Poll::Ready(Call::Job(uart, job));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Returns an order as a line for the script; its limit is the time from now on.
+fn order_line(order: &Order, now: Duration) -> String {
+    let arguments = |run: &Run| {
+        let limit = match run.until {
+            Some(until) => until.saturating_sub(now).as_nanos().to_string(),
+            None => "-".to_owned(),
+        };
+        let stops = run.stops.iter();
+        stops.fold(limit, |words, stops| words + " " + &stops.to_word())
+    };
+    match order {
+        Order::Run(run) => format!("run {}", arguments(run)),
+        Order::Resume(None) => "resume".to_owned(),
+        Order::Resume(Some(run)) => format!("resume {}", arguments(run)),
+        Order::Stop => "stop".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::Stops;
+
+    #[test]
+    fn a_missing_limit_differs_from_a_limit_of_zero() {
+        let line = |until| {
+            let stops = vec![Stops::default()];
+            order_line(&Order::Run(Run { until, stops }), Duration::from_secs(1))
+        };
+        assert_eq!(line(Some(Duration::from_secs(1))), "run 0 -");
+        assert_eq!(line(None), "run - -");
+    }
+}
