@@ -33,7 +33,7 @@ pub(crate) trait Clock: Send + Sync {
 pub(crate) struct Deadline {
     timeout: Duration,
     clock: Option<Arc<dyn Clock>>,
-    stepped: Option<Stepped>,
+    stepped: Option<Box<Stepped>>,
     armed: Option<Armed>,
 }
 
@@ -137,7 +137,7 @@ impl Deadline {
         stepped: Option<Stepped>,
     ) -> Self {
         Self {
-            stepped,
+            stepped: stepped.map(Box::new),
             ..Self::new(timeout, clock)
         }
     }

@@ -281,7 +281,8 @@ impl Model {
     fn asked(&mut self, woken: Vec<u64>) {
         let mut waits: Vec<u64> = self.waits.iter().map(|wait| wait.id).collect();
         let mut woken = woken;
-        (waits.sort_unstable(), woken.sort_unstable());
+        waits.sort_unstable();
+        woken.sort_unstable();
         assert_eq!(woken, waits, "all waits are woken");
         self.waits.iter_mut().for_each(|wait| wait.answered = false);
     }

@@ -111,8 +111,8 @@ mod tests {
 
     fn texts_of(pattern: &str) -> Option<Vec<String>> {
         let texts = required_texts(&Pattern::new(pattern).unwrap())?;
-        let text = |text: &Box<[u8]>| String::from_utf8_lossy(text).into_owned();
-        Some(texts.iter().map(text).collect())
+        let texts = texts.iter().map(|text| String::from_utf8_lossy(text));
+        Some(texts.map(|text| text.into_owned()).collect())
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod input;
 pub mod leftovers;
 pub mod lifecycle;
 pub mod load;
+pub mod lockstep;
 pub mod network;
 pub mod physical;
 pub mod pty;

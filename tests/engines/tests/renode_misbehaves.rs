@@ -531,3 +531,33 @@ fn a_real_renode_behind_a_launcher_works() {
     let said = boot(&format!("'{renode}' \"$@\""), "").unwrap();
     assert!(said.ends_with(" is fine\n"), "{said}");
 }
+
+/// Board settings for virtual time, in which a guest that does nothing is noticed soon.
+const VIRTUAL: &str = "clock: virtual\ntimeouts: {expect: 100ms, command: 2s}\n";
+
+#[test]
+fn virtual_time_works_however_reports_are_cut() {
+    for kind in ["", "drip@run"] {
+        boot(&fake_renode(kind), VIRTUAL).unwrap_or_else(|error| panic!("{kind}: {error}"));
+    }
+}
+
+#[test]
+fn a_fault_in_virtual_time_is_named() {
+    const HUNG: &str = "was ended by the host's watchdog after";
+    for (kind, expected) in [
+        ("garbage@run", "driving its clock failed: what_is_this 1 2"),
+        (
+            "error@run",
+            "driving its clock failed: error: the guest is out of order",
+        ),
+        ("close@run", HUNG),
+        ("hang@run", HUNG),
+        ("exit@run", "Renode exited with status 2"),
+        ("die@run", "Renode exited with status 1"),
+        ("kill@run", "Renode was killed by SIGKILL"),
+    ] {
+        let error = boot(&fake_renode(kind), VIRTUAL).unwrap_err();
+        assert!(error.contains(expected), "{kind}: {error}");
+    }
+}

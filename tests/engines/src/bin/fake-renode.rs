@@ -23,7 +23,8 @@
 //! | `garbage@STEP` | prints something other than the answer |
 //! | `cutP@STEP` | prints P per cent of the answer, closes its output, and keeps running |
 //!
-//! `engine_tests::telnet` lists the faults that exist only on a port.
+//! `engine_tests::telnet` lists the faults that exist only on a port, `engine_tests::lockstep` those
+//! of virtual time.
 //!
 //! It prints what version 1.16.1 prints; with `FAKE_RENODE_SPEAKS=main`, what the main branch
 //! of August 2026 prints: other colours, and the echo of long commands wrapped. It is installed in
@@ -39,6 +40,7 @@ use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use engine_tests::lockstep;
 use engine_tests::telnet::{self, Client};
 
 const OFF: &str = "\x1b[0m";
@@ -429,7 +431,11 @@ impl Renode {
             // The library's own script, whose commands follow.
             ("include", path) if path.ends_with(".py") => {}
             ("input_open", _) => self.fifos = quoted,
-            ("input_attach", _) => {}
+            ("input_attach" | "lockstep_attach", _) => {}
+            ("lockstep_open", _) => {
+                let cue = self.cue.clone();
+                std::thread::spawn(move || lockstep::serve(&quoted, &cue, end));
+            }
             ("input_read", "") => {
                 let fifos = std::mem::take(&mut self.fifos);
                 let line = self.line.0.try_clone().expect("a pipe");
@@ -459,6 +465,7 @@ impl Renode {
                      Current load: 1\r\nCumulative load: 1\r\nState: Idle\r\r\n"
                 ));
             }
+            ("emulation", rest) if rest.starts_with("Set") => {}
             ("mach", rest) if rest.starts_with("create ") => {
                 if !self.machines.insert(quoted.clone()) {
                     let reason = "Given machine is already added or name is already taken.";
