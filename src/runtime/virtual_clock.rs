@@ -131,15 +131,25 @@ impl VirtualClock {
         wake(waiters);
     }
 
+    /// Reports that the present emulator's time is `elapsed`, after output that `record` records.
+    ///
+    /// Until both have been done, no other thread reads the time: the next wait of a test that
+    /// has seen the output begins at the time of that output.
+    pub(crate) fn advance_to(&self, elapsed: Duration, record: impl FnOnce()) {
+        let mut time = self.time();
+        record();
+        time.advance_to(elapsed);
+    }
+
     /// Reports that the guest is stopped, at output or at its limit.
-    pub(crate) fn stopped(&self, elapsed: Duration) {
-        let waiters = self.time().stopped(elapsed);
+    pub(crate) fn stopped(&self) {
+        let waiters = self.time().stopped();
         wake(waiters);
     }
 
     /// Reports that the guest is paused.
-    pub(crate) fn paused(&self, elapsed: Duration) {
-        let waiters = self.time().paused(elapsed);
+    pub(crate) fn paused(&self) {
+        let waiters = self.time().paused();
         self.paused.notify_waiters();
         wake(waiters);
     }
@@ -147,12 +157,6 @@ impl VirtualClock {
     /// Returns true if the guest is paused.
     pub(crate) fn is_paused(&self) -> bool {
         self.time().is_paused()
-    }
-
-    #[cfg(test)]
-    /// Sets the time of the present emulator.
-    pub(crate) fn advance_to(&self, elapsed: Duration) {
-        self.time().advance_to(elapsed);
     }
 
     /// Waits for the next order to the guest.
@@ -208,5 +212,70 @@ impl Drop for Hold {
     fn drop(&mut self) {
         self.0.time().release();
         self.0.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn a_test_that_sees_output_also_sees_its_time() {
+        let clock = VirtualClock::new(1, Duration::ZERO);
+        clock.prepare();
+        let recorded = Barrier::new(2);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                recorded.wait();
+                clock.now()
+            });
+            clock.advance_to(Duration::from_secs(1), || {
+                recorded.wait();
+                std::thread::sleep(Duration::from_millis(50));
+            });
+            assert_eq!(reader.join().unwrap(), Duration::from_secs(1));
+        });
+    }
+
+    /// A task that only its wakers hold, and that waits as well.
+    struct Waits(Arc<VirtualClock>, u64);
+
+    impl std::task::Wake for Waits {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            self.0.leave(self.1);
+        }
+    }
+
+    #[test]
+    fn the_last_waker_of_a_task_may_drop_its_waits() {
+        let clock = Arc::new(VirtualClock::new(1, Duration::ZERO));
+        clock.prepare();
+        clock.begin();
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let poll = |id, waker: &Waker| {
+                let until = Some(Duration::from_secs(9));
+                let cx = &mut Context::from_waker(waker);
+                let polled = clock.poll(id, until, &Wants::default(), clock.look(), cx);
+                assert!(polled.is_pending());
+            };
+            for leaves in [false, true] {
+                poll(2, Waker::noop());
+                poll(1, &Arc::new(Waits(Arc::clone(&clock), 2)).into());
+                match leaves {
+                    true => clock.leave(1),
+                    false => poll(1, Waker::noop()),
+                }
+                assert!(clock.time().leave(2).is_none());
+            }
+            done.send(()).unwrap();
+        });
+        ended.recv_timeout(Duration::from_secs(60)).unwrap();
     }
 }

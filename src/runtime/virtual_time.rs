@@ -262,8 +262,7 @@ impl<W: Clone> VirtualTime<W> {
     // The guest's reports.
 
     /// The guest is stopped at output or at its limit. Returns what wakes all waiters.
-    pub(super) fn stopped(&mut self, elapsed: Duration) -> Vec<W> {
-        self.advance_to(elapsed);
+    pub(super) fn stopped(&mut self) -> Vec<W> {
         // A guest that has been ordered to stop does not wait here.
         match std::mem::replace(&mut self.guest, Guest::Stopping) {
             Guest::Running(run) => {
@@ -278,8 +277,7 @@ impl<W: Clone> VirtualTime<W> {
     }
 
     /// The guest is paused. Returns what wakes all waiters.
-    pub(super) fn paused(&mut self, elapsed: Duration) -> Vec<W> {
-        self.advance_to(elapsed);
+    pub(super) fn paused(&mut self) -> Vec<W> {
         self.guest = Guest::Paused;
         self.ask()
     }

@@ -114,7 +114,7 @@ impl FakeBoard {
     /// Advances the virtual time.
     fn pass(&mut self, time: Duration) {
         self.now += time;
-        self.clock.advance_to(self.now);
+        self.clock.advance_to(self.now, || {});
     }
 
     fn run(&mut self, command: &str, pace: Pace) -> Result<String> {

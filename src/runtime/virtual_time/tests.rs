@@ -36,6 +36,16 @@ impl VirtualTime<u64> {
         !matches!(answer, Answer::Ended(_))
     }
 
+    fn stopped_at(&mut self, elapsed: Duration) -> Vec<u64> {
+        self.advance_to(elapsed);
+        self.stopped()
+    }
+
+    fn paused_at(&mut self, elapsed: Duration) -> Vec<u64> {
+        self.advance_to(elapsed);
+        self.paused()
+    }
+
     /// Returns the limit and the stops of the run that is ordered now.
     fn ordered_run(&mut self) -> Run {
         match self.next_order() {
@@ -60,7 +70,7 @@ fn the_guest_runs_as_far_as_all_waits_allow() {
     assert_eq!(time.next_order(), None, "a wait that allows the run");
     assert!(time.poll(4, 3, &wants(1, b"")));
     assert_eq!(time.next_order(), Some(Order::Stop), "an earlier limit");
-    time.paused(secs(1));
+    time.paused_at(secs(1));
     for id in 1..=4 {
         assert_eq!(time.next_order(), None, "{id} has not looked");
         assert!(time.poll(id, 9 - id, &wants(1, b"")));
@@ -78,17 +88,17 @@ fn a_stopped_guest_goes_on_once_all_waits_have_looked() {
         assert!(time.poll(id, 9, &wants(0, b"x")));
     }
     time.ordered_run();
-    assert_eq!(time.stopped(secs(1)), [1, 2], "both are woken");
+    assert_eq!(time.stopped_at(secs(1)), [1, 2], "both are woken");
     assert_eq!(time.now(), secs(1));
     assert!(time.poll(1, 9, &wants(0, b"x")));
     assert_eq!(time.next_order(), None, "2 has not looked");
     assert!(time.poll(2, 9, &wants(0, b"x")));
     assert_eq!(time.next_order(), Some(Order::Resume(None)));
-    time.stopped(secs(2));
+    time.stopped_at(secs(2));
     time.leave(1);
     assert!(time.poll(2, 9, &wants(0, b"x")));
     assert_eq!(time.ordered_run().until, Some(secs(9)), "for the other one");
-    time.stopped(secs(9));
+    time.stopped_at(secs(9));
     assert!(!time.poll(2, 9, &wants(0, b"x")), "its time has come");
     assert_eq!(time.next_order(), None);
     assert!(time.poll(3, 11, &wants(0, b"")));
@@ -102,7 +112,7 @@ fn a_look_before_the_question_is_no_answer() {
     time.ordered_run();
     for id in [1, 2] {
         let stale = time.look();
-        time.stopped(secs(id));
+        time.stopped_at(secs(id));
         assert!(time.poll_after(stale, id, 9, &wants(0, b"x")));
         assert_eq!(time.next_order(), None, "{id} has not looked");
         assert!(time.poll(1, 9, &wants(0, b"x")));
@@ -118,7 +128,7 @@ fn a_wait_that_does_not_look_is_given_up_once_another_has_looked() {
         assert!(time.poll(id, 9, &wants(0, b"x")));
     }
     time.ordered_run();
-    time.stopped(secs(1));
+    time.stopped_at(secs(1));
     assert_eq!(time.answer_due(), None, "none has looked");
     let began = Instant::now();
     assert!(time.poll(1, 9, &wants(0, b"x")));
@@ -144,14 +154,18 @@ fn a_held_guest_is_paused() {
     time.hold();
     assert_eq!(time.next_order(), Some(Order::Stop));
     assert_eq!(time.next_order(), None, "it is ordered once");
-    assert_eq!(time.stopped(secs(1)), [0_u64; 0], "it is to pause anyway");
+    assert_eq!(
+        time.stopped_at(secs(1)),
+        [0_u64; 0],
+        "it is to pause anyway"
+    );
     assert!(!time.is_paused());
-    time.paused(secs(2));
+    time.paused_at(secs(2));
     assert!(time.is_paused() && time.poll(1, 9, &wants(0, b"x")));
     assert_eq!((time.next_order(), time.answer_due()), (None, None));
     time.release();
     time.ordered_run();
-    time.stopped(secs(3));
+    time.stopped_at(secs(3));
     time.hold();
     assert_eq!(time.next_order(), Some(Order::Stop), "a stopped guest, too");
 }
@@ -161,7 +175,7 @@ fn a_wait_ends_with_its_guest() {
     let mut time = time();
     assert!(time.poll(1, 9, &wants(0, b"x")));
     time.ordered_run();
-    time.stopped(secs(3));
+    time.stopped_at(secs(3));
     assert_eq!(time.end(), [1]);
     assert!(!time.poll(1, 9, &wants(0, b"x")));
     time.pass(secs(1));
@@ -324,7 +338,7 @@ impl Model {
             Step::Pause => {
                 if self.guest == Emulated::Stopping {
                     self.guest = Emulated::Paused;
-                    let woken = self.time.paused(self.elapsed);
+                    let woken = self.time.paused_at(self.elapsed);
                     self.asked(woken);
                 }
             }
@@ -380,7 +394,7 @@ impl Model {
                 Emulated::Running(run) => Emulated::Stopped(run),
                 guest => guest,
             };
-            let woken = self.time.stopped(self.elapsed);
+            let woken = self.time.stopped_at(self.elapsed);
             self.asked(woken);
         }
     }

@@ -25,6 +25,27 @@ pub fn shell_with_late_vectors() -> (Vec<u8>, u32) {
     (image, place)
 }
 
+/// Returns firmware that sleeps, but for a SysTick interrupt each millisecond of its 72 MHz.
+pub fn systick() -> Vec<u8> {
+    const START: u32 = FLASH + 0x41;
+    const OTHER: u32 = FLASH + 0x55;
+    const TICK: u32 = FLASH + 0x53;
+    let mut words = vec![0x2001_0000, START];
+    words.resize(15, OTHER);
+    words.push(TICK);
+    words.extend([
+        0x4906_4805, // ldr r0, =SYST_CSR; ldr r1, =71999
+        0x2100_6041, // str r1, [r0, #4]; movs r1, #0
+        0x2107_6081, // str r1, [r0, #8]; movs r1, #7
+        0xbf30_6001, // str r1, [r0]; wfi
+        0x4770_e7fd, // b to wfi; bx lr
+        0x0000_e7fe, // b to itself
+        0xe000_e010,
+        71_999,
+    ]);
+    words.into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
 /// Returns an Intel HEX file of `bytes` in the flash, with lines that end in `end`.
 pub fn hex(bytes: &[u8], end: &str) -> String {
     let page = iter::once(hex_record(4, 0, &FLASH.to_be_bytes()[..2]));

@@ -205,10 +205,10 @@ on_renode! {
                 }
                 Ok(())
             };
-            boot_and_greet()?;
+            greeted()?;
             talk()?;
             board.reset().wait()?;
-            boot_and_greet()?;
+            greeted()?;
             talk()?;
         }
         let bad = fs::read_to_string(root().join("fixtures/ethernet.yaml")).unwrap();

@@ -37,9 +37,12 @@ class Fifos(object):
             try:
                 act(*arguments)
             except Exception as error:
-                # One line, as for every report.
-                self.say("error: " + " ".join((str(error) or repr(error)).split()))
+                self.report_failure(error)
         return told
+
+    # Reports a failure in one line, as all reports.
+    def report_failure(self, error):
+        self.say("error: " + " ".join((str(error) or repr(error)).split()))
 
     def say(self, line):
         self.write(line + "\n")

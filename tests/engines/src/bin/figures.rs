@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use engine_tests::input::{self, Busy};
-use engine_tests::{in_virtual_time, network, sample, shell_on};
+use engine_tests::{bare_on, images, in_virtual_time, network, sample, shell_on};
 use expect_bench::Figures;
 use virtual_target::config::BackendKind;
 use virtual_target::uart::Match;
@@ -109,13 +109,14 @@ fn unresponsive_resolver(figures: &mut Figures) -> Result<(), Failed> {
 fn virtual_time(figures: &mut Figures) -> Result<(), Failed> {
     const IDLE: &str = "virtual.idle_10s_host_s";
     const WAIT: &str = "virtual.wait_ms_p50";
+    const SYSTICK: &str = "virtual.systick_hour_s";
     const LINES: &str = "virtual.flood_bytes_per_s";
     const BYTES: &str = "virtual.flood_every_byte_bytes_per_s";
     let builder = in_virtual_time(|| shell_on(BackendKind::Renode));
     let board = match builder.build() {
         Ok(board) => board,
         Err(missing) => {
-            for key in [IDLE, WAIT, LINES, BYTES] {
+            for key in [IDLE, WAIT, SYSTICK, LINES, BYTES] {
                 figures.missing(key, &missing);
             }
             return Ok(());
@@ -143,6 +144,14 @@ fn virtual_time(figures: &mut Figures) -> Result<(), Failed> {
     figures.set(LINES, flood(20_000, uart.expect_line("flood done 20000"))?);
     let end = |text: &[u8]| text.ends_with(b"flood done 1000").then_some(0..text.len());
     figures.set(BYTES, flood(1000, uart.expect(end))?);
+    let directory = tempfile::tempdir()?;
+    let image = directory.path().join("systick.elf");
+    fs::write(&image, images::elf(&images::systick()))?;
+    let board = in_virtual_time(|| bare_on(BackendKind::Renode)).firmware(image);
+    let board = board.boot().wait()?;
+    let since = Instant::now();
+    board.run_for(secs(600)).wait()?;
+    figures.set(SYSTICK, 6.0 * since.elapsed().as_secs_f64());
     Ok(())
 }
 

@@ -65,6 +65,13 @@ enum Call {
 /// The end of the driver's work: Renode has exited, or the board has been dropped.
 struct Over;
 
+/// Output of a UART; its first byte was sent at `time` in the target's clock.
+struct Output {
+    uart: usize,
+    time: Duration,
+    bytes: Vec<u8>,
+}
+
 enum Event {
     Call(Call),
     Report(Report),
@@ -113,23 +120,7 @@ impl Driver {
             };
             match event {
                 Event::Call(call) => self.calls.push_back(call),
-                Event::Report(report) => match self.take_all(report)? {
-                    Report::StoppedAt(time) => self.clock.stopped(time),
-                    Report::LimitAt(time) => {
-                        self.handle_halts().await;
-                        self.clock.stopped(time);
-                    }
-                    // The user's own commands may have let the guest run as well.
-                    Report::Paused(time) => {
-                        self.handle_halts().await;
-                        self.clock.paused(time);
-                    }
-                    Report::Synced(time) => {
-                        self.clock.paused(time);
-                        self.syncing = None;
-                    }
-                    Report::Out(..) | Report::Error(_) => {}
-                },
+                Event::Report(report) => self.take(report).await?,
                 Event::Order(order) => {
                     let line = order_line(&order, self.clock.now());
                     self.order(&line).await?;
@@ -173,7 +164,7 @@ impl Driver {
             Call::Message(Message::Exited(read)) => {
                 while let Some(report) = self.reports.left() {
                     // This was the last report.
-                    let _ = self.take(report);
+                    let _ = self.take(report).await;
                 }
                 drop(read);
                 return Ok(Err(Over));
@@ -189,32 +180,61 @@ impl Driver {
         Ok(Ok(()))
     }
 
-    /// Records a report as [`take`](Self::take) does, together with all reports that were written
-    /// at the same time: a wait must not see only some of them.
-    fn take_all(&mut self, mut report: Report) -> io::Result<Report> {
-        loop {
-            report = self.take(report)?;
-            match report {
-                Report::Out(..) => match self.reports.take() {
-                    Some(next) => report = next,
-                    None => return Ok(report),
-                },
-                report => return Ok(report),
-            }
+    /// Takes a report, with the output that was reported just before it.
+    async fn take(&mut self, report: Report) -> io::Result<()> {
+        let (output, last) = self.batch(report)?;
+        let stopped_at = match last {
+            None | Some(Report::Out(..)) => None,
+            Some(Report::StoppedAt(at) | Report::LimitAt(at)) => Some(at),
+            Some(Report::Paused(at) | Report::Synced(at)) => Some(at),
+            Some(Report::Error(text)) => return Err(io::Error::other(text)),
+        };
+        match stopped_at {
+            // A wait that sees the output sees its time as well, and so does the next wait.
+            Some(at) => self.clock.advance_to(at, || self.record(&output)),
+            None => self.record(&output),
         }
+        if let Some(Report::LimitAt(_) | Report::Paused(_)) = last {
+            self.handle_halts().await;
+        }
+        match last {
+            Some(Report::StoppedAt(_) | Report::LimitAt(_)) => self.clock.stopped(),
+            // The user's own commands may have let the guest run as well.
+            Some(Report::Paused(_)) => self.clock.paused(),
+            Some(Report::Synced(_)) => {
+                self.clock.paused();
+                self.syncing = None;
+            }
+            _ => {}
+        }
+        for Output { uart, .. } in &output {
+            self.links[*uart].transcript.announce();
+        }
+        Ok(())
     }
 
-    /// Records a report; a line that is none is an error.
-    fn take(&mut self, report: Report) -> io::Result<Report> {
-        match report {
-            Report::Out(uart, time, mut bytes) if uart < self.links.len() => {
-                let time = self.clock.since_start(time);
-                self.links[uart].push_rx(&mut bytes, time);
-                Ok(Report::Out(uart, Duration::ZERO, Vec::new()))
+    /// Returns the output that is reported up to `report`, or behind it, and the next report of
+    /// another kind, as far as these have been read: a wait must not see only some of them.
+    fn batch(&mut self, report: Report) -> io::Result<(Vec<Output>, Option<Report>)> {
+        let (mut output, mut next) = (Vec::new(), Some(report));
+        while let Some(Report::Out(uart, time, bytes)) = next {
+            if uart >= self.links.len() {
+                return Err(io::Error::other("a report of a UART that is not there"));
             }
-            Report::Out(..) => Err(io::Error::other("a report of a UART that is not there")),
-            Report::Error(text) => Err(io::Error::other(text)),
-            report => Ok(report),
+            output.push(Output {
+                uart,
+                time: self.clock.since_start(time),
+                bytes,
+            });
+            next = self.reports.take();
+        }
+        Ok((output, next))
+    }
+
+    /// Appends output to the transcripts.
+    fn record(&self, output: &[Output]) {
+        for Output { uart, time, bytes } in output {
+            self.links[*uart].push_rx(bytes.clone(), *time);
         }
     }
 

@@ -31,8 +31,12 @@ MAX_TICKS = UInt64(1000000 // NANOSECONDS_PER_TICK)
 MAX_LINE = 4096
 
 HEX = ["%02x" % byte for byte in range(256)]
-# Control characters may belong to an escape sequence: the text of their line is not its bytes.
-CONTROL = [byte < 32 and byte not in (9, 10, 13) or byte == 127 for byte in range(256)]
+# The kinds of bytes. Control characters may belong to an escape sequence: the text of their line
+# is not its bytes.
+ORDINARY, LINE_FEED, CONTROL, STOP = 0, 1, 2, 4
+KINDS = [LINE_FEED if byte == 10 else
+         CONTROL if byte < 32 and byte not in (9, 13) or byte == 127 else
+         ORDINARY for byte in range(256)]
 
 
 # The stops of a UART, as a word: sets of bytes, separated by commas. A set is a map of 64
@@ -46,8 +50,9 @@ class Stops(object):
         sets = [part.split(":") for part in word.split(",")]
         self.anywhere = members(sets[0][0])
         self.in_lines = [(members(part[0]), part[1:]) for part in sets[1:]]
-        self.possible = [self.anywhere[byte] or any(part[byte] for part, _ in self.in_lines)
-                         for byte in range(256)]
+        possible = [self.anywhere[byte] or any(part[byte] for part, _ in self.in_lines)
+                    for byte in range(256)]
+        self.kinds = [kind | (STOP if stop else ORDINARY) for kind, stop in zip(KINDS, possible)]
 
     # Most orders have the same few words.
     @classmethod
@@ -59,6 +64,7 @@ class Stops(object):
             stops = cls.known[word] = cls(word)
         return stops
 
+    # Returns whether `byte` stops the guest behind this line, of which None is not known.
     def include(self, byte, line):
         if self.anywhere[byte] or line is None:
             return True
@@ -76,7 +82,6 @@ def members(digits):
 
 class Uart(object):
     def __init__(self, lockstep, machine, uart, byte_time, number):
-        self.lockstep = lockstep
         self.machine = machine
         self.source = machine.LocalTimeSource
         cpus = list(machine.SystemBus.GetCPUs())
@@ -86,7 +91,7 @@ class Uart(object):
         # The line that the guest prints, as hexadecimal digits; None if its text is not known.
         self.text = []
         self.line = Line(machine, uart, byte_time, lockstep.telling)
-        uart.CharReceived += lockstep.telling(self.sent)
+        uart.CharReceived += lockstep.receiver(self)
 
     # The exact time, in ticks.
     def ticks(self):
@@ -103,21 +108,12 @@ class Uart(object):
     def now(self):
         return nanoseconds(self.ticks())
 
-    # Called when the guest has sent a byte.
-    def sent(self, byte):
-        self.lockstep.sent(self, byte)
-
-    # Returns whether the guest is to be stopped at the byte that it has sent.
-    def stops_at(self, byte, digits):
-        text = self.text
-        if text is not None:
-            if CONTROL[byte] or len(text) >= MAX_LINE:
-                text = self.text = None
-            else:
-                text.append(digits)
-        stops = self.stops
-        stop = stops.possible[byte] and stops.include(byte, text)
-        if byte == 10:
+    # Returns whether the guest is to be stopped at a byte that is not an ordinary one.
+    def stops_at(self, byte, kind):
+        if kind & CONTROL:
+            self.text = None
+        stop = kind & STOP and self.stops.include(byte, self.text)
+        if kind & LINE_FEED:
             self.text = []
         return stop
 
@@ -138,8 +134,10 @@ class Lockstep(Fifos):
         self.pending = []
         self.pending_of = None
         self.pending_since = 0
-        # The time of a byte is being determined, at which the limit may be found to have passed.
-        self.sending = False
+        # Not empty while the time of a byte is determined, when the limit may turn out to have
+        # passed. A list, as the next ones: to set an attribute takes IronPython longer than all
+        # else that is done for a byte.
+        self.sending = []
         # The guest is stopped and waits.
         self.waiting = False
         # Set if the emulation is to pause, or is paused.
@@ -163,33 +161,48 @@ class Lockstep(Fifos):
 
     # Takes the pending bytes, as a report that may precede another one.
     def unsaid(self):
-        pending, self.pending = self.pending, []
-        if not pending:
+        if not self.pending:
             return ""
-        return "out %d %d %s\n" % (self.pending_of.number, nanoseconds(self.pending_since), "".join(pending))
+        digits = "".join(self.pending)
+        del self.pending[:]
+        return "out %d %d %s\n" % (self.pending_of.number, nanoseconds(self.pending_since), digits)
 
     def flush(self):
         self.write(self.unsaid())
 
-    # Runs on the guest's thread.
-    def sent(self, uart, byte):
-        self.sending = True
-        now = uart.ticks()
-        self.sending = False
-        pending = self.pending
-        if pending and (self.pending_of is not uart or now - self.pending_since >= MAX_TICKS
-                        or len(pending) >= MAX_BYTES):
-            self.flush()
-            pending = self.pending
-        if not pending:
-            self.pending_of = uart
-            self.pending_since = now
-        digits = HEX[byte]
-        pending.append(digits)
-        if uart.stops_at(byte, digits):
-            self.stop_at("stopped_at", uart.machine, nanoseconds(now))
-        elif byte == 10:
-            self.flush()
+    # Returns the handler of the bytes that the guest sends over `uart`, on the guest's thread. It
+    # runs for each byte, so most of it is in this one function.
+    def receiver(self, uart):
+        pending, sending = self.pending, self.sending
+
+        def sent(byte):
+            try:
+                sending.append(uart)
+                now = uart.ticks()
+                sending.pop()
+                if pending and (self.pending_of is not uart or len(pending) >= MAX_BYTES
+                                or now - self.pending_since >= MAX_TICKS):
+                    self.flush()
+                if not pending:
+                    self.pending_of = uart
+                    self.pending_since = now
+                digits = HEX[byte]
+                pending.append(digits)
+                text = uart.text
+                if text is not None:
+                    text.append(digits)
+                    if len(text) > MAX_LINE:
+                        uart.text = None
+                kind = uart.stops.kinds[byte]
+                if kind == ORDINARY:
+                    return
+                if uart.stops_at(byte, kind):
+                    self.stop_at("stopped_at", uart.machine, nanoseconds(now))
+                elif kind & LINE_FEED:
+                    self.flush()
+            except Exception as error:
+                self.report_failure(error)
+        return sent
 
     # On the guest's thread. Returns once the guest may go on.
     #
