@@ -1,15 +1,18 @@
-//! [`Error`], the one public error type: an enum over the error enums of the domains.
+//! [`Error`], the one public error type: an [`ErrorKind`], the place in the test and the artifacts.
 //!
-//! Every message names the value, the place and the remedy. Each domain defines its own enum next
-//! to the code that returns it; this file only collects the enums.
+//! Every message names the value, the place and the remedy. Each domain defines its own errors next
+//! to the code that returns them; this file only collects them.
 //!
 //! `Debug` shows the message, not the fields: a test that returns or unwraps an error prints the
 //! `Debug` form, and the message must be enough.
 
 use std::fmt;
+use std::panic::Location;
+use std::path::{Path, PathBuf};
 
 use crate::backend::EmulatorError;
 use crate::board::PowerError;
+use crate::caller::{Caller, place};
 use crate::config::ConfigError;
 use crate::firmware::FirmwareError;
 use crate::process::ProcessError;
@@ -19,7 +22,7 @@ use crate::uart::{ExpectError, PatternError, Unavailable};
 /// The result of every fallible call in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Any error of this crate, by domain.
+/// Any error of this crate: its kind, and where in the test it happened.
 ///
 /// Its `Debug` form is its message, because a failed test prints the `Debug` form:
 ///
@@ -29,9 +32,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// let error = VirtualTarget::from_yaml("no/such.yaml").boot().wait().unwrap_err();
 /// assert_eq!(format!("{error:?}"), error.to_string());
 /// ```
+pub struct Error {
+    kind: Box<ErrorKind>,
+    place: Option<Place>,
+    artifacts: Option<Artifacts>,
+}
+
+/// The kinds of errors, by domain.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum ErrorKind {
     /// The host refused something that the crate needs: a thread, a process, a directory.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -47,28 +57,108 @@ pub enum Error {
     /// The board is not in the state that the operation needs.
     #[error(transparent)]
     Power(#[from] PowerError),
-
     /// An operation on a UART failed.
     #[error(transparent)]
-    Expect(Box<ExpectError>),
+    Uart(#[from] ExpectError),
+}
+
+/// The place in a test that an error names.
+enum Place {
+    /// The call that failed.
+    Call(Caller),
+    /// The call that made the target, for an error that no other call returned.
+    Target(Caller),
+}
+
+/// The artifacts of the test that an error fails.
+pub(crate) enum Artifacts {
+    /// The directory with the artifacts.
+    In(PathBuf),
+    /// There are none, for this reason.
+    Missing(String),
 }
 
 impl Error {
-    /// Adds a note, such as the path of the artifacts, if the error is one of a UART operation.
-    pub(crate) fn add_note(&mut self, note: &str) {
-        if let Self::Expect(error) = self {
-            error.add_note(note);
+    /// Returns the kind of the error, with its data.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// Returns the kind of the error as a value of its own.
+    pub fn into_kind(self) -> ErrorKind {
+        *self.kind
+    }
+
+    /// Returns the place in the test of the call that failed. For a file that is not valid this is the
+    /// call that names the file; for a [forbidden](crate::uart::Uart::forbid) pattern that no operation
+    /// has reported, the call that made the target.
+    pub fn at(&self) -> Option<&'static Location<'static>> {
+        match self.place {
+            Some(Place::Call(at) | Place::Target(at)) => Some(at),
+            None => None,
+        }
+    }
+
+    /// Returns the directory with the artifacts of the test, if there is one.
+    pub fn artifacts(&self) -> Option<&Path> {
+        match &self.artifacts {
+            Some(Artifacts::In(directory)) => Some(directory),
+            Some(Artifacts::Missing(_)) | None => None,
+        }
+    }
+
+    /// Sets the place of the call that failed, unless a place is known already.
+    pub(crate) fn set_place(&mut self, at: Caller) {
+        self.place.get_or_insert(Place::Call(at));
+    }
+
+    /// Sets the place of the call that made the target.
+    pub(crate) fn set_target_place(&mut self, at: Caller) {
+        self.place = Some(Place::Target(at));
+    }
+
+    pub(crate) fn set_artifacts(&mut self, artifacts: Artifacts) {
+        self.artifacts = Some(artifacts);
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)?;
+        match self.place {
+            Some(Place::Call(at)) => write!(f, "\n  at {}", place(at))?,
+            Some(Place::Target(at)) => write!(f, "\n  target made at {}", place(at))?,
+            None => {}
+        }
+        match &self.artifacts {
+            Some(Artifacts::In(directory)) => write!(f, "\n  artifacts: {}", directory.display()),
+            Some(Artifacts::Missing(why)) => write!(f, "\n  no artifacts: {why}"),
+            None => Ok(()),
         }
     }
 }
 
-impl From<ExpectError> for Error {
-    fn from(error: ExpectError) -> Self {
-        Self::Expect(Box::new(error))
+impl std::error::Error for Error {
+    /// Returns the kind, whose message has no place and no artifacts.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.kind)
     }
 }
 
-impl From<PatternError> for Error {
+impl<K> From<K> for Error
+where
+    ErrorKind: From<K>,
+{
+    fn from(kind: K) -> Self {
+        Self {
+            kind: Box::new(kind.into()),
+            place: None,
+            artifacts: None,
+        }
+    }
+}
+
+impl From<PatternError> for ErrorKind {
     fn from(error: PatternError) -> Self {
         ExpectError::from(error).into()
     }
@@ -86,6 +176,7 @@ macro_rules! debug_is_the_message {
 
 debug_is_the_message!(
     Error,
+    ErrorKind,
     ConfigError,
     ProcessError,
     EmulatorError,

@@ -34,6 +34,7 @@
 mod artifacts;
 mod backend;
 mod board;
+mod caller;
 pub mod config;
 mod error;
 mod files;
@@ -49,7 +50,7 @@ pub mod uart;
 
 pub use backend::{EmulatorError, EmulatorExit, EmulatorInfo, Metrics};
 pub use board::{Machine, PowerError, TargetBuilder, VirtualTarget};
-pub use error::{Error, Result};
+pub use error::{Error, ErrorKind, Result};
 pub use operation::Operation;
 pub use process::ProcessError;
 pub use runtime::HostError;

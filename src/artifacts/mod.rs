@@ -6,7 +6,6 @@
 
 mod artifact_dir;
 mod beginning;
-mod caller;
 mod dir_lock;
 mod policy;
 mod report;
@@ -15,7 +14,6 @@ mod timeline;
 mod traced;
 mod uart_log;
 
-pub(crate) use caller::Caller;
 pub(crate) use report::{Report, Sources};
 pub(crate) use test_name::TestName;
 pub(crate) use traced::{Traced, failed};

@@ -16,12 +16,13 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::artifact_dir::ArtifactDir;
-use super::caller::{Caller, place};
 use super::policy::Policy;
 use super::test_name::TestName;
 use super::timeline::Timeline;
 use super::uart_log::UartLogWriter;
+use crate::caller::{Caller, place};
 use crate::config::ConfigError;
+use crate::error::Artifacts;
 use crate::notice::notice;
 use crate::runtime;
 use crate::sync::lock;
@@ -144,11 +145,10 @@ impl Report {
             }
             false => self.write(&mut files),
         };
-        let note = match written {
-            Ok(()) => format!("\n  artifacts: {}", files.dir.path().display()),
-            Err(e) => format!("\n  no artifacts: {}", cannot_write(files.dir.path(), &e)),
-        };
-        error.add_note(&note);
+        error.set_artifacts(match written {
+            Ok(()) => Artifacts::In(files.dir.path().to_owned()),
+            Err(e) => Artifacts::Missing(cannot_write(files.dir.path(), &e)),
+        });
     }
 
     /// Keeps or removes the directory of a target that has ended or could not be started.

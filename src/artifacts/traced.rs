@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::caller::{Caller, place};
 use super::report::Report;
+use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::operation::Task;
 
@@ -59,7 +59,7 @@ impl<T: Task> Task for Traced<T> {
         });
         let mut outcome = self.task.poll(cx);
         if let Poll::Ready(Err(error)) = &mut outcome {
-            error.add_note(&format!("\n  at {}", place(self.at)));
+            error.set_place(self.at);
         }
         if let (Poll::Ready(outcome), Some((trace, event))) = (&mut outcome, trace) {
             trace.event = None;
@@ -73,8 +73,9 @@ impl<T: Task> Task for Traced<T> {
 }
 
 /// Adds the place `at` to the error of a call that took no time, and records it in `report`.
-pub(crate) fn failed(mut error: Error, report: Option<&Arc<Report>>, at: Caller) -> Error {
-    error.add_note(&format!("\n  at {}", place(at)));
+pub(crate) fn failed(error: impl Into<Error>, report: Option<&Arc<Report>>, at: Caller) -> Error {
+    let mut error = error.into();
+    error.set_place(at);
     if let Some(report) = report {
         report.fail(&mut error);
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::machine_uarts::MachineUarts;
 use super::power::Board;
-use crate::artifacts::{Caller, Report};
+use crate::artifacts::Report;
+use crate::caller::Caller;
 use crate::config::TargetConfig;
 use crate::process::Supervisor;
 use crate::uart::{Ports, Uart};

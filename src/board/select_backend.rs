@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::artifacts::Report;
 use crate::backend::{Backend, qemu, renode, serial};
 use crate::config::{BackendKind, ClockKind, ConfigError, MachineConfig, TargetConfig};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::notice::notice;
 use crate::process::Supervisor;
 use crate::runtime::VirtualClock;
@@ -48,15 +48,16 @@ pub(crate) fn blame_variable(error: Error) -> Error {
     blame_forced(error, from_environment().ok().flatten())
 }
 
-fn blame_forced(mut error: Error, forced: Option<BackendKind>) -> Error {
-    if let Error::Config(
+fn blame_forced(error: Error, forced: Option<BackendKind>) -> Error {
+    let mut kind = error.into_kind();
+    if let ErrorKind::Config(
         ConfigError::NoQemu { advice, .. } | ConfigError::SeveralOnQemu { advice, .. },
-    ) = &mut error
+    ) = &mut kind
         && forced == Some(BackendKind::Qemu)
     {
         *advice = "VTARGET_BACKEND=qemu keeps it from there, so unset that";
     }
-    error
+    kind.into()
 }
 
 /// Creates the backend for `config`.

@@ -398,7 +398,7 @@ impl VirtualTarget {
     fn verdict(&self) -> Option<crate::Error> {
         let mut alarm = crate::Error::from(self.shared.ports.verdict()?);
         let at = self.shared.at;
-        alarm.add_note(&format!("\n  target made at {}:{}", at.file(), at.line()));
+        alarm.set_target_place(at);
         if let Some(report) = &self.shared.report {
             report.fail(&mut alarm);
         }

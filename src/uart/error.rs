@@ -92,13 +92,8 @@ pub enum ExpectError {
         seen: String,
     },
     /// The pattern cannot be used, or not for this operation.
-    #[error("{error}{place}")]
-    Pattern {
-        /// The defect of the pattern.
-        error: PatternError,
-        /// The place of the call, if known.
-        place: String,
-    },
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
     /// Output that the operation needs is no longer available.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -131,7 +126,7 @@ pub enum ExpectError {
         limit: usize,
     },
     /// The match has no such group.
-    #[error("the match of {pattern:?} has no group {group}: {reason}{place}")]
+    #[error("the match of {pattern:?} has no group {group}: {reason}")]
     NoGroup {
         /// The pattern.
         pattern: String,
@@ -139,8 +134,6 @@ pub enum ExpectError {
         group: String,
         /// The reason: the group does not exist, or took no part in the match.
         reason: &'static str,
-        /// The place of the call, and where the artifacts are.
-        place: String,
     },
     /// A group's text is not a value of the requested type.
     #[error("group {group} of {pattern:?} is {text:?}, which is no {wanted}: {reason}")]
@@ -153,7 +146,7 @@ pub enum ExpectError {
         text: String,
         /// The requested type.
         wanted: &'static str,
-        /// The type's own error, the place of the call, and where the artifacts are.
+        /// The type's own error.
         reason: String,
     },
     /// Bytes could not be written.
@@ -176,39 +169,11 @@ pub enum ExpectError {
     },
 }
 
-impl ExpectError {
-    /// Appends `note` to the last part of the message.
-    pub(crate) fn add_note(&mut self, note: &str) {
-        match self {
-            Self::Timeout { seen, .. }
-            | Self::Watchdog { seen, .. }
-            | Self::Ended { seen, .. }
-            | Self::Forbidden { seen, .. }
-            | Self::Unexpected { seen, .. }
-            | Self::Ambiguous { seen, .. } => {
-                seen.push_str(note);
-            }
-            Self::NotSent { reason, .. } | Self::Parse { reason, .. } => reason.push_str(note),
-            Self::Pattern { place, .. } | Self::NoGroup { place, .. } => place.push_str(note),
-            _ => {}
-        }
-    }
-}
-
 /// Describes how much of a time limit has passed.
 fn passed(had: Option<Duration>, of: Duration) -> String {
     match had {
         Some(had) => format!("when {had:?} of its {of:?} of virtual time had passed"),
         None => format!("and it is not known how much of its {of:?} has passed for the guest"),
-    }
-}
-
-impl From<PatternError> for ExpectError {
-    fn from(error: PatternError) -> Self {
-        Self::Pattern {
-            error,
-            place: String::new(),
-        }
     }
 }
 

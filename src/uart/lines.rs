@@ -10,8 +10,8 @@ use futures_core::Stream;
 
 use super::error::{Ending, ExpectError};
 use super::handle::Uart;
-use crate::artifacts::Caller;
-use crate::error::{Error, Result};
+use crate::caller::Caller;
+use crate::error::{Error, ErrorKind, Result};
 use crate::operation::Operation;
 
 impl Uart {
@@ -64,16 +64,17 @@ impl Lines {
 
     /// Turns the result of a `read_line` into an item; none at the end of the output.
     fn item(&mut self, line: Result<String>) -> Option<Result<String>> {
-        let Err(Error::Expect(error)) = &line else {
+        let error = line.as_ref().err().map(Error::kind);
+        let Some(ErrorKind::Uart(error)) = error else {
             self.ended = line.is_err();
             return Some(line);
         };
         self.ended = !matches!(
-            **error,
+            error,
             ExpectError::Timeout { .. } | ExpectError::Watchdog { .. }
         );
         let is_end = matches!(
-            **error,
+            error,
             ExpectError::Ended {
                 ending: Ending::Stopped(_) | Ending::Closed,
                 ..

@@ -7,7 +7,7 @@ use std::panic::Location;
 use expectrl::process::NonBlocking;
 
 use super::handle::Uart;
-use crate::artifacts::Caller;
+use crate::caller::Caller;
 
 impl Uart {
     /// Turns the UART into a blocking byte stream, such as an `expectrl::Session` needs.

@@ -5,8 +5,8 @@ pub mod messages;
 pub mod panics;
 use std::os::unix::net::UnixStream;
 
-use virtual_target::Error;
 use virtual_target::uart::{ExpectError, Uart};
+use virtual_target::{Error, ErrorKind};
 
 pub fn uart() -> (Uart, UnixStream) {
     let (ours, board) = UnixStream::pair().unwrap();
@@ -14,8 +14,8 @@ pub fn uart() -> (Uart, UnixStream) {
 }
 
 pub fn expect_error(error: Error) -> ExpectError {
-    match error {
-        Error::Expect(error) => *error,
+    match error.into_kind() {
+        ErrorKind::Uart(error) => error,
         other => panic!("{other}"),
     }
 }

@@ -26,10 +26,7 @@ fn expect_any_returns_the_match_that_ends_first() {
     let error = expect_error(uart.expect_any(none).wait().unwrap_err());
     assert!(matches!(
         error,
-        ExpectError::Pattern {
-            error: PatternError::NoPatterns,
-            ..
-        }
+        ExpectError::Pattern(PatternError::NoPatterns)
     ));
 }
 
@@ -175,10 +172,7 @@ fn run_returns_the_output_of_the_command() {
     let error = expect_error(uart.run("x").wait().unwrap_err());
     assert!(matches!(
         error,
-        ExpectError::Pattern {
-            error: PatternError::NoPrompt,
-            ..
-        }
+        ExpectError::Pattern(PatternError::NoPrompt)
     ));
     uart.set_prompt("re:(?m)^[$] ").unwrap();
     let shell = std::thread::spawn(move || {
@@ -636,7 +630,10 @@ fn over_without_free_descriptors_is_a_host_error() {
         let all: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
         let error = Uart::over(tokio::io::duplex(64).0).unwrap_err();
         drop(all);
-        assert!(matches!(error, virtual_target::Error::Host(_)), "{error}");
+        assert!(
+            matches!(error.kind(), virtual_target::ErrorKind::Host(_)),
+            "{error}"
+        );
         return;
     }
     let output = std::process::Command::new("sh")

@@ -168,7 +168,7 @@ fn a_pattern_with_an_escape_sequence_is_refused() {
             "{message}"
         );
         let error = expect_error(error);
-        let ExpectError::Pattern { error, .. } = error else {
+        let ExpectError::Pattern(error) = error else {
             panic!("{error}");
         };
         assert!(
@@ -202,7 +202,7 @@ fn regex_flags_do_not_hide_an_unfit_pattern() {
         ] {
             let error = uart.expect(pattern.unwrap()).wait().unwrap_err();
             assert!(
-                matches!(expect_error(error), ExpectError::Pattern { .. }),
+                matches!(expect_error(error), ExpectError::Pattern(_)),
                 "{text}"
             );
         }

@@ -129,7 +129,7 @@ impl Match {
             .is_some_and(|index| index < self.groups.len());
         let name = format!("{group:?}");
         let at = Location::caller();
-        let failed = |error: ExpectError| failed(error.into(), self.report.as_ref(), at);
+        let failed = |error: ExpectError| failed(error, self.report.as_ref(), at);
         let Some(text) = self.get(group) else {
             return Err(failed(ExpectError::NoGroup {
                 pattern: self.pattern.to_string(),
@@ -139,7 +139,6 @@ impl Match {
                 } else {
                     "the pattern does not define it"
                 },
-                place: String::new(),
             }));
         };
         text.parse().map_err(|e: T::Err| {

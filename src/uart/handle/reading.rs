@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::uart::Uart;
-use crate::artifacts::Caller;
+use crate::caller::Caller;
 use crate::error::Result;
 use crate::operation::Operation;
 use crate::sync::lock;

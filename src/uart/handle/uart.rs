@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::artifacts::{Caller, Traced};
+use crate::artifacts::Traced;
+use crate::caller::Caller;
 use crate::error::Result;
 use crate::operation::{Operation, Task};
 use crate::runtime::HostError;
@@ -73,7 +74,7 @@ impl Uart {
     /// runtime: for tokio's own sockets use [`over_fd`](Self::over_fd).
     ///
     /// # Errors
-    /// [`crate::Error::Host`] if the I/O thread cannot be started.
+    /// [`ErrorKind::Host`](crate::ErrorKind::Host) if the I/O thread cannot be started.
     pub fn over<S>(stream: S) -> Result<Self>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
@@ -88,7 +89,7 @@ impl Uart {
     ///
     /// # Errors
     /// [`ExpectError::Stream`] if the descriptor cannot be polled, such as a regular file;
-    /// [`crate::Error::Host`] if the I/O thread cannot be started.
+    /// [`ErrorKind::Host`](crate::ErrorKind::Host) if the I/O thread cannot be started.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {

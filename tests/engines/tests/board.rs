@@ -4,7 +4,7 @@ use engine_tests::{
     bare_on, on_each_board, sample, shell_on, tests_in_virtual_time, tests_over_telnet,
 };
 use virtual_target::uart::Uart;
-use virtual_target::{Error, PowerError, Result, millis, secs};
+use virtual_target::{ErrorKind, PowerError, Result, millis, secs};
 
 /// Sends a command to the shell and returns the answer, which is one line.
 fn ask(uart: &Uart, command: &str) -> Result<String> {
@@ -126,7 +126,7 @@ on_each_board! {
     fn reset_of_a_powered_off_board_fails(engine) {
         let board = shell_on(engine).build()?;
         let error = board.reset().wait().unwrap_err();
-        assert!(matches!(error, Error::Power(PowerError::Off { .. })), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Power(PowerError::Off { .. })), "{error}");
         assert!(error.to_string().contains("call power_on() first"), "{error}");
         Ok(())
     }

@@ -17,7 +17,7 @@ use virtual_target::config::{
     BackendKind, ConfigError, Control, LoadCommand, Platform, TargetConfig,
 };
 use virtual_target::{
-    EmulatorError, Error, PowerError, Result, TargetBuilder, VirtualTarget, secs,
+    EmulatorError, Error, ErrorKind, PowerError, Result, TargetBuilder, VirtualTarget, secs,
 };
 
 const STM32F4: &str =
@@ -132,7 +132,7 @@ mod test_renode_monitor {
         ] {
             let error = board.monitor(command).wait().unwrap_err();
             assert!(
-                matches!(error, Error::Emulator(EmulatorError::Refused { .. })),
+                matches!(error.kind(), ErrorKind::Emulator(EmulatorError::Refused { .. })),
                 "{error}"
             );
             assert!(error.to_string().contains(reason), "{error}");
@@ -147,7 +147,7 @@ mod test_renode_monitor {
         board.power_off().wait()?;
         let error = board.monitor("version").wait().unwrap_err();
         assert!(
-            matches!(error, Error::Power(PowerError::Off { .. })),
+            matches!(error.kind(), ErrorKind::Power(PowerError::Off { .. })),
             "{error}"
         );
         Ok(())
@@ -176,7 +176,7 @@ mod test_renode_monitor {
         for _ in 0..5 {
             let error = target().boot().wait().unwrap_err();
             // Renode was started, and the boot gave up during the conversation.
-            assert!(matches!(error, Error::Emulator(EmulatorError::TooSlow { .. })), "{error}");
+            assert!(matches!(error.kind(), ErrorKind::Emulator(EmulatorError::TooSlow { .. })), "{error}");
         }
         // The I/O thread may still be closing the descriptors of the last boot.
         assert!(
@@ -503,7 +503,7 @@ mod test_renode_client {
         let off = board("allow_raw_monitor: true")?.build()?;
         let error = off.monitor("version").wait().unwrap_err();
         assert!(
-            matches!(error, Error::Power(PowerError::Off { .. })),
+            matches!(error.kind(), ErrorKind::Power(PowerError::Off { .. })),
             "{error}"
         );
         Ok(())

@@ -21,7 +21,7 @@ use nix::sys::stat::Mode;
 use tempfile::TempDir;
 use virtual_target::config::BackendKind;
 use virtual_target::{
-    EmulatorError, Error, PowerError, Result, TargetBuilder, VirtualTarget, millis, secs,
+    EmulatorError, ErrorKind, PowerError, Result, TargetBuilder, VirtualTarget, millis, secs,
 };
 
 /// A limit for an immediate reaction, on a busy host.
@@ -367,7 +367,7 @@ fn unplugging_the_board_fails_operations() -> Result<()> {
     assert!(!board.is_on().wait()?);
     let dead = board.reset().wait().unwrap_err();
     assert!(
-        matches!(dead, Error::Power(PowerError::Exited { .. })),
+        matches!(dead.kind(), ErrorKind::Power(PowerError::Exited { .. })),
         "{dead}"
     );
     assert!(!dead.to_string().contains("emulator"), "{dead}");
@@ -452,8 +452,8 @@ fn a_failed_command_is_reported_and_leaves_the_board_off() -> Result<()> {
     let error = board.flash(sample("hello.elf")).wait().unwrap_err();
     assert!(
         matches!(
-            error,
-            Error::Emulator(EmulatorError::Command { field: "flash", .. })
+            error.kind(),
+            ErrorKind::Emulator(EmulatorError::Command { field: "flash", .. })
         ),
         "{error}"
     );
