@@ -89,8 +89,8 @@ impl Error {
         *self.kind
     }
 
-    /// Returns the place in the test of the call that failed. For a file that is not valid this is the
-    /// call that names the file; for a [forbidden](crate::uart::Uart::forbid) pattern that no operation
+    /// Returns the place in the test of the call that failed. For an error of the configuration this is the
+    /// call that made the builder; for a [forbidden](crate::uart::Uart::forbid) pattern that no operation
     /// has reported, the call that made the target.
     pub fn at(&self) -> Option<&'static Location<'static>> {
         match self.place {

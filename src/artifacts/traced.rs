@@ -1,6 +1,6 @@
 //! [`Traced`]: an operation whose start and outcome the report records.
 //!
-//! If the operation fails, its error contains the place from which it was called.
+//! If the operation fails, its error has the place from which it was called, and the artifacts.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,16 +11,13 @@ use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::operation::Task;
 
-/// A task and its entry in the timeline.
+/// A task, the place of its call, and its entry in the timeline.
 pub(crate) struct Traced<T> {
     task: T,
     at: Caller,
-    trace: Option<Trace>,
-}
-
-struct Trace {
-    report: Arc<Report>,
-    what: String,
+    report: Option<Arc<Report>>,
+    /// The description of the entry; `None` if the timeline has none.
+    what: Option<String>,
     /// The number of the event while the task is in progress.
     event: Option<u64>,
 }
@@ -33,12 +30,21 @@ impl<T> Traced<T> {
         at: Caller,
         what: impl FnOnce(&T) -> String,
     ) -> Self {
-        let trace = report.map(|report| Trace {
-            report: Arc::clone(report),
-            what: what(&task),
+        let what = report.map(|_| what(&task));
+        let mut traced = Self::without_entry(task, report, at);
+        traced.what = what;
+        traced
+    }
+
+    /// Creates a task that was called at `at` and has no entry in the timeline.
+    pub(crate) fn without_entry(task: T, report: Option<&Arc<Report>>, at: Caller) -> Self {
+        Self {
+            task,
+            at,
+            report: report.cloned(),
+            what: None,
             event: None,
-        });
-        Self { task, at, trace }
+        }
     }
 }
 
@@ -50,22 +56,19 @@ impl<T: Task> Task for Traced<T> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T::Output>> {
-        let trace = self.trace.as_mut().map(|trace| {
-            let Trace { report, what, .. } = trace;
-            let event = *trace
-                .event
-                .get_or_insert_with(|| report.event(what, self.at));
-            (trace, event)
-        });
-        let mut outcome = self.task.poll(cx);
-        if let Poll::Ready(Err(error)) = &mut outcome {
-            error.set_place(self.at);
+        if let (Some(report), Some(what), None) = (&self.report, &self.what, self.event) {
+            self.event = Some(report.event(what, self.at));
         }
-        if let (Poll::Ready(outcome), Some((trace, event))) = (&mut outcome, trace) {
-            trace.event = None;
-            match outcome {
-                Ok(_) => trace.report.ended(event, "ok"),
-                Err(error) => trace.report.failed(event, error),
+        let mut outcome = self.task.poll(cx);
+        if let Poll::Ready(outcome) = &mut outcome {
+            if let Err(error) = outcome {
+                error.set_place(self.at);
+            }
+            match (&self.report, self.event.take(), outcome) {
+                (Some(report), Some(event), Ok(_)) => report.ended(event, "ok"),
+                (Some(report), Some(event), Err(error)) => report.failed(event, error),
+                (Some(report), None, Err(error)) => report.fail(error),
+                (Some(_), None, Ok(_)) | (None, ..) => {}
             }
         }
         outcome
@@ -84,10 +87,8 @@ pub(crate) fn failed(error: impl Into<Error>, report: Option<&Arc<Report>>, at: 
 
 impl<T> Drop for Traced<T> {
     fn drop(&mut self) {
-        if let Some(trace) = &self.trace
-            && let Some(event) = trace.event
-        {
-            trace.report.ended(event, "dropped");
+        if let (Some(report), Some(event)) = (&self.report, self.event) {
+            report.ended(event, "dropped");
         }
     }
 }

@@ -14,11 +14,11 @@ use super::machine_uarts::MachineUarts;
 use super::power::Board;
 use super::select_backend;
 use super::target::VirtualTarget;
-use crate::artifacts::{Report, Sources, TestName, Traced, UartLogWriter};
+use crate::artifacts::{Report, Sources, TestName, Traced, UartLogWriter, failed};
 use crate::backend::{Backend, Image};
 use crate::caller::Caller;
 use crate::config::{BackendKind, ConfigError, TargetConfig};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::firmware::Firmware;
 use crate::notice::notice;
 use crate::operation::{Operation, Remote, Task};
@@ -29,11 +29,13 @@ impl VirtualTarget {
     /// Creates a builder from the YAML file at `path`, which is relative to the current directory.
     ///
     /// The file is read immediately; if it is not valid, [`boot`](TargetBuilder::boot) returns the error.
+    #[track_caller]
     pub fn from_yaml(path: impl AsRef<Path>) -> TargetBuilder {
         TargetBuilder::new(TargetConfig::from_file(path))
     }
 
     /// Creates a builder from `config`.
+    #[track_caller]
     pub fn from_config(config: TargetConfig) -> TargetBuilder {
         TargetBuilder::new(Ok(config))
     }
@@ -46,14 +48,18 @@ pub struct TargetBuilder {
     config: Result<TargetConfig, ConfigError>,
     firmware: Option<PathBuf>,
     backend: Option<BackendKind>,
+    /// The place in the test that made the builder.
+    made_at: Caller,
 }
 
 impl TargetBuilder {
-    pub(super) fn new(config: Result<TargetConfig, ConfigError>) -> Self {
+    #[track_caller]
+    fn new(config: Result<TargetConfig, ConfigError>) -> Self {
         Self {
             config,
             firmware: None,
             backend: None,
+            made_at: Location::caller(),
         }
     }
 
@@ -116,11 +122,35 @@ impl TargetBuilder {
     #[track_caller]
     pub fn build(self) -> Result<VirtualTarget> {
         let at = Location::caller();
-        let report = Report::new(&TestName::current(at))?;
-        self.assemble(Arc::new(Supervisor::new()), report, at)
+        let report = Report::new(&TestName::current(at)).map_err(|e| failed(e, None, at))?;
+        let target = self.assemble(Arc::new(Supervisor::new()), report.clone(), at);
+        target.map_err(|error| {
+            let error = failed(error, report.as_ref(), at);
+            if let Some(report) = &report {
+                report.finish(true);
+            }
+            error
+        })
     }
 
+    /// Creates the target. An error of its configuration has the place that made the builder.
     fn assemble(
+        self,
+        supervisor: Arc<Supervisor>,
+        report: Option<Arc<Report>>,
+        at: Caller,
+    ) -> Result<VirtualTarget> {
+        let made_at = self.made_at;
+        self.assemble_parts(supervisor, report, at)
+            .map_err(|mut error| {
+                if matches!(error.kind(), ErrorKind::Config(_)) {
+                    error.set_place(made_at);
+                }
+                error
+            })
+    }
+
+    fn assemble_parts(
         self,
         supervisor: Arc<Supervisor>,
         report: Option<Arc<Report>>,

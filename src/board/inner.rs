@@ -1,12 +1,14 @@
 //! [`Inner`]: the state that a target shares with its operations in progress.
 
+use std::panic::Location;
 use std::sync::Arc;
 
 use super::machine_uarts::MachineUarts;
 use super::power::Board;
-use crate::artifacts::Report;
+use crate::artifacts::{Report, failed};
 use crate::caller::Caller;
 use crate::config::TargetConfig;
+use crate::error::{Error, Result};
 use crate::process::Supervisor;
 use crate::uart::{Ports, Uart};
 
@@ -26,6 +28,13 @@ pub(super) struct Inner {
 }
 
 impl Inner {
+    /// Adds the caller's place and the artifacts to the error of a call that took no time.
+    #[track_caller]
+    pub(super) fn checked<T>(&self, outcome: Result<T, impl Into<Error>>) -> Result<T> {
+        let at = Location::caller();
+        outcome.map_err(|error| failed(error, self.report.as_ref(), at))
+    }
+
     /// Moves the cursors of the target's own handles to the last start of the board.
     pub(super) fn skip_to_last_start(&self) {
         let uarts = self.machines.iter().flat_map(|machine| &machine.uarts);

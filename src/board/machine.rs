@@ -23,8 +23,9 @@ impl VirtualTarget {
     /// board.machine("node-b")?.uart().expect_line("got 7").wait()?;
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn machine(&self, name: &str) -> crate::Result<Machine<'_>> {
-        Machine::new(self, name)
+        self.shared.checked(Machine::new(self, name))
     }
 }
 
@@ -74,8 +75,10 @@ impl<'a> Machine<'a> {
     ///
     /// # Errors
     /// [`ConfigError::NoSuchUart`](crate::config::ConfigError::NoSuchUart) lists the known names.
+    #[track_caller]
     pub fn uart_named(self, name: &str) -> Result<&'a Uart> {
-        self.machine().uart_named(name, self.target.config())
+        let uart = self.machine().uart_named(name, self.target.config());
+        self.target.shared.checked(uart)
     }
 
     /// Flashes new firmware: at the next power-on, or immediately, with a reset of this
@@ -122,6 +125,7 @@ impl<'a> Machine<'a> {
     /// println!("{} instructions", metrics.total_instructions());
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn metrics(self) -> Operation<Metrics> {
         self.target.metrics_of(Some(self.number))
     }

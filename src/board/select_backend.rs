@@ -163,7 +163,7 @@ fn port(
     };
     let port = Port::new(name, label, settings);
     for (index, pattern) in config.forbid.iter().enumerate() {
-        let set = port.uart().forbid(pattern);
+        let set = port.uart().add_guard(pattern);
         set.map_err(|e| config.invalid(&format!("forbid[{index}]"), e))?;
     }
     Ok(port)

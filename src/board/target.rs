@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::inner::Inner;
 use super::machine_uarts::MachineUarts;
-use crate::artifacts::Traced;
+use crate::artifacts::{Traced, failed};
 use crate::backend::{EmulatorInfo, Image, Metrics};
 use crate::config::{BackendKind, LoadCommand, Platform, TargetConfig};
 use crate::firmware::Firmware;
@@ -64,8 +64,10 @@ impl VirtualTarget {
     /// modem.send_line("OK").wait()?;
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn uart_named(&self, name: &str) -> crate::Result<&Uart> {
-        self.main().uart_named(name, &self.shared.config)
+        self.shared
+            .checked(self.main().uart_named(name, &self.shared.config))
     }
 
     /// Returns the main machine, which is the first.
@@ -79,9 +81,10 @@ impl VirtualTarget {
     ///
     /// # Errors
     /// [`ExpectError::Unavailable`] if a part of it is no longer kept.
+    #[track_caller]
     pub fn transcript(&self) -> crate::Result<Vec<TranscriptLine>> {
         let lines = self.shared.ports.lines(u64::MAX);
-        Ok(lines.map_err(ExpectError::from)?)
+        self.shared.checked(lines.map_err(ExpectError::from))
     }
 
     /// Returns a new handle for [`uart`](Self::uart), with its own cursor before the first byte.
@@ -115,6 +118,7 @@ impl VirtualTarget {
 
     /// Returns the emulator that runs the board, if the board is virtual; its version and runtime
     /// are known once the board has been turned on.
+    #[track_caller]
     pub fn engine(&self) -> Operation<EmulatorInfo> {
         self.operation(|shared, _| async move { Ok(shared.board.lock().await.engine().await) })
     }
@@ -307,6 +311,7 @@ impl VirtualTarget {
     }
 
     /// Returns true if the board is on and its emulator runs, or its serial port is present.
+    #[track_caller]
     pub fn is_on(&self) -> Operation<bool> {
         self.operation(|shared, _| async move { Ok(shared.board.lock().await.is_on()) })
     }
@@ -329,11 +334,13 @@ impl VirtualTarget {
     /// assert!(taken < 1_000_000, "{taken} instructions");
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn metrics(&self) -> Operation<Metrics> {
         self.metrics_of(None)
     }
 
     /// Measures one machine, or all machines.
+    #[track_caller]
     pub(super) fn metrics_of(&self, machine: Option<usize>) -> Operation<Metrics> {
         self.operation(
             move |shared, _| async move { shared.board.lock().await.metrics(machine).await },
@@ -359,6 +366,7 @@ impl VirtualTarget {
     /// assert!(pc.starts_with("0x8"), "the program counter is {pc}, outside the flash");
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn monitor(&self, command: impl Into<String>) -> Operation<String> {
         let command = command.into();
         self.operation(|shared, _| async move {
@@ -379,9 +387,11 @@ impl VirtualTarget {
     /// # Errors
     /// A pattern that was [forbidden](Uart::forbid) has appeared, and no error that reports it is alive;
     /// else those of [`power_off`](Self::power_off).
+    #[track_caller]
     pub fn shutdown(self) -> Operation<()> {
+        let at = Location::caller();
         let limit = self.shared.config.timeouts.boot;
-        Operation::new(Remote::new(limit, move |_| async move {
+        let shutdown = Remote::new(limit, move |_| async move {
             let mut board = self.shared.board.lock().await;
             let done = board
                 .power_off("the target is off: shutdown() was called")
@@ -389,9 +399,11 @@ impl VirtualTarget {
             drop(board);
             match self.verdict() {
                 Some(alarm) => Err(alarm),
-                None => done,
+                None => done.map_err(|e| failed(e, self.shared.report.as_ref(), at)),
             }
-        }))
+        });
+        // The target records its error itself, before its report ends.
+        Operation::new(Traced::without_entry(shutdown, None, at))
     }
 
     /// Returns the error of a guard that matched, unless an error that reports the match is alive.
@@ -424,7 +436,8 @@ impl VirtualTarget {
         ))
     }
 
-    /// Creates an operation that queries the board; the report does not record it.
+    /// Creates an operation that queries the board; the timeline has no entry of it.
+    #[track_caller]
     pub(super) fn operation<T, F>(
         &self,
         run: impl FnOnce(Arc<Inner>, Duration) -> F + Send + 'static,
@@ -433,7 +446,9 @@ impl VirtualTarget {
         T: Send + 'static,
         F: Future<Output = crate::Result<T>> + Send + 'static,
     {
-        Operation::new(self.remote(run))
+        let report = self.shared.report.as_ref();
+        let at = Location::caller();
+        Operation::new(Traced::without_entry(self.remote(run), report, at))
     }
 
     pub(super) fn remote<T, F>(

@@ -78,7 +78,10 @@ impl Read for UartStream {
 
 impl Write for UartStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.uart.send(bytes).wait().map_err(io::Error::other)?;
+        self.uart
+            .send_at(self.at, bytes)
+            .wait()
+            .map_err(io::Error::other)?;
         Ok(bytes.len())
     }
 

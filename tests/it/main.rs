@@ -10,6 +10,7 @@
 mod common;
 
 mod config;
+mod errors;
 mod exporter;
 mod firmware;
 mod messages;

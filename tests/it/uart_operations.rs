@@ -284,7 +284,9 @@ fn over_fd_refuses_a_regular_file() {
     let file: OwnedFd = std::fs::File::open("Cargo.toml").unwrap().into();
     let error = Uart::over_fd(file).unwrap_err().to_string();
     assert!(
-        error.ends_with("; it takes a socket, a pipe or a terminal"),
+        error.contains(
+            "; it takes a socket, a pipe or a terminal\n  at tests/it/uart_operations.rs:"
+        ),
         "{error}"
     );
 }

@@ -159,13 +159,16 @@ impl Match {
     ///
     /// # Errors
     /// [`ExpectError::Unavailable`] if the transcript no longer keeps it.
+    #[track_caller]
     pub fn before(&self) -> Result<String> {
+        let at = Location::caller();
         let slice = TranscriptSlice {
             transcript: &self.transcript,
             range: self.from..self.range.start,
             view: View::Text,
         };
-        let bytes = slice.bytes().map_err(ExpectError::from)?;
+        let bytes = slice.bytes().map_err(ExpectError::from);
+        let bytes = bytes.map_err(|error| failed(error, self.report.as_ref(), at))?;
         Ok(lossy(&bytes).into_owned())
     }
 

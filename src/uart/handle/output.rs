@@ -68,7 +68,13 @@ impl Uart {
     /// guard.lift(); // or the end of this test would fail it
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn forbid(&self, pattern: impl IntoPattern) -> Result<Guard> {
+        self.checked(self.add_guard(pattern))
+    }
+
+    /// As [`forbid`](Self::forbid), for a guard of the description: its error has no place in the test.
+    pub(crate) fn add_guard(&self, pattern: impl IntoPattern) -> Result<Guard> {
         let pattern = self.visible(pattern)?;
         let active = ActiveGuard::new(pattern.source(), Engine::guard(&pattern)?);
         self.shared.add_persistent_stops(stream_stops(&pattern));
@@ -87,8 +93,9 @@ impl Uart {
     /// # Errors
     /// [`ExpectError::Unavailable`] if there is more output than is kept
     /// (`kept_output` in the target's description, 256 MiB by default).
+    #[track_caller]
     pub fn transcript_text(&self) -> Result<String> {
-        let text = self.everything(View::Text)?;
+        let text = self.checked(self.everything(View::Text))?;
         Ok(lossy(&text).into_owned())
     }
 
@@ -97,8 +104,9 @@ impl Uart {
     /// # Errors
     /// [`ExpectError::Unavailable`] if there is more output than is kept
     /// (`kept_output` in the target's description, 256 MiB by default).
+    #[track_caller]
     pub fn transcript(&self) -> Result<Vec<u8>> {
-        Ok(self.everything(View::Raw)?)
+        self.checked(self.everything(View::Raw))
     }
 
     fn everything(&self, view: View) -> Result<Vec<u8>, ExpectError> {
@@ -132,7 +140,8 @@ impl Uart {
     /// println!("picocom {}", pty.path().display());
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn open_pty(&self) -> Result<UartPty> {
-        Ok(UartPty::open(&self.shared).map_err(|e| HostError::Pty(e.to_string()))?)
+        self.checked(UartPty::open(&self.shared).map_err(|e| HostError::Pty(e.to_string())))
     }
 }

@@ -1,9 +1,11 @@
 //! The operations of a [`Uart`] that send, and `run`, which sends a command and reads its answer.
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::uart::Uart;
+use crate::caller::Caller;
 use crate::operation::Operation;
 use crate::sync::lock;
 use crate::uart::error::ExpectError;
@@ -172,9 +174,18 @@ impl Uart {
 
     #[track_caller]
     fn sending(&self, name: &'static str, bytes: Vec<u8>) -> Operation<()> {
+        self.sending_at(Location::caller(), name, bytes)
+    }
+
+    /// As [`send`](Self::send), for a call at `at`.
+    pub(in crate::uart) fn send_at(&self, at: Caller, bytes: &[u8]) -> Operation<()> {
+        self.sending_at(at, "send", bytes.to_vec())
+    }
+
+    fn sending_at(&self, at: Caller, name: &'static str, bytes: Vec<u8>) -> Operation<()> {
         let timeout = lock(&self.local).timeout;
         let send = SendBytes::new(&self.shared, name, bytes, timeout);
-        self.traced(send, SendBytes::preview)
+        self.traced_at(at, send, SendBytes::preview)
     }
 
     fn with_ending(&self, line: &[u8]) -> Vec<u8> {

@@ -27,8 +27,10 @@ impl Uart {
     ///
     /// # Errors
     /// [`ExpectError::Pattern`] if it is not a valid pattern for a stream.
+    #[track_caller]
     pub fn set_prompt(&self, prompt: impl IntoPattern) -> Result<()> {
-        let prompt = on_stream(prompt, self.shared.settings.strip_ansi)?;
+        let prompt = on_stream(prompt, self.shared.settings.strip_ansi);
+        let prompt = self.checked(prompt)?;
         lock(&self.local).prompt = Some(prompt);
         Ok(())
     }
@@ -65,6 +67,7 @@ impl Uart {
     /// uart.set_ignore_lines([r"re:\[\d\d:\d\d:\d\d\.\d+,\d+\] <\w+> "])?;
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn set_ignore_lines<P: IntoPattern>(
         &self,
         patterns: impl IntoIterator<Item = P>,
@@ -72,7 +75,8 @@ impl Uart {
         let strip_ansi = self.shared.settings.strip_ansi;
         let patterns = patterns.into_iter();
         let patterns = patterns.map(|pattern| IgnoredLines::pattern(pattern, strip_ansi));
-        let ignored = IgnoredLines::new(patterns.collect::<Result<_, _>>()?);
+        let patterns = self.checked(patterns.collect::<Result<_, _>>())?;
+        let ignored = IgnoredLines::new(patterns);
         lock(&self.local).ignored = ignored;
         Ok(())
     }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::artifacts::Traced;
+use crate::artifacts::{Traced, failed};
 use crate::caller::Caller;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::operation::{Operation, Task};
 use crate::runtime::HostError;
 use crate::sync::lock;
@@ -75,6 +75,7 @@ impl Uart {
     ///
     /// # Errors
     /// [`ErrorKind::Host`](crate::ErrorKind::Host) if the I/O thread cannot be started.
+    #[track_caller]
     pub fn over<S>(stream: S) -> Result<Self>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
@@ -97,6 +98,7 @@ impl Uart {
     /// let uart = virtual_target::uart::Uart::over_fd(ours)?;
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn over_fd(fd: impl Into<OwnedFd>) -> Result<Self> {
         let fd = fd.into();
         Self::attach(|transcript| {
@@ -109,16 +111,21 @@ impl Uart {
         })
     }
 
+    #[track_caller]
     fn attach(link: impl FnOnce(&Arc<Transcript>) -> std::io::Result<Link>) -> Result<Self> {
         const NAME: &str = "uart";
-        let failed = |error: std::io::Error| match error.downcast::<HostError>() {
-            Ok(host) => crate::Error::from(host),
-            Err(error) => crate::Error::from(ExpectError::Stream {
-                uart: NAME.to_owned(),
-                reason: error.to_string(),
-            }),
-        };
-        let shared = Arc::new(UartState::over(NAME, link).map_err(failed)?);
+        let at = Location::caller();
+        let shared = UartState::over(NAME, link).map_err(|error| {
+            let kind = match error.downcast::<HostError>() {
+                Ok(host) => ErrorKind::from(host),
+                Err(error) => ErrorKind::from(ExpectError::Stream {
+                    uart: NAME.to_owned(),
+                    reason: error.to_string(),
+                }),
+            };
+            failed(kind, None, at)
+        })?;
+        let shared = Arc::new(shared);
         Ok(Self {
             verdict_on_drop: Some(VerdictOnDrop::new(&shared)),
             ..Self::at_start(&shared)
@@ -177,6 +184,13 @@ impl Uart {
             pattern.check_visible()?;
         }
         Ok(pattern)
+    }
+
+    /// Adds the caller's place and the artifacts to the error of a call that took no time.
+    #[track_caller]
+    pub(super) fn checked<T>(&self, outcome: Result<T, impl Into<Error>>) -> Result<T> {
+        let at = Location::caller();
+        outcome.map_err(|error| failed(error, self.shared.settings.report.as_ref(), at))
     }
 
     /// Creates an operation that keeps its caller's place; the target's report records it, if there
