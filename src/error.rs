@@ -17,7 +17,7 @@ use crate::config::ConfigError;
 use crate::firmware::FirmwareError;
 use crate::process::ProcessError;
 use crate::runtime::HostError;
-use crate::uart::{ExpectError, PatternError, Unavailable};
+use crate::uart::{PatternError, UartError, Unavailable};
 
 /// The result of every fallible call in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -31,6 +31,33 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// let error = VirtualTarget::from_yaml("no/such.yaml").boot().wait().unwrap_err();
 /// assert_eq!(format!("{error:?}"), error.to_string());
+/// ```
+///
+/// A program reads the parts of the message:
+///
+/// ```
+/// use virtual_target::uart::{Uart, UartErrorKind};
+/// use virtual_target::{ErrorKind, millis};
+///
+/// # fn main() -> virtual_target::Result<()> {
+/// # let (ours, mut board) = std::os::unix::net::UnixStream::pair().unwrap();
+/// # std::io::Write::write_all(&mut board, b"Ready\n").unwrap();
+/// let uart = Uart::over_fd(ours)?;
+/// let error = uart.expect("ready").within(millis(50)).wait().unwrap_err();
+/// assert!(error.at().is_some_and(|at| at.line() > 0));
+/// assert_eq!(error.artifacts(), None); // only a target has artifacts
+/// let ErrorKind::Uart(failure) = error.kind() else {
+///     return Err(error); // a failure of the host, say
+/// };
+/// assert_eq!(failure.operation(), Some("expect(\"ready\")"));
+/// match failure.kind() {
+///     UartErrorKind::Timeout { waited, .. } => assert!(*waited >= millis(50)),
+///     UartErrorKind::Ended { ending, .. } => println!("no more output: {ending}"),
+///     _ => return Err(error),
+/// }
+/// assert!(failure.excerpt().is_some_and(|output| output.contains("Ready")));
+/// assert!(failure.hint().is_some_and(|hint| hint.contains("differs only in case")));
+/// # Ok(()) }
 /// ```
 pub struct Error {
     kind: Box<ErrorKind>,
@@ -59,7 +86,7 @@ pub enum ErrorKind {
     Power(#[from] PowerError),
     /// An operation on a UART failed.
     #[error(transparent)]
-    Uart(#[from] ExpectError),
+    Uart(#[from] UartError),
 }
 
 /// The place in a test that an error names.
@@ -160,7 +187,7 @@ where
 
 impl From<PatternError> for ErrorKind {
     fn from(error: PatternError) -> Self {
-        ExpectError::from(error).into()
+        UartError::from(error).into()
     }
 }
 
@@ -180,7 +207,7 @@ debug_is_the_message!(
     ConfigError,
     ProcessError,
     EmulatorError,
-    ExpectError,
+    UartError,
     FirmwareError,
     HostError,
     PatternError,

@@ -13,7 +13,9 @@ use crate::backend::{EmulatorInfo, Image, Metrics};
 use crate::config::{BackendKind, LoadCommand, Platform, TargetConfig};
 use crate::firmware::Firmware;
 use crate::operation::{Operation, Remote};
-use crate::uart::{ExpectError, TranscriptLine, Uart};
+#[cfg(doc)]
+use crate::uart::UartErrorKind;
+use crate::uart::{TranscriptLine, Uart, UartError};
 
 /// A virtual board with its own emulator, its firmware and its UARTs; or a
 /// [physical](crate::config::SerialConfig) board.
@@ -80,11 +82,11 @@ impl VirtualTarget {
     /// UART.
     ///
     /// # Errors
-    /// [`ExpectError::Unavailable`] if a part of it is no longer kept.
+    /// [`UartErrorKind::Unavailable`] if a part of it is no longer kept.
     #[track_caller]
     pub fn transcript(&self) -> crate::Result<Vec<TranscriptLine>> {
         let lines = self.shared.ports.lines(u64::MAX);
-        self.shared.checked(lines.map_err(ExpectError::from))
+        self.shared.checked(lines.map_err(UartError::from))
     }
 
     /// Returns a new handle for [`uart`](Self::uart), with its own cursor before the first byte.
@@ -292,9 +294,9 @@ impl VirtualTarget {
     /// The cursors do not move, so later operations can find the output of this time.
     ///
     /// # Errors
-    /// [`ExpectError::Ended`] if the board is turned off, exits or halts meanwhile,
-    /// [`ExpectError::Forbidden`],
-    /// [`ExpectError::Watchdog`] if the guest's time did not advance that much.
+    /// [`UartErrorKind::Ended`] if the board is turned off, exits or halts meanwhile,
+    /// [`UartErrorKind::Forbidden`],
+    /// [`UartErrorKind::Watchdog`] if the guest's time did not advance that much.
     ///
     /// ```no_run
     /// # use virtual_target::secs;

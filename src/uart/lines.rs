@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
-use super::error::{Ending, ExpectError};
+use super::error::{Ending, UartErrorKind};
 use super::handle::Uart;
 use crate::caller::Caller;
 use crate::error::{Error, ErrorKind, Result};
@@ -70,12 +70,12 @@ impl Lines {
             return Some(line);
         };
         self.ended = !matches!(
-            error,
-            ExpectError::Timeout { .. } | ExpectError::Watchdog { .. }
+            error.kind(),
+            UartErrorKind::Timeout { .. } | UartErrorKind::Watchdog { .. }
         );
         let is_end = matches!(
-            error,
-            ExpectError::Ended {
+            error.kind(),
+            UartErrorKind::Ended {
                 ending: Ending::Stopped(_) | Ending::Closed,
                 ..
             }

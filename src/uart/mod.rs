@@ -36,7 +36,7 @@ mod stream;
 mod transcript;
 mod verdict;
 
-pub use error::{Ending, ExpectError, Reported, Unavailable};
+pub use error::{Ambiguity, Ending, NotSent, Reported, UartError, UartErrorKind, Unavailable};
 pub(crate) use expect::ignored_lines::IgnoredLines;
 pub use expect::matched::{Group, Match};
 pub use guard::Guard;

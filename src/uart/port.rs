@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::error::{Ending, ExpectError};
+use super::error::{Ending, UartError};
 use super::handle::Uart;
 use super::link::stepped::SteppedLink;
 use super::link::{JobQueue, Link, OnEnd};
@@ -213,7 +213,7 @@ impl Port {
     /// Returns the error of a guard that matched, unless an error that reports the match is alive.
     ///
     /// A target returns it when it is shut down, and panics with it when it is dropped.
-    pub(crate) fn verdict(&self) -> Option<ExpectError> {
+    pub(crate) fn verdict(&self) -> Option<UartError> {
         verdict(&self.shared, "the end of the test")
     }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::{ExpectError, Unavailable};
+use super::error::{UartError, Unavailable};
 use super::merged::{self, TranscriptLine};
 use super::port::Port;
 use crate::runtime::Clock;
@@ -106,7 +106,7 @@ impl Ports {
 
     /// Returns the first error of a guard that matched, unless an error that reports such a match
     /// is alive on any of the UARTs; each match is reported once.
-    pub(crate) fn verdict(&self) -> Option<ExpectError> {
+    pub(crate) fn verdict(&self) -> Option<UartError> {
         let is_reported = self.iter().any(Port::is_forbidden_reported);
         let errors: Vec<_> = self.iter().filter_map(Port::verdict).collect();
         errors.into_iter().next().filter(|_| !is_reported)

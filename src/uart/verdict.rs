@@ -7,14 +7,14 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, Once, Weak};
 
-use super::error::ExpectError;
+use super::error::UartError;
 use super::expect::diagnose;
 use super::state::UartState;
 use crate::sync::lock;
 
 /// Returns the error of a guard that matched, unless an error that reports the match is alive;
 /// each match is reported once.
-pub(super) fn verdict(uart: &UartState, end: &str) -> Option<ExpectError> {
+pub(super) fn verdict(uart: &UartState, end: &str) -> Option<UartError> {
     let forbidden = uart.transcript.take_unreported_match()?;
     Some(diagnose::forbidden(uart, &forbidden, end))
 }

@@ -5,7 +5,7 @@ pub mod messages;
 pub mod panics;
 use std::os::unix::net::UnixStream;
 
-use virtual_target::uart::{ExpectError, Uart};
+use virtual_target::uart::{Uart, UartError};
 use virtual_target::{Error, ErrorKind};
 
 pub fn uart() -> (Uart, UnixStream) {
@@ -13,7 +13,7 @@ pub fn uart() -> (Uart, UnixStream) {
     (Uart::over_fd(ours).unwrap(), board)
 }
 
-pub fn expect_error(error: Error) -> ExpectError {
+pub fn uart_error(error: Error) -> UartError {
     match error.into_kind() {
         ErrorKind::Uart(error) => error,
         other => panic!("{other}"),

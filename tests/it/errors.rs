@@ -1,13 +1,14 @@
 //! Errors as data: the kind, the place in the test, the artifacts.
 
 use std::error::Error as _;
+use std::io::Write;
 use std::panic::Location;
 
 use virtual_target::config::{BackendKind, ConfigError, TargetConfig};
-use virtual_target::uart::{ExpectError, Uart};
-use virtual_target::{Error, ErrorKind, VirtualTarget};
+use virtual_target::uart::{Uart, UartErrorKind};
+use virtual_target::{Error, ErrorKind, VirtualTarget, millis};
 
-use crate::common::uart;
+use crate::common::{uart, uart_error};
 
 #[track_caller]
 fn here() -> u32 {
@@ -78,12 +79,46 @@ fn the_source_of_an_error_is_its_kind() {
     drop(board);
     let error = uart.expect("ready").wait().unwrap_err();
     let source = error.source().unwrap();
-    assert!(matches!(
-        source.downcast_ref(),
-        Some(ErrorKind::Uart(ExpectError::Ended { .. }))
-    ));
+    assert!(matches!(source.downcast_ref(), Some(ErrorKind::Uart(_))));
     let message = error.to_string();
     let (kind, place) = message.rsplit_once("\n  at ").unwrap();
     assert_eq!(kind, source.to_string());
     assert!(place.contains("errors.rs:"), "{place}");
+}
+
+#[test]
+fn a_uart_error_has_the_parts_of_its_message() {
+    let (uart, mut board) = uart();
+    board.write_all(b"Ready\n").unwrap();
+    let operation = uart.expect("ready").within(millis(50));
+    let error = operation.wait().unwrap_err();
+    let ErrorKind::Uart(error) = error.kind() else {
+        panic!("{error}");
+    };
+    let &UartErrorKind::Timeout { waited, .. } = error.kind() else {
+        panic!("{error}");
+    };
+    assert!(waited >= millis(50));
+    assert_eq!(error.uart(), Some("uart"));
+    assert_eq!(error.operation(), Some("expect(\"ready\")"));
+    let hint = error.hint().unwrap();
+    assert_eq!(hint, "there is \"Ready\", which differs only in case");
+    let excerpt = error.excerpt().unwrap();
+    assert_eq!(excerpt, "6 bytes have arrived since:\n  | Ready\\n");
+    assert_eq!(
+        error.to_string(),
+        format!("UART uart: expect(\"ready\") timed out after {waited:?}; {hint}; {excerpt}")
+    );
+}
+
+#[test]
+fn the_operation_of_a_uart_error_has_no_comma_at_its_end() {
+    let (uart, _board) = uart();
+    uart.set_prompt("> ").unwrap();
+    let error = uart.run("ping").within(millis(50)).wait().unwrap_err();
+    let error = uart_error(error);
+    let operation = "run(\"ping\"), waiting for the prompt \"> \" before it sends";
+    assert_eq!(error.operation(), Some(operation));
+    assert_eq!(error.excerpt(), Some("nothing has arrived at all"));
+    assert!(error.hint().unwrap().starts_with("is this the UART"));
 }

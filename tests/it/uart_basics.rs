@@ -3,10 +3,10 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use virtual_target::uart::{ExpectError, Uart};
+use virtual_target::uart::{Uart, UartErrorKind};
 use virtual_target::{Operation, millis, secs};
 
-use crate::common::{expect_error, uart};
+use crate::common::{uart, uart_error};
 
 #[test]
 fn expect_moves_the_cursor_behind_the_match() {
@@ -85,7 +85,7 @@ fn a_timeout_shows_the_output_that_arrived() {
     uart.expect("wor").wait().unwrap();
     let error = uart.expect("bye").within(millis(1)).wait().unwrap_err();
     assert!(
-        matches!(expect_error(error), ExpectError::Timeout { waited, .. } if waited < Duration::from_secs(5))
+        matches!(uart_error(error).kind(), UartErrorKind::Timeout { waited, .. } if *waited < Duration::from_secs(5))
     );
     board.write_all(b"ld\r\n").unwrap();
     let error = uart

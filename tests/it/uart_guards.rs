@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::common::{expect_error, uart};
-use virtual_target::uart::{ExpectError, Uart};
+use crate::common::{uart, uart_error};
+use virtual_target::uart::{Uart, UartErrorKind};
 use virtual_target::{Result, millis, secs};
 
 /// Returns the message that dropping `held` panics with, if it panics.
@@ -76,11 +76,11 @@ fn an_error_or_clone_that_is_kept_counts_as_reported() {
     drop(error);
 
     let uart = uart_with_fault();
-    let error = expect_error(uart.expect("never").wait().unwrap_err());
+    let error = uart_error(uart.expect("never").wait().unwrap_err());
     let clone = error.clone();
     drop(error);
     assert_eq!(drop_message(uart), None);
-    assert!(matches!(clone, ExpectError::Forbidden { .. }));
+    assert!(matches!(clone.kind(), UartErrorKind::Forbidden { .. }));
 
     fn test() -> Result<()> {
         let uart = uart_with_fault();

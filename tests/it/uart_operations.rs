@@ -6,9 +6,9 @@ use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::task::{Context, Waker};
 
-use crate::common::{expect_error, uart};
+use crate::common::{uart, uart_error};
 use virtual_target::config::Echo;
-use virtual_target::uart::{ExpectError, Pattern, PatternError, Uart};
+use virtual_target::uart::{Pattern, PatternError, Uart, UartErrorKind};
 use virtual_target::{millis, secs};
 
 #[test]
@@ -23,10 +23,10 @@ fn expect_any_returns_the_match_that_ends_first() {
     let mixed = [Pattern::new('z').unwrap(), Pattern::new(b"f").unwrap()];
     assert_eq!(uart.expect_any(mixed).wait().unwrap().0, 1);
     let none: [&str; 0] = [];
-    let error = expect_error(uart.expect_any(none).wait().unwrap_err());
+    let error = uart_error(uart.expect_any(none).wait().unwrap_err());
     assert!(matches!(
-        error,
-        ExpectError::Pattern(PatternError::NoPatterns)
+        error.kind(),
+        UartErrorKind::Pattern(PatternError::NoPatterns)
     ));
 }
 
@@ -127,8 +127,8 @@ fn a_guard_fails_every_operation_that_reaches_its_match() {
     let waiting = uart.expect("never").within(secs(60));
     board.write_all(b"ault at 0x8000\nready\n").unwrap();
     assert!(matches!(
-        expect_error(waiting.wait().unwrap_err()),
-        ExpectError::Forbidden { .. }
+        uart_error(waiting.wait().unwrap_err()).kind(),
+        UartErrorKind::Forbidden { .. }
     ));
     let error = uart.expect("ready").wait().unwrap_err().to_string();
     assert!(
@@ -139,8 +139,8 @@ fn a_guard_fails_every_operation_that_reaches_its_match() {
         "{error}"
     );
     assert!(matches!(
-        expect_error(uart.send("x").wait().unwrap_err()),
-        ExpectError::Forbidden { .. }
+        uart_error(uart.send("x").wait().unwrap_err()).kind(),
+        UartErrorKind::Forbidden { .. }
     ));
     // The output before the match can still be read later.
     let late = uart.clone();
@@ -169,10 +169,10 @@ fn forbid_checks_earlier_output_too() {
 #[test]
 fn run_returns_the_output_of_the_command() {
     let (uart, mut board) = uart();
-    let error = expect_error(uart.run("x").wait().unwrap_err());
+    let error = uart_error(uart.run("x").wait().unwrap_err());
     assert!(matches!(
-        error,
-        ExpectError::Pattern(PatternError::NoPrompt)
+        error.kind(),
+        UartErrorKind::Pattern(PatternError::NoPrompt)
     ));
     uart.set_prompt("re:(?m)^[$] ").unwrap();
     let shell = std::thread::spawn(move || {
@@ -275,8 +275,8 @@ fn a_uart_over_a_pty_ends_when_the_pty_closes() {
     board.write_all(b"out").unwrap();
     drop(board);
     uart.expect("out").wait().unwrap();
-    let error = expect_error(uart.expect("more").wait().unwrap_err());
-    assert!(matches!(error, ExpectError::Ended { .. }));
+    let error = uart_error(uart.expect("more").wait().unwrap_err());
+    assert!(matches!(error.kind(), UartErrorKind::Ended { .. }));
 }
 
 #[test]
@@ -387,7 +387,7 @@ fn run_waits_for_the_prompt_of_the_last_command() {
     board.write_all(b"> ").unwrap();
     assert!(uart.run("sleep").within(millis(50)).wait().is_err());
     assert_eq!(line(&mut board), "sleep\n");
-    let late = expect_error(uart.run("ping").within(millis(50)).wait().unwrap_err());
+    let late = uart_error(uart.run("ping").within(millis(50)).wait().unwrap_err());
     assert!(
         late.to_string()
             .contains("run(\"ping\"), waiting for the prompt \"> \" before it sends, timed out"),
@@ -483,8 +483,11 @@ fn run_fails_when_the_answer_is_ambiguous() {
 
     let (uart, shell) = scripted(&["one\r\n> ", "two\r\ntwo\r\n> "]);
     assert_eq!(uart.run("get").wait().unwrap(), "one");
-    let error = expect_error(uart.run("two").wait().unwrap_err());
-    assert!(matches!(error, ExpectError::Ambiguous { .. }), "{error}");
+    let error = uart_error(uart.run("two").wait().unwrap_err());
+    assert!(
+        matches!(error.kind(), UartErrorKind::Ambiguous { .. }),
+        "{error}"
+    );
     drop(shell.join().unwrap());
 }
 
@@ -540,8 +543,11 @@ fn run_and_send_line_echoed_refuse_a_line_end() {
             uart.run(line).wait().unwrap_err(),
             uart.send_line_echoed(line).wait().unwrap_err(),
         ] {
-            let error = expect_error(error);
-            assert!(matches!(error, ExpectError::NotSent { .. }), "{error}");
+            let error = uart_error(error);
+            assert!(
+                matches!(error.kind(), UartErrorKind::NotSent { .. }),
+                "{error}"
+            );
             assert!(
                 error.to_string().contains("there is a line end in it"),
                 "{error}"

@@ -4,9 +4,9 @@
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 
-use crate::common::{expect_error, uart};
+use crate::common::{uart, uart_error};
 use regex::{Regex, RegexBuilder};
-use virtual_target::uart::{ExpectError, IntoPattern, Pattern, PatternError, Uart};
+use virtual_target::uart::{IntoPattern, Pattern, PatternError, Uart, UartErrorKind};
 use virtual_target::{millis, secs};
 
 /// Writes `output` in two parts, cut at every byte, each time to a new UART.
@@ -97,7 +97,10 @@ fn an_incomplete_character_is_invalid_once_the_stream_ends() {
         let (uart, mut board) = uart();
         board.write_all(b"gr\xe2\x82").unwrap();
         let error = uart.expect(&pattern).within(millis(50)).wait().unwrap_err();
-        assert!(matches!(expect_error(error), ExpectError::Timeout { .. }));
+        assert!(matches!(
+            uart_error(error).kind(),
+            UartErrorKind::Timeout { .. }
+        ));
         drop(board);
         assert_eq!(matched(&uart, pattern), "gr\u{fffd}\u{fffd}");
     }
@@ -167,8 +170,8 @@ fn a_pattern_with_an_escape_sequence_is_refused() {
             message.contains("expect_bytes") && message.contains("`strip_ansi: false`"),
             "{message}"
         );
-        let error = expect_error(error);
-        let ExpectError::Pattern(error) = error else {
+        let error = uart_error(error);
+        let UartErrorKind::Pattern(error) = error.kind() else {
             panic!("{error}");
         };
         assert!(
@@ -202,7 +205,7 @@ fn regex_flags_do_not_hide_an_unfit_pattern() {
         ] {
             let error = uart.expect(pattern.unwrap()).wait().unwrap_err();
             assert!(
-                matches!(expect_error(error), ExpectError::Pattern(_)),
+                matches!(uart_error(error).kind(), UartErrorKind::Pattern(_)),
                 "{text}"
             );
         }
@@ -249,7 +252,10 @@ fn expect_all_accepts_a_pattern_for_the_end() {
     assert_eq!(both[1].text(), "there");
     let missing = [end(), Pattern::new("not there").unwrap()];
     let error = uart.expect_all(missing).wait().unwrap_err();
-    assert!(matches!(expect_error(error), ExpectError::Ended { .. }));
+    assert!(matches!(
+        uart_error(error).kind(),
+        UartErrorKind::Ended { .. }
+    ));
 }
 
 #[test]

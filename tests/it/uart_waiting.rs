@@ -6,9 +6,9 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 use crate::common::panics::Panics;
-use crate::common::{expect_error, uart};
+use crate::common::{uart, uart_error};
 use futures::StreamExt;
-use virtual_target::uart::{ExpectError, Uart};
+use virtual_target::uart::{Uart, UartErrorKind};
 use virtual_target::{Result, millis, secs};
 
 /// Returns a UART whose board echoes all input, in another thread.
@@ -30,8 +30,8 @@ async fn exchange(uart: &Uart) -> Result<()> {
     uart.expect("pong").wait()?;
     let late = uart.expect("never").within(millis(5)).await;
     assert!(matches!(
-        expect_error(late.unwrap_err()),
-        ExpectError::Timeout { .. }
+        uart_error(late.unwrap_err()).kind(),
+        UartErrorKind::Timeout { .. }
     ));
     Ok(())
 }
@@ -54,9 +54,9 @@ async fn many_waits(uart: Uart) {
         uart.send_line("ping").wait().unwrap();
         uart.expect_line("ping").wait().unwrap();
         let late = uart.expect("never").within(millis(1)).wait();
-        let error = expect_error(late.unwrap_err());
+        let error = uart_error(late.unwrap_err());
         assert!(
-            matches!(error, ExpectError::Timeout { .. }),
+            matches!(error.kind(), UartErrorKind::Timeout { .. }),
             "{number}: {error}"
         );
     }
@@ -213,7 +213,10 @@ fn send_times_out_when_nothing_reads() {
         .wait()
         .unwrap_err();
     let text = error.to_string();
-    assert!(matches!(expect_error(error), ExpectError::Timeout { .. }));
+    assert!(matches!(
+        uart_error(error).kind(),
+        UartErrorKind::Timeout { .. }
+    ));
     assert!(text.contains("send of 8388608 bytes timed out"), "{text}");
 }
 

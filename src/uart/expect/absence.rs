@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::diagnose;
 use super::set::Set;
 use crate::runtime::{ByteSet, Stops};
-use crate::uart::error::ExpectError;
+use crate::uart::error::UartError;
 use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::pattern::final_bytes::LINE_ENDS;
 use crate::uart::pattern::{IntoPattern, PatternError};
@@ -40,11 +40,7 @@ impl Matcher for ExpectNone {
         self.set.stops()
     }
 
-    fn feed(
-        &mut self,
-        piece: Piece<'_>,
-        uart: &UartState,
-    ) -> Result<Option<Found<()>>, ExpectError> {
+    fn feed(&mut self, piece: Piece<'_>, uart: &UartState) -> Result<Option<Found<()>>, UartError> {
         match self.set.feed(piece, uart)? {
             None => Ok(None),
             Some((_, found)) => Err(diagnose::unexpected(
@@ -77,7 +73,7 @@ impl ExpectSilence {
     }
 
     /// Returns true if the silence began behind a line end, of which a `\r` may still follow.
-    fn began_a_line(&self, uart: &UartState) -> Result<bool, ExpectError> {
+    fn began_a_line(&self, uart: &UartState) -> Result<bool, UartError> {
         let before = TranscriptSlice {
             transcript: &uart.transcript,
             range: self.from.saturating_sub(1)..self.from,
@@ -98,11 +94,7 @@ impl Matcher for ExpectSilence {
         Stops::at(ByteSet::ALL)
     }
 
-    fn feed(
-        &mut self,
-        piece: Piece<'_>,
-        uart: &UartState,
-    ) -> Result<Option<Found<()>>, ExpectError> {
+    fn feed(&mut self, piece: Piece<'_>, uart: &UartState) -> Result<Option<Found<()>>, UartError> {
         let is_line_end = piece.bytes.iter().all(|byte| *byte == b'\r');
         if is_line_end && self.began_a_line(uart)? {
             return Ok(None);
@@ -145,7 +137,7 @@ impl Matcher for RunFor {
         &mut self,
         _piece: Piece<'_>,
         _uart: &UartState,
-    ) -> Result<Option<Found<()>>, ExpectError> {
+    ) -> Result<Option<Found<()>>, UartError> {
         Ok(None)
     }
 

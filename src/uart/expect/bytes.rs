@@ -1,7 +1,7 @@
 //! Raw bytes, escape sequences included: [`ReadExact`], and [`ReadSome`] for a stream.
 
 use crate::runtime::{ByteSet, Stops};
-use crate::uart::error::ExpectError;
+use crate::uart::error::UartError;
 use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
@@ -44,7 +44,7 @@ impl Matcher for ReadExact {
         &mut self,
         piece: Piece<'_>,
         _uart: &UartState,
-    ) -> Result<Option<Found<Vec<u8>>>, ExpectError> {
+    ) -> Result<Option<Found<Vec<u8>>>, UartError> {
         let missing = self.count - self.bytes.len();
         let piece = piece.take(missing.min(piece.bytes.len()));
         self.bytes.extend_from_slice(piece.bytes);
@@ -88,7 +88,7 @@ impl Matcher for ReadSome {
         &mut self,
         piece: Piece<'_>,
         _uart: &UartState,
-    ) -> Result<Option<Found<Vec<u8>>>, ExpectError> {
+    ) -> Result<Option<Found<Vec<u8>>>, UartError> {
         let piece = piece.take(self.0.min(piece.bytes.len()));
         Ok(Some(Found {
             output: piece.bytes.to_vec(),
@@ -97,11 +97,7 @@ impl Matcher for ReadSome {
         }))
     }
 
-    fn finish(
-        &mut self,
-        end: u64,
-        _uart: &UartState,
-    ) -> Result<Option<Found<Vec<u8>>>, ExpectError> {
+    fn finish(&mut self, end: u64, _uart: &UartState) -> Result<Option<Found<Vec<u8>>>, UartError> {
         Ok(Some(Found {
             output: Vec::new(),
             end,

@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::operation::Task;
 use crate::sync::lock;
 use crate::uart::cursor::HandleState;
-use crate::uart::error::ExpectError;
+use crate::uart::error::UartError;
 use crate::uart::pattern::{Pattern, PatternError};
 use crate::uart::state::UartState;
 use crate::uart::transcript::Position;
@@ -265,7 +265,7 @@ impl ReplyWait {
         reply: Result<Reply, PatternError>,
     ) -> Result<Self> {
         let local = Arc::new(Mutex::new(lock(local).starting_at(from)));
-        let reply = reply.map_err(ExpectError::from)?;
+        let reply = reply.map_err(UartError::from)?;
         Ok(Self {
             stage: Stage::reading(uart, &local, timeout, from, reply)?,
             uart: Arc::clone(uart),

@@ -1,7 +1,11 @@
 //! The errors of operations, with the board's output: every text of a failure.
 
+use std::time::Duration;
+
 use super::aftermath;
-use crate::uart::error::ExpectError;
+use super::hint::{no_output_hint, pause_reason};
+use crate::runtime::CutShort;
+use crate::uart::error::{Ambiguity, Ending, NotSent, UartError, UartErrorKind};
 use crate::uart::shown;
 use crate::uart::state::UartState;
 use crate::uart::transcript::Transcript;
@@ -15,36 +19,133 @@ const SHOWN_BYTES: usize = 1024;
 /// The number of bytes that are searched for lines to show.
 const SEARCHED_BYTES: usize = 64 << 10;
 
-/// Creates the error of `wanted`, which the match of a guard made fail.
-pub(crate) fn forbidden(uart: &UartState, forbidden: &ForbiddenMatch, wanted: &str) -> ExpectError {
-    ExpectError::Forbidden {
-        uart: uart.name.clone(),
-        // The description may end in a clause.
-        wanted: wanted.trim_end_matches(',').to_owned(),
+/// Creates the error that a guard's match made `operation` fail.
+pub(crate) fn forbidden(
+    uart: &UartState,
+    forbidden: &ForbiddenMatch,
+    operation: &str,
+) -> UartError {
+    let kind = UartErrorKind::Forbidden {
         pattern: forbidden.pattern.to_string(),
-        seen: around(&uart.transcript, forbidden.end),
         reported: uart.transcript.report_forbidden(),
-    }
+    };
+    let around = around(&uart.transcript, forbidden.end);
+    UartError::new(&uart.name, operation.to_owned(), kind).with_excerpt(around)
 }
 
 /// Creates the error that the output from `from` on does not determine the answer.
-pub(crate) fn ambiguous(uart: &UartState, wanted: String, why: &str, from: u64) -> ExpectError {
-    ExpectError::Ambiguous {
-        uart: uart.name.clone(),
-        wanted,
-        why: why.to_owned(),
-        seen: seen(&uart.transcript, from),
-    }
+pub(crate) fn ambiguous(
+    uart: &UartState,
+    operation: String,
+    why: Ambiguity,
+    from: u64,
+) -> UartError {
+    let seen = seen(&uart.transcript, from);
+    UartError::new(&uart.name, operation, UartErrorKind::Ambiguous { why }).with_excerpt(seen)
 }
 
-/// Creates the error that `found` appeared, which `wanted` excludes and which ends at `end`.
-pub(crate) fn unexpected(uart: &UartState, wanted: String, found: &[u8], end: u64) -> ExpectError {
-    ExpectError::Unexpected {
-        uart: uart.name.clone(),
-        wanted,
-        found: shown::shown(found),
-        seen: up_to(&uart.transcript, end),
+/// Creates the error that `found` appeared, which `operation` excludes and which ends at `end`.
+pub(crate) fn unexpected(uart: &UartState, operation: String, found: &[u8], end: u64) -> UartError {
+    let found = shown::shown(found);
+    let up_to = up_to(&uart.transcript, end);
+    UartError::new(&uart.name, operation, UartErrorKind::Unexpected { found }).with_excerpt(up_to)
+}
+
+/// Creates the error that the output from `from` on has ended, and `operation` needs more.
+pub(crate) fn ended(uart: &UartState, operation: String, ending: Ending, from: u64) -> UartError {
+    let seen = seen(&uart.transcript, from);
+    UartError::new(&uart.name, operation, UartErrorKind::Ended { ending }).with_excerpt(seen)
+}
+
+/// Creates the error that `operation` timed out, which has found nothing from `from` on. `hint` returns a
+/// guess at the cause.
+pub(crate) fn timed_out(
+    uart: &UartState,
+    operation: String,
+    waited: Duration,
+    cut_short: Option<CutShort>,
+    from: u64,
+    hint: impl FnOnce() -> Option<String>,
+) -> UartError {
+    let waited = Duration::from_millis(waited.as_millis() as u64);
+    let error = UartError::new(&uart.name, operation, UartErrorKind::Timeout { waited });
+    let error = error.with_excerpt(seen(&uart.transcript, from));
+    if let Some(why) = pause_reason(uart) {
+        return error.with_hint(Some(why.to_owned()));
     }
+    let guest = cut_short.map(|cut_short| match cut_short {
+        CutShort::Had(had) => format!(
+            "the guest has had only {had:?} of its time: it is very slow, or its processor is locked up"
+        ),
+        CutShort::Unknown => {
+            "how much of its time the guest has had is not known: its emulator does not tell".to_owned()
+        }
+    });
+    let question = no_output_hint(uart);
+    let hint = match question {
+        Some(_) => None,
+        None => hint(),
+    };
+    let hints: Vec<String> = guest.into_iter().chain(hint).collect();
+    let hint = (!hints.is_empty()).then(|| hints.join("; "));
+    error.with_hint(hint).with_question(question)
+}
+
+/// Creates the error of an operation that the host's watchdog has ended after `on_host`; the guest
+/// may have run for less than the time limit `of`. `excerpt` describes the output.
+pub(crate) fn watchdog(
+    uart: &UartState,
+    operation: String,
+    on_host: Duration,
+    cut_short: Option<CutShort>,
+    of: Duration,
+    excerpt: String,
+) -> UartError {
+    let had = match cut_short {
+        Some(CutShort::Had(had)) => Some(had),
+        Some(CutShort::Unknown) | None => None,
+    };
+    let on_host = Duration::from_millis(on_host.as_millis() as u64);
+    let kind = UartErrorKind::Watchdog { on_host, had, of };
+    let why = pause_reason(uart).unwrap_or(
+        "the emulator hangs, or its guest keeps it so busy that its time hardly passes; \
+         raise `timeouts: command:` if the host is that slow",
+    );
+    UartError::new(&uart.name, operation, kind)
+        .with_hint(Some(why.to_owned()))
+        .with_excerpt(excerpt)
+}
+
+/// Creates the error that the bytes of `operation` were not written.
+pub(crate) fn not_sent(uart: &UartState, operation: String, why: NotSent) -> UartError {
+    UartError::new(&uart.name, operation, UartErrorKind::NotSent { why })
+}
+
+/// Creates the error that the bytes of `operation` were not written in time; `excerpt` says why, or how
+/// many were.
+pub(crate) fn sent_too_late(
+    uart: &UartState,
+    operation: String,
+    waited: Duration,
+    excerpt: String,
+) -> UartError {
+    UartError::new(&uart.name, operation, UartErrorKind::Timeout { waited }).with_excerpt(excerpt)
+}
+
+/// Describes bytes that the stream has not accepted.
+pub(crate) fn not_accepted() -> String {
+    "its other end does not take it, or not so fast (a line of 115200 baud takes some 11 bytes in a millisecond)"
+        .to_owned()
+}
+
+/// Describes bytes that the stream may have accepted.
+pub(crate) fn sent_in_part() -> String {
+    "it may have been sent in part".to_owned()
+}
+
+/// Describes how many bytes a send has written.
+pub(crate) fn sent_so_far(count: usize) -> String {
+    format!("{count} bytes have been sent")
 }
 
 /// Describes the output from `from` on.

@@ -4,7 +4,7 @@
 
 use super::line::or_too_long;
 use crate::runtime::Stops;
-use crate::uart::error::ExpectError;
+use crate::uart::error::UartError;
 use crate::uart::expect::ignored_lines::IgnoredLines;
 use crate::uart::expect::screen::{ENDLESS, shown, widths};
 use crate::uart::expect::wait::{Found, Matcher};
@@ -76,7 +76,7 @@ impl EchoFinder {
     }
 
     /// Adds the place `at`, where a prompt ends.
-    pub(super) fn prompt(&mut self, at: u64, uart: &UartState) -> Result<(), ExpectError> {
+    pub(super) fn prompt(&mut self, at: u64, uart: &UartState) -> Result<(), UartError> {
         let line = self.line_start(uart)?;
         self.places.push(Candidate {
             line,
@@ -87,7 +87,7 @@ impl EchoFinder {
     }
 
     /// Returns the start of the output's current line.
-    pub(super) fn line_start(&mut self, uart: &UartState) -> Result<u64, ExpectError> {
+    pub(super) fn line_start(&mut self, uart: &UartState) -> Result<u64, UartError> {
         let start = match (self.line_start, self.places.first()) {
             (Some(start), _) => start,
             (None, Some(first)) => start_of_line(uart, first.at)?,
@@ -102,7 +102,7 @@ impl EchoFinder {
         &mut self,
         at: u64,
         uart: &UartState,
-    ) -> Result<Option<EchoCertainty>, ExpectError> {
+    ) -> Result<Option<EchoCertainty>, UartError> {
         let start = self.line_start(uart)?;
         if let Some(first) = self.places.first_mut() {
             first.line = first.line.min(start);
@@ -134,7 +134,7 @@ impl EchoFinder {
     }
 
     /// Returns how much of the line is at the end of the output, and whether that is all of it.
-    pub(super) fn begun(&self, uart: &UartState) -> Result<Option<(usize, bool)>, ExpectError> {
+    pub(super) fn begun(&self, uart: &UartState) -> Result<Option<(usize, bool)>, UartError> {
         let end = uart.transcript.end_position().offset;
         for place in self.places.iter().rev() {
             for text in self.texts(*place, end, uart)? {
@@ -155,7 +155,7 @@ impl EchoFinder {
         place: Candidate,
         end: u64,
         uart: &UartState,
-    ) -> Result<Vec<String>, ExpectError> {
+    ) -> Result<Vec<String>, UartError> {
         if place.at > end || end - place.line > LONGEST_DRAWN {
             return Ok(Vec::new());
         }
@@ -219,7 +219,7 @@ fn is_end_of_prompt(text: &str) -> bool {
 }
 
 /// Returns the start of the line that contains `at`.
-pub(super) fn start_of_line(uart: &UartState, at: u64) -> Result<u64, ExpectError> {
+pub(super) fn start_of_line(uart: &UartState, at: u64) -> Result<u64, UartError> {
     let start = uart.transcript.segment_start().offset.min(at);
     let slice = TranscriptSlice {
         transcript: &uart.transcript,
@@ -263,11 +263,7 @@ impl Matcher for EchoedLine {
         line_ends()
     }
 
-    fn feed(
-        &mut self,
-        piece: Piece<'_>,
-        uart: &UartState,
-    ) -> Result<Option<Found<()>>, ExpectError> {
+    fn feed(&mut self, piece: Piece<'_>, uart: &UartState) -> Result<Option<Found<()>>, UartError> {
         let mut rest = piece;
         while !rest.bytes.is_empty() {
             let newline = memchr::memchr(b'\n', rest.bytes);

@@ -13,6 +13,18 @@ use crate::uart::transcript::slice::TranscriptSlice;
 /// The number of bytes that are searched before the end of the output and before the cursor.
 const SEARCHED_BYTES: usize = 64 << 10;
 
+/// Returns the reason why the guest does not run, if known.
+pub(crate) fn pause_reason(uart: &UartState) -> Option<&'static str> {
+    if uart.is_stopped() {
+        return Some("its emulator is stopped by a signal; continue it with SIGCONT");
+    }
+    let has_no_output = uart.transcript.end_position().offset == 0;
+    (uart.is_bare() && has_no_output).then_some(
+        "no firmware was named for the board: name it in the target's YAML (`firmware`) or in the test \
+         (`firmware(…)`, `flash(…)`)",
+    )
+}
+
 /// Returns the hint for a UART that has received nothing at all.
 pub(crate) fn no_output_hint(uart: &UartState) -> Option<String> {
     let silent = uart.transcript.end_position().offset == 0;
@@ -21,6 +33,37 @@ pub(crate) fn no_output_hint(uart: &UartState) -> Option<String> {
          `qemu.serial`, for a physical board `serial.port` and `serial.baud`), and does the firmware run?"
             .to_owned()
     })
+}
+
+/// Returns the hint for a board that has printed no prompt since its start, or since `line` was sent.
+pub(crate) fn no_prompt_hint(is_start: bool, line: &[u8]) -> String {
+    let since = match (is_start, line) {
+        (true, _) => "the board was started".to_owned(),
+        (false, []) => "something was sent".to_owned(),
+        (false, line) => format!("\"{}\" was sent", line.escape_ascii()),
+    };
+    format!(
+        "no prompt has come since {since}; if none follows that, use send_line and expect instead of run"
+    )
+}
+
+/// Returns the hint for a board that has not echoed a command of `length` bytes; `begun` is the number of
+/// bytes that it has echoed, and true if these are all.
+pub(crate) fn no_echo_hint(begun: Option<(usize, bool)>, length: usize) -> String {
+    match begun {
+        Some((_, true)) => {
+            "the board has echoed the command, but not ended the line: is its line ending \
+             another one (`line_ending: cr`)?"
+                .to_owned()
+        }
+        Some((begun, false)) => format!(
+            "the board has echoed {begun} of the command's {length} bytes: it does not take as many at once; \
+             send a shorter line, or use send_paced"
+        ),
+        None => "the board has not echoed the command as it was sent; if it does not echo, say so \
+             (`echo: off`), and if it breaks off long lines, send a shorter one"
+            .to_owned(),
+    }
 }
 
 /// Returns a hint why `pattern` was not found in the output from `from` on.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::set::quoted;
 use crate::runtime::Stops;
-use crate::uart::error::ExpectError;
+use crate::uart::error::{UartError, UartErrorKind};
 use crate::uart::expect::hint::hint;
 use crate::uart::expect::matched::Match;
 use crate::uart::expect::wait::{Found, Matcher};
@@ -51,7 +51,7 @@ impl Matcher for ExpectLine {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Found<Match>>, ExpectError> {
+    ) -> Result<Option<Found<Match>>, UartError> {
         let Self {
             pattern,
             lines,
@@ -80,7 +80,7 @@ fn matched(
     groups: Groups,
     from: u64,
     uart: &UartState,
-) -> Result<Found<Match>, ExpectError> {
+) -> Result<Found<Match>, UartError> {
     let whole = groups.first().cloned().flatten().unwrap_or(0..0);
     let slice = TranscriptSlice {
         transcript: &uart.transcript,
@@ -114,14 +114,13 @@ pub(super) fn or_too_long<T>(
     lines: &Splitter,
     uart: &UartState,
     wanted: impl FnOnce() -> String,
-) -> Result<Option<T>, ExpectError> {
+) -> Result<Option<T>, UartError> {
     match (found, lines.too_long()) {
-        (None, Some(start)) => Err(ExpectError::LineTooLong {
-            uart: uart.name.clone(),
-            wanted: wanted(),
-            start,
-            limit: LONGEST_LINE,
-        }),
+        (None, Some(start)) => {
+            let limit = LONGEST_LINE;
+            let kind = UartErrorKind::LineTooLong { start, limit };
+            Err(UartError::new(&uart.name, wanted(), kind))
+        }
         (found, _) => Ok(found),
     }
 }
@@ -147,7 +146,7 @@ impl Matcher for ReadLine {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Found<String>>, ExpectError> {
+    ) -> Result<Option<Found<String>>, UartError> {
         let found = self.lines.feed(piece, |line| {
             Some(Found {
                 output: lossy(line.bytes).into_owned(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::artifacts::{Report, failed};
 use crate::error::Result;
-use crate::uart::error::ExpectError;
+use crate::uart::error::{UartError, UartErrorKind};
 use crate::uart::pattern::decode::lossy;
 use crate::uart::pattern::{Groups, Pattern};
 use crate::uart::transcript::Transcript;
@@ -116,33 +116,29 @@ impl Match {
     /// Parses a group's text as a value.
     ///
     /// # Errors
-    /// [`ExpectError::NoGroup`] if the group does not exist or took no part in the match,
-    /// [`ExpectError::Parse`] if its text is not a `T`.
+    /// [`UartErrorKind::NoGroup`] if the group does not exist or took no part in the match,
+    /// [`UartErrorKind::Parse`] if its text is not a `T`.
     #[track_caller]
     pub fn parse<T>(&self, group: impl Group) -> Result<T>
     where
         T: FromStr,
         T::Err: fmt::Display,
     {
-        let known = group
+        let is_defined = group
             .index(&self.pattern)
             .is_some_and(|index| index < self.groups.len());
         let name = format!("{group:?}");
         let at = Location::caller();
-        let failed = |error: ExpectError| failed(error, self.report.as_ref(), at);
+        let failed = |kind| failed(UartError::from(kind), self.report.as_ref(), at);
         let Some(text) = self.get(group) else {
-            return Err(failed(ExpectError::NoGroup {
+            return Err(failed(UartErrorKind::NoGroup {
                 pattern: self.pattern.to_string(),
                 group: name,
-                reason: if known {
-                    "it took no part in the match"
-                } else {
-                    "the pattern does not define it"
-                },
+                is_defined,
             }));
         };
         text.parse().map_err(|e: T::Err| {
-            failed(ExpectError::Parse {
+            failed(UartErrorKind::Parse {
                 pattern: self.pattern.to_string(),
                 group: name,
                 text: text.into_owned(),
@@ -158,7 +154,7 @@ impl Match {
     /// Each call reads it from the transcript, whatever its length.
     ///
     /// # Errors
-    /// [`ExpectError::Unavailable`] if the transcript no longer keeps it.
+    /// [`UartErrorKind::Unavailable`] if the transcript no longer keeps it.
     #[track_caller]
     pub fn before(&self) -> Result<String> {
         let at = Location::caller();
@@ -167,7 +163,7 @@ impl Match {
             range: self.from..self.range.start,
             view: View::Text,
         };
-        let bytes = slice.bytes().map_err(ExpectError::from);
+        let bytes = slice.bytes().map_err(UartError::from);
         let bytes = bytes.map_err(|error| failed(error, self.report.as_ref(), at))?;
         Ok(lossy(&bytes).into_owned())
     }

@@ -10,9 +10,10 @@ use std::ops::{ControlFlow, Range};
 
 use super::diagnose;
 use super::echo::{EchoCertainty, EchoFinder, start_of_line};
+use super::hint::{no_echo_hint, no_prompt_hint};
 use super::set::{Set, quoted};
 use crate::runtime::Stops;
-use crate::uart::error::ExpectError;
+use crate::uart::error::{Ambiguity, UartError};
 use crate::uart::expect::ignored_lines::IgnoredLines;
 use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::pattern::decode::lossy;
@@ -137,7 +138,7 @@ impl Reply {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<(ReplyState, u64)>, ExpectError> {
+    ) -> Result<Option<(ReplyState, u64)>, UartError> {
         let mut rest = piece;
         while !rest.bytes.is_empty() {
             let newline = match self.looks_for_echo() {
@@ -177,7 +178,7 @@ impl Reply {
         &mut self,
         prompt: Range<u64>,
         uart: &UartState,
-    ) -> Result<Option<ReplyState>, ExpectError> {
+    ) -> Result<Option<ReplyState>, UartError> {
         if self.is_in_log_line(prompt.end, uart)? {
             return Ok(None);
         }
@@ -220,7 +221,7 @@ impl Reply {
                 },
             ) => {
                 if self.surplus.is_some() {
-                    return Err(self.two_prompts(uart));
+                    return Err(self.cannot_tell(uart, Ambiguity::SecondPrompt));
                 }
                 Ok(Some(ReplyState::Certain(answer(self.sent, false))))
             }
@@ -235,7 +236,7 @@ impl Reply {
     }
 
     /// Returns true if the line that begins at `at` is a log line.
-    fn begins_with_log_line(&self, at: u64, uart: &UartState) -> Result<bool, ExpectError> {
+    fn begins_with_log_line(&self, at: u64, uart: &UartState) -> Result<bool, UartError> {
         if self.ignored.is_empty() {
             return Ok(false);
         }
@@ -258,14 +259,12 @@ impl Reply {
         Ok(self.ignored.matches(&text(uart, at..end)?)?)
     }
 
-    fn at_newline(&mut self, at: u64, uart: &UartState) -> Result<(), ExpectError> {
+    fn at_newline(&mut self, at: u64, uart: &UartState) -> Result<(), UartError> {
         let found = self.finder.newline(at, uart)?;
         match (found, self.expected) {
-            (Some(EchoCertainty::BehindPrompt), Expected::NoEcho { .. }) => Err(self.cannot_tell(
-                uart,
-                "the board has echoed it, and has not echoed an earlier one; say which it does \
-                 (`echo: on` or `echo: off`)",
-            )),
+            (Some(EchoCertainty::BehindPrompt), Expected::NoEcho { .. }) => {
+                Err(self.cannot_tell(uart, Ambiguity::NewEcho))
+            }
             (Some(EchoCertainty::BehindPrompt), _) => {
                 self.echo = Some((at + 1, EchoCertainty::BehindPrompt));
                 self.doubtful = None;
@@ -282,7 +281,7 @@ impl Reply {
     }
 
     /// Returns true if the output that ends at `at` is part of a log line.
-    fn is_in_log_line(&mut self, at: u64, uart: &UartState) -> Result<bool, ExpectError> {
+    fn is_in_log_line(&mut self, at: u64, uart: &UartState) -> Result<bool, UartError> {
         if self.ignored.is_empty() {
             return Ok(false);
         }
@@ -295,7 +294,7 @@ impl Reply {
     }
 
     /// Returns the doubtful answer, now that no echo has followed in time; `None` if an echo has begun.
-    pub(crate) fn settle(&mut self, uart: &UartState) -> Result<Option<Answer>, ExpectError> {
+    pub(crate) fn settle(&mut self, uart: &UartState) -> Result<Option<Answer>, UartError> {
         let Some(answer) = self.doubtful.take() else {
             return Ok(None);
         };
@@ -310,22 +309,12 @@ impl Reply {
         let surplus = self.surplus.filter(|surplus| *surplus > self.sent);
         match (surplus, &self.operation) {
             (None, _) => Ok(Some(answer)),
-            (Some(_), ReplyPurpose::Answer) => Err(self.two_prompts(uart)),
+            (Some(_), ReplyPurpose::Answer) => Err(self.cannot_tell(uart, Ambiguity::SecondPrompt)),
             (Some(end), ReplyPurpose::Ready { .. }) => Ok(Some(Answer { end, ..answer })),
         }
     }
 
-    /// Creates the error of a board without an echo that prints more prompts than lines were sent.
-    fn two_prompts(&self, uart: &UartState) -> ExpectError {
-        self.cannot_tell(
-            uart,
-            "the board has printed a second prompt for one line, and without an echo nothing tells the \
-             answers apart; if it takes \\r and \\n each for the end of a line, use `line_ending: cr`; if it \
-             prints its prompt anew behind log lines, let it echo",
-        )
-    }
-
-    fn cannot_tell(&self, uart: &UartState, why: &str) -> ExpectError {
+    fn cannot_tell(&self, uart: &UartState, why: Ambiguity) -> UartError {
         diagnose::ambiguous(uart, self.describe(), why, self.sent)
     }
 
@@ -338,7 +327,7 @@ impl Reply {
         answer: &Answer,
         prompt_line: &[u8],
         uart: &UartState,
-    ) -> Result<String, ExpectError> {
+    ) -> Result<String, UartError> {
         let Range { start, mut end } = answer.range;
         let with_prompt = text(uart, start..answer.end)?;
         if with_prompt.ends_with(prompt_line) && !prompt_line.is_empty() {
@@ -367,35 +356,14 @@ impl Reply {
 
     fn hint(&self, uart: &UartState) -> Option<String> {
         if let ReplyPurpose::Ready { is_start, .. } = self.operation {
-            let since = match (is_start, self.line.as_slice()) {
-                (true, _) => "the board was started".to_owned(),
-                (false, []) => "something was sent".to_owned(),
-                (false, line) => format!("\"{}\" was sent", line.escape_ascii()),
-            };
-            return Some(format!(
-                "no prompt has come since {since}; if none follows that, use send_line and expect instead of run"
-            ));
+            return Some(no_prompt_hint(is_start, &self.line));
         }
         if self.echo.is_some() || self.expected != Expected::Echo {
             return None;
         }
         let length = self.line.trim_ascii().len();
-        Some(match self.finder.begun(uart).ok().flatten() {
-            Some((_, true)) => {
-                "the board has echoed the command, but not ended the line: is its line ending \
-                                another one (`line_ending: cr`)?"
-                    .to_owned()
-            }
-            Some((begun, false)) => format!(
-                "the board has echoed {begun} of the command's {length} bytes: it does not take as many at once; \
-                 send a shorter line, or use send_paced"
-            ),
-            None => {
-                "the board has not echoed the command as it was sent; if it does not echo, say so \
-                     (`echo: off`), and if it breaks off long lines, send a shorter one"
-                    .to_owned()
-            }
-        })
+        let begun = self.finder.begun(uart).ok().flatten();
+        Some(no_echo_hint(begun, length))
     }
 
     fn describe(&self) -> String {
@@ -422,7 +390,7 @@ fn answer_to(line: &[u8], prompt: &str) -> String {
     )
 }
 
-fn text(uart: &UartState, range: Range<u64>) -> Result<Vec<u8>, ExpectError> {
+fn text(uart: &UartState, range: Range<u64>) -> Result<Vec<u8>, UartError> {
     let slice = TranscriptSlice {
         transcript: &uart.transcript,
         range,
@@ -432,7 +400,7 @@ fn text(uart: &UartState, range: Range<u64>) -> Result<Vec<u8>, ExpectError> {
 }
 
 /// Returns the text of the current line up to `at`.
-pub(crate) fn line_up_to(at: u64, uart: &UartState) -> Result<Vec<u8>, ExpectError> {
+pub(crate) fn line_up_to(at: u64, uart: &UartState) -> Result<Vec<u8>, UartError> {
     text(uart, start_of_line(uart, at)?..at)
 }
 
@@ -471,7 +439,7 @@ impl Matcher for ReplyMatcher {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Found<Self::Output>>, ExpectError> {
+    ) -> Result<Option<Found<Self::Output>>, UartError> {
         let Some(reply) = &mut self.0 else {
             return Ok(None);
         };
@@ -502,7 +470,7 @@ impl Matcher for QuietMatcher {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Found<Self::Output>>, ExpectError> {
+    ) -> Result<Option<Found<Self::Output>>, UartError> {
         let mut rest = piece;
         while let Some(reply) = &mut self.0
             && let Some((state, end)) = reply.feed(rest, uart)?
@@ -519,7 +487,7 @@ impl Matcher for QuietMatcher {
         &mut self,
         end: u64,
         _uart: &UartState,
-    ) -> Result<Option<Found<Self::Output>>, ExpectError> {
+    ) -> Result<Option<Found<Self::Output>>, UartError> {
         Ok(done(&mut self.0, ReplyState::Settled, end))
     }
 

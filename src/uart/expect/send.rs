@@ -13,12 +13,12 @@ use std::time::Duration;
 use tokio::sync::oneshot::error::RecvError;
 
 use super::diagnose;
-use super::wait::{Matcher, Wait, too_slow};
+use super::wait::{Matcher, Wait};
 use crate::error::Result;
 use crate::operation::Task;
 use crate::runtime::{CutShort, Deadline, Stops};
 use crate::sync::lock;
-use crate::uart::error::{Ending, ExpectError};
+use crate::uart::error::{Ending, NotSent, UartError};
 use crate::uart::link::Written;
 use crate::uart::state::UartState;
 
@@ -62,21 +62,14 @@ impl SendBytes {
         }
     }
 
-    fn not_sent(&self, reason: String) -> ExpectError {
-        ExpectError::NotSent {
-            uart: self.uart.name.clone(),
-            wanted: self.describe(),
-            reason,
-        }
+    fn not_sent(&self, why: NotSent) -> UartError {
+        diagnose::not_sent(&self.uart, self.describe(), why)
     }
 
     /// Creates the error of a link that no longer takes bytes.
-    fn gone(&self) -> ExpectError {
-        let reason = match self.uart.transcript.ending() {
-            Some(ending) => ending.to_string(),
-            None => "the stream does not take bytes any more".to_owned(),
-        };
-        self.not_sent(reason)
+    fn gone(&self) -> UartError {
+        let ending = self.uart.transcript.ending();
+        self.not_sent(ending.map_or(NotSent::Closed, NotSent::Ended))
     }
 
     /// Describes the operation with the first bytes that it is about to send.
@@ -105,29 +98,25 @@ impl SendBytes {
     }
 
     /// Creates the error of the host's watchdog after `on_host`, when the guest had `had` of the limit.
-    fn watchdog(&self, on_host: Duration, had: CutShort) -> ExpectError {
-        let (wanted, of) = (self.describe(), self.timeout);
-        let seen = "it may have been sent in part";
-        too_slow(&self.uart, wanted, on_host, Some(had), of, seen)
+    fn watchdog(&self, on_host: Duration, had: CutShort) -> UartError {
+        let (operation, of) = (self.describe(), self.timeout);
+        let sent = diagnose::sent_in_part();
+        diagnose::watchdog(&self.uart, operation, on_host, Some(had), of, sent)
     }
 
     /// Creates the error of bytes that were not written.
-    fn failed(&self, answer: std::result::Result<io::Result<Duration>, RecvError>) -> ExpectError {
+    fn failed(&self, answer: std::result::Result<io::Result<Duration>, RecvError>) -> UartError {
         match answer {
             Ok(Err(e)) if !matches!(self.uart.transcript.ending(), Some(Ending::Exited(_))) => {
-                self.not_sent(e.to_string())
+                self.not_sent(NotSent::Host(e.to_string()))
             }
             _ => self.gone(),
         }
     }
 
-    fn late(&self) -> ExpectError {
-        ExpectError::Timeout {
-            uart: self.uart.name.clone(),
-            wanted: self.describe(),
-            waited: self.waited(),
-            seen: "its other end does not take it, or not so fast (a line of 115200 baud takes some 11 bytes in a millisecond)".to_owned(),
-        }
+    fn late(&self) -> UartError {
+        let why = diagnose::not_accepted();
+        diagnose::sent_too_late(&self.uart, self.describe(), self.waited(), why)
     }
 }
 
@@ -197,12 +186,12 @@ impl Task for SendBytes {
 
 /// The task of an operation that cannot begin: it fails with this error.
 pub(crate) struct Rejected<T> {
-    error: Option<ExpectError>,
+    error: Option<UartError>,
     output: PhantomData<fn() -> T>,
 }
 
 impl<T> Rejected<T> {
-    pub(crate) fn new(error: ExpectError) -> Self {
+    pub(crate) fn new(error: UartError) -> Self {
         Self {
             error: Some(error),
             output: PhantomData,
@@ -346,32 +335,22 @@ impl PacedSend {
         format!("send_paced of {} bytes", self.bytes.len())
     }
 
-    fn have_been_sent(&self) -> String {
-        format!("{} bytes have been sent", self.sent)
+    fn gone(&self, ending: &Ending) -> UartError {
+        let why = NotSent::Ended(ending.clone());
+        diagnose::not_sent(&self.uart, self.describe(), why)
     }
 
-    fn gone(&self, ending: &Ending) -> ExpectError {
-        ExpectError::NotSent {
-            uart: self.uart.name.clone(),
-            wanted: self.describe(),
-            reason: ending.to_string(),
-        }
-    }
-
-    fn late(&self, waited: Duration) -> ExpectError {
-        ExpectError::Timeout {
-            uart: self.uart.name.clone(),
-            wanted: self.describe(),
-            waited,
-            seen: self.have_been_sent(),
-        }
+    fn late(&self, waited: Duration) -> UartError {
+        let sent = diagnose::sent_so_far(self.sent);
+        diagnose::sent_too_late(&self.uart, self.describe(), waited, sent)
     }
 
     /// Creates the error of the host's watchdog after `on_host`.
-    fn watchdog(&mut self, on_host: Duration) -> ExpectError {
+    fn watchdog(&mut self, on_host: Duration) -> UartError {
         let had = CutShort::Had(self.passed().unwrap_or_default());
-        let (wanted, seen) = (self.describe(), self.have_been_sent());
-        too_slow(&self.uart, wanted, on_host, Some(had), self.timeout, &seen)
+        let (operation, of) = (self.describe(), self.timeout);
+        let sent = diagnose::sent_so_far(self.sent);
+        diagnose::watchdog(&self.uart, operation, on_host, Some(had), of, sent)
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::runtime::Stops;
-use crate::uart::error::ExpectError;
+use crate::uart::error::UartError;
 use crate::uart::expect::hint::hint;
 use crate::uart::expect::matched::Match;
 use crate::uart::expect::wait::Found;
@@ -58,7 +58,7 @@ impl Set {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<(usize, Found<Match>)>, ExpectError> {
+    ) -> Result<Option<(usize, Found<Match>)>, UartError> {
         let mut first: Option<(usize, Hit)> = None;
         let mut bytes = piece.bytes;
         for (index, (_, engine)) in self.patterns.iter_mut().enumerate() {
@@ -81,7 +81,7 @@ impl Set {
         &mut self,
         end: u64,
         uart: &UartState,
-    ) -> Result<Option<(usize, Found<Match>)>, ExpectError> {
+    ) -> Result<Option<(usize, Found<Match>)>, UartError> {
         let mut first: Option<(usize, Hit)> = None;
         for (index, (_, engine)) in self.patterns.iter_mut().enumerate() {
             if let Some(hit) = engine.finish()?
@@ -105,7 +105,7 @@ impl Set {
         behind: usize,
         uart: &UartState,
         eof: bool,
-    ) -> Result<Found<Match>, ExpectError> {
+    ) -> Result<Found<Match>, UartError> {
         let (pattern, engine) = &mut self.patterns[index];
         let slice = TranscriptSlice {
             transcript: &uart.transcript,

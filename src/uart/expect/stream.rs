@@ -2,7 +2,7 @@
 
 use super::set::Set;
 use crate::runtime::Stops;
-use crate::uart::error::ExpectError;
+use crate::uart::error::UartError;
 use crate::uart::expect::matched::Match;
 use crate::uart::expect::wait::{Found, Matcher};
 use crate::uart::pattern::{IntoPattern, Pattern, PatternError};
@@ -50,11 +50,11 @@ impl Matcher for Expect {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Found<Match>>, ExpectError> {
+    ) -> Result<Option<Found<Match>>, UartError> {
         Ok(self.set.feed(piece, uart)?.map(|(_, found)| found))
     }
 
-    fn finish(&mut self, end: u64, uart: &UartState) -> Result<Option<Found<Match>>, ExpectError> {
+    fn finish(&mut self, end: u64, uart: &UartState) -> Result<Option<Found<Match>>, UartError> {
         Ok(self.set.finish(end, uart)?.map(|(_, found)| found))
     }
 
@@ -106,7 +106,7 @@ impl Matcher for ExpectAny {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Found<Self::Output>>, ExpectError> {
+    ) -> Result<Option<Found<Self::Output>>, UartError> {
         Ok(self.0.feed(piece, uart)?.map(with_index))
     }
 
@@ -114,7 +114,7 @@ impl Matcher for ExpectAny {
         &mut self,
         end: u64,
         uart: &UartState,
-    ) -> Result<Option<Found<Self::Output>>, ExpectError> {
+    ) -> Result<Option<Found<Self::Output>>, UartError> {
         Ok(self.0.finish(end, uart)?.map(with_index))
     }
 
@@ -192,7 +192,7 @@ impl Matcher for ExpectAll {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Found<Vec<Match>>>, ExpectError> {
+    ) -> Result<Option<Found<Vec<Match>>>, UartError> {
         for (set, found) in &mut self.patterns {
             if found.is_none()
                 && let Some((_, done)) = set.feed(piece, uart)?
@@ -208,7 +208,7 @@ impl Matcher for ExpectAll {
         &mut self,
         end: u64,
         uart: &UartState,
-    ) -> Result<Option<Found<Vec<Match>>>, ExpectError> {
+    ) -> Result<Option<Found<Vec<Match>>>, UartError> {
         for (set, found) in &mut self.patterns {
             if found.is_none()
                 && let Some((_, done)) = set.finish(end, uart)?

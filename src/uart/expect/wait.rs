@@ -9,14 +9,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::aftermath::Aftermath;
-use super::diagnose::{self, seen};
-use super::hint::no_output_hint;
+use super::diagnose;
+use super::hint::pause_reason;
 use crate::error::Result;
 use crate::operation::Task;
 use crate::runtime::{CutShort, Deadline, Stops};
 use crate::sync::lock;
 use crate::uart::cursor::{Cursor, HandleState};
-use crate::uart::error::ExpectError;
+use crate::uart::error::UartError;
 use crate::uart::pattern::PatternError;
 use crate::uart::state::UartState;
 use crate::uart::transcript::chunk::{Piece, View};
@@ -55,14 +55,14 @@ pub(crate) trait Matcher: Send {
         &mut self,
         piece: Piece<'_>,
         uart: &UartState,
-    ) -> Result<Option<Found<Self::Output>>, ExpectError>;
+    ) -> Result<Option<Found<Self::Output>>, UartError>;
 
     /// Completes the search at the end of the output, at `end`.
     fn finish(
         &mut self,
         _end: u64,
         _uart: &UartState,
-    ) -> Result<Option<Found<Self::Output>>, ExpectError> {
+    ) -> Result<Option<Found<Self::Output>>, UartError> {
         Ok(None)
     }
 
@@ -142,12 +142,12 @@ impl<S: Matcher> Wait<S> {
     }
 
     /// Begins at the end of the output instead of the cursor.
-    pub(crate) fn begin_at_end(&mut self) -> Result<(), ExpectError> {
+    pub(crate) fn begin_at_end(&mut self) -> Result<(), UartError> {
         self.begin_at(self.uart.transcript.end_position())
     }
 
     /// Begins at `at` instead of the cursor.
-    pub(crate) fn begin_at(&mut self, at: Position) -> Result<(), ExpectError> {
+    pub(crate) fn begin_at(&mut self, at: Position) -> Result<(), UartError> {
         let matcher = self.matcher.as_mut().map_err(|e| e.clone())?;
         let cursor = Cursor {
             at,
@@ -177,7 +177,7 @@ impl<S: Matcher> Wait<S> {
     fn poll_output(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Result<S::Output>> {
         let matcher = match &mut self.matcher {
             Ok(matcher) => matcher,
-            Err(e) => return Poll::Ready(Err(ExpectError::from(e.clone()).into())),
+            Err(e) => return Poll::Ready(Err(UartError::from(e.clone()).into())),
         };
         let uart = &*self.uart;
         let transcript = &uart.transcript;
@@ -199,7 +199,7 @@ impl<S: Matcher> Wait<S> {
             let reader = cx.as_ref().map(|cx| (self.id, cx.waker()));
             match transcript.next(scan.at, scan.last, reader) {
                 Next::Bytes(range) => {
-                    let chunk = transcript.chunk(range.start).map_err(ExpectError::from)?;
+                    let chunk = transcript.chunk(range.start).map_err(UartError::from)?;
                     let end = chunk.end().min(range.end);
                     for piece in chunk.pieces(range.clone(), matcher.view()) {
                         let piece = scan.skip_end_of_line(piece, matcher);
@@ -223,12 +223,12 @@ impl<S: Matcher> Wait<S> {
                     if let Some(done) = matcher.finish(scan.at.offset, uart)? {
                         return Poll::Ready(Ok(self.complete(done)));
                     }
-                    return Poll::Ready(Err(ExpectError::Ended {
-                        uart: uart.name.clone(),
-                        wanted: matcher.describe(),
+                    return Poll::Ready(Err(diagnose::ended(
+                        uart,
+                        matcher.describe(),
                         ending,
-                        seen: seen(transcript, scan.from),
-                    }
+                        scan.from,
+                    )
                     .into()));
                 }
                 Next::ForbiddenMatch(forbidden) => {
@@ -267,13 +267,17 @@ impl<S: Matcher> Wait<S> {
                     }
                     (None, Some(_)) => waited,
                     (None, None) => {
-                        let error = timed_out(matcher, scan, uart, waited, cut_short);
+                        let operation = matcher.describe();
+                        let hint = || matcher.hint(uart, scan.from);
+                        let error = diagnose::timed_out(
+                            uart, operation, waited, cut_short, scan.from, hint,
+                        );
                         return Poll::Ready(Err(error.into()));
                     }
                 };
-                let (wanted, of) = (matcher.describe(), self.deadline.timeout());
-                let seen = seen(transcript, scan.from);
-                let error = too_slow(uart, wanted, on_host, cut_short, of, &seen);
+                let (operation, of) = (matcher.describe(), self.deadline.timeout());
+                let seen = diagnose::seen(transcript, scan.from);
+                let error = diagnose::watchdog(uart, operation, on_host, cut_short, of, seen);
                 return Poll::Ready(Err(error.into()));
             }
             if budget == 0 {
@@ -313,81 +317,6 @@ impl<S: Matcher> Wait<S> {
 fn has_guest_run(uart: &UartState, cut_short: Option<CutShort>) -> bool {
     // The guest's clock, if there is one, is more reliable than the known reasons for a pause.
     cut_short.is_none() && (uart.clock().is_some() || pause_reason(uart).is_none())
-}
-
-fn timed_out<S: Matcher>(
-    matcher: &S,
-    scan: &Scan,
-    uart: &UartState,
-    waited: Duration,
-    cut_short: Option<CutShort>,
-) -> ExpectError {
-    let seen = seen(&uart.transcript, scan.from);
-    let hint = || match no_output_hint(uart) {
-        Some(hint) => format!("{seen}: {hint}"),
-        None => match matcher.hint(uart, scan.from) {
-            Some(hint) => format!("{hint}; {seen}"),
-            None => seen.clone(),
-        },
-    };
-    let seen = match (pause_reason(uart), cut_short) {
-        (Some(why), _) => format!("{why}; {seen}"),
-        (None, Some(CutShort::Had(had))) => format!(
-            "the guest has had only {had:?} of its time: it is very slow, or its processor is locked up; {}",
-            hint()
-        ),
-        (None, Some(CutShort::Unknown)) => format!(
-            "how much of its time the guest has had is not known: its emulator does not tell; {}",
-            hint()
-        ),
-        (None, None) => hint(),
-    };
-    ExpectError::Timeout {
-        uart: uart.name.clone(),
-        wanted: matcher.describe(),
-        waited: Duration::from_millis(waited.as_millis() as u64),
-        seen,
-    }
-}
-
-/// Creates the error of an operation that the host's watchdog has ended after `on_host`; the guest
-/// may have run for less than the time limit `of`. `seen` describes the output.
-pub(crate) fn too_slow(
-    uart: &UartState,
-    wanted: String,
-    on_host: Duration,
-    cut_short: Option<CutShort>,
-    of: Duration,
-    seen: &str,
-) -> ExpectError {
-    let had = match cut_short {
-        Some(CutShort::Had(had)) => Some(had),
-        Some(CutShort::Unknown) | None => None,
-    };
-    let why = pause_reason(uart).unwrap_or(
-        "the emulator hangs, or its guest keeps it so busy that its time hardly passes; \
-         raise `timeouts: command:` if the host is that slow",
-    );
-    ExpectError::Watchdog {
-        uart: uart.name.clone(),
-        wanted,
-        on_host: Duration::from_millis(on_host.as_millis() as u64),
-        had,
-        of,
-        seen: format!("{why}; {seen}"),
-    }
-}
-
-/// Returns the reason why the guest does not run, if known.
-fn pause_reason(uart: &UartState) -> Option<&'static str> {
-    if uart.is_stopped() {
-        return Some("its emulator is stopped by a signal; continue it with SIGCONT");
-    }
-    let has_no_output = uart.transcript.end_position().offset == 0;
-    (uart.is_bare() && has_no_output).then_some(
-        "no firmware was named for the board: name it in the target's YAML (`firmware`) or in the test \
-         (`firmware(…)`, `flash(…)`)",
-    )
 }
 
 impl Scan {

@@ -6,7 +6,9 @@ use crate::error::Result;
 use crate::runtime::HostError;
 use crate::sync::lock;
 use crate::uart::cursor::Cursor;
-use crate::uart::error::ExpectError;
+use crate::uart::error::UartError;
+#[cfg(doc)]
+use crate::uart::error::UartErrorKind;
 use crate::uart::guard::Guard;
 use crate::uart::pattern::IntoPattern;
 use crate::uart::pattern::decode::lossy;
@@ -54,7 +56,7 @@ impl Uart {
     /// killed or aborts reports nothing.
     ///
     /// # Errors
-    /// [`ExpectError::Pattern`] for any other pattern, [`ExpectError::Unavailable`] if output
+    /// [`UartErrorKind::Pattern`] for any other pattern, [`UartErrorKind::Unavailable`] if output
     /// from the cursor on is no longer available.
     ///
     /// ```
@@ -84,14 +86,14 @@ impl Uart {
         let from = lock(&self.local).cursor.at;
         transcript
             .add_guard(active, from)
-            .map_err(ExpectError::from)?;
+            .map_err(UartError::from)?;
         Ok(guard)
     }
 
     /// Returns all output so far as text, without escape sequences.
     ///
     /// # Errors
-    /// [`ExpectError::Unavailable`] if there is more output than is kept
+    /// [`UartErrorKind::Unavailable`] if there is more output than is kept
     /// (`kept_output` in the target's description, 256 MiB by default).
     #[track_caller]
     pub fn transcript_text(&self) -> Result<String> {
@@ -102,14 +104,14 @@ impl Uart {
     /// Returns all output so far, escape sequences included.
     ///
     /// # Errors
-    /// [`ExpectError::Unavailable`] if there is more output than is kept
+    /// [`UartErrorKind::Unavailable`] if there is more output than is kept
     /// (`kept_output` in the target's description, 256 MiB by default).
     #[track_caller]
     pub fn transcript(&self) -> Result<Vec<u8>> {
         self.checked(self.everything(View::Raw))
     }
 
-    fn everything(&self, view: View) -> Result<Vec<u8>, ExpectError> {
+    fn everything(&self, view: View) -> Result<Vec<u8>, UartError> {
         let transcript = &self.shared.transcript;
         let slice = TranscriptSlice {
             transcript,

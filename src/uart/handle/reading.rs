@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::operation::Operation;
 use crate::sync::lock;
 #[cfg(doc)]
-use crate::uart::error::ExpectError;
+use crate::uart::error::UartErrorKind;
 use crate::uart::expect::matched::Match;
 use crate::uart::expect::wait::{Matcher, Wait};
 use crate::uart::expect::{
@@ -22,8 +22,8 @@ impl Uart {
     /// cursor behind that byte.
     ///
     /// # Errors
-    /// * [`ExpectError::Timeout`], [`ExpectError::Ended`], [`ExpectError::Forbidden`].
-    /// * [`ExpectError::Pattern`] if it is not a valid pattern, or not one for a stream: it
+    /// * [`UartErrorKind::Timeout`], [`UartErrorKind::Ended`], [`UartErrorKind::Forbidden`].
+    /// * [`UartErrorKind::Pattern`] if it is not a valid pattern, or not one for a stream: it
     ///   matches the empty text, or ends in `$`, `\b` or similar.
     ///
     /// ```
@@ -48,9 +48,9 @@ impl Uart {
     /// `\r\r\n`, `\n\r` or a lone `\r`.
     ///
     /// # Errors
-    /// * [`ExpectError::Timeout`], [`ExpectError::Ended`], [`ExpectError::Forbidden`].
-    /// * [`ExpectError::Pattern`] if it is not a valid pattern, or a text with an end-of-line.
-    /// * [`ExpectError::LineTooLong`] for a line of more than 8 MiB.
+    /// * [`UartErrorKind::Timeout`], [`UartErrorKind::Ended`], [`UartErrorKind::Forbidden`].
+    /// * [`UartErrorKind::Pattern`] if it is not a valid pattern, or a text with an end-of-line.
+    /// * [`UartErrorKind::LineTooLong`] for a line of more than 8 MiB.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {
@@ -73,7 +73,7 @@ impl Uart {
     /// the one that is first in the list. Otherwise as [`expect`](Self::expect).
     ///
     /// # Errors
-    /// Those of [`expect`](Self::expect); [`ExpectError::Pattern`] also if the list is empty.
+    /// Those of [`expect`](Self::expect); [`UartErrorKind::Pattern`] also if the list is empty.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {
@@ -132,8 +132,8 @@ impl Uart {
     /// [`clear`](Self::clear) it before.
     ///
     /// # Errors
-    /// [`ExpectError::Unexpected`] as soon as output arrives, [`ExpectError::Ended`] if the board
-    /// is powered off, exits or halts, [`ExpectError::Watchdog`] if the guest did not run for
+    /// [`UartErrorKind::Unexpected`] as soon as output arrives, [`UartErrorKind::Ended`] if the board
+    /// is powered off, exits or halts, [`UartErrorKind::Watchdog`] if the guest did not run for
     /// `duration`, so that silence is not proven.
     #[track_caller]
     pub fn expect_silence(&self, duration: Duration) -> Operation<()> {
@@ -144,9 +144,9 @@ impl Uart {
     /// stays.
     ///
     /// # Errors
-    /// [`ExpectError::Unexpected`] as soon as it matches, [`ExpectError::Ended`] if the board is
-    /// powered off, exits or halts, [`ExpectError::Pattern`] as for [`expect`](Self::expect),
-    /// [`ExpectError::Watchdog`] if the guest did not run for `duration`, so that the absence is
+    /// [`UartErrorKind::Unexpected`] as soon as it matches, [`UartErrorKind::Ended`] if the board is
+    /// powered off, exits or halts, [`UartErrorKind::Pattern`] as for [`expect`](Self::expect),
+    /// [`UartErrorKind::Watchdog`] if the guest did not run for `duration`, so that the absence is
     /// not proven.
     #[track_caller]
     pub fn expect_none(&self, pattern: impl IntoPattern, duration: Duration) -> Operation<()> {
@@ -168,8 +168,8 @@ impl Uart {
     /// U+FFFD.
     ///
     /// # Errors
-    /// [`ExpectError::Timeout`], [`ExpectError::Ended`], [`ExpectError::Forbidden`],
-    /// [`ExpectError::LineTooLong`].
+    /// [`UartErrorKind::Timeout`], [`UartErrorKind::Ended`], [`UartErrorKind::Forbidden`],
+    /// [`UartErrorKind::LineTooLong`].
     #[track_caller]
     pub fn read_line(&self) -> Operation<String> {
         self.wait_for(Ok(ReadLine::default()))
@@ -185,7 +185,7 @@ impl Uart {
     /// Waits for exactly `count` bytes, escape sequences included.
     ///
     /// # Errors
-    /// [`ExpectError::Timeout`], [`ExpectError::Ended`], [`ExpectError::Forbidden`].
+    /// [`UartErrorKind::Timeout`], [`UartErrorKind::Ended`], [`UartErrorKind::Forbidden`].
     #[track_caller]
     pub fn read_exact(&self, count: usize) -> Operation<Vec<u8>> {
         self.wait_for(Ok(ReadExact::new(count)))

@@ -8,9 +8,12 @@ use super::uart::Uart;
 use crate::caller::Caller;
 use crate::operation::Operation;
 use crate::sync::lock;
-use crate::uart::error::ExpectError;
+#[cfg(doc)]
+use crate::uart::error::UartErrorKind;
+use crate::uart::error::{NotSent, UartError};
 use crate::uart::expect::EchoedLine;
 use crate::uart::expect::command::{Run, RunRequest};
+use crate::uart::expect::diagnose;
 use crate::uart::expect::send::{PacedSend, Rejected, SendBytes, SendThenExpect};
 use crate::uart::expect::wait::Wait;
 use crate::uart::pattern::PatternError;
@@ -22,8 +25,8 @@ impl Uart {
     /// one that is dropped later sends them all.
     ///
     /// # Errors
-    /// [`ExpectError::NotSent`] if the board is off or the stream is broken,
-    /// [`ExpectError::Timeout`] if the other end did not accept the bytes in time.
+    /// [`UartErrorKind::NotSent`] if the board is off or the stream is broken,
+    /// [`UartErrorKind::Timeout`] if the other end did not accept the bytes in time.
     #[track_caller]
     pub fn send(&self, bytes: impl AsRef<[u8]>) -> Operation<()> {
         self.sending("send", bytes.as_ref().to_vec())
@@ -58,7 +61,7 @@ impl Uart {
     /// cursor behind the echo.
     ///
     /// # Errors
-    /// Those of [`send`](Self::send); [`ExpectError::Timeout`] if the board does not echo the line
+    /// Those of [`send`](Self::send); [`UartErrorKind::Timeout`] if the board does not echo the line
     /// as it was sent.
     #[track_caller]
     pub fn send_line_echoed(&self, line: impl AsRef<[u8]>) -> Operation<()> {
@@ -107,9 +110,9 @@ impl Uart {
     ///
     /// # Errors
     /// * Those of [`send`](Self::send) and [`expect`](Self::expect);
-    ///   [`ExpectError::Pattern`] also if no prompt is set, [`ExpectError::NotSent`] also if
+    ///   [`UartErrorKind::Pattern`] also if no prompt is set, [`UartErrorKind::NotSent`] also if
     ///   the command contains a line end.
-    /// * [`ExpectError::Ambiguous`] if the output can be read in more than one way.
+    /// * [`UartErrorKind::Ambiguous`] if the output can be read in more than one way.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {
@@ -154,21 +157,17 @@ impl Uart {
     }
 
     /// Checks that `line`, which the operation `wanted` sends, has no line end.
-    fn check_single_line(&self, wanted: &str, line: &[u8]) -> Result<(), ExpectError> {
+    fn check_single_line(&self, wanted: &str, line: &[u8]) -> Result<(), UartError> {
         if memchr::memchr2(b'\r', b'\n', line).is_none() {
             return Ok(());
         }
-        Err(ExpectError::NotSent {
-            uart: self.shared.name.clone(),
-            wanted: wanted.to_owned(),
-            reason: "there is a line end in it, and what comes back is told by one line: send each line by itself"
-                .to_owned(),
-        })
+        let why = NotSent::SeveralLines;
+        Err(diagnose::not_sent(&self.shared, wanted.to_owned(), why))
     }
 
     /// Creates an operation that fails with `error`.
     #[track_caller]
-    fn rejected<T: Send + 'static>(&self, name: String, error: ExpectError) -> Operation<T> {
+    fn rejected<T: Send + 'static>(&self, name: String, error: UartError) -> Operation<T> {
         self.traced(Rejected::new(error), |_| name)
     }
 

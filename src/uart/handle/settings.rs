@@ -7,7 +7,7 @@ use crate::config::Echo;
 use crate::error::Result;
 use crate::sync::lock;
 #[cfg(doc)]
-use crate::uart::error::ExpectError;
+use crate::uart::error::UartErrorKind;
 use crate::uart::expect::ignored_lines::IgnoredLines;
 use crate::uart::pattern::IntoPattern;
 use crate::uart::pattern::stream::on_stream;
@@ -26,7 +26,7 @@ impl Uart {
     /// Sets the prompt for [`run`](Self::run) of this handle.
     ///
     /// # Errors
-    /// [`ExpectError::Pattern`] if it is not a valid pattern for a stream.
+    /// [`UartErrorKind::Pattern`] if it is not a valid pattern for a stream.
     #[track_caller]
     pub fn set_prompt(&self, prompt: impl IntoPattern) -> Result<()> {
         let prompt = on_stream(prompt, self.shared.settings.strip_ansi);
@@ -58,7 +58,7 @@ impl Uart {
     /// line, with its time or its level.
     ///
     /// # Errors
-    /// [`ExpectError::Pattern`] if one is not a valid pattern, or a text with an end-of-line.
+    /// [`UartErrorKind::Pattern`] if one is not a valid pattern, or a text with an end-of-line.
     ///
     /// ```
     /// # fn main() -> virtual_target::Result<()> {

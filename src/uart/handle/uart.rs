@@ -15,7 +15,9 @@ use crate::operation::{Operation, Task};
 use crate::runtime::HostError;
 use crate::sync::lock;
 use crate::uart::cursor::{Cursor, HandleState};
-use crate::uart::error::ExpectError;
+use crate::uart::error::UartError;
+#[cfg(doc)]
+use crate::uart::error::UartErrorKind;
 use crate::uart::link::{Link, OnEnd};
 use crate::uart::pattern::{IntoPattern, Pattern, PatternError};
 use crate::uart::state::UartState;
@@ -89,7 +91,7 @@ impl Uart {
     /// The descriptor becomes non-blocking, also for others that share it.
     ///
     /// # Errors
-    /// [`ExpectError::Stream`] if the descriptor cannot be polled, such as a regular file;
+    /// [`UartErrorKind::Stream`] if the descriptor cannot be polled, such as a regular file;
     /// [`ErrorKind::Host`](crate::ErrorKind::Host) if the I/O thread cannot be started.
     ///
     /// ```
@@ -118,10 +120,7 @@ impl Uart {
         let shared = UartState::over(NAME, link).map_err(|error| {
             let kind = match error.downcast::<HostError>() {
                 Ok(host) => ErrorKind::from(host),
-                Err(error) => ErrorKind::from(ExpectError::Stream {
-                    uart: NAME.to_owned(),
-                    reason: error.to_string(),
-                }),
+                Err(error) => ErrorKind::from(UartError::stream(NAME, &error)),
             };
             failed(kind, None, at)
         })?;

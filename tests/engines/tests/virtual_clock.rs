@@ -566,7 +566,7 @@ fn other_engines_refuse_a_virtual_clock_before_anything_starts() {
             let target = VirtualTarget::from_config(config).backend(backend);
             target.firmware(sample("shell.elf")).build()
         });
-        built.unwrap_err().to_string()
+        built.unwrap_err().kind().to_string()
     };
     let why = "clock: only Renode has a virtual clock, and the target is to run on another engine: \
                install Renode and use `backend: renode`, or write `clock: realtime`";

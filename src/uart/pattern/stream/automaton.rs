@@ -15,7 +15,7 @@ use regex_automata::util::start;
 
 use super::hit::{Hit, LONGEST_MATCH, Located, ReadBack};
 use super::walk::{ReverseWalk, Stopped, Walk, start_state};
-use crate::uart::error::ExpectError;
+use crate::uart::error::{UartError, UartErrorKind};
 use crate::uart::pattern::decoder::{Decoder, ReverseDecoder};
 use crate::uart::pattern::stream_regex::{Automata, Caches, StreamRegex};
 use crate::uart::pattern::{Kind, Pattern, PatternError};
@@ -85,14 +85,15 @@ impl Automaton {
     }
 
     /// Looks up the match that ends where `stream` does.
-    pub(super) fn locate(&mut self, stream: &impl ReadBack) -> Result<Located, ExpectError> {
+    pub(super) fn locate(&mut self, stream: &impl ReadBack) -> Result<Located, UartError> {
         let length = self.length(stream)?;
         if length > LONGEST_MATCH {
-            return Err(ExpectError::MatchTooLong {
+            return Err(UartErrorKind::MatchTooLong {
                 pattern: self.pattern.to_string(),
                 length,
                 limit: LONGEST_MATCH,
-            });
+            }
+            .into());
         }
         // One byte more, for assertions that look back.
         let text = stream.last(length + 1)?;
@@ -112,7 +113,7 @@ impl Automaton {
     }
 
     /// Returns the length of the leftmost match that ends where `stream` does.
-    fn length(&mut self, stream: &impl ReadBack) -> Result<usize, ExpectError> {
+    fn length(&mut self, stream: &impl ReadBack) -> Result<usize, UartError> {
         let gave_up = |e: &dyn fmt::Display| gave_up(&self.pattern, e);
         let dfa = &self.automata.reverse;
         let cache = self

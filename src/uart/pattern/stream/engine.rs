@@ -7,7 +7,7 @@ use super::automaton::Automaton;
 use super::hit::{Hit, Located, ReadBack};
 use super::literal::Literal;
 use super::window::Window;
-use crate::uart::error::ExpectError;
+use crate::uart::error::UartError;
 use crate::uart::pattern::final_bytes::LINE_ENDS;
 use crate::uart::pattern::{IntoPattern, Kind, Pattern, PatternError};
 
@@ -107,7 +107,7 @@ impl Engine {
         &mut self,
         stream: &impl ReadBack,
         eof: bool,
-    ) -> Result<Located, ExpectError> {
+    ) -> Result<Located, UartError> {
         match self {
             Self::Literal(engine) => Ok(engine.locate()),
             Self::Automaton(engine) => engine.locate(stream),
