@@ -122,3 +122,14 @@ fn the_operation_of_a_uart_error_has_no_comma_at_its_end() {
     assert_eq!(error.excerpt(), Some("nothing has arrived at all"));
     assert!(error.hint().unwrap().starts_with("is this the UART"));
 }
+
+#[test]
+fn an_error_of_a_uart_stream_has_the_place_that_made_the_stream() {
+    let (uart, board) = uart();
+    drop(board);
+    uart.expect("ready").wait().unwrap_err();
+    let (mut stream, made) = (uart.into_stream(), here());
+    let error = stream.write(b"x").unwrap_err();
+    let error = error.get_ref().unwrap().downcast_ref().unwrap();
+    assert_eq!(line(error), Some(made));
+}
