@@ -31,7 +31,6 @@ use super::{exporter, raw, validate};
 /// ```
 #[derive(Debug, Clone)]
 pub struct ConfigBuilder {
-    settings: Value,
     source: Source,
     problem: Option<Problem>,
 }
@@ -39,8 +38,7 @@ pub struct ConfigBuilder {
 impl ConfigBuilder {
     pub(super) fn new(settings: Value, source: Source) -> Self {
         Self {
-            settings,
-            source,
+            source: Source { settings, ..source },
             problem: None,
         }
     }
@@ -49,7 +47,7 @@ impl ConfigBuilder {
     pub fn field(mut self, name: &str, value: impl Serialize) -> Self {
         let set = serde_yaml::to_value(value)
             .map_err(|error| error.to_string())
-            .and_then(|value| set(&mut self.settings, name, value));
+            .and_then(|value| set(&mut self.source.settings, name, value));
         if let Err(message) = set {
             self.problem.get_or_insert(Problem::new(name, message));
         }
@@ -75,13 +73,11 @@ impl ConfigBuilder {
             if let Some(problem) = self.problem {
                 return Err(problem);
             }
-            let mut raw = raw::fields(self.settings.clone())?;
+            let mut raw = raw::fields(self.source.settings.clone())?;
             if self.source.is_renode_driver {
                 exporter::complete(&mut raw);
             }
-            let mut config = validate::validate(raw, self.source)?;
-            config.settings = self.settings;
-            Ok(config)
+            validate::validate(raw, self.source)
         };
         check().map_err(|problem| match path.is_empty() {
             true => problem,
@@ -104,7 +100,10 @@ impl TargetConfig {
 
     /// Returns a builder with the fields of this target.
     pub fn to_builder(&self) -> ConfigBuilder {
-        ConfigBuilder::new(self.settings.clone(), self.source.clone())
+        ConfigBuilder {
+            source: self.source.clone(),
+            problem: None,
+        }
     }
 }
 

@@ -46,8 +46,7 @@ pub struct TargetConfig {
     pub(super) qemu: Option<QemuConfig>,
     pub(super) serial: Option<SerialConfig>,
     pub(super) source: Source,
-    /// The fields as they were given.
-    pub(super) settings: Value,
+    pub(super) skipped: Vec<String>,
 }
 
 impl TargetConfig {
@@ -152,6 +151,8 @@ pub(super) struct Source {
     pub(super) text: String,
     /// The target's path in the file, such as `export.ecu.config`; empty for the whole file.
     pub(super) target: String,
+    /// The fields as they were given.
+    pub(super) settings: Value,
     /// The absolute directory at which relative paths start.
     pub(super) base_dir: PathBuf,
     /// True if the fields are those of a Jumpstarter driver, which has defaults of its own.
@@ -213,7 +214,7 @@ impl TargetConfig {
     ///
     /// The boot names them in a notice. Empty for any other file.
     pub fn skipped_entries(&self) -> &[String] {
-        &self.source.skipped
+        &self.skipped
     }
 
     /// Returns Renode's settings for the board.

@@ -5,8 +5,6 @@
 
 use std::path::Path;
 
-use serde_yaml::Value;
-
 use super::defaults::{KEPT_OUTPUT, LineEnding, Timeouts};
 use super::description::{QemuConfig, Source, TargetConfig};
 use super::engine::{BackendKind, ClockKind, check_clock};
@@ -115,8 +113,8 @@ pub(super) fn validate(raw: Raw, source: Source) -> Result<TargetConfig, Problem
         machines,
         uart_hubs,
         switches,
+        skipped: source.skipped.clone(),
         source,
-        settings: Value::Null,
     })
 }
 

@@ -98,7 +98,11 @@ fn a_stopped_guest_goes_on_once_all_waits_have_looked() {
     time.leave(1);
     assert!(time.poll(2, 9, &wants(0, b"x")));
     assert_eq!(time.ordered_run().until, Some(secs(9)), "for the other one");
-    assert_eq!(time.next_order(), None, "a wait that has left ends one run only");
+    assert_eq!(
+        time.next_order(),
+        None,
+        "a wait that has left ends one run only"
+    );
     time.stopped_at(secs(9));
     assert!(!time.poll(2, 9, &wants(0, b"x")), "its time has come");
     assert_eq!(time.next_order(), None);
