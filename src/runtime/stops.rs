@@ -66,8 +66,8 @@ impl Stops {
         }
     }
 
-    /// Stops at each of `bytes` in a line that contains one of `texts`, and in a line with control
-    /// characters, whose text may differ from its bytes.
+    /// Stops at each of `bytes` in a line that contains one of `texts`, and in a line whose text is
+    /// not known: with control characters, or very long.
     pub(crate) fn in_lines_with(texts: Texts, bytes: ByteSet) -> Self {
         Self {
             bytes: ByteSet::NONE,

@@ -60,10 +60,15 @@ impl VirtualClock {
         self.time().since_start(elapsed)
     }
 
-    /// Stops the guest at this output from now on, whoever waits.
-    pub(crate) fn stop_always_at(&self, wants: &Wants) {
-        self.time().stop_always_at(wants);
+    /// Stops the guest for the guard of this number from now on, whoever waits.
+    pub(crate) fn guard(&self, id: u64, wants: Wants) {
+        self.time().guard(id, wants);
         self.changed.notify_one();
+    }
+
+    /// Stops the guest no longer for the guard of this number.
+    pub(crate) fn lift_guard(&self, id: u64) {
+        self.time().lift_guard(id);
     }
 
     /// Begins a look at the output so far.
@@ -86,7 +91,13 @@ impl VirtualClock {
         // An old waker is dropped here, without the lock: the last waker of a task may drop that
         // task's waits.
         match answer {
-            Answer::Ended(_) => Poll::Ready(()),
+            Answer::Ended(left) => {
+                // The other waits may have answered already.
+                if left.is_some() {
+                    self.changed.notify_one();
+                }
+                Poll::Ready(())
+            }
             Answer::Waits(_) => {
                 self.changed.notify_one();
                 Poll::Pending
@@ -217,6 +228,7 @@ impl Drop for Hold {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
     use std::sync::Barrier;
 
     use super::*;
@@ -236,6 +248,35 @@ mod tests {
                 std::thread::sleep(Duration::from_millis(50));
             });
             assert_eq!(reader.join().unwrap(), Duration::from_secs(1));
+        });
+    }
+
+    /// A wait whose time has come is the last to answer: the driver must notice without a delay.
+    #[test]
+    fn the_end_of_a_wait_is_an_answer() {
+        let clock = VirtualClock::new(1, Duration::ZERO);
+        clock.prepare();
+        clock.begin();
+        let secs = Duration::from_secs;
+        let cx = &mut Context::from_waker(Waker::noop());
+        let poll = |id, until, cx: &mut _| {
+            clock.poll(id, Some(secs(until)), &Wants::default(), clock.look(), cx)
+        };
+        assert!(poll(1, 60, cx).is_pending() && poll(2, 1, cx).is_pending());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            assert!(matches!(clock.next_order().await, Order::Run(_)));
+            clock.advance_to(secs(1), || {});
+            clock.stopped();
+            assert!(poll(1, 60, cx).is_pending());
+            let mut order = Box::pin(clock.next_order());
+            assert!(order.as_mut().poll(cx).is_pending(), "2 has not answered");
+            assert!(poll(2, 1, cx).is_ready());
+            assert!(order.as_mut().poll(cx).is_ready());
         });
     }
 

@@ -19,7 +19,8 @@
 //! or acknowledges that it wants more.
 //!
 //! **Invariant.** The guest goes on from a stop only when every waiter that is there has
-//! acknowledged that very stop, or has not answered for [`ACK_TIMEOUT`] after another one has; and
+//! acknowledged that very stop, or has once not answered for [`ACK_TIMEOUT`] after another one had,
+//! and not looked since; and
 //! it runs no further than the earliest limit, and past no stop, of those that have acknowledged.
 
 use std::time::{Duration, Instant};
@@ -97,11 +98,13 @@ pub(super) struct VirtualTime<W> {
     /// The time at which the present emulator was started.
     since: Duration,
     waiters: Vec<Waiter<W>>,
-    /// The stops of the guards, for each UART.
-    persistent_stops: Vec<Stops>,
+    /// The number of UARTs.
+    uarts: usize,
+    /// The guards by their numbers, which hold whoever waits.
+    guards: Vec<(u64, Wants)>,
     /// The number of holds, each of which keeps the guest paused.
     holds: usize,
-    /// True if a waiter has left since the run began.
+    /// True if a waiter has left before its time, since the run began.
     left: bool,
     /// The number of questions so far.
     questions: u64,
@@ -118,7 +121,8 @@ impl<W: Clone> VirtualTime<W> {
             now: Duration::ZERO,
             since: Duration::ZERO,
             waiters: Vec::new(),
-            persistent_stops: vec![Stops::default(); uarts],
+            uarts,
+            guards: Vec::new(),
             holds: 0,
             left: false,
             questions: 0,
@@ -166,10 +170,14 @@ impl<W: Clone> VirtualTime<W> {
         self.now = self.now.saturating_add(time);
     }
 
-    /// Adds stops that hold whoever waits.
-    pub(super) fn stop_always_at(&mut self, wants: &Wants) {
-        let stops = &mut self.persistent_stops[wants.uart];
-        *stops = std::mem::take(stops).union(&wants.stops);
+    /// Adds the guard of this number, whose stops hold whoever waits.
+    pub(super) fn guard(&mut self, id: u64, wants: Wants) {
+        self.guards.push((id, wants));
+    }
+
+    /// Removes the guard of this number.
+    pub(super) fn lift_guard(&mut self, id: u64) {
+        self.guards.retain(|(guard, _)| *guard != id);
     }
 
     pub(super) fn hold(&mut self) {
@@ -349,8 +357,9 @@ impl<W: Clone> VirtualTime<W> {
     /// Begins a run, if there is a waiter to run for.
     fn run(&mut self) -> Option<Run> {
         self.present().next()?;
-        let mut stops = self.persistent_stops.clone();
-        for Waiter { wants, .. } in self.present() {
+        let mut stops = vec![Stops::default(); self.uarts];
+        let waits = self.present().map(|waiter| &waiter.wants);
+        for wants in self.guards.iter().map(|(_, wants)| wants).chain(waits) {
             let of_uart = &mut stops[wants.uart];
             *of_uart = std::mem::take(of_uart).union(&wants.stops);
         }
@@ -361,19 +370,20 @@ impl<W: Clone> VirtualTime<W> {
         Some(run)
     }
 
-    /// Returns true if `run` goes too far for none of the waiters that have acknowledged.
+    /// Returns true if the guest may go on with `run`: there is a waiter, none has left since the
+    /// run began, and it goes beyond no limit and no stop of the waiters and guards.
     fn allows(&self, run: &Run) -> bool {
+        let is_stopped_for = |wants: &Wants| run.stops[wants.uart].covers(&wants.stops);
         let is_covered = |waiter: &Waiter<W>| {
             let in_time = match (waiter.until, run.until) {
                 (Some(wanted), Some(until)) => wanted >= until,
                 (Some(_), None) => false,
                 (None, _) => true,
             };
-            in_time && run.stops[waiter.wants.uart].covers(&waiter.wants.stops)
+            in_time && is_stopped_for(&waiter.wants)
         };
-        let mut persistent_stops = run.stops.iter().zip(&self.persistent_stops);
         !self.left
-            && persistent_stops.all(|(stops, persistent)| stops.covers(persistent))
+            && self.guards.iter().all(|(_, wants)| is_stopped_for(wants))
             && self.present().next().is_some()
             && self.present().all(is_covered)
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::transcript::Transcript;
+use super::state::UartState;
 use super::transcript::guards::ActiveGuard;
 
 /// A standing guard, set by [`Uart::forbid`](crate::uart::Uart::forbid).
@@ -25,16 +25,16 @@ use super::transcript::guards::ActiveGuard;
 /// # Ok(()) }
 /// ```
 pub struct Guard {
-    transcript: Arc<Transcript>,
+    uart: Arc<UartState>,
     id: u64,
     pattern: Arc<str>,
 }
 
 impl Guard {
-    pub(crate) fn new(transcript: &Arc<Transcript>, guard: &ActiveGuard) -> Self {
+    pub(super) fn new(uart: &Arc<UartState>, guard: &ActiveGuard) -> Self {
         let (id, pattern) = guard.identity();
         Self {
-            transcript: Arc::clone(transcript),
+            uart: Arc::clone(uart),
             id,
             pattern: Arc::clone(pattern),
         }
@@ -43,7 +43,7 @@ impl Guard {
     /// Lifts the guard, as if it had never been set: the pattern may appear, and a match that it
     /// has had no longer fails operations or the end of the test.
     pub fn lift(self) {
-        self.transcript.remove_guard(self.id);
+        self.uart.remove_guard(self.id);
     }
 }
 

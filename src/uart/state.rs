@@ -177,10 +177,18 @@ impl UartState {
         Some(clock)
     }
 
-    /// Stops a stepped board at `stops` from now on, whoever waits.
-    pub(super) fn add_persistent_stops(&self, stops: Stops) {
+    /// Stops a stepped board at the `stops` of this guard from now on, whoever waits.
+    pub(super) fn stop_for_guard(&self, guard: u64, stops: Stops) {
         if let Some((clock, uart)) = &self.settings.virtual_clock {
-            clock.stop_always_at(&Wants { uart: *uart, stops });
+            clock.guard(guard, Wants { uart: *uart, stops });
+        }
+    }
+
+    /// Removes a guard and its match.
+    pub(super) fn remove_guard(&self, guard: u64) {
+        self.transcript.remove_guard(guard);
+        if let Some(clock) = self.virtual_clock() {
+            clock.lift_guard(guard);
         }
     }
 

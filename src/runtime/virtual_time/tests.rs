@@ -59,7 +59,7 @@ impl VirtualTime<u64> {
 fn the_guest_runs_as_far_as_all_waits_allow() {
     let mut time = time();
     assert_eq!(time.next_order(), None, "nothing waits");
-    time.stop_always_at(&wants(1, b"x"));
+    time.guard(1, wants(1, b"x"));
     assert!(time.poll(1, 9, &wants(1, b"")));
     assert!(time.poll(2, 4, &wants(1, b"a")));
     let run = time.ordered_run();
@@ -77,8 +77,16 @@ fn the_guest_runs_as_far_as_all_waits_allow() {
     }
     assert_eq!(time.ordered_run().until, Some(secs(5)), "the limits now");
     assert!(time.poll(4, 5, &wants(0, b"")));
-    time.stop_always_at(&wants(0, b"y"));
+    time.guard(2, wants(0, b"y"));
     assert_eq!(time.next_order(), Some(Order::Stop), "a new guard");
+    time.paused_at(secs(1));
+    time.lift_guard(1);
+    time.leave(3);
+    for id in [1, 2, 4] {
+        assert!(time.poll(id, 9, &wants(1, b"")));
+    }
+    let run = time.ordered_run();
+    assert!(run.stops[0].stops_at(b'y', b"") && !run.stops[1].stops_at(b'x', b""));
 }
 
 #[test]
@@ -326,7 +334,7 @@ impl Model {
                 self.waits.retain(|wait| wait.id != id);
             }
             Step::Guard(uart, byte) => {
-                self.time.stop_always_at(&wants(uart, &[byte]));
+                self.time.guard(0, wants(uart, &[byte]));
                 self.guards.push((uart, byte));
             }
             Step::Hold => {

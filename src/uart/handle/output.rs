@@ -79,14 +79,13 @@ impl Uart {
     pub(crate) fn add_guard(&self, pattern: impl IntoPattern) -> Result<Guard> {
         let pattern = self.visible(pattern)?;
         let active = ActiveGuard::new(pattern.source(), Engine::guard(&pattern)?);
-        self.shared.add_persistent_stops(stream_stops(&pattern));
-        let transcript = &self.shared.transcript;
-        let guard = Guard::new(transcript, &active);
+        let guard = Guard::new(&self.shared, &active);
+        let (id, _) = active.identity();
+        self.shared.stop_for_guard(id, stream_stops(&pattern));
         verdict_at_exit(&self.shared);
         let from = lock(&self.local).cursor.at;
-        transcript
-            .add_guard(active, from)
-            .map_err(UartError::from)?;
+        let added = self.shared.transcript.add_guard(active, from);
+        added.map_err(UartError::from)?;
         Ok(guard)
     }
 

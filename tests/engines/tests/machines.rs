@@ -59,7 +59,7 @@ on_renode! {
         board.machine("node-b")?.uart_named("console")?.send_line("x").wait()?;
         assert_eq!(board.uart().read_line().wait()?, "x");
 
-        let error = board.machine("node-c").unwrap_err().to_string();
+        let error = board.machine("node-c").unwrap_err().kind().to_string();
         assert_eq!(
             error,
             "<yaml>: there is no machine \"node-c\"; did you mean `node-b`? (known: node-a, node-b)"

@@ -1,7 +1,8 @@
 # The line to a UART: it carries bytes to the guest, one after the other, each in its time.
 #
 # Everything runs under the lock of the machine's clock, which the clock itself holds when it
-# calls `carry`.
+# calls `carry`. In virtual time a guest that is stopped at its limit holds this lock, so bytes
+# are passed on while the emulation is paused only.
 
 import System
 from System import Action, Byte

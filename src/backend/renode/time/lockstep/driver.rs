@@ -182,12 +182,12 @@ impl Driver {
 
     /// Takes a report, with the output that was reported just before it.
     async fn take(&mut self, report: Report) -> io::Result<()> {
-        let (output, last) = self.batch(report)?;
+        let (output, last) = self.batch(report);
         let stopped_at = match last {
             None | Some(Report::Out(..)) => None,
             Some(Report::StoppedAt(at) | Report::LimitAt(at)) => Some(at),
             Some(Report::Paused(at) | Report::Synced(at)) => Some(at),
-            Some(Report::Error(text)) => return Err(io::Error::other(text)),
+            Some(Report::Error(_)) => None,
         };
         match stopped_at {
             // A wait that sees the output sees its time as well, and so does the next wait.
@@ -210,16 +210,21 @@ impl Driver {
         for Output { uart, .. } in &output {
             self.links[*uart].transcript.announce();
         }
-        Ok(())
+        match last {
+            Some(Report::Error(text)) => Err(io::Error::other(text)),
+            Some(Report::Out(..)) => Err(io::Error::other("a report of a UART that is not there")),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the output that is reported up to `report`, or behind it, and the next report of
-    /// another kind, as far as these have been read: a wait must not see only some of them.
-    fn batch(&mut self, report: Report) -> io::Result<(Vec<Output>, Option<Report>)> {
+    /// another kind, as far as these have been read: a wait must not see only some of them. Output
+    /// of a UART that does not exist is such a report.
+    fn batch(&mut self, report: Report) -> (Vec<Output>, Option<Report>) {
         let (mut output, mut next) = (Vec::new(), Some(report));
         while let Some(Report::Out(uart, time, bytes)) = next {
             if uart >= self.links.len() {
-                return Err(io::Error::other("a report of a UART that is not there"));
+                return (output, Some(Report::Out(uart, time, bytes)));
             }
             output.push(Output {
                 uart,
@@ -228,7 +233,7 @@ impl Driver {
             });
             next = self.reports.take();
         }
-        Ok((output, next))
+        (output, next)
     }
 
     /// Appends output to the transcripts.

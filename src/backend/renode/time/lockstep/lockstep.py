@@ -84,8 +84,8 @@ class Uart(object):
     def __init__(self, lockstep, machine, uart, byte_time, number):
         self.machine = machine
         self.source = machine.LocalTimeSource
-        cpus = list(machine.SystemBus.GetCPUs())
-        self.only_cpu = cpus[0] if len(cpus) == 1 else None
+        # The processor that has sent the last byte, as a rule the only one.
+        self.cpu = None
         self.number = number
         self.stops = Stops.of("-")
         # The line that the guest prints, as hexadecimal digits; None if its text is not known.
@@ -95,11 +95,12 @@ class Uart(object):
 
     # The exact time, in ticks.
     def ticks(self):
-        cpu = self.only_cpu
-        if cpu is None:
+        cpu = self.cpu
+        known = cpu is not None and cpu.OnPossessedThread
+        if not known:
             known, cpu = self.machine.SystemBus.TryGetCurrentCPU()
-        else:
-            known = cpu.OnPossessedThread
+            if known:
+                self.cpu = cpu
         if known:
             cpu.SyncTime()
         return self.source.ElapsedVirtualTime.Ticks
@@ -326,7 +327,7 @@ class Lockstep(Fifos):
         self.resumed.Reset()
         self.has_started.Reset()
         # `StartAll` sleeps for 100 ms after the start.
-        starter = Thread(ThreadStart(self.emulation.StartAll))
+        starter = Thread(ThreadStart(self.telling(self.emulation.StartAll)))
         starter.IsBackground = True
         starter.Start()
         self.has_started.WaitOne()
