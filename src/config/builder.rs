@@ -36,9 +36,9 @@ pub struct ConfigBuilder {
 }
 
 impl ConfigBuilder {
-    pub(super) fn new(settings: Value, source: Source) -> Self {
+    pub(super) fn new(source: Source) -> Self {
         Self {
-            source: Source { settings, ..source },
+            source,
             problem: None,
         }
     }
@@ -68,21 +68,19 @@ impl ConfigBuilder {
     }
 
     pub(super) fn check(self) -> Result<TargetConfig, Problem> {
-        let path = self.source.target.clone();
-        let check = || {
-            if let Some(problem) = self.problem {
-                return Err(problem);
-            }
-            let mut raw = raw::fields(self.source.settings.clone())?;
-            if self.source.is_renode_driver {
+        let Self { source, problem } = self;
+        let path = source.target.clone();
+        let raw = match problem {
+            Some(problem) => Err(problem),
+            None => raw::fields(source.settings.clone()),
+        };
+        let config = raw.and_then(|mut raw| {
+            if source.is_renode_driver {
                 exporter::complete(&mut raw);
             }
-            validate::validate(raw, self.source)
-        };
-        check().map_err(|problem| match path.is_empty() {
-            true => problem,
-            false => problem.under(&path),
-        })
+            validate::validate(raw, source)
+        });
+        config.map_err(|problem| problem.under(&path))
     }
 }
 
@@ -92,18 +90,16 @@ impl TargetConfig {
     pub fn builder(base_dir: impl AsRef<Path>) -> ConfigBuilder {
         let source = Source {
             file: PathBuf::from("<builder>"),
+            settings: Value::Mapping(Mapping::new()),
             base_dir: base_dir.as_ref().to_path_buf(),
             ..Source::default()
         };
-        ConfigBuilder::new(Value::Mapping(Mapping::new()), source)
+        ConfigBuilder::new(source)
     }
 
     /// Returns a builder with the fields of this target.
     pub fn to_builder(&self) -> ConfigBuilder {
-        ConfigBuilder {
-            source: self.source.clone(),
-            problem: None,
-        }
+        ConfigBuilder::new(self.source.clone())
     }
 }
 

@@ -367,11 +367,8 @@ impl TargetConfig {
         let Source {
             file, text, target, ..
         } = &self.source;
-        let mut problem = Problem::new(field, message.to_string());
-        if !target.is_empty() {
-            problem = problem.under(target);
-        }
-        problem.locate(file, text)
+        let problem = Problem::new(field, message.to_string());
+        problem.under(target).locate(file, text)
     }
 
     /// Checks that the clock is real, as every engine other than Renode requires.

@@ -219,9 +219,11 @@ impl Problem {
         }
     }
 
-    /// Returns the same problem for a target whose fields are at `path` in the file.
+    /// Returns the same problem for a target whose fields are at `path` in the file; an empty path
+    /// is the whole file.
     pub(super) fn under(mut self, path: &str) -> Self {
         self.field = match self.field.as_str() {
+            _ if path.is_empty() => return self,
             "" => path.to_owned(),
             field if field.starts_with('[') => format!("{path}{field}"),
             field => format!("{path}.{field}"),

@@ -97,7 +97,11 @@ fn target(
 ) -> Result<TargetConfig, Problem> {
     let Some(entries) = exporter::entries(&mut document)? else {
         return match entry {
-            None => ConfigBuilder::new(document, source).check(),
+            None => ConfigBuilder::new(Source {
+                settings: document,
+                ..source
+            })
+            .check(),
             Some(entry) => Err(Problem::new(
                 "",
                 format!("there is no `export:` in which to look for `{entry}`"),
@@ -106,10 +110,11 @@ fn target(
     };
     let (entry, skipped) = entries.choose(entry)?;
     let source = Source {
+        settings: entry.settings,
         target: entry.path,
         is_renode_driver: entry.is_renode,
         skipped,
         ..source
     };
-    ConfigBuilder::new(entry.settings, source).check()
+    ConfigBuilder::new(source).check()
 }

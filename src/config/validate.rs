@@ -50,7 +50,7 @@ const LINE_ENDINGS: [(&str, LineEnding); 3] = [
 
 /// Checks all fields; `source` is where they are from.
 pub(super) fn validate(raw: Raw, source: Source) -> Result<TargetConfig, Problem> {
-    let base_dir = &source.base_dir.clone();
+    let base_dir = &source.base_dir;
     let backend = given("backend", &raw.backend, |word| {
         values::choice(word, &BACKENDS)
     })?

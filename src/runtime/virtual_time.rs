@@ -19,9 +19,9 @@
 //! or acknowledges that it wants more.
 //!
 //! **Invariant.** The guest goes on from a stop only when every waiter that is there has
-//! acknowledged that very stop, or has once not answered for [`ACK_TIMEOUT`] after another one had,
-//! and not looked since; and
-//! it runs no further than the earliest limit, and past no stop, of those that have acknowledged.
+//! acknowledged that very stop, or has once not answered for [`ACK_TIMEOUT`] after another one had
+//! and not looked since; and it runs no further than the earliest limit, and past no stop, of
+//! those that have acknowledged.
 
 use std::time::{Duration, Instant};
 

@@ -24,9 +24,9 @@ impl SteppedLink {
     /// Appends output of the guest; its first byte arrived at `time` in the target's clock.
     ///
     /// Wakes no reader: [`announce`](Transcript::announce) does.
-    pub(crate) fn push_rx(&self, mut bytes: Vec<u8>, time: Duration) {
+    pub(crate) fn push_rx(&self, bytes: &mut Vec<u8>, time: Duration) {
         let n = bytes.len();
-        self.transcript.append_at(&mut bytes, n, time);
+        self.transcript.append_at(bytes, n, time);
     }
 
     /// Returns the next job for the guest; stays pending once the UART is detached.

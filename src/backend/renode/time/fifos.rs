@@ -17,6 +17,15 @@ use tokio::task::JoinSet;
 /// than any typed line has, so sending a line takes no time.
 pub(crate) const AHEAD: u32 = 256;
 
+/// The largest number of bytes for the guest in an order.
+const MOST_AT_ONCE: usize = 1024;
+
+/// Returns bytes for the guest as hexadecimal digits, in parts for an order each.
+pub(crate) fn parts(bytes: &[u8]) -> impl Iterator<Item = String> {
+    let digits = |part: &[u8]| part.iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.chunks(MOST_AT_ONCE).map(digits)
+}
+
 /// Our ends of the FIFOs.
 pub(crate) struct Fifos {
     pub(crate) orders: pipe::Sender,

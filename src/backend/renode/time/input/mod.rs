@@ -18,7 +18,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
-use super::fifos::{AHEAD, DriverTask, Fifos};
+use super::fifos::{AHEAD, DriverTask, Fifos, parts};
 use crate::uart::{Job, JobQueue};
 
 const SCRIPT: &str = concat!(
@@ -28,9 +28,6 @@ const SCRIPT: &str = concat!(
     "\n\n",
     include_str!("input.py")
 );
-
-/// The largest number of bytes in an order.
-const MOST_AT_ONCE: usize = 1024;
 
 /// A message to the driver task.
 enum Message {
@@ -153,9 +150,8 @@ impl Driver {
 
     /// Passes a job to the script.
     fn send(&mut self, uart: usize, job: Job) {
-        for part in job.bytes.chunks(MOST_AT_ONCE) {
-            let bytes: String = part.iter().map(|b| format!("{b:02x}")).collect();
-            self.order(&format!("send {uart} {bytes}"));
+        for part in parts(&job.bytes) {
+            self.order(&format!("send {uart} {part}"));
         }
         self.order(&format!("tell {uart}"));
         let line = &mut self.lines[uart];

@@ -18,12 +18,9 @@ use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
 use super::report::{Report, Reports};
-use crate::backend::renode::time::fifos::AHEAD;
+use crate::backend::renode::time::fifos::{AHEAD, parts};
 use crate::runtime::{Hold, Order, Run, VirtualClock};
 use crate::uart::{Job, SteppedLink};
-
-/// The largest number of bytes for the guest in an order.
-const MOST_AT_ONCE: usize = 1024;
 
 /// The number of turns of the I/O thread after which a file that has grown has been read.
 const READINESS: usize = 4;
@@ -170,9 +167,8 @@ impl Driver {
                 return Ok(Err(Over));
             }
             Call::Job(uart, job) => {
-                for part in job.bytes.chunks(MOST_AT_ONCE) {
-                    let bytes: String = part.iter().map(|b| format!("{b:02x}")).collect();
-                    self.order(&format!("rx {uart} {bytes}")).await?;
+                for part in parts(&job.bytes) {
+                    self.order(&format!("rx {uart} {part}")).await?;
                 }
                 self.links[uart].complete_tx(job, self.clock.now(), AHEAD);
             }
@@ -182,17 +178,11 @@ impl Driver {
 
     /// Takes a report, with the output that was reported just before it.
     async fn take(&mut self, report: Report) -> io::Result<()> {
-        let (output, last) = self.batch(report);
-        let stopped_at = match last {
-            None | Some(Report::Out(..)) => None,
-            Some(Report::StoppedAt(at) | Report::LimitAt(at)) => Some(at),
-            Some(Report::Paused(at) | Report::Synced(at)) => Some(at),
-            Some(Report::Error(_)) => None,
-        };
-        match stopped_at {
+        let (mut output, last) = self.batch(report);
+        match last.as_ref().and_then(Report::stopped_at) {
             // A wait that sees the output sees its time as well, and so does the next wait.
-            Some(at) => self.clock.advance_to(at, || self.record(&output)),
-            None => self.record(&output),
+            Some(at) => self.clock.advance_to(at, || self.record(&mut output)),
+            None => self.record(&mut output),
         }
         if let Some(Report::LimitAt(_) | Report::Paused(_)) = last {
             self.handle_halts().await;
@@ -237,9 +227,9 @@ impl Driver {
     }
 
     /// Appends output to the transcripts.
-    fn record(&self, output: &[Output]) {
+    fn record(&self, output: &mut [Output]) {
         for Output { uart, time, bytes } in output {
-            self.links[*uart].push_rx(bytes.clone(), *time);
+            self.links[*uart].push_rx(bytes, *time);
         }
     }
 

@@ -41,6 +41,16 @@ impl Report {
         };
         report.unwrap_or_else(|| Self::Error(line.to_owned()))
     }
+
+    /// Returns the guest's time, of a report that it is stopped or paused.
+    pub(super) fn stopped_at(&self) -> Option<Duration> {
+        match *self {
+            Self::StoppedAt(at) | Self::LimitAt(at) | Self::Paused(at) | Self::Synced(at) => {
+                Some(at)
+            }
+            Self::Out(..) | Self::Error(_) => None,
+        }
+    }
 }
 
 fn number(word: &str) -> Option<usize> {
