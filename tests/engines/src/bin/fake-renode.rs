@@ -38,6 +38,7 @@ use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use engine_tests::lockstep;
@@ -125,6 +126,9 @@ struct Renode {
     was_reset: bool,
 }
 
+/// Locked while the monitor reads a command's text and prints its answer.
+static ANSWERING: Mutex<()> = Mutex::new(());
+
 /// The result of a command.
 enum Outcome {
     Well,
@@ -211,6 +215,7 @@ impl Renode {
             if line.is_empty() {
                 continue;
             }
+            let _answer = ANSWERING.lock().expect("no panic");
             // The command that logs the caller's name is not one of the board's.
             number += u32::from(!line.starts_with("log \""));
             if let Some(fault) = self.fault_in(&line)
@@ -434,7 +439,7 @@ impl Renode {
             ("input_attach" | "lockstep_attach", _) => {}
             ("lockstep_open", _) => {
                 let cue = self.cue.clone();
-                std::thread::spawn(move || lockstep::serve(&quoted, &cue, end));
+                std::thread::spawn(move || lockstep::serve(&quoted, &cue, end_between_answers));
             }
             ("input_read", "") => {
                 let fifos = std::mem::take(&mut self.fifos);
@@ -633,7 +638,7 @@ impl Renode {
                         if let Some(log) = log.as_ref().filter(|_| fault == "halt") {
                             halt(log);
                         }
-                        end(fault);
+                        end_between_answers(fault);
                         return;
                     }
                 }
@@ -683,6 +688,13 @@ fn halt(mut log: &File) {
         log,
         "21:58:41.6190 [ERROR] cpu: CPU abort [PC=0x0]: {reason}"
     );
+}
+
+/// Performs [`end`] when the monitor is not printing an answer. An answer that is cut off is part of
+/// the last words, so their text would depend on the moment.
+fn end_between_answers(fault: &str) {
+    let _no_answer = ANSWERING.lock().expect("no panic");
+    end(fault);
 }
 
 /// Exits, or stops this process; returns if the fault only suppresses all further output.
