@@ -36,6 +36,12 @@ mod backend;
 mod board;
 mod caller;
 pub mod config;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the engines do not give a state yet"
+)]
+mod debug;
 mod error;
 mod files;
 pub mod firmware;
