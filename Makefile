@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test examples lint api package firmware soak figures lifecycle evidence
+.PHONY: demo test examples lint api schema package firmware soak figures lifecycle evidence
 
 ## Boots the shell sample and talks to it, on Renode if it is installed, else on QEMU.
 demo:
@@ -43,6 +43,11 @@ lint:
 ## Writes the public API to api.txt, which a test compares with the sources.
 api:
 	VTARGET_WRITE_API=1 $(CARGO) test --quiet --test checks api
+
+## Writes the JSON Schema of board files, which a test compares with the types.
+schema:
+	$(CARGO) run --quiet --bin vtarget -- schema >target/board.schema.json
+	@mv target/board.schema.json docs/virtual-target.schema.json
 
 ## Builds the package that would be published, from its own files alone.
 package:

@@ -32,6 +32,8 @@ mod platform;
 mod raw;
 mod read;
 mod renode;
+#[cfg(feature = "schema")]
+mod schema;
 mod script;
 mod serial;
 mod validate;
@@ -46,6 +48,8 @@ pub use engine::{BackendKind, ClockKind};
 pub use error::ConfigError;
 pub use machines::{MachineConfig, Switch, UartHub};
 pub use renode::{Control, LoadCommand, Platform, RenodeConfig, UartConfig, UartTransport};
+#[cfg(feature = "schema")]
+pub use schema::json_schema;
 pub use script::{Fragment, Script, Variable};
 pub(crate) use serial::FIRMWARE;
 pub use serial::{BoardCommand, SerialConfig};

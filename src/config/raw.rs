@@ -6,6 +6,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_path_to_error::deserialize;
@@ -14,77 +16,153 @@ use serde_yaml::{Deserializer, Mapping, Value};
 use super::error::Problem;
 use super::{locate, values};
 
+/// A board for the tests of virtual-target.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Board"))]
 #[serde(default, deny_unknown_fields, expecting = "fields (`name: value`)")]
 pub(super) struct Raw {
+    /// The engine that runs the board: Renode, QEMU, a physical board (`serial`), or `auto`:
+    /// Renode where it is installed, else QEMU. Default `renode`.
     pub(super) backend: Option<String>,
+    /// The time in which the board runs. `virtual`, on Renode: the board is paused except while an
+    /// operation waits. Default `realtime`.
     pub(super) clock: Option<String>,
+    /// Renode's board description: a `.repl` file of the project, or one that comes with Renode,
+    /// such as `platforms/boards/stm32f4_discovery-kit.repl`.
     pub(super) platform: Option<String>,
+    /// Instead of `platform`: a `.resc` file that makes the board, of the project or one that
+    /// comes with Renode.
     pub(super) script: Option<String>,
+    /// What the script is given: text, numbers, `@` and the path of a file.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "serde_json::Map<String, serde_json::Value>")
+    )]
     pub(super) variables: Option<Mapping>,
+    /// Additions to the platform: `.repl` files, or the text of one.
     pub(super) platform_fragments: Option<Vec<String>>,
+    /// The UART to talk to, such as `sysbus.usart2`.
     pub(super) uart: Option<RawUart>,
+    /// Several UARTs, by names; on Renode only.
     pub(super) uarts: Option<Named<RawUart>>,
+    /// The connection of Renode's UARTs; `socket` where there are no pseudo-terminals. Default
+    /// `pty`.
     pub(super) uart_transport: Option<String>,
+    /// The board's name in messages, and its machine's inside Renode. Default `machine-0`.
     pub(super) machine_name: Option<String>,
+    /// Renode monitor commands that run before the firmware is loaded.
     pub(super) extra_commands: Option<Vec<String>>,
+    /// The connection to Renode's monitor. Default `console`.
     pub(super) control: Option<String>,
+    /// The port for `control: telnet`; 0 is any free port.
     pub(super) monitor_port: Option<i64>,
+    /// True if tests may send monitor commands of their own. Default `false`.
     pub(super) allow_raw_monitor: Option<bool>,
+    /// The image to flash, unless the code names one; relative to this file.
     pub(super) firmware: Option<String>,
+    /// The Renode command that loads the firmware. Default: by the file's format.
     pub(super) load_command: Option<String>,
+    /// The address of a raw binary, such as 0x08000000.
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub(super) load_address: Option<Value>,
+    /// The board on QEMU.
     pub(super) qemu: Option<RawQemu>,
+    /// A physical board on a serial port.
     pub(super) serial: Option<RawSerial>,
+    /// The time limits of operations.
     pub(super) timeouts: Option<RawTimeouts>,
+    /// The end of a line that `send_line` sends. Default `lf`.
     pub(super) line_ending: Option<String>,
+    /// The firmware's prompt, all of it, for `run`; `re:` starts a regular expression.
     pub(super) prompt: Option<String>,
+    /// Whether the firmware sends back the lines that it receives. Default `auto`: found out with
+    /// the first `run`.
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub(super) echo: Option<Value>,
+    /// Patterns of log lines that are no part of what `run` returns.
     pub(super) ignore_lines: Option<Vec<String>>,
+    /// Patterns that must never appear: a test in which one does fails.
     pub(super) forbid: Option<Vec<String>>,
+    /// True if colour codes are ignored when matching. Default `true`.
     pub(super) strip_ansi: Option<bool>,
+    /// The size of each UART's output that is kept, such as `512MiB`. Default `256MiB`.
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub(super) kept_output: Option<Value>,
+    /// Several machines in one target, by names; on Renode only.
     pub(super) machines: Option<Named<RawMachine>>,
+    /// Lines between UARTs of the machines, by names.
     pub(super) uart_hubs: Option<Named<Vec<String>>>,
+    /// Ethernet switches between the machines, by names.
     pub(super) switches: Option<Named<Vec<String>>>,
 }
 
+/// One of several machines.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Machine"))]
 #[serde(default, deny_unknown_fields, expecting = "fields (`name: value`)")]
 pub(super) struct RawMachine {
+    /// Renode's board description: a `.repl` file of the project, or one that comes with Renode.
     pub(super) platform: Option<String>,
+    /// The UART to talk to, such as `sysbus.usart2`.
     pub(super) uart: Option<RawUart>,
+    /// Several UARTs, by names.
     pub(super) uarts: Option<Named<RawUart>>,
+    /// Renode monitor commands that run before the firmware is loaded.
     pub(super) extra_commands: Option<Vec<String>>,
+    /// The image to flash, unless the code names one; relative to this file.
     pub(super) firmware: Option<String>,
+    /// The Renode command that loads the firmware. Default: by the file's format.
     pub(super) load_command: Option<String>,
+    /// The address of a raw binary, such as 0x08000000.
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub(super) load_address: Option<Value>,
 }
 
+/// The settings for QEMU.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Qemu"))]
 #[serde(default, deny_unknown_fields, expecting = "fields (`name: value`)")]
 pub(super) struct RawQemu {
+    /// The machine, one of `qemu-system-arm -machine help`.
     pub(super) machine: Option<String>,
+    /// The CPU. Default: the machine's.
     pub(super) cpu: Option<String>,
+    /// The serial port to talk to, counted from 0. Default 0.
     pub(super) serial: Option<i64>,
 }
 
+/// The settings for a physical board.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Serial"))]
 #[serde(default, deny_unknown_fields, expecting = "fields (`name: value`)")]
 pub(super) struct RawSerial {
+    /// The serial port, such as /dev/ttyACM0.
     pub(super) port: Option<String>,
+    /// The port's speed, in bits per second; 8N1. Default 115200.
     pub(super) baud: Option<i64>,
+    /// The command that writes the image `{firmware}` to the board: a program and its arguments.
     pub(super) flash: Option<Vec<String>>,
+    /// The command that resets the board.
     pub(super) reset: Option<Vec<String>>,
+    /// The command that turns the board's supply on.
     pub(super) power_on: Option<Vec<String>>,
+    /// The command that turns the board's supply off.
     pub(super) power_off: Option<Vec<String>>,
 }
 
+/// The time limits: a whole number and its unit, `ms`, `s` or `min`.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Timeouts"))]
 #[serde(default, deny_unknown_fields, expecting = "fields (`name: value`)")]
 pub(super) struct RawTimeouts {
+    /// For output of the firmware, in the board's clock. Default `10s`.
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub(super) expect: Option<Value>,
+    /// For loading and starting the board, in host time. Default `60s`.
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub(super) boot: Option<Value>,
+    /// For one command to the emulator or of a physical board, in host time. Default `30s`.
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub(super) command: Option<Value>,
 }
 
@@ -103,10 +181,14 @@ impl RawUart {
     }
 }
 
+/// A UART and its speed.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Uart"))]
 #[serde(default, deny_unknown_fields)]
-struct RawUartFields {
+pub(super) struct RawUartFields {
+    /// The UART's path, such as `sysbus.usart2`.
     path: Option<String>,
+    /// The speed at which what is sent arrives in the guest's time. Default 115200.
     baud: Option<i64>,
 }
 

@@ -20,29 +20,29 @@ use super::values;
 
 const DEFAULT_MACHINE_NAME: &str = "machine-0";
 
-const BACKENDS: [(&str, BackendKind); 4] = [
+pub(super) const BACKENDS: [(&str, BackendKind); 4] = [
     ("renode", BackendKind::Renode),
     ("qemu", BackendKind::Qemu),
     ("serial", BackendKind::Serial),
     ("auto", BackendKind::Auto),
 ];
 
-const UART_TRANSPORTS: [(&str, UartTransport); 2] = [
+pub(super) const UART_TRANSPORTS: [(&str, UartTransport); 2] = [
     ("pty", UartTransport::Pty),
     ("socket", UartTransport::Socket),
 ];
 
-const CONTROLS: [(&str, Control); 2] = [
+pub(super) const CONTROLS: [(&str, Control); 2] = [
     ("console", Control::Console),
     ("telnet", Control::Telnet { port: None }),
 ];
 
-const CLOCKS: [(&str, ClockKind); 2] = [
+pub(super) const CLOCKS: [(&str, ClockKind); 2] = [
     ("realtime", ClockKind::Realtime),
     ("virtual", ClockKind::Virtual),
 ];
 
-const LINE_ENDINGS: [(&str, LineEnding); 3] = [
+pub(super) const LINE_ENDINGS: [(&str, LineEnding); 3] = [
     ("lf", LineEnding::Lf),
     ("cr", LineEnding::Cr),
     ("crlf", LineEnding::CrLf),

@@ -11,7 +11,7 @@ use serde_yaml::Value;
 
 use super::defaults::Echo;
 
-const LONGEST_NAME: usize = 64;
+pub(super) const LONGEST_NAME: usize = 64;
 const LARGEST_SIZE: u64 = 1 << 40;
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -166,11 +166,13 @@ pub(super) fn port(port: i64) -> Result<u16, String> {
 /// The default speed of a console, in bits per second.
 pub(super) const DEFAULT_BAUD: u32 = 115_200;
 
+/// The slowest and the fastest speed, in bits per second.
+pub(super) const SLOWEST: u32 = 50;
+pub(super) const FASTEST: u32 = 20_000_000;
+
 /// Checks the speed of a serial port, in bits per second. Only the operating system knows the
 /// speeds that the port supports.
 pub(super) fn baud(baud: i64) -> Result<u32, String> {
-    const SLOWEST: u32 = 50;
-    const FASTEST: u32 = 20_000_000;
     match u32::try_from(baud) {
         Ok(baud @ SLOWEST..=FASTEST) => Ok(baud),
         _ => Err(format!(
@@ -232,13 +234,15 @@ pub(super) fn monitor_command(command: &str) -> Result<String, String> {
     Ok(command.to_owned())
 }
 
+pub(super) const ECHOES: [(&str, Echo); 3] =
+    [("auto", Echo::Auto), ("on", Echo::On), ("off", Echo::Off)];
+
 /// Reads the value of `echo`. Some readers of YAML turn `on` and `off` into booleans.
 pub(super) fn echo(value: &Value) -> Result<Echo, String> {
-    const CHOICES: [(&str, Echo); 3] = [("auto", Echo::Auto), ("on", Echo::On), ("off", Echo::Off)];
     match value {
         Value::Bool(true) => Ok(Echo::On),
         Value::Bool(false) => Ok(Echo::Off),
-        Value::String(word) => choice(word, &CHOICES),
+        Value::String(word) => choice(word, &ECHOES),
         other => Err(format!("{} is not auto, on or off", shown(other))),
     }
 }

@@ -35,7 +35,13 @@ fn the_public_api_matches_api_txt() {
 fn documentation() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("api");
     let output = Command::new(env!("CARGO"))
-        .args(["rustdoc", "--quiet", "--lib", "--manifest-path"])
+        .args([
+            "rustdoc",
+            "--quiet",
+            "--lib",
+            "--all-features",
+            "--manifest-path",
+        ])
         .arg(Path::new(ROOT).join("Cargo.toml"))
         .arg("--target-dir")
         .arg(&target)

@@ -55,10 +55,8 @@ fn platform_and_uart_are_enough_for_renode() {
     assert_eq!(config.kept_output(), 256 << 20);
 }
 
-#[test]
-fn every_field_is_read() {
-    let config = parse(
-        r#"
+/// The text of a target with every field of a single machine.
+pub(crate) const EVERY_FIELD: &str = r#"
 backend: auto
 platform: platforms/cpus/s32k388.repl
 uart: sysbus.lpuart0
@@ -82,8 +80,11 @@ ignore_lines: ['re:<\w+> ', beat]
 forbid: [HardFault, 're:panic(ked)?']
 strip_ansi: false
 kept_output: 2GiB
-"#,
-    );
+"#;
+
+#[test]
+fn every_field_is_read() {
+    let config = parse(EVERY_FIELD);
     assert_eq!(config.backend(), BackendKind::Auto);
     assert_eq!(config.machine_name(), "S32K388 board no. 2");
     assert_eq!(config.uart_transport(), UartTransport::Socket);
@@ -970,6 +971,17 @@ const BAD_BOARDS: &[(&str, &str)] = &[
         r#"<yaml>:1:1: platform: there is no file "/nowhere/b.repl", and "platforms/../b.repl" is not the plain path of a platform that comes with Renode, such as `platforms/boards/stm32f4_discovery-kit.repl`"#,
     ),
 ];
+
+/// Returns the texts of all targets that are refused here.
+#[cfg(feature = "schema")]
+pub(crate) fn refused() -> impl Iterator<Item = String> {
+    let after = |prefix: &'static str, all: &'static [(&str, &str)]| {
+        all.iter().map(move |(text, _)| format!("{prefix}{text}\n"))
+    };
+    let documents = after("", BAD_DOCUMENTS).chain(after("", BAD_BOARDS));
+    let values = after(MINIMAL, BAD_VALUES);
+    documents.chain(values).chain(after(MACHINES, BAD_MACHINES))
+}
 
 #[test]
 fn bad_documents_are_refused() {

@@ -373,6 +373,6 @@ fn from_exporter_needs_an_exporter_file() {
     let error = TargetConfig::from_exporter("fixtures/stm32f4.yaml", "ecu").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "fixtures/stm32f4.yaml:3:1: there is no `export:` in which to look for `ecu`"
+        "fixtures/stm32f4.yaml:4:1: there is no `export:` in which to look for `ecu`"
     );
 }

@@ -15,6 +15,8 @@ mod exporter;
 mod firmware;
 mod messages;
 mod names;
+#[cfg(feature = "schema")]
+mod schema;
 mod script;
 mod uart_basics;
 mod uart_guards;

@@ -84,7 +84,7 @@ fn fragments_are_files_or_text() {
     assert_eq!(config.renode().unwrap().fragments(), expected);
 }
 
-const BAD: &[(&str, &str)] = &[
+pub(crate) const BAD: &[(&str, &str)] = &[
     (
         "script: no.resc\nuart: a",
         "1:1: script: there is no file \"DIR/no.resc\", and the scripts that come with Renode are in directories, such as `scripts/single-node/stm32f4_discovery.resc`",
