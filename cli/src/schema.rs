@@ -2,13 +2,15 @@
 
 use std::process::ExitCode;
 
+use crate::failure::Outcome;
+
 /// Prints the JSON Schema of board files, for editors
 #[derive(clap::Args)]
 pub(crate) struct Schema {}
 
 impl Schema {
-    pub(crate) fn run(self) -> ExitCode {
+    pub(crate) fn run(self) -> Outcome {
         print!("{}", virtual_target::config::json_schema());
-        ExitCode::SUCCESS
+        Ok(ExitCode::SUCCESS)
     }
 }

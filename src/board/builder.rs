@@ -48,6 +48,7 @@ pub struct TargetBuilder {
     config: Result<TargetConfig, ConfigError>,
     firmware: Option<PathBuf>,
     backend: Option<BackendKind>,
+    keeps_artifacts: bool,
     /// The place in the test that made the builder.
     made_at: Caller,
 }
@@ -59,6 +60,7 @@ impl TargetBuilder {
             config,
             firmware: None,
             backend: None,
+            keeps_artifacts: true,
             made_at: Location::caller(),
         }
     }
@@ -77,6 +79,20 @@ impl TargetBuilder {
         self
     }
 
+    /// Keeps no artifacts, whatever happens: for a program that is not a test.
+    pub fn without_artifacts(mut self) -> Self {
+        self.keeps_artifacts = false;
+        self
+    }
+
+    /// Creates the report of the running test, if its artifacts are wanted.
+    fn report(&self, at: Caller) -> Result<Option<Arc<Report>>, ConfigError> {
+        match self.keeps_artifacts {
+            true => Report::new(&TestName::current(at)),
+            false => Ok(None),
+        }
+    }
+
     /// Flashes the board and turns it on.
     ///
     /// Limited by `timeouts.boot`, 60 s by default. If it is dropped midway, the emulator is killed
@@ -88,7 +104,7 @@ impl TargetBuilder {
     #[track_caller]
     pub fn boot(self) -> Operation<VirtualTarget> {
         let at = Location::caller();
-        let report = Report::new(&TestName::current(at));
+        let report = self.report(at);
         let known = report.as_ref().map_or(None, Option::clone);
         let supervisor = Arc::new(Supervisor::new());
         let limit = match &self.config {
@@ -122,7 +138,7 @@ impl TargetBuilder {
     #[track_caller]
     pub fn build(self) -> Result<VirtualTarget> {
         let at = Location::caller();
-        let report = Report::new(&TestName::current(at)).map_err(|e| failed(e, None, at))?;
+        let report = self.report(at).map_err(|e| failed(e, None, at))?;
         let target = self.assemble(Arc::new(Supervisor::new()), report.clone(), at);
         target.map_err(|error| {
             let error = failed(error, report.as_ref(), at);

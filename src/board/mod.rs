@@ -7,11 +7,14 @@ mod builder;
 mod concurrency;
 mod error;
 mod inner;
+mod interact;
+mod keys;
 mod machine;
 mod machine_uarts;
 mod power;
 mod select_backend;
 mod target;
+mod terminal;
 
 pub use builder::TargetBuilder;
 pub use error::PowerError;

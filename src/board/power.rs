@@ -2,6 +2,7 @@
 //!
 //! A change that fails or is dropped midway leaves the board off.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +86,12 @@ impl Board {
 
     pub(crate) fn is_on(&self) -> bool {
         matches!(self.power, Power::On) && self.backend.ended().is_none()
+    }
+
+    /// Returns the file of a machine's image.
+    pub(crate) fn image(&self, machine: usize) -> Option<&Path> {
+        let image = self.images[machine].as_ref();
+        image.map(|image| image.firmware.path())
     }
 
     pub(crate) async fn power_on(&mut self, limit: Duration) -> Result<()> {

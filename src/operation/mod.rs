@@ -123,7 +123,7 @@ impl Wake for Sleeper {
 /// Polls `future` in this thread, which sleeps between two polls. Unlike a runtime's executor, this
 /// function can be nested in any runtime. In a task of tokio's, `future` does not use the task's
 /// budget, because only a return to tokio would refill the budget.
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(tokio::task::unconstrained(future));
     let sleeper = Arc::<Sleeper>::default();
     let waker = Waker::from(Arc::clone(&sleeper));

@@ -1,4 +1,4 @@
-//! [`HostError`]: the failures of the host to provide the I/O thread, a pseudo-terminal or a wait.
+//! [`HostError`]: the failures of the host to provide the I/O thread, a terminal or a wait.
 
 /// A failure of the host.
 #[derive(Clone, thiserror::Error)]
@@ -12,6 +12,9 @@ pub enum HostError {
     /// No pseudo-terminal is available.
     #[error("cannot open a pseudo-terminal: {0}")]
     Pty(String),
+    /// The terminal of the process cannot be used.
+    #[error("cannot use the terminal: {0}")]
+    Terminal(String),
     /// A wait was begun in the destructor of a thread-local.
     #[error(
         "cannot wait here: the thread is ending and its thread-local data is being destroyed; wait before that, or in another thread"

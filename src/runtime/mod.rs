@@ -6,6 +6,7 @@
 //! use UARTs, targets or emulators.
 
 mod deadline;
+mod descriptor;
 mod error;
 mod io_thread;
 mod stops;
@@ -13,6 +14,7 @@ mod virtual_clock;
 mod virtual_time;
 
 pub(crate) use deadline::{Clock, CutShort, Deadline, Reading, Stepped};
+pub(crate) use descriptor::register;
 pub use error::HostError;
 pub(crate) use io_thread::{enter, handle, spawn};
 pub(crate) use stops::{ByteSet, Stops, Texts, Wants};

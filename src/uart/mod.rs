@@ -16,6 +16,7 @@ mod ansi;
 mod cursor;
 mod error;
 mod expect;
+mod follow;
 mod guard;
 mod handle;
 mod lines;

@@ -5,12 +5,10 @@
 //! clock advances only while a test waits.
 
 use std::fs::File;
-use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::openpty;
@@ -19,12 +17,10 @@ use nix::unistd::ttyname;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
-use super::expect::wait::reader_id;
-use super::link::register;
+use super::follow::Follower;
 use super::state::UartState;
-use super::transcript::chunk::View;
-use super::transcript::{Next, Position};
-use crate::runtime;
+use super::transcript::Position;
+use crate::runtime::{self, register};
 use crate::sync::lock;
 
 /// The number of bytes that are read from the other program at once.
@@ -77,52 +73,11 @@ impl Drop for UartPty {
     }
 }
 
-/// A reader of the transcript; its drop removes the task's waker.
-struct Reader {
-    uart: Arc<UartState>,
-    id: u64,
-    at: Position,
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.uart.transcript.unwatch(self.id);
-    }
-}
-
-impl Reader {
-    /// Returns the next bytes of output as soon as there are some, across restarts of the board.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Vec<u8>> {
-        let transcript = &self.uart.transcript;
-        // Before reading, so that no output is missed.
-        transcript.watch(self.id, cx.waker());
-        loop {
-            let last = transcript.end_position().segment;
-            match transcript.next(self.at, last, None) {
-                Next::Bytes(range) => {
-                    let Ok(chunk) = transcript.chunk(range.start) else {
-                        self.at.offset = range.end; // no longer kept
-                        continue;
-                    };
-                    let pieces = chunk.pieces(range.clone(), View::Raw);
-                    let bytes = pieces.flat_map(|piece| piece.bytes.iter().copied());
-                    let bytes: Vec<u8> = bytes.collect();
-                    self.at.offset = chunk.end().min(range.end);
-                    return Poll::Ready(bytes);
-                }
-                Next::Segment(next) => self.at = next,
-                Next::Ended(_) | Next::ForbiddenMatch(_) | Next::Nothing => return Poll::Pending,
-            }
-        }
-    }
-}
-
 /// Forwards the board's output. While no program reads it, the rest stays in the transcript.
 async fn forward_output(uart: Arc<UartState>, at: Position, output: AsyncFd<File>) {
-    let id = reader_id();
-    let mut reader = Reader { uart, id, at };
+    let mut follower = Follower::new(&uart, at);
     loop {
-        let bytes = poll_fn(|cx| reader.poll(cx)).await;
+        let bytes = follower.next().await;
         let mut left = bytes.as_slice();
         while !left.is_empty() {
             let Ok(mut ready) = output.writable().await else {

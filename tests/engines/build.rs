@@ -1,6 +1,8 @@
 //! Finds the emulators at build time. A test whose emulator is missing is then ignored, with
 //! the reason, instead of passing without having run.
 //!
+//! The command-line program's tests use this script, too.
+//!
 //! `VTARGET_REQUIRE=renode,qemu` makes a missing emulator an error; `VTARGET_SOAK` enables the
 //! long runs whose emulator was found.
 
@@ -47,7 +49,7 @@ fn main() {
             println!(
                 "cargo::error=VTARGET_REQUIRE asks for {cfg}, but {variable} names no program and there is no {program} in PATH"
             );
-        } else {
+        } else if env::var("CARGO_PKG_NAME").is_ok_and(|name| name == "engine-tests") {
             println!(
                 "cargo::warning=no {cfg}: its tests are ignored ({variable} names no program and there is no {program} in PATH)"
             );

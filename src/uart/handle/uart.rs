@@ -62,8 +62,8 @@ use crate::uart::verdict::VerdictOnDrop;
 /// # Ok(()) }
 /// ```
 pub struct Uart {
-    pub(super) shared: Arc<UartState>,
-    pub(super) local: Arc<Mutex<HandleState>>,
+    pub(in crate::uart) shared: Arc<UartState>,
+    pub(in crate::uart) local: Arc<Mutex<HandleState>>,
     /// Gives the verdict at the end, for a UART without a target.
     verdict_on_drop: Option<Arc<VerdictOnDrop>>,
 }

@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::job::{Job, JobQueue, Written};
-use super::reader::{OnEnd, Source, read_fd, read_stream, register};
+use super::reader::{OnEnd, Source, read_fd, read_stream};
 use super::writer::{Sink, write_all};
-use crate::runtime;
+use crate::runtime::{self, register};
 use crate::uart::transcript::Transcript;
 
 /// One attachment of a stream; dropping it detaches the stream.

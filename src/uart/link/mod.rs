@@ -13,4 +13,4 @@ mod writer;
 
 pub(crate) use attachment::Link;
 pub(crate) use job::{JobQueue, Written};
-pub(crate) use reader::{OnEnd, register};
+pub(crate) use reader::OnEnd;

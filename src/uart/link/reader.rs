@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::user_stream::catch_panic;
+use crate::runtime::register;
 use crate::sync::lock;
 use crate::uart::error::Ending;
 use crate::uart::transcript::Transcript;
@@ -65,6 +65,8 @@ pub(crate) enum OnEnd {
 /// Enlarges a pipe, so that its writer seldom has to wait.
 #[cfg(target_os = "linux")]
 fn widen(read: &OwnedFd) {
+    use nix::fcntl::{FcntlArg, fcntl};
+
     if fcntl(read, FcntlArg::F_GETPIPE_SZ).is_ok_and(|room| room < PIPE) {
         // Fails when the user's memory for pipes is used up; a smaller pipe works too.
         let _ = fcntl(read, FcntlArg::F_SETPIPE_SZ(PIPE));
@@ -73,18 +75,6 @@ fn widen(read: &OwnedFd) {
 
 #[cfg(not(target_os = "linux"))]
 fn widen(_read: &OwnedFd) {}
-
-/// Makes a descriptor non-blocking, and registers it with the I/O thread.
-pub(crate) fn register(fd: OwnedFd) -> io::Result<AsyncFd<File>> {
-    let flags = OFlag::from_bits_truncate(fcntl(&fd, FcntlArg::F_GETFL)?);
-    fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-    #[allow(
-        deprecated,
-        reason = "unsound only for types that do not own their descriptor, which a File does; \
-                  the replacement is an unsafe function"
-    )]
-    AsyncFd::new(File::from(fd))
-}
 
 impl Source {
     /// Registers a descriptor, whose bytes go to `transcript`.

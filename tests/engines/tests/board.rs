@@ -1,5 +1,7 @@
 //! The life of a board on each engine: boot, talk, flash, reset, power.
 
+use std::io::IsTerminal;
+
 use engine_tests::{
     bare_on, on_each_board, sample, shell_on, tests_in_virtual_time, tests_over_telnet,
 };
@@ -150,6 +152,16 @@ on_each_board! {
             board.power_cycle().wait()?;
             board.uart().expect_line("Hello from shell").wait()?;
         }
+        Ok(())
+    }
+
+    fn interact_needs_a_terminal(engine) {
+        if std::io::stdin().is_terminal() {
+            return Ok(()); // it would wait for a person
+        }
+        let error = bare_on(engine).build()?.interact().unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("cannot use the terminal: the standard input is none; "), "{text}");
         Ok(())
     }
 
