@@ -1,10 +1,16 @@
 //! `vtarget`: the boards of virtual-target from the command line. Each command has a file of its
 //! own; the library does the work.
 
+mod boards;
 mod check;
+mod doctor;
 mod failure;
+mod init;
+mod install;
+mod platforms;
 mod run;
 mod schema;
+mod template;
 
 use std::process::ExitCode;
 
@@ -23,15 +29,23 @@ const EXIT_CODES: &str = "Exit codes: 0 success, 1 failure, 2 wrong arguments";
 
 #[derive(Subcommand)]
 enum Command {
+    Doctor(doctor::Doctor),
+    Init(init::Init),
     Check(check::Check),
     Run(run::Run),
+    Boards(boards::Boards),
+    Install(install::Install),
     Schema(schema::Schema),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Doctor(command) => command.run(),
+        Command::Init(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Run(command) => command.run(),
+        Command::Boards(command) => command.run(),
+        Command::Install(command) => command.run(),
         Command::Schema(command) => command.run(),
     };
     outcome.unwrap_or_else(|Failure(why)| {

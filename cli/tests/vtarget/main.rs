@@ -7,7 +7,11 @@
     reason = "a helper that fails fails its test"
 )]
 
+mod boards;
 mod check;
+mod doctor;
+mod init;
+mod install;
 mod run;
 mod schema;
 

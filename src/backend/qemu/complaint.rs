@@ -6,17 +6,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe;
-
+use crate::backend::program_output::output_of;
 use crate::config::{QemuConfig, nearest};
-use crate::process::{SpawnSpec, Supervisor};
+use crate::process::Supervisor;
 
 /// The time limit for QEMU's list of known names.
 const LIST_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The number of bytes that are read of the list.
-const MAX_LIST: u64 = 1 << 20;
 
 /// The places where the description names the machine and the CPU.
 pub(super) struct Places {
@@ -58,7 +53,7 @@ impl<'a> Complaint<'a> {
             Self::Machine(name) => (&places.machine, name, vec!["-M", "help"]),
             Self::Cpu { machine, cpu } => (&places.cpu, cpu, vec!["-M", machine, "-cpu", "help"]),
         };
-        let known = output_of(program, &arguments, supervisor)
+        let known = output_of(program, &arguments, supervisor, LIST_TIMEOUT)
             .await
             .unwrap_or_default();
         // The first line is a headline; each other line begins with a name.
@@ -71,32 +66,4 @@ impl<'a> Complaint<'a> {
             None => format!("{place}: {name:?}"),
         }
     }
-}
-
-/// Runs `program` with `arguments` and returns its output. The supervisor kills the process if the
-/// start of the board is dropped.
-async fn output_of(program: &Path, arguments: &[&str], supervisor: &Supervisor) -> Option<String> {
-    let (stdin, gate) = std::io::pipe().ok()?;
-    let (output, stdout) = std::io::pipe().ok()?;
-    let launch = SpawnSpec {
-        program: program.to_owned(),
-        args: arguments.iter().map(Into::into).collect(),
-        env: std::env::vars_os().collect(),
-        gate: gate.into(),
-        stdin: stdin.into(),
-        stderr: stdout.try_clone().ok()?.into(),
-        stdout: stdout.into(),
-        aside: false,
-    };
-    let process = supervisor.spawn(launch).ok()?;
-    let output = pipe::Receiver::from_owned_fd(output.into()).ok()?;
-    let mut text = Vec::new();
-    let read = output.take(MAX_LIST);
-    let read = tokio::time::timeout(LIST_TIMEOUT, async {
-        { read }.read_to_end(&mut text).await
-    })
-    .await;
-    process.kill();
-    read.ok()?.ok()?;
-    String::from_utf8(text).ok()
 }

@@ -40,6 +40,13 @@ pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
     })
 }
 
+/// Returns true if this project was tried with this version, such as `7.2.22`.
+pub(crate) fn was_tried(version: &str) -> bool {
+    const TRIED: [&str; 1] = ["7.2"];
+    let main = version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+    TRIED.contains(&main.as_str())
+}
+
 /// A board that QEMU emulates.
 pub(crate) struct Qemu {
     program: PathBuf,

@@ -28,7 +28,6 @@ use crate::uart::Ports;
 use context::KIND;
 use launch::cache::Kept;
 use launch::logs::Logs;
-use launch::version::Version;
 use monitor::command::MonitorCommand;
 use session::{Session, Start};
 use setup::emulation::{Emulation, MAIN};
@@ -38,6 +37,7 @@ use time::guest_clock::GuestClock;
 use tokio::task::JoinHandle;
 
 pub(crate) use launch::program::find;
+pub(crate) use launch::version::{Version, runtime_name};
 
 /// The number of ports that are tried for a monitor: another process may take a free port
 /// before Renode does.

@@ -44,7 +44,11 @@ impl Version {
     /// Returns the version in Renode's banner: `Renode, version 1.16.1 (…)`.
     pub(crate) fn announced(banner: &str) -> Option<Self> {
         let (_, rest) = banner.split_once("Renode, version ")?;
-        let text = rest.split([' ', '\n']).next()?;
+        Self::parse(rest.split([' ', '\n']).next()?)
+    }
+
+    /// Returns the version with this text.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.').map(|part| {
             let digits = part.split(|c: char| !c.is_ascii_digit()).next();
             digits.and_then(|digits| digits.parse().ok())
@@ -112,6 +116,15 @@ impl fmt::Display for Version {
 /// [`MonitorCommand::runtime`](crate::backend::renode::monitor::command::MonitorCommand::runtime).
 pub(crate) fn runtime(answer: &str) -> Option<String> {
     answer.lines().find_map(runtime_in)
+}
+
+/// Returns the name of the runtime that Renode prints with `--version`.
+pub(crate) fn runtime_name(printed: &str) -> String {
+    // Mono adds the version of the .NET that it replaces.
+    match printed.starts_with("Mono") {
+        true => "Mono".to_owned(),
+        false => printed.to_owned(),
+    }
 }
 
 fn runtime_in(line: &str) -> Option<String> {

@@ -1,0 +1,186 @@
+//! `vtarget init`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path, PathBuf};
+use std::process::ExitCode;
+
+use virtual_target::EmulatorInfo;
+
+use crate::failure::{Failure, Outcome};
+use crate::template::{FILES, SAMPLE};
+
+/// Makes a project of tests on virtual boards
+///
+/// In an empty directory the project fills it. Beside a firmware project it becomes the directory
+/// `firmware-tests`, and its CI workflow goes to the firmware's. No file is overwritten.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Exit codes: 0 success, 1 a file is there already or cannot be written, 2 wrong arguments")]
+pub(crate) struct Init {
+    /// The directory; made if it is missing
+    #[arg(default_value = ".")]
+    directory: PathBuf,
+    /// The image that the firmware's build writes, instead of a sample
+    #[arg(long, value_name = "FILE")]
+    firmware: Option<PathBuf>,
+    /// The clock of boards that run on Renode; QEMU has no virtual one
+    #[arg(long, default_value = "virtual", value_parser = ["virtual", "realtime"])]
+    clock: String,
+}
+
+/// The directory of the tests beside a firmware project.
+const BESIDE: &str = "firmware-tests";
+const WORKFLOW: &str = ".github/workflows/firmware-tests.yml";
+const SAMPLE_FILE: &str = "firmware/sample.elf";
+
+impl Init {
+    pub(crate) fn run(self) -> Outcome {
+        let root = std::path::absolute(&self.directory)?;
+        let is_beside = fs::read_dir(&root).is_ok_and(|entries| {
+            let names = entries.flatten().map(|entry| entry.file_name());
+            names.into_iter().any(|name| name != ".git")
+        });
+        let suite = match is_beside {
+            true => root.join(BESIDE),
+            false => root.clone(),
+        };
+        let image = match &self.firmware {
+            Some(image) => std::path::absolute(image)?,
+            None => suite.join(SAMPLE_FILE),
+        };
+        let image = relative(&image, &suite.join("boards"));
+        let mut files = Vec::new();
+        for (name, text) in FILES {
+            let (place, text) = match name {
+                WORKFLOW if is_beside => (root.join(name), workflow_beside(text)),
+                "Cargo.toml" => (suite.join(name), manifest(text)),
+                _ if name.ends_with(".yaml") => (suite.join(name), self.board(text, &image)),
+                _ => (suite.join(name), text.to_owned()),
+            };
+            files.push((place, text.into_bytes()));
+        }
+        if self.firmware.is_none() {
+            files.push((suite.join(SAMPLE_FILE), SAMPLE.to_vec()));
+        }
+        if let Some((file, _)) = files.iter().find(|(file, _)| file.exists()) {
+            let file = file.display();
+            return Err(Failure(format!(
+                "{file} is there already; nothing was written"
+            )));
+        }
+        for (file, content) in &files {
+            write(file, content)?;
+        }
+        self.tell(&suite);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Returns a board file with the project's image and clock.
+    fn board(&self, text: &str, image: &Path) -> String {
+        let is_for_renode = text.lines().any(|line| line.starts_with("platform:"));
+        let mut lines = Vec::new();
+        for line in text.lines() {
+            match line {
+                _ if line.starts_with("firmware:") => {
+                    lines.push(format!("firmware: {}", quoted(image)));
+                    continue;
+                }
+                _ if line.starts_with("backend:") && is_for_renode && self.clock == "virtual" => {
+                    lines.push(line.to_owned());
+                    lines.push(
+                        "clock: virtual       # exact times on any host; on Renode".to_owned(),
+                    );
+                    continue;
+                }
+                _ => lines.push(line.to_owned()),
+            }
+        }
+        lines.join("\n") + "\n"
+    }
+
+    fn tell(&self, suite: &Path) {
+        let here = std::env::current_dir().unwrap_or_default();
+        println!("The tests are in {}. Next:", suite.display());
+        if suite != here {
+            println!("  cd {}", relative(suite, &here).display());
+        }
+        if self.clock == "virtual" && EmulatorInfo::find_renode().wait().is_err() {
+            println!("  vtarget install      # Renode, which `clock: virtual` needs");
+        }
+        if EmulatorInfo::find_qemu().wait().is_err() {
+            println!("  vtarget doctor       # says how to install QEMU");
+        }
+        println!("  cargo test           # or: cargo nextest run");
+        match self.firmware {
+            Some(_) => println!("  README.md            # what to adapt to your firmware"),
+            None => println!("  README.md            # what to adapt to a firmware of yours"),
+        }
+    }
+}
+
+/// Returns the template's manifest as that of a project of its own.
+fn manifest(text: &str) -> String {
+    // A program that was built in a clone of the repository takes the library from there.
+    let clone = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize();
+    let library = match clone {
+        Ok(clone) if clone.join("fixtures").is_dir() => format!("{{ path = {clone:?} }}"),
+        _ => concat!("\"", env!("CARGO_PKG_VERSION"), "\"").to_owned(),
+    };
+    let lines = text.lines().map(|line| match line.split_once(" = ") {
+        Some(("virtual-target", _)) => format!("virtual-target = {library}"),
+        _ => line.to_owned(),
+    });
+    let lines: Vec<String> = lines.collect();
+    // Without it, cargo would look for a workspace in the directories above.
+    lines.join("\n") + "\n\n[workspace]\n"
+}
+
+/// Returns the template's workflow for a repository that has the tests in a directory.
+fn workflow_beside(text: &str) -> String {
+    let steps = "    timeout-minutes: 30\n";
+    let defaults =
+        format!("{steps}    defaults:\n      run:\n        working-directory: {BESIDE}\n");
+    text.replace(steps, &defaults)
+        .replace(
+            "hashFiles('scripts/",
+            &format!("hashFiles('{BESIDE}/scripts/"),
+        )
+        .replace(
+            "            target/",
+            &format!("            {BESIDE}/target/"),
+        )
+}
+
+/// Returns the path of `to`, seen from the directory `from`; both are absolute.
+fn relative(to: &Path, from: &Path) -> PathBuf {
+    let common = to
+        .components()
+        .zip(from.components())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let up = from.components().skip(common).map(|_| Component::ParentDir);
+    up.chain(to.components().skip(common)).collect()
+}
+
+/// Returns a path as YAML text.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    match text.chars().all(plain) {
+        true => text,
+        false => format!("{text:?}"),
+    }
+}
+
+fn write(file: &Path, content: &[u8]) -> Result<(), Failure> {
+    let failed = |error| Failure(format!("cannot write {}: {error}", file.display()));
+    fs::create_dir_all(file.parent().unwrap_or(file)).map_err(failed)?;
+    fs::write(file, content).map_err(failed)?;
+    if content.starts_with(b"#!") {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).map_err(failed)?;
+    }
+    Ok(())
+}

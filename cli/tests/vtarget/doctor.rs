@@ -1,0 +1,90 @@
+//! `vtarget doctor`.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use super::{text, vtarget};
+
+/// Returns a project with a board for each: QEMU, the desk, and a file that is refused.
+fn project() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &str| {
+        let file = dir.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, content).unwrap();
+    };
+    file("a.yaml", "backend: qemu\nqemu: {machine: netduino2}\n");
+    file(
+        "boards/b.yaml",
+        "backend: serial\nserial: {port: /dev/none}\n",
+    );
+    file("compose.yaml", "services: {}\n");
+    dir
+}
+
+fn doctor(dir: &TempDir, arguments: &[&str], change: impl Fn(&mut Command)) -> Output {
+    let mut command = vtarget();
+    command.current_dir(dir).arg("doctor").args(arguments);
+    change(&mut command);
+    command.output().unwrap()
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn doctor_shows_emulators_and_boots_boards() {
+    let dir = project();
+    let output = doctor(&dir, &[], |_| ());
+    let shown = text(&output.stdout);
+    assert!(output.status.success(), "{shown}");
+    assert!(shown.contains("\nQEMU "), "{shown}");
+    assert!(shown.contains("a.yaml: boots on QEMU "), "{shown}");
+    assert!(
+        shown.contains("boards/b.yaml: skipped: a physical board is not booted"),
+        "{shown}"
+    );
+    assert!(!shown.contains("compose.yaml"), "{shown}");
+
+    fs::write(dir.path().join("c.yaml"), "qemu: {machine: x}\nfoo: 1\n").unwrap();
+    let output = doctor(&dir, &["--json"], |_| ());
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["emulators"][1]["name"], "QEMU");
+    assert!(report["emulators"][1]["tried"].is_boolean());
+    let boards = report["boards"].as_array().unwrap();
+    assert_eq!(boards.len(), 3);
+    assert!(boards[0]["seconds"].is_number());
+    assert!(
+        boards[2]["error"]
+            .as_str()
+            .unwrap()
+            .starts_with("c.yaml:2:1: foo: unknown field")
+    );
+    assert!(!Path::exists(&dir.path().join("target")));
+}
+
+#[test]
+fn doctor_says_how_to_install_what_is_missing() {
+    let dir = project();
+    let output = doctor(&dir, &[], |command| {
+        command
+            .env("VTARGET_RENODE", "/none")
+            .env("VTARGET_QEMU", "/none");
+    });
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    assert!(
+        shown.contains("Renode: missing; to install it: vtarget install\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("QEMU: missing; to install it: "), "{shown}");
+    assert!(
+        shown.contains("a.yaml: skipped: QEMU is missing\n"),
+        "{shown}"
+    );
+}

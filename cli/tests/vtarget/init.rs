@@ -1,0 +1,103 @@
+//! `vtarget init`.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use super::{text, vtarget};
+
+fn init(dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = vtarget();
+    command.current_dir(dir).arg("init").args(arguments);
+    command.output().unwrap()
+}
+
+fn read(dir: &Path, name: &str) -> String {
+    fs::read_to_string(dir.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+/// Checks the boards of a project, and that cargo accepts its manifest.
+fn assert_sound(suite: &Path) {
+    for board in ["stm32f4-discovery", "netduino2"] {
+        let file = suite.join(format!("boards/{board}.yaml"));
+        // Without QEMU, which has no virtual clock, only the emulator is missing.
+        let mut command = vtarget();
+        command
+            .env("VTARGET_BACKEND", "auto")
+            .env("VTARGET_RENODE", "/bin/true");
+        let checked = command.arg("check").arg(file).output().unwrap();
+        assert!(checked.status.success(), "{}", text(&checked.stderr));
+    }
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--no-deps", "--offline", "--format-version=1"]);
+    let metadata = cargo.current_dir(suite).output().unwrap();
+    assert!(metadata.status.success(), "{}", text(&metadata.stderr));
+}
+
+#[test]
+fn an_empty_directory_is_filled() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join(".git")).unwrap();
+    let output = init(dir.path(), &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("\n  cargo test "));
+    let board = read(dir.path(), "boards/stm32f4-discovery.yaml");
+    assert!(board.contains("\nclock: virtual"), "{board}");
+    assert!(
+        board.contains("\nfirmware: ../firmware/sample.elf\n"),
+        "{board}"
+    );
+    assert!(!read(dir.path(), "boards/netduino2.yaml").contains("clock:"));
+    let workflow = read(dir.path(), ".github/workflows/firmware-tests.yml");
+    assert!(!workflow.contains("working-directory"));
+    let script = Command::new(dir.path().join("scripts/install-renode"))
+        .arg("--form")
+        .output();
+    assert_eq!(script.unwrap().status.code(), Some(1));
+    assert_sound(dir.path());
+
+    let again = init(dir.path(), &["."]);
+    assert_eq!(
+        again.status.code(),
+        Some(1),
+        "the workflow is there already"
+    );
+    assert!(text(&again.stderr).contains("is there already; nothing was written"));
+    assert!(!dir.path().join("firmware-tests").exists());
+}
+
+#[test]
+fn a_firmware_project_gets_a_directory_beside_its_sources() {
+    let dir = tempfile::tempdir().unwrap();
+    // A workspace that the tests are no member of.
+    fs::write(dir.path().join("Cargo.toml"), "[workspace]\nmembers = []\n").unwrap();
+    let arguments = ["--clock", "realtime", "--firmware", "build/my fw.elf"];
+    let output = init(dir.path(), &arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let suite = dir.path().join("firmware-tests");
+    let board = read(&suite, "boards/stm32f4-discovery.yaml");
+    assert!(
+        board.contains("\nfirmware: \"../../build/my fw.elf\"\n"),
+        "{board}"
+    );
+    assert!(!board.contains("clock:"), "{board}");
+    assert!(!suite.join("firmware").exists());
+    let workflow = read(dir.path(), ".github/workflows/firmware-tests.yml");
+    assert!(
+        workflow.contains("working-directory: firmware-tests\n"),
+        "{workflow}"
+    );
+    assert!(
+        workflow.contains("hashFiles('firmware-tests/scripts/"),
+        "{workflow}"
+    );
+    assert!(
+        workflow.contains(" firmware-tests/target/virtual-target/\n"),
+        "{workflow}"
+    );
+    assert!(!suite.join(".github").exists());
+    fs::create_dir(dir.path().join("build")).unwrap();
+    let sample = super::root().join("firmware-samples/prebuilt/stm32f4/shell.elf");
+    fs::copy(sample, dir.path().join("build/my fw.elf")).unwrap();
+    assert_sound(&suite);
+}
