@@ -10,7 +10,7 @@ use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use object::read::{ReadCache, ReadRef};
 
 use super::architecture::Architecture;
-use super::error::Flaw;
+use super::error::{ElfPart, Flaw, ImageProblem};
 use super::vectors::{Contents, LARGEST, Piece};
 
 /// The first bytes of every ELF file.
@@ -21,12 +21,10 @@ pub(super) fn inspect(file: impl Read + Seek) -> Result<Architecture, Flaw> {
     let data = &ReadCache::new(file);
     let (magic, class) = match data.read_bytes_at(0, 5) {
         Ok([magic @ .., class]) => (magic, *class),
-        _ => return Err(damaged("its header")),
+        _ => return Err(damaged(ElfPart::Header)),
     };
     if magic != MAGIC {
-        let problem = "its first bytes are not those of one: \
-                       name a raw binary `.bin`, or fetch the file if this is a placeholder";
-        return Err(problem.to_owned().into());
+        return Err(ImageProblem::NotElf.into());
     }
     if class == elf::ELFCLASS64.0 {
         program::<FileHeader64<Endianness>, _>(data)
@@ -65,11 +63,11 @@ where
     H: FileHeader<Endian = Endianness>,
     R: ReadRef<'a>,
 {
-    let header = H::parse(data).map_err(|_| damaged("its header"))?;
-    let endian = header.endian().map_err(|_| damaged("its header"))?;
+    let header = H::parse(data).map_err(|_| damaged(ElfPart::Header))?;
+    let endian = header.endian().map_err(|_| damaged(ElfPart::Header))?;
     let segments = header
         .program_headers(endian, data)
-        .map_err(|_| damaged("its table of segments"))?;
+        .map_err(|_| damaged(ElfPart::Segments))?;
     let first: u64 = header.e_phoff(endian).into();
     let size = u64::from(header.e_phentsize(endian));
     let headers = (0..).zip(segments);
@@ -91,7 +89,7 @@ pub(super) fn contents(file: impl Read + Seek) -> Result<Contents, Flaw> {
     };
     let segments = header
         .program_headers(endian, data)
-        .map_err(|_| damaged("its table of segments"))?;
+        .map_err(|_| damaged(ElfPart::Segments))?;
     let loaded = segments
         .iter()
         .filter(|segment| segment.p_type(endian) == elf::PT_LOAD);
@@ -103,7 +101,7 @@ pub(super) fn contents(file: impl Read + Seek) -> Result<Contents, Flaw> {
     for segment in loaded {
         let bytes = segment
             .data(endian, data)
-            .map_err(|()| damaged("one of its segments"))?;
+            .map_err(|()| damaged(ElfPart::Segment))?;
         let runs_at = u64::from(segment.p_vaddr(endian));
         contents
             .runs_at
@@ -115,7 +113,7 @@ pub(super) fn contents(file: impl Read + Seek) -> Result<Contents, Flaw> {
     }
     let sections = header
         .sections(endian, data)
-        .map_err(|_| damaged("its table of sections"))?;
+        .map_err(|_| damaged(ElfPart::Sections))?;
     if sections
         .iter()
         .any(|section| section.sh_type(endian) == elf::SHT_SYMTAB)
@@ -133,34 +131,32 @@ where
     H: FileHeader<Endian = Endianness>,
     R: ReadRef<'a>,
 {
-    let header = H::parse(data).map_err(|_| damaged("its header"))?;
-    let endian = header.endian().map_err(|_| damaged("its header"))?;
+    let header = H::parse(data).map_err(|_| damaged(ElfPart::Header))?;
+    let endian = header.endian().map_err(|_| damaged(ElfPart::Header))?;
     let kind = header.e_type(endian);
     if kind != elf::ET_EXEC && kind != elf::ET_DYN {
-        let problem = "it is not a linked program: name what the linker wrote";
-        return Err(problem.to_owned().into());
+        return Err(ImageProblem::NotLinked.into());
     }
-    let size = data.len().map_err(|()| damaged("its end"))?;
+    let size = data.len().map_err(|()| damaged(ElfPart::End))?;
     let segments = header
         .program_headers(endian, data)
-        .map_err(|_| damaged("its table of segments"))?;
+        .map_err(|_| damaged(ElfPart::Segments))?;
     for segment in segments {
         let (offset, length) = segment.file_range(endian);
         if offset.checked_add(length).is_none_or(|end| end > size) {
-            return Err(damaged("one of its segments"));
+            return Err(damaged(ElfPart::Segment));
         }
     }
     let is_loaded = |segment: &H::ProgramHeader| {
         segment.p_type(endian) == elf::PT_LOAD && segment.file_range(endian).1 > 0
     };
     if !segments.iter().any(is_loaded) {
-        let problem = "nothing in it is loaded into memory: check the linker script";
-        return Err(problem.to_owned().into());
+        return Err(ImageProblem::NothingLoaded.into());
     }
     // Most linkers write this table last, so it is the first to be missing in a truncated file.
     header
         .section_headers(endian, data)
-        .map_err(|_| damaged("its table of sections"))?;
+        .map_err(|_| damaged(ElfPart::Sections))?;
     Ok(architecture(header, endian))
 }
 
@@ -181,6 +177,6 @@ fn architecture<H: FileHeader<Endian = Endianness>>(
     }
 }
 
-fn damaged(part: &str) -> Flaw {
-    Flaw::Content(format!("{part} is cut off or damaged: build it again"))
+fn damaged(part: ElfPart) -> Flaw {
+    ImageProblem::Damaged { part }.into()
 }

@@ -24,7 +24,9 @@ mod snapshot;
 mod vectors;
 
 pub use architecture::Architecture;
-pub use error::FirmwareError;
+pub use error::{
+    ElfPart, FirmwareError, FirmwareErrorKind, ForeignFile, ImageProblem, RecordProblem,
+};
 pub use format::Format;
 pub use probe::Firmware;
 pub(crate) use snapshot::stage;

@@ -7,7 +7,7 @@ use std::io::{self, BufReader, Read, Seek};
 use std::path::{self, Path, PathBuf};
 
 use super::architecture::Architecture;
-use super::error::{FirmwareError, Flaw};
+use super::error::{FirmwareError, FirmwareErrorKind, Flaw, ForeignFile};
 use super::format::Format;
 use super::{elf, records};
 use crate::files::{self, LARGEST_IMAGE};
@@ -32,10 +32,8 @@ impl Firmware {
     /// empty, or is not a complete image of its format.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FirmwareError> {
         let given = path.as_ref();
-        let path = path::absolute(given).map_err(|source| FirmwareError::Read {
-            path: given.to_path_buf(),
-            source,
-        })?;
+        let path = path::absolute(given)
+            .map_err(|source| FirmwareError::new(given, FirmwareErrorKind::Read { source }))?;
         let path = files::tidy(&path);
         let unreadable = |source| FirmwareError::unreadable(&path, source);
 
@@ -43,10 +41,11 @@ impl Firmware {
             files::open(&path, LARGEST_IMAGE).map_err(|why| FirmwareError::unusable(&path, why))?;
         let head = head(&mut file).map_err(unreadable)?;
         if head.is_empty() {
-            return Err(FirmwareError::Empty { path });
+            return Err(FirmwareError::new(&path, FirmwareErrorKind::Empty));
         }
-        if let Some((kind, advice)) = foreign(&head) {
-            return Err(FirmwareError::Foreign { path, kind, advice });
+        if let Some(file) = foreign(&head) {
+            let kind = FirmwareErrorKind::Foreign { file };
+            return Err(FirmwareError::new(&path, kind));
         }
         let format = format(&head, &path);
         let architecture = inspect(file, format).map_err(|flaw| flaw.of(&path, format))?;
@@ -83,12 +82,14 @@ impl Firmware {
         board: &str,
     ) -> Result<(), FirmwareError> {
         match self.architecture {
-            Some(found) if found != expected => Err(FirmwareError::WrongArchitecture {
-                path: self.path.clone(),
-                found,
-                expected,
-                board: board.to_owned(),
-            }),
+            Some(found) if found != expected => Err(FirmwareError::new(
+                &self.path,
+                FirmwareErrorKind::WrongArchitecture {
+                    found,
+                    expected,
+                    board: board.to_owned(),
+                },
+            )),
             _ => Ok(()),
         }
     }
@@ -100,9 +101,8 @@ impl Firmware {
     /// The image is a raw binary, and there is no `load_address`.
     pub fn check_load_address(&self, load_address: Option<u64>) -> Result<(), FirmwareError> {
         if self.format == Format::Binary && load_address.is_none() {
-            return Err(FirmwareError::NoLoadAddress {
-                path: self.path.clone(),
-            });
+            let kind = FirmwareErrorKind::NoLoadAddress;
+            return Err(FirmwareError::new(&self.path, kind));
         }
         Ok(())
     }
@@ -128,26 +128,20 @@ fn head(file: &mut File) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Returns the kind of a file that cannot be loaded, by its first bytes, and advice.
-fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
-    const CONVERTED: &str = "flash the ELF, HEX or raw binary file that it was made from";
-    const PACKED: &str = "unpack it and name the image in it";
-    const KINDS: [(&[u8], &str, &str); 8] = [
-        (b"UF2\n\x57\x51\x5d\x9e", "a UF2 file", CONVERTED),
-        (b"DfuSe", "a DfuSe file", CONVERTED),
-        (b"PK\x03\x04", "a zip archive", PACKED),
-        (b"\x1f\x8b\x08", "compressed by gzip", PACKED),
-        (b"\xfd7zXZ\0", "compressed by xz", PACKED),
-        (b"\x28\xb5\x2f\xfd", "compressed by zstd", PACKED),
-        (b"!<arch>\n", "a library", "name what the linker wrote"),
-        (
-            b"version https://git-lfs",
-            "a placeholder of Git LFS",
-            "fetch the file (git lfs pull)",
-        ),
+/// Returns the kind of a file that cannot be loaded, by its first bytes.
+fn foreign(head: &[u8]) -> Option<ForeignFile> {
+    const KINDS: [(&[u8], ForeignFile); 8] = [
+        (b"UF2\n\x57\x51\x5d\x9e", ForeignFile::Uf2),
+        (b"DfuSe", ForeignFile::DfuSe),
+        (b"PK\x03\x04", ForeignFile::Zip),
+        (b"\x1f\x8b\x08", ForeignFile::Gzip),
+        (b"\xfd7zXZ\0", ForeignFile::Xz),
+        (b"\x28\xb5\x2f\xfd", ForeignFile::Zstd),
+        (b"!<arch>\n", ForeignFile::Library),
+        (b"version https://git-lfs", ForeignFile::GitLfs),
     ];
-    let (_, kind, advice) = KINDS.iter().find(|(magic, ..)| head.starts_with(magic))?;
-    Some((kind, advice))
+    let (_, kind) = KINDS.iter().find(|(magic, _)| head.starts_with(magic))?;
+    Some(*kind)
 }
 
 /// Returns the format of the file in `path`, which begins with `head`.

@@ -5,7 +5,8 @@
 
 use std::io::BufRead;
 
-use super::error::Flaw;
+use super::error::{Flaw, ImageProblem, RecordProblem};
+use super::format::Format;
 
 /// The first character of an Intel HEX record.
 const HEX_MARK: u8 = b':';
@@ -35,9 +36,11 @@ pub(super) fn intel_hex(
         let (kind, address, data) = hex_fields(record)?;
         let needs = |expected: usize| match data.len() {
             found if found == expected => Ok(()),
-            found => Err(format!(
-                "a record of type {kind:02X} has {expected} bytes of data, and this one has {found}"
-            )),
+            found => Err(RecordProblem::DataLength {
+                kind,
+                expected,
+                found,
+            }),
         };
         match kind {
             0 => {
@@ -54,11 +57,14 @@ pub(super) fn intel_hex(
                 base = number(&data) << if kind == 2 { 4 } else { 16 };
             }
             3 | 5 => needs(4)?,
-            _ => return Err(format!("there is no record type {kind:02X}")),
+            _ => {
+                let kind = format!("{kind:02X}");
+                return Err(RecordProblem::UnknownType { kind });
+            }
         }
         Ok(Record::Other)
     };
-    each_record(file, HEX_MARK, "`:00000001FF`", read, take)
+    each_record(file, HEX_MARK, Format::IntelHex, read, take)
 }
 
 /// Reads an S-record file. Calls `take` with the text and meaning of each record that has data,
@@ -72,7 +78,8 @@ pub(super) fn s_record(
         let (kind, address, data) = s_fields(record)?;
         let has_data = matches!(kind, b'0'..=b'3');
         if !has_data && !data.is_empty() {
-            return Err(format!("a record S{} has no data", char::from(kind)));
+            let digit = char::from(kind);
+            return Err(RecordProblem::NeedsNoData { digit });
         }
         match kind {
             b'1'..=b'3' => {
@@ -80,14 +87,15 @@ pub(super) fn s_record(
                 check_32_bits(address, &data)?;
                 Ok(Record::Data(address, data))
             }
-            b'5' | b'6' if address != count => Err(format!(
-                "it counts {address} records of data, and there are {count} before it"
-            )),
+            b'5' | b'6' if address != count => Err(RecordProblem::Count {
+                found: count,
+                stated: address,
+            }),
             b'7'..=b'9' => Ok(Record::End(Some(address))),
             _ => Ok(Record::Other),
         }
     };
-    each_record(file, S_RECORD_MARK, "S7, S8 or S9", read, take)
+    each_record(file, S_RECORD_MARK, Format::SRecord, read, take)
 }
 
 /// Returns true if a file that begins with `head` is Intel HEX.
@@ -108,10 +116,10 @@ fn first_record(head: &[u8], mark: u8) -> Option<&[u8]> {
 
 /// Returns a record's type, address and data. A record has: count, address (2 bytes), type, data,
 /// checksum; the sum of all bytes is 0.
-fn hex_fields(record: &[u8]) -> Result<(u8, u16, Vec<u8>), String> {
+fn hex_fields(record: &[u8]) -> Result<(u8, u16, Vec<u8>), RecordProblem> {
     let bytes = decode(record)?;
     let [count, high, low, kind, data @ .., _] = &bytes[..] else {
-        return Err("the record is too short".to_owned());
+        return Err(RecordProblem::TooShort);
     };
     check_length(bytes.len(), usize::from(*count) + 5)?;
     check_sum(&bytes, 0)?;
@@ -120,20 +128,23 @@ fn hex_fields(record: &[u8]) -> Result<(u8, u16, Vec<u8>), String> {
 
 /// Returns a record's type, address and data. A record has: type, count, address (2 to 4 bytes),
 /// data, checksum; the sum of all bytes is 255.
-fn s_fields(record: &[u8]) -> Result<(u8, u64, Vec<u8>), String> {
-    let (&kind, digits) = record.split_first().ok_or("the record is too short")?;
+fn s_fields(record: &[u8]) -> Result<(u8, u64, Vec<u8>), RecordProblem> {
+    let (&kind, digits) = record.split_first().ok_or(RecordProblem::TooShort)?;
     let address_size = match kind {
         b'0' | b'1' | b'5' | b'9' => 2,
         b'2' | b'6' | b'8' => 3,
         b'3' | b'7' => 4,
-        _ => return Err(format!("there is no record type S{}", char::from(kind))),
+        _ => {
+            let kind = format!("S{}", char::from(kind));
+            return Err(RecordProblem::UnknownType { kind });
+        }
     };
     let bytes = decode(digits)?;
     let Some(&count) = bytes
         .first()
         .filter(|&&count| usize::from(count) > address_size)
     else {
-        return Err("the record is too short".to_owned());
+        return Err(RecordProblem::TooShort);
     };
     check_length(bytes.len(), usize::from(count) + 1)?;
     check_sum(&bytes, 0xFF)?;
@@ -146,8 +157,8 @@ fn s_fields(record: &[u8]) -> Result<(u8, u64, Vec<u8>), String> {
 fn each_record(
     file: impl BufRead,
     mark: u8,
-    end: &str,
-    mut read: impl FnMut(&[u8]) -> Result<Record, String>,
+    format: Format,
+    mut read: impl FnMut(&[u8]) -> Result<Record, RecordProblem>,
     mut take: impl FnMut(&[u8], Record) -> Result<(), Flaw>,
 ) -> Result<(), Flaw> {
     let mut has_data = false;
@@ -159,14 +170,17 @@ fn each_record(
         }
         let record = match line.strip_prefix(&[mark]) {
             Some(record) => read(record),
-            None => Err(format!("a record begins with `{}`", char::from(mark))),
+            None => Err(RecordProblem::NoMark {
+                mark: char::from(mark),
+            }),
         };
-        match record.map_err(|problem| format!("line {number}: {problem}"))? {
+        let bad = |problem| ImageProblem::Record {
+            line: number,
+            problem,
+        };
+        match record.map_err(bad)? {
             Record::Other => {}
-            Record::End(_) if !has_data => {
-                let problem = format!("line {number}: it ends, and no record has had data");
-                return Err(problem.into());
-            }
+            Record::End(_) if !has_data => return Err(bad(RecordProblem::NoData).into()),
             end @ Record::End(_) => return take(line, end),
             data @ Record::Data(..) => {
                 has_data |= matches!(&data, Record::Data(_, bytes) if !bytes.is_empty());
@@ -174,10 +188,10 @@ fn each_record(
             }
         }
     }
-    Err(format!("it ends without an end record ({end}): is it cut off?").into())
+    Err(ImageProblem::NoEndRecord { format }.into())
 }
 
-fn decode(digits: &[u8]) -> Result<Vec<u8>, String> {
+fn decode(digits: &[u8]) -> Result<Vec<u8>, RecordProblem> {
     let (pairs, rest) = digits.as_chunks::<2>();
     let bytes = pairs
         .iter()
@@ -185,7 +199,7 @@ fn decode(digits: &[u8]) -> Result<Vec<u8>, String> {
     let bytes: Option<Vec<u8>> = bytes.collect();
     bytes
         .filter(|_| rest.is_empty())
-        .ok_or_else(|| "a record consists of pairs of hexadecimal digits".to_owned())
+        .ok_or(RecordProblem::NotHexadecimal)
 }
 
 fn digit(character: u8) -> Option<u8> {
@@ -200,23 +214,21 @@ fn number(bytes: &[u8]) -> u64 {
         .fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
-fn check_32_bits(address: u64, data: &[u8]) -> Result<(), String> {
+fn check_32_bits(address: u64, data: &[u8]) -> Result<(), RecordProblem> {
     if address + data.len() as u64 <= 1 << 32 {
         return Ok(());
     }
-    Err(format!(
-        "the data at {address:#010x} goes beyond the last address, 0xffffffff"
-    ))
+    Err(RecordProblem::TooHigh { address })
 }
 
-fn check_length(found: usize, expected: usize) -> Result<(), String> {
-    if found == expected {
+fn check_length(found: usize, stated: usize) -> Result<(), RecordProblem> {
+    if found == stated {
         return Ok(());
     }
-    Err(format!("the record has {found} bytes, but says {expected}"))
+    Err(RecordProblem::Length { found, stated })
 }
 
-fn check_sum(bytes: &[u8], expected: u8) -> Result<(), String> {
+fn check_sum(bytes: &[u8], expected: u8) -> Result<(), RecordProblem> {
     let sum = bytes
         .iter()
         .fold(0, |sum: u8, &byte| sum.wrapping_add(byte));
@@ -225,7 +237,5 @@ fn check_sum(bytes: &[u8], expected: u8) -> Result<(), String> {
     }
     let found = bytes.last().copied().unwrap_or_default();
     let right = found.wrapping_sub(sum).wrapping_add(expected);
-    Err(format!(
-        "the checksum is {found:02X}, but the bytes give {right:02X}"
-    ))
+    Err(RecordProblem::Checksum { found, right })
 }

@@ -27,13 +27,7 @@ const LONGEST_EXTENSION: usize = 8;
 pub(crate) fn stage(src: &Path, dir: &Path, name: &str) -> io::Result<PathBuf> {
     let mut original = open(src)?;
     let staged = staged_path(src, dir, name);
-    replace(&staged, |copy| {
-        io::copy(&mut original, copy).map(drop).map_err(Flaw::Io)
-    })
-    .map_err(|flaw| match flaw {
-        Flaw::Io(error) => error,
-        Flaw::Content(problem) => io::Error::new(io::ErrorKind::InvalidData, problem),
-    })?;
+    replace(&staged, |copy| io::copy(&mut original, copy).map(drop))?;
     Ok(staged)
 }
 
@@ -126,7 +120,10 @@ fn staged_path(src: &Path, dir: &Path, name: &str) -> PathBuf {
 }
 
 /// Replaces `staged` atomically by a file whose content `write` writes.
-fn replace(staged: &Path, write: impl FnOnce(&mut File) -> Result<(), Flaw>) -> Result<(), Flaw> {
+fn replace<E: From<io::Error>>(
+    staged: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
     let unfinished = staged.with_extension("unfinished");
     let mut file = File::options()
         .read(true)
