@@ -1,8 +1,8 @@
 //! [`Policy`]: the cases in which artifacts are kept, from `VTARGET_ARTIFACTS`.
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, EnvVariable};
 
-const VARIABLE: &str = "VTARGET_ARTIFACTS";
+const VARIABLE: EnvVariable = EnvVariable::Artifacts;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Policy {
@@ -13,16 +13,12 @@ pub(super) enum Policy {
 
 impl Policy {
     pub(super) fn from_environment() -> Result<Self, ConfigError> {
-        let value = std::env::var_os(VARIABLE).unwrap_or_default();
+        let value = std::env::var_os(VARIABLE.name()).unwrap_or_default();
         match value.to_str() {
             Some("always") => Ok(Self::Always),
             Some("" | "failure") => Ok(Self::Failure),
             Some("never") => Ok(Self::Never),
-            _ => Err(ConfigError::Environment {
-                variable: VARIABLE,
-                value: value.to_string_lossy().into_owned(),
-                allowed: "always, failure or never",
-            }),
+            _ => Err(ConfigError::environment(VARIABLE, &value)),
         }
     }
 }

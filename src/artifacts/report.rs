@@ -284,7 +284,7 @@ mod tests {
         let began = Instant::now();
         for n in 0..200 {
             let event = report.event(&format!("wait {n}"), Location::caller());
-            let mut error = crate::Error::from(ConfigError::NotFound { path: "x".into() });
+            let mut error = crate::Error::from(crate::runtime::HostError::EndingThread);
             report.failed(event, &mut error);
         }
         // The first failure writes, then as many writes as without failures.

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, EnvVariable};
 
-const VARIABLE: &str = "VTARGET_MAX_PARALLEL";
+const VARIABLE: EnvVariable = EnvVariable::MaxParallel;
 
 /// The right to run one emulator.
 pub(crate) type Slot = OwnedSemaphorePermit;
@@ -25,13 +25,14 @@ pub(crate) async fn take(slots: &Arc<Semaphore>, machine: &str) -> Option<Slot> 
     let taken = match tokio::time::timeout(NOTICE_AFTER, &mut slot).await {
         Ok(taken) => taken,
         Err(_) => {
-            let allowed = std::env::var(VARIABLE).unwrap_or_default();
+            let allowed = std::env::var(VARIABLE.name()).unwrap_or_default();
             // Directly, not through the test runner's capture, which shows nothing while a test
             // hangs. An error is ignored: if standard error is closed, nobody reads the notice.
             let _ = writeln!(
                 std::io::stderr(),
-                "virtual-target: {machine} waits for a turn: {VARIABLE}={allowed}, and as many boards \
-                 of this process are on; it boots when one of them is powered off or dropped"
+                "virtual-target: {machine} waits for a turn: {}={allowed}, and as many boards \
+                 of this process are on; it boots when one of them is powered off or dropped",
+                VARIABLE.name()
             );
             slot.await
         }
@@ -53,7 +54,7 @@ pub(crate) fn slots() -> Result<Arc<Semaphore>, ConfigError> {
 }
 
 fn from_environment() -> Result<usize, ConfigError> {
-    let value = std::env::var_os(VARIABLE).unwrap_or_default();
+    let value = std::env::var_os(VARIABLE.name()).unwrap_or_default();
     if value.is_empty() {
         return Ok(Semaphore::MAX_PERMITS);
     }
@@ -63,10 +64,6 @@ fn from_environment() -> Result<usize, ConfigError> {
     let count = digits.and_then(|digits| digits.parse().ok());
     match count {
         Some(count @ 1..=Semaphore::MAX_PERMITS) => Ok(count),
-        _ => Err(ConfigError::Environment {
-            variable: VARIABLE,
-            value: value.to_string_lossy().into_owned(),
-            allowed: "a whole number from 1 on: how many emulators may run at once",
-        }),
+        _ => Err(ConfigError::environment(VARIABLE, &value)),
     }
 }

@@ -14,7 +14,7 @@ impl VirtualTarget {
     /// Returns the machine with this name in the description's `machines`.
     ///
     /// # Errors
-    /// [`ConfigError::NoSuchMachine`](crate::config::ConfigError::NoSuchMachine) lists the known names.
+    /// [`ConfigErrorKind::NoSuchMachine`](crate::config::ConfigErrorKind::NoSuchMachine) lists the known names.
     ///
     /// ```no_run
     /// # fn main() -> virtual_target::Result<()> {
@@ -74,7 +74,7 @@ impl<'a> Machine<'a> {
     /// Returns one of the machine's UARTs. As [`VirtualTarget::uart_named`].
     ///
     /// # Errors
-    /// [`ConfigError::NoSuchUart`](crate::config::ConfigError::NoSuchUart) lists the known names.
+    /// [`ConfigErrorKind::NoSuchUart`](crate::config::ConfigErrorKind::NoSuchUart) lists the known names.
     #[track_caller]
     pub fn uart_named(self, name: &str) -> Result<&'a Uart> {
         let uart = self.machine().uart_named(name, self.target.config());

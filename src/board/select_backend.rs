@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use crate::artifacts::Report;
 use crate::backend::{Backend, qemu, renode, serial};
-use crate::config::{BackendKind, ClockKind, ConfigError, MachineConfig, TargetConfig};
+use crate::config::{
+    BackendKind, ClockKind, ConfigError, EnvVariable, MachineConfig, TargetConfig,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::notice::notice;
 use crate::process::Supervisor;
 use crate::runtime::VirtualClock;
 use crate::uart::{IgnoredLines, Port, Ports, Settings, on_stream};
 
-const VARIABLE: &str = "VTARGET_BACKEND";
+const VARIABLE: EnvVariable = EnvVariable::Backend;
 
 /// Returns the backend for `config`, never `auto`; `wanted` is the code's choice.
 pub(crate) fn wanted(
@@ -50,12 +52,10 @@ pub(crate) fn blame_variable(error: Error) -> Error {
 
 fn blame_forced(error: Error, forced: Option<BackendKind>) -> Error {
     let mut kind = error.into_kind();
-    if let ErrorKind::Config(
-        ConfigError::NoQemu { advice, .. } | ConfigError::SeveralOnQemu { advice, .. },
-    ) = &mut kind
+    if let ErrorKind::Config(error) = &mut kind
         && forced == Some(BackendKind::Qemu)
     {
-        *advice = "VTARGET_BACKEND=qemu keeps it from there, so unset that";
+        error.set_forced();
     }
     kind.into()
 }
@@ -197,18 +197,14 @@ fn notice_not_run(config: &TargetConfig, engine: &str) {
 }
 
 fn from_environment() -> Result<Option<BackendKind>, ConfigError> {
-    let value = std::env::var_os(VARIABLE).unwrap_or_default();
+    let value = std::env::var_os(VARIABLE.name()).unwrap_or_default();
     match value.to_str() {
         Some("") => Ok(None),
         Some("renode") => Ok(Some(BackendKind::Renode)),
         Some("qemu") => Ok(Some(BackendKind::Qemu)),
         Some("serial") => Ok(Some(BackendKind::Serial)),
         Some("auto") => Ok(Some(BackendKind::Auto)),
-        _ => Err(ConfigError::Environment {
-            variable: VARIABLE,
-            value: value.to_string_lossy().into_owned(),
-            allowed: "renode, qemu, serial or auto",
-        }),
+        _ => Err(ConfigError::environment(VARIABLE, &value)),
     }
 }
 

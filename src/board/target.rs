@@ -55,7 +55,7 @@ impl VirtualTarget {
     /// Returns the UART with this name in the description's `uarts`; otherwise as [`uart`](Self::uart).
     ///
     /// # Errors
-    /// [`ConfigError::NoSuchUart`](crate::config::ConfigError::NoSuchUart) lists the known names.
+    /// [`ConfigErrorKind::NoSuchUart`](crate::config::ConfigErrorKind::NoSuchUart) lists the known names.
     ///
     /// ```no_run
     /// # fn main() -> virtual_target::Result<()> {
@@ -356,7 +356,7 @@ impl VirtualTarget {
     /// `timeouts.command`, 30 s by default.
     ///
     /// # Errors
-    /// * [`ConfigError::RawMonitor`](crate::config::ConfigError::RawMonitor) without that permission.
+    /// * [`ConfigErrorKind::RawMonitor`](crate::config::ConfigErrorKind::RawMonitor) without that permission.
     /// * [`PowerError`](crate::PowerError) if the board is off.
     /// * [`EmulatorError`](crate::EmulatorError): Renode refused the command (with the reason), the
     ///   command is not plain ASCII on one line, or the engine is not Renode.

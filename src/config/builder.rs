@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_yaml::{Mapping, Value};
 
 use super::description::{Source, TargetConfig};
-use super::error::{ConfigError, Problem};
+use super::error::{BadFields, ConfigError, Explanation, Problem};
 use super::{exporter, raw, validate};
 
 /// The settings of a board, by the names of the YAML fields; made by
@@ -46,10 +46,10 @@ impl ConfigBuilder {
     /// Sets a field, such as `clock` or `timeouts.boot`, to a value as it is written in YAML.
     pub fn field(mut self, name: &str, value: impl Serialize) -> Self {
         let set = serde_yaml::to_value(value)
-            .map_err(|error| error.to_string())
+            .map_err(Explanation::from)
             .and_then(|value| set(&mut self.source.settings, name, value));
-        if let Err(message) = set {
-            self.problem.get_or_insert(Problem::new(name, message));
+        if let Err(why) = set {
+            self.problem.get_or_insert(Problem::new(name, why));
         }
         self
     }
@@ -57,7 +57,7 @@ impl ConfigBuilder {
     /// Checks all fields.
     ///
     /// # Errors
-    /// [`ConfigError::Invalid`] as for a file. Its place is that of the field in the file that the
+    /// [`ConfigErrorKind::Invalid`](super::ConfigErrorKind::Invalid) as for a file. Its place is that of the field in the file that the
     /// settings are from, or the file's beginning; the file of a [new](TargetConfig::builder)
     /// builder is called `<builder>`.
     pub fn build(mut self) -> Result<TargetConfig, ConfigError> {
@@ -104,16 +104,14 @@ impl TargetConfig {
 }
 
 /// Sets the field at the path `name`; the mappings on the way are added.
-fn set(settings: &mut Value, name: &str, value: Value) -> Result<(), String> {
+fn set(settings: &mut Value, name: &str, value: Value) -> Result<(), Explanation> {
     let mut place = settings;
     for key in name.split('.') {
         if place.is_null() {
             *place = Value::Mapping(Mapping::new());
         }
         let Value::Mapping(mapping) = place else {
-            return Err(format!(
-                "`{key}` cannot be set in a value that is no mapping"
-            ));
+            return Err(BadFields::NoMapping { key }.into());
         };
         place = mapping.entry(Value::from(key)).or_insert(Value::Null);
     }

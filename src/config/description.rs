@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_yaml::Value;
 
 use super::defaults::{Echo, LineEnding, Timeouts};
-use super::engine::{BackendKind, ClockKind, NO_VIRTUAL_CLOCK};
-use super::error::{ConfigError, Problem};
+use super::engine::{BackendKind, ClockKind};
+use super::error::{BadFields, ConfigError, ConfigErrorKind, Explanation, FieldPlace, Problem};
 use super::machines::{MachineConfig, Switch, UartHub};
 use super::renode::{Control, LoadCommand, RenodeConfig, UartTransport};
 use super::serial::SerialConfig;
@@ -223,9 +223,9 @@ impl TargetConfig {
     ///
     /// The configuration has no board for Renode: no `platform` or `script`, and no `machines`.
     pub fn renode(&self) -> Result<&RenodeConfig, ConfigError> {
-        self.renode.as_ref().ok_or_else(|| ConfigError::NoRenode {
-            file: self.source.file.clone(),
-        })
+        self.renode
+            .as_ref()
+            .ok_or_else(|| self.error(ConfigErrorKind::NoRenode))
     }
 
     /// Returns the machines that Renode emulates, in the order of the file; at least one.
@@ -270,11 +270,10 @@ impl TargetConfig {
 
     /// Creates the error of a test that asks for an unknown machine `name`.
     pub(crate) fn no_such_machine(&self, name: &str) -> ConfigError {
-        ConfigError::NoSuchMachine {
-            file: self.source.file.clone(),
+        self.error(ConfigErrorKind::NoSuchMachine {
             name: name.to_owned(),
             known: self.machine_names(),
-        }
+        })
     }
 
     /// Checks that there is only one machine, for operations that do not name a machine.
@@ -282,10 +281,8 @@ impl TargetConfig {
         if self.machines.len() < 2 {
             return Ok(());
         }
-        Err(ConfigError::WhichMachine {
-            file: self.source.file.clone(),
-            known: self.machine_names(),
-        })
+        let known = self.machine_names();
+        Err(self.error(ConfigErrorKind::WhichMachine { known }))
     }
 
     fn machine_names(&self) -> Vec<String> {
@@ -301,26 +298,15 @@ impl TargetConfig {
     ///
     /// The configuration has no `qemu` section, or several machines or UARTs.
     pub fn qemu(&self) -> Result<&QemuConfig, ConfigError> {
-        let file = || self.source.file.clone();
-        let advice = "install Renode";
         let several = |board: &RenodeConfig| board.uarts.len() > 1;
-        match &self.qemu {
-            Some(qemu) => Ok(qemu),
-            None if !self.machines.is_empty() => Err(ConfigError::SeveralOnQemu {
-                file: file(),
-                what: "machines",
-                advice,
-            }),
-            None if self.renode.as_ref().is_some_and(several) => Err(ConfigError::SeveralOnQemu {
-                file: file(),
-                what: "uarts",
-                advice,
-            }),
-            None => Err(ConfigError::NoQemu {
-                file: file(),
-                advice,
-            }),
-        }
+        let forced = false;
+        let what = match &self.qemu {
+            Some(qemu) => return Ok(qemu),
+            None if !self.machines.is_empty() => "machines",
+            None if self.renode.as_ref().is_some_and(several) => "uarts",
+            None => return Err(self.error(ConfigErrorKind::NoQemu { forced })),
+        };
+        Err(self.error(ConfigErrorKind::SeveralOnQemu { what, forced }))
     }
 
     /// Returns the settings for a physical board.
@@ -329,9 +315,9 @@ impl TargetConfig {
     ///
     /// The configuration has no `serial` section.
     pub fn serial(&self) -> Result<&SerialConfig, ConfigError> {
-        self.serial.as_ref().ok_or_else(|| ConfigError::NoSerial {
-            file: self.source.file.clone(),
-        })
+        self.serial
+            .as_ref()
+            .ok_or_else(|| self.error(ConfigErrorKind::NoSerial))
     }
 
     /// Creates the error of a test that asks for the UART `name`, when only `known` exist.
@@ -340,11 +326,10 @@ impl TargetConfig {
         name: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) -> ConfigError {
-        ConfigError::NoSuchUart {
-            file: self.source.file.clone(),
+        self.error(ConfigErrorKind::NoSuchUart {
             name: name.to_owned(),
             known: known.into_iter().map(str::to_owned).collect(),
-        }
+        })
     }
 
     /// Checks that tests may send monitor commands such as `command`.
@@ -352,22 +337,19 @@ impl TargetConfig {
         if self.allow_raw_monitor {
             return Ok(());
         }
-        Err(ConfigError::RawMonitor {
-            file: self.source.file.clone(),
-            command: command.to_owned(),
-        })
+        let command = command.to_owned();
+        Err(self.error(ConfigErrorKind::RawMonitor { command }))
     }
 
     /// Creates the error that the value of `field`, such as `forbid[1]`, is not valid, with its
     /// place in the file.
     ///
-    /// Other modules call it for values that only they can check. `message` describes the
-    /// problem and the allowed values.
-    pub(crate) fn invalid(&self, field: &str, message: impl fmt::Display) -> ConfigError {
+    /// Other modules call it for values that only they can check, with their error.
+    pub(crate) fn invalid(&self, field: &str, why: impl Into<Explanation>) -> ConfigError {
         let Source {
             file, text, target, ..
         } = &self.source;
-        let problem = Problem::new(field, message.to_string());
+        let problem = Problem::new(field, why);
         problem.under(target).locate(file, text)
     }
 
@@ -375,14 +357,21 @@ impl TargetConfig {
     pub(crate) fn in_real_time(&self) -> Result<(), ConfigError> {
         match self.clock {
             ClockKind::Realtime => Ok(()),
-            ClockKind::Virtual => Err(self.invalid("clock", NO_VIRTUAL_CLOCK)),
+            ClockKind::Virtual => Err(self.invalid("clock", BadFields::NoVirtualClock)),
         }
     }
 
-    /// Returns the file, line, column and name of `field`, for a message.
-    pub(crate) fn place(&self, field: &str) -> String {
-        let invalid = self.invalid(field, "").to_string();
-        invalid.trim_end_matches(": ").to_owned()
+    /// Returns the place of `field` in the file.
+    pub(crate) fn place(&self, field: &str) -> FieldPlace {
+        let Source {
+            file, text, target, ..
+        } = &self.source;
+        FieldPlace::of(field, target, file, text)
+    }
+
+    /// Creates an error of the whole file.
+    fn error(&self, kind: ConfigErrorKind) -> ConfigError {
+        ConfigError::new(&self.source.file, kind)
     }
 
     /// Returns the name of a machine's field in the file, such as `uart` or `machines.node-a.uart`.

@@ -4,12 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::error::Problem;
+use super::error::{BadFields, Problem};
 use super::renode::UartTransport;
-
-/// The message for `clock: virtual` on another engine than Renode.
-pub(super) const NO_VIRTUAL_CLOCK: &str = "only Renode has a virtual clock, and the target is to run \
-     on another engine: install Renode and use `backend: renode`, or write `clock: realtime`";
 
 /// The engine that runs a board: an emulator or a physical board. As a choice in the file also
 /// [`Auto`](Self::Auto).
@@ -60,12 +56,11 @@ pub(super) fn check_clock(
         return Ok(());
     }
     if matches!(backend, BackendKind::Qemu | BackendKind::Serial) {
-        return Err(Problem::new("clock", NO_VIRTUAL_CLOCK));
+        return Err(Problem::new("clock", BadFields::NoVirtualClock));
     }
     if transport.is_some() {
-        let message = "with `clock: virtual` the UARTs are connected without pseudo-terminals \
-                       or sockets: remove it";
-        return Err(Problem::new("uart_transport", message));
+        let why = BadFields::TransportInVirtualTime;
+        return Err(Problem::new("uart_transport", why));
     }
     Ok(())
 }

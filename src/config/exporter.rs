@@ -5,7 +5,7 @@
 
 use serde_yaml::{Mapping, Value};
 
-use super::error::Problem;
+use super::error::{BadFields, Problem};
 use super::raw::{Raw, RawUart};
 use super::{bench, yaml_1_1};
 
@@ -63,10 +63,7 @@ pub(super) fn entries(document: &mut Value) -> Result<Option<Entries>, Problem> 
     }
     yaml_1_1::merge(document, "")?;
     let Some(export) = document.get("export").and_then(Value::as_mapping) else {
-        return Err(Problem::new(
-            "export",
-            "expected the exporter's drivers (`name: {type: …, config: …}`)",
-        ));
+        return Err(Problem::new("export", BadFields::NotDrivers));
     };
     let mut entries = Entries::default();
     entries.collect(export, "", "export");
@@ -162,33 +159,24 @@ impl Entries {
         let [index] = chosen[..] else {
             let names = |is: &dyn Fn(&Entry) -> bool| {
                 let names = targets.iter().filter(|it| is(it));
-                let names: Vec<String> = names.map(|it| format!("`{}`", it.name)).collect();
-                names.join(" and ")
+                names.map(|it| it.name.as_str()).collect()
             };
-            let shown: Vec<&str> = others.iter().map(|(_, shown)| shown.as_str()).collect();
-            let message = match wanted {
-                _ if targets.is_empty() => format!(
-                    "no entry has `type: {RENODE_DRIVER}`, or `type: {}` and a port of this host: {}",
-                    bench::PORT,
-                    match shown.is_empty() {
-                        true => "it is empty".to_owned(),
-                        false => format!("there are {}", shown.join(", ")),
-                    }
-                ),
-                Some(wanted) => {
-                    let known = names(&|_| true);
-                    format!("no target is called `{wanted}`; there is {known}")
-                }
-                None => format!(
-                    "several entries are {}, {}: choose one by `TargetConfig::from_exporter`",
-                    match any_renode {
-                        true => "Renode targets",
-                        false => "serial ports",
-                    },
-                    names(&is_wanted)
-                ),
+            let why = match wanted {
+                _ if targets.is_empty() => BadFields::NoTarget {
+                    renode: RENODE_DRIVER,
+                    port: bench::PORT,
+                    others: others.iter().map(|(_, shown)| shown.as_str()).collect(),
+                },
+                Some(name) => BadFields::NoSuchEntry {
+                    name,
+                    known: names(&|_| true),
+                },
+                None => BadFields::SeveralEntries {
+                    are_renode: any_renode,
+                    names: names(&is_wanted),
+                },
             };
-            return Err(Problem::new("export", message));
+            return Err(Problem::new("export", why));
         };
         let entry = targets.swap_remove(index);
         let others = others

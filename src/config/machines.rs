@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::engine::BackendKind;
-use super::error::Problem;
+use super::error::{BadFields, Connected, Explanation, Problem};
 use super::field::{each, given};
 use super::platform::{board, firmware, loading};
 use super::raw::{Named, Raw, RawMachine};
@@ -122,17 +122,11 @@ pub(super) fn machines(
         ];
         return match between.into_iter().find(|(_, given)| *given) {
             None => Ok(Machines::default()),
-            Some((field, _)) => {
-                let message = "it connects `machines`: name these";
-                Err(Problem::new(field, message))
-            }
+            Some((field, _)) => Err(Problem::new(field, BadFields::ConnectsNoMachines)),
         };
     };
     if entries.is_empty() {
-        return Err(Problem::new(
-            "machines",
-            "it names no machine: write `name: {platform: …, uart: …}`",
-        ));
+        return Err(Problem::new("machines", BadFields::NoMachines));
     }
     let of_one_board = [
         ("script", raw.script.is_some()),
@@ -140,12 +134,10 @@ pub(super) fn machines(
         ("platform_fragments", raw.platform_fragments.is_some()),
     ];
     if let Some((field, _)) = of_one_board.into_iter().find(|(_, given)| *given) {
-        let message = "it is for a target without `machines`: remove it, or them";
-        return Err(Problem::new(field, message));
+        return Err(Problem::new(field, BadFields::NotWithMachines));
     }
     if let Some(field) = misplaced(raw) {
-        let message = "each of the `machines` has its own: move it there";
-        return Err(Problem::new(field, message));
+        return Err(Problem::new(field, BadFields::OfEachMachine));
     }
     let others = [
         ("qemu", raw.qemu.is_some()),
@@ -156,18 +148,17 @@ pub(super) fn machines(
         ),
     ];
     if let Some((field, _)) = others.into_iter().find(|(_, given)| *given) {
-        let message = "only Renode can run a target with `machines`: remove this";
-        return Err(Problem::new(field, message));
+        return Err(Problem::new(field, BadFields::OnlyRenodeHasMachines));
     }
     let machine = |(name, raw): &(String, RawMachine)| {
         machine(name, raw, base_dir).map_err(|problem| problem.under(&format!("machines.{name}")))
     };
     let machines: Vec<_> = entries.iter().map(machine).collect::<Result<_, _>>()?;
-    let hubs = connections("uart_hubs", &raw.uart_hubs, HUB, &machines)?;
+    let hubs = connections("uart_hubs", &raw.uart_hubs, Connected::Uarts, &machines)?;
     let hubs = hubs
         .into_iter()
         .map(|(name, uarts)| UartHub { name, uarts });
-    let switches = connections("switches", &raw.switches, SWITCH, &machines)?;
+    let switches = connections("switches", &raw.switches, Connected::Interfaces, &machines)?;
     let switch = |(name, interfaces)| Switch { name, interfaces };
     Ok(Machines {
         uart_hubs: hubs.collect(),
@@ -176,20 +167,13 @@ pub(super) fn machines(
     })
 }
 
-/// The words for a kind of connection in messages: its name, its members' name, and a member's
-/// path as an example.
-type ConnectionKind = [&'static str; 3];
-
-const HUB: ConnectionKind = ["a hub", "UART", "sysbus.usart3"];
-const SWITCH: ConnectionKind = ["a switch", "Ethernet interface", "sysbus.ethernet"];
-
 /// A connection's name, and its members by machine index and path.
 type Connection = (String, Vec<(usize, String)>);
 
 fn connections(
     field: &str,
     given: &Option<Named<Vec<String>>>,
-    kind: ConnectionKind,
+    kind: Connected,
     machines: &[MachineConfig],
 ) -> Result<Vec<Connection>, Problem> {
     let given = given.iter().flat_map(|Named(given)| given);
@@ -218,17 +202,12 @@ fn misplaced(raw: &Raw) -> Option<&'static str> {
 }
 
 fn machine(name: &str, raw: &RawMachine, base_dir: &Path) -> Result<MachineConfig, Problem> {
-    let name = values::plain_name(name).map_err(|message| Problem::new("", message))?;
+    let name = values::plain_name(name).map_err(|why| Problem::new("", why))?;
     let board = board(&raw.platform, &raw.uart, raw.uarts.as_ref(), base_dir)?;
     let (load_command, load_address) = loading(&raw.load_command, &raw.load_address)?;
     Ok(MachineConfig {
         name,
-        renode: board.ok_or_else(|| {
-            Problem::new(
-                "",
-                "`platform` and `uart` are missing: a machine needs both",
-            )
-        })?,
+        renode: board.ok_or_else(|| Problem::new("", BadFields::MachineWithoutBoard))?,
         extra_commands: each(
             "extra_commands",
             raw.extra_commands.as_deref(),
@@ -243,23 +222,21 @@ fn machine(name: &str, raw: &RawMachine, base_dir: &Path) -> Result<MachineConfi
 fn connection(
     name: &str,
     members: &[String],
-    kind: ConnectionKind,
+    kind: Connected,
     machines: &[MachineConfig],
 ) -> Result<Connection, Problem> {
-    let [what, member_is, example] = kind;
-    let name = values::plain_name(name).map_err(|message| Problem::new("", message))?;
+    let name = values::plain_name(name).map_err(|why| Problem::new("", why))?;
     if members.len() < 2 {
-        let message = format!("{what} needs two {member_is}s at least, such as `node-a.{example}`");
-        return Err(Problem::new("", message));
+        return Err(Problem::new("", BadFields::FewMembers { connected: kind }));
     }
     let mut paths = Vec::new();
     for (index, member) in members.iter().enumerate() {
         let path = path(member, kind, machines)
             .and_then(|path| match paths.contains(&path) {
-                true => Err(format!("{member:?} is named already: remove one")),
+                true => Err(BadFields::MemberTwice { member }.into()),
                 false => Ok(path),
             })
-            .map_err(|message| Problem::new(format!("[{index}]"), message))?;
+            .map_err(|why| Problem::new(format!("[{index}]"), why))?;
         paths.push(path);
     }
     Ok((name, paths))
@@ -268,21 +245,19 @@ fn connection(
 /// Splits `node-a.sysbus.usart3` into the machine's index and the path on the machine.
 fn path(
     member: &str,
-    kind: ConnectionKind,
+    kind: Connected,
     machines: &[MachineConfig],
-) -> Result<(usize, String), String> {
-    let [_, member_is, example] = kind;
+) -> Result<(usize, String), Explanation> {
     let Some((machine, path)) = member.split_once('.') else {
-        return Err(format!(
-            "{member:?} is not a machine's {member_is}: write its name and the path, such as `node-a.{example}`"
-        ));
+        let connected = kind;
+        return Err(BadFields::NotAMember { member, connected }.into());
     };
     match machines.iter().position(|known| known.name == machine) {
         Some(number) => Ok((number, values::uart(path)?)),
         None => {
-            let known: Vec<&str> = machines.iter().map(|known| known.name.as_str()).collect();
-            let suggestion = values::suggest(machine, &known);
-            Err(format!("there is no machine {machine:?}{suggestion}"))
+            let known = machines.iter().map(|known| known.name.as_str()).collect();
+            let name = machine;
+            Err(BadFields::NoSuchMachine { name, known }.into())
         }
     }
 }

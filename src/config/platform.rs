@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 
-use super::error::Problem;
+use super::error::{BadFields, BadValue, BuiltIn, Explanation, Problem};
 use super::field::{given, is_file};
 use super::raw::{Named, RawUart};
 use super::renode::{LoadCommand, Platform, RenodeConfig, UartConfig};
@@ -21,17 +21,14 @@ pub(super) fn loading(
     })?;
     let address = given("load_address", address, values::address)?;
     if command == Some(LoadCommand::Binary) && address.is_none() {
-        return Err(Problem::new(
-            "load_command",
-            "`sysbus LoadBinary` needs to know where: add `load_address`, such as 0x08000000",
-        ));
+        return Err(Problem::new("load_command", BadFields::LoadWithoutAddress));
     }
     Ok((command, address))
 }
 
-pub(super) fn firmware(path: &str, base_dir: &Path) -> Result<PathBuf, String> {
+pub(super) fn firmware(path: &str, base_dir: &Path) -> Result<PathBuf, Explanation> {
     if path.is_empty() {
-        return Err("the path is empty: name a file or remove the field".to_owned());
+        return Err(BadValue::EmptyPath.into());
     }
     Ok(files::tidy(&base_dir.join(path)))
 }
@@ -51,14 +48,10 @@ pub(super) fn board(
             fragments: Vec::new(),
             uarts,
         })),
-        (Some(_), None) => Err(Problem::new(
-            "platform",
-            "a platform needs `uart`, the UART to talk to, such as `sysbus.usart2`",
-        )),
+        (Some(_), None) => Err(Problem::new("platform", BadFields::PlatformWithoutUart)),
         (None, Some(_)) => Err(Problem::new(
             if uart.is_some() { "uart" } else { "uarts" },
-            "a UART needs `platform`, the board it is on, \
-             such as `platforms/boards/stm32f4_discovery-kit.repl`",
+            BadFields::UartWithoutPlatform,
         )),
         (None, None) => Ok(None),
     }
@@ -75,24 +68,19 @@ pub(super) fn uarts(
         return Ok(uart.map(|uart| vec![uart]));
     };
     if uart.is_some() {
-        let message = "`uart` is given as well: move it into `uarts`, under a name";
-        return Err(Problem::new("uarts", message));
+        return Err(Problem::new("uarts", BadFields::UartAndUarts));
     }
     if uarts.is_empty() {
-        let message = "it names no UART: write `name: path`, such as `console: sysbus.usart2`";
-        return Err(Problem::new("uarts", message));
+        return Err(Problem::new("uarts", BadFields::NoUarts));
     }
     let mut known: Vec<UartConfig> = Vec::new();
     for (name, uart) in uarts {
         let field = format!("uarts.{name}");
-        let problem = |message| Problem::new(&field, message);
-        let name = values::plain_name(name).map_err(problem)?;
+        let name = values::plain_name(name).map_err(|why| Problem::new(&field, why))?;
         let uart = one_uart(&field, Some(name), uart)?;
         if let Some(other) = known.iter().find(|other| other.path == uart.path) {
             let (path, other) = (&uart.path, &other.name);
-            return Err(problem(format!(
-                "{path:?} is `{other}` already: remove one"
-            )));
+            return Err(Problem::new(&field, BadFields::UartTwice { path, other }));
         }
         known.push(uart);
     }
@@ -102,10 +90,7 @@ pub(super) fn uarts(
 /// Checks the UART that `field` describes; without a `name`, the path is the name.
 fn one_uart(field: &str, name: Option<String>, raw: &RawUart) -> Result<UartConfig, Problem> {
     let path = given(field, &raw.path, |path| values::uart(path))?;
-    let path = path.ok_or_else(|| {
-        let message = "`path` is missing: name the UART, such as `sysbus.usart2`";
-        Problem::new(field, message)
-    })?;
+    let path = path.ok_or_else(|| Problem::new(field, BadFields::UartWithoutPath))?;
     let baud = given(&format!("{field}.baud"), &raw.baud, |&baud| {
         values::baud(baud)
     })?;
@@ -116,11 +101,10 @@ fn one_uart(field: &str, name: Option<String>, raw: &RawUart) -> Result<UartConf
     })
 }
 
-fn platform(name: &str, base_dir: &Path) -> Result<Platform, String> {
+fn platform(name: &str, base_dir: &Path) -> Result<Platform, Explanation> {
     let file = files::tidy(&base_dir.join(name));
     if is_file(&file, LARGEST_TEXT)? {
         return Ok(Platform::File(file));
     }
-    let example = "platforms/boards/stm32f4_discovery-kit.repl";
-    values::built_in("platform", example, name, &file).map(Platform::BuiltIn)
+    values::built_in(BuiltIn::Platform, name, &file).map(Platform::BuiltIn)
 }

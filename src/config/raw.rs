@@ -13,8 +13,7 @@ use serde::{Deserialize, de};
 use serde_path_to_error::deserialize;
 use serde_yaml::{Deserializer, Mapping, Value};
 
-use super::error::Problem;
-use super::{locate, values};
+use super::error::{BadYaml, Problem};
 
 /// A board for the tests of virtual-target.
 #[derive(Debug, Default, Deserialize)]
@@ -250,7 +249,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Names<T> {
 /// would accept a number wherever text is expected.
 pub(super) fn document(text: &str) -> Result<Value, Problem> {
     check_depth(text)?;
-    deserialize(Deserializer::from_str(text)).map_err(|error| not_yaml(text, &error))
+    deserialize(Deserializer::from_str(text)).map_err(|error| Problem::not_yaml(text, &error))
 }
 
 /// Rejects deeply nested text, because the parser's time grows with the square of the depth.
@@ -267,10 +266,8 @@ fn check_depth(text: &str) -> Result<(), Problem> {
                 _ => {}
             }
             if depth > DEEPEST {
-                let mut problem =
-                    Problem::new("", format!("more than {DEEPEST} brackets are open here"));
-                problem.place = Some((number, column));
-                return Err(problem);
+                let why = BadYaml::Brackets { limit: DEEPEST };
+                return Err(Problem::new("", why).at(number, column));
             }
         }
     }
@@ -280,88 +277,7 @@ fn check_depth(text: &str) -> Result<(), Problem> {
 /// Reads the fields of a target.
 pub(super) fn fields(value: Value) -> Result<Raw, Problem> {
     if value.is_null() {
-        return Err(Problem::new(
-            "",
-            "it is empty: a target needs a board, such as `platform` and `uart`, or `backend: qemu` and `qemu: {machine: …}`",
-        ));
+        return Err(Problem::new("", BadYaml::Empty));
     }
-    deserialize(value).map_err(|error| {
-        let field = known_part(error.path());
-        let message = match error.inner().to_string() {
-            message if message.starts_with("unknown field") => unknown_field(&field, &message),
-            message => reword(message),
-        };
-        Problem::new(field, message)
-    })
-}
-
-type PathError = serde_path_to_error::Error<serde_yaml::Error>;
-
-fn not_yaml(text: &str, error: &PathError) -> Problem {
-    let field = known_part(error.path());
-    let mut message = error.inner().to_string();
-    let place = error.inner().location().map(|l| (l.line(), l.column()));
-    if let Some((line, column)) = place {
-        message = message.replacen(&format!(" at line {line} column {column}"), "", 1);
-    }
-    if let Some(rest) = message.strip_prefix(&format!("{field}: ")) {
-        message = rest.to_owned();
-    }
-    if let Some(key) = message.strip_prefix("duplicate entry with key ") {
-        return Problem {
-            message: format!("{key} is given twice: remove one of the two"),
-            place: locate::repeated_key(text, &field),
-            field,
-        };
-    }
-    if message.contains("recursion limit exceeded") {
-        return Problem {
-            field: String::new(),
-            message: "it is nested too deeply".to_owned(),
-            place,
-        };
-    }
-    if message.contains("more than one document") {
-        return Problem::new(field, "the file holds several documents (`---`): keep one");
-    }
-    Problem {
-        field,
-        message: format!("not valid YAML: {}", reword(message)),
-        place,
-    }
-}
-
-/// Returns the path without the end that serde could not name: a key that is not text.
-fn known_part(path: &serde_path_to_error::Path) -> String {
-    let path = path.to_string();
-    path.trim_end_matches(['.', '?']).to_owned()
-}
-
-/// Rewords serde's message: unknown field `x`, expected one of `a`, `b`.
-fn unknown_field(field: &str, message: &str) -> String {
-    let name = field.rsplit('.').next().unwrap_or_default();
-    let expected = message
-        .rsplit_once(", expected ")
-        .map_or("", |(_, list)| list);
-    let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    format!("unknown field{}", values::suggest(name, &known))
-}
-
-/// Replaces serde's names for types with words for users.
-fn reword(message: String) -> String {
-    [
-        ("expected a string", "expected text (put it in quotes)"),
-        ("expected a boolean", "expected `true` or `false`"),
-        ("expected a sequence", "expected a list (`- item`)"),
-        (
-            "found character that cannot start any token",
-            "found a character that cannot stand here (YAML indents with spaces, not tabs)",
-        ),
-        ("expected i64", "expected a whole number"),
-        ("expected any YAML value", "expected a smaller number"),
-        ("expected a YAML mapping", "expected fields (`name: value`)"),
-        ("expected field identifier", "expected a field name"),
-    ]
-    .iter()
-    .fold(message, |message, (from, to)| message.replace(from, to))
+    deserialize(value).map_err(|error| Problem::mistyped(&error))
 }

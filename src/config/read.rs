@@ -6,7 +6,7 @@ use serde_yaml::Value;
 
 use super::builder::{ConfigBuilder, absolute_dir};
 use super::description::{Source, TargetConfig};
-use super::error::{ConfigError, Problem};
+use super::error::{BadFields, ConfigError, Problem};
 use super::{exporter, raw};
 use crate::files::{self, LARGEST_TEXT};
 
@@ -102,10 +102,7 @@ fn target(
                 ..source
             })
             .check(),
-            Some(entry) => Err(Problem::new(
-                "",
-                format!("there is no `export:` in which to look for `{entry}`"),
-            )),
+            Some(entry) => Err(Problem::new("", BadFields::NoExport { entry })),
         };
     };
     let (entry, skipped) = entries.choose(entry)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::{Mapping, Value};
 
-use super::error::Problem;
+use super::error::{BadValue, BuiltIn, Explanation, Problem};
 use super::field::is_file;
 use super::values;
 use crate::files::{self, LARGEST_IMAGE, LARGEST_TEXT};
@@ -51,20 +51,17 @@ pub enum Variable {
     File(PathBuf),
 }
 
-pub(super) fn script(name: &str, base_dir: &Path) -> Result<PathBuf, String> {
+pub(super) fn script(name: &str, base_dir: &Path) -> Result<PathBuf, Explanation> {
     let file = files::tidy(&base_dir.join(name));
     if !name.ends_with(".resc") {
-        return Err(format!(
-            "{name:?} does not end in `.resc`: name a Renode script"
-        ));
+        return Err(BadValue::NotAScript { name }.into());
     }
     if is_file(&file, LARGEST_TEXT)? {
         let file_name = file.file_name().unwrap_or_default().to_string_lossy();
         values::script_name(&file_name)?;
         return Ok(file);
     }
-    let example = "scripts/single-node/stm32f4_discovery.resc";
-    values::built_in("script", example, name, &file).map(PathBuf::from)
+    values::built_in(BuiltIn::Script, name, &file).map(PathBuf::from)
 }
 
 pub(super) fn variables(
@@ -73,19 +70,17 @@ pub(super) fn variables(
 ) -> Result<Vec<(String, Variable)>, Problem> {
     let one = |(name, value): (&Value, &Value)| {
         let Some(name) = name.as_str() else {
-            let message = "a variable's name is text: put it in quotes";
-            return Err(Problem::new("variables", message));
+            return Err(Problem::new("variables", BadValue::VariableName));
         };
-        let name =
-            values::variable_name(name).map_err(|message| Problem::new("variables", message))?;
+        let name = values::variable_name(name).map_err(|why| Problem::new("variables", why))?;
         let value = variable(value, base_dir)
-            .map_err(|message| Problem::new(format!("variables.{name}"), message))?;
+            .map_err(|why| Problem::new(format!("variables.{name}"), why))?;
         Ok((name, value))
     };
     given.iter().map(one).collect()
 }
 
-fn variable(value: &Value, base_dir: &Path) -> Result<Variable, String> {
+fn variable(value: &Value, base_dir: &Path) -> Result<Variable, Explanation> {
     match value {
         Value::String(text) => match text.strip_prefix('@') {
             None => values::variable_text(text).map(Variable::Text),
@@ -94,7 +89,7 @@ fn variable(value: &Value, base_dir: &Path) -> Result<Variable, String> {
                 if is_file(&file, LARGEST_IMAGE)? {
                     return Ok(Variable::File(file));
                 }
-                Err(format!("there is no file `{}`", file.display()))
+                Err(BadValue::NoFile { file: &file }.into())
             }
         },
         Value::Bool(flag) => Ok(Variable::Literal(flag.to_string())),
@@ -104,12 +99,9 @@ fn variable(value: &Value, base_dir: &Path) -> Result<Variable, String> {
             if text.chars().all(plain) {
                 return Ok(Variable::Literal(text));
             }
-            Err(format!("`{text}` is not a number that Renode can read"))
+            Err(BadValue::VariableNumber { text: &text }.into())
         }
-        other => Err(format!(
-            "{} is no value of a variable: write text, a number, `true`, `false`, or `@` and a file's path",
-            values::shown(other)
-        )),
+        value => Err(BadValue::VariableValue { value }.into()),
     }
 }
 
@@ -123,9 +115,9 @@ pub enum Fragment {
 }
 
 /// Checks a fragment: one line that ends in `.repl` is a path, other text a description.
-pub(super) fn fragment(given: &str, base_dir: &Path) -> Result<Fragment, String> {
+pub(super) fn fragment(given: &str, base_dir: &Path) -> Result<Fragment, Explanation> {
     if given.trim().is_empty() {
-        return Err("the fragment is empty: write one or remove the entry".to_owned());
+        return Err(BadValue::EmptyFragment.into());
     }
     if given.contains('\n') || !given.ends_with(".repl") {
         return Ok(Fragment::Text(given.to_owned()));
@@ -134,5 +126,5 @@ pub(super) fn fragment(given: &str, base_dir: &Path) -> Result<Fragment, String>
     if is_file(&file, LARGEST_TEXT)? {
         return Ok(Fragment::File(file));
     }
-    Err(format!("there is no file `{}`", file.display()))
+    Err(BadValue::NoFile { file: &file }.into())
 }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::engine::BackendKind;
-use super::error::Problem;
+use super::error::{BadFields, Explanation, Problem};
 use super::field::given;
 use super::raw::RawSerial;
 use super::renode::RenodeConfig;
@@ -96,26 +96,15 @@ pub(super) fn serial(
 ) -> Result<Option<SerialConfig>, Problem> {
     let Some(raw) = raw else {
         if backend == BackendKind::Serial {
-            return Err(Problem::new(
-                "backend",
-                "`serial` needs to know where the board is connected: add `serial: {port: …}`",
-            ));
+            return Err(Problem::new("backend", BadFields::SerialWithoutPort));
         }
         return Ok(None);
     };
     if renode.is_some_and(|renode| renode.uarts.len() > 1) {
-        return Err(Problem::new(
-            "serial",
-            "a physical board has one UART here, and there are several `uarts`: remove `serial`, or keep one UART",
-        ));
+        return Err(Problem::new("serial", BadFields::SerialWithUarts));
     }
     let port = given("serial.port", &raw.port, |path| port(path, base_dir))?;
-    let port = port.ok_or_else(|| {
-        Problem::new(
-            "serial",
-            "`port` is missing: name the serial port, such as /dev/ttyACM0",
-        )
-    })?;
+    let port = port.ok_or_else(|| Problem::new("serial", BadFields::PortMissing))?;
     let command = |name: &str, items: &Option<Vec<String>>| {
         let field = format!("serial.{name}");
         let items = items.as_deref();
@@ -134,21 +123,18 @@ pub(super) fn serial(
     }))
 }
 
-fn port(path: &str, base_dir: &Path) -> Result<PathBuf, String> {
+fn port(path: &str, base_dir: &Path) -> Result<PathBuf, Explanation> {
     values::host_text(path)?;
     Ok(files::tidy(&base_dir.join(path)))
 }
 
 fn command(field: &str, items: &[String], base_dir: &Path) -> Result<BoardCommand, Problem> {
     let [program, arguments @ ..] = items else {
-        return Err(Problem::new(
-            field,
-            "the list is empty: write a program and its arguments, or remove the field",
-        ));
+        return Err(Problem::new(field, BadFields::EmptyProgram));
     };
     let of = |index: usize| {
         let place = format!("{field}[{index}]");
-        move |message: String| Problem::new(place, message)
+        move |why: Explanation| Problem::new(place, why)
     };
     values::host_text(program).map_err(of(0))?;
     let is_flash = field == "serial.flash";
@@ -157,16 +143,12 @@ fn command(field: &str, items: &[String], base_dir: &Path) -> Result<BoardComman
         if values::placeholder(argument).map_err(of(index))? {
             has_placeholder = true;
             if !is_flash {
-                let message = format!("`{FIRMWARE}` is known in `flash` only");
-                return Err(of(index)(message));
+                return Err(of(index)(BadFields::FirmwareNotInFlash.into()));
             }
         }
     }
     if is_flash && !has_placeholder {
-        return Err(Problem::new(
-            field,
-            format!("no argument has `{FIRMWARE}` in it, the place of the image to flash"),
-        ));
+        return Err(Problem::new(field, BadFields::FlashWithoutFirmware));
     }
     let program = match program.contains('/') {
         true => files::tidy(&base_dir.join(program)),

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::defaults::{KEPT_OUTPUT, LineEnding, Timeouts};
 use super::description::{QemuConfig, Source, TargetConfig};
 use super::engine::{BackendKind, ClockKind, check_clock};
-use super::error::Problem;
+use super::error::{BadFields, Problem};
 use super::field::{each, given};
 use super::machines::{Machines, machines};
 use super::platform::{board, firmware, loading, uarts};
@@ -137,10 +137,9 @@ fn control(word: Option<&str>, port: Option<i64>) -> Result<Control, Problem> {
     match (control.unwrap_or(Control::Console), port) {
         (Control::Telnet { .. }, port) => Ok(Control::Telnet { port }),
         (Control::Console, None) => Ok(Control::Console),
-        (Control::Console, Some(_)) => Err(Problem::new(
-            "monitor_port",
-            "there is a port only with `control: telnet`: add that, or remove the port",
-        )),
+        (Control::Console, Some(_)) => {
+            Err(Problem::new("monitor_port", BadFields::PortWithoutTelnet))
+        }
     }
 }
 
@@ -168,11 +167,7 @@ fn renode(
     match board {
         Some(board) => Ok(Some(RenodeConfig { fragments, ..board })),
         None if matches!(backend, BackendKind::Qemu | BackendKind::Serial) => Ok(None),
-        None => Err(Problem::new(
-            "",
-            "`platform` (or `script`) and `uart` are missing: Renode needs both, or `machines` \
-             (a target for QEMU alone says `backend: qemu`, one for a physical board `backend: serial`)",
-        )),
+        None => Err(Problem::new("", BadFields::NoBoard)),
     }
 }
 
@@ -186,15 +181,11 @@ fn script(
     let Some(file) = file else {
         return match raw.variables {
             None => Ok(None),
-            Some(_) => Err(Problem::new(
-                "variables",
-                "only a `script` has variables: add it, or remove them",
-            )),
+            Some(_) => Err(Problem::new("variables", BadFields::VariablesWithoutScript)),
         };
     };
     if raw.platform.is_some() {
-        let message = "`platform` is given as well: a script loads one itself; keep one of the two";
-        return Err(Problem::new("script", message));
+        return Err(Problem::new("script", BadFields::ScriptAndPlatform));
     }
     let variables = raw.variables.as_ref();
     Ok(Some(Script {
@@ -210,10 +201,7 @@ fn scripted(script: Script, raw: &Raw) -> Result<RenodeConfig, Problem> {
     Ok(RenodeConfig {
         platform: Platform::Script(script),
         fragments: Vec::new(),
-        uarts: uarts.ok_or_else(|| {
-            let message = "a script needs `uart`, the UART to talk to, such as `sysbus.usart2`";
-            Problem::new("script", message)
-        })?,
+        uarts: uarts.ok_or_else(|| Problem::new("script", BadFields::ScriptWithoutUart))?,
     })
 }
 
@@ -221,8 +209,7 @@ fn fragments(raw: &Raw, base_dir: &Path) -> Result<Vec<Fragment>, Problem> {
     const FIELD: &str = "platform_fragments";
     let given = raw.platform_fragments.as_deref();
     if given.is_some() && raw.platform.is_none() && raw.script.is_none() {
-        let message = "fragments need `platform` or `script`, on top of which they go";
-        return Err(Problem::new(FIELD, message));
+        return Err(Problem::new(FIELD, BadFields::FragmentsWithoutBoard));
     }
     each(FIELD, given, |text| script::fragment(text, base_dir))
 }
@@ -234,26 +221,15 @@ fn qemu(
 ) -> Result<Option<QemuConfig>, Problem> {
     let Some(raw) = raw else {
         if backend == BackendKind::Qemu {
-            return Err(Problem::new(
-                "backend",
-                "`qemu` needs to know the board: add `qemu: {machine: …}`",
-            ));
+            return Err(Problem::new("backend", BadFields::QemuWithoutBoard));
         }
         return Ok(None);
     };
     if renode.is_some_and(|renode| renode.uarts.len() > 1) {
-        return Err(Problem::new(
-            "qemu",
-            "only Renode can run a target with several `uarts`: remove `qemu`, or keep one UART",
-        ));
+        return Err(Problem::new("qemu", BadFields::QemuWithUarts));
     }
     let machine = given("qemu.machine", &raw.machine, |name| values::qemu_name(name))?;
-    let machine = machine.ok_or_else(|| {
-        Problem::new(
-            "qemu",
-            "`machine` is missing: name one from `qemu-system-arm -machine help`",
-        )
-    })?;
+    let machine = machine.ok_or_else(|| Problem::new("qemu", BadFields::QemuWithoutMachine))?;
     Ok(Some(QemuConfig {
         machine,
         cpu: given("qemu.cpu", &raw.cpu, |name| values::qemu_name(name))?,

@@ -4,7 +4,7 @@
 
 use serde_yaml::{Mapping, Value};
 
-use super::error::Problem;
+use super::error::{BadYaml, Problem};
 
 const MERGE: &str = "<<";
 
@@ -39,9 +39,7 @@ pub(super) fn merge(value: &mut Value, path: &str) -> Result<(), Problem> {
 
 fn add_missing(mapping: &mut Mapping, merged: Value, path: &str) -> Result<(), Problem> {
     let Value::Mapping(merged) = merged else {
-        let message =
-            "`<<` puts in the fields of a mapping, or of several in a list: name one by `*anchor`";
-        return Err(Problem::new(path, message));
+        return Err(Problem::new(path, BadYaml::Merge));
     };
     for (key, value) in merged {
         mapping.entry(key).or_insert(value);

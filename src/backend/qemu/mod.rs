@@ -81,8 +81,8 @@ impl Qemu {
             program,
             config: config.qemu()?.clone(),
             places: complaint::Places {
-                machine: config.place("qemu.machine"),
-                cpu: config.place("qemu.cpu"),
+                machine: config.place("qemu.machine").to_string(),
+                cpu: config.place("qemu.cpu").to_string(),
             },
             load_command: config.load_command,
             load_address: config.load_address,

@@ -28,5 +28,5 @@ pub(crate) fn in_field(
     config: &TargetConfig,
     field: &str,
 ) -> impl Fn(EmulatorError) -> EmulatorError {
-    move |error| at(config.place(field), error)
+    move |error| at(config.place(field).to_string(), error)
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use engine_tests::{control, on_each_engine, root, sample, tests_over_telnet};
-use virtual_target::config::{BackendKind, ConfigError, TargetConfig};
+use virtual_target::config::{BackendKind, ConfigErrorKind, TargetConfig};
 use virtual_target::{EmulatorError, ErrorKind, TargetBuilder, VirtualTarget};
 
 fn board(engine: BackendKind, allow_raw_monitor: bool) -> TargetBuilder {
@@ -26,7 +26,7 @@ on_each_engine! {
             assert!(!error.to_string().contains("allow_raw_monitor"), "{error}");
             return Ok(());
         }
-        assert!(matches!(error.kind(), ErrorKind::Config(ConfigError::RawMonitor { .. })), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Config(config) if matches!(config.kind(), ConfigErrorKind::RawMonitor { .. })), "{error}");
         assert!(error.to_string().contains("allow_raw_monitor: true"), "{error}");
         Ok(())
     }
