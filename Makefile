@@ -46,6 +46,7 @@ api:
 
 ## Writes the JSON Schema of board files, which a test compares with the types.
 schema:
+	@mkdir -p target
 	$(CARGO) run --quiet --bin vtarget -- schema >target/board.schema.json
 	@mv target/board.schema.json docs/virtual-target.schema.json
 

@@ -62,6 +62,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error {
     kind: Box<ErrorKind>,
     place: Option<Place>,
+    /// The engine that was selected for the board.
+    engine: Option<String>,
     artifacts: Option<Artifacts>,
 }
 
@@ -144,6 +146,11 @@ impl Error {
         self.place = Some(Place::Target(at));
     }
 
+    /// Sets the text about the engine that was selected for the board.
+    pub(crate) fn set_engine(&mut self, engine: String) {
+        self.engine = Some(engine);
+    }
+
     pub(crate) fn set_artifacts(&mut self, artifacts: Artifacts) {
         self.artifacts = Some(artifacts);
     }
@@ -156,6 +163,9 @@ impl fmt::Display for Error {
             Some(Place::Call(at)) => write!(f, "\n  at {}", place(at))?,
             Some(Place::Target(at)) => write!(f, "\n  target made at {}", place(at))?,
             None => {}
+        }
+        if let Some(engine) = &self.engine {
+            write!(f, "\n  on {engine}")?;
         }
         match &self.artifacts {
             Some(Artifacts::In(directory)) => write!(f, "\n  artifacts: {}", directory.display()),
@@ -180,6 +190,7 @@ where
         Self {
             kind: Box::new(kind.into()),
             place: None,
+            engine: None,
             artifacts: None,
         }
     }

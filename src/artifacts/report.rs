@@ -38,6 +38,8 @@ pub(crate) type Log = (&'static str, Box<dyn Fn() -> String + Send>);
 pub(crate) struct Sources {
     /// The machine's name.
     pub(crate) machine: String,
+    /// The engine, as a message names it, if the test left its choice to this crate.
+    pub(crate) selected: Option<Box<dyn Fn() -> String + Send>>,
     /// The effective configuration, with the facts that are known of the engine so far.
     pub(crate) configuration: Box<dyn Fn() -> String + Send>,
     /// The UARTs.
@@ -133,8 +135,11 @@ impl Report {
     pub(crate) fn fail(&self, error: &mut crate::Error) {
         let mut files = lock(&self.files);
         files.dir.fail();
-        if files.sources.is_none() {
+        let Some(sources) = &files.sources else {
             return;
+        };
+        if let Some(selected) = &sources.selected {
+            error.set_engine(selected());
         }
         // Many failures in a row must not write all files each time.
         let recent = files.written.is_some_and(|at| at.elapsed() < UPDATE_DELAY);
@@ -273,6 +278,7 @@ mod tests {
         let writes = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&writes);
         report.begin(Sources {
+            selected: None,
             machine: "m".into(),
             configuration: Box::new(move || {
                 counted.fetch_add(1, Ordering::Relaxed);

@@ -12,7 +12,7 @@ use super::concurrency::slots;
 use super::inner::Inner;
 use super::machine_uarts::MachineUarts;
 use super::power::Board;
-use super::select_backend;
+use super::select_backend::{self, Selected};
 use super::target::VirtualTarget;
 use crate::artifacts::{Report, Sources, TestName, Traced, UartLogWriter, failed};
 use crate::backend::{Backend, Image};
@@ -188,7 +188,7 @@ impl TargetBuilder {
             .clone()
             .map(|(_, image)| image.map(Firmware::open).transpose())
             .collect::<Result<_, _>>()?;
-        let wanted = select_backend::wanted(&config, self.backend)?;
+        let Selected { kind: wanted, by } = select_backend::select(&config, self.backend)?;
         let clock = match wanted {
             BackendKind::Renode | BackendKind::Auto => select_backend::clock(&config)?,
             BackendKind::Qemu | BackendKind::Serial => None,
@@ -207,7 +207,7 @@ impl TargetBuilder {
             .map(|((name, _), ports)| MachineUarts::new(name, ports))
             .collect();
         if let Some(report) = &report {
-            report.begin(sources(&config, &firmware, &*backend, &machines));
+            report.begin(sources(&config, &firmware, &*backend, by, &machines));
         }
         let image = |firmware| Image {
             firmware,
@@ -248,9 +248,15 @@ fn sources(
     config: &TargetConfig,
     firmware: &[Option<Firmware>],
     backend: &dyn Backend,
+    selected_by: Option<&'static str>,
     machines: &[MachineUarts],
 ) -> Sources {
     let identity = backend.identity().clone();
+    let selected = selected_by.map(|by| {
+        let identity = identity.clone();
+        let text = move || format!("{}, selected by {by}", identity.engine());
+        Box::new(text) as Box<dyn Fn() -> String + Send>
+    });
     let image = |firmware: &Option<Firmware>| match firmware {
         Some(firmware) => firmware.path().display().to_string(),
         None => "none yet".to_owned(),
@@ -264,6 +270,7 @@ fn sources(
     }
     Sources {
         machine: config.machine_name.clone(),
+        selected,
         configuration: Box::new(move || {
             let engine = identity.engine();
             let program = engine.program.display();

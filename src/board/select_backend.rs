@@ -17,31 +17,60 @@ use crate::uart::{IgnoredLines, Port, Ports, Settings, on_stream};
 
 const VARIABLE: EnvVariable = EnvVariable::Backend;
 
-/// Returns the backend for `config`, never `auto`; `wanted` is the code's choice.
-pub(crate) fn wanted(
+/// The engine of a board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Selected {
+    /// Never `auto`.
+    pub(crate) kind: BackendKind,
+    /// The text of the setting that left the choice to this crate, if one did.
+    pub(crate) by: Option<&'static str>,
+}
+
+/// Returns the backend for `config`; `wanted` is the code's choice.
+pub(crate) fn select(
     config: &TargetConfig,
     wanted: Option<BackendKind>,
-) -> Result<BackendKind, ConfigError> {
-    let wanted = match wanted {
-        Some(wanted) => wanted,
-        None => from_environment()?.unwrap_or(config.backend),
+) -> Result<Selected, ConfigError> {
+    let (wanted, by) = match wanted {
+        Some(wanted) => (wanted, "backend auto"),
+        None => match from_environment()? {
+            Some(forced) => (forced, "VTARGET_BACKEND=auto"),
+            None => (config.backend, "backend auto"),
+        },
     };
     if wanted != BackendKind::Auto {
-        return Ok(wanted);
+        return Ok(Selected {
+            kind: wanted,
+            by: None,
+        });
     }
-    if config.renode().is_err() && config.qemu().is_ok() {
-        return Ok(BackendKind::Qemu);
+    let kind = match possible(config) {
+        [only] => *only,
+        _ => match renode::find() {
+            Ok(program) => {
+                notice_selected(config, "Renode", by, program.display());
+                BackendKind::Renode
+            }
+            Err(missing) => {
+                notice_selected(config, "QEMU", by, &missing);
+                BackendKind::Qemu
+            }
+        },
+    };
+    Ok(Selected { kind, by: Some(by) })
+}
+
+/// Returns the engines that `auto` selects from: the emulators that can run the board, or without
+/// one the physical board.
+fn possible(config: &TargetConfig) -> &'static [BackendKind] {
+    let renode = config.renode().is_ok();
+    let qemu = config.qemu().is_ok() && config.clock == ClockKind::Realtime;
+    match (renode, qemu, config.serial().is_ok()) {
+        (true, true, _) => &[BackendKind::Renode, BackendKind::Qemu],
+        (false, true, _) => &[BackendKind::Qemu],
+        (false, false, true) => &[BackendKind::Serial],
+        (true, false, _) | (false, false, false) => &[BackendKind::Renode],
     }
-    Ok(match renode::find() {
-        Ok(program) => {
-            notice_selected(config, "Renode", program.display());
-            BackendKind::Renode
-        }
-        Err(missing) => {
-            notice_selected(config, "QEMU", &missing);
-            BackendKind::Qemu
-        }
-    })
 }
 
 /// Changes the advice of an error of a target that cannot run on the selected backend, if the
@@ -179,11 +208,9 @@ fn ignored(config: &TargetConfig) -> Result<IgnoredLines> {
 }
 
 /// Prints the engine that `auto` selected: a test may pass on one engine and fail on the other.
-fn notice_selected(config: &TargetConfig, engine: &str, why: impl Display) {
+fn notice_selected(config: &TargetConfig, engine: &str, by: &str, why: impl Display) {
     let machine = &config.machine_name;
-    notice(format_args!(
-        "{machine} runs on {engine} (backend auto: {why})"
-    ));
+    notice(format_args!("{machine} runs on {engine} ({by}: {why})"));
 }
 
 /// Prints that `extra_commands` are not run on this engine: the test may need their effect.
@@ -227,6 +254,36 @@ mod tests {
             let ports = ports(&config, engine, None, None).unwrap();
             let port = ports[0].main();
             assert_eq!((port.name(), port.label()), ("sysbus.usart2", label));
+        }
+    }
+
+    #[test]
+    fn auto_selects_what_the_file_describes() {
+        let possible = |text: &str| possible(&TargetConfig::from_yaml_str(text, "/").unwrap());
+        let (renode, qemu, serial) = (
+            "platform: platforms/boards/x.repl\nuart: sysbus.usart2\n",
+            "qemu: {machine: m}\n",
+            "serial: {port: p}\n",
+        );
+        let several = renode.replace("uart: sysbus.usart2", "uarts: {a: sysbus.a, b: sysbus.b}");
+        for (text, expected) in [
+            (
+                format!("{renode}{qemu}{serial}"),
+                &[BackendKind::Renode, BackendKind::Qemu][..],
+            ),
+            (format!("{renode}{serial}"), &[BackendKind::Renode]),
+            (several, &[BackendKind::Renode]),
+            (
+                format!("backend: auto\nclock: virtual\n{renode}{qemu}"),
+                &[BackendKind::Renode],
+            ),
+            (
+                format!("backend: serial\n{qemu}{serial}"),
+                &[BackendKind::Qemu],
+            ),
+            (format!("backend: serial\n{serial}"), &[BackendKind::Serial]),
+        ] {
+            assert_eq!(possible(&text), expected, "{text}");
         }
     }
 

@@ -5,8 +5,9 @@ use std::io::IsTerminal;
 use engine_tests::{
     bare_on, on_each_board, sample, shell_on, tests_in_virtual_time, tests_over_telnet,
 };
+use virtual_target::config::{BackendKind, TargetConfig};
 use virtual_target::uart::Uart;
-use virtual_target::{ErrorKind, PowerError, Result, millis, secs};
+use virtual_target::{ErrorKind, PowerError, Result, VirtualTarget, millis, secs};
 
 /// Sends a command to the shell and returns the answer, which is one line.
 fn ask(uart: &Uart, command: &str) -> Result<String> {
@@ -152,6 +153,29 @@ on_each_board! {
             board.power_cycle().wait()?;
             board.uart().expect_line("Hello from shell").wait()?;
         }
+        Ok(())
+    }
+
+    fn a_failure_names_the_engine_that_auto_selected(engine) {
+        let (text, name) = match engine {
+            BackendKind::Renode => (
+                "platform: platforms/boards/stm32f4_discovery-kit.repl\nuart: sysbus.usart2\n",
+                "Renode 1",
+            ),
+            BackendKind::Qemu => ("backend: qemu\nqemu: {machine: netduino2}\n", "QEMU "),
+            _ => return Ok(()), // its port is not known here
+        };
+        let config = TargetConfig::from_yaml_str(text, ".")?;
+        let boot = |backend| VirtualTarget::from_config(config.clone()).backend(backend).boot();
+        let error = |board: VirtualTarget| {
+            let wait = board.uart().expect("nothing like it").within(millis(10)).wait();
+            wait.unwrap_err().to_string()
+        };
+        let selected = error(boot(BackendKind::Auto).wait()?);
+        let line = selected.lines().find(|line| line.starts_with(&format!("  on {name}")));
+        assert!(line.is_some_and(|line| line.ends_with(", selected by backend auto")), "{selected}");
+        let chosen = error(boot(engine).wait()?);
+        assert!(!chosen.contains("selected by"), "{chosen}");
         Ok(())
     }
 
