@@ -408,7 +408,9 @@ pub enum Ending {
     Exited(Arc<str>),
     /// A processor of the board has halted, with this message of the emulator.
     Halted(Arc<str>),
-    /// A processor of another machine has halted, with this message of the emulator, and the
+    /// A processor of the board has locked up: this one at this place, with this fault.
+    LockedUp(Arc<str>),
+    /// A processor of another machine has halted or locked up, with this message of the emulator, and the
     /// time of all machines is paused.
     Stalled(Arc<str>),
     /// The other end closed the stream under the UART.
@@ -416,9 +418,9 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// Returns true if the guest has halted, so that nothing can be sent to it either.
+    /// Returns true if the guest has halted or locked up, so that nothing can be sent to it either.
     pub(crate) fn is_halt(&self) -> bool {
-        matches!(self, Self::Halted(_) | Self::Stalled(_))
+        matches!(self, Self::Halted(_) | Self::LockedUp(_) | Self::Stalled(_))
     }
 }
 
@@ -448,9 +450,13 @@ impl fmt::Display for Ending {
                 f,
                 "a processor of the board has halted: {reason}; reset, flash or power-cycle the target to start anew"
             ),
+            Self::LockedUp(reason) => write!(
+                f,
+                "the processor {reason}; reset, flash or power-cycle the target to start anew"
+            ),
             Self::Stalled(reason) => write!(
                 f,
-                "a processor of another machine has halted, and with it the time of all: {reason}; reset or flash \
+                "a processor of another machine has stopped, and with it the time of all: {reason}; reset or flash \
                  that machine, or power-cycle the target to start anew"
             ),
             Self::Closed => f.write_str("the other end closed the stream"),

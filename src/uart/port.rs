@@ -6,7 +6,7 @@
 //! * [`Port::attach`] when the emulator's UART is open, or [`Port::attach_device`] when the
 //!   connection to a physical board is: a new segment begins;
 //! * [`Port::restart`] when the board is reset on the same stream;
-//! * [`Port::halted`] when a processor of the board halts and its emulator still runs;
+//! * [`Port::halted`] or [`Port::locked_up`] when a processor of the board halts or locks up and its emulator still runs;
 //! * [`Port::power_off`] or [`Port::exited`] when the board ends: the output that the kernel
 //!   still holds is read first, then every wait fails with that reason.
 //!
@@ -172,7 +172,13 @@ impl Port {
         self.end_with(Ending::Halted(reason.into()));
     }
 
-    /// Ends the segment because a processor of another machine has halted, for this reason, and
+    /// Ends the segment because a processor of the board has locked up: this one at this place,
+    /// with this fault.
+    pub(crate) fn locked_up(&self, reason: &str) {
+        self.end_with(Ending::LockedUp(reason.into()));
+    }
+
+    /// Ends the segment because a processor of another machine has halted or locked up, for this reason, and
     /// the time of all machines is paused.
     pub(crate) fn stalled(&self, reason: &str) {
         self.end_with(Ending::Stalled(reason.into()));
@@ -197,10 +203,11 @@ impl Port {
         }
     }
 
-    /// Returns the reason why a processor of the board has halted since the last start, if one has.
+    /// Returns the reason why a processor of the board has halted or locked up since the last
+    /// start, if one has.
     pub(crate) fn halt(&self) -> Option<Arc<str>> {
         match self.shared.transcript.ending() {
-            Some(Ending::Halted(reason)) => Some(reason),
+            Some(Ending::Halted(reason) | Ending::LockedUp(reason)) => Some(reason),
             _ => None,
         }
     }
@@ -402,6 +409,21 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_up_fails_waits_and_sends() {
+        let port = Port::new("u", "uart", Settings::default());
+        let uart = port.uart();
+        let _board = attach(&port);
+        port.locked_up("cpu locked up at PC=0x0800001e: a fault");
+        let why = "the processor cpu locked up at PC=0x0800001e: a fault; \
+                   reset, flash or power-cycle the target to start anew";
+        for failed in [uart.expect("never").wait().map(drop), uart.send("x").wait()] {
+            let error = failed.unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        assert!(port.halt().is_some());
+    }
+
+    #[test]
     fn a_halt_of_another_machine_fails_waits_until_it_restarts() {
         let port = Port::new("u", "uart", Settings::default());
         let uart = port.uart();
@@ -409,7 +431,7 @@ mod tests {
         board.write_all(b"one ").unwrap();
         port.stalled("a/cpu: CPU abort [PC=0x0]: because");
         uart.expect("one").wait().unwrap();
-        let why = "a processor of another machine has halted, and with it the time of all: a/cpu: CPU abort [PC=0x0]: \
+        let why = "a processor of another machine has stopped, and with it the time of all: a/cpu: CPU abort [PC=0x0]: \
                    because; reset or flash that machine, or power-cycle the target to start anew";
         for failed in [uart.expect("never").wait().map(drop), uart.send("x").wait()] {
             let error = failed.unwrap_err().to_string();

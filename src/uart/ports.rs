@@ -83,6 +83,11 @@ impl Ports {
         self.iter().for_each(|port| port.halted(reason));
     }
 
+    /// See [`Port::locked_up`].
+    pub(crate) fn locked_up(&self, reason: &str) {
+        self.iter().for_each(|port| port.locked_up(reason));
+    }
+
     /// See [`Port::stalled`].
     pub(crate) fn stalled(&self, reason: &str) {
         self.iter().for_each(|port| port.stalled(reason));

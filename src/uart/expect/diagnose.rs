@@ -74,11 +74,12 @@ pub(crate) fn timed_out(
         return error.with_hint(Some(why.to_owned()));
     }
     let guest = cut_short.map(|cut_short| match cut_short {
-        CutShort::Had(had) => format!(
-            "the guest has had only {had:?} of its time: it is very slow, or its processor is locked up"
-        ),
+        CutShort::Had(had) => {
+            format!("the guest has had only {had:?} of its time: its emulator is very slow")
+        }
         CutShort::Unknown => {
-            "how much of its time the guest has had is not known: its emulator does not tell".to_owned()
+            "how much of its time the guest has had is not known: its emulator does not tell"
+                .to_owned()
         }
     });
     let question = no_output_hint(uart);

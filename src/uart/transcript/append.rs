@@ -217,7 +217,7 @@ impl Transcript {
         state
     }
 
-    /// Reopens the present segment if it has ended because another machine has halted.
+    /// Reopens the present segment if it has ended because another machine has stopped.
     pub(crate) fn reopen_stalled(&self) {
         let mut state = self.state();
         if let Some(last) = state.segments.last_mut()

@@ -102,7 +102,7 @@ const OF_COMMANDS: [(&str, &[&str]); 13] = [
 ];
 
 /// Faults while no command is pending.
-const OF_TALK: [(&str, &[&str]); 6] = [
+const OF_TALK: [(&str, &[&str]); 7] = [
     ("exit", &["exited with status 2; its last words:"]),
     ("die", &["exited with status 1; its last words:"]),
     ("kill", &["was killed by SIGKILL"]),
@@ -111,6 +111,10 @@ const OF_TALK: [(&str, &[&str]); 6] = [
         &[
             "a processor of the board has halted: cpu: CPU abort [PC=0x0]: Trying to execute code outside RAM",
         ],
+    ),
+    (
+        "lockup",
+        &["the processor cpu locked up at PC=0x08000000: a UsageFault"],
     ),
     ("stop", &["its emulator is stopped"]),
     ("hang", &["nothing matched within", "timed out", "within"]),

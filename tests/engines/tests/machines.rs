@@ -219,46 +219,19 @@ on_renode! {
         Ok(())
     }
 
-    fn a_halted_machine_fails_the_waits_on_all_machines() -> Result<()> {
+    fn a_machine_that_halts_fails_the_waits_on_all_machines() -> Result<()> {
         // The stack pointer, the entry point, `ldr r0, [pc]; bx r0`, and the jump's target: no memory.
-        let image = [0x2000_1000u32, 0x0800_0009, 0x4700_4800, 0x4000_0001];
-        let image: Vec<u8> = image.into_iter().flat_map(u32::to_le_bytes).collect();
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("nowhere.bin");
-        std::fs::write(&file, image).unwrap();
-        let node = "platform: platforms/boards/stm32f4_discovery-kit.repl, uart: sysbus.usart2";
-        for clock in ["", "clock: virtual\n"] {
-            let text = format!(
-                "machines:\n  node-a: {{{node}, firmware: firmware-samples/prebuilt/stm32f4/shell.elf}}\n  \
-                 node-b: {{{node}, firmware: {file:?}, load_address: 0x08000000}}\n{clock}"
-            );
-            let board = VirtualTarget::from_config(TargetConfig::from_yaml_str(&text, root())?);
-            let board = board.boot().wait()?;
-            let (a, b) = (board.machine("node-a")?, board.machine("node-b")?);
-            let halted = |outcome: Result<()>, of: &str| {
-                let error = outcome.unwrap_err().to_string();
-                let expected = format!("a processor of {of} has halted");
-                assert!(error.contains(&expected), "{error}");
-                assert!(error.contains("node-b/cpu: CPU abort [PC=0x40000000]: "), "{error}");
-            };
-            let (its_own, other) = ("the board", "another machine");
-            for _ in 0..2 {
-                halted(a.uart().expect("never").within(secs(600)).wait().map(drop), other);
-                halted(b.uart().expect("never").within(secs(600)).wait().map(drop), its_own);
-                halted(a.uart().expect_none("never", secs(1)).wait(), other);
-                halted(board.run_for(secs(1)).wait(), other);
-                halted(a.uart().send("x").wait(), other);
-                // The other machine's time no longer advances after this.
-                a.reset().wait()?;
-            }
-            b.flash(sample("shell.elf")).wait()?;
-            for node in [a, b] {
-                node.uart().expect("> ").wait()?;
-                node.uart().send_line("ping").wait()?;
-                node.uart().expect_line("pong").wait()?;
-            }
-        }
-        Ok(())
+        let nowhere = [0x2000_1000u32, 0x0800_0009, 0x4700_4800, 0x4000_0001];
+        let its_own = "a processor of the board has halted: node-b/cpu: CPU abort [PC=0x40000000]: ";
+        fail_the_waits_on_all_machines(&nowhere, its_own, "node-b/cpu: CPU abort [PC=0x40000000]: ")
+    }
+
+    fn a_machine_that_locks_up_fails_the_waits_on_all_machines() -> Result<()> {
+        let (reset, handler) = (0x0800_001d, 0x0800_001f);
+        // The vectors, then `udf #0` and, as the handler, `udf #1`.
+        let image = [0x2000_1000u32, reset, handler, handler, handler, handler, handler, 0xde01_de00];
+        let its_own = "the processor node-b/cpu locked up at PC=0x0800001e: a UsageFault";
+        fail_the_waits_on_all_machines(&image, its_own, "node-b/cpu locked up at PC=0x0800001e: a UsageFault")
     }
 
     fn monitor_commands_run_on_their_machine() -> Result<()> {
@@ -287,4 +260,51 @@ on_renode! {
         assert!(error.contains("sysbus.nope"), "{error}");
         Ok(())
     }
+}
+
+/// Checks that the waits on two machines fail once `node-b`, which runs `image`, has stopped the time
+/// of both, with these texts.
+fn fail_the_waits_on_all_machines(image: &[u32], its_own: &str, of_another: &str) -> Result<()> {
+    let image: Vec<u8> = image.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("nowhere.bin");
+    std::fs::write(&file, image).unwrap();
+    let node = "platform: platforms/boards/stm32f4_discovery-kit.repl, uart: sysbus.usart2";
+    for clock in ["", "clock: virtual\n"] {
+        let text = format!(
+            "machines:\n  node-a: {{{node}, firmware: firmware-samples/prebuilt/stm32f4/shell.elf}}\n  \
+             node-b: {{{node}, firmware: {file:?}, load_address: 0x08000000}}\n{clock}"
+        );
+        let board = VirtualTarget::from_config(TargetConfig::from_yaml_str(&text, root())?);
+        let board = board.boot().wait()?;
+        let (a, b) = (board.machine("node-a")?, board.machine("node-b")?);
+        let stopped = |outcome: Result<()>, expected: &str| {
+            let error = outcome.unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        let other =
+            &format!("another machine has stopped, and with it the time of all: {of_another}");
+        for _ in 0..2 {
+            stopped(
+                a.uart().expect("never").within(secs(600)).wait().map(drop),
+                other,
+            );
+            stopped(
+                b.uart().expect("never").within(secs(600)).wait().map(drop),
+                its_own,
+            );
+            stopped(a.uart().expect_none("never", secs(1)).wait(), other);
+            stopped(board.run_for(secs(1)).wait(), other);
+            stopped(a.uart().send("x").wait(), other);
+            // The other machine's time no longer advances after this.
+            a.reset().wait()?;
+        }
+        b.flash(sample("shell.elf")).wait()?;
+        for node in [a, b] {
+            node.uart().expect("> ").wait()?;
+            node.uart().send_line("ping").wait()?;
+            node.uart().expect_line("pong").wait()?;
+        }
+    }
+    Ok(())
 }

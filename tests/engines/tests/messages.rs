@@ -62,6 +62,23 @@ fn fails<T>(operation: Operation<T>) -> Error {
     fails_within(operation, secs(120))
 }
 
+/// Returns the error of a wait for output of a board whose memory holds `image`.
+fn never_of(engine: BackendKind, image: &[u32]) -> Result<Error> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("image.bin");
+    let image: Vec<u8> = image.iter().flat_map(|word| word.to_le_bytes()).collect();
+    fs::write(&file, image).unwrap();
+    let text = format!(
+        "{STM32F4}qemu: {{machine: netduinoplus2, serial: 1}}\nload_address: 0x08000000\nfirmware: {file:?}\n"
+    );
+    let config = TargetConfig::from_yaml_str(&text, "/")?;
+    let board = VirtualTarget::from_config(config)
+        .backend(engine)
+        .boot()
+        .wait()?;
+    Ok(fails(board.uart().expect("never")))
+}
+
 /// Returns the error of an operation that fails by its time limit.
 #[track_caller]
 fn times_out<T>(operation: Operation<T>) -> Error {
@@ -268,15 +285,15 @@ alone_on_each_engine! {
     fn a_guest_that_halts(engine) {
         // The stack pointer, the entry point, `ldr r0, [pc]; bx r0`, and the jump's target: no memory.
         let image = [0x2000_1000u32, 0x0800_0009, 0x4700_4800, 0xf000_0001];
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("image.bin");
-        fs::write(&file, image.map(u32::to_le_bytes).concat()).unwrap();
-        let text = format!(
-            "{STM32F4}qemu: {{machine: netduinoplus2, serial: 1}}\nload_address: 0x08000000\nfirmware: {file:?}\n"
-        );
-        let config = TargetConfig::from_yaml_str(&text, "/")?;
-        let board = VirtualTarget::from_config(config).backend(engine).boot().wait()?;
-        assert_message_of(engine, "halt", &fails(board.uart().expect("never")));
+        assert_message_of(engine, "halt", &never_of(engine, &image)?);
+        Ok(())
+    }
+
+    fn a_guest_that_locks_up(engine) {
+        let (reset, handler) = (0x0800_001d, 0x0800_001f);
+        // The vectors, then `udf #0` and, as the handler, `udf #1`.
+        let image = [0x2000_1000u32, reset, handler, handler, handler, handler, handler, 0xde01_de00];
+        assert_message_of(engine, "lock_up", &never_of(engine, &image)?);
         Ok(())
     }
 
@@ -383,6 +400,7 @@ situations! {
     renode_that_closes_its_console => renode("close@create", QUICK),
     renode_that_crashes_in_a_wait => without_output(&renode("die@wait", "")),
     renode_with_a_halted_processor => without_output(&renode("halt@wait", "")),
+    renode_with_a_locked_up_processor => without_output(&renode("lockup@wait", "")),
     renode_that_hangs_in_a_reset => renode("hang@reset", QUICK),
     renode_without_its_port => renode("no-port", "control: telnet\ntimeouts: {command: 1s}"),
     renode_with_an_endless_line => refused("renode", "head -c 2000000 /dev/zero; exec sleep 600", "", &[]),

@@ -1,7 +1,8 @@
-//! Noticing at once that a processor of the board has halted.
+//! Noticing at once that a processor of the board has halted or locked up.
 //!
 //! Renode reports a halt only in its log, with the processor, the place and the reason; the
-//! guest's time stops. So [`follow`] reads the log as it grows.
+//! guest's time stops. A script of ours (`time/lock_up.py`) reports a lock-up there as well. So
+//! [`follow`] reads the log as it grows.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -14,6 +15,9 @@ const LONGEST: u64 = 64 << 10;
 
 /// Renode's message about a processor that finds nothing at its start address.
 const HALTED: &str = "CPU was halted";
+
+/// The script's message about a processor that has locked up.
+const LOCKED_UP: &str = "locked up at PC=";
 
 /// The number of lines that are read before other tasks of the I/O thread run.
 const AT_ONCE: usize = 1000;
@@ -62,11 +66,14 @@ pub(crate) fn follow(
 
 /// Returns the halt that a line of the log reports, such as
 /// `21:57:16.2593 [ERROR] cpu: CPU abort [PC=0xF0000000]: Trying to execute code outside RAM or ROM.`
+/// or `… cpu: locked up at PC=0x0800001e: …`
 /// (Renode's `TranslationCPU.ReportAbort`, `CPUCore.Abort` and `CortexM.InitPCAndSP`).
 fn halt(line: &str) -> Option<&str> {
     let (_, text) = line.split_once(" [ERROR] ")?;
     let (_processor, message) = text.split_once(": ")?;
-    let halts = message.starts_with("CPU abort") || message.contains(HALTED);
+    let halts = message.starts_with("CPU abort")
+        || message.starts_with(LOCKED_UP)
+        || message.contains(HALTED);
     halts.then(|| text.trim_end().trim_end_matches('.'))
 }
 
@@ -75,8 +82,15 @@ pub(crate) fn found_nothing(halt: &str) -> bool {
     halt.contains(HALTED)
 }
 
-/// Returns true if the halt stops the time of all machines: the processor's thread has ended,
-/// and the others wait for it.
+/// Returns what has locked up and where, if the halt is a lock-up.
+pub(crate) fn lock_up(halt: &str) -> Option<String> {
+    let (processor, message) = halt.split_once(": ")?;
+    let is_lock_up = message.starts_with(LOCKED_UP);
+    is_lock_up.then(|| format!("{processor} {message}"))
+}
+
+/// Returns true if the halt stops the time of all machines: the others wait for the processor,
+/// whose thread has ended, or whose time hardly passes.
 pub(crate) fn stops_all(halt: &str) -> bool {
     !found_nothing(halt)
 }
@@ -123,6 +137,13 @@ mod tests {
         assert!(!stops_all(no_vectors));
         assert!(stops_all(halt(ABORT).unwrap()));
         assert!(found_nothing(no_vectors) && !found_nothing(halt(ABORT).unwrap()));
+        assert!(lock_up(no_vectors).is_none());
+        let locked_up = "22:05:39.7110 [ERROR] m/cpu0: locked up at PC=0x0800001e: a fault.\n";
+        let locked_up = halt(locked_up).unwrap();
+        assert_eq!(machine(locked_up), Some("m"));
+        assert!(stops_all(locked_up) && !found_nothing(locked_up));
+        let what = "m/cpu0 locked up at PC=0x0800001e: a fault";
+        assert_eq!(lock_up(locked_up).unwrap(), what);
         assert_eq!(processor(no_vectors), "cpu0");
         assert_eq!(processor("cpu: CPU abort [PC=0x0]: in /x: y"), "cpu");
         assert_eq!(machine("cpu: CPU abort [PC=0x0]: in /x: y"), None);

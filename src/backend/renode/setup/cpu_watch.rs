@@ -1,4 +1,4 @@
-//! Failing every wait on a machine's UARTs when one of its processors halts.
+//! Failing every wait on a machine's UARTs when one of its processors halts or locks up.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use crate::backend::renode::monitor::plain::Name;
 use crate::backend::renode::session::Session;
 use crate::uart::Ports;
 
-/// Makes every wait on a machine's ports fail at once if one of its processors halts from
-/// now on, or if a halt of another machine stops the time of all.
+/// Makes every wait on a machine's ports fail at once if one of its processors halts or locks up
+/// from now on, or if a halt of another machine stops the time of all.
 pub(crate) fn watch(session: &mut Session, machines: Vec<Watched>) {
     let machines = Arc::new(machines);
     let lockstep = session.lockstep().cloned();
@@ -44,11 +44,15 @@ impl Watched {
     /// Reports a `halt` to the machine's UARTs, if it is a halt of this machine or stops the time
     /// of all.
     fn halted(&self, halt: &str) {
+        let lock_up = cpu_halt::lock_up(halt);
         if cpu_halt::machine(halt).is_some_and(|machine| machine != self.name) {
             if cpu_halt::stops_all(halt) {
-                self.ports.stalled(halt);
+                self.ports.stalled(lock_up.as_deref().unwrap_or(halt));
             }
             return;
+        }
+        if let Some(lock_up) = lock_up {
+            return self.ports.locked_up(&lock_up);
         }
         if !cpu_halt::found_nothing(halt) {
             return self.ports.halted(halt);

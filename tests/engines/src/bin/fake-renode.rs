@@ -18,7 +18,7 @@
 //! | `taken:N` | reports the first N ports as used by another process |
 //! | `garble:N` | loses a character of command N |
 //! | `exit@STEP`, `die@…`, `kill@…`, `stop@…`, `hang@…` | as their names say; `stop` by SIGSTOP |
-//! | `halt@send`, `halt@wait` | its processor halts |
+//! | `halt@send`, `halt@wait`, `lockup@…` | its processor halts, or locks up |
 //! | `close@STEP` | closes its output, and keeps running |
 //! | `garbage@STEP` | prints something other than the answer |
 //! | `cutP@STEP` | prints P per cent of the answer, closes its output, and keeps running |
@@ -635,8 +635,8 @@ impl Renode {
                     };
                     if let Some(begin) = begin {
                         let _ = uart.write_all(begin.as_bytes());
-                        if let Some(log) = log.as_ref().filter(|_| fault == "halt") {
-                            halt(log);
+                        if let Some(log) = &log {
+                            log_end_of_processor(log, fault);
                         }
                         end_between_answers(fault);
                         return;
@@ -681,13 +681,14 @@ fn serve_line_script(fifos: &str, mut line: PipeWriter) {
     }
 }
 
-/// Logs that the processor has jumped to an address without memory.
-fn halt(mut log: &File) {
-    let reason = "Trying to execute code outside RAM or ROM at 0x00000000.";
-    let _ = writeln!(
-        log,
-        "21:58:41.6190 [ERROR] cpu: CPU abort [PC=0x0]: {reason}"
-    );
+/// Logs that the processor has jumped to an address without memory, or has locked up.
+fn log_end_of_processor(mut log: &File, fault: &str) {
+    let message = match fault {
+        "halt" => "CPU abort [PC=0x0]: Trying to execute code outside RAM or ROM at 0x00000000.",
+        "lockup" => "locked up at PC=0x08000000: a UsageFault that it cannot take",
+        _ => return,
+    };
+    let _ = writeln!(log, "21:58:41.6190 [ERROR] cpu: {message}");
 }
 
 /// Performs [`end`] when the monitor is not printing an answer. An answer that is cut off is part of

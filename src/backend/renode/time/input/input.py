@@ -45,6 +45,7 @@ class Inputs(Fifos):
         Fifos.__init__(self, directory)
         self.ahead = ahead
         self.lines = []
+        self.lock_ups = LockUps(EmulationManager.Instance.CurrentEmulation, self.telling)
         self.saying = Lock()
 
     def write(self, lines):
@@ -54,6 +55,8 @@ class Inputs(Fifos):
     def order(self, words):
         order = words[0]
         if order == "clear":
+            # A reset of their machine follows.
+            self.lock_ups.forget()
             for uart in words[1:]:
                 self.lines[int(uart)].clear()
             self.say("cleared")
@@ -82,6 +85,7 @@ def mc_input_attach(path, byte_time):
 def mc_input_read():
     lengthen_steps()
     inputs.start_reading()
+    inputs.lock_ups.start()
 
 
 # Renode's time passes in steps, at whose ends its processors wait for each other. At the default

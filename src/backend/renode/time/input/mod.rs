@@ -26,6 +26,8 @@ const SCRIPT: &str = concat!(
     "\n\n",
     include_str!("../line.py"),
     "\n\n",
+    include_str!("../lock_up.py"),
+    "\n\n",
     include_str!("input.py")
 );
 

@@ -130,6 +130,7 @@ class Lockstep(Fifos):
         # Only the log reports a processor that halts; it must do so before time continues.
         self.emulation.CurrentLogger.SynchronousLogging = True
         self.uarts = []
+        self.lock_ups = LockUps(self.emulation, self.telling)
         self.lock = Lock()
         # The bytes that have not been reported yet, their UART, and the time of the first.
         self.pending = []
@@ -155,6 +156,7 @@ class Lockstep(Fifos):
         self.step_ended = Action(self.telling(self.pause_all))
         self.emulation.IsStartedChanged += self.telling(self.started_changed)
         self.start_reading()
+        self.lock_ups.start()
 
     # Reports `line` at once, after all pending bytes.
     def say(self, line):
@@ -252,9 +254,12 @@ class Lockstep(Fifos):
         if self.until > now:
             self.arm(self.until - now)
             return
+        runs, cpu = machine.SystemBus.TryGetCurrentCPU()
+        # Hardly any time may have passed on the host.
+        if runs:
+            self.lock_ups.look_at_stopped(cpu)
         # Several machines pause, each at the end of its step, so that all have come to the limit.
         # Without a processor that runs, or in the middle of a byte, there is nothing to stop.
-        runs, _ = machine.SystemBus.TryGetCurrentCPU()
         if runs and not self.sending and self.emulation.MachinesCount == 1:
             self.stop_at("limit_at", machine, now)
             return
@@ -323,6 +328,7 @@ class Lockstep(Fifos):
         if self.emulation.IsStarted:
             raise Exception("something else has started the emulation; with `clock: virtual` "
                             "leave `start` out of scripts and commands")
+        self.lock_ups.forget()
         self.stopping = False
         self.resumed.Reset()
         self.has_started.Reset()
