@@ -17,7 +17,7 @@ use virtual_target::config::{
     BackendKind, ConfigError, Control, LoadCommand, Platform, TargetConfig,
 };
 use virtual_target::{
-    EmulatorError, Error, ErrorKind, PowerError, Result, TargetBuilder, VirtualTarget, secs,
+    EmulatorError, ErrorKind, PowerError, Result, TargetBuilder, VirtualTarget, secs,
 };
 
 const STM32F4: &str =
