@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use virtual_target::config::TargetConfig;
@@ -63,16 +63,18 @@ impl Run {
         }
         let board = builder.build()?;
         let is_script = self.expect.is_some() || self.limit.is_some();
-        if !is_script && stdin().is_terminal() {
-            board.power_on().wait()?;
-            board.interact()?;
-        } else {
-            let copy = Copy::begin(&board)?;
-            let outcome = board.power_on().wait().and_then(|()| self.observe(&board));
-            copy.finish(&board);
-            outcome?;
-        }
-        board.shutdown().wait()?;
+        let outcome = match !is_script && stdin().is_terminal() {
+            true => board.power_on().wait().and_then(|()| board.interact()),
+            false => {
+                let copy = Copy::begin(&board)?;
+                let outcome = board.power_on().wait().and_then(|()| self.observe(&board));
+                copy.finish(&board);
+                outcome
+            }
+        };
+        // First, because it gives the verdict on forbidden output, unless `outcome` has it.
+        let ended = board.shutdown().wait();
+        outcome.and(ended)?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -90,11 +92,17 @@ impl Run {
     }
 }
 
+/// A step of the copying thread, with its number of bytes.
+enum Step {
+    Read(usize),
+    Written(usize),
+}
+
 /// A thread that copies the output of the UART to the standard output.
 ///
 /// It reads a pseudo-terminal: that does not let the board's time pass, as a wait would.
 struct Copy {
-    copied: Receiver<usize>,
+    steps: Receiver<Step>,
     _pty: virtual_target::uart::UartPty,
 }
 
@@ -102,29 +110,38 @@ impl Copy {
     fn begin(board: &VirtualTarget) -> Result<Self, Failure> {
         let pty = board.uart().open_pty()?;
         let mut output = File::open(pty.path())?;
-        let (tell, copied) = mpsc::channel();
+        let (tell, steps) = mpsc::channel();
         thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(count @ 1..) = output.read(&mut buffer) {
+                // Nobody receives it if the program is about to end.
+                let _ = tell.send(Step::Read(count));
                 let mut stdout = stdout().lock();
                 let written = stdout.write_all(&buffer[..count]);
-                if written.and_then(|()| stdout.flush()).is_err() || tell.send(count).is_err() {
+                if written.and_then(|()| stdout.flush()).is_err() {
                     return;
                 }
+                let _ = tell.send(Step::Written(count));
             }
         });
-        Ok(Self { copied, _pty: pty })
+        Ok(Self { steps, _pty: pty })
     }
 
-    /// Waits until all output so far has been copied.
+    /// Waits until all output so far has been copied, however slowly it is read at the other end.
     fn finish(self, board: &VirtualTarget) {
-        let mut missing = board.uart().transcript().map_or(0, |all| all.len());
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while missing > 0 {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.copied.recv_timeout(left) {
-                Ok(count) => missing = missing.saturating_sub(count),
-                Err(_) => return,
+        // No output behind a forbidden pattern arrives.
+        const IDLE: Duration = Duration::from_millis(500);
+        let all = board.uart().transcript().map_or(0, |all| all.len());
+        let (mut read, mut written) = (0, 0);
+        while written < all {
+            let step = match read > written {
+                true => self.steps.recv().ok(),
+                false => self.steps.recv_timeout(IDLE).ok(),
+            };
+            match step {
+                Some(Step::Read(count)) => read += count,
+                Some(Step::Written(count)) => written += count,
+                None => break,
             }
         }
         // A message on the standard error begins on a line of its own.

@@ -169,6 +169,31 @@ fn a_board_that_ends_says_why() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn forbidden_output_fails_a_script() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("board.yaml");
+    let board = "backend: qemu\nqemu: {machine: netduinoplus2, serial: 1}\nforbid: [on stm32f4]\n";
+    fs::write(&file, board).unwrap();
+    for arguments in [
+        &["--expect", "> "][..],
+        &["--expect", "Hello"],
+        &["--for", "200ms"],
+    ] {
+        let mut command = vtarget();
+        command.arg("run").arg(&file).arg(BOARD[2]).args(arguments);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let messages = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {messages}");
+        assert!(messages.starts_with("vtarget: "), "{messages}");
+        assert!(messages.contains("\"on stm32f4\""), "{messages}");
+    }
+}
+
+#[test]
 fn bad_arguments_are_refused() {
     for (arguments, code) in [
         (&["run", "no.yaml"][..], 1),
