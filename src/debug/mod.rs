@@ -4,6 +4,20 @@
 //! Nothing here talks to an engine: an engine gives a [`CpuState`], and the bytes of the ranges
 //! that a [`MemoryImage`] lists as missing.
 
+mod exception;
+mod frame;
+mod guest;
+mod polling;
+mod post_mortem;
+mod program;
+#[cfg(test)]
+mod recorded;
 mod snapshot;
+mod stack;
+mod thumb;
+mod unwind;
 
+pub(crate) use frame::Frame;
+pub(crate) use post_mortem::PostMortem;
+pub(crate) use program::Programs;
 pub(crate) use snapshot::{BLOCK, Core, CpuState, MemoryImage, RunState};

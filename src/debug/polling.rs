@@ -1,0 +1,412 @@
+//! The loop in which a Cortex-M waits, and what it waits for: the load on which the loop's branch
+//! depends, with the present registers.
+
+use std::fmt;
+
+use super::guest::Guest;
+use super::snapshot::Core;
+use super::thumb::{Address, Condition, Instruction, Operation, decode};
+
+/// A loop that is executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Loop {
+    /// It has no way out.
+    Endless,
+    /// It has no way out, and sleeps until an interrupt comes.
+    Sleeps,
+    /// Its end depends on a place in memory that it does not write.
+    Polls(Poll),
+}
+
+/// A place in memory that a loop reads until it has another value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Poll {
+    pub(super) address: u64,
+    /// The name of the variable there.
+    variable: Option<String>,
+    /// The bits that count.
+    mask: u32,
+    /// The size of the load in bytes.
+    size: u64,
+    until: Option<Until>,
+}
+
+/// What ends the loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Is(u32),
+    IsNot(u32),
+    Set,
+    Clear,
+}
+
+/// Writes `0x40023800 until bit 25 is set`, or `ready (0x20000010) until it is not 0`.
+impl fmt::Display for Poll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.variable {
+            Some(variable) => write!(f, "{variable} (0x{:08x})", self.address)?,
+            None => write!(f, "0x{:08x}", self.address)?,
+        }
+        let whole = self.mask == whole(self.size);
+        let bits = match self.mask.count_ones() {
+            _ if whole => "it".to_owned(),
+            1 => format!("bit {}", self.mask.trailing_zeros()),
+            _ => format!("its bits 0x{:x}", self.mask),
+        };
+        match self.until {
+            Some(Until::Is(value)) => write!(f, " until {bits} is {value}"),
+            Some(Until::IsNot(value)) => write!(f, " until {bits} is not {value}"),
+            Some(Until::Set) => write!(f, " until {bits} is set"),
+            Some(Until::Clear) => write!(f, " until {bits} is clear"),
+            None if whole => Ok(()),
+            None => write!(f, " ({bits})"),
+        }
+    }
+}
+
+/// The largest loop in bytes.
+const LARGEST: u64 = 64;
+
+/// Returns the loop that a stopped Cortex-M executes, if it is a small one without calls.
+pub(super) fn find(guest: &mut Guest<'_>) -> Option<Loop> {
+    if guest.cpu.core != Core::CortexM {
+        return None;
+    }
+    let pc = guest.cpu.register("pc")? & !1;
+    let (start, end) = bounds(guest, pc)?;
+    let body = body(guest, start, end)?;
+    let known = |it: &(u64, Instruction)| it.1.operation != Operation::Other;
+    let leaves = |it: &(u64, Instruction)| match it.1.operation {
+        Operation::Branch { to, condition } => {
+            condition != Condition::Always || !(start..=end).contains(&to)
+        }
+        _ => false,
+    };
+    if body.iter().all(known) && !body.iter().any(leaves) {
+        let sleeps = body.iter().any(|it| it.1.operation == Operation::Wait);
+        return Some(if sleeps { Loop::Sleeps } else { Loop::Endless });
+    }
+    Evaluation::new(guest, &body, start, end)
+        .run()
+        .map(Loop::Polls)
+}
+
+/// Returns the addresses of the first and the last instruction of the loop around an address: the
+/// last one branches back to the first.
+fn bounds(guest: &mut Guest<'_>, pc: u64) -> Option<(u64, u64)> {
+    let mut address = pc;
+    while address < pc.checked_add(LARGEST)? {
+        let instruction = fetch(guest, address)?;
+        if let Operation::Branch { to, .. } = instruction.operation
+            && to <= pc
+            && address - to <= LARGEST
+        {
+            return Some((to, address));
+        }
+        address = address.checked_add(instruction.length)?;
+    }
+    None
+}
+
+fn body(guest: &mut Guest<'_>, start: u64, end: u64) -> Option<Vec<(u64, Instruction)>> {
+    let mut body = Vec::new();
+    let mut address = start;
+    while address <= end {
+        let instruction = fetch(guest, address)?;
+        body.push((address, instruction));
+        address = address.checked_add(instruction.length)?;
+    }
+    Some(body)
+}
+
+fn fetch(guest: &mut Guest<'_>, address: u64) -> Option<Instruction> {
+    let half = |guest: &mut Guest<'_>, at: u64| guest.number(at, 2).map(|it| it as u16);
+    let first = half(guest, address)?;
+    let second = half(guest, address.checked_add(2)?).unwrap_or_default();
+    Some(decode(address, first, second))
+}
+
+/// What is known of a value in a register.
+#[derive(Debug, Clone, Copy, Default)]
+struct Value {
+    number: Option<u32>,
+    /// The load that it comes from.
+    source: Option<Source>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    address: u64,
+    size: u64,
+    mask: u32,
+    /// By how many bits it is moved to the right.
+    moved: u32,
+}
+
+/// The flags: a value that was compared with a constant, or the sign of a moved value.
+#[derive(Debug, Clone, Copy)]
+struct Flags {
+    source: Source,
+    with: u32,
+    /// The bit of the source that is the sign.
+    sign: Option<u32>,
+}
+
+/// One pass through a loop, with the registers that the loop does not change.
+struct Evaluation<'e, 'a> {
+    guest: &'e mut Guest<'a>,
+    body: &'e [(u64, Instruction)],
+    loop_: std::ops::RangeInclusive<u64>,
+    registers: [Value; 16],
+    flags: Option<Flags>,
+    stored: Vec<u64>,
+    polls: Vec<Poll>,
+}
+
+impl<'e, 'a> Evaluation<'e, 'a> {
+    fn new(guest: &'e mut Guest<'a>, body: &'e [(u64, Instruction)], start: u64, end: u64) -> Self {
+        let mut registers = [Value::default(); 16];
+        for (number, value) in registers.iter_mut().enumerate().take(14) {
+            let name = match number {
+                13 => "sp".to_owned(),
+                _ => format!("r{number}"),
+            };
+            let written = body.iter().any(|it| writes(&it.1.operation, number));
+            let present = guest.cpu.register(&name).filter(|_| !written);
+            value.number = present.map(|it| it as u32);
+        }
+        Self {
+            guest,
+            body,
+            loop_: start..=end,
+            registers,
+            flags: None,
+            stored: Vec::new(),
+            polls: Vec::new(),
+        }
+    }
+
+    fn run(mut self) -> Option<Poll> {
+        for (address, instruction) in self.body {
+            match instruction.operation {
+                Operation::Other => return None,
+                Operation::Branch { to, condition } => self.branch(*address, to, condition),
+                operation => self.execute(operation),
+            }
+        }
+        // A variable that the loop writes is its own counter.
+        let stored = self.stored;
+        let mut polls = self.polls;
+        polls.retain(|it| !stored.contains(&it.address));
+        let is_memory = |it: &Poll| self.guest.is_memory(it.address);
+        let first = polls.iter().position(|it| !is_memory(it)).unwrap_or(0);
+        (first < polls.len()).then(|| polls.swap_remove(first))
+    }
+
+    fn execute(&mut self, operation: Operation) {
+        use Operation::*;
+        match operation {
+            Load { to, size, address } => {
+                let value = match self.address(address) {
+                    Some(at) => self.load(at, size, matches!(address, Address::Literal(_))),
+                    None => Value::default(),
+                };
+                self.set(to, value);
+            }
+            Store { address, .. } => self.stored.extend(self.address(address)),
+            Constant { to, value } => {
+                let number = Some(value);
+                self.set(
+                    to,
+                    Value {
+                        number,
+                        source: None,
+                    },
+                );
+            }
+            Copy { to, from } => self.set(to, self.get(from)),
+            And {
+                to,
+                from,
+                mask,
+                flags,
+            } => {
+                let value = self.masked(from, mask);
+                if flags {
+                    self.compare(value, 0);
+                }
+                if let Some(to) = to {
+                    self.set(to, value);
+                }
+            }
+            ShiftLeft {
+                to,
+                from,
+                by,
+                flags,
+            } => {
+                let source = self.get(from).source;
+                if flags {
+                    let sign = source.and_then(|it| (31 + it.moved).checked_sub(by));
+                    self.flags = source.map(|source| Flags {
+                        source,
+                        with: 0,
+                        sign,
+                    });
+                }
+                let moved = if by == 0 {
+                    self.get(from)
+                } else {
+                    Value::default()
+                };
+                self.set(to, moved);
+            }
+            Extract {
+                to,
+                from,
+                low,
+                width,
+            } => {
+                let ones = u32::MAX
+                    .checked_shr(32_u32.saturating_sub(width))
+                    .unwrap_or(0);
+                let mut value = self.masked(from, ones.checked_shl(low).unwrap_or(0));
+                value.number = value.number.and_then(|it| it.checked_shr(low));
+                if let Some(source) = &mut value.source {
+                    source.moved += low;
+                }
+                self.set(to, value);
+            }
+            Compare { from, with } => self.compare(self.get(from), with),
+            Branch { .. } | Wait | Nothing | Other => {}
+        }
+    }
+
+    /// Adds what a branch that can end the loop depends on.
+    fn branch(&mut self, at: u64, to: u64, condition: Condition) {
+        let stays = self.loop_.contains(&to);
+        // A branch inside of the loop, but for the last one, ends nothing.
+        if stays && at != *self.loop_.end() {
+            return;
+        }
+        let (source, until) = match condition {
+            Condition::Always => return,
+            Condition::Zero(register) | Condition::NotZero(register) => {
+                let ends_at_zero = matches!(condition, Condition::Zero(_)) != stays;
+                let until = if ends_at_zero {
+                    Until::Is(0)
+                } else {
+                    Until::IsNot(0)
+                };
+                (self.get(register).source, Some(until))
+            }
+            Condition::Flags(number) => {
+                let Some(flags) = self.flags else { return };
+                let is = (number & 1 == 0) != stays;
+                let mut source = flags.source;
+                let until = match number >> 1 {
+                    // EQ and NE.
+                    0 if flags.sign.is_none() => Some(if is {
+                        Until::Is(flags.with)
+                    } else {
+                        Until::IsNot(flags.with)
+                    }),
+                    // MI and PL.
+                    2 => flags.sign.map(|bit| {
+                        source.mask = 1_u32.checked_shl(bit).unwrap_or(0);
+                        if is { Until::Set } else { Until::Clear }
+                    }),
+                    _ => None,
+                };
+                (Some(source), until)
+            }
+        };
+        let Some(source) = source.filter(|it| it.mask != 0) else {
+            return;
+        };
+        let one_bit = source.mask.count_ones() == 1;
+        let until = match until {
+            Some(Until::Is(0)) if one_bit => Some(Until::Clear),
+            Some(Until::IsNot(0)) if one_bit => Some(Until::Set),
+            until => until,
+        };
+        let variable = self.guest.programs.variable(source.address);
+        let variable = variable.map(|it| match source.address - it.address {
+            0 => it.name.clone(),
+            offset => format!("{}+{offset}", it.name),
+        });
+        self.polls.push(Poll {
+            address: source.address,
+            variable,
+            mask: source.mask,
+            size: source.size,
+            until,
+        });
+    }
+
+    fn address(&self, address: Address) -> Option<u64> {
+        let base = |register| Some(i64::from(self.get(register).number?));
+        let sum = match address {
+            Address::Literal(address) => return Some(address),
+            Address::Offset(register, offset) => base(register)? + offset,
+            Address::Index(first, second, shift) => base(first)? + (base(second)? << shift),
+        };
+        Some(u64::from(sum as u32))
+    }
+
+    fn load(&mut self, address: u64, size: u64, literal: bool) -> Value {
+        let number = self.guest.number(address, size).map(|it| it as u32);
+        let mask = whole(size);
+        let source = Source {
+            address,
+            size,
+            mask,
+            moved: 0,
+        };
+        let source = (!literal).then_some(source);
+        Value { number, source }
+    }
+
+    fn masked(&self, from: usize, mask: u32) -> Value {
+        let mut value = self.get(from);
+        value.number = value.number.map(|it| it & mask);
+        if let Some(source) = &mut value.source {
+            source.mask &= mask.checked_shl(source.moved).unwrap_or(0);
+        }
+        value
+    }
+
+    fn compare(&mut self, value: Value, with: u32) {
+        let sign = None;
+        self.flags = value.source.map(|source| Flags { source, with, sign });
+    }
+
+    fn get(&self, register: usize) -> Value {
+        self.registers.get(register).copied().unwrap_or_default()
+    }
+
+    fn set(&mut self, register: usize, value: Value) {
+        if let Some(place) = self.registers.get_mut(register) {
+            *place = value;
+        }
+    }
+}
+
+fn writes(operation: &Operation, register: usize) -> bool {
+    use Operation::*;
+    match operation {
+        Load { to, .. } | Constant { to, .. } | Copy { to, .. } => *to == register,
+        ShiftLeft { to, .. } | Extract { to, .. } => *to == register,
+        And { to, .. } => *to == Some(register),
+        _ => false,
+    }
+}
+
+/// Returns the mask of all bits of a load.
+fn whole(size: u64) -> u32 {
+    match size {
+        1 => 0xff,
+        2 => 0xffff,
+        _ => u32::MAX,
+    }
+}

@@ -1,0 +1,239 @@
+//! [`PostMortem`]: where stopped firmware is and why, as a text of a few lines.
+
+use std::fmt;
+
+use super::exception;
+use super::frame::Frame;
+use super::guest::Guest;
+use super::polling::{self, Loop};
+use super::program::Programs;
+use super::snapshot::{CpuState, MemoryImage, RunState};
+use super::stack;
+use super::unwind::{Backtrace, End, How, unwind};
+
+/// Where stopped firmware is and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PostMortem {
+    state: RunState,
+    backtrace: Option<Backtrace>,
+    /// The number of the exception that is handled; 0 is none.
+    exception: u64,
+    /// The causes of a fault.
+    causes: Vec<String>,
+    waits: Option<Loop>,
+    stack: Option<String>,
+    /// The name of the ELF file that is executed, if it is stripped.
+    stripped: Option<String>,
+}
+
+impl PostMortem {
+    /// Examines a stopped target; what is missing in `memory` then must be read, and the target
+    /// examined again.
+    pub(crate) fn examine(cpu: &CpuState, programs: &Programs, memory: &mut MemoryImage) -> Self {
+        let mut guest = Guest::new(cpu, programs, memory);
+        let backtrace = unwind(&mut guest);
+        let exception = exception::active(cpu);
+        let trapped = |it: &Backtrace| {
+            it.calls
+                .iter()
+                .any(|it| matches!(it.how, How::Interrupted(_)))
+        };
+        let fault = exception::is_fault(exception)
+            || exception == 0 && backtrace.as_ref().is_some_and(trapped);
+        Self {
+            state: cpu.state,
+            exception,
+            causes: if fault {
+                exception::causes(cpu)
+            } else {
+                Vec::new()
+            },
+            waits: polling::find(&mut guest),
+            stack: stack::problem(&guest),
+            stripped: cpu
+                .register("pc")
+                .and_then(|it| programs.stripped(it & !1))
+                .map(str::to_owned),
+            backtrace,
+        }
+    }
+
+    /// Returns the chain of calls, the function that is executed first.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = &Frame> {
+        let calls = self.backtrace.iter().flat_map(|it| &it.calls);
+        calls.map(|it| &it.frame)
+    }
+}
+
+/// The largest number of functions that are written.
+const MOST_FRAMES: usize = 12;
+
+impl fmt::Display for PostMortem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(backtrace) = &self.backtrace else {
+            return f.write_str("firmware: the engine gives no program counter");
+        };
+        let calls = &backtrace.calls;
+        let fault = exception::is_fault(self.exception) || !self.causes.is_empty();
+        let interrupted = calls
+            .iter()
+            .position(|it| matches!(it.how, How::Interrupted(_)));
+        // After a fault the place of the error comes first, the handler later.
+        let first = interrupted
+            .filter(|_| fault && self.state != RunState::LockedUp)
+            .unwrap_or(0);
+        let what = match (&self.waits, self.state) {
+            (_, RunState::LockedUp) => "locked up".to_owned(),
+            (_, RunState::Halted) => "halted".to_owned(),
+            (Some(Loop::Polls(poll)), RunState::Waiting) => format!("sleeps (WFI), polls {poll}"),
+            (_, RunState::Waiting) => "sleeps (WFI)".to_owned(),
+            (Some(Loop::Polls(poll)), _) => format!("polls {poll}"),
+            (Some(Loop::Sleeps), _) => "sleeps (WFI)".to_owned(),
+            (Some(Loop::Endless), _) => "in an endless loop".to_owned(),
+            (None, _) => "runs".to_owned(),
+        };
+        let name = exception::name(self.exception);
+        let what = match &name {
+            Some(name) if fault && first > 0 => name.clone(),
+            Some(name) => format!("{name} handler: {what}"),
+            None if first > 0 => "trap".to_owned(),
+            None => what,
+        };
+        write!(f, "firmware: {what}")?;
+        let Some(place) = calls.get(first) else {
+            return Ok(());
+        };
+        write!(f, ", at 0x{:08x}", place.frame.address)?;
+        if place.frame.function.is_some() {
+            write!(f, " in {}", place.frame)?;
+        }
+        for cause in &self.causes {
+            write!(f, "\n  {cause}")?;
+        }
+        if let Some(stack) = &self.stack {
+            write!(f, "\n  {stack}")?;
+        }
+        let mut last = None;
+        let mut repeated = 0;
+        let mut written = 0;
+        for call in calls.iter().skip(first + 1) {
+            let how = match call.how {
+                How::Executed => continue,
+                How::Inlines => "inlined in",
+                How::Calls => "called by",
+                How::Interrupted(_) => "interrupts",
+            };
+            let line = format!("\n  {how} {}", call.frame);
+            if last.as_ref() == Some(&line) {
+                repeated += 1;
+                continue;
+            }
+            if repeated > 0 {
+                write!(f, ", {repeated} times more")?;
+                repeated = 0;
+            }
+            if written == MOST_FRAMES {
+                f.write_str("\n  …")?;
+                break;
+            }
+            f.write_str(&line)?;
+            written += 1;
+            last = Some(line);
+        }
+        if repeated > 0 {
+            write!(f, ", {repeated} times more")?;
+        }
+        if let Some(file) = &self.stripped {
+            write!(f, "\n  {file} is stripped: give the ELF file with symbols")?;
+        } else if backtrace.end != End::Complete {
+            write!(f, "\n  the chain ends here: {}", backtrace.end)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::debug::recorded::{Recorded, program};
+    use crate::debug::snapshot::Core;
+
+    fn texts(variant: &str) -> String {
+        let mut texts = String::new();
+        for letter in "adefiklnpqstuvwyz".chars() {
+            let recorded = Recorded::open(&format!("{variant}-{letter}"));
+            let (report, rounds) = recorded.analyse(PostMortem::examine);
+            assert!(rounds <= 4, "{rounds} rounds");
+            let text = report.to_string();
+            assert!(text.lines().count() <= 20, "{text}");
+            writeln!(texts, "{letter}: {text}").unwrap();
+        }
+        texts
+    }
+
+    #[test]
+    fn every_situation_of_the_sample_without_optimization() {
+        insta::assert_snapshot!(texts("O0"));
+    }
+
+    #[test]
+    fn every_situation_of_the_sample_with_optimization() {
+        insta::assert_snapshot!(texts("Os"));
+    }
+
+    #[test]
+    fn a_stripped_file_says_so() {
+        let mut recorded = Recorded::open("Os-p");
+        recorded.programs = program("shell.stripped");
+        let (report, _) = recorded.analyse(PostMortem::examine);
+        let text = report.to_string();
+        let end = "\n  shell.stripped is stripped: give the ELF file with symbols";
+        assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn a_fault_register_that_the_engine_does_not_model_is_left_out() {
+        let mut recorded = Recorded::open("O0-d");
+        recorded.cpu.registers.retain(|it| it.0 != "bfar");
+        let (report, _) = recorded.analyse(PostMortem::examine);
+        assert_eq!(
+            report.causes,
+            ["access to where nothing answers (PRECISERR)"]
+        );
+        recorded.cpu.registers.retain(|it| it.0 != "cfsr");
+        let (report, _) = recorded.analyse(PostMortem::examine);
+        assert_eq!(report.causes, [""; 0]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn no_code_panics(
+            registers in prop::collection::vec(any::<u32>(), 16),
+            code in prop::collection::vec(any::<u16>(), 128),
+            xpsr in any::<u32>(),
+        ) {
+            let names = (0..13).map(|it| format!("r{it}"));
+            let names = names.chain(["sp", "lr", "cfsr"].map(str::to_owned));
+            let mut registers: Vec<_> = names.zip(registers.into_iter().map(u64::from)).collect();
+            registers.push(("xpsr".to_owned(), xpsr.into()));
+            registers.push(("pc".to_owned(), 0x2000_0040));
+            let cpu = CpuState {
+                core: Core::CortexM,
+                state: RunState::Running,
+                registers,
+                memories: Vec::new(),
+            };
+            let mut memory = MemoryImage::default();
+            let bytes = code.iter().flat_map(|it| it.to_le_bytes()).collect();
+            memory.insert(0x2000_0000..0x2000_0100, Some(bytes));
+            let programs = Programs::default();
+            let report = PostMortem::examine(&cpu, &programs, &mut memory);
+            prop_assert!(!report.to_string().is_empty());
+        }
+    }
+}

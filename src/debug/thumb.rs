@@ -1,0 +1,371 @@
+//! Thumb instructions of which loops that wait are made: loads, comparisons, branches.
+//!
+//! The encodings are those of the "Armv7-M Architecture Reference Manual", chapter A7. Crates that
+//! decode all of Thumb panic on some bytes, or give text instead of operands.
+
+/// The address of a load or store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Address {
+    /// A constant after the code.
+    Literal(u64),
+    /// A register and an offset.
+    Offset(usize, i64),
+    /// Two registers, the second one shifted to the left.
+    Index(usize, usize, u32),
+}
+
+/// What a branch depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    Always,
+    /// The flags, by the number of the condition: 0 is EQ.
+    Flags(u8),
+    /// A register that is zero.
+    Zero(usize),
+    NotZero(usize),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    Load {
+        to: usize,
+        size: u64,
+        address: Address,
+    },
+    Store {
+        size: u64,
+        address: Address,
+    },
+    /// A constant; it sets no flag that matters.
+    Constant {
+        to: usize,
+        value: u32,
+    },
+    /// A copy of a register.
+    Copy {
+        to: usize,
+        from: usize,
+    },
+    /// The bits of `mask`; `to` is left out by TST.
+    And {
+        to: Option<usize>,
+        from: usize,
+        mask: u32,
+        flags: bool,
+    },
+    /// A shift to the left, which puts a bit into the sign.
+    ShiftLeft {
+        to: usize,
+        from: usize,
+        by: u32,
+        flags: bool,
+    },
+    /// Bits moved to the lowest place.
+    Extract {
+        to: usize,
+        from: usize,
+        low: u32,
+        width: u32,
+    },
+    Compare {
+        from: usize,
+        with: u32,
+    },
+    Branch {
+        to: u64,
+        condition: Condition,
+    },
+    /// WFI or WFE.
+    Wait,
+    /// No effect on registers or flags.
+    Nothing,
+    /// An effect that is not known; a call, or the end of the function.
+    Other,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Instruction {
+    pub(super) length: u64,
+    pub(super) operation: Operation,
+}
+
+/// Decodes the instruction of two half-words at an address.
+pub(super) fn decode(address: u64, first: u16, second: u16) -> Instruction {
+    let wide = first >> 11 >= 0b11101;
+    Instruction {
+        length: if wide { 4 } else { 2 },
+        operation: if wide {
+            decode_wide(address, first.into(), second.into()).unwrap_or(Operation::Other)
+        } else {
+            decode_narrow(address, first.into())
+        },
+    }
+}
+
+fn decode_narrow(address: u64, code: u32) -> Operation {
+    use Operation::*;
+    let pc = address.wrapping_add(4);
+    let register = |shift: u32| (code >> shift & 7) as usize;
+    let byte = code & 0xff;
+    let immediate = code >> 6 & 0x1f;
+    let offset = |scale: u32| Address::Offset(register(3), i64::from(immediate * scale));
+    let index = Address::Index(register(3), register(6), 0);
+    let (load, to) = (
+        |size, address| Load {
+            to: register(0),
+            size,
+            address,
+        },
+        register(8),
+    );
+    match code >> 9 {
+        0x00..=0x03 => ShiftLeft {
+            to: register(0),
+            from: register(3),
+            by: immediate,
+            flags: true,
+        },
+        0x10..=0x13 => Constant { to, value: byte },
+        0x14..=0x17 => Compare {
+            from: to,
+            with: byte,
+        },
+        0x20 if code >> 6 == 0x108 => And {
+            to: None,
+            from: register(0),
+            mask: u32::MAX,
+            flags: true,
+        },
+        0x23 if code >> 8 == 0x46 => {
+            let to = (code & 7 | code >> 4 & 8) as usize;
+            if to == 15 {
+                Other
+            } else {
+                Copy {
+                    to,
+                    from: (code >> 3 & 0xf) as usize,
+                }
+            }
+        }
+        0x24..=0x27 => Load {
+            to,
+            size: 4,
+            address: Address::Literal((pc & !3).wrapping_add(u64::from(byte * 4))),
+        },
+        0x28 => Store {
+            size: 4,
+            address: index,
+        },
+        0x29 => Store {
+            size: 2,
+            address: index,
+        },
+        0x2a => Store {
+            size: 1,
+            address: index,
+        },
+        0x2c => load(4, index),
+        0x2d => load(2, index),
+        0x2e => load(1, index),
+        0x30..=0x33 => Store {
+            size: 4,
+            address: offset(4),
+        },
+        0x34..=0x37 => load(4, offset(4)),
+        0x38..=0x3b => Store {
+            size: 1,
+            address: offset(1),
+        },
+        0x3c..=0x3f => load(1, offset(1)),
+        0x40..=0x43 => Store {
+            size: 2,
+            address: offset(2),
+        },
+        0x44..=0x47 => load(2, offset(2)),
+        0x48..=0x4b => Store {
+            size: 4,
+            address: Address::Offset(13, i64::from(byte * 4)),
+        },
+        0x4c..=0x4f => Load {
+            to,
+            size: 4,
+            address: Address::Offset(13, i64::from(byte * 4)),
+        },
+        0x58 | 0x59 | 0x5c | 0x5d if code & 0x0500 == 0x0100 => {
+            let ahead = (code >> 2 & 0x3e) | (code >> 3 & 0x40);
+            let to = pc.wrapping_add(u64::from(ahead));
+            let from = register(0);
+            let zero = code & 0x0800 == 0;
+            let condition = if zero {
+                Condition::Zero(from)
+            } else {
+                Condition::NotZero(from)
+            };
+            Branch { to, condition }
+        }
+        0x59 if code >> 6 == 0x2cb => Extract {
+            to: register(0),
+            from: register(3),
+            low: 0,
+            width: 8,
+        },
+        0x59 if code >> 6 == 0x2ca => Extract {
+            to: register(0),
+            from: register(3),
+            low: 0,
+            width: 16,
+        },
+        0x5f if matches!(code, 0xbf20 | 0xbf30) => Wait,
+        // NOP, YIELD, SEV; the others are IT.
+        0x5f if code & 0xff0f == 0xbf00 => Nothing,
+        0x68..=0x6e => {
+            let ahead = i64::from(byte as u8 as i8) * 2;
+            let condition = Condition::Flags((code >> 8 & 0xf) as u8);
+            Branch {
+                to: pc.wrapping_add_signed(ahead),
+                condition,
+            }
+        }
+        0x70..=0x73 => {
+            let ahead = i64::from(((code << 21).cast_signed()) >> 20);
+            Branch {
+                to: pc.wrapping_add_signed(ahead),
+                condition: Condition::Always,
+            }
+        }
+        _ => Other,
+    }
+}
+
+fn decode_wide(address: u64, first: u32, second: u32) -> Option<Operation> {
+    use Operation::*;
+    let pc = address.wrapping_add(4);
+    let low = (first & 0xf) as usize;
+    let to = (second >> 12 & 0xf) as usize;
+    // Loads and stores of one register: 1111 100x.
+    if first >> 9 == 0x7c {
+        let size = 1_u64 << (first >> 5 & 3);
+        let is_load = first & 0x10 != 0;
+        let address = if low == 15 && is_load {
+            let distance = u64::from(second & 0xfff);
+            let base = pc & !3;
+            Address::Literal(if first & 0x80 != 0 {
+                base.wrapping_add(distance)
+            } else {
+                base.wrapping_sub(distance)
+            })
+        } else if first & 0x80 != 0 {
+            Address::Offset(low, i64::from(second & 0xfff))
+        } else if second & 0x0f00 == 0x0c00 {
+            Address::Offset(low, -i64::from(second & 0xff))
+        } else if second & 0x0fc0 == 0 {
+            Address::Index(low, (second & 0xf) as usize, second >> 4 & 3)
+        } else {
+            return None;
+        };
+        // Signed loads, loads into PC, and sizes that do not exist are left out.
+        if size == 8 || is_load && (first & 0x100 != 0 || to == 15) {
+            return None;
+        }
+        return Some(if is_load {
+            Load { to, size, address }
+        } else {
+            Store { size, address }
+        });
+    }
+    // Data processing with a constant: 11110, second half-word without its top bit.
+    if first >> 11 == 0x1e && second & 0x8000 == 0 {
+        let to = (second >> 8 & 0xf) as usize;
+        let number = (first >> 10 & 1) << 11 | (second >> 12 & 7) << 8 | second & 0xff;
+        let flags = first & 0x10 != 0;
+        return match first >> 5 & 0x1f {
+            0b00000 if to == 15 && flags => Some(And {
+                to: None,
+                from: low,
+                mask: expand(number),
+                flags,
+            }),
+            0b00000 => Some(And {
+                to: Some(to),
+                from: low,
+                mask: expand(number),
+                flags,
+            }),
+            0b00001 => Some(And {
+                to: Some(to),
+                from: low,
+                mask: !expand(number),
+                flags,
+            }),
+            0b00010 if low == 15 => Some(Constant {
+                to,
+                value: expand(number),
+            }),
+            0b01101 if to == 15 && flags => Some(Compare {
+                from: low,
+                with: expand(number),
+            }),
+            0b10010 => Some(Constant {
+                to,
+                value: (first & 0xf) << 12 | number,
+            }),
+            0b11110 => {
+                let start = second >> 10 & 0x1c | second >> 6 & 3;
+                Some(Extract {
+                    to,
+                    from: low,
+                    low: start,
+                    width: (second & 0x1f) + 1,
+                })
+            }
+            _ => None,
+        };
+    }
+    // Branches: B<c>.W and B.W.
+    if first >> 11 == 0x1e && second & 0xd000 == 0x8000 {
+        let condition = (first >> 6 & 0xf) as u8;
+        if condition >= 14 {
+            // Barriers and NOP.W.
+            return matches!(first, 0xf3af | 0xf3bf).then_some(Nothing);
+        }
+        let ahead = (first >> 10 & 1) << 20
+            | (second >> 11 & 1) << 19
+            | (second >> 13 & 1) << 18
+            | (first & 0x3f) << 12
+            | (second & 0x7ff) << 1;
+        let ahead = i64::from((ahead << 11).cast_signed() >> 11);
+        let to = pc.wrapping_add_signed(ahead);
+        return Some(Branch {
+            to,
+            condition: Condition::Flags(condition),
+        });
+    }
+    if first >> 11 == 0x1e && second & 0xd000 == 0x9000 {
+        let sign = first >> 10 & 1;
+        let bit = |shift: u32| (second >> shift & 1 ^ sign) ^ 1;
+        let ahead = sign << 24
+            | bit(13) << 23
+            | bit(11) << 22
+            | (first & 0x3ff) << 12
+            | (second & 0x7ff) << 1;
+        let ahead = i64::from((ahead << 7).cast_signed() >> 7);
+        let to = pc.wrapping_add_signed(ahead);
+        return Some(Branch {
+            to,
+            condition: Condition::Always,
+        });
+    }
+    None
+}
+
+/// Returns the constant that twelve bits mean in Thumb.
+fn expand(number: u32) -> u32 {
+    let byte = number & 0xff;
+    match number >> 8 {
+        0 => byte,
+        1 => byte << 16 | byte,
+        2 => byte << 24 | byte << 8,
+        3 => byte << 24 | byte << 16 | byte << 8 | byte,
+        _ => (0x80 | number & 0x7f).rotate_right(number >> 7),
+    }
+}
