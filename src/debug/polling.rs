@@ -80,13 +80,15 @@ pub(super) fn find(guest: &mut Guest<'_>) -> Option<Loop> {
         Operation::Branch { to, condition } => {
             condition != Condition::Always || !(start..=end).contains(&to)
         }
+        Operation::Return => true,
         _ => false,
     };
     if body.iter().all(known) && !body.iter().any(leaves) {
         let sleeps = body.iter().any(|it| it.1.operation == Operation::Wait);
         return Some(if sleeps { Loop::Sleeps } else { Loop::Endless });
     }
-    Evaluation::new(guest, &body, start, end)
+    let (body, exits) = without_exits(body);
+    Evaluation::new(guest, &body, &exits, start, end)
         .run()
         .map(Loop::Polls)
 }
@@ -117,6 +119,26 @@ fn body(guest: &mut Guest<'_>, start: u64, end: u64) -> Option<Vec<(u64, Instruc
         address = address.checked_add(instruction.length)?;
     }
     Some(body)
+}
+
+/// Removes instructions that a branch jumps over and that return: they are not in the loop, which
+/// ends if the branch is not taken. Returns also the addresses of such branches.
+fn without_exits(body: Vec<(u64, Instruction)>) -> (Vec<(u64, Instruction)>, Vec<u64>) {
+    let mut exits: Vec<(u64, u64)> = Vec::new();
+    for (address, instruction) in &body {
+        let Operation::Branch { to, .. } = instruction.operation else {
+            continue;
+        };
+        let returns = |it: &(u64, Instruction)| {
+            it.1.operation == Operation::Return && *address < it.0 && it.0 < to
+        };
+        if body.iter().any(returns) {
+            exits.push((*address, to));
+        }
+    }
+    let skipped = |at: u64| exits.iter().any(|it| it.0 < at && at < it.1);
+    let kept = body.into_iter().filter(|it| !skipped(it.0)).collect();
+    (kept, exits.into_iter().map(|it| it.0).collect())
 }
 
 fn fetch(guest: &mut Guest<'_>, address: u64) -> Option<Instruction> {
@@ -156,6 +178,8 @@ struct Flags {
 struct Evaluation<'e, 'a> {
     guest: &'e mut Guest<'a>,
     body: &'e [(u64, Instruction)],
+    /// The branches inside of the loop that end it if they are not taken.
+    exits: &'e [u64],
     loop_: std::ops::RangeInclusive<u64>,
     registers: [Value; 16],
     flags: Option<Flags>,
@@ -164,7 +188,13 @@ struct Evaluation<'e, 'a> {
 }
 
 impl<'e, 'a> Evaluation<'e, 'a> {
-    fn new(guest: &'e mut Guest<'a>, body: &'e [(u64, Instruction)], start: u64, end: u64) -> Self {
+    fn new(
+        guest: &'e mut Guest<'a>,
+        body: &'e [(u64, Instruction)],
+        exits: &'e [u64],
+        start: u64,
+        end: u64,
+    ) -> Self {
         let mut registers = [Value::default(); 16];
         for (number, value) in registers.iter_mut().enumerate().take(14) {
             let name = match number {
@@ -178,6 +208,7 @@ impl<'e, 'a> Evaluation<'e, 'a> {
         Self {
             guest,
             body,
+            exits,
             loop_: start..=end,
             registers,
             flags: None,
@@ -189,7 +220,7 @@ impl<'e, 'a> Evaluation<'e, 'a> {
     fn run(mut self) -> Option<Poll> {
         for (address, instruction) in self.body {
             match instruction.operation {
-                Operation::Other => return None,
+                Operation::Other | Operation::Return => return None,
                 Operation::Branch { to, condition } => self.branch(*address, to, condition),
                 operation => self.execute(operation),
             }
@@ -278,7 +309,43 @@ impl<'e, 'a> Evaluation<'e, 'a> {
                 self.set(to, value);
             }
             Compare { from, with } => self.compare(self.get(from), with),
-            Branch { .. } | Wait | Nothing | Other => {}
+            AndRegister { to, from, with } => {
+                let value = match (self.get(from), self.get(with)) {
+                    _ if from == with => self.get(from),
+                    // One of the two is the mask.
+                    (
+                        Value {
+                            number: Some(mask),
+                            source: None,
+                        },
+                        _,
+                    ) => self.masked(with, mask),
+                    (
+                        _,
+                        Value {
+                            number: Some(mask),
+                            source: None,
+                        },
+                    ) => self.masked(from, mask),
+                    _ => Value::default(),
+                };
+                self.compare(value, 0);
+                if let Some(to) = to {
+                    self.set(to, value);
+                }
+            }
+            CompareRegister { from, with } => match self.get(with) {
+                Value {
+                    number: Some(with),
+                    source: None,
+                } => self.compare(self.get(from), with),
+                _ => self.flags = None,
+            },
+            Unknown { to } => {
+                self.flags = None;
+                self.set(to, Value::default());
+            }
+            Branch { .. } | Wait | Return | Nothing | Other => {}
         }
     }
 
@@ -286,7 +353,7 @@ impl<'e, 'a> Evaluation<'e, 'a> {
     fn branch(&mut self, at: u64, to: u64, condition: Condition) {
         let stays = self.loop_.contains(&to);
         // A branch inside of the loop, but for the last one, ends nothing.
-        if stays && at != *self.loop_.end() {
+        if stays && at != *self.loop_.end() && !self.exits.contains(&at) {
             return;
         }
         let (source, until) = match condition {
@@ -397,7 +464,8 @@ fn writes(operation: &Operation, register: usize) -> bool {
     match operation {
         Load { to, .. } | Constant { to, .. } | Copy { to, .. } => *to == register,
         ShiftLeft { to, .. } | Extract { to, .. } => *to == register,
-        And { to, .. } => *to == Some(register),
+        And { to, .. } | AndRegister { to, .. } => *to == Some(register),
+        Unknown { to } => *to == register,
         _ => false,
     }
 }
@@ -408,5 +476,52 @@ fn whole(size: u64) -> u32 {
         1 => 0xff,
         2 => 0xffff,
         _ => u32::MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::debug::program::Programs;
+    use crate::debug::snapshot::{CpuState, MemoryImage, RunState};
+
+    /// Returns the loop at an address of code that is at 0x20000000.
+    fn found(code: &[u16], pc: u64, registers: &[(&str, u64)]) -> String {
+        let registers = registers.iter().copied().chain([("pc", 0x2000_0000 + pc)]);
+        let cpu = CpuState {
+            core: Core::CortexM,
+            state: RunState::Running,
+            registers: registers.map(|it| (it.0.to_owned(), it.1)).collect(),
+            memories: Vec::new(),
+        };
+        let mut memory = MemoryImage::default();
+        let mut bytes: Vec<u8> = code.iter().flat_map(|it| it.to_le_bytes()).collect();
+        bytes.resize(256, 0);
+        memory.insert(0x2000_0000..0x2000_0100, Some(bytes));
+        let programs = Programs::default();
+        match find(&mut Guest::new(&cpu, &programs, &mut memory)) {
+            Some(Loop::Polls(poll)) => poll.to_string(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// `while (!(*status & mask)) if (--timeout == 0) return -1;`, by GCC for a Cortex-M0.
+    #[test]
+    fn a_loop_with_a_time_out_polls_what_its_other_branch_depends_on() {
+        let code = [
+            0x6803, 0x4219, 0xd001, 0x2000, 0x4770, 0x3a01, 0x2a00, 0xd1f7, 0x2001, 0x4240,
+        ];
+        let registers = [("r0", 0x4002_1000), ("r1", 0x200), ("r2", 77)];
+        for pc in [0, 2, 4, 10, 12, 14] {
+            let text = found(&code, pc, &registers);
+            assert_eq!(text, "0x40021000 until bit 9 is set", "{pc}");
+        }
+    }
+
+    #[test]
+    fn a_loop_with_a_call_is_not_explained() {
+        // ldr r3, [r0]; bl …; cmp r3, #0; beq to the load
+        let code = [0x6803, 0xf7ff, 0xffd4, 0x2b00, 0xd0fa];
+        assert_eq!(found(&code, 0, &[("r0", 0x4002_1000)]), "None");
     }
 }

@@ -71,10 +71,26 @@ pub(super) enum Operation {
         from: usize,
         with: u32,
     },
+    /// The bits of a register that are set in another one; `to` is left out by TST. Sets flags.
+    AndRegister {
+        to: Option<usize>,
+        from: usize,
+        with: usize,
+    },
+    CompareRegister {
+        from: usize,
+        with: usize,
+    },
+    /// A result that is not followed; flags may change.
+    Unknown {
+        to: usize,
+    },
     Branch {
         to: u64,
         condition: Condition,
     },
+    /// A return from the function: BX LR, POP with PC.
+    Return,
     /// WFI or WFE.
     Wait,
     /// No effect on registers or flags.
@@ -130,12 +146,25 @@ fn decode_narrow(address: u64, code: u32) -> Operation {
             from: to,
             with: byte,
         },
-        0x20 if code >> 6 == 0x108 => And {
+        // Shifts to the right, additions and subtractions.
+        0x04..=0x0f => Unknown { to: register(0) },
+        0x18..=0x1f => Unknown { to },
+        0x20 if code >> 6 == 0x100 => AndRegister {
+            to: Some(register(0)),
+            from: register(0),
+            with: register(3),
+        },
+        0x21 if code >> 6 == 0x108 => AndRegister {
             to: None,
             from: register(0),
-            mask: u32::MAX,
-            flags: true,
+            with: register(3),
         },
+        0x21 if code >> 6 == 0x10a => CompareRegister {
+            from: register(0),
+            with: register(3),
+        },
+        // The others of two registers; CMN writes none, which is no harm here.
+        0x20 | 0x21 => Unknown { to: register(0) },
         0x23 if code >> 8 == 0x46 => {
             let to = (code & 7 | code >> 4 & 8) as usize;
             if to == 15 {
@@ -215,6 +244,8 @@ fn decode_narrow(address: u64, code: u32) -> Operation {
             low: 0,
             width: 16,
         },
+        0x23 if code == 0x4770 => Return,
+        0x5e if code >> 8 == 0xbd => Return,
         0x5f if matches!(code, 0xbf20 | 0xbf30) => Wait,
         // NOP, YIELD, SEV; the others are IT.
         0x5f if code & 0xff0f == 0xbf00 => Nothing,
@@ -273,6 +304,11 @@ fn decode_wide(address: u64, first: u32, second: u32) -> Option<Operation> {
             Store { size, address }
         });
     }
+    // Data processing with registers: 1110 101.
+    if first >> 9 == 0x75 {
+        let to = (second >> 8 & 0xf) as usize;
+        return (to != 13).then_some(Unknown { to });
+    }
     // Data processing with a constant: 11110, second half-word without its top bit.
     if first >> 11 == 0x1e && second & 0x8000 == 0 {
         let to = (second >> 8 & 0xf) as usize;
@@ -318,6 +354,7 @@ fn decode_wide(address: u64, first: u32, second: u32) -> Option<Operation> {
                     width: (second & 0x1f) + 1,
                 })
             }
+            _ if to < 13 => Some(Unknown { to }),
             _ => None,
         };
     }
@@ -369,3 +406,6 @@ fn expand(number: u32) -> u32 {
         _ => (0x80 | number & 0x7f).rotate_right(number >> 7),
     }
 }
+
+#[cfg(test)]
+mod tests;
