@@ -7,6 +7,7 @@
 mod exception;
 mod frame;
 mod guest;
+mod poll;
 mod polling;
 mod post_mortem;
 mod program;

@@ -1,9 +1,8 @@
 //! The loop in which a Cortex-M waits, and what it waits for: the load on which the loop's branch
 //! depends, with the present registers.
 
-use std::fmt;
-
 use super::guest::Guest;
+use super::poll::{Poll, Until, whole};
 use super::snapshot::Core;
 use super::thumb::{Address, Condition, Instruction, Operation, decode};
 
@@ -16,52 +15,6 @@ pub(super) enum Loop {
     Sleeps,
     /// Its end depends on a place in memory that it does not write.
     Polls(Poll),
-}
-
-/// A place in memory that a loop reads until it has another value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Poll {
-    pub(super) address: u64,
-    /// The name of the variable there.
-    variable: Option<String>,
-    /// The bits that count.
-    mask: u32,
-    /// The size of the load in bytes.
-    size: u64,
-    until: Option<Until>,
-}
-
-/// What ends the loop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Until {
-    Is(u32),
-    IsNot(u32),
-    Set,
-    Clear,
-}
-
-/// Writes `0x40023800 until bit 25 is set`, or `ready (0x20000010) until it is not 0`.
-impl fmt::Display for Poll {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.variable {
-            Some(variable) => write!(f, "{variable} (0x{:08x})", self.address)?,
-            None => write!(f, "0x{:08x}", self.address)?,
-        }
-        let whole = self.mask == whole(self.size);
-        let bits = match self.mask.count_ones() {
-            _ if whole => "it".to_owned(),
-            1 => format!("bit {}", self.mask.trailing_zeros()),
-            _ => format!("its bits 0x{:x}", self.mask),
-        };
-        match self.until {
-            Some(Until::Is(value)) => write!(f, " until {bits} is {value}"),
-            Some(Until::IsNot(value)) => write!(f, " until {bits} is not {value}"),
-            Some(Until::Set) => write!(f, " until {bits} is set"),
-            Some(Until::Clear) => write!(f, " until {bits} is clear"),
-            None if whole => Ok(()),
-            None => write!(f, " ({bits})"),
-        }
-    }
 }
 
 /// The largest loop in bytes.
@@ -467,15 +420,6 @@ fn writes(operation: &Operation, register: usize) -> bool {
         And { to, .. } | AndRegister { to, .. } => *to == Some(register),
         Unknown { to } => *to == register,
         _ => false,
-    }
-}
-
-/// Returns the mask of all bits of a load.
-fn whole(size: u64) -> u32 {
-    match size {
-        1 => 0xff,
-        2 => 0xffff,
-        _ => u32::MAX,
     }
 }
 
