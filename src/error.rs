@@ -151,6 +151,13 @@ impl Error {
         self.engine = Some(engine);
     }
 
+    /// Adds the state of the board at the failure.
+    pub(crate) fn set_post_mortem(&mut self, text: String) {
+        if let ErrorKind::Uart(error) = &mut *self.kind {
+            error.set_post_mortem(text);
+        }
+    }
+
     pub(crate) fn set_artifacts(&mut self, artifacts: Artifacts) {
         self.artifacts = Some(artifacts);
     }

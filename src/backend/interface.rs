@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::error::{EmulatorError, EmulatorExit};
+use super::guest_access::GuestAccess;
 use super::identity::Identity;
 use super::image::Image;
 use super::metrics::Metrics;
@@ -72,6 +73,11 @@ pub(crate) trait Backend: Send {
     ) -> BoxFuture<'_, Result<Metrics, EmulatorError>> {
         let error = self.only_renode("measure what the board has done".to_owned());
         Box::pin(async { Err(error) })
+    }
+
+    /// Returns the access to the board's processors and memories, if the engine gives it.
+    fn guest_access(&mut self) -> Option<&mut dyn GuestAccess> {
+        None
     }
 
     /// Returns the error of a call that only Renode supports.

@@ -8,6 +8,7 @@ mod emulator;
 mod error;
 mod executable;
 mod exit;
+mod guest_access;
 mod identity;
 mod image;
 mod installed;
@@ -20,6 +21,7 @@ pub(crate) mod renode;
 pub(crate) mod serial;
 
 pub use error::{EmulatorError, EmulatorExit};
+pub(crate) use guest_access::{GuestAccess, NamedCpu};
 pub use identity::EmulatorInfo;
 pub(crate) use identity::Identity;
 pub(crate) use image::Image;

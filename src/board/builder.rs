@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::concurrency::slots;
 use super::inner::Inner;
 use super::machine_uarts::MachineUarts;
+use super::post_mortem::explain_failures;
 use super::power::Board;
 use super::select_backend::{self, Selected};
 use super::target::VirtualTarget;
@@ -228,18 +229,19 @@ impl TargetBuilder {
             images,
             slots()?,
         );
-        Ok(VirtualTarget {
-            shared: Arc::new(Inner {
-                config,
-                supervisor,
-                ports,
-                machines,
-                board: tokio::sync::Mutex::new(board),
-                report,
-                at,
-                owner: std::process::id(),
-            }),
-        })
+        let shared = Arc::new(Inner {
+            config,
+            supervisor,
+            ports,
+            machines,
+            board: tokio::sync::Mutex::new(board),
+            post_mortems: tokio::sync::Mutex::default(),
+            report,
+            at,
+            owner: std::process::id(),
+        });
+        explain_failures(&shared);
+        Ok(VirtualTarget { shared })
     }
 }
 

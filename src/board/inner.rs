@@ -4,6 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::machine_uarts::MachineUarts;
+use super::post_mortem::PostMortem;
 use super::power::Board;
 use crate::artifacts::{Report, failed};
 use crate::caller::Caller;
@@ -20,6 +21,8 @@ pub(super) struct Inner {
     /// The machines in the order of the description, at least one; `ports` has the UARTs of all.
     pub(super) machines: Vec<MachineUarts>,
     pub(super) board: tokio::sync::Mutex<Board>,
+    /// The last state of the board that was read for a failure; locked while it is read.
+    pub(super) post_mortems: tokio::sync::Mutex<Option<PostMortem>>,
     pub(super) report: Option<Arc<Report>>,
     /// The place in the test that made the target.
     pub(super) at: Caller,

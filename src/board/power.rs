@@ -170,7 +170,7 @@ impl Board {
     }
 
     /// Checks that the board is on and its emulator runs, which `operation` needs.
-    fn check_runs(&self, operation: &'static str) -> Result<(), PowerError> {
+    pub(super) fn check_runs(&self, operation: &'static str) -> Result<(), PowerError> {
         let machine = || self.machine.clone();
         if let Power::Off(why) = &self.power {
             return Err(PowerError::Off {

@@ -17,8 +17,10 @@ mod snapshot;
 mod stack;
 mod thumb;
 mod unwind;
+mod wait_instruction;
 
 pub(crate) use frame::Frame;
 pub(crate) use post_mortem::PostMortem;
 pub(crate) use program::Programs;
 pub(crate) use snapshot::{BLOCK, Core, CpuState, MemoryImage, RunState};
+pub(crate) use wait_instruction::{BEFORE_PC, sleeps};

@@ -22,6 +22,8 @@ struct Details {
     hint: Option<String>,
     /// The hint about the excerpt, which follows it.
     question: Option<String>,
+    /// The state of the board at the failure, in one or several lines.
+    post_mortem: Option<String>,
 }
 
 /// The kinds of failures of an operation on a UART.
@@ -165,6 +167,11 @@ impl UartError {
         self
     }
 
+    /// Adds the state of the board at the failure.
+    pub(crate) fn set_post_mortem(&mut self, text: String) {
+        self.0.post_mortem = Some(text);
+    }
+
     /// Returns the UART's name, if the failure is one of a UART's operation.
     pub fn uart(&self) -> Option<&str> {
         self.0.uart.as_deref()
@@ -192,6 +199,12 @@ impl UartError {
         let Details { hint, question, .. } = &*self.0;
         hint.as_deref().or(question.as_deref())
     }
+
+    /// Returns the state of the board when a wait failed: where its processors are, and what they
+    /// do. Only emulators tell it, and none of a board that is being flashed, reset or turned off.
+    pub fn post_mortem(&self) -> Option<&str> {
+        self.0.post_mortem.as_deref()
+    }
 }
 
 impl fmt::Display for UartError {
@@ -203,6 +216,7 @@ impl fmt::Display for UartError {
             excerpt,
             hint,
             question,
+            post_mortem,
         } = &*self.0;
         if let Some(uart) = uart {
             write!(f, "UART {uart}: ")?;
@@ -216,10 +230,13 @@ impl fmt::Display for UartError {
             write!(f, "{separator}{part}")?;
             separator = "; ";
         }
-        match question {
-            Some(question) => write!(f, ": {question}"),
-            None => Ok(()),
+        if let Some(question) = question {
+            write!(f, ": {question}")?;
         }
+        let lines = post_mortem.iter().flat_map(|text| text.lines());
+        lines
+            .into_iter()
+            .try_for_each(|line| write!(f, "\n  {line}"))
     }
 }
 
@@ -313,6 +330,7 @@ impl From<UartErrorKind> for UartError {
             excerpt: None,
             hint: None,
             question: None,
+            post_mortem: None,
         }))
     }
 }

@@ -28,6 +28,7 @@ mod model;
 mod pattern;
 mod port;
 mod ports;
+mod post_mortem;
 mod pty;
 #[cfg(test)]
 mod run_model;
@@ -50,6 +51,7 @@ pub(crate) use pattern::stream::on_stream;
 pub use pattern::{IntoPattern, Pattern, PatternError};
 pub(crate) use port::Port;
 pub(crate) use ports::Ports;
+pub(crate) use post_mortem::{Explain, Explanation};
 pub use pty::UartPty;
 pub(crate) use state::Settings;
 pub use stream::UartStream;

@@ -23,6 +23,7 @@ use super::error::{Ending, UartError};
 use super::handle::Uart;
 use super::link::stepped::SteppedLink;
 use super::link::{JobQueue, Link, OnEnd};
+use super::post_mortem::Explain;
 use super::state::{Settings, UartState};
 use super::transcript::Transcript;
 use super::verdict::verdict;
@@ -148,6 +149,11 @@ impl Port {
     /// Sets the function that returns true while the emulator is stopped by a signal.
     pub(crate) fn set_stopped(&self, is_stopped: impl Fn() -> bool + Send + 'static) {
         *lock(&self.shared.stopped) = Some(Box::new(is_stopped));
+    }
+
+    /// Sets the function that says what the board does, for the errors of operations.
+    pub(crate) fn set_explain(&self, explain: Arc<Explain>) {
+        *lock(&self.shared.explain) = Some(explain);
     }
 
     /// Records whether the board is started without firmware.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::error::{UartError, Unavailable};
 use super::merged::{self, TranscriptLine};
 use super::port::Port;
+use super::post_mortem::Explain;
 use crate::runtime::Clock;
 
 /// The UARTs of a board, at least one, in the order of its description; clones are the same
@@ -102,6 +103,12 @@ impl Ports {
     pub(crate) fn set_stopped(&self, is_stopped: impl Fn() -> bool + Clone + Send + 'static) {
         self.iter()
             .for_each(|port| port.set_stopped(is_stopped.clone()));
+    }
+
+    /// See [`Port::set_explain`].
+    pub(crate) fn set_explain(&self, explain: &Arc<Explain>) {
+        self.iter()
+            .for_each(|port| port.set_explain(Arc::clone(explain)));
     }
 
     /// See [`Port::set_bare`].

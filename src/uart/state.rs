@@ -11,10 +11,11 @@ use super::expect::conversation::{Before, Conversation};
 use super::expect::ignored_lines::IgnoredLines;
 use super::link::Link;
 use super::pattern::Pattern;
+use super::post_mortem::Explain;
 use super::transcript::{Limits, Transcript};
 use crate::artifacts::Report;
 use crate::config::{Echo, KEPT_OUTPUT};
-use crate::runtime::{Clock, Deadline, Stepped, Stops, VirtualClock, Wants};
+use crate::runtime::{Clock, Deadline, Hold, Stepped, Stops, VirtualClock, Wants};
 use crate::sync::lock;
 
 /// The settings of a UART in the target's configuration.
@@ -65,6 +66,8 @@ pub(super) struct UartState {
     pub(super) conversation: Mutex<Conversation>,
     pub(super) clock: Mutex<Option<Arc<dyn Clock>>>,
     pub(super) stopped: Mutex<Option<Box<dyn Fn() -> bool + Send>>>,
+    /// Says what the board does when an operation fails, if the board can tell.
+    pub(super) explain: Mutex<Option<Arc<Explain>>>,
     /// True if the board was started without firmware.
     pub(super) is_bare: AtomicBool,
     pub(super) settings: Settings,
@@ -97,6 +100,7 @@ impl UartState {
             conversation: Mutex::default(),
             clock: Mutex::default(),
             stopped: Mutex::default(),
+            explain: Mutex::default(),
             is_bare: AtomicBool::new(false),
             settings,
         }
@@ -175,6 +179,12 @@ impl UartState {
     pub(super) fn virtual_clock(&self) -> Option<&VirtualClock> {
         let (clock, _) = self.settings.virtual_clock.as_ref()?;
         Some(clock)
+    }
+
+    /// Keeps a stepped board paused until the result is dropped.
+    pub(super) fn begin_hold(&self) -> Option<Hold> {
+        let (clock, _) = self.settings.virtual_clock.as_ref()?;
+        Some(clock.begin_hold())
     }
 
     /// Stops a stepped board at the `stops` of this guard from now on, whoever waits.

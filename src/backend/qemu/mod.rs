@@ -6,6 +6,8 @@
 
 mod command_line;
 mod complaint;
+mod hmp;
+mod inspect;
 mod qmp;
 
 use std::os::unix::net::UnixStream;
@@ -17,7 +19,8 @@ use tokio::net::unix::{OwnedWriteHalf, pipe};
 
 use super::emulator::Emulator;
 use super::{
-    Backend, EmulatorError, EmulatorExit, Identity, Image, LogText, Outcome, OutputTail, executable,
+    Backend, EmulatorError, EmulatorExit, GuestAccess, Identity, Image, LogText, Outcome,
+    OutputTail, executable,
 };
 use crate::config::{BackendKind, ConfigError, LoadCommand, QemuConfig, TargetConfig};
 use crate::firmware::{Firmware, Format};
@@ -335,6 +338,10 @@ impl Backend for Qemu {
             let run_command = running.and_then(|running| running.run_command);
             self.execute(STEP, "system_reset", run_command).await
         })
+    }
+
+    fn guest_access(&mut self) -> Option<&mut dyn GuestAccess> {
+        Some(self)
     }
 
     fn ended(&self) -> Option<Arc<EmulatorExit>> {

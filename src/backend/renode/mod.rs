@@ -8,6 +8,7 @@
 //! Loading, reset, hot flash and a reset that the guest asks for all run Renode's `reset`
 //! macro, which restores the firmware and the registers that the user's commands have set.
 mod context;
+mod inspect;
 mod launch;
 mod metrics;
 mod monitor;
@@ -19,13 +20,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    Backend, BoxFuture, EmulatorError, EmulatorExit, Identity, Image, LogText, Metrics, Outcome,
+    Backend, BoxFuture, EmulatorError, EmulatorExit, GuestAccess, Identity, Image, LogText,
+    Metrics, Outcome,
 };
 use crate::config::{ConfigError, Control, QemuConfig, TargetConfig};
 use crate::process::Supervisor;
 use crate::runtime::{Clock, Hold, VirtualClock};
 use crate::uart::Ports;
 use context::KIND;
+use inspect::Stop;
 use launch::cache::Kept;
 use launch::logs::Logs;
 use monitor::command::MonitorCommand;
@@ -56,6 +59,8 @@ pub(crate) struct Renode {
     emulation: Emulation,
     logs: Logs,
     session: Option<Session>,
+    /// Set while the board is stopped to look into it.
+    stop: Option<Stop>,
 }
 
 impl Renode {
@@ -77,6 +82,7 @@ impl Renode {
             emulation: Emulation::new(config, ports, clock)?,
             logs: Logs::default(),
             session: None,
+            stop: None,
         })
     }
 
@@ -229,6 +235,7 @@ impl Backend for Renode {
 
     fn power_off(&mut self) -> Outcome<'_> {
         Box::pin(async {
+            self.stop = None;
             if let Some(session) = self.session.take() {
                 session.end().await;
             }
@@ -310,6 +317,10 @@ impl Backend for Renode {
             self.logs.metrics.push(metrics.to_string().as_bytes());
             Ok(metrics)
         })
+    }
+
+    fn guest_access(&mut self) -> Option<&mut dyn GuestAccess> {
+        Some(self)
     }
 
     fn unfinished(&self) -> Option<String> {

@@ -20,6 +20,7 @@ use crate::uart::error::UartError;
 use crate::uart::error::UartErrorKind;
 use crate::uart::link::{Link, OnEnd};
 use crate::uart::pattern::{IntoPattern, Pattern, PatternError};
+use crate::uart::post_mortem::Explained;
 use crate::uart::state::UartState;
 use crate::uart::transcript::Transcript;
 use crate::uart::verdict::VerdictOnDrop;
@@ -212,7 +213,8 @@ impl Uart {
     ) -> Operation<T::Output> {
         let report = self.shared.settings.report.as_ref();
         let name = &self.shared.name;
-        let what = |task: &T| format!("{name}: {}", what(task));
+        let task = Explained::new(task, &self.shared);
+        let what = |task: &Explained<T>| format!("{name}: {}", what(task.operation()));
         Operation::new(Traced::new(task, report, at, what))
     }
 }

@@ -4,6 +4,7 @@
 //! Renode cannot read as anything else. A command that the user writes is sent unchanged, if
 //! it is one line of printable ASCII.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::load::Load;
@@ -287,6 +288,52 @@ impl MonitorCommand {
     pub(crate) fn peripherals() -> Self {
         Self("peripherals".to_owned())
     }
+
+    /// Prints a table of the registers of a processor.
+    pub(crate) fn registers(processor: &Name) -> Self {
+        Self(format!("{processor} GetRegistersValues"))
+    }
+
+    /// Prints whether Renode keeps a processor from running.
+    pub(crate) fn is_halted(processor: &Name) -> Self {
+        Self(format!("{processor} IsHalted"))
+    }
+
+    /// Prints the Configurable Fault Status Register of a Cortex-M.
+    pub(crate) fn fault_status(processor: &Name) -> Self {
+        Self(format!("{processor} FaultStatus"))
+    }
+
+    /// Prints the MemManage Fault Address Register of a Cortex-M.
+    pub(crate) fn memory_fault_address(processor: &Name) -> Self {
+        Self(format!("{processor} MemoryFaultAddress"))
+    }
+
+    /// Prints the bytes of a memory; refuses to read a peripheral.
+    pub(crate) fn read_memory(range: &Range<u64>) -> Self {
+        let (start, length) = (range.start, range.end - range.start);
+        Self(format!("sysbus ReadBytes {start:#x} {length} true"))
+    }
+
+    /// Writes bytes, in words where they are aligned.
+    pub(crate) fn write_memory(address: u64, bytes: &[u8]) -> Self {
+        let mut commands = Vec::new();
+        let (mut at, mut rest) = (address, bytes);
+        while let Some((byte, after)) = rest.split_first() {
+            match rest.split_first_chunk::<4>() {
+                Some((word, after)) if at.is_multiple_of(4) => {
+                    let word = u32::from_le_bytes(*word);
+                    commands.push(format!("sysbus WriteDoubleWord {at:#x} {word:#x}"));
+                    (at, rest) = (at + 4, after);
+                }
+                _ => {
+                    commands.push(format!("sysbus WriteByte {at:#x} {byte:#x}"));
+                    (at, rest) = (at + 1, after);
+                }
+            }
+        }
+        Self(commands.join("; "))
+    }
 }
 
 /// The name in Renode of a UART's other end, before its number.
@@ -449,6 +496,16 @@ mod tests {
         assert_eq!(MonitorCommand::after_reset(&all[..once.len()]), None);
         assert!(any_loads(&all));
         assert!(!any_loads(&all[..once.len() + 3]));
+    }
+
+    #[test]
+    fn bytes_are_written_in_words_where_they_are_aligned() {
+        let write = MonitorCommand::write_memory(0x2000_0003, &[1, 2, 3, 4, 5, 6]);
+        assert_eq!(
+            write.as_str(),
+            "sysbus WriteByte 0x20000003 0x1; sysbus WriteDoubleWord 0x20000004 0x5040302; \
+             sysbus WriteByte 0x20000008 0x6"
+        );
     }
 
     #[test]

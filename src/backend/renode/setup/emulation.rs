@@ -70,6 +70,15 @@ impl Emulation {
         session.run_strictly(SELECTING, &select).await
     }
 
+    /// Selects machine `number` without waiting for the answer.
+    pub(crate) fn select_ahead(&self, session: &Session, number: usize) {
+        if self.machines.len() > 1
+            && let Ok(name) = Name::machine(&self.machines[number].config.name)
+        {
+            session.run_ahead(&MonitorCommand::select_machine(&name));
+        }
+    }
+
     /// Starts the board; a board with a virtual clock runs only while an operation waits. The
     /// guest runs before the command is done, which takes another 100 ms.
     pub(crate) fn run(&self, session: &Session) {

@@ -14,6 +14,7 @@ pub(super) mod memory;
 pub(super) mod peripherals;
 pub(super) mod platform;
 pub(super) mod pty;
+pub(super) mod registers;
 pub(super) mod restart;
 pub(super) mod script;
 pub(super) mod socket;

@@ -581,6 +581,14 @@ impl Renode {
                 let reason = format!("{word} does not provide a field, method or property Nope.");
                 return self.fail(command, &reason);
             }
+            ("sysbus.cpu", "GetRegistersValues") => self.print(
+                "----------------------------------\r\n\r| Name      | Index | Value      |\r\n\r\
+                 ----------------------------------\r\n\r| SP / R13  | 13    | 0x2001FFD0 |\r\n\r\
+                 | LR / R14  | 14    | 0x8000557  |\r\n\r| PC / R15  | 15    | 0x800079A  |\r\n\r\
+                 | CPSR      | 25    | 0x61000000 |\r\n\r----------------------------------\r\n\r",
+            ),
+            ("sysbus.cpu", "IsHalted") => self.print("False\r\r\n"),
+            ("sysbus.cpu", "FaultStatus" | "MemoryFaultAddress") => self.print("0x00000000\r\r\n"),
             ("sysbus.cpu", "ExecutedInstructions") => self.print("0x000000000000002A\r\r\n"),
             ("sysbus" | "sysbus.cpu", _) => {}
             ("sleep", "forever") => return Outcome::Never,

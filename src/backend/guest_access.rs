@@ -1,0 +1,47 @@
+//! [`GuestAccess`]: looking into a board that an emulator has paused for this purpose.
+
+use std::ops::Range;
+
+use super::error::EmulatorError;
+use super::interface::{BoxFuture, Outcome};
+use crate::debug::CpuState;
+
+/// A processor's name in the engine, such as `sysbus.cpu`, and its state.
+pub(crate) type NamedCpu = (String, CpuState);
+
+/// Reads and writes the processors and memories of a board's machines.
+///
+/// Between [`stop`](Self::stop) and [`go_on`](Self::go_on) the board is paused. No call executes an
+/// instruction or touches a peripheral, so the guest does not notice the stop.
+pub(crate) trait GuestAccess: Send {
+    /// Pauses the board.
+    fn stop(&mut self) -> Outcome<'_>;
+
+    /// Lets a board run that ran before the stop, without waiting until it does; also after a
+    /// stop that has failed or was dropped.
+    fn go_on(&mut self) -> BoxFuture<'_, ()>;
+
+    /// Returns the address ranges of the memories of a machine, in any order.
+    fn memories(&mut self, machine: usize)
+    -> BoxFuture<'_, Result<Vec<Range<u64>>, EmulatorError>>;
+
+    /// Returns the processors of a machine whose registers are known, the one that runs the
+    /// firmware first. Their `memories` are empty, and one that sleeps counts as running.
+    fn processors(&mut self, machine: usize)
+    -> BoxFuture<'_, Result<Vec<NamedCpu>, EmulatorError>>;
+
+    /// Reads bytes of a machine's memories.
+    fn read(
+        &mut self,
+        machine: usize,
+        range: Range<u64>,
+    ) -> BoxFuture<'_, Result<Vec<u8>, EmulatorError>>;
+
+    /// Writes bytes to a machine's memories.
+    fn write<'a>(&'a mut self, machine: usize, address: u64, bytes: &'a [u8]) -> Outcome<'a>;
+
+    /// Returns the state in which a processor has ended the emulator, if it printed that.
+    fn last_state(&self) -> Option<NamedCpu> {
+        None
+    }
+}

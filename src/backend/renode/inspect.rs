@@ -1,0 +1,207 @@
+//! Looking into a board of Renode, which stands still meanwhile.
+
+use std::ops::Range;
+
+use super::Renode;
+use super::monitor::command::MonitorCommand;
+use super::monitor::plain::Name;
+use super::setup::cpu::Processor;
+use super::setup::emulation::MAIN;
+use super::setup::{memory, registers};
+use crate::backend::{BoxFuture, EmulatorError, GuestAccess, NamedCpu, Outcome};
+use crate::debug::{Core, CpuState, RunState};
+use crate::firmware::Architecture;
+use crate::runtime::Hold;
+
+const STEP: &str = "looking into the board";
+
+/// The number of bytes of one read; each takes 6 in Renode's answer.
+const READ_CHUNK: u64 = 16 << 10;
+/// The number of bytes of one write; each word takes a command of 50 characters.
+const WRITE_CHUNK: usize = 64;
+
+/// A stop of the board.
+pub(super) enum Stop {
+    /// In virtual time: it ends with the hold.
+    Held { _hold: Option<Hold> },
+    /// In real time, of a board that ran before it.
+    Paused,
+    /// In real time, of a board that the user has paused.
+    Found,
+}
+
+impl Renode {
+    async fn stop_in_real_time(&mut self) -> Result<(), EmulatorError> {
+        let Some(session) = &self.session else {
+            return Ok(());
+        };
+        // Until the first answer it counts as running, as nearly every board is.
+        self.stop = Some(Stop::Paused);
+        let is_started = session.run(STEP, &MonitorCommand::is_started()).await?;
+        if is_started.text.trim() == "False" {
+            self.stop = Some(Stop::Found);
+            return Ok(());
+        }
+        session.run(STEP, &MonitorCommand::pause()).await?;
+        Ok(())
+    }
+
+    /// Runs a command on one machine, which stays selected.
+    async fn on_machine(
+        &self,
+        machine: usize,
+        command: MonitorCommand,
+    ) -> Result<String, EmulatorError> {
+        let Some(session) = &self.session else {
+            return Ok(String::new());
+        };
+        self.emulation.select(session, machine).await?;
+        Ok(session.run(STEP, &command).await?.text)
+    }
+
+    /// Returns true if Renode's log says that this processor has halted: for some reasons its
+    /// property does not say it.
+    fn has_aborted(&self, machine: usize, processor: &Name) -> bool {
+        let halt = self.emulation.machines[machine].ports.main().halt();
+        halt.is_some_and(|halt| {
+            let halted = halt.split(':').next().unwrap_or_default();
+            let halted = halted.rsplit('/').next().unwrap_or_default();
+            processor.to_string().rsplit('.').next() == Some(halted)
+        })
+    }
+
+    async fn processor(
+        &self,
+        machine: usize,
+        core: Core,
+        processor: &Processor,
+    ) -> Result<CpuState, EmulatorError> {
+        let name = &processor.name;
+        let table = self.on_machine(machine, MonitorCommand::registers(name));
+        let table = table.await?;
+        let mut found = registers::registers(core, &table);
+        if found.is_empty()
+            && let Some(session) = &self.session
+        {
+            return Err(session.nonsense(STEP, table));
+        }
+        if core == Core::CortexM {
+            for (register, command) in [
+                ("cfsr", MonitorCommand::fault_status(name)),
+                ("mmfar", MonitorCommand::memory_fault_address(name)),
+            ] {
+                // Earlier versions do not have it.
+                let value = self.on_machine(machine, command).await.ok();
+                let value = value.and_then(|it| registers::number(it.trim()));
+                found.extend(value.map(|value| (register.to_owned(), value)));
+            }
+        }
+        let halted = self.on_machine(machine, MonitorCommand::is_halted(name));
+        let is_halted = halted.await?.trim() == "True" || self.has_aborted(machine, name);
+        Ok(CpuState {
+            core,
+            state: match is_halted {
+                true => RunState::Halted,
+                false => RunState::Running,
+            },
+            registers: found,
+            memories: Vec::new(),
+        })
+    }
+}
+
+/// Returns the kind of a processor whose registers have known names.
+fn core(processor: &Processor) -> Option<Core> {
+    match processor.architecture {
+        _ if processor.is_cortex_m() => Some(Core::CortexM),
+        Some(Architecture::RiscV32 | Architecture::RiscV64) => Some(Core::RiscV),
+        _ => None,
+    }
+}
+
+impl GuestAccess for Renode {
+    fn stop(&mut self) -> Outcome<'_> {
+        Box::pin(async {
+            if self.emulation.clock.is_none() {
+                return self.stop_in_real_time().await;
+            }
+            let _hold = self.pause().await?;
+            self.stop = Some(Stop::Held { _hold });
+            Ok(())
+        })
+    }
+
+    fn go_on(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let (Some(stop), Some(session)) = (self.stop.take(), &self.session) else {
+                return;
+            };
+            self.emulation.select_ahead(session, MAIN);
+            if let Stop::Paused = stop {
+                session.run_ahead(&MonitorCommand::start());
+            }
+        })
+    }
+
+    fn memories(
+        &mut self,
+        machine: usize,
+    ) -> BoxFuture<'_, Result<Vec<Range<u64>>, EmulatorError>> {
+        Box::pin(async move {
+            let listed = self.on_machine(machine, MonitorCommand::peripherals());
+            Ok(memory::ranges(&listed.await?))
+        })
+    }
+
+    fn processors(
+        &mut self,
+        machine: usize,
+    ) -> BoxFuture<'_, Result<Vec<NamedCpu>, EmulatorError>> {
+        Box::pin(async move {
+            let mut found = Vec::new();
+            for processor in &self.emulation.machines[machine].processors {
+                if let Some(core) = core(processor) {
+                    let cpu = self.processor(machine, core, processor).await?;
+                    found.push((processor.name.to_string(), cpu));
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    fn read(
+        &mut self,
+        machine: usize,
+        range: Range<u64>,
+    ) -> BoxFuture<'_, Result<Vec<u8>, EmulatorError>> {
+        Box::pin(async move {
+            let mut bytes = Vec::new();
+            let mut start = range.start;
+            while start < range.end {
+                let end = range.end.min(start.saturating_add(READ_CHUNK));
+                let read = MonitorCommand::read_memory(&(start..end));
+                let printed = self.on_machine(machine, read).await?;
+                let part = memory::bytes(&printed).filter(|it| it.len() as u64 == end - start);
+                match (part, &self.session) {
+                    (Some(part), _) => bytes.extend(part),
+                    (None, Some(session)) => return Err(session.nonsense(STEP, printed)),
+                    (None, None) => return Ok(bytes),
+                }
+                start = end;
+            }
+            Ok(bytes)
+        })
+    }
+
+    fn write<'a>(&'a mut self, machine: usize, address: u64, bytes: &'a [u8]) -> Outcome<'a> {
+        Box::pin(async move {
+            let mut at = address;
+            for part in bytes.chunks(WRITE_CHUNK) {
+                let write = MonitorCommand::write_memory(at, part);
+                self.on_machine(machine, write).await?;
+                at += part.len() as u64;
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! Looking into a running board: [`StoppedMachine`], one machine while the board is paused.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use tokio::time::error::Elapsed;
+
+use super::power::Board;
+use crate::backend::{BoxFuture, EmulatorError, GuestAccess, NamedCpu};
+use crate::debug::{BEFORE_PC, RunState, sleeps};
+use crate::error::Result;
+
+const STEP: &str = "looking into the board";
+
+/// One machine of a board that is paused for a short time.
+pub(super) struct StoppedMachine<'a> {
+    access: &'a mut dyn GuestAccess,
+    number: usize,
+    /// The ranges of its memories, in order, without gaps or overlaps within a range.
+    memories: Vec<Range<u64>>,
+}
+
+impl Board {
+    /// Pauses the board, runs `act` with one of its machines, and lets the board go on. The pause
+    /// and `act` are each limited by `limit`. Must not be dropped before its end: the board would stay paused.
+    pub(super) async fn inspect<T>(
+        &mut self,
+        machine: usize,
+        operation: &'static str,
+        limit: Duration,
+        act: impl for<'a> FnOnce(StoppedMachine<'a>) -> BoxFuture<'a, Result<T>>,
+    ) -> Result<T> {
+        self.check_runs(operation)?;
+        let engine = self.backend.identity().engine().kind;
+        let Some(access) = self.backend.guest_access() else {
+            return Err(EmulatorError::Unsupported {
+                kind: engine,
+                what: format!("{operation} `{}`", self.machine),
+                advice: "only an emulator can: run the target there (VTARGET_BACKEND=renode)",
+            }
+            .into());
+        };
+        let looked = async {
+            tokio::time::timeout(limit, access.stop()).await??;
+            let look = async { act(StoppedMachine::new(&mut *access, machine).await?).await };
+            Ok(tokio::time::timeout(limit, look).await?)
+        };
+        let looked: Result<Result<T>, Unfinished> = looked.await;
+        access.go_on().await;
+        match looked {
+            Ok(looked) => looked,
+            Err(Unfinished::Failed(error)) => Err(error.into()),
+            Err(Unfinished::TooSlow) => Err(EmulatorError::TooSlow {
+                kind: engine,
+                step: STEP,
+                unfinished: self.backend.unfinished(),
+                limit,
+                field: "command",
+            }
+            .into()),
+        }
+    }
+}
+
+/// The reason why a board was not looked into.
+enum Unfinished {
+    Failed(EmulatorError),
+    TooSlow,
+}
+
+impl From<EmulatorError> for Unfinished {
+    fn from(error: EmulatorError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Elapsed> for Unfinished {
+    fn from(_: Elapsed) -> Self {
+        Self::TooSlow
+    }
+}
+
+impl<'a> StoppedMachine<'a> {
+    async fn new(access: &'a mut dyn GuestAccess, number: usize) -> Result<Self, EmulatorError> {
+        let memories = access.memories(number).await?;
+        Ok(Self {
+            access,
+            number,
+            memories: joined(memories),
+        })
+    }
+
+    /// Returns the processors, the one that runs the firmware first.
+    pub(super) async fn processors(&mut self) -> Result<Vec<NamedCpu>, EmulatorError> {
+        let mut processors = self.access.processors(self.number).await?;
+        for (_, cpu) in &mut processors {
+            cpu.memories.clone_from(&self.memories);
+            let pc = cpu.register("pc").unwrap_or_default();
+            if cpu.state == RunState::Running
+                && let Some(bytes) = self.read(pc.saturating_sub(BEFORE_PC)..pc).await?
+                && sleeps(cpu.core, &bytes)
+            {
+                cpu.state = RunState::Waiting;
+            }
+        }
+        Ok(processors)
+    }
+
+    /// Reads bytes; `None` if they are not all in memories.
+    pub(super) async fn read(
+        &mut self,
+        range: Range<u64>,
+    ) -> Result<Option<Vec<u8>>, EmulatorError> {
+        if !is_in(&self.memories, &range) {
+            return Ok(None);
+        }
+        Ok(Some(self.access.read(self.number, range).await?))
+    }
+}
+
+/// Joins ranges that overlap or follow each other.
+fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+/// Returns true if a range is not empty and a part of one of `memories`.
+fn is_in(memories: &[Range<u64>], range: &Range<u64>) -> bool {
+    let mut memories = memories.iter();
+    range.start < range.end
+        && memories.any(|memory| memory.start <= range.start && range.end <= memory.end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_that_follow_each_other_are_read_as_one() {
+        let memories = joined(vec![0x30..0x40, 0x10..0x20, 0x20..0x28, 0x12..0x14]);
+        assert_eq!(memories, [0x10..0x28, 0x30..0x40]);
+        assert!(is_in(&memories, &(0x1e..0x28)));
+        for outside in [0x1e..0x29, 0x28..0x30, 0x0f..0x11, 0x20..0x20] {
+            assert!(!is_in(&memories, &outside), "{outside:x?}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The state of the board in the error of an operation: [`Explained`].
+//!
+//! Only the board can look into its emulator. It gives each UART a function, [`Explain`]; an
+//! operation that fails calls it and waits for the answer.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::error::{Ending, UartErrorKind};
+use super::state::UartState;
+use crate::error::{Error, ErrorKind, Result};
+use crate::operation::Task;
+use crate::runtime::Hold;
+use crate::sync::lock;
+
+/// The future state of the board, as text; `None` if it is not known.
+pub(crate) type Explanation = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
+
+/// A function that asks for the state of the board. It returns at once, on any thread.
+pub(crate) type Explain = dyn Fn() -> Explanation + Send + Sync;
+
+/// A task whose error has the state of the board.
+pub(super) struct Explained<T> {
+    operation: T,
+    uart: Arc<UartState>,
+    failed: Option<Failed>,
+}
+
+struct Failed {
+    error: Error,
+    explanation: Explanation,
+    /// Keeps the guest where it was when the operation failed.
+    _hold: Option<Hold>,
+}
+
+impl<T> Explained<T> {
+    pub(super) fn new(operation: T, uart: &Arc<UartState>) -> Self {
+        Self {
+            operation,
+            uart: Arc::clone(uart),
+            failed: None,
+        }
+    }
+
+    pub(super) fn operation(&self) -> &T {
+        &self.operation
+    }
+
+    /// Asks for the state of the board, if it can explain `error`.
+    fn ask(&self, error: &Error) -> Option<(Explanation, Option<Hold>)> {
+        if !is_explained_by_the_board(error) || self.uart.is_stopped() || self.uart.is_bare() {
+            return None;
+        }
+        let explain = lock(&self.uart.explain).clone()?;
+        let hold = self.uart.begin_hold();
+        Some((explain(), hold))
+    }
+}
+
+/// Returns true if the board did not do what an operation has waited for.
+fn is_explained_by_the_board(error: &Error) -> bool {
+    let ErrorKind::Uart(error) = error.kind() else {
+        return false;
+    };
+    match error.kind() {
+        UartErrorKind::Timeout { .. } | UartErrorKind::Watchdog { .. } => true,
+        UartErrorKind::Ended { ending } => match ending {
+            Ending::Exited(_) | Ending::Halted(_) | Ending::Stalled(_) => true,
+            Ending::NotStarted | Ending::Stopped(_) | Ending::Closed => false,
+        },
+        _ => false,
+    }
+}
+
+impl<T: Task> Task for Explained<T> {
+    type Output = T::Output;
+
+    fn set_timeout(&mut self, timeout: Duration) {
+        self.operation.set_timeout(timeout);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T::Output>> {
+        if self.failed.is_none() {
+            let error = match ready!(self.operation.poll(cx)) {
+                Ok(output) => return Poll::Ready(Ok(output)),
+                Err(error) => error,
+            };
+            let Some((explanation, _hold)) = self.ask(&error) else {
+                return Poll::Ready(Err(error));
+            };
+            self.failed = Some(Failed {
+                error,
+                explanation,
+                _hold,
+            });
+        }
+        let Some(failed) = &mut self.failed else {
+            return Poll::Pending; // polled again after the result was returned
+        };
+        let explanation = ready!(failed.explanation.as_mut().poll(cx));
+        match self.failed.take() {
+            Some(Failed { mut error, .. }) => {
+                if let Some(text) = explanation {
+                    error.set_post_mortem(text);
+                }
+                Poll::Ready(Err(error))
+            }
+            None => Poll::Pending,
+        }
+    }
+}

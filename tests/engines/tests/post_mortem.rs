@@ -1,0 +1,162 @@
+//! What the message of a failed wait says about the board's processors, and that the board does
+//! not notice it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use engine_tests::{in_virtual_time, on_each_engine, on_renode, shell_on};
+use virtual_target::config::{BackendKind, TargetConfig};
+use virtual_target::uart::TranscriptLine;
+use virtual_target::{Error, ErrorKind, Result, TargetBuilder, VirtualTarget, millis};
+
+/// Returns the post-mortem of the error.
+fn post_mortem(error: &Error) -> String {
+    let ErrorKind::Uart(failure) = error.kind() else {
+        panic!("{error}")
+    };
+    let text = failure.post_mortem();
+    let text = text.unwrap_or_else(|| panic!("no post-mortem in {error}"));
+    let first = text.lines().next().unwrap();
+    assert!(
+        error.to_string().contains(&format!("\n  {first}")),
+        "{error}"
+    );
+    text.to_owned()
+}
+
+/// Returns the shell at its prompt.
+fn shell(engine: BackendKind) -> Result<VirtualTarget> {
+    let board = shell_on(engine).boot().wait()?;
+    board.uart().expect("> ").wait()?;
+    Ok(board)
+}
+
+on_each_engine! {
+    fn a_failed_wait_says_where_the_processor_sleeps_and_the_board_goes_on(engine) {
+        let board = shell(engine)?;
+        for _ in 0..3 {
+            let error = board.uart().expect("never").within(millis(200)).wait().unwrap_err();
+            let text = post_mortem(&error);
+            assert!(text.contains("waiting for an interrupt (WFI)"), "{text}");
+            assert!(text.contains("pc=0x0800"), "{text}");
+            board.uart().send_line("ping").wait()?;
+            board.uart().expect_line("pong").wait()?;
+        }
+        Ok(())
+    }
+
+    fn a_failed_wait_says_what_the_processor_does(engine) {
+        // The stack pointer, the entry point and `b .`.
+        let endless = vec![0x2000_1000, 0x0800_0009, 0xe7fe_e7fe];
+        // The entry point and the handlers of all faults: `udf #0`, `udf #1`.
+        let mut locked_up = vec![0x0800_001f; 8];
+        (locked_up[0], locked_up[1], locked_up[7]) = (0x2000_1000, 0x0800_001d, 0xde01_de00);
+        // As before, and `ldr r0, [pc]; bx r0`, a jump to where is no memory.
+        let nowhere = vec![0x2000_1000, 0x0800_0009, 0x4700_4800, 0xf000_0001];
+        let renode = engine == BackendKind::Renode;
+        let running = "cpu: running, pc=0x08000008,";
+        let on_renode = "cpu: running, pc=0x0800001e,";
+        let on_qemu = "cpu0: locked up, pc=0x0800001e,";
+        for (image, expected) in [
+            (endless, if renode { running } else { "cpu0: running, pc=0x08000008," }),
+            (locked_up, if renode { on_renode } else { on_qemu }),
+            (nowhere, if renode { "cpu: halted, pc=0xf0000000," } else { "cpu0: locked up, pc=0xf0000000," }),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let board = board_with(engine, directory.path(), &image).boot().wait()?;
+            let error = board.uart().expect("never").within(millis(300)).wait().unwrap_err();
+            let text = post_mortem(&error);
+            assert!(text.contains(expected), "{expected} in {error}");
+        }
+        Ok(())
+    }
+
+    fn waits_that_fail_at_the_same_time_all_say_it(engine) {
+        let board = shell(engine)?;
+        std::thread::scope(|scope| {
+            let wait = || {
+                let uart = board.uart().clone();
+                scope.spawn(move || uart.expect("never").within(millis(300)).wait())
+            };
+            let waits: Vec<_> = (0..3).map(|_| wait()).collect();
+            for wait in waits {
+                post_mortem(&wait.join().unwrap().unwrap_err());
+            }
+        });
+        Ok(())
+    }
+
+    fn a_dropped_post_mortem_leaves_the_board_running(engine) {
+        let board = shell(engine)?;
+        for wait in (0..40).step_by(4) {
+            let failing = board.uart().expect("never").within(millis(10));
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            let _ = runtime.block_on(async {
+                tokio::time::timeout(millis(10 + wait), failing).await
+            });
+        }
+        board.uart().send_line("ping").wait()?;
+        board.uart().expect_line("pong").wait()?;
+        Ok(())
+    }
+
+    fn a_wait_that_a_power_off_ends_says_nothing(engine) {
+        let board = shell(engine)?;
+        let waiting = std::thread::scope(|scope| {
+            let uart = board.uart().clone();
+            let waiting = scope.spawn(move || uart.expect("never").wait());
+            std::thread::sleep(millis(200));
+            board.power_off().wait().unwrap();
+            waiting.join().unwrap()
+        });
+        let error = waiting.unwrap_err();
+        let ErrorKind::Uart(failure) = error.kind() else { panic!("{error}") };
+        assert_eq!(failure.post_mortem(), None, "{error}");
+        Ok(())
+    }
+}
+
+/// Returns the output of a dialogue in virtual time, in which `pass` lets time pass.
+fn dialogue(pass: impl Fn(&VirtualTarget, Duration)) -> Result<Vec<TranscriptLine>> {
+    let board = in_virtual_time(|| shell(BackendKind::Renode))?;
+    let uart = board.uart();
+    for (command, wait) in [
+        ("ping", 7),
+        ("uptime", 1234),
+        ("sleep 20", 3),
+        ("uptime", 55),
+    ] {
+        uart.send_line(command).wait()?;
+        pass(&board, millis(wait));
+        uart.expect("> ").wait()?;
+        pass(&board, Duration::from_micros(wait * 31));
+    }
+    board.transcript()
+}
+
+on_renode! {
+    fn a_failed_wait_changes_no_byte_and_no_time_in_virtual_time() -> Result<()> {
+        let expected = dialogue(|board, time| board.run_for(time).wait().unwrap())?;
+        for _ in 0..3 {
+            let seen = dialogue(|board, time| {
+                let error = board.uart().expect("never").within(time).wait().unwrap_err();
+                post_mortem(&error);
+            })?;
+            assert_eq!(seen, expected);
+        }
+        Ok(())
+    }
+}
+
+/// Returns a board with `image` at the address from which it starts.
+fn board_with(engine: BackendKind, directory: &Path, image: &[u32]) -> TargetBuilder {
+    let file = directory.join("image.bin");
+    let bytes: Vec<u8> = image.iter().flat_map(|word| word.to_le_bytes()).collect();
+    std::fs::write(&file, bytes).unwrap();
+    let text = format!(
+        "platform: platforms/boards/stm32f4_discovery-kit.repl\nuart: sysbus.usart2\n\
+         qemu: {{machine: netduinoplus2, serial: 1}}\nload_address: 0x08000000\nfirmware: {file:?}\n"
+    );
+    let config = TargetConfig::from_yaml_str(&text, directory).unwrap();
+    VirtualTarget::from_config(config).backend(engine)
+}
