@@ -14,6 +14,7 @@ use crate::backend::EmulatorError;
 use crate::board::PowerError;
 use crate::caller::{Caller, place};
 use crate::config::ConfigError;
+use crate::debug::DebugError;
 use crate::firmware::FirmwareError;
 use crate::process::ProcessError;
 use crate::runtime::HostError;
@@ -83,6 +84,9 @@ pub enum ErrorKind {
     /// The emulator is missing, exited, or refused something.
     #[error(transparent)]
     Emulator(#[from] EmulatorError),
+    /// A memory or a variable that the test cannot look at.
+    #[error(transparent)]
+    Debug(#[from] DebugError),
     /// The board is not in the state that the operation needs.
     #[error(transparent)]
     Power(#[from] PowerError),
@@ -223,6 +227,7 @@ debug_is_the_message!(
     Error,
     ErrorKind,
     ConfigError,
+    DebugError,
     ProcessError,
     EmulatorError,
     UartError,

@@ -56,6 +56,7 @@ pub mod uart;
 
 pub use backend::{EmulatorError, EmulatorExit, EmulatorInfo, Metrics};
 pub use board::{Machine, PowerError, TargetBuilder, VirtualTarget};
+pub use debug::{DebugError, MemoryValue, Registers};
 pub use error::{Error, ErrorKind, Result};
 pub use operation::Operation;
 pub use process::ProcessError;

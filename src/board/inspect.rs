@@ -3,11 +3,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::error::Elapsed;
 
+use super::look::{READ, WRITE};
 use super::power::Board;
 use crate::backend::{BoxFuture, EmulatorError, GuestAccess, NamedCpu};
-use crate::debug::{BEFORE_PC, RunState, sleeps};
+use crate::config::BackendKind;
+use crate::debug::{BEFORE_PC, DebugError, MemoryValue, Registers, RunState, sleeps};
 use crate::error::Result;
 
 const STEP: &str = "looking into the board";
@@ -15,6 +18,9 @@ const STEP: &str = "looking into the board";
 /// One machine of a board that is paused for a short time.
 pub(super) struct StoppedMachine<'a> {
     access: &'a mut dyn GuestAccess,
+    engine: BackendKind,
+    /// The name in messages.
+    name: String,
     number: usize,
     /// The ranges of its memories, in order, without gaps or overlaps within a range.
     memories: Vec<Range<u64>>,
@@ -40,9 +46,20 @@ impl Board {
             }
             .into());
         };
+        let name = self.machine.clone();
         let looked = async {
             tokio::time::timeout(limit, access.stop()).await??;
-            let look = async { act(StoppedMachine::new(&mut *access, machine).await?).await };
+            let look = async {
+                let memories = access.memories(machine).await?;
+                act(StoppedMachine {
+                    access: &mut *access,
+                    engine,
+                    name,
+                    number: machine,
+                    memories: joined(memories),
+                })
+                .await
+            };
             Ok(tokio::time::timeout(limit, look).await?)
         };
         let looked: Result<Result<T>, Unfinished> = looked.await;
@@ -81,13 +98,13 @@ impl From<Elapsed> for Unfinished {
 }
 
 impl<'a> StoppedMachine<'a> {
-    async fn new(access: &'a mut dyn GuestAccess, number: usize) -> Result<Self, EmulatorError> {
-        let memories = access.memories(number).await?;
-        Ok(Self {
-            access,
-            number,
-            memories: joined(memories),
-        })
+    /// Returns the registers of the processor that runs the firmware.
+    pub(super) async fn registers(&mut self) -> Result<Registers> {
+        let processors = self.access.processors(self.number).await?;
+        match processors.into_iter().next() {
+            Some((_, cpu)) => Ok(Registers::new(cpu.registers)),
+            None => Err(self.unsupported().into()),
+        }
     }
 
     /// Returns the processors, the one that runs the firmware first.
@@ -106,6 +123,52 @@ impl<'a> StoppedMachine<'a> {
         Ok(processors)
     }
 
+    /// Reads a number.
+    pub(super) async fn read_value<T: MemoryValue>(&mut self, address: u64) -> Result<T> {
+        let length = size_of::<T>() as u64;
+        let bytes = self.read_all(address, length).await?;
+        T::from_memory(&bytes).ok_or_else(|| self.no_memory(READ, address, length).into())
+    }
+
+    /// Reads bytes, which must all be in a memory.
+    pub(super) async fn read_all(&mut self, address: u64, length: u64) -> Result<Vec<u8>> {
+        let end = address.saturating_add(length);
+        if length == 0 {
+            return Ok(Vec::new());
+        }
+        match self.read(address..end).await? {
+            Some(bytes) => Ok(bytes),
+            None => Err(self.no_memory(READ, address, length).into()),
+        }
+    }
+
+    /// Writes bytes, which must all be in a memory.
+    pub(super) async fn write(&mut self, address: u64, bytes: &[u8]) -> Result<()> {
+        let length = bytes.len() as u64;
+        let range = address..address.saturating_add(length);
+        if length > 0 && !is_in(&self.memories, &range) {
+            return Err(self.no_memory(WRITE, address, length).into());
+        }
+        Ok(self.access.write(self.number, address, bytes).await?)
+    }
+
+    fn no_memory(&self, operation: &'static str, address: u64, length: u64) -> DebugError {
+        DebugError::NoMemory {
+            operation,
+            machine: self.name.clone(),
+            address,
+            length,
+        }
+    }
+
+    fn unsupported(&self) -> EmulatorError {
+        EmulatorError::Unsupported {
+            kind: self.engine,
+            what: format!("read the registers of `{}`", self.name),
+            advice: "only those of a Cortex-M or a RISC-V have known names",
+        }
+    }
+
     /// Reads bytes; `None` if they are not all in memories.
     pub(super) async fn read(
         &mut self,
@@ -115,6 +178,17 @@ impl<'a> StoppedMachine<'a> {
             return Ok(None);
         }
         Ok(Some(self.access.read(self.number, range).await?))
+    }
+}
+
+/// Returns the result of a task, in which it may have panicked.
+pub(super) async fn finished<T>(task: JoinHandle<Result<T>>) -> Result<T> {
+    match task.await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => std::future::pending().await, // aborted, which nobody does
+        },
     }
 }
 

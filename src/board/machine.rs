@@ -6,6 +6,7 @@ use super::machine_uarts::MachineUarts;
 use super::target::VirtualTarget;
 use crate::backend::Metrics;
 use crate::config::LoadCommand;
+use crate::debug::{MemoryValue, Registers};
 use crate::error::Result;
 use crate::operation::Operation;
 use crate::uart::Uart;
@@ -128,5 +129,79 @@ impl<'a> Machine<'a> {
     #[track_caller]
     pub fn metrics(self) -> Operation<Metrics> {
         self.target.metrics_of(Some(self.number))
+    }
+
+    /// Returns the registers of the machine's processor. As [`VirtualTarget::registers`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::registers`].
+    #[track_caller]
+    pub fn registers(self) -> Operation<Registers> {
+        self.target.registers_of(self.number)
+    }
+
+    /// Returns the program counter of the machine's processor. As [`VirtualTarget::pc`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::pc`].
+    #[track_caller]
+    pub fn pc(self) -> Operation<u64> {
+        self.target.pc_of(self.number)
+    }
+
+    /// Reads a number from the machine's memory. As [`VirtualTarget::read`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::read`].
+    #[track_caller]
+    pub fn read<T: MemoryValue>(self, address: u64) -> Operation<T> {
+        self.target.read_of(self.number, address)
+    }
+
+    /// Reads bytes from the machine's memory. As [`VirtualTarget::read_bytes`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::read_bytes`].
+    #[track_caller]
+    pub fn read_bytes(self, address: u64, length: usize) -> Operation<Vec<u8>> {
+        self.target.read_bytes_of(self.number, address, length)
+    }
+
+    /// Writes a number to the machine's memory. As [`VirtualTarget::write`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::write`].
+    #[track_caller]
+    pub fn write<T: MemoryValue>(self, address: u64, value: T) -> Operation<()> {
+        let bytes = value.to_memory();
+        self.target.write_bytes_of(self.number, address, bytes)
+    }
+
+    /// Writes bytes to the machine's memory. As [`VirtualTarget::write_bytes`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::write_bytes`].
+    #[track_caller]
+    pub fn write_bytes(self, address: u64, bytes: impl Into<Vec<u8>>) -> Operation<()> {
+        self.target
+            .write_bytes_of(self.number, address, bytes.into())
+    }
+
+    /// Returns the address of a symbol of the machine's firmware. As [`VirtualTarget::symbol`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::symbol`].
+    #[track_caller]
+    pub fn symbol(self, name: &str) -> Operation<u64> {
+        self.target.symbol_of(self.number, name)
+    }
+
+    /// Reads a variable of the machine's firmware. As [`VirtualTarget::read_symbol`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::read_symbol`].
+    #[track_caller]
+    pub fn read_symbol<T: MemoryValue>(self, name: &str) -> Operation<T> {
+        self.target.read_symbol_of(self.number, name)
     }
 }

@@ -10,6 +10,7 @@ mod inner;
 mod inspect;
 mod interact;
 mod keys;
+mod look;
 mod machine;
 mod machine_uarts;
 mod post_mortem;
@@ -17,6 +18,7 @@ mod power;
 mod select_backend;
 mod target;
 mod terminal;
+mod variable;
 
 pub use builder::TargetBuilder;
 pub use error::PowerError;

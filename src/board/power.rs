@@ -12,6 +12,7 @@ use super::concurrency::{self, Slot};
 use super::error::PowerError;
 use crate::backend::{Backend, EmulatorError, EmulatorInfo, Image, Metrics, Outcome};
 use crate::error::Result;
+use crate::firmware::Firmware;
 use crate::process::Supervisor;
 use crate::uart::Ports;
 
@@ -167,6 +168,11 @@ impl Board {
     pub(crate) async fn metrics(&mut self, machine: Option<usize>) -> Result<Metrics> {
         self.check_runs("measure")?;
         Ok(self.backend.metrics(machine).await?)
+    }
+
+    /// Returns the firmware of a machine.
+    pub(super) fn firmware(&self, machine: usize) -> Option<&Firmware> {
+        self.images[machine].as_ref().map(|image| &image.firmware)
     }
 
     /// Checks that the board is on and its emulator runs, which `operation` needs.

@@ -4,6 +4,7 @@
 //! Nothing here talks to an engine: an engine gives a [`CpuState`], and the bytes of the ranges
 //! that a [`MemoryImage`] lists as missing.
 
+mod error;
 mod exception;
 mod frame;
 mod guest;
@@ -13,14 +14,19 @@ mod post_mortem;
 mod program;
 #[cfg(test)]
 mod recorded;
+mod registers;
 mod snapshot;
 mod stack;
 mod thumb;
 mod unwind;
+mod value;
 mod wait_instruction;
 
+pub use error::DebugError;
 pub(crate) use frame::Frame;
 pub(crate) use post_mortem::PostMortem;
 pub(crate) use program::Programs;
+pub use registers::Registers;
 pub(crate) use snapshot::{BLOCK, Core, CpuState, MemoryImage, RunState};
+pub use value::MemoryValue;
 pub(crate) use wait_instruction::{BEFORE_PC, sleeps};

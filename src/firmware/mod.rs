@@ -21,6 +21,7 @@ mod format;
 mod probe;
 mod records;
 mod snapshot;
+mod symbols;
 mod vectors;
 
 pub use architecture::Architecture;
@@ -30,4 +31,5 @@ pub use error::{
 pub use format::Format;
 pub use probe::Firmware;
 pub(crate) use snapshot::stage;
+pub(crate) use symbols::Symbol;
 pub(crate) use vectors::{Contents, Entry};
