@@ -39,7 +39,7 @@ pub mod config;
 #[allow(
     dead_code,
     unused_imports,
-    reason = "the engines do not give a state yet"
+    reason = "the analysis of a stopped program is being built in parts"
 )]
 mod debug;
 mod error;

@@ -28,12 +28,12 @@ pub(super) struct StoppedMachine<'a> {
 
 impl Board {
     /// Pauses the board, runs `act` with one of its machines, and lets the board go on. The pause
-    /// and `act` are each limited by `limit`. Must not be dropped before its end: the board would stay paused.
+    /// and `act` have a time limit each. Must not be dropped before its end: the board would stay paused.
     pub(super) async fn inspect<T>(
         &mut self,
         machine: usize,
         operation: &'static str,
-        limit: Duration,
+        (pause_limit, limit): (Duration, Duration),
         act: impl for<'a> FnOnce(StoppedMachine<'a>) -> BoxFuture<'a, Result<T>>,
     ) -> Result<T> {
         self.check_runs(operation)?;
@@ -48,7 +48,7 @@ impl Board {
         };
         let name = self.machine.clone();
         let looked = async {
-            tokio::time::timeout(limit, access.stop()).await??;
+            tokio::time::timeout(pause_limit, access.stop()).await??;
             let look = async {
                 let memories = access.memories(machine).await?;
                 act(StoppedMachine {

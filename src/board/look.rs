@@ -223,7 +223,7 @@ impl VirtualTarget {
             let read = async move {
                 let mut board = shared.board.lock().await;
                 board
-                    .inspect(machine, READ, limit, move |mut machine| {
+                    .inspect(machine, READ, (limit, limit), move |mut machine| {
                         Box::pin(async move { machine.read_value(address).await })
                     })
                     .await
@@ -244,7 +244,7 @@ impl VirtualTarget {
         self.operation(move |shared, limit| async move {
             let look = async move {
                 let mut board = shared.board.lock().await;
-                board.inspect(machine, operation, limit, act).await
+                board.inspect(machine, operation, (limit, limit), act).await
             };
             finished(spawn(look)?).await
         })

@@ -13,9 +13,10 @@ use crate::error::Result;
 use crate::runtime::spawn;
 use crate::uart::{Explain, Explanation};
 
-/// The time limit on the host for an emulator to pause, and then to tell its state. If it does not,
-/// the failure is reported without it.
-const LIMIT: Duration = Duration::from_secs(1);
+/// The time limits on the host for an emulator to pause, and then to tell its state. If it does
+/// not, it hangs, and the failure is reported without the state of the board. Half a second is
+/// enough for Renode, unless the host is very busy.
+const LIMITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
 
 /// The state of a machine, for all operations that failed while it was read.
 pub(super) struct PostMortem {
@@ -69,7 +70,7 @@ impl Board {
         let found = self.inspect(
             machine,
             "look into",
-            LIMIT,
+            LIMITS,
             |mut machine: StoppedMachine<'_>| {
                 Box::pin(async move { Ok(machine.processors().await?) })
             },

@@ -68,7 +68,9 @@ fn is_explained_by_the_board(error: &Error) -> bool {
     match error.kind() {
         UartErrorKind::Timeout { .. } | UartErrorKind::Watchdog { .. } => true,
         UartErrorKind::Ended { ending } => match ending {
-            Ending::Exited(_) | Ending::Halted(_) | Ending::Stalled(_) => true,
+            Ending::Exited(_) | Ending::Halted(_) | Ending::LockedUp(_) | Ending::Stalled(_) => {
+                true
+            }
             Ending::NotStarted | Ending::Stopped(_) | Ending::Closed => false,
         },
         _ => false,

@@ -59,14 +59,17 @@ impl Renode {
         Ok(session.run(STEP, &command).await?.text)
     }
 
-    /// Returns true if Renode's log says that this processor has halted: for some reasons its
-    /// property does not say it.
-    fn has_aborted(&self, machine: usize, processor: &Name) -> bool {
-        let halt = self.emulation.machines[machine].ports.main().halt();
-        halt.is_some_and(|halt| {
-            let halted = halt.split(':').next().unwrap_or_default();
-            let halted = halted.rsplit('/').next().unwrap_or_default();
-            processor.to_string().rsplit('.').next() == Some(halted)
+    /// Returns the state of a processor of which Renode's log says that it has halted or locked up:
+    /// its properties do not say it.
+    fn reported_state(&self, machine: usize, processor: &Name) -> Option<RunState> {
+        let halt = self.emulation.machines[machine].ports.main().halt()?;
+        // `m/cpu0: CPU abort …` or `m/cpu0 locked up …`
+        let (reported, what) = halt.split_once([':', ' '])?;
+        let name = processor.to_string();
+        let is_this = reported.rsplit('/').next() == name.rsplit('.').next();
+        is_this.then(|| match what.starts_with("locked up") {
+            true => RunState::LockedUp,
+            false => RunState::Halted,
         })
     }
 
@@ -97,12 +100,13 @@ impl Renode {
             }
         }
         let halted = self.on_machine(machine, MonitorCommand::is_halted(name));
-        let is_halted = halted.await?.trim() == "True" || self.has_aborted(machine, name);
+        let is_halted = halted.await?.trim() == "True";
         Ok(CpuState {
             core,
-            state: match is_halted {
-                true => RunState::Halted,
-                false => RunState::Running,
+            state: match self.reported_state(machine, name) {
+                Some(state) => state,
+                None if is_halted => RunState::Halted,
+                None => RunState::Running,
             },
             registers: found,
             memories: Vec::new(),

@@ -12,6 +12,7 @@ pub mod load;
 pub mod lockstep;
 pub mod network;
 pub mod physical;
+pub mod post_mortems;
 pub mod pty;
 pub mod shells;
 pub mod telnet;
