@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::error::EmulatorError;
-use super::interface::{BoxFuture, Outcome};
+use super::outcome::{BoxFuture, Outcome};
 use crate::debug::CpuState;
 
 /// A processor's name in the engine, such as `sysbus.cpu`, and its state.

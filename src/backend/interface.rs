@@ -1,6 +1,5 @@
 //! [`Backend`]: the interface between a target and the engine that runs its board.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use super::error::{EmulatorError, EmulatorExit};
@@ -8,13 +7,8 @@ use super::guest_access::GuestAccess;
 use super::identity::Identity;
 use super::image::Image;
 use super::metrics::Metrics;
+use super::outcome::{BoxFuture, Outcome};
 use crate::runtime::Clock;
-
-/// A boxed future, which `dyn Backend` requires.
-pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// The outcome of a backend's call.
-pub(crate) type Outcome<'a> = BoxFuture<'a, Result<(), EmulatorError>>;
 
 /// A function that returns the current content of a log.
 pub(crate) type LogText = Box<dyn Fn() -> String + Send>;

@@ -2,9 +2,9 @@
 
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::machine_uarts::MachineUarts;
-use super::post_mortem::PostMortem;
 use super::power::Board;
 use crate::artifacts::{Report, failed};
 use crate::caller::Caller;
@@ -28,6 +28,13 @@ pub(super) struct Inner {
     pub(super) at: Caller,
     /// The process that made the target; a forked child has another number.
     pub(super) owner: u32,
+}
+
+/// The state of a machine, for all operations that failed while it was read.
+pub(super) struct PostMortem {
+    pub(super) machine: usize,
+    pub(super) text: Option<String>,
+    pub(super) done: Instant,
 }
 
 impl Inner {

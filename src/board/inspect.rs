@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::error::Elapsed;
 
-use super::look::{READ, WRITE};
 use super::power::Board;
 use crate::backend::{BoxFuture, EmulatorError, GuestAccess, NamedCpu};
 use crate::config::BackendKind;
@@ -14,6 +13,10 @@ use crate::debug::{BEFORE_PC, DebugError, MemoryValue, Registers, RunState, slee
 use crate::error::Result;
 
 const STEP: &str = "looking into the board";
+
+/// Operations, for errors.
+pub(super) const READ: &str = "read the memory of";
+pub(super) const WRITE: &str = "write the memory of";
 
 /// One machine of a board that is paused for a short time.
 pub(super) struct StoppedMachine<'a> {

@@ -1,6 +1,6 @@
 //! Looking inside the firmware: registers, memory, variables by name.
 
-use super::inspect::{StoppedMachine, finished};
+use super::inspect::{READ, StoppedMachine, WRITE, finished};
 use super::target::VirtualTarget;
 use super::variable;
 use crate::backend::BoxFuture;
@@ -13,8 +13,6 @@ use crate::error::Result;
 use crate::operation::Operation;
 use crate::runtime::spawn;
 
-pub(super) const READ: &str = "read the memory of";
-pub(super) const WRITE: &str = "write the memory of";
 const REGISTERS: &str = "read the registers of";
 
 impl VirtualTarget {

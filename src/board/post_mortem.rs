@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::inner::Inner;
+use super::inner::{Inner, PostMortem};
 use super::inspect::StoppedMachine;
 use super::power::Board;
 use crate::backend::NamedCpu;
@@ -17,13 +17,6 @@ use crate::uart::{Explain, Explanation};
 /// not, it hangs, and the failure is reported without the state of the board. Half a second is
 /// enough for Renode, unless the host is very busy.
 const LIMITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
-
-/// The state of a machine, for all operations that failed while it was read.
-pub(super) struct PostMortem {
-    machine: usize,
-    text: Option<String>,
-    done: Instant,
-}
 
 /// Lets the UARTs ask for the state of their machines.
 pub(super) fn explain_failures(inner: &Arc<Inner>) {

@@ -20,10 +20,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::error::{Ending, UartError};
+use super::explain::Explain;
 use super::handle::Uart;
 use super::link::stepped::SteppedLink;
 use super::link::{JobQueue, Link, OnEnd};
-use super::post_mortem::Explain;
 use super::state::{Settings, UartState};
 use super::transcript::Transcript;
 use super::verdict::verdict;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{UartError, Unavailable};
+use super::explain::Explain;
 use super::merged::{self, TranscriptLine};
 use super::port::Port;
-use super::post_mortem::Explain;
 use crate::runtime::Clock;
 
 /// The UARTs of a board, at least one, in the order of its description; clones are the same

@@ -1,26 +1,19 @@
 //! The state of the board in the error of an operation: [`Explained`].
 //!
-//! Only the board can look into its emulator. It gives each UART a function, [`Explain`]; an
+//! Only the board can look into its emulator. It gives each UART a function, [`Explain`](super::explain::Explain); an
 //! operation that fails calls it and waits for the answer.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::error::{Ending, UartErrorKind};
+use super::explain::Explanation;
 use super::state::UartState;
 use crate::error::{Error, ErrorKind, Result};
 use crate::operation::Task;
 use crate::runtime::Hold;
 use crate::sync::lock;
-
-/// The future state of the board, as text; `None` if it is not known.
-pub(crate) type Explanation = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
-
-/// A function that asks for the state of the board. It returns at once, on any thread.
-pub(crate) type Explain = dyn Fn() -> Explanation + Send + Sync;
 
 /// A task whose error has the state of the board.
 pub(super) struct Explained<T> {

@@ -8,10 +8,10 @@ use super::monitor::plain::Name;
 use super::setup::cpu::Processor;
 use super::setup::emulation::MAIN;
 use super::setup::{memory, registers};
+use super::stop::Stop;
 use crate::backend::{BoxFuture, EmulatorError, GuestAccess, NamedCpu, Outcome};
 use crate::debug::{Core, CpuState, RunState};
 use crate::firmware::Architecture;
-use crate::runtime::Hold;
 
 const STEP: &str = "looking into the board";
 
@@ -19,16 +19,6 @@ const STEP: &str = "looking into the board";
 const READ_CHUNK: u64 = 16 << 10;
 /// The number of bytes of one write; each word takes a command of 50 characters.
 const WRITE_CHUNK: usize = 64;
-
-/// A stop of the board.
-pub(super) enum Stop {
-    /// In virtual time: it ends with the hold.
-    Held { _hold: Option<Hold> },
-    /// In real time, of a board that ran before it.
-    Paused,
-    /// In real time, of a board that the user has paused.
-    Found,
-}
 
 impl Renode {
     async fn stop_in_real_time(&mut self) -> Result<(), EmulatorError> {

@@ -14,6 +14,7 @@ mod metrics;
 mod monitor;
 mod session;
 mod setup;
+mod stop;
 mod time;
 
 use std::path::PathBuf;
@@ -28,7 +29,6 @@ use crate::process::Supervisor;
 use crate::runtime::{Clock, Hold, VirtualClock};
 use crate::uart::Ports;
 use context::KIND;
-use inspect::Stop;
 use launch::cache::Kept;
 use launch::logs::Logs;
 use monitor::command::MonitorCommand;
@@ -36,6 +36,7 @@ use session::{Session, Start};
 use setup::emulation::{Emulation, MAIN};
 use setup::machine::Machine;
 use setup::restart::Memory;
+use stop::Stop;
 use time::guest_clock::GuestClock;
 use tokio::task::JoinHandle;
 

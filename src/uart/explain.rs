@@ -1,0 +1,10 @@
+//! [`Explain`]: how an operation asks for the state of the board, which is not known here.
+
+use std::future::Future;
+use std::pin::Pin;
+
+/// The future state of the board, as text; `None` if it is not known.
+pub(crate) type Explanation = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
+
+/// A function that asks for the state of the board. It returns at once, on any thread.
+pub(crate) type Explain = dyn Fn() -> Explanation + Send + Sync;
