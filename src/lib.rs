@@ -39,7 +39,7 @@ pub mod config;
 #[allow(
     dead_code,
     unused_imports,
-    reason = "the analysis of a stopped program is being built in parts"
+    reason = "tests cannot ask for the chain of calls yet"
 )]
 mod debug;
 mod error;

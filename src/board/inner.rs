@@ -22,7 +22,7 @@ pub(super) struct Inner {
     pub(super) machines: Vec<MachineUarts>,
     pub(super) board: tokio::sync::Mutex<Board>,
     /// The last state of the board that was read for a failure; locked while it is read.
-    pub(super) post_mortems: tokio::sync::Mutex<Option<PostMortem>>,
+    pub(super) post_mortems: tokio::sync::Mutex<Option<LastStop>>,
     pub(super) report: Option<Arc<Report>>,
     /// The place in the test that made the target.
     pub(super) at: Caller,
@@ -31,7 +31,7 @@ pub(super) struct Inner {
 }
 
 /// The state of a machine, for all operations that failed while it was read.
-pub(super) struct PostMortem {
+pub(super) struct LastStop {
     pub(super) machine: usize,
     pub(super) text: Option<String>,
     pub(super) done: Instant,

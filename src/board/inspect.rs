@@ -9,7 +9,9 @@ use tokio::time::error::Elapsed;
 use super::power::Board;
 use crate::backend::{BoxFuture, EmulatorError, GuestAccess, NamedCpu};
 use crate::config::BackendKind;
-use crate::debug::{BEFORE_PC, DebugError, MemoryValue, Registers, RunState, sleeps};
+use crate::debug::{
+    BEFORE_PC, BLOCK, DebugError, MemoryImage, MemoryValue, Registers, RunState, sleeps,
+};
 use crate::error::Result;
 
 const STEP: &str = "looking into the board";
@@ -170,6 +172,24 @@ impl<'a> StoppedMachine<'a> {
             what: format!("read the registers of `{}`", self.name),
             advice: "only those of a Cortex-M or a RISC-V have known names",
         }
+    }
+
+    /// Reads a range that an examination has missed.
+    pub(super) async fn fill(
+        &mut self,
+        image: &mut MemoryImage,
+        range: Range<u64>,
+    ) -> Result<(), EmulatorError> {
+        if let Some(bytes) = self.read(range.clone()).await? {
+            image.insert(range, Some(bytes));
+            return Ok(());
+        }
+        for start in range.step_by(BLOCK as usize) {
+            let block = start..start.saturating_add(BLOCK);
+            let bytes = self.read(block.clone()).await?;
+            image.insert(block, bytes);
+        }
+        Ok(())
     }
 
     /// Reads bytes; `None` if they are not all in memories.

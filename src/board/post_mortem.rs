@@ -1,15 +1,15 @@
 //! The state of a board for the message of an operation that has failed on one of its UARTs.
 
-use std::fmt::Write;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::inner::{Inner, PostMortem};
+use super::inner::{Inner, LastStop};
 use super::inspect::StoppedMachine;
 use super::power::Board;
-use crate::backend::NamedCpu;
-use crate::debug::RunState;
+use crate::backend::EmulatorError;
+use crate::debug::{CpuState, MemoryImage, PostMortem, Programs, RunState};
 use crate::error::Result;
+use crate::firmware::{Firmware, Format};
 use crate::runtime::spawn;
 use crate::uart::{Explain, Explanation};
 
@@ -44,7 +44,7 @@ fn explanation(inner: &Weak<Inner>, machine: usize) -> Explanation {
         // A board that is being flashed, reset or turned off explains nothing.
         let mut board = inner.board.try_lock().ok()?;
         let text = board.post_mortem(machine).await;
-        *last = Some(PostMortem {
+        *last = Some(LastStop {
             machine,
             text: text.clone(),
             done: Instant::now(),
@@ -55,48 +55,96 @@ fn explanation(inner: &Weak<Inner>, machine: usize) -> Explanation {
 }
 
 impl Board {
-    /// Describes what the processors of a machine do.
+    /// Says where the firmware of a machine is, and why.
     async fn post_mortem(&mut self, machine: usize) -> Option<String> {
-        if let Some(last) = self.backend.guest_access()?.last_state() {
-            return Some(describe(&[last]));
+        let programs = programs(self.firmware(machine).cloned()).await;
+        if let Some((_, last)) = self.backend.guest_access()?.last_state() {
+            let examined = examine(last, programs, MemoryImage::default()).await?;
+            return Some(examined.post_mortem.to_string());
         }
-        let found = self.inspect(
+        let looked = self.inspect(
             machine,
             "look into",
             LIMITS,
             |mut machine: StoppedMachine<'_>| {
-                Box::pin(async move { Ok(machine.processors().await?) })
+                Box::pin(async move { Ok(explain(&mut machine, programs).await?) })
             },
         );
-        let found: Result<Vec<NamedCpu>> = found.await;
-        match found {
-            Ok(processors) => Some(describe(&processors)).filter(|it| !it.is_empty()),
-            Err(error) => {
-                tracing::debug!(%error, "a failure is reported without the state of the board");
-                None
-            }
-        }
+        let looked: Result<Option<String>> = looked.await;
+        looked.unwrap_or_else(|error| {
+            tracing::debug!(%error, "a failure is reported without the state of the board");
+            None
+        })
     }
 }
 
-/// Describes processors in one line each.
-fn describe(processors: &[NamedCpu]) -> String {
-    let mut text = String::new();
-    for (name, cpu) in processors {
-        let state = match cpu.state {
-            RunState::Running => "running",
-            RunState::Waiting => "waiting for an interrupt (WFI)",
-            RunState::Halted => "halted",
-            RunState::LockedUp => "locked up",
-        };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{name}: {state}");
-        for register in ["pc", "lr", "sp", "x1", "x2", "xpsr", "cfsr", "mcause"] {
-            if let Some(value) = cpu.register(register) {
-                let _ = write!(text, ", {register}={value:#010x}");
+/// Returns the ELF file of the firmware, if it is one.
+async fn programs(firmware: Option<Firmware>) -> Programs {
+    let read = move || {
+        let mut programs = Programs::default();
+        if let Some(firmware) = firmware
+            && firmware.format() == Format::Elf
+            && let Ok(bytes) = std::fs::read(firmware.path())
+        {
+            let name = firmware.path().file_name().unwrap_or_default();
+            programs.add(&name.to_string_lossy(), &bytes);
+        }
+        programs
+    };
+    // A large file takes a while; the I/O thread serves other boards as well.
+    let read = tokio::task::spawn_blocking(read).await;
+    read.unwrap_or_default()
+}
+
+/// Says what the processors of a stopped machine do. Of several, those that were never started are
+/// left out.
+async fn explain(
+    machine: &mut StoppedMachine<'_>,
+    mut programs: Programs,
+) -> Result<Option<String>, EmulatorError> {
+    let processors = machine.processors().await?;
+    let several = processors.len() > 1;
+    let mut texts = Vec::new();
+    for (number, (name, cpu)) in processors.into_iter().enumerate() {
+        if number > 0 && cpu.state == RunState::Halted {
+            continue;
+        }
+        let mut memory = MemoryImage::default();
+        loop {
+            let Some(examined) = examine(cpu.clone(), programs, memory).await else {
+                return Ok(None);
+            };
+            (programs, memory) = (examined.programs, examined.memory);
+            let missing = memory.take_missing();
+            if missing.is_empty() {
+                let text = examined.post_mortem.to_string();
+                texts.push(match several {
+                    true => format!("{name}: {text}"),
+                    false => text,
+                });
+                break;
+            }
+            for range in missing {
+                machine.fill(&mut memory, range).await?;
             }
         }
-        text.push('\n');
     }
-    text
+    Ok((!texts.is_empty()).then(|| texts.join("\n")))
+}
+
+/// The result of an examination, and what it was made of.
+struct Examined {
+    post_mortem: PostMortem,
+    programs: Programs,
+    memory: MemoryImage,
+}
+
+/// Examines a processor, outside of the I/O thread; `None` if that has panicked.
+async fn examine(cpu: CpuState, programs: Programs, mut memory: MemoryImage) -> Option<Examined> {
+    let examine = move || Examined {
+        post_mortem: PostMortem::examine(&cpu, &programs, &mut memory),
+        programs,
+        memory,
+    };
+    tokio::task::spawn_blocking(examine).await.ok()
 }

@@ -25,11 +25,8 @@ pub fn assert_message(snapshots: &str, name: &str, message: &str, places: &[(&Pa
             "${1}    [words]$2",
         ),
         (r"    the end of its log:(\n    [^\n;]*)+", "    [log]"),
-        // The state of a processor, at whatever place it is.
-        (
-            r"(?m)^  (sysbus\.)?cpu\d?: [a-z].*, pc=.*$",
-            "  [processor]",
-        ),
+        // The state of the firmware, at whatever place it is.
+        (r"\n  firmware: [^\n]*(\n    [^\n]*)*", "\n  [firmware]"),
         // The waited time, which includes the limit, and points in time.
         (r"\b(after|within) [\d.]+m?s\b", "${1} [time]"),
     ] {

@@ -37,8 +37,8 @@ on_each_engine! {
         for _ in 0..3 {
             let error = board.uart().expect("never").within(millis(200)).wait().unwrap_err();
             let text = post_mortem(&error);
-            assert!(text.contains("waiting for an interrupt (WFI)"), "{text}");
-            assert!(text.contains("pc=0x0800"), "{text}");
+            assert!(text.starts_with("firmware: sleeps (WFI)"), "{text}");
+            assert!(text.contains("called by main"), "{text}");
             board.uart().send_line("ping").wait()?;
             board.uart().expect_line("pong").wait()?;
         }
@@ -58,11 +58,11 @@ on_each_engine! {
             _ => "locked up",
         };
         for (image, state, pc) in [
-            (endless, "running", "0x08000008"),
+            (endless, "in an endless loop", "0x08000008"),
             (locked_up, "locked up", "0x0800001e"),
             (nowhere, nowhere_is, "0xf0000000"),
         ] {
-            let expected = format!("{state}, pc={pc}, ");
+            let expected = format!("{state}, at {pc}");
             let directory = tempfile::tempdir().unwrap();
             let board = board_with(engine, directory.path(), &image).boot().wait()?;
             let error = board.uart().expect("never").within(secs(2)).wait().unwrap_err();
