@@ -156,6 +156,11 @@ impl Report {
         });
     }
 
+    /// Returns true if the test is known to fail.
+    pub(crate) fn fails(&self) -> bool {
+        lock(&self.files).dir.failed()
+    }
+
     /// Keeps or removes the directory of a target that has ended or could not be started.
     pub(crate) fn finish(&self, test_fails: bool) {
         if let Some(updater) = lock(&self.updater).take() {

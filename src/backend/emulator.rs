@@ -2,7 +2,7 @@
 //!
 //! An exit that the harness has not asked for fails every wait on the board's UARTs at once.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 use super::{EmulatorError, EmulatorExit, OutputTail, exit};
 use crate::config::BackendKind;
 use crate::process::{Process, SpawnSpec, Supervisor};
+use crate::sync::lock;
 use crate::uart::Ports;
 
 /// The time limit for the rest of an exited process's output. Its group is killed by then, so
@@ -25,26 +26,35 @@ pub(super) struct Emulator {
     process: Arc<Process>,
     exit: watch::Receiver<Option<Arc<EmulatorExit>>>,
     reporter: AbortHandle,
+    board: Arc<Mutex<Board>>,
+}
+
+/// The board that the emulator runs.
+#[derive(Default)]
+struct Board {
+    /// Its UARTs; none between two boards, and once their exit has been reported.
+    ports: Option<Ports>,
+    exit: Option<Arc<EmulatorExit>>,
 }
 
 impl Emulator {
     /// Starts an emulator. When the process exits by itself, or for the reason `ended_for`, every
-    /// wait on one of `ports` fails at once, with the `output` that `drained` has collected.
+    /// wait on a UART of its [board](Self::set_ports) fails at once, with the `output` that
+    /// `drained` has collected.
     pub(super) fn start(
         kind: BackendKind,
         supervisor: &Supervisor,
         launch: SpawnSpec,
         output: OutputTail,
         drained: impl Future<Output = ()> + Send + 'static,
-        ports: Ports,
         ended_for: EndedFor,
     ) -> Result<Self, EmulatorError> {
         let process = supervisor.spawn(launch)?;
         let drained = tokio::spawn(drained);
         let (sender, exit) = watch::channel(None);
         let watched = Arc::clone(&process);
-        let weak = Arc::downgrade(&process);
-        ports.set_stopped(move || weak.upgrade().is_some_and(|process| process.is_stopped()));
+        let board: Arc<Mutex<Board>> = Arc::default();
+        let runs = Arc::clone(&board);
         let reporter = tokio::spawn(async move {
             let exit = watched.exited().await;
             let _ = tokio::time::timeout(OUTPUT_DRAIN_TIMEOUT, drained).await;
@@ -57,7 +67,14 @@ impl Emulator {
                 },
                 None => exit::describe(kind, exit, output),
             });
-            ports.exited(&exit.to_string());
+            let ports = {
+                let mut runs = lock(&runs);
+                runs.exit = Some(Arc::clone(&exit));
+                runs.ports.take()
+            };
+            if let Some(ports) = ports {
+                ports.exited(&exit.to_string());
+            }
             sender.send_replace(Some(exit));
         })
         .abort_handle();
@@ -65,7 +82,28 @@ impl Emulator {
             process,
             exit,
             reporter,
+            board,
         })
+    }
+
+    /// Sets the UARTs of the board that it runs from now on.
+    pub(super) fn set_ports(&self, ports: Option<Ports>) {
+        if let Some(ports) = &ports {
+            let process = Arc::downgrade(&self.process);
+            ports.set_stopped(move || {
+                let process = process.upgrade();
+                process.is_some_and(|process| process.is_stopped())
+            });
+        }
+        let mut board = lock(&self.board);
+        match (&board.exit, ports) {
+            (Some(exit), Some(ports)) => {
+                let exit = exit.to_string();
+                drop(board);
+                ports.exited(&exit);
+            }
+            (_, ports) => board.ports = ports,
+        }
     }
 
     /// Returns the process, for a caller that has to kill it.

@@ -21,6 +21,9 @@ pub struct EmulatorInfo {
     /// The runtime that Renode runs on, such as `Mono` or `.NET 8.0.14`; known together with
     /// `version`. `None` for other emulators.
     pub runtime: Option<String>,
+    /// The number of boards that the same process has run before, with
+    /// [`reuse`](crate::config::Reuse).
+    pub earlier_boards: u32,
 }
 
 /// Formats the emulator as in `Renode 1.16.1 (Mono)`.
@@ -49,6 +52,7 @@ impl Identity {
             program,
             version: None,
             runtime: None,
+            earlier_boards: 0,
         })))
     }
 
@@ -62,6 +66,10 @@ impl Identity {
 
     pub(crate) fn set_runtime(&self, runtime: Option<String>) {
         self.lock().runtime = runtime;
+    }
+
+    pub(crate) fn set_earlier_boards(&self, number: u32) {
+        self.lock().earlier_boards = number;
     }
 
     fn lock(&self) -> MutexGuard<'_, EmulatorInfo> {

@@ -73,6 +73,7 @@ fn find(
             program,
             version,
             runtime,
+            earlier_boards: 0,
         })
     }))
 }

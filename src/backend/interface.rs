@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::error::{EmulatorError, EmulatorExit};
 use super::guest_access::GuestAccess;
 use super::identity::Identity;
@@ -12,6 +14,18 @@ use crate::runtime::Clock;
 
 /// A function that returns the current content of a log.
 pub(crate) type LogText = Box<dyn Fn() -> String + Send>;
+
+/// The right to have an emulator.
+pub(crate) type Slot = OwnedSemaphorePermit;
+
+/// An emulator whose board is paused for good. Dropping it ends the emulator.
+pub(crate) trait Reusable: Send {
+    /// Keeps the emulator for a later board. `slot` takes a slot for it, if one is free.
+    fn park(self: Box<Self>, slot: Box<dyn FnOnce() -> Option<Slot> + Send>);
+}
+
+/// An emulator that can run another board.
+pub(crate) type GivenBack = Box<dyn Reusable>;
 
 /// A board on one engine: a single machine, or several machines that are connected.
 ///
@@ -42,6 +56,12 @@ pub(crate) trait Backend: Send {
     ///
     /// Only the power-off command of a physical board can fail; its port is released even then.
     fn power_off(&mut self) -> Outcome<'_>;
+
+    /// Pauses a running board for good, so that its emulator can run another board later; `None` if
+    /// it cannot. The board no longer has the emulator then.
+    fn give_back(&mut self) -> BoxFuture<'_, Option<GivenBack>> {
+        Box::pin(async { None })
+    }
 
     /// Replaces the firmware of a machine of a running board, and starts the machine again with it.
     fn reload<'a>(&'a mut self, machine: usize, image: &'a Image) -> Outcome<'a>;

@@ -26,7 +26,7 @@ pub(crate) use guest_access::{GuestAccess, NamedCpu};
 pub use identity::EmulatorInfo;
 pub(crate) use identity::Identity;
 pub(crate) use image::Image;
-pub(crate) use interface::{Backend, LogText};
+pub(crate) use interface::{Backend, GivenBack, LogText, Reusable, Slot};
 pub use metrics::Metrics;
 pub(crate) use outcome::{BoxFuture, Outcome};
 pub(crate) use output::OutputTail;

@@ -80,10 +80,15 @@ impl OutputTail {
         self.lock().beginning.is_empty()
     }
 
+    /// Returns the beginning and the end of the output.
+    pub(crate) fn report(&self) -> String {
+        self.lock().text()
+    }
+
     /// Returns a function that returns the kept output as text, at any later time.
     pub(crate) fn reader(&self) -> super::LogText {
         let output = self.clone();
-        Box::new(move || output.lock().text())
+        Box::new(move || output.report())
     }
 
     /// Reads `from` to its end, and keeps its output.

@@ -221,13 +221,14 @@ impl TargetBuilder {
             }
         }
         let ports = Ports::all(machines.iter().map(|machine| &machine.ports));
+        let slots = slots()?;
         let board = Board::new(
             backend,
             ports.clone(),
             Arc::clone(&supervisor),
             config.machine_name.clone(),
             images,
-            slots()?,
+            Arc::clone(&slots),
         );
         let shared = Arc::new(Inner {
             config,
@@ -238,6 +239,7 @@ impl TargetBuilder {
             post_mortems: tokio::sync::Mutex::default(),
             report,
             at,
+            slots,
             owner: std::process::id(),
         });
         explain_failures(&shared);

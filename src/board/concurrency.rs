@@ -7,20 +7,21 @@ use std::io::Write;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
+use crate::backend::{Slot, renode};
 use crate::config::{ConfigError, EnvVariable};
 
 const VARIABLE: EnvVariable = EnvVariable::MaxParallel;
-
-/// The right to run one emulator.
-pub(crate) type Slot = OwnedSemaphorePermit;
 
 /// The time without a slot after which a notice tells the user the reason for the wait.
 const NOTICE_AFTER: Duration = Duration::from_secs(5);
 
 /// Waits for a slot for `machine`; prints one notice if the wait is long.
 pub(crate) async fn take(slots: &Arc<Semaphore>, machine: &str) -> Option<Slot> {
+    if let Some(slot) = take_free(slots).or_else(renode::slot_of_a_parked_one) {
+        return Some(slot);
+    }
     let mut slot = std::pin::pin!(Arc::clone(slots).acquire_owned());
     let taken = match tokio::time::timeout(NOTICE_AFTER, &mut slot).await {
         Ok(taken) => taken,
@@ -39,6 +40,11 @@ pub(crate) async fn take(slots: &Arc<Semaphore>, machine: &str) -> Option<Slot> 
     };
     // The semaphore is never closed, so there is no error.
     taken.ok()
+}
+
+/// Takes a slot, if one is free.
+pub(crate) fn take_free(slots: &Arc<Semaphore>) -> Option<Slot> {
+    Arc::clone(slots).try_acquire_owned().ok()
 }
 
 /// Returns the process's slots; the first call reads their number from the variable.

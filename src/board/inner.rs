@@ -4,13 +4,17 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::Semaphore;
+
 use super::machine_uarts::MachineUarts;
 use super::power::Board;
 use crate::artifacts::{Report, failed};
+use crate::backend::GivenBack;
 use crate::caller::Caller;
 use crate::config::TargetConfig;
 use crate::error::{Error, Result};
 use crate::process::Supervisor;
+use crate::runtime::{self, io_thread};
 use crate::uart::{Ports, Uart};
 
 /// The state that a target shares with its operations in progress.
@@ -26,6 +30,8 @@ pub(super) struct Inner {
     pub(super) report: Option<Arc<Report>>,
     /// The place in the test that made the target.
     pub(super) at: Caller,
+    /// The slots for the emulators of this process.
+    pub(super) slots: Arc<Semaphore>,
     /// The process that made the target; a forked child has another number.
     pub(super) owner: u32,
 }
@@ -43,6 +49,26 @@ impl Inner {
     pub(super) fn checked<T>(&self, outcome: Result<T, impl Into<Error>>) -> Result<T> {
         let at = Location::caller();
         outcome.map_err(|error| failed(error, self.report.as_ref(), at))
+    }
+
+    /// Pauses the board for good, so that its emulator can run another board; `None` if it cannot,
+    /// if the test fails, or if nothing is known of that.
+    pub(super) fn give_back(self: &Arc<Self>) -> Option<GivenBack> {
+        let passes = self.report.as_ref().is_some_and(|report| !report.fails());
+        if !passes || std::thread::panicking() || io_thread::is_current() {
+            return None;
+        }
+        let (sender, given) = std::sync::mpsc::channel();
+        let shared = Arc::clone(self);
+        let giving = runtime::spawn(async move {
+            // Another operation is in progress: its outcome is not known.
+            if let Ok(mut board) = shared.board.try_lock() {
+                // The receiver waits.
+                let _ = sender.send(board.give_back().await);
+            }
+        });
+        giving.ok()?;
+        given.recv().ok()?
     }
 
     /// Moves the cursors of the target's own handles to the last start of the board.

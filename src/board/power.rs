@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::concurrency::{self, Slot};
+use super::concurrency;
 use super::error::PowerError;
-use crate::backend::{Backend, EmulatorError, EmulatorInfo, Image, Metrics, Outcome};
+use crate::backend::{
+    Backend, EmulatorError, EmulatorInfo, GivenBack, Image, Metrics, Outcome, Slot,
+};
 use crate::error::Result;
 use crate::firmware::Firmware;
 use crate::process::Supervisor;
@@ -131,6 +133,15 @@ impl Board {
         let done = self.backend.power_off().await;
         self.slot = None;
         Ok(done?)
+    }
+
+    /// Pauses a running board for good, so that its emulator can run another board; `None` if it
+    /// cannot.
+    pub(crate) async fn give_back(&mut self) -> Option<GivenBack> {
+        match self.is_on() {
+            true => self.backend.give_back().await,
+            false => None,
+        }
     }
 
     pub(crate) async fn flash(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::artifacts::Report;
 use crate::backend::{Backend, qemu, renode, serial};
 use crate::config::{
-    BackendKind, ClockKind, ConfigError, EnvVariable, MachineConfig, TargetConfig,
+    BackendKind, ClockKind, ConfigError, EnvVariable, MachineConfig, Reuse, TargetConfig,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::notice::notice;
@@ -114,8 +114,9 @@ pub(crate) fn create(
         }
         BackendKind::Renode | BackendKind::Auto => {
             let program = renode::find()?;
+            let reuse = reuse(config)?;
             Box::new(renode::Renode::new(
-                program, config, supervisor, ports, clock,
+                program, config, supervisor, ports, clock, reuse,
             )?)
         }
     })
@@ -221,6 +222,21 @@ fn notice_not_run(config: &TargetConfig, engine: &str) {
             "{machine} runs on {engine}: its `extra_commands` are Renode's and are not run"
         ));
     }
+}
+
+/// Returns the way to use emulators again: the variable's, else the description's, else the default.
+fn reuse(config: &TargetConfig) -> Result<Reuse, ConfigError> {
+    let value = std::env::var_os(EnvVariable::Reuse.name()).unwrap_or_default();
+    let wanted = match value.to_str() {
+        Some("") => config.reuse.unwrap_or(Reuse::Process),
+        Some("off") => Reuse::Off,
+        Some("process") => Reuse::Process,
+        _ => return Err(ConfigError::environment(EnvVariable::Reuse, &value)),
+    };
+    // Each test is a process of its own.
+    let alone =
+        std::env::var_os("NEXTEST_EXECUTION_MODE").is_some_and(|it| it == "process-per-test");
+    Ok(if alone { Reuse::Off } else { wanted })
 }
 
 fn from_environment() -> Result<Option<BackendKind>, ConfigError> {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::concurrency;
 use super::inner::Inner;
 use super::machine_uarts::MachineUarts;
 use crate::artifacts::{Traced, failed};
@@ -477,12 +478,19 @@ impl Drop for VirtualTarget {
         if std::process::id() != self.shared.owner {
             return;
         }
+        let given_back = self.shared.give_back();
         self.shared
             .ports
             .power_off("the target is off: it was dropped");
-        self.shared.supervisor.release();
         let alarm = self.verdict();
         let panicking = std::thread::panicking();
+        if let Some(given_back) = given_back
+            && alarm.is_none()
+        {
+            let slots = Arc::clone(&self.shared.slots);
+            given_back.park(Box::new(move || concurrency::take_free(&slots)));
+        }
+        self.shared.supervisor.release();
         if let Some(report) = &self.shared.report {
             report.finish(panicking);
         }

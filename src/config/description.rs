@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_yaml::Value;
 
 use super::defaults::{Echo, LineEnding, Timeouts};
-use super::engine::{BackendKind, ClockKind};
+use super::engine::{BackendKind, ClockKind, Reuse};
 use super::error::{BadFields, ConfigError, ConfigErrorKind, Explanation, FieldPlace, Problem};
 use super::machines::{MachineConfig, Switch, UartHub};
 use super::renode::{Control, LoadCommand, RenodeConfig, UartTransport};
@@ -25,6 +25,7 @@ pub struct TargetConfig {
     pub(crate) machine_name: String,
     pub(crate) clock: ClockKind,
     pub(crate) uart_transport: UartTransport,
+    pub(crate) reuse: Option<Reuse>,
     pub(crate) extra_commands: Vec<String>,
     pub(crate) control: Control,
     pub(crate) allow_raw_monitor: bool,
@@ -71,6 +72,12 @@ impl TargetConfig {
     /// because a reset undoes them. Other engines run none of them.
     pub fn extra_commands(&self) -> &[String] {
         &self.extra_commands
+    }
+
+    /// Returns `reuse`: whether one Renode runs several boards of this process, one after the other.
+    /// `None` if the file does not say: then `VTARGET_REUSE` or the [default](Reuse) counts.
+    pub fn reuse(&self) -> Option<Reuse> {
+        self.reuse
     }
 
     /// Returns `control`, `monitor_port`: the connection to Renode's monitor. Default `console`.

@@ -34,6 +34,23 @@ impl fmt::Display for BackendKind {
     }
 }
 
+/// Whether the emulator of a board that is dropped runs later boards.
+///
+/// A Renode that is there boots a board in some hundredths of a second; to start one takes about
+/// two seconds. The next board is made anew in it, and is not booted there if anything of the last
+/// one could be left: after a failure or a panic, after the test's own monitor commands, with a
+/// script, with `extra_commands` that do more than to set registers, with code in a platform.
+/// `VTARGET_REUSE` overrides the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reuse {
+    /// `off`: each board has a Renode of its own.
+    Off,
+    /// `process`: the boards of one process share its Renodes. A runner that runs each test in a
+    /// process of its own, as nextest does, gains nothing from that: there it is as `off`.
+    Process,
+}
+
 /// The time in which a board runs. Time limits for its output are in the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

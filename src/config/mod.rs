@@ -45,7 +45,7 @@ pub use builder::ConfigBuilder;
 pub(crate) use defaults::KEPT_OUTPUT;
 pub use defaults::{Echo, LineEnding, Timeouts};
 pub use description::{QemuConfig, TargetConfig};
-pub use engine::{BackendKind, ClockKind};
+pub use engine::{BackendKind, ClockKind, Reuse};
 pub(crate) use error::EnvVariable;
 pub use error::{ConfigError, ConfigErrorKind, Explanation, FieldPlace};
 pub use machines::{MachineConfig, Switch, UartHub};

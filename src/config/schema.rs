@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::raw::{Named, Raw, RawUart, RawUartFields};
 use super::renode::LoadCommand;
-use super::validate::{BACKENDS, CLOCKS, CONTROLS, LINE_ENDINGS, UART_TRANSPORTS};
+use super::validate::{BACKENDS, CLOCKS, CONTROLS, LINE_ENDINGS, REUSES, UART_TRANSPORTS};
 use super::values::{ECHOES, FASTEST, LONGEST_NAME, SLOWEST};
 
 /// The fields that a target with `machines` does not have.
@@ -137,6 +137,7 @@ fn rules() -> Vec<(&'static str, &'static str, Value)> {
         ("Board", "backend", words(&BACKENDS)),
         ("Board", "clock", words(&CLOCKS)),
         ("Board", "uart_transport", words(&UART_TRANSPORTS)),
+        ("Board", "reuse", words(&REUSES)),
         ("Board", "control", words(&CONTROLS)),
         ("Board", "line_ending", words(&LINE_ENDINGS)),
         ("Board", "echo", echo),

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::defaults::{KEPT_OUTPUT, LineEnding, Timeouts};
 use super::description::{QemuConfig, Source, TargetConfig};
-use super::engine::{BackendKind, ClockKind, check_clock};
+use super::engine::{BackendKind, ClockKind, Reuse, check_clock};
 use super::error::{BadFields, Problem};
 use super::field::{each, given};
 use super::machines::{Machines, machines};
@@ -31,6 +31,8 @@ pub(super) const UART_TRANSPORTS: [(&str, UartTransport); 2] = [
     ("pty", UartTransport::Pty),
     ("socket", UartTransport::Socket),
 ];
+
+pub(super) const REUSES: [(&str, Reuse); 2] = [("off", Reuse::Off), ("process", Reuse::Process)];
 
 pub(super) const CONTROLS: [(&str, Control); 2] = [
     ("console", Control::Console),
@@ -89,6 +91,7 @@ pub(super) fn validate(raw: Raw, source: Source) -> Result<TargetConfig, Problem
             raw.extra_commands.as_deref(),
             values::monitor_command,
         )?,
+        reuse: given("reuse", &raw.reuse, |word| values::choice(word, &REUSES))?,
         control: control(raw.control.as_deref(), raw.monitor_port)?,
         allow_raw_monitor: raw.allow_raw_monitor.unwrap_or(false),
         firmware: given("firmware", &raw.firmware, |path| firmware(path, base_dir))?,

@@ -49,6 +49,26 @@ impl Supervisor {
         Ok(directory)
     }
 
+    /// Hands a process and its directory over to `heir`, which then is their only owner; does nothing
+    /// if either supervisor has been released.
+    pub(crate) fn hand_over(
+        &self,
+        process: &Arc<Process>,
+        directory: &Arc<PrivateDir>,
+        heir: &Self,
+    ) -> bool {
+        let (Ok(mut held), Ok(mut heirs)) = (self.open(), heir.open()) else {
+            return false;
+        };
+        held.processes.retain(|it| !Arc::ptr_eq(it, process));
+        held.directories.retain(|it| !Arc::ptr_eq(it, directory));
+        heirs.processes.retain(|process| process.exit().is_none());
+        heirs.processes.push(Arc::clone(process));
+        heirs.directories.retain(|it| !it.is_removed());
+        heirs.directories.push(Arc::clone(directory));
+        true
+    }
+
     /// Kills and reaps the processes, removes the directories, and refuses new ones.
     ///
     /// Does nothing in a forked child: the processes and directories belong to the parent.

@@ -8,6 +8,8 @@ use tokio::task::JoinHandle;
 
 use super::error::HostError;
 
+const NAME: &str = "virtual-target-io";
+
 /// Returns the handle of the I/O runtime, and starts the I/O thread at the first call.
 pub(crate) fn handle() -> Result<&'static Handle, HostError> {
     static HANDLE: OnceLock<Result<Handle, HostError>> = OnceLock::new();
@@ -21,10 +23,15 @@ fn start() -> Result<Handle, HostError> {
         .map_err(|e| HostError::IoThread(e.to_string()))?;
     let handle = runtime.handle().clone();
     std::thread::Builder::new()
-        .name("virtual-target-io".into())
+        .name(NAME.into())
         .spawn(move || runtime.block_on(std::future::pending::<()>()))
         .map_err(|e| HostError::IoThread(e.to_string()))?;
     Ok(handle)
+}
+
+/// Returns true on the I/O thread, which must not wait for its own tasks.
+pub(crate) fn is_current() -> bool {
+    std::thread::current().name() == Some(NAME)
 }
 
 /// Enters the I/O runtime: timers and descriptors that the calling thread then creates belong to

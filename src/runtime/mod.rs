@@ -8,7 +8,7 @@
 mod deadline;
 mod descriptor;
 mod error;
-mod io_thread;
+pub(crate) mod io_thread;
 mod stops;
 mod virtual_clock;
 mod virtual_time;

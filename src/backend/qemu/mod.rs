@@ -117,10 +117,9 @@ impl Qemu {
         self.output.clear();
         let output = self.output.clone();
         let drained = output.clone().drain(stderr);
-        let ports = self.ports.clone();
         let (supervisor, ended_for) = (&self.supervisor, Arc::default());
-        let emulator =
-            Emulator::start(KIND, supervisor, launch, output, drained, ports, ended_for)?;
+        let emulator = Emulator::start(KIND, supervisor, launch, output, drained, ended_for)?;
+        emulator.set_ports(Some(self.ports.clone()));
 
         qmp.set_nonblocking(true).map_err(io)?;
         let (from_qemu, to_qemu) = tokio::net::UnixStream::from_std(qmp)

@@ -7,11 +7,13 @@
 //!
 //! Loading, reset, hot flash and a reset that the guest asks for all run Renode's `reset`
 //! macro, which restores the firmware and the registers that the user's commands have set.
+mod board_drivers;
 mod context;
 mod inspect;
 mod launch;
 mod metrics;
 mod monitor;
+mod reuse;
 mod session;
 mod setup;
 mod stop;
@@ -21,20 +23,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    Backend, BoxFuture, EmulatorError, EmulatorExit, GuestAccess, Identity, Image, LogText,
-    Metrics, Outcome,
+    Backend, BoxFuture, EmulatorError, EmulatorExit, GivenBack, GuestAccess, Identity, Image,
+    LogText, Metrics, Outcome,
 };
-use crate::config::{ConfigError, Control, QemuConfig, TargetConfig};
+use crate::config::{ConfigError, Control, QemuConfig, Reuse, TargetConfig};
 use crate::process::Supervisor;
 use crate::runtime::{Clock, Hold, VirtualClock};
 use crate::uart::Ports;
 use context::KIND;
 use launch::cache::Kept;
-use launch::logs::Logs;
+use launch::logs::CurrentLogs;
 use monitor::command::MonitorCommand;
+use reuse::key::Key;
+use reuse::pool::{Pool, Warm, discard, pool};
+use reuse::{check, give_back};
 use session::{Session, Start};
 use setup::emulation::{Emulation, MAIN};
 use setup::machine::Machine;
+use setup::prepared_board::PreparedBoard;
 use setup::restart::Memory;
 use stop::Stop;
 use time::guest_clock::GuestClock;
@@ -42,6 +48,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use launch::program::find;
 pub(crate) use launch::version::{Version, runtime_name};
+pub(crate) use reuse::slot_of_a_parked_one;
 
 /// The number of ports that are tried for a monitor: another process may take a free port
 /// before Renode does.
@@ -58,10 +65,12 @@ pub(crate) struct Renode {
     runtime_asked: Option<JoinHandle<()>>,
     supervisor: Arc<Supervisor>,
     emulation: Emulation,
-    logs: Logs,
+    logs: CurrentLogs,
     session: Option<Session>,
     /// Set while the board is stopped to look into it.
     stop: Option<Stop>,
+    /// The key of a board whose Renode may run other boards.
+    key: Option<Key>,
 }
 
 impl Renode {
@@ -72,8 +81,14 @@ impl Renode {
         supervisor: Arc<Supervisor>,
         ports: &[Ports],
         clock: Option<Arc<VirtualClock>>,
+        reuse: Reuse,
     ) -> Result<Self, ConfigError> {
+        let key = match reuse {
+            Reuse::Process => Key::of(&program, config),
+            Reuse::Off => None,
+        };
         Ok(Self {
+            key,
             identity: Identity::of(KIND, program.clone()),
             kept: Kept::of(&program),
             program,
@@ -81,28 +96,95 @@ impl Renode {
             runtime_asked: None,
             supervisor,
             emulation: Emulation::new(config, ports, clock)?,
-            logs: Logs::default(),
+            logs: CurrentLogs::default(),
             session: None,
             stop: None,
         })
     }
 
     async fn start(&mut self, images: &[Option<Image>]) -> Result<(), EmulatorError> {
-        let version = self.launch().await?;
-        self.identity.set_version(Some(version.to_string()));
-        let version = self.version.insert(version);
-        let Some(session) = &mut self.session else {
+        let prepared = match self.adopt().await {
+            Some(prepared) => prepared,
+            None => {
+                let version = self.launch().await?;
+                self.identity.set_version(Some(version.to_string()));
+                let version = self.version.insert(version);
+                let Some(session) = &self.session else {
+                    return Ok(());
+                };
+                self.emulation.prepare(session, version).await?
+            }
+        };
+        let (Some(session), Some(version)) = (&mut self.session, &self.version) else {
             return Ok(());
         };
-        let log = &self.logs.log;
         self.emulation
-            .prepare(session, version, log, images)
+            .start(session, version, prepared, images)
             .await?;
-        self.kept.downloads_of(session.directory());
+        self.kept.downloads_of(session.private().path());
         self.emulation.run(session);
         self.emulation.open_input(session)?;
+        self.identity.set_earlier_boards(session.earlier_boards());
         self.ask_runtime();
         Ok(())
+    }
+
+    /// Takes a Renode that has run other boards, and prepares this one in it.
+    async fn adopt(&mut self) -> Option<PreparedBoard> {
+        let (key, pool) = (self.key.clone()?, pool()?);
+        while let Some(warm) = pool.take(&key).await {
+            match self.take_over(warm, &key, pool).await {
+                Ok(prepared) => return Some(prepared),
+                Err(error) => {
+                    // A fault of the description shows again in a new Renode.
+                    tracing::debug!(%error, "a Renode is not used again");
+                    self.session.take().map(discard);
+                }
+            }
+        }
+        pool.end_those_without_slot();
+        None
+    }
+
+    async fn take_over(
+        &mut self,
+        warm: Warm,
+        key: &Key,
+        pool: &Pool,
+    ) -> Result<PreparedBoard, EmulatorError> {
+        let Warm {
+            session,
+            version,
+            runtime,
+            prepared,
+            key: last,
+        } = warm;
+        self.identity.set_version(Some(version.to_string()));
+        self.identity.set_runtime(runtime);
+        let version = self.version.insert(version);
+        let session = self.session.insert(session);
+        let (process, directory) = (session.process(), session.private());
+        if !pool
+            .supervisor
+            .hand_over(&process, directory, &self.supervisor)
+        {
+            return Err(session.nonsense("taking over a Renode", "its end".to_owned()));
+        }
+        session.set_limit(self.emulation.config.timeouts.command);
+        self.logs.set(session.logs().clone());
+        session.set_ports(Some(self.emulation.ports()));
+        if let Some(prepared) = prepared {
+            if last == *key {
+                return match check::has_run(session, &prepared).await? {
+                    None => Ok(prepared),
+                    Some(why) => Err(session.nonsense("taking over a Renode", why.to_owned())),
+                };
+            }
+            give_back::clear(session).await?;
+            session.set_ports(Some(self.emulation.ports()));
+        }
+        session.begin_board(self.emulation.is_virtual())?;
+        self.emulation.prepare(session, version).await
     }
 
     /// Starts Renode and returns its version. Starts it again if another process has taken the
@@ -120,11 +202,11 @@ impl Renode {
                 downloads_may_succeed,
                 control,
                 limit: self.emulation.config.timeouts.command,
-                clock: self.emulation.clock.as_ref(),
+                is_virtual: self.emulation.clock.is_some(),
             };
-            let started =
-                Session::start(start, &self.supervisor, self.emulation.ports(), &self.logs);
-            let (session, arrival) = started?;
+            let (session, arrival) = Session::start(start, &self.supervisor)?;
+            session.set_ports(Some(self.emulation.ports()));
+            self.logs.set(session.logs().clone());
             let session = self.session.insert(session);
             match session.greeted(arrival).await {
                 Err(EmulatorError::PortTaken { port, .. }) if chosen && attempt < PORTS => {
@@ -165,6 +247,9 @@ impl Renode {
         let Some(session) = &self.session else {
             return;
         };
+        if self.identity.engine().runtime.is_some() {
+            return;
+        }
         let reply = session.monitor().send(&MonitorCommand::runtime());
         let (limit, identity) = (
             self.emulation.config.timeouts.command,
@@ -183,6 +268,24 @@ impl Renode {
             Some(session) => self.emulation.pause(session).await,
             None => Ok(None),
         }
+    }
+
+    /// Pauses the guest, so that it does not run again before it is cleared; `None` if it does not
+    /// pause soon.
+    async fn pause_for_good(&self) -> Option<Option<Hold>> {
+        let session = self.session.as_ref()?;
+        if session.ended().is_some() {
+            return None;
+        }
+        let paused = tokio::time::timeout(give_back::PATIENCE, async {
+            if self.emulation.is_virtual() {
+                return self.emulation.pause(session).await;
+            }
+            let pause = MonitorCommand::pause();
+            session.run_strictly("pausing the board", &pause).await?;
+            Ok(None)
+        });
+        paused.await.ok()?.ok()
     }
 
     fn guest_clock(&self, session: &Session) -> Arc<dyn Clock> {
@@ -210,12 +313,20 @@ impl Backend for Renode {
     }
 
     fn logs(&self) -> Vec<(&'static str, LogText)> {
-        let log = self.logs.log.clone();
         vec![
-            ("emulator.log", self.logs.output.reader()),
-            ("monitor.log", self.logs.monitor.reader()),
-            ("renode.log", Box::new(move || log.text())),
-            ("metrics.txt", self.logs.metrics.reader()),
+            (
+                "emulator.log",
+                self.logs.reader(|logs| logs.output.report()),
+            ),
+            (
+                "monitor.log",
+                self.logs.reader(|logs| logs.monitor.report()),
+            ),
+            ("renode.log", self.logs.reader(|logs| logs.log.text())),
+            (
+                "metrics.txt",
+                self.logs.reader(|logs| logs.metrics.report()),
+            ),
         ]
     }
 
@@ -241,6 +352,24 @@ impl Backend for Renode {
                 session.end().await;
             }
             Ok(())
+        })
+    }
+
+    fn give_back(&mut self) -> BoxFuture<'_, Option<GivenBack>> {
+        Box::pin(async {
+            let (key, pool) = (self.key.clone()?, pool()?);
+            let hold = self.pause_for_good().await?;
+            let given_back = reuse::give_back::Paused {
+                session: self.session.take()?,
+                version: self.version.take()?,
+                runtime: self.identity.engine().runtime,
+                key,
+                config: self.emulation.config.clone(),
+                hold,
+                supervisor: Arc::clone(&self.supervisor),
+                pool,
+            };
+            Some(Box::new(given_back) as GivenBack)
         })
     }
 
@@ -274,6 +403,8 @@ impl Backend for Renode {
     fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {
         Box::pin(async move {
             let command = MonitorCommand::users(command)?;
+            // It may leave anything behind.
+            self.key = None;
             let _still = self.pause().await?;
             let Some(session) = &self.session else {
                 return Ok(String::new());
@@ -314,8 +445,9 @@ impl Backend for Renode {
             }
             self.emulation.select(session, MAIN).await?;
             let metrics = metrics::with_times(session, instructions).await?;
-            self.logs.metrics.clear();
-            self.logs.metrics.push(metrics.to_string().as_bytes());
+            let stored = &session.logs().metrics;
+            stored.clear();
+            stored.push(metrics.to_string().as_bytes());
             Ok(metrics)
         })
     }

@@ -5,12 +5,12 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Once, OnceLock, Weak};
+use std::sync::{Arc, Mutex, Once, OnceLock, Weak};
 use std::time::Duration;
 
 use tokio::net::unix::pipe;
-use tokio::task::JoinSet;
 
+use super::board_drivers::BoardDrivers;
 use super::context::KIND;
 use super::launch::cache::Kept;
 use super::launch::command_line;
@@ -26,12 +26,13 @@ use super::monitor::protocol::{Answer, Refusal};
 use super::monitor::tcp;
 use super::monitor::transport::{Arrival, Joining, Link};
 use super::time::input::Input;
-use super::time::lockstep::{Lockstep, LockstepHandle};
+use super::time::lockstep::LockstepHandle;
 use crate::backend::emulator::{Emulator, EndedFor};
 use crate::backend::{EmulatorError, EmulatorExit, OutputTail};
 use crate::config::Control;
 use crate::process::{PrivateDir, Process, SpawnSpec, Supervisor};
 use crate::runtime::VirtualClock;
+use crate::sync::lock;
 use crate::uart::Ports;
 
 const STARTING: &str = "starting Renode";
@@ -47,7 +48,8 @@ pub(crate) struct Start<'a> {
     pub(crate) control: Control,
     /// The time limit of its start, and of each command.
     pub(crate) limit: Duration,
-    pub(crate) clock: Option<&'a Arc<VirtualClock>>,
+    /// Set if its first board has a virtual clock.
+    pub(crate) is_virtual: bool,
 }
 
 /// A Renode process and its monitor.
@@ -57,16 +59,24 @@ pub(crate) struct Session {
     monitor: Monitor,
     private: Arc<PrivateDir>,
     ended_for: EndedFor,
-    /// The driver of a Renode with a virtual clock.
-    lockstep: Option<Lockstep>,
-    /// The input of its UARTs, if it runs in real time.
-    input: Option<Input>,
-    /// Tasks that end with the session.
-    tasks: JoinSet<()>,
+    logs: Logs,
+    /// The drivers of the board that it runs.
+    board: BoardDrivers,
+    /// What is left to read when it exits.
+    last_words: Arc<Mutex<LastWords>>,
+    /// The number of boards that it has run, with the present one.
+    boards: u32,
     /// The output of the monitor.
     monitor_output: OutputTail,
     /// The time limit of its start, and of each command.
     limit: Duration,
+}
+
+/// What is left to read of a board whose Renode exits.
+#[derive(Default)]
+struct LastWords {
+    lockstep: Option<LockstepHandle>,
+    log_file: PathBuf,
 }
 
 impl Session {
@@ -74,21 +84,15 @@ impl Session {
     pub(crate) fn start(
         start: Start<'_>,
         supervisor: &Supervisor,
-        ports: Ports,
-        logs: &Logs,
     ) -> Result<(Self, Arrival), EmulatorError> {
         let Start {
             program,
             kept,
             control,
             limit,
-            clock,
+            is_virtual,
             ..
         } = start;
-        let io = |source| EmulatorError::Io {
-            step: STARTING,
-            source,
-        };
         let monitor_port = match control {
             Control::Console => None,
             Control::Telnet { port: Some(port) } => Some(port),
@@ -97,19 +101,8 @@ impl Session {
         let private = supervisor.private_dir()?;
         let ended: OnceHandle = Arc::default();
         let ended_for = EndedFor::default();
-        let (lockstep, input) = match clock {
-            Some(clock) => {
-                let failed = failing("driving its clock", &ended_for, &ended);
-                let lockstep = Lockstep::prepare(private.path(), clock, failed);
-                (Some(lockstep.map_err(io)?), None)
-            }
-            None => {
-                let failed = failing("sending to its UARTs", &ended_for, &ended);
-                let input = Input::prepare(private.path(), failed);
-                (None, Some(input.map_err(io)?))
-            }
-        };
-        let reported = lockstep.as_ref().map(|lockstep| lockstep.handle().clone());
+        let fail = failing(&ended_for, &ended);
+        let board = BoardDrivers::make(private.path(), 1, is_virtual, fail).map_err(io)?;
         let (stdin, to_renode) = std::io::pipe().map_err(io)?;
         let (from_renode, stdout) = std::io::pipe().map_err(io)?;
         let (errors, stderr) = std::io::pipe().map_err(io)?;
@@ -134,13 +127,9 @@ impl Session {
         let from_renode = pipe::Receiver::from_owned_fd(from_renode.into()).map_err(io)?;
         let errors = pipe::Receiver::from_owned_fd(errors.into()).map_err(io)?;
 
+        let logs = Logs::default();
+        logs.begin();
         let output = logs.output.clone();
-        output.clear();
-        logs.monitor.clear();
-        logs.metrics.clear();
-        logs.metrics
-            .push(b"none: the test has not called `metrics()`\n");
-        logs.log.clear();
         let errors = OutputFilter::new(output.clone()).drain(errors);
         let monitor_log = logs.monitor.clone();
         let link = match monitor_port {
@@ -155,19 +144,21 @@ impl Session {
         } = link;
         // Over TCP the output contains the log.
         let log_in_output = monitor_port.is_some();
-        let (log, path, written) = (logs.log.clone(), log_file(private.path()), output.clone());
+        let last_words: Arc<Mutex<LastWords>> = Arc::default();
+        let (log, written, left) = (logs.log.clone(), output.clone(), Arc::clone(&last_words));
         let drained = async move {
             tokio::join!(reading, errors);
-            if let Some(reported) = reported {
-                reported.exited().await;
+            let LastWords { lockstep, log_file } = std::mem::take(&mut *lock(&left));
+            if let Some(lockstep) = lockstep {
+                lockstep.exited().await;
             }
-            log.hold(&path);
+            log.hold(&log_file);
             if !log_in_output {
                 append_log(&log.text(), &written);
             }
         };
         let why = Arc::clone(&ended_for);
-        let emulator = Emulator::start(KIND, supervisor, launch, output, drained, ports, why)?;
+        let emulator = Emulator::start(KIND, supervisor, launch, output, drained, why)?;
         // Set once: the session is new.
         let _ = ended.set(Arc::downgrade(&emulator.process()));
         let session = Self {
@@ -176,13 +167,68 @@ impl Session {
             monitor,
             private,
             ended_for,
-            lockstep,
-            input,
-            tasks: JoinSet::new(),
+            logs,
+            board,
+            last_words,
+            boards: 1,
             monitor_output,
             limit,
         };
+        session.expect_log();
         Ok((session, arrival))
+    }
+
+    /// Begins another board, whose drivers are in a directory of its own. Renode has cleared the
+    /// board before.
+    pub(crate) fn begin_board(&mut self, is_virtual: bool) -> Result<(), EmulatorError> {
+        self.boards += 1;
+        let fail = self.fail();
+        let made = BoardDrivers::make(self.private.path(), self.boards, is_virtual, fail);
+        self.board = made.map_err(io)?;
+        self.logs.begin();
+        self.expect_log();
+        Ok(())
+    }
+
+    /// Ends the scripts of the board, and the tasks that follow it.
+    pub(crate) async fn end_board(&mut self) {
+        self.set_ports(None);
+        self.board.end().await;
+    }
+
+    /// Sets the time limit of each command.
+    pub(crate) fn set_limit(&mut self, limit: Duration) {
+        self.limit = limit;
+    }
+
+    fn expect_log(&self) {
+        *lock(&self.last_words) = LastWords {
+            lockstep: None,
+            log_file: self.log_file(),
+        };
+    }
+
+    /// Sets the UARTs on which an exit of Renode is reported.
+    pub(crate) fn set_ports(&self, ports: Option<Ports>) {
+        self.emulator.set_ports(ports);
+    }
+
+    /// Lets the board's time be driven by `clock`, if it has a virtual one.
+    ///
+    /// Must be called on the I/O thread.
+    pub(crate) fn set_clock(&mut self, clock: Option<&Arc<VirtualClock>>) {
+        let Some(clock) = clock else { return };
+        let fail = self.fail();
+        self.board.drive(clock, fail);
+        lock(&self.last_words).lockstep = self.lockstep().cloned();
+    }
+
+    /// Returns how to kill Renode because a driver of its board has failed.
+    fn fail(&self) -> Fail {
+        let process: OnceHandle = Arc::default();
+        // Set once: it is new.
+        let _ = process.set(Arc::downgrade(&self.emulator.process()));
+        failing(&self.ended_for, &process)
     }
 
     /// Waits until Renode is ready, and returns its version.
@@ -230,7 +276,7 @@ impl Session {
 
     /// Runs `task` until this session is dropped.
     pub(crate) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        drop(self.tasks.spawn(task));
+        self.board.spawn(task);
     }
 
     /// Connects to the monitor, and passes the connection to its client.
@@ -376,7 +422,7 @@ impl Session {
     }
 
     /// Turns the failure of `command` into an error.
-    async fn judge(
+    pub(crate) async fn judge(
         &self,
         step: &'static str,
         command: &MonitorCommand,
@@ -432,12 +478,26 @@ impl Session {
 
     /// Returns the driver of a Renode with a virtual clock.
     pub(crate) fn lockstep(&self) -> Option<&LockstepHandle> {
-        self.lockstep.as_ref().map(Lockstep::handle)
+        self.board.lockstep()
+    }
+
+    /// Returns true if the board's clock is virtual.
+    pub(crate) fn has_virtual_clock(&self) -> bool {
+        self.board.has_virtual_clock()
+    }
+
+    /// Returns true if the script of the UARTs' input has been included.
+    pub(crate) fn input_is_open(&self) -> bool {
+        self.board.input_is_open
+    }
+
+    pub(crate) fn set_input_open(&mut self) {
+        self.board.input_is_open = self.board.input().is_some();
     }
 
     /// Returns the input of its UARTs, if it runs in real time.
     pub(crate) fn input(&self) -> Option<&Input> {
-        self.input.as_ref()
+        self.board.input()
     }
 
     /// Drops the bytes that were sent to these UARTs and have not arrived.
@@ -449,7 +509,7 @@ impl Session {
         if let Some(lockstep) = self.lockstep() {
             lockstep.clear(uarts.clone());
         }
-        if let Some(input) = &self.input {
+        if let Some(input) = self.input() {
             let cleared = tokio::time::timeout(self.limit, input.clear(uarts));
             let cleared = self.unless_exited(step, cleared).await?;
             cleared.map_err(|_| self.too_slow(step))?;
@@ -461,14 +521,32 @@ impl Session {
         &self.monitor
     }
 
+    pub(crate) fn process(&self) -> Arc<Process> {
+        self.emulator.process()
+    }
+
     /// Returns the private directory of this Renode process.
+    pub(crate) fn private(&self) -> &Arc<PrivateDir> {
+        &self.private
+    }
+
+    /// Returns the directory of the board, in that of the process.
     pub(crate) fn directory(&self) -> &Path {
-        self.private.path()
+        self.board.directory()
+    }
+
+    pub(crate) fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
+    /// Returns the number of boards that this Renode has run before the present one.
+    pub(crate) fn earlier_boards(&self) -> u32 {
+        self.boards - 1
     }
 
     /// Returns the path of Renode's log.
     pub(crate) fn log_file(&self) -> PathBuf {
-        log_file(self.directory())
+        self.directory().join("renode.log")
     }
 
     /// Returns the exit of Renode, if it has exited by itself.
@@ -486,24 +564,26 @@ impl Session {
 /// The process, once it has been started.
 type OnceHandle = Arc<OnceLock<Weak<Process>>>;
 
-/// Returns a function that kills Renode because `doing` has failed.
-fn failing(
-    doing: &'static str,
-    ended_for: &EndedFor,
-    process: &OnceHandle,
-) -> impl FnOnce(String) + Send + use<> {
+/// A function that kills Renode, because what its first argument names has failed for the reason
+/// in its second.
+pub(crate) type Fail = Arc<dyn Fn(&'static str, String) + Send + Sync>;
+
+fn failing(ended_for: &EndedFor, process: &OnceHandle) -> Fail {
     let (ended_for, process) = (Arc::clone(ended_for), Arc::clone(process));
-    move |why| {
+    Arc::new(move |doing, why| {
         // The first reason counts.
         let _ = ended_for.set(format!("{doing} failed: {why}"));
         if let Some(process) = process.get().and_then(Weak::upgrade) {
             process.kill();
         }
-    }
+    })
 }
 
-fn log_file(private: &Path) -> PathBuf {
-    private.join("renode.log")
+fn io(source: std::io::Error) -> EmulatorError {
+    EmulatorError::Io {
+        step: STARTING,
+        source,
+    }
 }
 
 fn refused(command: &MonitorCommand, reason: String) -> EmulatorError {

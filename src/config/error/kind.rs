@@ -187,6 +187,7 @@ pub(crate) enum EnvVariable {
     Artifacts,
     Backend,
     MaxParallel,
+    Reuse,
 }
 
 impl EnvVariable {
@@ -196,6 +197,7 @@ impl EnvVariable {
             Self::Artifacts => "VTARGET_ARTIFACTS",
             Self::Backend => "VTARGET_BACKEND",
             Self::MaxParallel => "VTARGET_MAX_PARALLEL",
+            Self::Reuse => "VTARGET_REUSE",
         }
     }
 
@@ -205,6 +207,7 @@ impl EnvVariable {
             Self::Artifacts => "always, failure or never",
             Self::Backend => "renode, qemu, serial or auto",
             Self::MaxParallel => "a whole number from 1 on: how many emulators may run at once",
+            Self::Reuse => "off or process",
         }
     }
 }

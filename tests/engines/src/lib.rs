@@ -14,6 +14,7 @@ pub mod network;
 pub mod physical;
 pub mod post_mortems;
 pub mod pty;
+pub mod reuse;
 pub mod shells;
 pub mod telnet;
 

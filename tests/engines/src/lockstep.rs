@@ -93,6 +93,7 @@ impl Script {
                 self.print(GREETING);
             }
             ["sync"] => self.report(&format!("synced {}", self.now)),
+            ["end"] => self.report("ended"),
             _ => self.report(&format!("error: {}", words.join(" "))),
         }
     }

@@ -70,7 +70,7 @@ fn directory(program: &Path) -> Option<PathBuf> {
 }
 
 /// Returns a number that differs between programs, and between versions at the same path.
-fn identity(program: &Path) -> io::Result<u64> {
+pub(crate) fn identity(program: &Path) -> io::Result<u64> {
     let meta = fs::metadata(program)?;
     let mut hasher = DefaultHasher::new();
     (program, meta.len(), meta.mtime(), meta.mtime_nsec()).hash(&mut hasher);

@@ -1,10 +1,13 @@
 //! The logs of a board's Renode processes; each power-on starts new ones.
 
-use super::log_file::LogFile;
-use crate::backend::OutputTail;
+use std::sync::{Arc, Mutex};
 
-/// The logs of the Renode process that runs now, or ran last.
-#[derive(Debug, Default)]
+use super::log_file::LogFile;
+use crate::backend::{LogText, OutputTail};
+use crate::sync::lock;
+
+/// The logs of one board on one Renode process; clones are the same logs.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Logs {
     /// The output of the process.
     pub(crate) output: OutputTail,
@@ -14,6 +17,38 @@ pub(crate) struct Logs {
     pub(crate) metrics: OutputTail,
     /// Renode's own log.
     pub(crate) log: LogFile,
+}
+
+impl Logs {
+    /// Begins the logs of another board.
+    pub(crate) fn begin(&self) {
+        self.output.clear();
+        self.monitor.clear();
+        self.metrics.clear();
+        self.metrics
+            .push(b"none: the test has not called `metrics()`\n");
+        self.log.clear();
+    }
+}
+
+/// The logs of the Renode process that runs now, or ran last; clones share them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CurrentLogs(Arc<Mutex<Logs>>);
+
+impl CurrentLogs {
+    pub(crate) fn set(&self, logs: Logs) {
+        *lock(&self.0) = logs;
+    }
+
+    pub(crate) fn get(&self) -> Logs {
+        lock(&self.0).clone()
+    }
+
+    /// Returns a function that reads one of the logs, at any later time.
+    pub(crate) fn reader(&self, read: impl Fn(&Logs) -> String + Send + 'static) -> LogText {
+        let logs = self.clone();
+        Box::new(move || read(&logs.get()))
+    }
 }
 
 /// Adds the end of Renode's log to its output, with all failed downloads in one line.

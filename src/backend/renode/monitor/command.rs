@@ -243,13 +243,34 @@ impl MonitorCommand {
         Self(load.to_string())
     }
 
+    /// Starts the emulation. Renode is done with this command 100 ms later.
     pub(crate) fn start() -> Self {
         Self("start".to_owned())
+    }
+
+    /// Starts the emulation by the script of the UARTs' input, which does not sleep afterwards.
+    pub(crate) fn start_by_script() -> Self {
+        Self("input_start".to_owned())
+    }
+
+    /// Removes all machines.
+    pub(crate) fn clear() -> Self {
+        Self("Clear".to_owned())
     }
 
     /// Pauses a running board.
     pub(crate) fn pause() -> Self {
         Self("pause".to_owned())
+    }
+
+    /// Starts the selected machine, which [`pause_machine`](Self::pause_machine) has paused.
+    pub(crate) fn start_machine() -> Self {
+        Self("machine Start".to_owned())
+    }
+
+    /// Pauses the selected machine; the emulation goes on.
+    pub(crate) fn pause_machine() -> Self {
+        Self("machine Pause".to_owned())
     }
 
     /// Resets a board; the `reset` macro then loads its firmware.

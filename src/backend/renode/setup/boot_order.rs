@@ -1,15 +1,23 @@
-//! The order of a boot: machines and UARTs, the user's commands, firmware, input.
+//! The order of a boot: first all that needs no firmware and lets nothing run, then the rest.
+//!
+//! | [prepare](Emulation::prepare) | [start](Emulation::start) |
+//! |---|---|
+//! | machines, UARTs and the lines between them | the target's UARTs and its clock |
+//! | the user's commands, up to the first that does more than to set registers | the other commands |
+//! | | firmware, and what a reset repeats |
 //!
 //! The UARTs are connected before the user's commands, any of which may let the board run.
 
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use super::cpu_watch::{self, Watched};
 use super::emulation::{Emulation, MAIN};
 use super::endpoint::Endpoint;
+use super::machine::Machine;
+use super::prepared_board::PreparedBoard;
 use super::{after_reset, cpu, memory, peripherals};
 use crate::backend::renode::context::{KIND, LOADING, SETTING_UP, at, in_field, of_firmware};
-use crate::backend::renode::launch::log_file::LogFile;
 use crate::backend::renode::launch::version::Version;
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::monitor::plain::Name;
@@ -35,16 +43,34 @@ const QUANTUM: Duration = Duration::from_millis(10);
 const QUANTUM_OF_SEVERAL: Duration = Duration::from_millis(1);
 
 impl Emulation {
-    /// Makes the board and loads `images`; the board does not run yet.
+    /// Makes the board, which is the same for any firmware.
     pub(crate) async fn prepare(
+        &mut self,
+        session: &Session,
+        version: &Version,
+    ) -> Result<PreparedBoard, EmulatorError> {
+        let outputs = self.make(session, version).await?;
+        let done = self.registers(session).await?;
+        Ok(PreparedBoard {
+            machines: self.machines.iter().map(Machine::known).collect(),
+            outputs,
+            done,
+        })
+    }
+
+    /// Connects a prepared board to the target, and loads `images`; the board does not run yet.
+    pub(crate) async fn start(
         &mut self,
         session: &mut Session,
         version: &Version,
-        log: &LogFile,
+        prepared: PreparedBoard,
         images: &[Option<Image>],
     ) -> Result<(), EmulatorError> {
-        self.make(session, version, log).await?;
-        self.extra_commands(session, images.iter().any(Option::is_some))
+        for (machine, known) in self.machines.iter_mut().zip(prepared.machines) {
+            machine.set_known(known);
+        }
+        self.attach(session, prepared.outputs)?;
+        self.extra_commands(session, prepared.done, images.iter().any(Option::is_some))
             .await?;
         self.sync(session).await?;
         let machines = self.machines.iter().zip(images);
@@ -67,48 +93,20 @@ impl Emulation {
         Ok(())
     }
 
-    /// Makes the machines, their UARTs and the lines between them.
-    async fn make(
-        &mut self,
-        session: &Session,
-        version: &Version,
-        log: &LogFile,
-    ) -> Result<(), EmulatorError> {
+    /// Attaches the target's UARTs and its clock.
+    fn attach(&self, session: &mut Session, outputs: Vec<OwnedFd>) -> Result<(), EmulatorError> {
+        session.set_clock(self.clock.as_ref());
+        let mut outputs = outputs.into_iter();
         for machine in &self.machines {
-            let checked = version.check_platform(&machine.config.renode.platform);
-            let field = self.config.field_of(&machine.config.name, "platform");
-            checked.map_err(in_field(&self.config, &field))?;
-        }
-        let log_to = MonitorCommand::log_to(&plain(&session.log_file())?);
-        let made = session.run(SETTING_UP, &log_to).await;
-        log.hold(&session.log_file());
-        made?;
-        if session.lockstep().is_some() {
-            let include = MonitorCommand::include(&plain(&lockstep::script(session.directory()))?);
-            let open = MonitorCommand::open_lockstep(&plain(session.directory())?);
-            session.run_all(SETTING_UP, &[include, open]).await?;
-        }
-        let mut endpoints = 0..;
-        for machine in &mut self.machines {
-            machine.make(session, &self.config).await?;
-            // Before any other command: a command of the user's may let the board run.
             let uarts = machine.config.renode.uarts.iter();
-            for ((uart, port), number) in uarts.zip(machine.ports.iter()).zip(&mut endpoints) {
-                let field = self.config.field_of(&machine.config.name, &uart.field());
-                let name = Name::peripheral(&uart.path)?;
+            for (uart, port) in uarts.zip(machine.ports.iter()) {
                 if let Some(lockstep) = session.lockstep() {
-                    let connect = MonitorCommand::connect_lockstep(&name, uart.byte_time());
-                    let connected = connect_uart(session, &connect, &uart.path).await;
-                    connected.map_err(in_field(&self.config, &field))?;
                     lockstep.attach(port.attach_stepped(uart.byte_time()));
                     continue;
                 }
-                let transport = self.config.uart_transport;
-                let endpoint = Endpoint::create(session, number, transport).await?;
-                let connect = MonitorCommand::connect(&name, number);
-                let connected = connect_uart(session, &connect, &uart.path).await;
-                connected.map_err(in_field(&self.config, &field))?;
-                let attached = port.attach_output(endpoint.open().await?);
+                // There is one for each UART.
+                let Some(output) = outputs.next() else { break };
+                let attached = port.attach_output(output);
                 let jobs = attached.map_err(|source| EmulatorError::Io {
                     step: "attaching the UART",
                     source,
@@ -117,13 +115,61 @@ impl Emulation {
                     input.attach(jobs);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Makes the machines, their UARTs and the lines between them. Returns the streams of the
+    /// UARTs; with a virtual clock there are none.
+    async fn make(
+        &mut self,
+        session: &Session,
+        version: &Version,
+    ) -> Result<Vec<OwnedFd>, EmulatorError> {
+        for machine in &self.machines {
+            let checked = version.check_platform(&machine.config.renode.platform);
+            let field = self.config.field_of(&machine.config.name, "platform");
+            checked.map_err(in_field(&self.config, &field))?;
+        }
+        let log_to = MonitorCommand::log_to(&plain(&session.log_file())?);
+        let made = session.run(SETTING_UP, &log_to).await;
+        session.logs().log.hold(&session.log_file());
+        made?;
+        let is_virtual = session.has_virtual_clock();
+        if is_virtual {
+            let include = MonitorCommand::include(&plain(&lockstep::script(session.directory()))?);
+            let open = MonitorCommand::open_lockstep(&plain(session.directory())?);
+            session.run_all(SETTING_UP, &[include, open]).await?;
+        }
+        let mut endpoints = 0..;
+        let mut outputs = Vec::new();
+        for machine in &mut self.machines {
+            machine.make(session, &self.config).await?;
+            // Before any other command: a command of the user's may let the board run.
+            let uarts = machine.config.renode.uarts.iter();
+            for (uart, number) in uarts.zip(&mut endpoints) {
+                let field = self.config.field_of(&machine.config.name, &uart.field());
+                let name = Name::peripheral(&uart.path)?;
+                if is_virtual {
+                    let connect = MonitorCommand::connect_lockstep(&name, uart.byte_time());
+                    let connected = connect_uart(session, &connect, &uart.path).await;
+                    connected.map_err(in_field(&self.config, &field))?;
+                    continue;
+                }
+                let transport = self.config.uart_transport;
+                let endpoint = Endpoint::create(session, number, transport).await?;
+                let connect = MonitorCommand::connect(&name, number);
+                let connected = connect_uart(session, &connect, &uart.path).await;
+                connected.map_err(in_field(&self.config, &field))?;
+                outputs.push(endpoint.open().await?);
+            }
             let peripherals = session
                 .run(SETTING_UP, &MonitorCommand::peripherals())
                 .await?;
             machine.processors = cpu::all(&peripherals.text)?;
             machine.volatile = memory::volatile(&peripherals.text)?;
         }
-        if session.lockstep().is_some() {
+        if is_virtual {
             let quantum = match self.machines.len() {
                 1 => QUANTUM,
                 _ => QUANTUM_OF_SEVERAL,
@@ -149,7 +195,8 @@ impl Emulation {
             let field = format!("switches.{name}");
             connected.await.map_err(in_field(&self.config, &field))?;
         }
-        self.select(session, MAIN).await
+        self.select(session, MAIN).await?;
+        Ok(outputs)
     }
 
     /// Makes a hub or a switch, and connects its members to it.
@@ -169,29 +216,74 @@ impl Emulation {
         Ok(())
     }
 
-    /// Runs the user's commands; `loads` is set if firmware is loaded after them.
-    async fn extra_commands(&self, session: &Session, loads: bool) -> Result<(), EmulatorError> {
+    /// Runs the user's commands up to the first that does more than to set registers, and returns
+    /// their number.
+    async fn registers(&self, session: &Session) -> Result<usize, EmulatorError> {
+        let commands = self.users_commands();
+        let leading = commands.take_while(|command| sets_numbers(command.text));
+        let mut done = 0;
+        for command in leading {
+            self.users_command(session, &command, done == 0).await?;
+            done += 1;
+        }
+        match done {
+            0 => Ok(0),
+            done => self.select(session, MAIN).await.map(|()| done),
+        }
+    }
+
+    /// Returns the user's commands for all machines, in their order.
+    fn users_commands(&self) -> impl Iterator<Item = UsersCommand<'_>> {
+        self.machines.iter().enumerate().flat_map(|(machine, it)| {
+            let texts = it.config.extra_commands.iter().enumerate();
+            texts.map(move |(index, text)| UsersCommand {
+                machine,
+                index,
+                text,
+            })
+        })
+    }
+
+    fn field_of(&self, command: &UsersCommand<'_>) -> String {
+        let field = format!("extra_commands[{}]", command.index);
+        let machine = &self.machines[command.machine].config.name;
+        self.config.field_of(machine, &field)
+    }
+
+    async fn users_command(
+        &self,
+        session: &Session,
+        command: &UsersCommand<'_>,
+        is_first: bool,
+    ) -> Result<(), EmulatorError> {
+        // A command of the machine before may have selected another machine.
+        if is_first || command.index == 0 {
+            self.select(session, command.machine).await?;
+        }
+        let run = MonitorCommand::users(command.text)?;
+        let done = session.run_leniently(SETTING_UP, &run).await;
+        done.map_err(in_field(&self.config, &self.field_of(command)))
+    }
+
+    /// Runs the user's commands behind the first `done`; `loads` is set if firmware is loaded after
+    /// them.
+    async fn extra_commands(
+        &self,
+        session: &Session,
+        done: usize,
+        loads: bool,
+    ) -> Result<(), EmulatorError> {
         let (mut any, mut started) = (false, None);
-        for (number, machine) in self.machines.iter().enumerate() {
-            let config = &machine.config;
-            for (index, text) in config.extra_commands.iter().enumerate() {
-                // A command of the machine before may have selected another machine.
-                if index == 0 {
-                    self.select(session, number).await?;
-                }
-                let field = format!("extra_commands[{index}]");
-                let field = self.config.field_of(&config.name, &field);
-                let command = MonitorCommand::users(text)?;
-                let done = session.run_leniently(SETTING_UP, &command).await;
-                done.map_err(in_field(&self.config, &field))?;
-                any = true;
-                if loads && !sets_numbers(text) {
-                    let answer = session
-                        .run(SETTING_UP, &MonitorCommand::is_started())
-                        .await?;
-                    let runs = answer.text.trim() == "True";
-                    started = runs.then(|| started.unwrap_or((field, text)));
-                }
+        for command in self.users_commands().skip(done) {
+            self.users_command(session, &command, !any).await?;
+            any = true;
+            if loads && !sets_numbers(command.text) {
+                let answer = session
+                    .run(SETTING_UP, &MonitorCommand::is_started())
+                    .await?;
+                let runs = answer.text.trim() == "True";
+                let command = || (self.field_of(&command), command.text);
+                started = runs.then(|| started.unwrap_or_else(command));
             }
         }
         // Firmware cannot be loaded into a running board, and that error would name the firmware.
@@ -249,9 +341,30 @@ impl Emulation {
 
     /// Includes the script of the UARTs' input, after everything that a boot waits for: this
     /// takes 0.2 s.
-    pub(crate) fn open_input(&self, session: &Session) -> Result<(), EmulatorError> {
-        if session.input().is_none() {
+    pub(crate) fn open_input(&self, session: &mut Session) -> Result<(), EmulatorError> {
+        if session.input_is_open() {
             return Ok(());
+        }
+        for command in self.input_commands(session)? {
+            session.run_ahead(&command);
+        }
+        session.set_input_open();
+        Ok(())
+    }
+
+    /// Includes the script of the UARTs' input before there is a target that sends.
+    pub(crate) async fn prepare_input(&self, session: &mut Session) -> Result<(), EmulatorError> {
+        let commands = self.input_commands(session)?;
+        session.run_all(SETTING_UP, &commands).await?;
+        session.set_input_open();
+        Ok(())
+    }
+
+    /// Returns the commands that include the script of the UARTs' input. A board with a virtual
+    /// clock has another script for that.
+    fn input_commands(&self, session: &Session) -> Result<Vec<MonitorCommand>, EmulatorError> {
+        if session.has_virtual_clock() {
+            return Ok(Vec::new());
         }
         let script = input::write_script(session.directory());
         let script = script.map_err(|source| EmulatorError::Io {
@@ -278,11 +391,17 @@ impl Emulation {
             let main = Name::machine(&self.machines[MAIN].config.name)?;
             commands.push(MonitorCommand::select_machine(&main));
         }
-        for command in &commands {
-            session.run_ahead(command);
-        }
-        Ok(())
+        Ok(commands)
     }
+}
+
+/// One of the user's commands.
+struct UsersCommand<'a> {
+    /// The machine's number.
+    machine: usize,
+    /// Its index in the machine's `extra_commands`.
+    index: usize,
+    text: &'a str,
 }
 
 /// Connects the UART at `path`; the error lists the machine's UARTs.

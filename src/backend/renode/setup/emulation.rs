@@ -12,7 +12,7 @@ use crate::backend::renode::context::SELECTING;
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::monitor::plain::Name;
 use crate::backend::renode::session::Session;
-use crate::config::{ConfigError, TargetConfig};
+use crate::config::{ClockKind, ConfigError, TargetConfig};
 use crate::runtime::{Hold, VirtualClock};
 use crate::uart::Ports;
 
@@ -41,6 +41,18 @@ impl Emulation {
             machines: machines.collect(),
             clock,
         })
+    }
+
+    /// Returns the machines for a board that no target has yet: their UARTs lead nowhere.
+    pub(crate) fn without_target(config: &TargetConfig) -> Result<Self, ConfigError> {
+        let machines = config.machines()?;
+        let nowhere = vec![Ports::new([]); machines.len()];
+        Self::new(config, &nowhere, None)
+    }
+
+    /// Returns true if the board's clock is virtual.
+    pub(crate) fn is_virtual(&self) -> bool {
+        self.config.clock == ClockKind::Virtual
     }
 
     /// Returns the UARTs of all machines.
@@ -80,10 +92,13 @@ impl Emulation {
     }
 
     /// Starts the board; a board with a virtual clock runs only while an operation waits. The
-    /// guest runs before the command is done, which takes another 100 ms.
+    /// guest runs before `start` is done, which takes another 100 ms.
     pub(crate) fn run(&self, session: &Session) {
         match &self.clock {
             Some(clock) => clock.begin(),
+            None if session.input_is_open() => {
+                session.run_ahead(&MonitorCommand::start_by_script());
+            }
             None => session.run_ahead(&MonitorCommand::start()),
         }
     }

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::cpu::Processor;
+use super::prepared_board::KnownMachine;
 use super::{platform, script};
 use crate::backend::EmulatorError;
 use crate::backend::renode::context::{SETTING_UP, in_field};
@@ -39,6 +40,22 @@ impl Machine {
             volatile: Vec::new(),
             own_vectors: None,
         }
+    }
+
+    /// Returns what Renode has told of the machine.
+    pub(crate) fn known(&self) -> KnownMachine {
+        KnownMachine {
+            name: self.config.name.clone(),
+            processors: self.processors.clone(),
+            volatile: self.volatile.clone(),
+        }
+    }
+
+    /// Sets what Renode has told of the machine.
+    pub(crate) fn set_known(&mut self, known: KnownMachine) {
+        self.config.name = known.name;
+        self.processors = known.processors;
+        self.volatile = known.volatile;
     }
 
     /// Returns true if the machine has nothing to run without firmware of the harness.

@@ -13,6 +13,7 @@ pub(super) mod machine;
 pub(super) mod memory;
 pub(super) mod peripherals;
 pub(super) mod platform;
+pub(super) mod prepared_board;
 pub(super) mod pty;
 pub(super) mod registers;
 pub(super) mod restart;

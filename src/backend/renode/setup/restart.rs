@@ -56,10 +56,9 @@ impl Emulation {
         machines: RangeInclusive<usize>,
         memory: Memory,
     ) -> Result<(), EmulatorError> {
-        if session.lockstep().is_none() {
-            session
-                .run_strictly(RESETTING, &MonitorCommand::pause())
-                .await?;
+        let pause = self.pause_for_restart(session).await?;
+        if let Some(Pause { pause, .. }) = &pause {
+            session.run_strictly(RESETTING, pause).await?;
         }
         session.clear(RESETTING, self.uarts(&machines)).await?;
         let begin_anew = || {
@@ -92,7 +91,42 @@ impl Emulation {
         if is_late {
             begin_anew();
         }
-        self.run(session);
+        match pause {
+            Some(Pause { go_on, .. }) => session.run_ahead(&go_on),
+            None => self.run(session),
+        }
         Ok(())
     }
+
+    /// Returns how to pause a board that runs in real time.
+    async fn pause_for_restart(&self, session: &Session) -> Result<Option<Pause>, EmulatorError> {
+        if session.lockstep().is_some() {
+            return Ok(None);
+        }
+        // Several machines go on together.
+        let alone = self.machines.len() == 1;
+        let machine_is_enough = alone && {
+            let started = MonitorCommand::is_started();
+            session.run(RESETTING, &started).await?.text.trim() == "True"
+        };
+        Ok(Some(match machine_is_enough {
+            true => Pause {
+                pause: MonitorCommand::pause_machine(),
+                go_on: MonitorCommand::start_machine(),
+            },
+            false => Pause {
+                pause: MonitorCommand::pause(),
+                go_on: MonitorCommand::start(),
+            },
+        }))
+    }
+}
+
+/// The commands that pause a board and let it go on.
+///
+/// After `start` Renode does nothing else for 100 ms, so a single machine of an emulation that
+/// runs is paused alone.
+struct Pause {
+    pause: MonitorCommand,
+    go_on: MonitorCommand,
 }

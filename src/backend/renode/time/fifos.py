@@ -1,7 +1,8 @@
 # The connection to the harness: one FIFO carries orders, another one reports, line by line.
 #
 # A subclass has `order`, which executes the words of an order, and may override
-# `orders_ended`.
+# `orders_ended`. The order `end` ends the script's work for this board; the report `ended`
+# confirms it.
 
 from System.IO import FileAccess, FileMode, FileShare, FileStream, StreamReader
 from System.Text import Encoding
@@ -22,12 +23,16 @@ class Fifos(object):
 
     def read_orders(self):
         order = self.orders.ReadLine()
-        while order is not None:
+        while order is not None and order != "end":
             self.telling(self.order)(order.split(" "))
             order = self.orders.ReadLine()
-        self.orders_ended()
+        self.telling(self.orders_ended)()
+        if order == "end":
+            self.say("ended")
+            self.orders.Dispose()
+            self.output.Dispose()
 
-    # Called once the test has ended.
+    # Called once the test, or its board, has ended. Lets go of the emulation.
     def orders_ended(self):
         pass
 

@@ -553,6 +553,12 @@ impl Renode {
                     Err(error) => return self.fail(command, &error.to_string()),
                 }
             }
+            ("machine", "Pause") => {}
+            ("machine", "Start") => {
+                if std::mem::take(&mut self.was_reset) {
+                    self.greet();
+                }
+            }
             ("pause", "") => {
                 self.print("Pausing emulation...\r\n\r");
                 if self.uart.is_none() {
@@ -684,6 +690,7 @@ fn serve_line_script(fifos: &str, mut line: PipeWriter) {
             }
             ["tell", "0"] => writeln!(reports, "room 0").expect("reports"),
             ["clear", "0"] => writeln!(reports, "cleared").expect("reports"),
+            ["end"] => writeln!(reports, "ended").expect("reports"),
             _ => writeln!(reports, "error {order}").expect("reports"),
         }
     }

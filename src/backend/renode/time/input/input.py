@@ -5,9 +5,11 @@
 #   send UART BYTES     puts bytes on the line to the guest
 #   tell UART           asks for `room`
 #   clear UARTS...      drops the bytes that have not arrived at these UARTs
+#   end                 ends the work for this board
 #
 #   room UART           no more than AHEAD bytes have yet to arrive at this UART
 #   cleared             the answer to `clear`
+#   ended               the answer to `end`
 #   error: TEXT         something that should not happen
 #
 # A thread of its own reads the orders; bytes arrive on the thread that executes the guest.
@@ -86,6 +88,13 @@ def mc_input_read():
     lengthen_steps()
     inputs.start_reading()
     inputs.lock_ups.start()
+
+
+# Starts the emulation without the 100 ms that `start` sleeps afterwards.
+def mc_input_start():
+    starter = Thread(ThreadStart(inputs.telling(EmulationManager.Instance.CurrentEmulation.StartAll)))
+    starter.IsBackground = True
+    starter.Start()
 
 
 # Renode's time passes in steps, at whose ends its processors wait for each other. At the default

@@ -36,6 +36,8 @@ enum Message {
     Attach(JobQueue),
     /// A reset of these UARTs' machine: bytes on the way to them are lost.
     Clear(Range<usize>, oneshot::Sender<()>),
+    /// The end of the script's work for this board.
+    End(oneshot::Sender<()>),
 }
 
 /// The driver of the script; dropping this ends it.
@@ -61,6 +63,7 @@ impl Input {
             messages,
             lines: Vec::new(),
             clearing: VecDeque::new(),
+            ending: None,
         };
         Ok(Self {
             messages: sender,
@@ -81,6 +84,14 @@ impl Input {
         let _ = self.messages.send(Message::Clear(uarts, cleared));
         let _ = done.await;
     }
+
+    /// Ends the script's work for this board, and waits until the script lets go of it.
+    pub(crate) async fn end(&self) {
+        let (ended, done) = oneshot::channel();
+        // A driver that has ended has killed Renode.
+        let _ = self.messages.send(Message::End(ended));
+        let _ = done.await;
+    }
 }
 
 /// Writes the script into `directory` and returns its path.
@@ -99,6 +110,8 @@ struct Driver {
     lines: Vec<Line>,
     /// The clears that the script has yet to confirm, and the senders that wait for them.
     clearing: VecDeque<(Range<usize>, oneshot::Sender<()>)>,
+    /// The sender that waits until the script has ended.
+    ending: Option<oneshot::Sender<()>>,
 }
 
 /// The line to a UART.
@@ -147,6 +160,10 @@ impl Driver {
                 self.order(&format!("clear{numbers}"));
                 self.clearing.push_back((uarts, cleared));
             }
+            Message::End(ended) => {
+                self.order("end");
+                self.ending = Some(ended);
+            }
         }
     }
 
@@ -188,6 +205,7 @@ impl Driver {
                 // The reset may have timed out.
                 let _ = cleared.send(());
             }
+            Report::Ended => drop(self.ending.take()),
         }
         Ok(())
     }
@@ -256,6 +274,8 @@ enum Report {
     Room(usize),
     /// The bytes have been dropped.
     Cleared,
+    /// The script has ended its work.
+    Ended,
 }
 
 impl Report {
@@ -264,6 +284,7 @@ impl Report {
         let report = match line.split_once(' ') {
             Some(("room", uart)) => uart.parse().ok().map(Self::Room),
             None if line == "cleared" => Some(Self::Cleared),
+            None if line == "ended" => Some(Self::Ended),
             _ => None,
         };
         report.ok_or_else(|| io::Error::other(line.to_owned()))
@@ -278,6 +299,7 @@ mod tests {
     fn parse_returns_the_report_or_an_error() {
         assert_eq!(Report::parse("room 12").unwrap(), Report::Room(12));
         assert_eq!(Report::parse("cleared").unwrap(), Report::Cleared);
+        assert_eq!(Report::parse("ended").unwrap(), Report::Ended);
         for odd in ["", "room", "room x", "cleared 1", "error Exception('x')"] {
             assert_eq!(Report::parse(odd).unwrap_err().to_string(), odd);
         }

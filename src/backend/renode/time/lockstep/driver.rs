@@ -36,6 +36,8 @@ pub(super) enum Message {
     Sync(oneshot::Sender<()>),
     /// Renode has exited: its last reports are to be read.
     Exited(oneshot::Sender<()>),
+    /// The board has been dropped; Renode is to run another one.
+    End(oneshot::Sender<()>),
 }
 
 pub(super) struct Driver {
@@ -116,6 +118,7 @@ impl Driver {
                 order = self.clock.next_order() => Event::Order(order),
             };
             match event {
+                Event::Call(Call::Message(Message::End(ended))) => return self.end(ended).await,
                 Event::Call(call) => self.calls.push_back(call),
                 Event::Report(report) => self.take(report).await?,
                 Event::Order(order) => {
@@ -158,6 +161,8 @@ impl Driver {
                 self.syncing = Some(read);
                 self.order("sync").await?;
             }
+            // Not queued: `drive` ends with it.
+            Call::Message(Message::End(_)) => return Ok(Err(Over)),
             Call::Message(Message::Exited(read)) => {
                 while let Some(report) = self.reports.left() {
                     // This was the last report.
@@ -174,6 +179,14 @@ impl Driver {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Ends the script's work for this board; what it still reports is of no interest.
+    async fn end(mut self, ended: oneshot::Sender<()>) -> io::Result<()> {
+        self.order("end").await?;
+        while self.reports.next().await? != Report::Ended {}
+        drop(ended);
+        Ok(())
     }
 
     /// Takes a report, with the output that was reported just before it.

@@ -9,12 +9,14 @@
 #   rx UART BYTES          passes bytes to the guest, at the pace of its line, as time passes
 #   clear UART             drops the bytes that have not been passed to the guest
 #   sync                   reports all pending bytes, and the time
+#   end                    ends the work for this board
 #
 #   out UART NS BYTES      the guest has sent these, the first of them at that time
 #   stopped_at NS          the guest is stopped at its last byte: it waits for `resume` or `stop`
 #   limit_at NS            the guest is stopped at the limit: it waits for `resume` or `stop`
 #   paused NS              the emulation has paused
 #   synced NS              the answer to `sync`
+#   ended                  the answer to `end`
 #   error: TEXT            something that should not happen
 #
 # The thread that executes the guest handles a byte at the exact time at which it is sent; a
@@ -154,7 +156,8 @@ class Lockstep(Fifos):
         self.until = None
         self.stopped_at = 0
         self.step_ended = Action(self.telling(self.pause_all))
-        self.emulation.IsStartedChanged += self.telling(self.started_changed)
+        self.on_started_changed = self.telling(self.started_changed)
+        self.emulation.IsStartedChanged += self.on_started_changed
         self.start_reading()
         self.lock_ups.start()
 
@@ -302,6 +305,7 @@ class Lockstep(Fifos):
     # Runs on the thread that reads the orders.
     def orders_ended(self):
         self.order(["stop"])
+        self.emulation.IsStartedChanged -= self.on_started_changed
 
     def order(self, words):
         order = words[0]

@@ -43,24 +43,30 @@ pub(crate) struct Lockstep {
 pub(crate) struct LockstepHandle(mpsc::UnboundedSender<Message>);
 
 impl Lockstep {
-    /// Creates the script and the FIFOs in `directory`, and starts the driver. `failed` is
-    /// called with a failure.
+    /// Creates the script and its FIFOs in `directory`.
     ///
     /// Must be called on the I/O thread.
-    pub(crate) fn prepare(
-        directory: &Path,
+    pub(crate) fn prepare(directory: &Path) -> io::Result<Fifos> {
+        std::fs::write(script(directory), SCRIPT)?;
+        Fifos::make(directory)
+    }
+
+    /// Starts the driver. `failed` is called with a failure.
+    ///
+    /// Must be called on the I/O thread.
+    pub(crate) fn drive(
+        fifos: Fifos,
         clock: &Arc<VirtualClock>,
         failed: impl FnOnce(String) + Send + 'static,
-    ) -> io::Result<Self> {
-        std::fs::write(script(directory), SCRIPT)?;
-        let Fifos { orders, reports } = Fifos::make(directory)?;
+    ) -> Self {
+        let Fifos { orders, reports } = fifos;
         clock.prepare();
         let (sender, messages) = mpsc::unbounded_channel();
         let driver = Driver::new(clock, Reports::new(reports), orders, messages);
-        Ok(Self {
+        Self {
             messages: LockstepHandle(sender),
             _driver: DriverTask::spawn(driver.drive(), failed),
-        })
+        }
     }
 
     pub(crate) fn handle(&self) -> &LockstepHandle {
@@ -97,6 +103,14 @@ impl LockstepHandle {
         let (read, done) = oneshot::channel();
         self.tell(Message::Exited(read));
         // A driver that has ended has read everything.
+        let _ = done.await;
+    }
+
+    /// Ends the script's work for this board, and waits until the script lets go of it.
+    pub(crate) async fn end(&self) {
+        let (ended, done) = oneshot::channel();
+        self.tell(Message::End(ended));
+        // A driver that has ended has killed Renode.
         let _ = done.await;
     }
 

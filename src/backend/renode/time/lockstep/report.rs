@@ -22,6 +22,8 @@ pub(super) enum Report {
     Paused(Duration),
     /// The answer to `sync`: all output has been reported.
     Synced(Duration),
+    /// The script has ended its work for this board.
+    Ended,
     /// Any other line, which should not occur.
     Error(String),
 }
@@ -37,6 +39,7 @@ impl Report {
             ["limit_at", time] => nanoseconds(time).map(Self::LimitAt),
             ["paused", time] => nanoseconds(time).map(Self::Paused),
             ["synced", time] => nanoseconds(time).map(Self::Synced),
+            ["ended"] => Some(Self::Ended),
             _ => None,
         };
         report.unwrap_or_else(|| Self::Error(line.to_owned()))
@@ -48,7 +51,7 @@ impl Report {
             Self::StoppedAt(at) | Self::LimitAt(at) | Self::Paused(at) | Self::Synced(at) => {
                 Some(at)
             }
-            Self::Out(..) | Self::Error(_) => None,
+            Self::Out(..) | Self::Ended | Self::Error(_) => None,
         }
     }
 }

@@ -1,0 +1,135 @@
+//! Giving back the Renode of a target that is dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::check;
+use super::key::Key;
+use super::limits::MOST_BOARDS;
+use super::pool::{Pool, TakeSlot, Warm, discard};
+use crate::backend::renode::launch::version::Version;
+use crate::backend::renode::monitor::client::MonitorError;
+use crate::backend::renode::monitor::command::MonitorCommand;
+use crate::backend::renode::monitor::protocol::Refusal;
+use crate::backend::renode::session::Session;
+use crate::backend::renode::setup::emulation::Emulation;
+use crate::backend::renode::setup::prepared_board::PreparedBoard;
+use crate::backend::{EmulatorError, Reusable};
+use crate::config::TargetConfig;
+use crate::process::Supervisor;
+use crate::runtime::{self, Hold};
+
+/// The time after which a Renode that does not answer is ended.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
+const CLEARING: &str = "clearing the last board";
+
+/// A Renode whose guest is paused for good.
+pub(crate) struct Paused {
+    pub(crate) session: Session,
+    pub(crate) version: Version,
+    pub(crate) runtime: Option<String>,
+    pub(crate) key: Key,
+    pub(crate) config: TargetConfig,
+    /// Keeps a guest with a virtual clock paused.
+    pub(crate) hold: Option<Hold>,
+    /// The owner of the process.
+    pub(crate) supervisor: Arc<Supervisor>,
+    pub(crate) pool: &'static Pool,
+}
+
+impl Reusable for Paused {
+    /// Makes the board again and parks the Renode, in the background.
+    fn park(self: Box<Self>, slot: TakeSlot) {
+        let (session, pool) = (&self.session, self.pool);
+        let (process, directory) = (session.process(), session.private());
+        if session.earlier_boards() + 1 >= MOST_BOARDS
+            || !self
+                .supervisor
+                .hand_over(&process, directory, &pool.supervisor)
+        {
+            return;
+        }
+        let key = self.key.clone();
+        pool.expect(&key);
+        let parking = runtime::spawn(async move {
+            let warm = self.prepare(pool).await;
+            pool.arrive(&key, warm, slot);
+        });
+        // Without an I/O thread there is no session.
+        drop(parking);
+    }
+}
+
+impl Paused {
+    /// Returns the Renode, prepared for the same board; or only cleared, if a boot waits for it.
+    async fn prepare(self: Box<Self>, pool: &Pool) -> Option<Warm> {
+        let Self {
+            mut session,
+            version,
+            runtime,
+            key,
+            config,
+            hold,
+            ..
+        } = *self;
+        // The target has ended its clock: nothing lets the guest run any more.
+        drop(hold);
+        let cleared = tokio::time::timeout(PATIENCE, clear(&mut session)).await;
+        let mut prepared = None;
+        let done = match cleared {
+            Ok(Ok(())) if pool.is_awaited(&key) => Ok(()),
+            Ok(Ok(())) => {
+                let made = make(&mut session, &version, &config, &key).await;
+                made.map(|made| prepared = Some(made))
+            }
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("it has not cleared its board in {PATIENCE:?}")),
+        };
+        if let Err(why) = done {
+            tracing::debug!("a Renode is not used again: {why}");
+            discard(session);
+            return None;
+        }
+        Some(Warm {
+            session,
+            version,
+            runtime,
+            key,
+            prepared,
+        })
+    }
+}
+
+/// Removes the last board from Renode.
+pub(crate) async fn clear(session: &mut Session) -> Result<(), EmulatorError> {
+    session.end_board().await;
+    let command = MonitorCommand::clear();
+    match session.monitor().send(&command).within(PATIENCE).await {
+        // Renode forgets the rest of the line with the board.
+        Ok(_) | Err(MonitorError::Refused(Refusal::Ignored)) => Ok(()),
+        Err(error) => session
+            .judge(CLEARING, &command, Err(error))
+            .await
+            .map(drop),
+    }
+}
+
+/// Makes the board again, with its UARTs' input.
+async fn make(
+    session: &mut Session,
+    version: &Version,
+    config: &TargetConfig,
+    key: &Key,
+) -> Result<PreparedBoard, String> {
+    let mut emulation = Emulation::without_target(config).map_err(|e| e.to_string())?;
+    let text = |error: EmulatorError| error.to_string();
+    session.begin_board(emulation.is_virtual()).map_err(text)?;
+    let prepared = emulation.prepare(session, version).await.map_err(text)?;
+    emulation.prepare_input(session).await.map_err(text)?;
+    match check::difference(session, &prepared, key).await {
+        Ok(None) => Ok(prepared),
+        Ok(Some(difference)) => Err(difference.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
