@@ -66,6 +66,7 @@ pub struct Error {
     /// The engine that was selected for the board.
     engine: Option<String>,
     artifacts: Option<Artifacts>,
+    earlier_boards: u32,
 }
 
 /// The kinds of errors, by domain.
@@ -140,6 +141,12 @@ impl Error {
         }
     }
 
+    /// Returns the number of boards that the board's emulator had run before, with
+    /// [`reuse`](crate::config::Reuse); 0 for an emulator of its own.
+    pub fn earlier_boards(&self) -> u32 {
+        self.earlier_boards
+    }
+
     /// Sets the place of the call that failed, unless a place is known already.
     pub(crate) fn set_place(&mut self, at: Caller) {
         self.place.get_or_insert(Place::Call(at));
@@ -165,6 +172,10 @@ impl Error {
     pub(crate) fn set_artifacts(&mut self, artifacts: Artifacts) {
         self.artifacts = Some(artifacts);
     }
+
+    pub(crate) fn set_earlier_boards(&mut self, number: u32) {
+        self.earlier_boards = number;
+    }
 }
 
 impl fmt::Display for Error {
@@ -177,6 +188,15 @@ impl fmt::Display for Error {
         }
         if let Some(engine) = &self.engine {
             write!(f, "\n  on {engine}")?;
+        }
+        if self.earlier_boards > 0 {
+            let number = self.earlier_boards;
+            let boards = if number == 1 { "board" } else { "boards" };
+            write!(
+                f,
+                "\n  its emulator has run {number} {boards} before; \
+                 VTARGET_REUSE=off starts one for each board"
+            )?;
         }
         match &self.artifacts {
             Some(Artifacts::In(directory)) => write!(f, "\n  artifacts: {}", directory.display()),
@@ -203,6 +223,7 @@ where
             place: None,
             engine: None,
             artifacts: None,
+            earlier_boards: 0,
         }
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Sources {
     pub(crate) machine: String,
     /// The engine, as a message names it, if the test left its choice to this crate.
     pub(crate) selected: Option<Box<dyn Fn() -> String + Send>>,
+    /// Returns the number of boards that the emulator has run before this one.
+    pub(crate) earlier_boards: Box<dyn Fn() -> u32 + Send>,
     /// The effective configuration, with the facts that are known of the engine so far.
     pub(crate) configuration: Box<dyn Fn() -> String + Send>,
     /// The UARTs.
@@ -141,6 +143,7 @@ impl Report {
         if let Some(selected) = &sources.selected {
             error.set_engine(selected());
         }
+        error.set_earlier_boards((sources.earlier_boards)());
         // Many failures in a row must not write all files each time.
         let recent = files.written.is_some_and(|at| at.elapsed() < UPDATE_DELAY);
         let written = match recent && !files.finished {
@@ -284,6 +287,7 @@ mod tests {
         let counted = Arc::clone(&writes);
         report.begin(Sources {
             selected: None,
+            earlier_boards: Box::new(|| 0),
             machine: "m".into(),
             configuration: Box::new(move || {
                 counted.fetch_add(1, Ordering::Relaxed);

@@ -115,6 +115,7 @@ mod tests {
             program: PathBuf::new(),
             version: Some(version.to_owned()),
             runtime: None,
+            earlier_boards: 0,
         };
         let was_tried = |kind, version| info(kind, version).was_tried();
         assert_eq!(was_tried(BackendKind::Renode, "1.16.1"), Some(true));

@@ -261,6 +261,7 @@ fn sources(
         let text = move || format!("{}, selected by {by}", identity.engine());
         Box::new(text) as Box<dyn Fn() -> String + Send>
     });
+    let present = identity.clone();
     let image = |firmware: &Option<Firmware>| match firmware {
         Some(firmware) => firmware.path().display().to_string(),
         None => "none yet".to_owned(),
@@ -275,6 +276,7 @@ fn sources(
     Sources {
         machine: config.machine_name.clone(),
         selected,
+        earlier_boards: Box::new(move || present.engine().earlier_boards),
         configuration: Box::new(move || {
             let engine = identity.engine();
             let program = engine.program.display();

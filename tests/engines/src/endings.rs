@@ -172,6 +172,8 @@ impl Subject {
         let mut command = Command::new(program("subject"));
         command
             .args([variant.engine(), state])
+            // As with libtest: its Renodes are used again.
+            .env_remove("NEXTEST_EXECUTION_MODE")
             .env("TMPDIR", tmp.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

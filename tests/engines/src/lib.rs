@@ -17,6 +17,7 @@ pub mod pty;
 pub mod reuse;
 pub mod shells;
 pub mod telnet;
+pub mod warm;
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};

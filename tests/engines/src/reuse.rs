@@ -10,16 +10,16 @@ use virtual_target::{Result, VirtualTarget, millis, secs};
 
 use crate::{bare_on, sample, shell_on};
 
-/// Something that a test leaves behind.
-type Mess = (&'static str, fn() -> Result<()>);
+/// Something that a test leaves behind: its name, whether its Renode is used again, and the test.
+type Mess = (&'static str, bool, fn() -> Result<()>);
 
 /// The kinds of disorder in which a test can leave its board.
 const MESSES: [Mess; 14] = [
-    ("a short test", || boot().map(drop)),
-    ("a board that is dropped at once", || {
+    ("a short test", true, || boot().map(drop)),
+    ("a board that is dropped at once", true, || {
         shell_on(Renode).boot().wait().map(drop)
     }),
-    ("firmware without memory to run in", || {
+    ("firmware without memory to run in", false, || {
         let board = boot()?;
         let image = tempfile::Builder::new()
             .suffix(".bin")
@@ -30,47 +30,51 @@ const MESSES: [Mess; 14] = [
         let _ = board.flash(image.path()).wait();
         Ok(())
     }),
-    ("another firmware", || {
+    ("another firmware", true, || {
         let board = boot()?;
         board.flash(sample("counter.elf")).wait()
     }),
-    ("firmware that panics", || {
+    ("firmware that panics", true, || {
         let board = boot()?;
         board.uart().send_line("panic").wait()?;
-        board.run_for(millis(2)).wait()
+        board
+            .uart()
+            .expect_line("panic: requested")
+            .wait()
+            .map(drop)
     }),
-    ("output that nobody reads", || {
+    ("output that nobody reads", true, || {
         let board = boot()?;
         board.uart().send_line("flood 2000").wait()?;
-        board.run_for(millis(2)).wait()
+        board.uart().expect_line("line 000010").wait().map(drop)
     }),
-    ("input that is on its way", || {
+    ("input that is on its way", true, || {
         let board = boot()?;
         drop(board.uart().send("x".repeat(2000)));
         let _ = board.uart().send("y".repeat(200)).within(millis(1)).wait();
         Ok(())
     }),
-    ("resets", || {
+    ("resets", true, || {
         let board = boot()?;
         board.reset().wait()?;
         board.reset().wait()
     }),
-    ("a power cycle", || boot()?.power_cycle().wait()),
-    ("a board that is off", || boot()?.power_off().wait()),
-    ("a wait that is dropped", || {
+    ("a power cycle", true, || boot()?.power_cycle().wait()),
+    ("a board that is off", false, || boot()?.power_off().wait()),
+    ("a wait that is dropped", true, || {
         let board = boot()?;
         let mut wait = board.uart().expect("never");
         let mut context = Context::from_waker(Waker::noop());
         assert!(Pin::new(&mut wait).poll(&mut context).is_pending());
         Ok(())
     }),
-    ("a wait that fails", || {
+    ("a wait that fails", false, || {
         let board = boot()?;
         let failed = board.uart().expect("never").within(millis(1)).wait();
         assert!(failed.is_err());
         Ok(())
     }),
-    ("monitor commands", || {
+    ("monitor commands", false, || {
         let board = raw()?;
         for command in [
             "logLevel -1",
@@ -85,7 +89,7 @@ const MESSES: [Mess; 14] = [
         }
         Ok(())
     }),
-    ("a test that panics", || {
+    ("a test that panics", false, || {
         let panicked = std::thread::spawn(in_this_clock(|| {
             let _board = boot();
             std::panic::resume_unwind(Box::new("on purpose"));
@@ -122,6 +126,7 @@ fn greeted(board: VirtualTarget) -> Result<VirtualTarget> {
     uart.expect("> ").wait()?;
     uart.send_line("ping").wait()?;
     uart.expect_line("pong").wait()?;
+    uart.expect("> ").wait()?;
     Ok(board)
 }
 
@@ -177,27 +182,29 @@ fn is_of_the_host(line: &str) -> bool {
     line.contains("Host Time") || line.contains("load:")
 }
 
-/// Makes `count` messes in an order that `seed` decides, and compares the board after each with a
-/// new one.
-pub fn messes(seed: u64, count: usize) -> Result<()> {
+/// Makes each mess `rounds` times, in orders that `seed` decides, and compares the board after each
+/// with a new one.
+pub fn messes(seed: u64, rounds: u64) -> Result<()> {
     let (earlier, new) = portrait(&raw()?)?;
     assert_eq!(earlier, 0);
     let mut random = seed;
-    let mut reused = 0;
-    for number in 0..count {
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let (name, mess) = MESSES[(random >> 33) as usize % MESSES.len()];
-        mess()?;
-        let (earlier, seen) = portrait(&raw()?)?;
-        println!("{number}: after {name}: {earlier} boards before");
-        reused += u32::from(earlier > 0);
-        for (old, new) in seen.lines().zip(new.lines()) {
-            assert_eq!(old, new, "after {name}, with {earlier} boards before");
+    for round in 0..rounds {
+        let mut left = MESSES.to_vec();
+        while !left.is_empty() {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let (name, is_used_again, mess) =
+                left.swap_remove((random >> 33) as usize % left.len());
+            mess()?;
+            let (earlier, seen) = portrait(&raw()?)?;
+            println!("{round}: after {name}: {earlier} boards before");
+            assert_eq!(earlier > 0, is_used_again, "after {name}");
+            for (old, new) in seen.lines().zip(new.lines()) {
+                assert_eq!(old, new, "after {name}, with {earlier} boards before");
+            }
+            assert_eq!(seen.len(), new.len(), "after {name}");
         }
-        assert_eq!(seen.len(), new.len(), "after {name}");
     }
-    println!("reused: {reused}");
     Ok(())
 }

@@ -80,7 +80,7 @@ const MAIN: OutputStyle = OutputStyle {
 };
 
 /// Steps by name: the beginning of the command, and its index among those that begin so.
-const STEPS: [(&str, &str, usize); 13] = [
+const STEPS: [(&str, &str, usize); 15] = [
     ("log", "logFile", 1),
     ("create", "mach create", 1),
     ("platform", "machine LoadPlatform", 1),
@@ -94,6 +94,8 @@ const STEPS: [(&str, &str, usize); 13] = [
     ("clock", "machine ElapsedVirtualTime", 1),
     ("reset", "machine Reset", 1),
     ("reflash", "macro", 2),
+    ("clear", "Clear", 1),
+    ("registers", "sysbus.cpu GetRegistersValues", 1),
 ];
 
 struct Renode {
@@ -553,6 +555,21 @@ impl Renode {
                     Err(error) => return self.fail(command, &error.to_string()),
                 }
             }
+            // The rest of the line is lost with the board.
+            ("Clear", "") => {
+                self.machines.clear();
+                self.machine = None;
+                self.uart = None;
+                self.socket = None;
+                self.started = None;
+                self.was_reset = true;
+                self.line = std::io::pipe()
+                    .map(|(reader, writer)| (writer, reader))
+                    .expect("a pipe");
+                return Outcome::Badly;
+            }
+            ("input_start", "") => return self.command("start"),
+            ("sysbus.cpu", "GetRegistersValues") => self.print("R0: 0x0\r\nPC: 0x0\r\r\n"),
             ("machine", "Pause") => {}
             ("machine", "Start") => {
                 if std::mem::take(&mut self.was_reset) {

@@ -25,6 +25,7 @@ fn main() -> Result<(), Failed> {
     unresponsive_resolver(&mut figures)?;
     virtual_time(&mut figures)?;
     input(&mut figures)?;
+    engine_tests::warm::measure(&mut figures)?;
     engine_tests::conversations::measure(&mut figures)?;
     engine_tests::lifecycle::measure(&mut figures);
     engine_tests::post_mortems::measure(&mut figures)?;

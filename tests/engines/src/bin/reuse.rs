@@ -1,33 +1,39 @@
-//! Boots boards one after the other in one process, whose Renodes are reused.
+//! Boots boards one after the other in one process, which share its Renodes.
 //!
 //! | argument | what it does |
 //! |---|---|
 //! | `suite COUNT CLOCK` | runs a short test COUNT times, and prints the time of each boot's first line |
-//! | `messes SEED COUNT CLOCK` | leaves each board in some disorder, and compares the next board with a new Renode's |
+//! | `paced COUNT CLOCK` | the same, with pauses in which the last board is made again |
+//! | `parallel COUNT CLOCK` | the same, in two threads |
+//! | `messes SEED ROUNDS CLOCK` | leaves each board in some disorder, and compares the next board with a new Renode's |
+//! | `fails CLOCK` | prints the error of a second board |
+//! | `parked CLOCK` | prints a line once there is a Renode without a board, and waits for its input's end |
 //!
 //! `CLOCK` is `realtime` or `virtual`.
 
+use std::io::Read;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use engine_tests::{reuse, shell_on};
+use engine_tests::{in_virtual_time, reuse, shell_on};
 use virtual_target::config::BackendKind::Renode;
-use virtual_target::{Result, secs};
+use virtual_target::{Result, millis, secs};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let number = |word: &str| word.parse().expect("a number");
-    let (clock, run): (&str, Box<dyn Fn() -> Result<()>>) = match words[..] {
-        ["suite", count, clock] => (clock, Box::new(move || suite(number(count)))),
-        ["messes", seed, count, clock] => {
-            let (seed, count) = (number(seed), number(count));
-            (clock, Box::new(move || reuse::messes(seed, count as usize)))
-        }
+    let number = |word: &str| word.parse::<u64>().expect("a number");
+    let run = || match words[..] {
+        ["suite", count, _] => suite(number(count)),
+        ["paced", count, _] => paced(number(count)),
+        ["parallel", count, _] => parallel(number(count)),
+        ["messes", seed, count, _] => reuse::messes(number(seed), number(count)),
+        ["fails", _] => fails(),
+        ["parked", _] => parked(),
         _ => panic!("see the first lines of {}", file!()),
     };
-    let done = match clock {
-        "virtual" => engine_tests::in_virtual_time(run),
+    let done = match words.last() {
+        Some(&"virtual") => in_virtual_time(run),
         _ => run(),
     };
     match done {
@@ -43,17 +49,46 @@ fn suite(count: u64) -> Result<()> {
     for _ in 0..count {
         let began = Instant::now();
         let board = shell_on(Renode).boot().wait()?;
-        board
-            .uart()
-            .expect_line("Hello from")
-            .within(secs(5))
-            .wait()?;
+        let uart = board.uart();
+        uart.expect_line("Hello from").within(secs(20)).wait()?;
         let first_line = began.elapsed().as_secs_f64() * 1e3;
-        board.uart().expect("> ").wait()?;
-        board.uart().send_line("ping").wait()?;
-        board.uart().expect_line("pong").wait()?;
+        uart.expect("> ").wait()?;
+        uart.send_line("ping").wait()?;
+        uart.expect_line("pong").wait()?;
         let earlier = board.engine().wait()?.earlier_boards;
         println!("first line after {first_line:.1} ms, boards before: {earlier}");
     }
+    Ok(())
+}
+
+fn paced(count: u64) -> Result<()> {
+    for _ in 0..count {
+        suite(1)?;
+        std::thread::sleep(secs(1));
+    }
+    Ok(())
+}
+
+fn parallel(count: u64) -> Result<()> {
+    let halves = [count / 2, count - count / 2];
+    let threads = halves.map(|half| std::thread::spawn(move || suite(half)));
+    threads
+        .into_iter()
+        .try_for_each(|thread| thread.join().expect("no panic"))
+}
+
+fn fails() -> Result<()> {
+    suite(1)?;
+    let board = shell_on(Renode).boot().wait()?;
+    let failed = board.uart().expect("never").within(millis(100)).wait();
+    println!("{}", failed.expect_err("nothing prints that"));
+    Ok(())
+}
+
+fn parked() -> Result<()> {
+    // A boot that takes the Renode has waited until it was made ready.
+    suite(2)?;
+    println!("parked");
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
     Ok(())
 }

@@ -1,0 +1,167 @@
+//! Measures suites whose boards share Renodes, hot flash and reset, and adds the figures.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use expect_bench::Figures;
+use virtual_target::config::BackendKind::Renode;
+
+use crate::emulator_variant::program;
+use crate::leftovers::descendants;
+use crate::{sample, shell_on};
+
+type Failed = Box<dyn Error>;
+
+/// The names of the figures, and how each is measured.
+const FIGURES: [(&str, fn() -> Result<f64, Failed>); 11] = [
+    ("warm.first_line_ms.cold", || {
+        Ok(suite("suite 1", "off")?.first_line)
+    }),
+    // The next boot begins at once, and waits until the last board is cleared.
+    ("warm.first_line_ms.cleared", || {
+        Ok(suite("suite 10", "process")?.first_line)
+    }),
+    ("warm.first_line_ms.prepared", || {
+        Ok(suite("paced 10", "process")?.first_line)
+    }),
+    ("warm.suite10_s.off", || {
+        Ok(suite("suite 10", "off")?.seconds)
+    }),
+    ("warm.suite10_s.serial", || {
+        Ok(suite("suite 10", "process")?.seconds)
+    }),
+    ("warm.suite10_s.parallel", || {
+        Ok(suite("parallel 10", "process")?.seconds)
+    }),
+    ("warm.suite100_s.serial", || {
+        Ok(suite("suite 100", "process")?.seconds)
+    }),
+    ("warm.suite100_s.parallel", || {
+        Ok(suite("parallel 100", "process")?.seconds)
+    }),
+    ("warm.hot_flash_ms", hot_flash),
+    ("warm.reset_ms", reset),
+    ("warm.parked_cpu", parked_cpu),
+];
+
+pub fn measure(figures: &mut Figures) -> Result<(), Failed> {
+    let missing = shell_on(Renode).build().err();
+    for (name, measure) in FIGURES {
+        match &missing {
+            Some(missing) => figures.missing(name, missing),
+            None => figures.set(name, measure()?),
+        }
+    }
+    Ok(())
+}
+
+/// A suite of short tests.
+struct Suite {
+    seconds: f64,
+    /// The median time of a boot to its first line, in milliseconds; of several boots without the
+    /// first.
+    first_line: f64,
+}
+
+fn reuse(arguments: &str, reuse: &str) -> Command {
+    let mut command = Command::new(program("reuse"));
+    command
+        .args(arguments.split(' '))
+        .arg("realtime")
+        .env_remove("NEXTEST_EXECUTION_MODE")
+        .env("VTARGET_REUSE", reuse);
+    command
+}
+
+fn suite(arguments: &str, mode: &str) -> Result<Suite, Failed> {
+    let began = Instant::now();
+    let done = reuse(arguments, mode).output()?;
+    let seconds = began.elapsed().as_secs_f64();
+    let text = String::from_utf8(done.stdout)?;
+    if !done.status.success() {
+        return Err(format!("{text}{}", String::from_utf8_lossy(&done.stderr)).into());
+    }
+    let times = text.lines().filter_map(|line| {
+        let (time, _) = line.strip_prefix("first line after ")?.split_once(" ms")?;
+        time.parse().ok()
+    });
+    let times: Vec<f64> = times.collect();
+    let later = &times[usize::from(times.len() > 1)..];
+    let first_line = median(later.to_vec());
+    Ok(Suite {
+        seconds,
+        first_line,
+    })
+}
+
+fn hot_flash() -> Result<f64, Failed> {
+    repeated(|board| board.flash(sample("shell.elf")).wait())
+}
+
+fn reset() -> Result<f64, Failed> {
+    repeated(|board| board.reset().wait())
+}
+
+/// Returns the median time of an operation on a running board, in milliseconds.
+fn repeated(
+    act: impl Fn(&virtual_target::VirtualTarget) -> virtual_target::Result<()>,
+) -> Result<f64, Failed> {
+    let board = shell_on(Renode).boot().wait()?;
+    // What follows a start, such as the script that sends to the UARTs, is done after the first.
+    act(&board)?;
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        let began = Instant::now();
+        act(&board)?;
+        times.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(median(times))
+}
+
+/// Returns the part of a core that a Renode without a board uses.
+fn parked_cpu() -> Result<f64, Failed> {
+    const TIME: Duration = Duration::from_secs(2);
+    let mut child = reuse("parked", "process")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let output = child.stdout.take().ok_or("no output")?;
+    for line in BufReader::new(output).lines() {
+        if line? == "parked" {
+            break;
+        }
+    }
+    // The board of the last test is cleared and made again.
+    thread::sleep(TIME);
+    let processes = descendants(child.id());
+    let before = ticks(&processes);
+    thread::sleep(TIME);
+    let ticks = ticks(&processes) - before;
+    drop(child.stdin.take());
+    child.wait()?;
+    let per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK)?.unwrap_or(100);
+    Ok(ticks as f64 / per_second as f64 / TIME.as_secs_f64())
+}
+
+/// Returns the processor time of these processes, in ticks.
+fn ticks(processes: &BTreeSet<i32>) -> u64 {
+    let of = |pid: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields = stat.rsplit_once(") ")?.1.split(' ').skip(11).take(2);
+        Some(
+            fields
+                .filter_map(|field| field.parse::<u64>().ok())
+                .sum::<u64>(),
+        )
+    };
+    processes.iter().filter_map(of).sum()
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
