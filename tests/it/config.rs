@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use virtual_target::VirtualTarget;
 use virtual_target::config::{
-    BackendKind, ClockKind, Control, Echo, LineEnding, LoadCommand, Platform, TargetConfig,
+    BackendKind, ClockKind, Control, Echo, LineEnding, LoadCommand, Platform, Reuse, TargetConfig,
     Timeouts, UartTransport,
 };
 
@@ -39,6 +39,7 @@ fn platform_and_uart_are_enough_for_renode() {
     assert_eq!((uart.name(), uart.path()), ("sysbus.uart0", "sysbus.uart0"));
     assert_eq!(config.machine_name(), "machine-0");
     assert_eq!(config.uart_transport(), UartTransport::Pty);
+    assert_eq!(config.reuse(), None);
     assert!(config.extra_commands().is_empty());
     assert_eq!(config.control(), Control::Console);
     assert!(!config.allow_raw_monitor());
@@ -62,6 +63,7 @@ platform: platforms/cpus/s32k388.repl
 uart: sysbus.lpuart0
 machine_name: "S32K388 board no. 2"
 uart_transport: socket
+reuse: off
 extra_commands:
   - sysbus WriteDoubleWord 0x40090030 0x0301
   - 'echo "a; b"'
@@ -88,6 +90,7 @@ fn every_field_is_read() {
     assert_eq!(config.backend(), BackendKind::Auto);
     assert_eq!(config.machine_name(), "S32K388 board no. 2");
     assert_eq!(config.uart_transport(), UartTransport::Socket);
+    assert_eq!(config.reuse(), Some(Reuse::Off));
     assert_eq!(
         config.extra_commands(),
         ["sysbus WriteDoubleWord 0x40090030 0x0301", r#"echo "a; b""#]
@@ -381,7 +384,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "platfrom: a\n",
-        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts, uart_transport, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, qemu, serial, timeouts, line_ending, prompt, echo, ignore_lines, forbid, strip_ansi, kept_output, machines, uart_hubs, switches)",
+        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts, uart_transport, reuse, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, qemu, serial, timeouts, line_ending, prompt, echo, ignore_lines, forbid, strip_ansi, kept_output, machines, uart_hubs, switches)",
     ),
     (
         "uart: a\nqemu:\n  machine: b\n  serail: 1\n",
@@ -442,6 +445,10 @@ const BAD_VALUES: &[(&str, &str)] = &[
     (
         "backend: renod",
         r#"<yaml>:3:1: backend: unknown value "renod"; did you mean `renode`? (known: renode, qemu, serial, auto)"#,
+    ),
+    (
+        "reuse: run",
+        r#"<yaml>:3:1: reuse: unknown value "run" (known: off, process)"#,
     ),
     (
         "uart_transport: sockt",

@@ -9,11 +9,14 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::session::Fail;
 use super::time::fifos::Fifos;
 use super::time::input::Input;
 use super::time::lockstep::{Lockstep, LockstepHandle};
 use crate::runtime::VirtualClock;
+
+/// A function that kills Renode, because what its first argument names has failed for the reason
+/// in its second.
+pub(crate) type Fail = Arc<dyn Fn(&'static str, String) + Send + Sync>;
 
 /// The directory and the drivers of one board.
 pub(crate) struct BoardDrivers {

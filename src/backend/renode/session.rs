@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::net::unix::pipe;
 
-use super::board_drivers::BoardDrivers;
+use super::board_drivers::{BoardDrivers, Fail};
 use super::context::KIND;
 use super::launch::cache::Kept;
 use super::launch::command_line;
@@ -563,10 +563,6 @@ impl Session {
 
 /// The process, once it has been started.
 type OnceHandle = Arc<OnceLock<Weak<Process>>>;
-
-/// A function that kills Renode, because what its first argument names has failed for the reason
-/// in its second.
-pub(crate) type Fail = Arc<dyn Fn(&'static str, String) + Send + Sync>;
 
 fn failing(ended_for: &EndedFor, process: &OnceHandle) -> Fail {
     let (ended_for, process) = (Arc::clone(ended_for), Arc::clone(process));

@@ -569,7 +569,6 @@ impl Renode {
                 return Outcome::Badly;
             }
             ("input_start", "") => return self.command("start"),
-            ("sysbus.cpu", "GetRegistersValues") => self.print("R0: 0x0\r\nPC: 0x0\r\r\n"),
             ("machine", "Pause") => {}
             ("machine", "Start") => {
                 if std::mem::take(&mut self.was_reset) {
