@@ -36,11 +36,6 @@ mod backend;
 mod board;
 mod caller;
 pub mod config;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "tests cannot ask for the chain of calls yet"
-)]
 mod debug;
 mod error;
 mod files;
@@ -56,7 +51,7 @@ pub mod uart;
 
 pub use backend::{EmulatorError, EmulatorExit, EmulatorInfo, Metrics};
 pub use board::{Machine, PowerError, TargetBuilder, VirtualTarget};
-pub use debug::{DebugError, MemoryValue, Registers};
+pub use debug::{DebugError, Frame, MemoryValue, Registers};
 pub use error::{Error, ErrorKind, Result};
 pub use operation::Operation;
 pub use process::ProcessError;

@@ -166,7 +166,7 @@ impl<'a> StoppedMachine<'a> {
         }
     }
 
-    fn unsupported(&self) -> EmulatorError {
+    pub(super) fn unsupported(&self) -> EmulatorError {
         EmulatorError::Unsupported {
             kind: self.engine,
             what: format!("read the registers of `{}`", self.name),

@@ -2,13 +2,13 @@
 
 use super::inspect::{READ, StoppedMachine, WRITE, finished};
 use super::target::VirtualTarget;
-use super::variable;
+use super::{post_mortem, variable};
 use crate::backend::BoxFuture;
 #[cfg(doc)]
 use crate::backend::EmulatorError;
 #[cfg(doc)]
 use crate::debug::DebugError;
-use crate::debug::{MemoryValue, Registers};
+use crate::debug::{Frame, MemoryValue, Registers};
 use crate::error::Result;
 use crate::operation::Operation;
 use crate::runtime::spawn;
@@ -53,6 +53,26 @@ impl VirtualTarget {
     #[track_caller]
     pub fn pc(&self) -> Operation<u64> {
         self.pc_of(0)
+    }
+
+    /// Returns the functions that are executed: first the one at the program counter, then the one
+    /// that has called it, and so on, over interrupts as well. They are from the ELF file that was
+    /// flashed; without one the frames have addresses only.
+    ///
+    /// # Errors
+    /// Those of [`registers`](Self::registers).
+    ///
+    /// ```no_run
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let board = virtual_target::VirtualTarget::from_yaml("board.yaml").boot().wait()?;
+    /// for frame in board.backtrace().wait()? {
+    ///     println!("{frame}"); // read_sensor (sensor.c:42)
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn backtrace(&self) -> Operation<Vec<Frame>> {
+        self.backtrace_of(0)
     }
 
     /// Reads a number from the board's memory.
@@ -165,6 +185,24 @@ impl VirtualTarget {
                 let pc = machine.registers().await?.get("pc");
                 Ok(pc.unwrap_or_default())
             })
+        })
+    }
+
+    #[track_caller]
+    pub(super) fn backtrace_of(&self, machine: usize) -> Operation<Vec<Frame>> {
+        self.operation(move |shared, limit| async move {
+            let look = async move {
+                let mut board = shared.board.lock().await;
+                let firmware = board.firmware(machine).cloned();
+                board
+                    .inspect(machine, REGISTERS, (limit, limit), move |mut machine| {
+                        Box::pin(
+                            async move { post_mortem::backtrace(&mut machine, firmware).await },
+                        )
+                    })
+                    .await
+            };
+            finished(spawn(look)?).await
         })
     }
 

@@ -6,7 +6,7 @@ use super::machine_uarts::MachineUarts;
 use super::target::VirtualTarget;
 use crate::backend::Metrics;
 use crate::config::LoadCommand;
-use crate::debug::{MemoryValue, Registers};
+use crate::debug::{Frame, MemoryValue, Registers};
 use crate::error::Result;
 use crate::operation::Operation;
 use crate::uart::Uart;
@@ -147,6 +147,15 @@ impl<'a> Machine<'a> {
     #[track_caller]
     pub fn pc(self) -> Operation<u64> {
         self.target.pc_of(self.number)
+    }
+
+    /// Returns the functions that the machine's processor executes. As [`VirtualTarget::backtrace`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::backtrace`].
+    #[track_caller]
+    pub fn backtrace(self) -> Operation<Vec<Frame>> {
+        self.target.backtrace_of(self.number)
     }
 
     /// Reads a number from the machine's memory. As [`VirtualTarget::read`].

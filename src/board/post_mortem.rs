@@ -7,7 +7,7 @@ use super::inner::{Inner, LastStop};
 use super::inspect::StoppedMachine;
 use super::power::Board;
 use crate::backend::EmulatorError;
-use crate::debug::{CpuState, MemoryImage, PostMortem, Programs, RunState};
+use crate::debug::{CpuState, Frame, MemoryImage, PostMortem, Programs, RunState};
 use crate::error::Result;
 use crate::firmware::{Firmware, Format};
 use crate::runtime::spawn;
@@ -109,27 +109,54 @@ async fn explain(
         if number > 0 && cpu.state == RunState::Halted {
             continue;
         }
-        let mut memory = MemoryImage::default();
-        loop {
-            let Some(examined) = examine(cpu.clone(), programs, memory).await else {
-                return Ok(None);
-            };
-            (programs, memory) = (examined.programs, examined.memory);
-            let missing = memory.take_missing();
-            if missing.is_empty() {
-                let text = examined.post_mortem.to_string();
-                texts.push(match several {
-                    true => format!("{name}: {text}"),
-                    false => text,
-                });
-                break;
-            }
-            for range in missing {
-                machine.fill(&mut memory, range).await?;
-            }
-        }
+        let Some(examined) = examine_in(machine, cpu, programs).await? else {
+            return Ok(None);
+        };
+        programs = examined.programs;
+        let text = examined.post_mortem.to_string();
+        texts.push(match several {
+            true => format!("{name}: {text}"),
+            false => text,
+        });
     }
     Ok((!texts.is_empty()).then(|| texts.join("\n")))
+}
+
+/// Returns the chain of calls of the processor that runs the firmware.
+pub(super) async fn backtrace(
+    machine: &mut StoppedMachine<'_>,
+    firmware: Option<Firmware>,
+) -> Result<Vec<Frame>> {
+    let programs = programs(firmware).await;
+    let processors = machine.processors().await?;
+    let Some((_, cpu)) = processors.into_iter().next() else {
+        return Err(machine.unsupported().into());
+    };
+    let examined = examine_in(machine, cpu, programs).await?;
+    let frames = examined.map(|it| it.post_mortem.frames().cloned().collect());
+    Ok(frames.unwrap_or_default())
+}
+
+/// Examines a processor of a stopped machine, of whose memory it reads what it needs.
+async fn examine_in(
+    machine: &mut StoppedMachine<'_>,
+    cpu: CpuState,
+    mut programs: Programs,
+) -> Result<Option<Examined>, EmulatorError> {
+    let mut memory = MemoryImage::default();
+    loop {
+        let Some(mut examined) = examine(cpu.clone(), programs, memory).await else {
+            return Ok(None);
+        };
+        let missing = examined.memory.take_missing();
+        if missing.is_empty() {
+            return Ok(Some(examined));
+        }
+        (programs, memory) = (examined.programs, examined.memory);
+        for range in missing {
+            machine.fill(&mut memory, range).await?;
+        }
+    }
 }
 
 /// The result of an examination, and what it was made of.

@@ -3,18 +3,21 @@
 use std::fmt;
 
 /// A place in the program: a function that is executed, or that has called the one before it.
+///
+/// Its text is such as `read_sensor (sensor.c:42)`, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Frame {
+#[non_exhaustive]
+pub struct Frame {
     /// The address of the next instruction: after the call, in a function that has called.
-    pub(crate) address: u64,
+    pub address: u64,
     /// The name of the function, demangled; `None` without a symbol.
-    pub(crate) function: Option<String>,
+    pub function: Option<String>,
     /// The source file, as the compiler was given it; `None` without debug information.
-    pub(crate) file: Option<String>,
+    pub file: Option<String>,
     /// The line in the file.
-    pub(crate) line: Option<u32>,
+    pub line: Option<u32>,
     /// False for a guess: a word on the stack that looks like a return address.
-    pub(crate) certain: bool,
+    pub certain: bool,
 }
 
 /// Writes `read_sensor (sensor.c:42)`, as much of it as is known, with a `?` after a guess.

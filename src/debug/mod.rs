@@ -23,7 +23,7 @@ mod value;
 mod wait_instruction;
 
 pub use error::DebugError;
-pub(crate) use frame::Frame;
+pub use frame::Frame;
 pub(crate) use post_mortem::PostMortem;
 pub(crate) use program::Programs;
 pub use registers::Registers;

@@ -6,6 +6,5 @@ mod exidx;
 mod programs;
 mod symbols;
 
-pub(super) use elf::Program;
 pub(super) use exidx::{Entry, ExidxStep, unwind_steps};
 pub(crate) use programs::Programs;

@@ -2,7 +2,6 @@ use proptest::prelude::*;
 
 use super::{Backtrace, How, unwind};
 use crate::debug::guest::Guest;
-use crate::debug::program::Programs;
 use crate::debug::recorded::{Recorded, program};
 use crate::debug::snapshot::{BLOCK, Core, CpuState, MemoryImage, RunState};
 

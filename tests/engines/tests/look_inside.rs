@@ -45,6 +45,24 @@ on_each_engine! {
         Ok(())
     }
 
+    fn the_chain_of_calls_leads_to_main(engine) {
+        let board = shell(engine)?;
+        let frames = board.backtrace().wait()?;
+        let main = frames.iter().find(|it| it.function.as_deref() == Some("main"));
+        let main = main.unwrap_or_else(|| panic!("{frames:?}"));
+        assert!(main.certain, "{frames:?}");
+        assert!(main.file.as_deref().is_some_and(|it| it.ends_with("main.c")), "{main:?}");
+        assert!(main.to_string().starts_with("main (main.c:"), "{main}");
+        board.uart().send_line("ping").wait()?;
+        board.uart().expect_line("pong").wait()?;
+        let board = bare_on(engine).firmware(sample("shell.stripped")).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        let frames = board.backtrace().wait()?;
+        let first = frames.first().expect("the program counter has a frame");
+        assert_eq!((&first.function, first.address), (&None, board.pc().wait()?));
+        Ok(())
+    }
+
     fn what_is_no_memory_is_not_read(engine) {
         let board = shell(engine)?;
         // A peripheral, nothing, the end of the RAM.
