@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::machine_uarts::MachineUarts;
 use super::power::Board;
@@ -13,6 +13,7 @@ use crate::backend::GivenBack;
 use crate::caller::Caller;
 use crate::config::TargetConfig;
 use crate::error::{Error, Result};
+use crate::operation::block_on;
 use crate::process::Supervisor;
 use crate::runtime::{self, io_thread};
 use crate::uart::{Ports, Uart};
@@ -58,7 +59,7 @@ impl Inner {
         if !passes || std::thread::panicking() || io_thread::is_current() {
             return None;
         }
-        let (sender, given) = std::sync::mpsc::channel();
+        let (sender, given) = oneshot::channel();
         let shared = Arc::clone(self);
         let giving = runtime::spawn(async move {
             // Another operation is in progress: its outcome is not known.
@@ -68,7 +69,7 @@ impl Inner {
             }
         });
         giving.ok()?;
-        given.recv().ok()?
+        block_on(given).ok()?
     }
 
     /// Moves the cursors of the target's own handles to the last start of the board.

@@ -172,8 +172,8 @@ impl Subject {
         let mut command = Command::new(program("subject"));
         command
             .args([variant.engine(), state])
-            // As with libtest: its Renodes are used again.
-            .env_remove("NEXTEST_EXECUTION_MODE")
+            // A dropped board leaves nothing at once; `tests/reuse.rs` ends a process that keeps one.
+            .env("VTARGET_REUSE", "off")
             .env("TMPDIR", tmp.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,12 +1,14 @@
 //! Reset and hot flash: restarting machines of a running board.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use super::emulation::{Emulation, MAIN};
 use crate::backend::renode::context::{LOADING, RESETTING, at, of_firmware};
 use crate::backend::renode::launch::version::Version;
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::session::Session;
+use crate::backend::renode::time::guest_clock;
 use crate::backend::{EmulatorError, Image};
 use crate::config::UartTransport;
 
@@ -104,11 +106,7 @@ impl Emulation {
             return Ok(None);
         }
         // Several machines go on together.
-        let alone = self.machines.len() == 1;
-        let machine_is_enough = alone && {
-            let started = MonitorCommand::is_started();
-            session.run(RESETTING, &started).await?.text.trim() == "True"
-        };
+        let machine_is_enough = self.machines.len() == 1 && is_in_step(session).await?;
         Ok(Some(match machine_is_enough {
             true => Pause {
                 pause: MonitorCommand::pause_machine(),
@@ -120,6 +118,28 @@ impl Emulation {
             },
         }))
     }
+}
+
+/// Returns true if the emulation runs, and its time is not ahead of the host's.
+///
+/// A processor that is halted lets its time run ahead. `start` makes Renode forget that; after a
+/// start of the machine alone Renode would wait until the host's time has come so far.
+async fn is_in_step(session: &Session) -> Result<bool, EmulatorError> {
+    const AHEAD: Duration = Duration::from_millis(50);
+    let (started, times) = (MonitorCommand::is_started(), MonitorCommand::time_source());
+    let (started, times) = tokio::try_join!(
+        session.run(RESETTING, &started),
+        session.run(RESETTING, &times)
+    )?;
+    let elapsed = |name| guest_clock::field(&times.text, name);
+    let (guest, host) = (
+        elapsed("Elapsed Virtual Time"),
+        elapsed("Elapsed Host Time"),
+    );
+    let in_step = guest
+        .zip(host)
+        .is_some_and(|(guest, host)| guest <= host + AHEAD);
+    Ok(in_step && started.text.trim() == "True")
 }
 
 /// The commands that pause a board and let it go on.
