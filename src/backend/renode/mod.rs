@@ -138,7 +138,9 @@ impl Renode {
                 Err(error) => {
                     // A fault of the description shows again in a new Renode.
                     tracing::debug!(%error, "a Renode is not used again");
-                    self.session.take().map(discard);
+                    if let Some(session) = self.session.take() {
+                        discard(session);
+                    }
                 }
             }
         }

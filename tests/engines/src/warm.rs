@@ -16,8 +16,10 @@ use crate::{sample, shell_on};
 
 type Failed = Box<dyn Error>;
 
-/// The names of the figures, and how each is measured.
-const FIGURES: [(&str, fn() -> Result<f64, Failed>); 11] = [
+/// The name of a figure, and how it is measured.
+type Figure = (&'static str, fn() -> Result<f64, Failed>);
+
+const FIGURES: [Figure; 11] = [
     ("warm.first_line_ms.cold", || {
         Ok(suite("suite 1", "off")?.first_line)
     }),

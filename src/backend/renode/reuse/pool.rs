@@ -130,11 +130,12 @@ impl Pool {
         state.release_waiters(&key.process);
         let Some(warm) = left else { return };
         // A board that is only cleared was for a boot that no longer waits.
-        if warm.prepared.is_some() && limits::allow_another(state.parked.len()) {
-            if let Some(slot) = slot() {
-                let slot = Some(slot);
-                return state.parked.push(Parked { warm, slot });
-            }
+        if warm.prepared.is_some()
+            && limits::allow_another(state.parked.len())
+            && let Some(slot) = slot()
+        {
+            let slot = Some(slot);
+            return state.parked.push(Parked { warm, slot });
         }
         drop(state);
         discard(warm.session);
