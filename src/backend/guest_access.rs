@@ -45,3 +45,13 @@ pub(crate) trait GuestAccess: Send {
         None
     }
 }
+
+/// Cuts a range into ranges of at most `size`, for answers of a limited length.
+pub(crate) fn chunks(range: Range<u64>, size: u64) -> impl Iterator<Item = Range<u64>> {
+    let mut start = range.start;
+    std::iter::from_fn(move || {
+        let part = start..range.end.min(start.saturating_add(size));
+        start = part.end;
+        (!part.is_empty()).then_some(part)
+    })
+}

@@ -18,14 +18,12 @@ pub(crate) type LogText = Box<dyn Fn() -> String + Send>;
 /// The right to have an emulator.
 pub(crate) type Slot = OwnedSemaphorePermit;
 
-/// An emulator whose board is paused for good. Dropping it ends the emulator.
-pub(crate) trait Reusable: Send {
-    /// Keeps the emulator for a later board. `slot` takes a slot for it, if one is free.
-    fn park(self: Box<Self>, slot: Box<dyn FnOnce() -> Option<Slot> + Send>);
-}
+/// A function that takes a slot, if one is free.
+pub(crate) type TakeSlot = Box<dyn FnOnce() -> Option<Slot> + Send>;
 
-/// An emulator that can run another board.
-pub(crate) type GivenBack = Box<dyn Reusable>;
+/// A function that keeps an emulator whose board is paused for good, for a later board. Dropping
+/// this ends the emulator.
+pub(crate) type GivenBack = Box<dyn FnOnce(TakeSlot) + Send>;
 
 /// A board on one engine: a single machine, or several machines that are connected.
 ///

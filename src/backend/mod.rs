@@ -22,11 +22,11 @@ pub(crate) mod renode;
 pub(crate) mod serial;
 
 pub use error::{EmulatorError, EmulatorExit};
-pub(crate) use guest_access::{GuestAccess, NamedCpu};
+pub(crate) use guest_access::{GuestAccess, NamedCpu, chunks};
 pub use identity::EmulatorInfo;
 pub(crate) use identity::Identity;
 pub(crate) use image::Image;
-pub(crate) use interface::{Backend, GivenBack, LogText, Reusable, Slot};
+pub(crate) use interface::{Backend, GivenBack, LogText, Slot, TakeSlot};
 pub use metrics::Metrics;
 pub(crate) use outcome::{BoxFuture, Outcome};
 pub(crate) use output::OutputTail;

@@ -488,7 +488,7 @@ impl Drop for VirtualTarget {
             && alarm.is_none()
         {
             let slots = Arc::clone(&self.shared.slots);
-            given_back.park(Box::new(move || concurrency::take_free(&slots)));
+            given_back(Box::new(move || concurrency::take_free(&slots)));
         }
         self.shared.supervisor.release();
         if let Some(report) = &self.shared.report {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::hmp;
 use super::{KIND, Qemu};
-use crate::backend::{BoxFuture, EmulatorError, GuestAccess, NamedCpu, Outcome};
+use crate::backend::{BoxFuture, EmulatorError, GuestAccess, NamedCpu, Outcome, chunks};
 use crate::debug::RunState;
 
 const STEP: &str = "looking into the board";
@@ -102,12 +102,9 @@ impl GuestAccess for Qemu {
     ) -> BoxFuture<'_, Result<Vec<u8>, EmulatorError>> {
         Box::pin(async move {
             let mut bytes = Vec::new();
-            let mut start = range.start;
-            while start < range.end {
-                let end = range.end.min(start.saturating_add(CHUNK));
-                let part = self.numbers(hmp::bytes_at(&(start..end))).await?;
-                bytes.extend(part.into_iter().map(|byte| byte as u8));
-                start = end;
+            for part in chunks(range, CHUNK) {
+                let read = self.numbers(hmp::bytes_at(&part)).await?;
+                bytes.extend(read.into_iter().map(|byte| byte as u8));
             }
             Ok(bytes)
         })

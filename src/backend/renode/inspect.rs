@@ -9,7 +9,7 @@ use super::setup::cpu::Processor;
 use super::setup::emulation::MAIN;
 use super::setup::{memory, registers};
 use super::stop::Stop;
-use crate::backend::{BoxFuture, EmulatorError, GuestAccess, NamedCpu, Outcome};
+use crate::backend::{BoxFuture, EmulatorError, GuestAccess, NamedCpu, Outcome, chunks};
 use crate::debug::{Core, CpuState, RunState};
 use crate::firmware::Architecture;
 
@@ -170,18 +170,16 @@ impl GuestAccess for Renode {
     ) -> BoxFuture<'_, Result<Vec<u8>, EmulatorError>> {
         Box::pin(async move {
             let mut bytes = Vec::new();
-            let mut start = range.start;
-            while start < range.end {
-                let end = range.end.min(start.saturating_add(READ_CHUNK));
-                let read = MonitorCommand::read_memory(&(start..end));
+            for part in chunks(range, READ_CHUNK) {
+                let read = MonitorCommand::read_memory(&part);
                 let printed = self.on_machine(machine, read).await?;
-                let part = memory::bytes(&printed).filter(|it| it.len() as u64 == end - start);
-                match (part, &self.session) {
-                    (Some(part), _) => bytes.extend(part),
+                let length = part.end - part.start;
+                let read = memory::bytes(&printed).filter(|it| it.len() as u64 == length);
+                match (read, &self.session) {
+                    (Some(read), _) => bytes.extend(read),
                     (None, Some(session)) => return Err(session.nonsense(STEP, printed)),
                     (None, None) => return Ok(bytes),
                 }
-                start = end;
             }
             Ok(bytes)
         })

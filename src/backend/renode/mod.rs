@@ -174,16 +174,22 @@ impl Renode {
         }
         session.set_limit(self.emulation.config.timeouts.command);
         self.logs.set(session.logs().clone());
+        let prepared = match prepared {
+            Some(prepared) if last == *key => {
+                if let Some(why) = check::has_run(session, &prepared).await? {
+                    return Err(session.nonsense("taking over a Renode", why.to_owned()));
+                }
+                Some(prepared)
+            }
+            Some(_) => {
+                give_back::clear(session).await?;
+                None
+            }
+            None => None,
+        };
         session.set_ports(Some(self.emulation.ports()));
         if let Some(prepared) = prepared {
-            if last == *key {
-                return match check::has_run(session, &prepared).await? {
-                    None => Ok(prepared),
-                    Some(why) => Err(session.nonsense("taking over a Renode", why.to_owned())),
-                };
-            }
-            give_back::clear(session).await?;
-            session.set_ports(Some(self.emulation.ports()));
+            return Ok(prepared);
         }
         session.begin_board(self.emulation.is_virtual())?;
         self.emulation.prepare(session, version).await
@@ -204,7 +210,7 @@ impl Renode {
                 downloads_may_succeed,
                 control,
                 limit: self.emulation.config.timeouts.command,
-                is_virtual: self.emulation.clock.is_some(),
+                is_virtual: self.emulation.is_virtual(),
             };
             let (session, arrival) = Session::start(start, &self.supervisor)?;
             session.set_ports(Some(self.emulation.ports()));
@@ -371,7 +377,7 @@ impl Backend for Renode {
                 supervisor: Arc::clone(&self.supervisor),
                 pool,
             };
-            Some(Box::new(given_back) as GivenBack)
+            Some(Box::new(move |slot| given_back.park(slot)) as GivenBack)
         })
     }
 

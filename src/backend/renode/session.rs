@@ -59,6 +59,8 @@ pub(crate) struct Session {
     monitor: Monitor,
     private: Arc<PrivateDir>,
     ended_for: EndedFor,
+    /// Kills Renode because a driver of its board has failed.
+    fail: Fail,
     logs: Logs,
     /// The drivers of the board that it runs.
     board: BoardDrivers,
@@ -102,7 +104,8 @@ impl Session {
         let ended: OnceHandle = Arc::default();
         let ended_for = EndedFor::default();
         let fail = failing(&ended_for, &ended);
-        let board = BoardDrivers::make(private.path(), 1, is_virtual, fail).map_err(io)?;
+        let board = BoardDrivers::make(private.path(), 1, is_virtual, Arc::clone(&fail));
+        let board = board.map_err(io)?;
         let (stdin, to_renode) = std::io::pipe().map_err(io)?;
         let (from_renode, stdout) = std::io::pipe().map_err(io)?;
         let (errors, stderr) = std::io::pipe().map_err(io)?;
@@ -167,6 +170,7 @@ impl Session {
             monitor,
             private,
             ended_for,
+            fail,
             logs,
             board,
             last_words,
@@ -182,7 +186,7 @@ impl Session {
     /// board before.
     pub(crate) fn begin_board(&mut self, is_virtual: bool) -> Result<(), EmulatorError> {
         self.boards += 1;
-        let fail = self.fail();
+        let fail = Arc::clone(&self.fail);
         let made = BoardDrivers::make(self.private.path(), self.boards, is_virtual, fail);
         self.board = made.map_err(io)?;
         self.logs.begin();
@@ -218,17 +222,8 @@ impl Session {
     /// Must be called on the I/O thread.
     pub(crate) fn set_clock(&mut self, clock: Option<&Arc<VirtualClock>>) {
         let Some(clock) = clock else { return };
-        let fail = self.fail();
-        self.board.drive(clock, fail);
+        self.board.drive(clock, Arc::clone(&self.fail));
         lock(&self.last_words).lockstep = self.lockstep().cloned();
-    }
-
-    /// Returns how to kill Renode because a driver of its board has failed.
-    fn fail(&self) -> Fail {
-        let process: OnceHandle = Arc::default();
-        // Set once: it is new.
-        let _ = process.set(Arc::downgrade(&self.emulator.process()));
-        failing(&self.ended_for, &process)
     }
 
     /// Waits until Renode is ready, and returns its version.

@@ -53,20 +53,25 @@ fn boards_before(output: &str) -> Vec<u32> {
 mod with_the_stand_in {
     use super::*;
 
-    fn boards_with(cue: &str, arguments: &str) -> Vec<u32> {
+    /// Returns the output of `reuse` with the stand-in, which has this cue, and more variables.
+    fn output_with(cue: &str, arguments: &str, variables: &[(&str, &str)]) -> String {
         let tmp = tempfile::tempdir().expect("a directory");
         let launcher = tempfile::tempdir().expect("a directory");
         let renode = write_launcher(launcher.path(), &fake_renode(cue));
-        boards_before(&output(
-            reuse(arguments, tmp.path()).env("VTARGET_RENODE", renode),
-        ))
+        let mut command = reuse(arguments, tmp.path());
+        command.env("VTARGET_RENODE", renode);
+        output(command.envs(variables.iter().copied()))
+    }
+
+    fn boards_with(cue: &str, arguments: &str, variables: &[(&str, &str)]) -> Vec<u32> {
+        boards_before(&output_with(cue, arguments, variables))
     }
 
     #[test]
     fn boards_of_a_process_share_a_renode() {
         for clock in ["realtime", "virtual"] {
             assert_eq!(
-                boards_with("", &format!("suite 4 {clock}")),
+                boards_with("", &format!("suite 4 {clock}"), &[]),
                 [0, 1, 2, 3],
                 "{clock}"
             );
@@ -78,7 +83,7 @@ mod with_the_stand_in {
         for kind in ["die", "kill", "hang", "close", "garbage", "stop"] {
             for step in ["clear", "registers"] {
                 let cue = format!("{kind}@{step}");
-                let before = boards_with(&cue, "suite 2 realtime");
+                let before = boards_with(&cue, "suite 2 realtime", &[]);
                 // A boot that waits takes a Renode that is only cleared: its registers are not read.
                 let new = before == [0, 0] || step == "registers" && before == [0, 1];
                 assert!(new, "{cue}: {before:?}");
@@ -88,46 +93,25 @@ mod with_the_stand_in {
 
     #[test]
     fn nothing_is_shared_where_each_test_is_a_process() {
-        let tmp = tempfile::tempdir().expect("a directory");
-        let launcher = tempfile::tempdir().expect("a directory");
-        let renode = write_launcher(launcher.path(), &fake_renode(""));
-        let mut command = reuse("suite 2 realtime", tmp.path());
-        command
-            .env("VTARGET_RENODE", renode)
-            .env("NEXTEST_EXECUTION_MODE", "process-per-test");
-        assert_eq!(boards_before(&output(&mut command)), [0, 0]);
+        let nextest = [("NEXTEST_EXECUTION_MODE", "process-per-test")];
+        assert_eq!(boards_with("", "suite 2 realtime", &nextest), [0, 0]);
     }
 
     #[test]
     fn off_starts_a_renode_for_each_board() {
-        let tmp = tempfile::tempdir().expect("a directory");
-        let launcher = tempfile::tempdir().expect("a directory");
-        let renode = write_launcher(launcher.path(), &fake_renode(""));
-        let mut command = reuse("suite 2 realtime", tmp.path());
-        command
-            .env("VTARGET_RENODE", renode)
-            .env("VTARGET_REUSE", "off");
-        assert_eq!(boards_before(&output(&mut command)), [0, 0]);
+        let off = [("VTARGET_REUSE", "off")];
+        assert_eq!(boards_with("", "suite 2 realtime", &off), [0, 0]);
     }
 
     #[test]
     fn one_board_at_a_time_uses_the_same_renode() {
-        let tmp = tempfile::tempdir().expect("a directory");
-        let launcher = tempfile::tempdir().expect("a directory");
-        let renode = write_launcher(launcher.path(), &fake_renode(""));
-        let mut command = reuse("suite 3 realtime", tmp.path());
-        command
-            .env("VTARGET_RENODE", renode)
-            .env("VTARGET_MAX_PARALLEL", "1");
-        assert_eq!(boards_before(&output(&mut command)), [0, 1, 2]);
+        let one = [("VTARGET_MAX_PARALLEL", "1")];
+        assert_eq!(boards_with("", "suite 3 realtime", &one), [0, 1, 2]);
     }
 
     #[test]
     fn an_error_names_the_boards_before() {
-        let tmp = tempfile::tempdir().expect("a directory");
-        let launcher = tempfile::tempdir().expect("a directory");
-        let renode = write_launcher(launcher.path(), &fake_renode(""));
-        let said = output(reuse("fails realtime", tmp.path()).env("VTARGET_RENODE", renode));
+        let said = output_with("", "fails realtime", &[]);
         let note =
             "its emulator has run 1 board before; VTARGET_REUSE=off starts one for each board";
         assert!(said.contains(note), "{said}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::check;
 use super::key::Key;
 use super::limits::MOST_BOARDS;
-use super::pool::{Pool, TakeSlot, Warm, discard};
+use super::pool::{Pool, Warm, discard};
 use crate::backend::renode::launch::version::Version;
 use crate::backend::renode::monitor::client::MonitorError;
 use crate::backend::renode::monitor::command::MonitorCommand;
@@ -14,7 +14,7 @@ use crate::backend::renode::monitor::protocol::Refusal;
 use crate::backend::renode::session::Session;
 use crate::backend::renode::setup::emulation::Emulation;
 use crate::backend::renode::setup::prepared_board::PreparedBoard;
-use crate::backend::{EmulatorError, Reusable};
+use crate::backend::{EmulatorError, TakeSlot};
 use crate::config::TargetConfig;
 use crate::process::Supervisor;
 use crate::runtime::{self, Hold};
@@ -38,9 +38,9 @@ pub(crate) struct Paused {
     pub(crate) pool: &'static Pool,
 }
 
-impl Reusable for Paused {
+impl Paused {
     /// Makes the board again and parks the Renode, in the background.
-    fn park(self: Box<Self>, slot: TakeSlot) {
+    pub(crate) fn park(self, slot: TakeSlot) {
         let (session, pool) = (&self.session, self.pool);
         let (process, directory) = (session.process(), session.private());
         if session.earlier_boards() + 1 >= MOST_BOARDS
@@ -59,11 +59,9 @@ impl Reusable for Paused {
         // Without an I/O thread there is no session.
         drop(parking);
     }
-}
 
-impl Paused {
     /// Returns the Renode, prepared for the same board; or only cleared, if a boot waits for it.
-    async fn prepare(self: Box<Self>, pool: &Pool) -> Option<Warm> {
+    async fn prepare(self, pool: &Pool) -> Option<Warm> {
         let Self {
             mut session,
             version,
@@ -72,7 +70,7 @@ impl Paused {
             config,
             hold,
             ..
-        } = *self;
+        } = self;
         // The target has ended its clock: nothing lets the guest run any more.
         drop(hold);
         let cleared = tokio::time::timeout(PATIENCE, clear(&mut session)).await;

@@ -7,10 +7,10 @@ use tokio::sync::oneshot;
 
 use super::key::Key;
 use super::limits;
-use crate::backend::Slot;
 use crate::backend::renode::launch::version::Version;
 use crate::backend::renode::session::Session;
 use crate::backend::renode::setup::prepared_board::PreparedBoard;
+use crate::backend::{Slot, TakeSlot};
 use crate::process::Supervisor;
 use crate::runtime;
 use crate::sync::lock;
@@ -26,9 +26,6 @@ pub(crate) struct Warm {
     /// The board that it has been prepared for; `None` if it is only cleared.
     pub(crate) prepared: Option<PreparedBoard>,
 }
-
-/// A function that takes a slot if one is free.
-pub(crate) type TakeSlot = Box<dyn FnOnce() -> Option<Slot> + Send>;
 
 /// The Renodes that no target has.
 pub(crate) struct Pool {
@@ -122,11 +119,10 @@ impl Pool {
     pub(crate) fn arrive(&self, key: &Key, warm: Option<Warm>, slot: TakeSlot) {
         let mut state = lock(&self.state);
         let announced = state.coming.iter().position(|it| *it == key.process);
-        announced.map(|at| state.coming.swap_remove(at));
-        let left = match warm {
-            Some(warm) => state.give(warm),
-            None => None,
-        };
+        if let Some(at) = announced {
+            state.coming.swap_remove(at);
+        }
+        let left = warm.and_then(|warm| state.give(warm));
         state.release_waiters(&key.process);
         let Some(warm) = left else { return };
         // A board that is only cleared was for a boot that no longer waits.
@@ -149,11 +145,10 @@ impl Pool {
 
     /// Ends the parked Renodes that have no slot, because a new one takes their place.
     pub(crate) fn end_those_without_slot(&self) {
-        let (with, without) = std::mem::take(&mut lock(&self.state).parked)
-            .into_iter()
-            .partition::<Vec<_>, _>(|it| it.slot.is_some());
-        lock(&self.state).parked.extend(with);
-        without.into_iter().for_each(|it| discard(it.warm.session));
+        let mut state = lock(&self.state);
+        for parked in state.parked.extract_if(.., |it| it.slot.is_none()) {
+            discard(parked.warm.session);
+        }
     }
 }
 
