@@ -106,6 +106,9 @@ impl Renode {
         let prepared = match self.adopt().await {
             Some(prepared) => prepared,
             None => {
+                if let Some(pool) = pool() {
+                    pool.end_those_without_slot();
+                }
                 let version = self.launch().await?;
                 self.identity.set_version(Some(version.to_string()));
                 let version = self.version.insert(version);
@@ -144,7 +147,6 @@ impl Renode {
                 }
             }
         }
-        pool.end_those_without_slot();
         None
     }
 

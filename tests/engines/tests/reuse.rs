@@ -110,6 +110,14 @@ mod with_the_stand_in {
     }
 
     #[test]
+    fn a_board_that_cannot_use_a_parked_renode_takes_its_place() {
+        let one = [("VTARGET_MAX_PARALLEL", "1")];
+        let said = output_with("", "other realtime", &one);
+        assert_eq!(boards_before(&said), [0, 0]);
+        assert!(said.ends_with("emulators: 1\n"), "{said}");
+    }
+
+    #[test]
     fn an_error_names_the_boards_before() {
         let said = output_with("", "fails realtime", &[]);
         let note =

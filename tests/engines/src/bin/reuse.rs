@@ -7,6 +7,7 @@
 //! | `parallel COUNT CLOCK` | the same, in two threads |
 //! | `messes SEED ROUNDS CLOCK` | leaves each board in some disorder, and compares the next board with a new Renode's |
 //! | `fails CLOCK` | prints the error of a second board |
+//! | `other CLOCK` | prints the number of emulators beside a board that cannot use the parked Renode |
 //! | `parked CLOCK` | prints a line once there is a Renode without a board, and waits for its input's end |
 //!
 //! `CLOCK` is `realtime` or `virtual`.
@@ -15,7 +16,8 @@ use std::io::Read;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use engine_tests::{in_virtual_time, reuse, shell_on};
+use engine_tests::leftovers::emulators;
+use engine_tests::{in_virtual_time, over_telnet, reuse, shell_on};
 use virtual_target::config::BackendKind::Renode;
 use virtual_target::{Result, millis, secs};
 
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         ["parallel", count, _] => parallel(number(count)),
         ["messes", seed, count, _] => reuse::messes(number(seed), number(count)),
         ["fails", _] => fails(),
+        ["other", _] => other(),
         ["parked", _] => parked(),
         _ => panic!("see the first lines of {}", file!()),
     };
@@ -82,6 +85,19 @@ fn fails() -> Result<()> {
     let board = shell_on(Renode).boot().wait()?;
     let failed = board.uart().expect("never").within(millis(100)).wait();
     println!("{}", failed.expect_err("nothing prints that"));
+    Ok(())
+}
+
+fn other() -> Result<()> {
+    suite(1)?;
+    // The Renode of the first board waits for its next one by then.
+    std::thread::sleep(secs(1));
+    let board = over_telnet(|| shell_on(Renode)).boot().wait()?;
+    let earlier = board.engine().wait()?.earlier_boards;
+    println!("boards before: {earlier}");
+    // The parked one is ended in the background.
+    std::thread::sleep(secs(1));
+    println!("emulators: {}", emulators().len());
     Ok(())
 }
 
