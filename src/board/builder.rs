@@ -48,6 +48,7 @@ impl VirtualTarget {
 pub struct TargetBuilder {
     config: Result<TargetConfig, ConfigError>,
     firmware: Option<PathBuf>,
+    symbols: Vec<PathBuf>,
     backend: Option<BackendKind>,
     keeps_artifacts: bool,
     /// The place in the test that made the builder.
@@ -60,6 +61,7 @@ impl TargetBuilder {
         Self {
             config,
             firmware: None,
+            symbols: Vec::new(),
             backend: None,
             keeps_artifacts: true,
             made_at: Location::caller(),
@@ -71,6 +73,26 @@ impl TargetBuilder {
     pub fn firmware(mut self, path: impl AsRef<Path>) -> Self {
         self.firmware =
             Some(std::path::absolute(&path).unwrap_or_else(|_| path.as_ref().to_owned()));
+        self
+    }
+
+    /// Adds an ELF file whose symbols and debug information are used in addition to the firmware's,
+    /// as the description's `symbols`; `path` is relative to the current directory.
+    ///
+    /// ```no_run
+    /// # fn main() -> virtual_target::Result<()> {
+    /// let board = virtual_target::VirtualTarget::from_yaml("board.yaml")
+    ///     .firmware("build/app.hex")
+    ///     .symbols("build/app.elf")
+    ///     .boot()
+    ///     .wait()?;
+    /// assert_eq!(board.read_symbol::<u32>("overruns").wait()?, 0);
+    /// # Ok(()) }
+    /// ```
+    pub fn symbols(mut self, path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        self.symbols.push(path);
         self
     }
 
@@ -180,7 +202,7 @@ impl TargetBuilder {
                 "{machine}: the exporter's {entry} is skipped: it plays no part in this target"
             ));
         }
-        if self.firmware.is_some() {
+        if self.firmware.is_some() || !self.symbols.is_empty() {
             config.single_machine()?;
         }
         let images = config.images().into_iter();
@@ -189,6 +211,7 @@ impl TargetBuilder {
             .clone()
             .map(|(_, image)| image.map(Firmware::open).transpose())
             .collect::<Result<_, _>>()?;
+        let symbols = symbols(&config, &self.symbols)?;
         let Selected { kind: wanted, by } = select_backend::select(&config, self.backend)?;
         let clock = match wanted {
             BackendKind::Renode | BackendKind::Auto => select_backend::clock(&config)?,
@@ -228,6 +251,7 @@ impl TargetBuilder {
             Arc::clone(&supervisor),
             config.machine_name.clone(),
             images,
+            symbols,
             Arc::clone(&slots),
         );
         let shared = Arc::new(Inner {
@@ -245,6 +269,23 @@ impl TargetBuilder {
         explain_failures(&shared);
         Ok(VirtualTarget { shared })
     }
+}
+
+/// Opens the ELF files with symbols of each machine: the description's, then those of the builder.
+fn symbols(config: &TargetConfig, added: &[PathBuf]) -> Result<Vec<Vec<Firmware>>> {
+    let names = config.images().into_iter().map(|(name, _)| name);
+    let mut machines = Vec::new();
+    for (machine, paths) in names.zip(config.all_symbols()) {
+        let described = paths.iter().enumerate().map(|(index, path)| {
+            let field = config.field_of(machine, &format!("symbols[{index}]"));
+            Firmware::open_symbols(path).map_err(|error| config.invalid(&field, error).into())
+        });
+        let added = added
+            .iter()
+            .map(|path| Firmware::open_symbols(path).map_err(Error::from));
+        machines.push(described.chain(added).collect::<Result<Vec<_>>>()?);
+    }
+    Ok(machines)
 }
 
 /// Returns the sources of a target's report.

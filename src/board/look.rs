@@ -57,7 +57,7 @@ impl VirtualTarget {
 
     /// Returns the functions that are executed: first the one at the program counter, then the one
     /// that has called it, and so on, over interrupts as well. They are from the ELF file that was
-    /// flashed; without one the frames have addresses only.
+    /// flashed and from `symbols`; without one the frames have addresses only.
     ///
     /// # Errors
     /// Those of [`registers`](Self::registers).
@@ -137,11 +137,12 @@ impl VirtualTarget {
         self.write_bytes_of(0, address, bytes.into())
     }
 
-    /// Returns the address of a function or variable, from the ELF file that was flashed.
+    /// Returns the address of a function or variable, from the ELF file that was flashed, or else
+    /// from the description's `symbols`. Names of C++ and Rust are as in the source,
+    /// `sensor::COUNT`, or as in the file.
     ///
     /// # Errors
-    /// [`DebugError`] if there is no such symbol, with the most similar one, or the firmware is no
-    /// ELF file, or stripped.
+    /// [`DebugError`] if there is no such symbol, with the most similar one, or no file has symbols.
     ///
     /// ```no_run
     /// # fn main() -> virtual_target::Result<()> {
@@ -193,12 +194,10 @@ impl VirtualTarget {
         self.operation(move |shared, limit| async move {
             let look = async move {
                 let mut board = shared.board.lock().await;
-                let firmware = board.firmware(machine).cloned();
+                let files = board.program_files(machine);
                 board
                     .inspect(machine, REGISTERS, (limit, limit), move |mut machine| {
-                        Box::pin(
-                            async move { post_mortem::backtrace(&mut machine, firmware).await },
-                        )
+                        Box::pin(async move { post_mortem::backtrace(&mut machine, files).await })
                     })
                     .await
             };
@@ -241,8 +240,8 @@ impl VirtualTarget {
     pub(super) fn symbol_of(&self, machine: usize, name: &str) -> Operation<u64> {
         let name = name.to_owned();
         self.operation(move |shared, _| async move {
-            let program = shared.board.lock().await.program(machine);
-            Ok(variable::find(program, name).await?.symbol.address)
+            let files = shared.board.lock().await.program_files(machine);
+            Ok(variable::find(files, name).await?.symbol.address)
         })
     }
 
@@ -254,8 +253,8 @@ impl VirtualTarget {
     ) -> Operation<T> {
         let name = name.to_owned();
         self.operation(move |shared, limit| async move {
-            let program = shared.board.lock().await.program(machine);
-            let address = variable::find(program, name).await?.sized::<T>()?;
+            let files = shared.board.lock().await.program_files(machine);
+            let address = variable::find(files, name).await?.sized::<T>()?;
             let read = async move {
                 let mut board = shared.board.lock().await;
                 board

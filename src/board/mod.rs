@@ -15,6 +15,7 @@ mod machine;
 mod machine_uarts;
 mod post_mortem;
 mod power;
+mod program_files;
 mod select_backend;
 mod target;
 mod terminal;

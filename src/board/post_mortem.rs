@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::inner::{Inner, LastStop};
 use super::inspect::StoppedMachine;
 use super::power::Board;
+use super::program_files::ProgramFiles;
 use crate::backend::EmulatorError;
 use crate::debug::{CpuState, Frame, MemoryImage, PostMortem, Programs, RunState};
 use crate::error::Result;
-use crate::firmware::{Firmware, Format};
 use crate::runtime::spawn;
 use crate::uart::{Explain, Explanation};
 
@@ -57,7 +57,7 @@ fn explanation(inner: &Weak<Inner>, machine: usize) -> Explanation {
 impl Board {
     /// Says where the firmware of a machine is, and why.
     async fn post_mortem(&mut self, machine: usize) -> Option<String> {
-        let programs = programs(self.firmware(machine).cloned()).await;
+        let programs = self.program_files(machine).read().await;
         if let Some((_, last)) = self.backend.guest_access()?.last_state() {
             let examined = examine(last, programs, MemoryImage::default()).await?;
             return Some(examined.post_mortem.to_string());
@@ -76,24 +76,6 @@ impl Board {
             None
         })
     }
-}
-
-/// Returns the ELF file of the firmware, if it is one.
-async fn programs(firmware: Option<Firmware>) -> Programs {
-    let read = move || {
-        let mut programs = Programs::default();
-        if let Some(firmware) = firmware
-            && firmware.format() == Format::Elf
-            && let Ok(bytes) = std::fs::read(firmware.path())
-        {
-            let name = firmware.path().file_name().unwrap_or_default();
-            programs.add(&name.to_string_lossy(), &bytes);
-        }
-        programs
-    };
-    // A large file takes a while; the I/O thread serves other boards as well.
-    let read = tokio::task::spawn_blocking(read).await;
-    read.unwrap_or_default()
 }
 
 /// Says what the processors of a stopped machine do. Of several, those that were never started are
@@ -125,9 +107,9 @@ async fn explain(
 /// Returns the chain of calls of the processor that runs the firmware.
 pub(super) async fn backtrace(
     machine: &mut StoppedMachine<'_>,
-    firmware: Option<Firmware>,
+    files: ProgramFiles,
 ) -> Result<Vec<Frame>> {
-    let programs = programs(firmware).await;
+    let programs = files.read().await;
     let processors = machine.processors().await?;
     let Some((_, cpu)) = processors.into_iter().next() else {
         return Err(machine.unsupported().into());

@@ -26,6 +26,8 @@ pub(crate) struct Board {
     pub(crate) machine: String,
     /// The image of each machine, in the order of the description.
     images: Vec<Option<Image>>,
+    /// The ELF files of each machine that are given for their symbols.
+    symbols: Vec<Vec<Firmware>>,
     power: Power,
     slots: Arc<Semaphore>,
     /// The slot of the running emulator.
@@ -68,6 +70,7 @@ impl Board {
         supervisor: Arc<Supervisor>,
         machine: String,
         images: Vec<Option<Image>>,
+        symbols: Vec<Vec<Firmware>>,
         slots: Arc<Semaphore>,
     ) -> Self {
         Self {
@@ -76,6 +79,7 @@ impl Board {
             supervisor,
             machine,
             images,
+            symbols,
             power: Power::Off(None),
             slots,
             slot: None,
@@ -184,6 +188,11 @@ impl Board {
     /// Returns the firmware of a machine.
     pub(super) fn firmware(&self, machine: usize) -> Option<&Firmware> {
         self.images[machine].as_ref().map(|image| &image.firmware)
+    }
+
+    /// Returns the ELF files of a machine that are given for their symbols.
+    pub(super) fn symbols(&self, machine: usize) -> &[Firmware] {
+        &self.symbols[machine]
     }
 
     /// Checks that the board is on and its emulator runs, which `operation` needs.

@@ -2,19 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::power::Board;
+use super::program_files::ProgramFiles;
 use crate::debug::{DebugError, MemoryValue};
 use crate::error::Result;
-use crate::firmware::{Firmware, Symbol};
+use crate::firmware::Symbol;
 
 /// The least similarity of a name that is suggested.
 const SIMILAR: f64 = 0.8;
-
-/// The firmware of a machine.
-pub(super) struct Program {
-    machine: String,
-    firmware: Option<Firmware>,
-}
 
 /// A symbol, and the file that has it.
 pub(super) struct Variable {
@@ -22,44 +16,49 @@ pub(super) struct Variable {
     file: PathBuf,
 }
 
-impl Board {
-    /// Returns the firmware of a machine.
-    pub(super) fn program(&self, machine: usize) -> Program {
-        Program {
-            machine: self.machine.clone(),
-            firmware: self.firmware(machine).cloned(),
-        }
+/// Finds the symbol of this name.
+pub(super) async fn find(files: ProgramFiles, name: String) -> Result<Variable> {
+    // A large file takes a while; the I/O thread serves other boards as well.
+    let find = tokio::task::spawn_blocking(move || find_in(&files, &name));
+    match find.await {
+        Ok(found) => found,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => std::future::pending().await, // aborted, which nobody does
+        },
     }
 }
 
-/// Finds the symbol of this name.
-pub(super) async fn find(program: Program, name: String) -> Result<Variable> {
-    let Program { machine, firmware } = program;
-    let Some(firmware) = firmware else {
-        let file = None;
+fn find_in(files: &ProgramFiles, name: &str) -> Result<Variable> {
+    let mut similar: Option<(f64, String)> = None;
+    let mut searched = None;
+    for file in files.iter() {
+        let symbols = file.symbols()?;
+        if symbols.is_empty() {
+            continue;
+        }
+        let file = file.path().to_owned();
+        if let Some(symbol) = symbols.iter().find(|it| it.is_named(name)) {
+            let symbol = symbol.clone();
+            return Ok(Variable { symbol, file });
+        }
+        for symbol in symbols {
+            let likeness = strsim::jaro_winkler(&symbol.name, name);
+            if likeness > similar.as_ref().map_or(SIMILAR, |it| it.0) {
+                similar = Some((likeness, symbol.name));
+            }
+        }
+        searched.get_or_insert(file);
+    }
+    let Some(file) = searched else {
+        let machine = files.machine.clone();
+        let file = files.firmware.as_ref().map(|it| it.path().to_owned());
         return Err(DebugError::NoSymbols { machine, file }.into());
     };
-    let file = firmware.path().to_owned();
-    // A large file takes a while; the I/O thread serves other boards as well.
-    let symbols = tokio::task::spawn_blocking(move || firmware.symbols()).await;
-    let symbols = symbols.unwrap_or_else(|_| Ok(Vec::new()))?;
-    if symbols.is_empty() {
-        let file = Some(file);
-        return Err(DebugError::NoSymbols { machine, file }.into());
-    }
-    if let Some(symbol) = symbols.iter().find(|it| it.name == name) {
-        let symbol = symbol.clone();
-        return Ok(Variable { symbol, file });
-    }
-    let similarity = |symbol: &Symbol| strsim::jaro_winkler(&symbol.name, &name);
-    let best = symbols.iter().map(|it| (similarity(it), it));
-    let best = best.filter(|(similarity, _)| *similarity > SIMILAR);
-    let best = best.max_by(|(a, _), (b, _)| a.total_cmp(b));
-    let similar = best.map(|(_, it)| it.name.clone());
     Err(DebugError::NoSymbol {
-        name,
+        name: name.to_owned(),
         file,
-        similar,
+        similar: similar.map(|(_, name)| name),
     }
     .into())
 }
@@ -71,6 +70,7 @@ impl Variable {
             name,
             address,
             size,
+            ..
         } = self.symbol;
         let wanted = size_of::<T>() as u64;
         if size == wanted {

@@ -32,6 +32,7 @@ pub struct TargetConfig {
     pub(crate) firmware: Option<PathBuf>,
     pub(crate) load_command: Option<LoadCommand>,
     pub(crate) load_address: Option<u64>,
+    pub(crate) symbols: Vec<PathBuf>,
     pub(crate) timeouts: Timeouts,
     pub(crate) line_ending: LineEnding,
     pub(crate) prompt: Option<String>,
@@ -104,6 +105,12 @@ impl TargetConfig {
     /// Returns `load_address`: the address in the board's memory at which a raw binary is loaded.
     pub fn load_address(&self) -> Option<u64> {
         self.load_address
+    }
+
+    /// Returns `symbols`: ELF files whose symbols and debug information are used in addition to the
+    /// firmware's, for what lies behind a HEX file, a binary or a boot loader. Absolute paths.
+    pub fn symbols(&self) -> &[PathBuf] {
+        &self.symbols
     }
 
     /// Returns `timeouts`: the time limits.
@@ -251,6 +258,7 @@ impl TargetConfig {
             firmware: self.firmware.clone(),
             load_command: self.load_command,
             load_address: self.load_address,
+            symbols: self.symbols.clone(),
         }])
     }
 
@@ -273,6 +281,14 @@ impl TargetConfig {
         machines
             .map(|machine| (machine.name.as_str(), machine.firmware.as_deref()))
             .collect()
+    }
+
+    /// Returns the `symbols` of each machine, in the order of [`images`](Self::images).
+    pub(crate) fn all_symbols(&self) -> Vec<&[PathBuf]> {
+        match &self.machines[..] {
+            [] => vec![&self.symbols],
+            machines => machines.iter().map(MachineConfig::symbols).collect(),
+        }
     }
 
     /// Creates the error of a test that asks for an unknown machine `name`.

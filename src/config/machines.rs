@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::engine::BackendKind;
 use super::error::{BadFields, Connected, Explanation, Problem};
 use super::field::{each, given};
-use super::platform::{board, firmware, loading};
+use super::platform::{board, firmware, loading, symbols};
 use super::raw::{Named, Raw, RawMachine};
 use super::renode::{LoadCommand, RenodeConfig};
 use super::values;
@@ -24,6 +24,7 @@ pub struct MachineConfig {
     pub(crate) firmware: Option<PathBuf>,
     pub(crate) load_command: Option<LoadCommand>,
     pub(crate) load_address: Option<u64>,
+    pub(crate) symbols: Vec<PathBuf>,
 }
 
 impl MachineConfig {
@@ -55,6 +56,12 @@ impl MachineConfig {
     /// Returns `load_address`: the address in the machine's memory at which a raw binary is loaded.
     pub fn load_address(&self) -> Option<u64> {
         self.load_address
+    }
+
+    /// Returns `symbols`: ELF files whose symbols and debug information are used in addition to the
+    /// firmware's. Absolute paths.
+    pub fn symbols(&self) -> &[PathBuf] {
+        &self.symbols
     }
 }
 
@@ -195,6 +202,7 @@ fn misplaced(raw: &Raw) -> Option<&'static str> {
         ("firmware", raw.firmware.is_some()),
         ("load_command", raw.load_command.is_some()),
         ("load_address", raw.load_address.is_some()),
+        ("symbols", raw.symbols.is_some()),
     ];
     given
         .into_iter()
@@ -216,6 +224,7 @@ fn machine(name: &str, raw: &RawMachine, base_dir: &Path) -> Result<MachineConfi
         firmware: given("firmware", &raw.firmware, |path| firmware(path, base_dir))?,
         load_command,
         load_address,
+        symbols: symbols(raw.symbols.as_deref(), base_dir)?,
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_yaml::Value;
 
 use super::error::{BadFields, BadValue, BuiltIn, Explanation, Problem};
-use super::field::{given, is_file};
+use super::field::{each, given, is_file};
 use super::raw::{Named, RawUart};
 use super::renode::{LoadCommand, Platform, RenodeConfig, UartConfig};
 use super::values;
@@ -31,6 +31,11 @@ pub(super) fn firmware(path: &str, base_dir: &Path) -> Result<PathBuf, Explanati
         return Err(BadValue::EmptyPath.into());
     }
     Ok(files::tidy(&base_dir.join(path)))
+}
+
+/// Returns the ELF files with symbols.
+pub(super) fn symbols(paths: Option<&[String]>, base_dir: &Path) -> Result<Vec<PathBuf>, Problem> {
+    each("symbols", paths, |path| firmware(path, base_dir))
 }
 
 /// Checks a board and its UARTs, unless neither is given.

@@ -66,6 +66,9 @@ pub(super) struct Raw {
     /// The address of a raw binary, such as 0x08000000.
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub(super) load_address: Option<Value>,
+    /// ELF files whose symbols and debug information are used in addition to the firmware's: of a
+    /// HEX file or binary, of a boot loader.
+    pub(super) symbols: Option<Vec<String>>,
     /// The board on QEMU.
     pub(super) qemu: Option<RawQemu>,
     /// A physical board on a serial port.
@@ -117,6 +120,8 @@ pub(super) struct RawMachine {
     /// The address of a raw binary, such as 0x08000000.
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub(super) load_address: Option<Value>,
+    /// ELF files whose symbols and debug information are used in addition to the firmware's.
+    pub(super) symbols: Option<Vec<String>>,
 }
 
 /// The settings for QEMU.

@@ -16,7 +16,7 @@ use super::validate::{BACKENDS, CLOCKS, CONTROLS, LINE_ENDINGS, REUSES, UART_TRA
 use super::values::{ECHOES, FASTEST, LONGEST_NAME, SLOWEST};
 
 /// The fields that a target with `machines` does not have.
-const OF_MACHINES: [&str; 11] = [
+const OF_MACHINES: [&str; 12] = [
     "platform",
     "script",
     "uart",
@@ -26,6 +26,7 @@ const OF_MACHINES: [&str; 11] = [
     "firmware",
     "load_command",
     "load_address",
+    "symbols",
     "qemu",
     "serial",
 ];
@@ -125,6 +126,7 @@ fn rules() -> Vec<(&'static str, &'static str, Value)> {
     let patterns = json!({"items": pattern()});
     let command = json!({"minItems": 1, "items": {"type": "string", "pattern": "^[^\\u0000]*$"}});
     let commands = json!({"items": {"type": "string", "pattern": "^[ -~]*[!-~][ -~]*$"}});
+    let paths = json!({"items": {"type": "string", "minLength": 1}});
     let load_commands = words(&LoadCommand::ALL.map(|it| (it.as_str(), ())));
     let mut echo = words(&ECHOES);
     if let Some(words) = echo["enum"].as_array_mut() {
@@ -160,6 +162,8 @@ fn rules() -> Vec<(&'static str, &'static str, Value)> {
         ),
         ("Board", "firmware", json!({"minLength": 1})),
         ("Machine", "firmware", json!({"minLength": 1})),
+        ("Board", "symbols", paths.clone()),
+        ("Machine", "symbols", paths),
         ("Board", "extra_commands", commands.clone()),
         ("Machine", "extra_commands", commands),
         ("Board", "prompt", json!({"not": {"enum": ["", "re:"]}})),

@@ -11,7 +11,7 @@ use super::engine::{BackendKind, ClockKind, Reuse, check_clock};
 use super::error::{BadFields, Problem};
 use super::field::{each, given};
 use super::machines::{Machines, machines};
-use super::platform::{board, firmware, loading, uarts};
+use super::platform::{board, firmware, loading, symbols, uarts};
 use super::raw::{Raw, RawQemu, RawTimeouts};
 use super::renode::{Control, Platform, RenodeConfig, UartTransport};
 use super::script::{self, Fragment, Script};
@@ -97,6 +97,7 @@ pub(super) fn validate(raw: Raw, source: Source) -> Result<TargetConfig, Problem
         firmware: given("firmware", &raw.firmware, |path| firmware(path, base_dir))?,
         load_command,
         load_address,
+        symbols: symbols(raw.symbols.as_deref(), base_dir)?,
         timeouts: raw
             .timeouts
             .map_or(Ok(Timeouts::default()), |raw| timeouts(&raw))?,

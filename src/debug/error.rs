@@ -57,8 +57,10 @@ pub enum DebugError {
 
 fn no_symbols(file: Option<&PathBuf>) -> String {
     match file {
-        Some(file) => format!("{file:?} has no symbols; flash an ELF file that is not stripped"),
-        None => "it has no firmware; flash an ELF file".to_owned(),
+        Some(file) => {
+            format!("{file:?} has no symbols; flash the ELF file, or name it in `symbols`")
+        }
+        None => "it has no firmware; flash an ELF file, or name it in `symbols`".to_owned(),
     }
 }
 

@@ -25,7 +25,7 @@ impl<'a> Guest<'a> {
 
     /// The size in bytes of an address.
     pub(super) fn word_size(&self) -> u64 {
-        let is_64 = self.cpu.core == Core::RiscV && self.programs.0.iter().any(|it| it.is_64);
+        let is_64 = self.cpu.core == Core::RiscV && self.programs.all.iter().any(|it| it.is_64);
         if is_64 { 8 } else { 4 }
     }
 
@@ -42,7 +42,7 @@ impl<'a> Guest<'a> {
                 matches!(address, 0..0x4000_0000 | 0x6000_0000..0xa000_0000)
             }
             Core::RiscV => {
-                let mut all = self.programs.0.iter().flat_map(|it| &it.statics);
+                let mut all = self.programs.all.iter().flat_map(|it| &it.statics);
                 all.any(|it| it.range.contains(&address))
             }
         }

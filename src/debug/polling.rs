@@ -350,7 +350,8 @@ impl<'e, 'a> Evaluation<'e, 'a> {
             Some(Until::IsNot(0)) if one_bit => Some(Until::Set),
             until => until,
         };
-        let variable = self.guest.programs.variable(source.address);
+        let pc = self.guest.cpu.register("pc").unwrap_or_default();
+        let variable = self.guest.programs.variable(pc, source.address);
         let variable = variable.map(|it| match source.address - it.address {
             0 => it.name.clone(),
             offset => format!("{}+{offset}", it.name),

@@ -22,8 +22,8 @@ pub(crate) struct PostMortem {
     causes: Vec<String>,
     waits: Option<Loop>,
     stack: Option<String>,
-    /// The name of the ELF file that is executed, if it is stripped.
-    stripped: Option<String>,
+    /// Why what is executed has no names, as in `app.elf is stripped`.
+    nameless: Option<String>,
 }
 
 impl PostMortem {
@@ -50,10 +50,7 @@ impl PostMortem {
             },
             waits: polling::find(&mut guest),
             stack: stack::problem(&guest),
-            stripped: cpu
-                .register("pc")
-                .and_then(|it| programs.stripped(it & !1))
-                .map(str::to_owned),
+            nameless: cpu.register("pc").and_then(|it| programs.nameless(it & !1)),
             backtrace,
         }
     }
@@ -143,8 +140,8 @@ impl fmt::Display for PostMortem {
         if repeated > 0 {
             write!(f, ", {repeated} times more")?;
         }
-        if let Some(file) = &self.stripped {
-            write!(f, "\n  {file} is stripped: give the ELF file with symbols")?;
+        if let Some(why) = &self.nameless {
+            write!(f, "\n  {why}: name the ELF file that has them in `symbols`")?;
         } else if backtrace.end != End::Complete {
             write!(f, "\n  the chain ends here: {}", backtrace.end)?;
         }
@@ -191,8 +188,23 @@ mod tests {
         recorded.programs = program("shell.stripped");
         let (report, _) = recorded.analyse(PostMortem::examine);
         let text = report.to_string();
-        let end = "\n  shell.stripped is stripped: give the ELF file with symbols";
+        let end = "\n  shell.stripped is stripped: name the ELF file that has them in `symbols`";
         assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn an_image_without_symbols_says_so_unless_an_elf_file_has_the_code() {
+        let mut recorded = Recorded::open("Os-p");
+        recorded.programs = Programs::default();
+        recorded.programs.set_image("shell.hex");
+        let (report, _) = recorded.analyse(PostMortem::examine);
+        let text = report.to_string();
+        let end = "\n  shell.hex has no symbols: name the ELF file that has them in `symbols`";
+        assert!(text.ends_with(end), "{text}");
+        recorded.programs = program("faults-Os.elf");
+        recorded.programs.set_image("shell.hex");
+        let (report, _) = recorded.analyse(PostMortem::examine);
+        assert!(!report.to_string().contains("shell.hex"), "{report}");
     }
 
     #[test]

@@ -29,15 +29,14 @@ pub(super) fn problem(guest: &Guest<'_>) -> Option<String> {
     }
     // The main stack lies above the variables; tasks may have theirs in one of them.
     let on_main_stack = guest.cpu.register("control").is_none_or(|it| it & 2 == 0);
-    let top = TOPS.iter().find_map(|name| {
-        let mut all = guest.programs.0.iter();
-        all.find_map(|it| it.mark(name))
-    })?;
-    let variables = guest.programs.0.iter().flat_map(|it| &it.statics);
+    // A boot loader's variables may be where the application has its stack.
+    let program = guest.programs.running(guest.cpu.register("pc")?)?;
+    let top = TOPS.iter().find_map(|name| program.mark(name))?;
+    let variables = program.statics.iter();
     let hit = variables
         .filter(|it| it.range.end <= top && !it.name.contains("stack"))
         .find(|it| it.range.contains(&sp))?;
-    let variable = guest.programs.variable(sp);
+    let variable = program.variable(sp);
     if !on_main_stack || variable.is_some() {
         return None;
     }

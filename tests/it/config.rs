@@ -73,6 +73,7 @@ allow_raw_monitor: true
 firmware: build/Zürich; "fw" $x.elf
 load_command: sysbus LoadBinary
 load_address: 0x08000000
+symbols: [build/app.elf, boot.elf]
 qemu: {machine: netduinoplus2, cpu: cortex-m4, serial: 1}
 timeouts: {expect: 500ms, boot: 2min, command: 7s}
 line_ending: crlf
@@ -105,6 +106,11 @@ fn every_field_is_read() {
     );
     assert_eq!(config.load_command(), Some(LoadCommand::Binary));
     assert_eq!(config.load_address(), Some(0x0800_0000));
+    let [app, boot] = config.symbols() else {
+        panic!("{:?}", config.symbols())
+    };
+    assert!(app.ends_with("build/app.elf") && boot.ends_with("boot.elf"));
+    assert!(app.is_absolute(), "{app:?}");
     assert_eq!(config.timeouts().expect(), Duration::from_millis(500));
     assert_eq!(config.timeouts().boot(), Duration::from_secs(120));
     assert_eq!(config.timeouts().command(), Duration::from_secs(7));
@@ -384,7 +390,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "platfrom: a\n",
-        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts, uart_transport, reuse, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, qemu, serial, timeouts, line_ending, prompt, echo, ignore_lines, forbid, strip_ansi, kept_output, machines, uart_hubs, switches)",
+        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts, uart_transport, reuse, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, symbols, qemu, serial, timeouts, line_ending, prompt, echo, ignore_lines, forbid, strip_ansi, kept_output, machines, uart_hubs, switches)",
     ),
     (
         "uart: a\nqemu:\n  machine: b\n  serail: 1\n",
@@ -736,6 +742,10 @@ const BAD_MACHINES: &[(&str, &str)] = &[
         "<yaml>:4:1: load_address: each of the `machines` has its own: move it there",
     ),
     (
+        "symbols: [boot.elf]",
+        "<yaml>:4:1: symbols: each of the `machines` has its own: move it there",
+    ),
+    (
         "qemu: {machine: m}",
         "<yaml>:4:1: qemu: only Renode can run a target with `machines`: remove this",
     ),
@@ -773,7 +783,7 @@ const BAD_MACHINES: &[(&str, &str)] = &[
     ),
     (
         "  c: {prompt: x}",
-        "<yaml>:4:7: machines.c.prompt: unknown field (known: platform, uart, uarts, extra_commands, firmware, load_command, load_address)",
+        "<yaml>:4:7: machines.c.prompt: unknown field (known: platform, uart, uarts, extra_commands, firmware, load_command, load_address, symbols)",
     ),
     (
         "uart_hubs: {line: [a.sysbus.uart1]}",
@@ -842,6 +852,7 @@ fn machines_keep_the_order_of_the_file() {
          \x20   firmware: c.bin\n\
          \x20   load_command: sysbus LoadBinary\n\
          \x20   load_address: 0x1000\n\
+         \x20   symbols: [boot.elf]\n\
          \x20   extra_commands: [version]\n\
          uart_hubs: {{line: [c.sysbus.uart2, a.sysbus.uart1]}}\n\
          switches: {{lan: [b.sysbus.ethernet, a.sysbus.emac0]}}\n"
@@ -855,6 +866,7 @@ fn machines_keep_the_order_of_the_file() {
     assert!(c.firmware().as_ref().unwrap().ends_with("c.bin"));
     assert_eq!(c.load_command(), Some(LoadCommand::Binary));
     assert_eq!(c.load_address(), Some(0x1000));
+    assert!(c.symbols()[0].ends_with("boot.elf"));
     assert_eq!(c.extra_commands(), ["version"]);
     let [lan] = config.switches() else {
         panic!("{:?}", config.switches())

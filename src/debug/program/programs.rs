@@ -8,15 +8,24 @@ use crate::debug::frame::Frame;
 
 /// The ELF files of a target.
 #[derive(Default)]
-pub(crate) struct Programs(pub(in crate::debug) Vec<Program>);
+pub(crate) struct Programs {
+    pub(in crate::debug) all: Vec<Program>,
+    /// The name of an image that is no ELF file.
+    image: Option<String>,
+}
 
 impl Programs {
     /// Adds an ELF file; returns false if it is none, or none for a little-endian processor.
     pub(crate) fn add(&mut self, name: &str, bytes: &[u8]) -> bool {
         let program = Program::parse(name.to_owned(), bytes);
         let added = program.is_some();
-        self.0.extend(program);
+        self.all.extend(program);
         added
+    }
+
+    /// Names the image in the target's memory that is no ELF file, and so says nothing.
+    pub(crate) fn set_image(&mut self, name: &str) {
+        self.image = Some(name.to_owned());
     }
 
     /// Returns the functions at an address, the inlined ones first; at least one.
@@ -42,7 +51,7 @@ impl Programs {
     }
 
     pub(in crate::debug) fn constant(&self, address: u64, length: usize) -> Option<&[u8]> {
-        let mut all = self.0.iter();
+        let mut all = self.all.iter();
         all.find_map(|it| it.constant(address, length))
     }
 
@@ -50,9 +59,14 @@ impl Programs {
         self.program(address)?.function(address)
     }
 
-    pub(in crate::debug) fn variable(&self, address: u64) -> Option<&Symbol> {
-        let mut all = self.0.iter();
-        all.find_map(|it| it.variable(address))
+    /// Returns the variable at an address in the program that is executed at `pc`.
+    pub(in crate::debug) fn variable(&self, pc: u64, address: u64) -> Option<&Symbol> {
+        self.running(pc)?.variable(address)
+    }
+
+    /// Returns the program that is executed at `pc`; the firmware, if that is nowhere.
+    pub(in crate::debug) fn running(&self, pc: u64) -> Option<&Program> {
+        self.program(pc & !1).or(self.all.first())
     }
 
     pub(in crate::debug) fn call_frame(&self, address: u64) -> Option<CallFrame> {
@@ -77,13 +91,24 @@ impl Programs {
         function.is_some_and(|it| it.address == program.entry)
     }
 
-    /// Returns the name of the file with code at an address, if the file is stripped.
-    pub(in crate::debug) fn stripped(&self, address: u64) -> Option<&str> {
-        let program = self.program(address)?;
-        program.is_stripped().then_some(&program.name)
+    /// Returns why the code at an address has no names, as in `app.elf is stripped`.
+    pub(in crate::debug) fn nameless(&self, address: u64) -> Option<String> {
+        match (self.program(address), &self.image) {
+            (Some(program), _) if program.is_stripped() => {
+                Some(format!("{} is stripped", program.name))
+            }
+            (None, Some(image)) => Some(format!("{image} has no symbols")),
+            _ => None,
+        }
     }
 
+    /// Returns the file with code at an address, rather one that is not stripped.
     fn program(&self, address: u64) -> Option<&Program> {
-        self.0.iter().find(|it| it.is_code(address))
+        let mut having = self.all.iter().filter(|it| it.is_code(address));
+        let first = having.next()?;
+        match first.is_stripped() {
+            true => having.find(|it| !it.is_stripped()).or(Some(first)),
+            false => Some(first),
+        }
     }
 }

@@ -99,7 +99,7 @@ fn without_debug_information_the_unwind_table_of_arm_is_used() {
 fn without_any_table_calls_are_guessed_from_the_stack() {
     let mut recorded = Recorded::open("Os-p");
     recorded.programs = program("shell.elf");
-    let main = recorded.programs.0[0].entry;
+    let main = recorded.programs.all[0].entry;
     let registers = &mut recorded.cpu.registers;
     registers.retain(|it| !matches!(it.0.as_str(), "pc" | "lr"));
     registers.push(("pc".to_owned(), main + 0x100));

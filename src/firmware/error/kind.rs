@@ -59,6 +59,12 @@ pub enum FirmwareErrorKind {
     },
     /// The image's address in memory is not known.
     NoLoadAddress,
+    /// The file was given for its symbols, and has none.
+    #[non_exhaustive]
+    NoSymbols {
+        /// The file's format; an ELF file is stripped.
+        format: Format,
+    },
 }
 
 impl FirmwareErrorKind {
@@ -95,6 +101,12 @@ impl FirmwareErrorKind {
             Self::NoLoadAddress => {
                 f.write_str("is a raw binary, which does not say where it belongs")
             }
+            Self::NoSymbols {
+                format: Format::Elf,
+            } => f.write_str("is stripped: it has no symbols"),
+            Self::NoSymbols { format } => {
+                write!(f, "is a file of the format {format}, which has no symbols")
+            }
         }
     }
 
@@ -115,6 +127,7 @@ impl FirmwareErrorKind {
                     "build it with {c}, or in Rust for {rust}, or the like"
                 ));
             }
+            Self::NoSymbols { .. } => "name the ELF file that the linker wrote",
             Self::NoLoadAddress => "set `load_address`, such as 0x08000000, or use the ELF file",
         };
         Some(remedy.to_owned())
