@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use engine_tests::leftovers::emulators;
-use engine_tests::{on_renode, root, sample};
+use engine_tests::{images, on_renode, root, sample};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use virtual_target::config::{BackendKind, Control, TargetConfig};
@@ -87,8 +87,7 @@ fn under_load<T>(test: impl FnOnce() -> T) -> T {
 }
 
 /// Returns everything that a test can observe of a board, with the times.
-fn observations() -> Result<Vec<String>> {
-    let board = shell()?;
+fn observations(board: &VirtualTarget) -> Result<Vec<String>> {
     let uart = board.uart();
     let mut observations = Vec::new();
     let greeting = uart.expect_line("Hello from").wait()?;
@@ -191,10 +190,30 @@ on_renode! {
     }
 
     fn a_busy_host_changes_neither_output_nor_times() -> Result<()> {
-        let first = observations()?;
-        let second = under_load(observations)?;
+        let first = observations(&shell()?)?;
+        let second = under_load(|| observations(&shell()?))?;
         assert_eq!(first, second);
         assert!(first.len() > 50, "{first:?}");
+        Ok(())
+    }
+
+    fn output_is_the_same_if_ironpython_takes_each_byte() -> Result<()> {
+        let directory = tempfile::tempdir().unwrap();
+        let observe = |more: &str| {
+            let script = format!(
+                "mach create\nmachine LoadPlatformDescription @platforms/boards/stm32f4_discovery-kit.repl\n{more}"
+            );
+            images::write(directory.path(), "board.resc", &script);
+            let text = "script: board.resc\nuart: sysbus.usart2\nclock: virtual\n";
+            let config = TargetConfig::from_yaml_str(text, directory.path())?;
+            let board = VirtualTarget::from_config(config).firmware(sample("shell.elf")).boot().wait()?;
+            let mut observations = observations(&board)?;
+            board.uart().send_line("bytes").wait()?;
+            board.run_for(secs(1)).wait()?;
+            observations.extend(board.transcript()?.iter().map(ToString::to_string));
+            Ok::<_, virtual_target::Error>((observations, board.uart().transcript()?))
+        };
+        assert_eq!(observe("python \"Expression = None\"\n")?, observe("")?);
         Ok(())
     }
 

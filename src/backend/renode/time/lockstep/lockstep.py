@@ -22,107 +22,8 @@
 # The thread that executes the guest handles a byte at the exact time at which it is sent; a
 # thread of its own reads the orders.
 
-from System import UInt64
 from System.Threading import AutoResetEvent, ManualResetEvent, Thread, ThreadStart
 from Antmicro.Renode.Core import EmulationManager
-
-# The limits for what waits in here while the emulation runs on: bytes, and the guest's time.
-MAX_BYTES = 512
-MAX_TICKS = UInt64(1000000 // NANOSECONDS_PER_TICK)
-# The limit for a line whose text is known.
-MAX_LINE = 4096
-
-HEX = ["%02x" % byte for byte in range(256)]
-# The kinds of bytes. Control characters may belong to an escape sequence: the text of their line
-# is not its bytes.
-ORDINARY, LINE_FEED, CONTROL, STOP = 0, 1, 2, 4
-KINDS = [LINE_FEED if byte == 10 else
-         CONTROL if byte < 32 and byte not in (9, 13) or byte == 127 else
-         ORDINARY for byte in range(256)]
-
-
-# The stops of a UART, as a word: sets of bytes, separated by commas. A set is a map of 64
-# hexadecimal digits, the highest byte first, or - for none. The bytes of the first set stop the
-# guest anywhere, those of the others in a line with one of the texts that follow the set, as
-# hexadecimal digits behind colons.
-class Stops(object):
-    known = {}
-
-    def __init__(self, word):
-        sets = [part.split(":") for part in word.split(",")]
-        self.anywhere = members(sets[0][0])
-        self.in_lines = [(members(part[0]), part[1:]) for part in sets[1:]]
-        possible = [self.anywhere[byte] or any(part[byte] for part, _ in self.in_lines)
-                    for byte in range(256)]
-        self.kinds = [kind | (STOP if stop else ORDINARY) for kind, stop in zip(KINDS, possible)]
-
-    # Most orders have the same few words.
-    @classmethod
-    def of(cls, word):
-        stops = cls.known.get(word)
-        if stops is None:
-            if len(cls.known) >= 64:
-                cls.known.clear()
-            stops = cls.known[word] = cls(word)
-        return stops
-
-    # Returns whether `byte` stops the guest behind this line, of which None is not known.
-    def include(self, byte, line):
-        if self.anywhere[byte] or line is None:
-            return True
-        text = "".join(line)
-        for part, texts in self.in_lines:
-            if part[byte] and any(needed in text for needed in texts):
-                return True
-        return False
-
-
-def members(digits):
-    number = 0 if digits == "-" else int(digits, 16)
-    return [bool(number >> byte & 1) for byte in range(256)]
-
-
-class Uart(object):
-    def __init__(self, lockstep, machine, uart, byte_time, number):
-        self.machine = machine
-        self.source = machine.LocalTimeSource
-        # The processor that has sent the last byte, as a rule the only one.
-        self.cpu = None
-        self.number = number
-        self.stops = Stops.of("-")
-        # The line that the guest prints, as hexadecimal digits; None if its text is not known.
-        self.text = []
-        self.line = Line(machine, uart, byte_time, lockstep.telling)
-        uart.CharReceived += lockstep.receiver(self)
-
-    # The exact time, in ticks.
-    def ticks(self):
-        cpu = self.cpu
-        known = cpu is not None and cpu.OnPossessedThread
-        if not known:
-            known, cpu = self.machine.SystemBus.TryGetCurrentCPU()
-            if known:
-                self.cpu = cpu
-        if known:
-            cpu.SyncTime()
-        return self.source.ElapsedVirtualTime.Ticks
-
-    # The exact time, in nanoseconds.
-    def now(self):
-        return nanoseconds(self.ticks())
-
-    # Returns whether the guest is to be stopped at a byte that is not an ordinary one.
-    def stops_at(self, byte, kind):
-        if kind & CONTROL:
-            self.text = None
-        stop = kind & STOP and self.stops.include(byte, self.text)
-        if kind & LINE_FEED:
-            self.text = []
-        return stop
-
-
-def nanoseconds(ticks):
-    return int(ticks) * NANOSECONDS_PER_TICK
 
 
 class Lockstep(Fifos):
@@ -134,14 +35,10 @@ class Lockstep(Fifos):
         self.uarts = []
         self.lock_ups = LockUps(self.emulation, self.telling)
         self.lock = Lock()
-        # The bytes that have not been reported yet, their UART, and the time of the first.
-        self.pending = []
-        self.pending_of = None
-        self.pending_since = 0
-        # Not empty while the time of a byte is determined, when the limit may turn out to have
-        # passed. A list, as the next ones: to set an attribute takes IronPython longer than all
-        # else that is done for a byte.
-        self.sending = []
+        # The number of the UART whose bytes may not have been reported yet.
+        self.pending_of = Array[Int32]([-1])
+        # True while the time of a byte is determined, when the limit may turn out to have passed.
+        self.sending = Array[Boolean]([False])
         # The guest is stopped and waits.
         self.waiting = False
         # Set if the emulation is to pause, or is paused.
@@ -167,48 +64,20 @@ class Lockstep(Fifos):
 
     # Takes the pending bytes, as a report that may precede another one.
     def unsaid(self):
-        if not self.pending:
-            return ""
-        digits = "".join(self.pending)
-        del self.pending[:]
-        return "out %d %d %s\n" % (self.pending_of.number, nanoseconds(self.pending_since), digits)
+        for uart in self.uarts:
+            if uart.pending.Count > 0:
+                return uart.take()
+        return ""
 
     def flush(self):
-        self.write(self.unsaid())
+        lines = self.unsaid()
+        if lines:
+            self.write(lines)
 
-    # Returns the handler of the bytes that the guest sends over `uart`, on the guest's thread. It
-    # runs for each byte, so most of it is in this one function.
-    def receiver(self, uart):
-        pending, sending = self.pending, self.sending
-
-        def sent(byte):
-            try:
-                sending.append(uart)
-                now = uart.ticks()
-                sending.pop()
-                if pending and (self.pending_of is not uart or len(pending) >= MAX_BYTES
-                                or now - self.pending_since >= MAX_TICKS):
-                    self.flush()
-                if not pending:
-                    self.pending_of = uart
-                    self.pending_since = now
-                digits = HEX[byte]
-                pending.append(digits)
-                text = uart.text
-                if text is not None:
-                    text.append(digits)
-                    if len(text) > MAX_LINE:
-                        uart.text = None
-                kind = uart.stops.kinds[byte]
-                if kind == ORDINARY:
-                    return
-                if uart.stops_at(byte, kind):
-                    self.stop_at("stopped_at", uart.machine, nanoseconds(now))
-                elif kind & LINE_FEED:
-                    self.flush()
-            except Exception as error:
-                self.report_failure(error)
-        return sent
+    # Reports the pending bytes, because those of `uart` follow.
+    def begin(self, uart):
+        self.flush()
+        self.pending_of[0] = uart.number
 
     # On the guest's thread. Returns once the guest may go on.
     #
@@ -263,7 +132,7 @@ class Lockstep(Fifos):
             self.lock_ups.look_at_stopped(cpu)
         # Several machines pause, each at the end of its step, so that all have come to the limit.
         # Without a processor that runs, or in the middle of a byte, there is nothing to stop.
-        if runs and not self.sending and self.emulation.MachinesCount == 1:
+        if runs and not self.sending[0] and self.emulation.MachinesCount == 1:
             self.stop_at("limit_at", machine, now)
             return
         # If the emulation is being paused already, that pause waits for this thread.
@@ -289,7 +158,7 @@ class Lockstep(Fifos):
     def aim(self, now, limit, stops):
         self.until = None if limit == "-" else now + int(limit)
         for uart, stop in zip(self.uarts, stops):
-            uart.stops = Stops.of(stop)
+            uart.set_stops(Stops.of(stop))
 
     def started_changed(self, emulation, is_started):
         if is_started:

@@ -29,6 +29,10 @@ const SCRIPT: &str = concat!(
     "\n\n",
     include_str!("../lock_up.py"),
     "\n\n",
+    include_str!("stops.py"),
+    "\n\n",
+    include_str!("output.py"),
+    "\n\n",
     include_str!("lockstep.py")
 );
 
