@@ -7,6 +7,12 @@
 //! 5. [When a test fails](debugging)
 //! 6. [In CI](ci)
 //! 7. [Virtual time](virtual_time)
+//! 8. [Emulators](emulators)
+//! 9. [Physical boards](physical_boards)
+//! 10. [At the command line](command_line)
+//! 11. [What you can call](calls)
+//! 12. [Board files and variables](board_files)
+//! 13. [What a failed test leaves](artifacts)
 //!
 //! The repository has a runnable example of each, and a project to copy:
 //! `examples/firmware-suite`.
@@ -25,3 +31,15 @@ pub mod debugging {}
 pub mod ci {}
 #[doc = include_str!("../docs/guide/7-virtual-time.md")]
 pub mod virtual_time {}
+#[doc = include_str!("../docs/guide/8-emulators.md")]
+pub mod emulators {}
+#[doc = include_str!("../docs/guide/9-physical-boards.md")]
+pub mod physical_boards {}
+#[doc = include_str!("../docs/guide/10-command-line.md")]
+pub mod command_line {}
+#[doc = include_str!("../docs/guide/11-calls.md")]
+pub mod calls {}
+#[doc = include_str!("../docs/guide/12-board-files.md")]
+pub mod board_files {}
+#[doc = include_str!("../docs/guide/13-artifacts.md")]
+pub mod artifacts {}

@@ -26,8 +26,8 @@
 //!   [`wait`](Operation::wait) without one.
 //! * [`config`] is the format of the YAML file that describes a board.
 //!
-//! The [`guide`] explains them in order: a first test, patterns, power and flash,
-//! several boards, debugging a failure, CI.
+//! The [`guide`] explains them in order, from a first test to CI, and has the reference of board
+//! files, calls and artifacts.
 
 #![warn(unreachable_pub)]
 

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use super::dir_lock::{DirLock, clear, remove_empty};
+use super::page;
 use super::test_name::TestName;
 use crate::sync::lock;
 
@@ -81,12 +82,19 @@ impl ArtifactDir {
             base.push(format!("attempt-{}", test.attempt));
         }
         let mut all = lock(process);
+        let mut cleared = false;
         let used = all.entry(base.clone()).or_insert_with(|| {
             // Usually it does not exist. If it cannot be removed, another one is created in it.
+            cleared = base.exists();
             clear(&base);
             UsedNumbers::default()
         });
         let (number, failed) = used.claim();
+        drop(all);
+        if cleared && root.join(page::PAGE).exists() {
+            // It may show a failure of the test that no longer exists.
+            page::update(&root);
+        }
         Self {
             process,
             root,
@@ -102,6 +110,11 @@ impl ArtifactDir {
     /// Returns the directory's path, which is final once the directory was [made](Self::make).
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns the directory of all tests.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Creates the directory, unless this was done before, and returns its path.
@@ -257,7 +270,9 @@ fn prune(root: &Path) {
     };
     let mut tests: Vec<(SystemTime, PathBuf)> = entries
         .flatten()
-        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .filter_map(|entry| Some((entry.metadata().ok()?, entry.path())))
+        .filter(|(data, _)| data.is_dir())
+        .filter_map(|(data, path)| Some((data.modified().ok()?, path)))
         .collect();
     let excess = (tests.len() + 1).saturating_sub(MAX_TESTS);
     tests.sort();

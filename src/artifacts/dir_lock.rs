@@ -31,6 +31,18 @@ impl DirLock {
         Err(io::Error::other("other processes remove it all the time"))
     }
 
+    /// Locks an existing directory as soon as no other process holds the lock.
+    pub(crate) fn wait(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        loop {
+            match Flock::lock(file, FlockArg::LockExclusive) {
+                Ok(lock) => return Ok(Self(Some(lock))),
+                Err((again, Errno::EINTR)) => file = again,
+                Err(_) => return Ok(Self(None)),
+            }
+        }
+    }
+
     /// Locks an existing directory; returns `None` if another process holds the lock.
     fn lock(path: &Path) -> io::Result<Option<Self>> {
         match Flock::lock(File::open(path)?, FlockArg::LockExclusiveNonblock) {

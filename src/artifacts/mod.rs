@@ -2,11 +2,13 @@
 //!
 //! A [`Report`] belongs to one board. It records the operations on the board and their outcomes,
 //! and copies this timeline, the output of the UARTs and the emulator's logs into the test's own
-//! directory. [`Traced`] adds an operation to the timeline.
+//! directory. [`Traced`] adds an operation to the timeline. [`page`] shows all failed tests in one
+//! page.
 
 mod artifact_dir;
 mod beginning;
 mod dir_lock;
+mod page;
 mod policy;
 mod report;
 mod test_name;

@@ -16,6 +16,8 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::artifact_dir::ArtifactDir;
+use super::beginning::beginning;
+use super::page;
 use super::policy::Policy;
 use super::test_name::TestName;
 use super::timeline::Timeline;
@@ -30,6 +32,9 @@ use crate::sync::lock;
 /// The delay from a change to the update of the directory: a killed test loses its last
 /// changes.
 const UPDATE_DELAY: Duration = Duration::from_secs(1);
+
+/// The length in bytes to which the message of a failure is cut.
+const MAX_MESSAGE_LEN: usize = 64 << 10;
 
 /// A log to copy: the file's name, and a function that returns its present content.
 pub(crate) type Log = (&'static str, Box<dyn Fn() -> String + Send>);
@@ -64,6 +69,8 @@ pub(crate) struct Report {
 struct Files {
     dir: ArtifactDir,
     sources: Option<Sources>,
+    /// The message of the last operation that failed.
+    message: Option<String>,
     /// The time of the directory's last update.
     written: Option<Instant>,
     /// True once the target has ended: then only a failure is written.
@@ -91,6 +98,7 @@ impl Report {
             files: Mutex::new(Files {
                 dir,
                 sources: None,
+                message: None,
                 written: None,
                 finished: false,
             }),
@@ -144,6 +152,7 @@ impl Report {
             error.set_engine(selected());
         }
         error.set_earlier_boards((sources.earlier_boards)());
+        files.message = Some(beginning(&error.to_string(), MAX_MESSAGE_LEN).to_owned());
         // Many failures in a row must not write all files each time.
         let recent = files.written.is_some_and(|at| at.elapsed() < UPDATE_DELAY);
         let written = match recent && !files.finished {
@@ -151,7 +160,7 @@ impl Report {
                 self.changed.notify_one();
                 Ok(())
             }
-            false => self.write(&mut files),
+            false => self.write(&mut files).map(|()| files.show()).map(drop),
         };
         error.set_artifacts(match written {
             Ok(()) => Artifacts::In(files.dir.path().to_owned()),
@@ -183,12 +192,22 @@ impl Report {
             files.dir.remove();
             return;
         }
+        if fails {
+            files.message = Some(last_message(files.message.take()));
+        }
         let written = self.write(&mut files);
         files.dir.keep();
         let path = files.dir.path();
         match written {
             Ok(()) if fails => {
                 notice(format_args!("artifacts of {machine}: {}", path.display()));
+                if files.show() {
+                    let page = files.dir.root().join(page::PAGE);
+                    notice(format_args!(
+                        "all failed tests in a browser: {}",
+                        page.display()
+                    ));
+                }
             }
             Ok(()) => {}
             Err(e) => notice(format_args!(
@@ -216,6 +235,9 @@ impl Report {
         for uart in &mut sources.uarts {
             uart.advance(directory, self.began)?;
         }
+        if let Some(message) = &files.message {
+            replace(&directory.join(page::MESSAGE), message.as_bytes())?;
+        }
         files.written = Some(Instant::now());
         Ok(())
     }
@@ -223,11 +245,33 @@ impl Report {
     /// Updates the directory, unless the target has ended.
     fn write_unless_finished(&self) {
         let mut files = lock(&self.files);
-        if !files.finished
-            && let Err(e) = self.write(&mut files)
-        {
-            tracing::debug!("{}", cannot_write(files.dir.path(), &e));
+        if !files.finished {
+            match self.write(&mut files) {
+                Ok(()) => drop(files.show()),
+                Err(e) => tracing::debug!("{}", cannot_write(files.dir.path(), &e)),
+            }
         }
+    }
+}
+
+impl Files {
+    /// Brings the page of all failed tests up to date if this target has failed; returns true if
+    /// that was done.
+    fn show(&self) -> bool {
+        self.message.is_some() && page::update(self.dir.root())
+    }
+}
+
+/// Returns the message of a failed test: the one of the last operation that failed, and what is
+/// known without one.
+fn last_message(message: Option<String>) -> String {
+    match (message, std::thread::panicking()) {
+        (Some(message), false) => message,
+        (Some(message), true) => {
+            format!("{message}\nThen the test panicked: its own output says why.")
+        }
+        (None, true) => "The test panicked: its own output says why.".to_owned(),
+        (None, false) => "Nothing failed on this board, but on another one of the test.".to_owned(),
     }
 }
 

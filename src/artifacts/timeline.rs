@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::beginning::beginning;
 
@@ -14,23 +14,30 @@ const MAX_EVENTS: usize = 1000;
 /// The length in bytes to which an outcome, usually an error's message, is cut.
 const MAX_OUTCOME_LEN: usize = 2000;
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Timeline {
     /// The number of removed events, all of them before the first one here.
-    left_out: u64,
-    events: VecDeque<Event>,
+    pub(super) left_out: u64,
+    pub(super) events: VecDeque<Event>,
 }
 
-#[derive(Debug, Serialize)]
-struct Event {
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Event {
     /// Seconds since the target was made.
-    at_s: f64,
+    pub(super) at_s: f64,
     /// The duration in seconds; none while the operation is in progress.
-    took_s: Option<f64>,
-    what: String,
+    pub(super) took_s: Option<f64>,
+    pub(super) what: String,
     /// The place in the test: file and line.
-    at: String,
-    outcome: String,
+    pub(super) at: String,
+    pub(super) outcome: String,
+}
+
+impl Event {
+    /// Returns the time of the end, or of the begin while the operation is in progress.
+    pub(super) fn end_s(&self) -> f64 {
+        self.at_s + self.took_s.unwrap_or_default()
+    }
 }
 
 impl Timeline {

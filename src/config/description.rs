@@ -13,7 +13,7 @@ use super::renode::{Control, LoadCommand, RenodeConfig, UartTransport};
 use super::serial::SerialConfig;
 use crate::firmware::Architecture;
 
-/// The settings that define a board; see the README's table for the YAML fields.
+/// The settings that define a board; the guide's chapter on board files has the YAML fields.
 ///
 /// Every value has been checked: names are safe in a command, and paths are absolute. The
 /// boot, not this type, checks that the firmware exists, because the test may name another

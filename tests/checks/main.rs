@@ -11,4 +11,5 @@ mod api;
 mod arrows;
 mod jep_table;
 mod msrv;
+mod pages;
 mod renode_install;

@@ -38,7 +38,7 @@ fn names_that_users_depend_on() {
         .iter()
         .filter(|name| !name.starts_with("VTARGET_TEST_"));
     text += &format!("variables\n  {}\n", joined(variables));
-    let files = found(r#""([a-z{}.-]+\.(?:log|txt|json))""#, &sources);
+    let files = found(r#""([a-z{}.-]+\.(?:log|txt|json|html))""#, &sources);
     text += &format!("files\n  {}\n", joined(&files));
     assert_message(SNAPSHOTS, "names_that_users_depend_on", &text, &[]);
 }

@@ -201,10 +201,19 @@ impl Run {
         directory(self.target.path(), test)
     }
 
+    /// Returns the directory of all tests.
+    fn root(&self) -> PathBuf {
+        self.target.path().join("virtual-target")
+    }
+
+    /// Returns the page of all failed tests.
+    fn page(&self) -> String {
+        read(&self.root(), "index.html")
+    }
+
     /// Returns true if any artifacts were left.
     fn left(&self) -> bool {
-        let root = self.target.path().join("virtual-target");
-        fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some())
+        fs::read_dir(self.root()).is_ok_and(|mut entries| entries.next().is_some())
     }
 }
 
@@ -330,6 +339,22 @@ on_each_board! {
         assert!(events[3].1.contains("timed out after"), "{events:?}");
         let text = read(&directory, "timeline.json");
         assert_eq!(text.matches("\"at\": \"tests/engines/tests/artifacts.rs:").count(), 4, "{text}");
+        let message = read(&directory, "failure.txt");
+        assert!(message.contains("expect(\"never said\") timed out after"), "{message}");
+        assert!(run.text.contains(message.lines().next().unwrap()), "{message}");
+        let page = run.page();
+        let notice = format!("all failed tests in a browser: {}/index.html\n", run.root().display());
+        assert!(run.text.contains(&notice), "{}", run.text);
+        for part in [
+            "<title>1 failed test</title>",
+            "expect(&quot;never said&quot;) timed out after",
+            "</i>Hello from shell",
+            "<div class=\"failed\"><span>",
+            "href=\"./engine-tests.artifacts.on_purpose.fails/timeline.json\"",
+            "<summary>configuration.txt</summary>",
+        ] {
+            assert!(page.contains(part), "no {part}:\n{page}");
+        }
         Ok(())
     }
 
@@ -338,6 +363,7 @@ on_each_board! {
         let directory = run.directory("panics");
         assert!(read(&directory, "uart.log").contains("Hello from"));
         assert!(run.text.contains(&directory.display().to_string()), "{}", run.text);
+        assert!(run.page().contains("The test panicked: its own output says why."));
         if engine == BackendKind::Renode {
             // Renode and its directory no longer exist when the log is copied.
             let log = read(&directory, "renode.log");
@@ -412,6 +438,8 @@ fn boards_of_one_test_have_separate_artifacts() {
 fn a_failed_test_leaves_the_artifacts_of_all_its_boards() {
     let run = Run::of(QEMU, "the_first_of_two_boards_fails", |_, _| {});
     let directory = run.directory("the_first_of_two_boards_fails");
+    let page = run.page();
+    assert!(page.contains("Nothing failed on this board"), "{page}");
     for directory in [directory.clone(), directory.join("target-2")] {
         assert!(read(&directory, "uart.log").contains("Hello from"));
         let path = directory.display();
@@ -477,6 +505,31 @@ fn a_failed_boot_is_reported() {
     );
     let events = timeline(&directory);
     assert!(events[0].1.contains("took longer than 1ms"), "{events:?}");
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn the_page_has_the_failures_of_all_attempts_until_they_are_repaired() {
+    let target = tempfile::tempdir().unwrap();
+    let run = |test, attempt| {
+        let mut command = command(QEMU, test, target.path());
+        command.env("NEXTEST_ATTEMPT", attempt);
+        command.env("NEXTEST_TEST_NAME", "t").output().unwrap()
+    };
+    let page = target.path().join("virtual-target/index.html");
+    let count = |text| fs::read_to_string(&page).unwrap().matches(text).count();
+    run("fails", "1");
+    run("fails", "2");
+    assert_eq!(count("<article>"), 2);
+    assert_eq!(count("<h3>attempt 2</h3>"), 1);
+    run("two_boards", "1");
+    assert_eq!(count("<h3>target 2</h3>"), 1);
+    assert_eq!(count("<article>"), 2);
+    run("passes", "1");
+    assert!(!page.exists());
 }
 
 #[test]

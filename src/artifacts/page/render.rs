@@ -1,0 +1,225 @@
+//! [`render`]: the page of failures as HTML.
+//!
+//! The page is also well-formed XML, which the tests parse: a text that breaks out of its element
+//! would be seen there.
+
+use std::fmt::{self, Display, Write};
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use super::escape::{Href, Text};
+use super::failures::{Failure, MESSAGE};
+use super::tail::Tail;
+use crate::artifacts::timeline::{Event, Timeline};
+
+/// The size in bytes above which the page shows further failures by their names only.
+const MAX_PAGE_LEN: usize = 8 << 20;
+/// The greatest part of a UART's output that is shown, in bytes.
+const MAX_UART_LEN: u64 = 64 << 10;
+/// The greatest part of another log that is shown, in bytes.
+const MAX_LOG_LEN: u64 = 16 << 10;
+/// The number of operations that are drawn.
+const MAX_DRAWN: usize = 200;
+/// The largest timeline that is read, in bytes.
+const MAX_TIMELINE_LEN: u64 = 8 << 20;
+/// The width of the drawing, in its own units.
+const WIDTH: f64 = 1000.0;
+
+/// The files that are shown closed, in this order.
+const LOGS: [&str; 4] = [
+    "emulator.log",
+    "renode.log",
+    "commands.log",
+    "configuration.txt",
+];
+
+/// Returns the page that shows `tests`, each a test's failures.
+pub(super) fn render(tests: &[Vec<Failure>]) -> String {
+    let mut page = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_page(&mut page, tests);
+    page
+}
+
+fn write_page(page: &mut String, tests: &[Vec<Failure>]) -> fmt::Result {
+    let title = match tests.len() {
+        1 => "1 failed test".to_owned(),
+        number => format!("{number} failed tests"),
+    };
+    write!(
+        page,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
+         <meta http-equiv=\"Content-Security-Policy\" \
+         content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n\
+         <meta name=\"viewport\" content=\"width=device-width\"/>\n\
+         <title>{title}</title>\n<style>{}</style>\n</head>\n<body>\n<h1>{title}</h1>\n",
+        include_str!("style.css")
+    )?;
+    if tests.len() > 1 {
+        page.push_str("<ol>\n");
+        for failures in tests {
+            let test = Text(failures[0].names().0);
+            writeln!(page, "<li><a href=\"#{test}\">{test}</a></li>")?;
+        }
+        page.push_str("</ol>\n");
+    }
+    for failures in tests {
+        let test = Text(failures[0].names().0);
+        writeln!(page, "<section id=\"{test}\">\n<h2>{test}</h2>")?;
+        for failure in failures {
+            page.push_str("<article>\n");
+            write_failure(page, failure)?;
+            page.push_str("</article>\n");
+        }
+        page.push_str("</section>\n");
+    }
+    page.push_str("</body>\n</html>\n");
+    Ok(())
+}
+
+fn write_failure(page: &mut String, failure: &Failure) -> fmt::Result {
+    if let (_, Some(part)) = failure.names() {
+        writeln!(page, "<h3>{}</h3>", Text(&part))?;
+    }
+    let time = httpdate::fmt_http_date(printable(failure.modified));
+    write!(page, "<p class=\"files\">{time}")?;
+    for file in files(failure) {
+        let path = format!("{}/{file}", failure.path);
+        write!(page, " · <a href=\"{}\">{}</a>", Href(&path), Text(&file))?;
+    }
+    page.push_str("</p>\n");
+    if page.len() > MAX_PAGE_LEN {
+        page.push_str("<p>The page is full: the files have the rest.</p>\n");
+        return Ok(());
+    }
+    if let Ok(message) = Tail::read(&failure.directory.join(MESSAGE), MAX_UART_LEN) {
+        let message = Text(message.text.trim_end());
+        writeln!(page, "<pre class=\"message\">{message}</pre>")?;
+    }
+    if let Some(timeline) = timeline(failure) {
+        write_timeline(page, &timeline)?;
+    }
+    let files = files(failure);
+    for uart in files.iter().filter(|name| is_uart(name)) {
+        write_file(page, failure, uart, MAX_UART_LEN, " open=\"open\"")?;
+    }
+    for log in LOGS.iter().filter(|log| files.iter().any(|it| it == *log)) {
+        write_file(page, failure, log, MAX_LOG_LEN, "")?;
+    }
+    Ok(())
+}
+
+/// Returns the nearest time that has a date of four digits for the year.
+fn printable(time: SystemTime) -> SystemTime {
+    let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    time.clamp(SystemTime::UNIX_EPOCH, last)
+}
+
+/// Returns the names of the files in the directory of a failure, sorted.
+fn files(failure: &Failure) -> Vec<String> {
+    let entries = fs::read_dir(&failure.directory).into_iter().flatten();
+    let mut files: Vec<String> = entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| !name.ends_with(".new"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Returns true for a UART's output with times.
+fn is_uart(file: &str) -> bool {
+    let text = file.strip_suffix(".txt");
+    text.is_some_and(|name| name.starts_with("uart") && !name.ends_with(".older"))
+}
+
+fn write_file(
+    page: &mut String,
+    failure: &Failure,
+    name: &str,
+    max_len: u64,
+    open: &str,
+) -> fmt::Result {
+    let Ok(Tail { text, left_out }) = Tail::read(&failure.directory.join(name), max_len) else {
+        return Ok(());
+    };
+    let name = Text(name);
+    write!(page, "<details{open}><summary>{name}</summary>\n<pre>")?;
+    if left_out > 0 {
+        writeln!(page, "<i>[{left_out} bytes before this are in {name}]</i>")?;
+    }
+    if text.is_empty() {
+        page.push_str("<i>[empty]</i>");
+    }
+    for line in text.trim_end().split_inclusive('\n') {
+        match line.split_at_checked(12) {
+            Some((time, rest)) if time.trim().parse::<f64>().is_ok() => {
+                write!(page, "<i>{}</i>{}", Text(time), Text(rest))?;
+            }
+            _ => write!(page, "{}", Text(line))?,
+        }
+    }
+    page.push_str("</pre></details>\n");
+    Ok(())
+}
+
+fn timeline(failure: &Failure) -> Option<Timeline> {
+    let path = failure.directory.join("timeline.json");
+    let length = fs::metadata(&path).ok()?.len();
+    let text = (length <= MAX_TIMELINE_LEN).then(|| fs::read(path).ok())?;
+    serde_json::from_slice(&text?).ok()
+}
+
+/// Draws the operations, each as a bar from its begin to its end.
+fn write_timeline(page: &mut String, timeline: &Timeline) -> fmt::Result {
+    let events = &timeline.events;
+    let hidden = events.len().saturating_sub(MAX_DRAWN);
+    let drawn = || events.iter().skip(hidden);
+    let from = drawn()
+        .map(|event| event.at_s)
+        .fold(f64::INFINITY, f64::min);
+    let to = drawn().map(Event::end_s).fold(from, f64::max);
+    page.push_str("<details open=\"open\"><summary>timeline</summary>\n");
+    let earlier = timeline.left_out + hidden as u64;
+    if earlier > 0 {
+        writeln!(
+            page,
+            "<p><i>{earlier} earlier operations are not drawn.</i></p>"
+        )?;
+    }
+    page.push_str("<div class=\"timeline\">\n");
+    for event in drawn() {
+        write_event(page, event, from, to)?;
+    }
+    page.push_str("</div></details>\n");
+    Ok(())
+}
+
+fn write_event(page: &mut String, event: &Event, from: f64, to: f64) -> fmt::Result {
+    let scale = WIDTH / (to - from).max(1e-6);
+    let x = (event.at_s - from) * scale;
+    let end = event.took_s.map_or(to, |took| event.at_s + took);
+    let width = ((end - event.at_s) * scale).clamp(4.0, WIDTH);
+    let x = x.clamp(0.0, WIDTH - width);
+    let (class, outcome): (_, &dyn Display) = match event.outcome.as_str() {
+        "ok" => ("ok", &""),
+        "dropped" => ("open", &"dropped"),
+        "under way" => ("open", &"under way"),
+        failed => ("failed", &Text(failed.lines().next().unwrap_or_default())),
+    };
+    let took = event
+        .took_s
+        .map_or(String::new(), |took| format!(" + {took:.3}"));
+    writeln!(
+        page,
+        "<div class=\"{class}\"><span>{}</span><span class=\"at\">{}</span>\
+         <span class=\"s\">{:.3}{took} s</span>\
+         <svg viewBox=\"0 0 {WIDTH} 10\" preserveAspectRatio=\"none\">\
+         <rect x=\"{x:.1}\" width=\"{width:.1}\" height=\"10\"/></svg>\
+         <span class=\"outcome\">{outcome}</span></div>",
+        Text(&event.what),
+        Text(&event.at),
+        event.at_s,
+    )
+}
