@@ -13,6 +13,8 @@
 //! 11. [What you can call](calls)
 //! 12. [Board files and variables](board_files)
 //! 13. [What a failed test leaves](artifacts)
+//! 14. [Time: which clock, which limit](time)
+//! 15. [Recipes](recipes)
 //!
 //! The repository has a runnable example of each, and a project to copy:
 //! `examples/firmware-suite`.
@@ -43,3 +45,7 @@ pub mod calls {}
 pub mod board_files {}
 #[doc = include_str!("../docs/guide/13-artifacts.md")]
 pub mod artifacts {}
+#[doc = include_str!("../docs/guide/14-time.md")]
+pub mod time {}
+#[doc = include_str!("../docs/guide/15-recipes.md")]
+pub mod recipes {}

@@ -88,4 +88,6 @@ mod pages {
     struct FromPexpectAndJumpstarter;
     #[doc = include_str!("../docs/migrating-from-pytest-embedded.md")]
     struct FromPytestEmbedded;
+    #[doc = include_str!("../docs/migrating-from-twister.md")]
+    struct FromTwister;
 }
