@@ -1,6 +1,8 @@
 //! What the user is told beside the results of operations.
 
 use std::fmt::Display;
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal, Write};
 use std::panic::catch_unwind;
 
 /// Prints a line where the test's own messages go, if it can be printed at all.
@@ -8,6 +10,24 @@ pub(crate) fn notice(text: impl Display) {
     let line = format!("virtual-target: {text}");
     // Only this macro's output is what test harnesses capture; it panics where nobody reads it.
     let _ = catch_unwind(|| eprintln!("{line}"));
+}
+
+/// Prints lines for a person who waits for them: past the capture of a test harness, and on the
+/// terminal if the standard error goes elsewhere.
+pub(crate) fn announce(text: impl Display) {
+    let text: String = text
+        .to_string()
+        .lines()
+        .map(|line| format!("virtual-target: {line}\n"))
+        .collect();
+    let mut stderr = io::stderr();
+    // Without a reader there is nobody to tell.
+    let _ = stderr.write_all(text.as_bytes());
+    if !stderr.is_terminal()
+        && let Ok(mut terminal) = OpenOptions::new().write(true).open("/dev/tty")
+    {
+        let _ = terminal.write_all(text.as_bytes());
+    }
 }
 
 #[cfg(test)]

@@ -48,6 +48,11 @@ pub(super) fn locate(named: &Path) -> Result<PathBuf, NotThere> {
     in_path(&name).ok_or_else(|| NotThere(format!("no {name} in PATH")))
 }
 
+/// Returns true if a directory of `PATH` has this program.
+pub(crate) fn is_in_path(name: &str) -> bool {
+    in_path(name).is_some()
+}
+
 fn in_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?)
         .map(|directory| directory.join(name))

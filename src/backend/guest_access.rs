@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use tokio::io::{AsyncRead, AsyncWrite};
+
 use super::error::EmulatorError;
 use super::outcome::{BoxFuture, Outcome};
 use crate::debug::CpuState;
@@ -40,10 +42,30 @@ pub(crate) trait GuestAccess: Send {
     /// Writes bytes to a machine's memories.
     fn write<'a>(&'a mut self, machine: usize, address: u64, bytes: &'a [u8]) -> Outcome<'a>;
 
+    /// Attaches a debugger to a machine of a stopped board. The board goes on as the debugger says,
+    /// once the target lets it, and still stands when this returns.
+    fn attach_debugger(&mut self, machine: usize)
+    -> BoxFuture<'_, Result<Attached, EmulatorError>>;
+
+    /// Ends the work of a debugger, and lets the board run, without waiting until it does.
+    fn detach_debugger(&mut self, attached: Box<dyn DebuggerLink>) -> BoxFuture<'_, ()>;
+
     /// Returns the state in which a processor has ended the emulator, if it printed that.
     fn last_state(&self) -> Option<NamedCpu> {
         None
     }
+}
+
+/// A connection to the engine's gdb server.
+pub(crate) trait DebuggerLink: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> DebuggerLink for T {}
+
+/// A gdb server of the engine, to which we are connected.
+pub(crate) struct Attached {
+    pub(crate) link: Box<dyn DebuggerLink>,
+    /// The port on which the engine listens on every interface, if it does.
+    pub(crate) exposed: Option<u16>,
 }
 
 /// Cuts a range into ranges of at most `size`, for answers of a limited length.

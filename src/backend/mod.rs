@@ -22,7 +22,8 @@ pub(crate) mod renode;
 pub(crate) mod serial;
 
 pub use error::{EmulatorError, EmulatorExit};
-pub(crate) use guest_access::{GuestAccess, NamedCpu, chunks};
+pub(crate) use executable::is_in_path;
+pub(crate) use guest_access::{Attached, DebuggerLink, GuestAccess, NamedCpu, chunks};
 pub use identity::EmulatorInfo;
 pub(crate) use identity::Identity;
 pub(crate) use image::Image;

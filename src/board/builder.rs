@@ -5,10 +5,12 @@
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::concurrency::slots;
+use super::debugger;
 use super::inner::Inner;
 use super::machine_uarts::MachineUarts;
 use super::post_mortem::explain_failures;
@@ -245,6 +247,7 @@ impl TargetBuilder {
         }
         let ports = Ports::all(machines.iter().map(|machine| &machine.ports));
         let slots = slots()?;
+        let debugs_failures = debugger::is_wanted()?;
         let board = Board::new(
             backend,
             ports.clone(),
@@ -261,6 +264,8 @@ impl TargetBuilder {
             machines,
             board: tokio::sync::Mutex::new(board),
             post_mortems: tokio::sync::Mutex::default(),
+            is_debugged: AtomicBool::new(false),
+            debugs_failures,
             report,
             at,
             slots,

@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, oneshot};
@@ -28,6 +29,10 @@ pub(super) struct Inner {
     pub(super) board: tokio::sync::Mutex<Board>,
     /// The last state of the board that was read for a failure; locked while it is read.
     pub(super) post_mortems: tokio::sync::Mutex<Option<LastStop>>,
+    /// Set while a debugger is attached: the board's failures are not explained then.
+    pub(super) is_debugged: AtomicBool,
+    /// Whether a failed wait stops the board for a debugger: `VTARGET_GDB`.
+    pub(super) debugs_failures: bool,
     pub(super) report: Option<Arc<Report>>,
     /// The place in the test that made the target.
     pub(super) at: Caller,

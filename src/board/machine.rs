@@ -158,6 +158,15 @@ impl<'a> Machine<'a> {
         self.target.backtrace_of(self.number)
     }
 
+    /// Stops the target for a debugger of this machine. As [`VirtualTarget::gdb`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::gdb`].
+    #[track_caller]
+    pub fn gdb(self) -> Operation<()> {
+        self.target.gdb_of(self.number)
+    }
+
     /// Reads a number from the machine's memory. As [`VirtualTarget::read`].
     ///
     /// # Errors

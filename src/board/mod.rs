@@ -5,6 +5,7 @@
 
 mod builder;
 mod concurrency;
+mod debugger;
 mod error;
 mod inner;
 mod inspect;

@@ -1,8 +1,10 @@
 //! The state of a board for the message of an operation that has failed on one of its UARTs.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use super::debugger;
 use super::inner::{Inner, LastStop};
 use super::inspect::StoppedMachine;
 use super::power::Board;
@@ -10,7 +12,8 @@ use super::program_files::ProgramFiles;
 use crate::backend::EmulatorError;
 use crate::debug::{CpuState, Frame, MemoryImage, PostMortem, Programs, RunState};
 use crate::error::Result;
-use crate::runtime::spawn;
+use crate::notice::announce;
+use crate::runtime::{Hold, spawn};
 use crate::uart::{Explain, Explanation};
 
 /// The time limits on the host for an emulator to pause, and then to tell its state. If it does
@@ -22,19 +25,29 @@ const LIMITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 pub(super) fn explain_failures(inner: &Arc<Inner>) {
     for (number, machine) in inner.machines.iter().enumerate() {
         let weak = Arc::downgrade(inner);
-        let explain: Arc<Explain> = Arc::new(move || explanation(&weak, number));
+        let explain: Arc<Explain> = Arc::new(move |hold| explanation(&weak, number, hold));
         machine.ports.set_explain(&explain);
     }
 }
 
-fn explanation(inner: &Weak<Inner>, machine: usize) -> Explanation {
+fn explanation(inner: &Weak<Inner>, machine: usize, mut hold: Option<Hold>) -> Explanation {
     let Some(inner) = inner.upgrade() else {
         return Box::pin(async { None });
     };
+    // The debugger's guest must not be held.
+    if inner.is_debugged.load(Ordering::Acquire) {
+        return Box::pin(async { None });
+    }
     let asked = Instant::now();
     // A task of its own, which ends even if the operation is dropped: the board must go on.
     let task = spawn(async move {
-        let mut last = inner.post_mortems.lock().await;
+        let mut last = match inner.post_mortems.try_lock() {
+            Ok(last) => last,
+            Err(_) => {
+                hold = hold.filter(|_| !inner.debugs_failures);
+                inner.post_mortems.lock().await
+            }
+        };
         if let Some(last) = &*last
             && last.machine == machine
             && last.done >= asked
@@ -44,6 +57,10 @@ fn explanation(inner: &Weak<Inner>, machine: usize) -> Explanation {
         // A board that is being flashed, reset or turned off explains nothing.
         let mut board = inner.board.try_lock().ok()?;
         let text = board.post_mortem(machine).await;
+        drop(hold);
+        if inner.debugs_failures {
+            debug_failure(&inner, &mut board, machine, text.as_deref()).await;
+        }
         *last = Some(LastStop {
             machine,
             text: text.clone(),
@@ -52,6 +69,14 @@ fn explanation(inner: &Weak<Inner>, machine: usize) -> Explanation {
         text
     });
     Box::pin(async move { task.ok()?.await.ok()? })
+}
+
+/// Stops the board of a failed wait for a debugger.
+async fn debug_failure(inner: &Arc<Inner>, board: &mut Board, machine: usize, text: Option<&str>) {
+    let why = format!("because a wait has failed\n{}", text.unwrap_or_default());
+    if let Err(error) = debugger::debug(inner, board, machine, why.trim_end()).await {
+        announce(format_args!("no debugger can be attached: {error}"));
+    }
 }
 
 impl Board {

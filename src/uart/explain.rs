@@ -3,8 +3,11 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::runtime::Hold;
+
 /// The future state of the board, as text; `None` if it is not known.
 pub(crate) type Explanation = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
 
-/// A function that asks for the state of the board. It returns at once, on any thread.
-pub(crate) type Explain = dyn Fn() -> Explanation + Send + Sync;
+/// A function that asks for the state of the board. It returns at once, on any thread. The guest is
+/// held where it was when the operation failed, until the state is known.
+pub(crate) type Explain = dyn Fn(Option<Hold>) -> Explanation + Send + Sync;

@@ -12,7 +12,6 @@ use super::explain::Explanation;
 use super::state::UartState;
 use crate::error::{Error, ErrorKind, Result};
 use crate::operation::Task;
-use crate::runtime::Hold;
 use crate::sync::lock;
 
 /// A task whose error has the state of the board.
@@ -25,8 +24,6 @@ pub(super) struct Explained<T> {
 struct Failed {
     error: Error,
     explanation: Explanation,
-    /// Keeps the guest where it was when the operation failed.
-    _hold: Option<Hold>,
 }
 
 impl<T> Explained<T> {
@@ -43,13 +40,12 @@ impl<T> Explained<T> {
     }
 
     /// Asks for the state of the board, if it can explain `error`.
-    fn ask(&self, error: &Error) -> Option<(Explanation, Option<Hold>)> {
+    fn ask(&self, error: &Error) -> Option<Explanation> {
         if !is_explained_by_the_board(error) || self.uart.is_stopped() || self.uart.is_bare() {
             return None;
         }
         let explain = lock(&self.uart.explain).clone()?;
-        let hold = self.uart.begin_hold();
-        Some((explain(), hold))
+        Some(explain(self.uart.begin_hold()))
     }
 }
 
@@ -83,14 +79,10 @@ impl<T: Task> Task for Explained<T> {
                 Ok(output) => return Poll::Ready(Ok(output)),
                 Err(error) => error,
             };
-            let Some((explanation, _hold)) = self.ask(&error) else {
+            let Some(explanation) = self.ask(&error) else {
                 return Poll::Ready(Err(error));
             };
-            self.failed = Some(Failed {
-                error,
-                explanation,
-                _hold,
-            });
+            self.failed = Some(Failed { error, explanation });
         }
         let Some(failed) = &mut self.failed else {
             return Poll::Pending; // polled again after the result was returned

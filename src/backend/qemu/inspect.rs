@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::hmp;
 use super::{KIND, Qemu};
-use crate::backend::{BoxFuture, EmulatorError, GuestAccess, NamedCpu, Outcome, chunks};
+use crate::backend::{
+    Attached, BoxFuture, DebuggerLink, EmulatorError, GuestAccess, NamedCpu, Outcome, chunks,
+};
 use crate::debug::RunState;
 
 const STEP: &str = "looking into the board";
@@ -25,7 +27,7 @@ const FAULTS: [(&str, u64); 4] = [
 
 impl Qemu {
     /// Returns the answer of QEMU's monitor for people to `command`.
-    async fn hmp(&mut self, command: String) -> Result<String, EmulatorError> {
+    pub(super) async fn hmp(&mut self, command: String) -> Result<String, EmulatorError> {
         const COMMAND: &str = "human-monitor-command";
         let Some(running) = &mut self.running else {
             return Ok(String::new());
@@ -117,6 +119,26 @@ impl GuestAccess for Qemu {
                 what: "write to the board's memory".to_owned(),
                 advice: "only Renode can: run the target there (VTARGET_BACKEND=renode)",
             })
+        })
+    }
+
+    fn attach_debugger(
+        &mut self,
+        _machine: usize,
+    ) -> BoxFuture<'_, Result<Attached, EmulatorError>> {
+        Box::pin(async {
+            Ok(Attached {
+                link: Box::new(self.attach().await?),
+                exposed: None,
+            })
+        })
+    }
+
+    fn detach_debugger(&mut self, link: Box<dyn DebuggerLink>) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            drop(link);
+            self.detach().await;
+            self.go_on().await;
         })
     }
 

@@ -6,6 +6,7 @@
 
 mod command_line;
 mod complaint;
+mod debugger;
 mod hmp;
 mod inspect;
 mod qmp;

@@ -4,11 +4,16 @@
 //! the events, so QEMU never blocks on a write.
 
 use std::collections::HashMap;
+use std::io::{self, IoSlice};
+use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::io::Interest;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::oneshot;
 
 use crate::sync::lock;
@@ -121,6 +126,14 @@ impl<W: AsyncWrite + Unpin> Qmp<W> {
 
     /// Sends `command` with arguments; see [`send`](Self::send).
     pub(super) async fn send_with(&mut self, command: &str, arguments: Value) -> Reply {
+        let (line, reply) = self.message(command, &arguments);
+        // A failed write means a closed connection, which the reader reports.
+        let _ = self.to_qemu.write_all(line.as_bytes()).await;
+        reply
+    }
+
+    /// Returns the next message, and its reply.
+    fn message(&mut self, command: &str, arguments: &Value) -> (String, Reply) {
         self.next += 1;
         let (sender, receiver) = oneshot::channel();
         {
@@ -130,13 +143,34 @@ impl<W: AsyncWrite + Unpin> Qmp<W> {
             }
         }
         let message = json!({ "execute": command, "arguments": arguments, "id": self.next });
-        let line = message.to_string() + "\n";
-        // A failed write means a closed connection, which the reader reports.
-        let _ = self.to_qemu.write_all(line.as_bytes()).await;
-        Reply {
+        let reply = Reply {
             receiver,
             inbox: Arc::clone(&self.inbox),
-        }
+        };
+        (message.to_string() + "\n", reply)
+    }
+}
+
+impl Qmp<OwnedWriteHalf> {
+    /// Passes a descriptor to QEMU, which has it by `name` then.
+    pub(super) async fn send_descriptor(
+        &mut self,
+        name: &str,
+        descriptor: &impl AsRawFd,
+    ) -> io::Result<Reply> {
+        let (line, reply) = self.message("getfd", &json!({ "fdname": name }));
+        let socket = self.to_qemu.as_ref();
+        let passed = [descriptor.as_raw_fd()];
+        let send = || {
+            let bytes = [IoSlice::new(line.as_bytes())];
+            let rights = [ControlMessage::ScmRights(&passed)];
+            let flags = MsgFlags::empty();
+            sendmsg::<()>(socket.as_raw_fd(), &bytes, &rights, flags, None).map_err(io::Error::from)
+        };
+        let sent = socket.async_io(Interest::WRITABLE, send).await?;
+        // The descriptor goes with the first byte.
+        self.to_qemu.write_all(&line.as_bytes()[sent..]).await?;
+        Ok(reply)
     }
 }
 

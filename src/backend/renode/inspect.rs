@@ -9,7 +9,9 @@ use super::setup::cpu::Processor;
 use super::setup::emulation::MAIN;
 use super::setup::{memory, registers};
 use super::stop::Stop;
-use crate::backend::{BoxFuture, EmulatorError, GuestAccess, NamedCpu, Outcome, chunks};
+use crate::backend::{
+    Attached, BoxFuture, DebuggerLink, EmulatorError, GuestAccess, NamedCpu, Outcome, chunks,
+};
 use crate::debug::{Core, CpuState, RunState};
 use crate::firmware::Architecture;
 
@@ -37,7 +39,7 @@ impl Renode {
     }
 
     /// Runs a command on one machine, which stays selected.
-    async fn on_machine(
+    pub(super) async fn on_machine(
         &self,
         machine: usize,
         command: MonitorCommand,
@@ -195,5 +197,16 @@ impl GuestAccess for Renode {
             }
             Ok(())
         })
+    }
+
+    fn attach_debugger(
+        &mut self,
+        machine: usize,
+    ) -> BoxFuture<'_, Result<Attached, EmulatorError>> {
+        self.attach(machine)
+    }
+
+    fn detach_debugger(&mut self, link: Box<dyn DebuggerLink>) -> BoxFuture<'_, ()> {
+        self.detach(link)
     }
 }

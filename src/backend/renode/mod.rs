@@ -9,6 +9,7 @@
 //! macro, which restores the firmware and the registers that the user's commands have set.
 mod board_drivers;
 mod context;
+mod debugger;
 mod inspect;
 mod launch;
 mod metrics;
@@ -69,6 +70,8 @@ pub(crate) struct Renode {
     session: Option<Session>,
     /// Set while the board is stopped to look into it.
     stop: Option<Stop>,
+    /// The gdb server, while a debugger is attached.
+    gdb_server: Option<debugger::GdbServer>,
     /// The key of a board whose Renode may run other boards.
     key: Option<Key>,
 }
@@ -99,6 +102,7 @@ impl Renode {
             logs: CurrentLogs::default(),
             session: None,
             stop: None,
+            gdb_server: None,
         })
     }
 
@@ -358,6 +362,7 @@ impl Backend for Renode {
     fn power_off(&mut self) -> Outcome<'_> {
         Box::pin(async {
             self.stop = None;
+            self.gdb_server = None;
             if let Some(session) = self.session.take() {
                 session.end().await;
             }

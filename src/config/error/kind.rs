@@ -186,6 +186,7 @@ fn on_renode(forced: bool) -> &'static str {
 pub(crate) enum EnvVariable {
     Artifacts,
     Backend,
+    Gdb,
     MaxParallel,
     Reuse,
 }
@@ -196,6 +197,7 @@ impl EnvVariable {
         match self {
             Self::Artifacts => "VTARGET_ARTIFACTS",
             Self::Backend => "VTARGET_BACKEND",
+            Self::Gdb => "VTARGET_GDB",
             Self::MaxParallel => "VTARGET_MAX_PARALLEL",
             Self::Reuse => "VTARGET_REUSE",
         }
@@ -206,6 +208,7 @@ impl EnvVariable {
         match self {
             Self::Artifacts => "always, failure or never",
             Self::Backend => "renode, qemu, serial or auto",
+            Self::Gdb => "1 or 0",
             Self::MaxParallel => "a whole number from 1 on: how many emulators may run at once",
             Self::Reuse => "off or process",
         }

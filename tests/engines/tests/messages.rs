@@ -420,6 +420,7 @@ situations! {
     a_file_that_is_not_executable => with("renode", &[("VTARGET_RENODE", "/proc/version")]),
     an_unknown_backend => with("renode", &[("VTARGET_BACKEND", "renod")]),
     an_unknown_policy => with("renode", &[("VTARGET_ARTIFACTS", "sometimes")]),
+    a_switch_that_is_not_one => with("qemu", &[("VTARGET_GDB", "yes")]),
     a_limit_that_is_not_a_number => with("renode", &[("VTARGET_MAX_PARALLEL", "many")]),
     no_temporary_directory => with("renode", &[("TMPDIR", "/proc")]),
 }

@@ -330,6 +330,17 @@ impl MonitorCommand {
         Self(format!("{processor} MemoryFaultAddress"))
     }
 
+    /// Starts a gdb server for the selected machine; it listens on every interface. A connection to
+    /// it does not start the emulation.
+    pub(crate) fn start_gdb_server(port: u16) -> Self {
+        Self(format!("machine StartGdbServer {port} false"))
+    }
+
+    /// Ends a gdb server of the selected machine.
+    pub(crate) fn stop_gdb_server(port: u16) -> Self {
+        Self(format!("machine StopGdbServer {port}"))
+    }
+
     /// Prints the bytes of a memory; refuses to read a peripheral.
     pub(crate) fn read_memory(range: &Range<u64>) -> Self {
         let (start, length) = (range.start, range.end - range.start);
