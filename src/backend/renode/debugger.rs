@@ -18,12 +18,6 @@ const STEP: &str = "attaching a debugger";
 /// The number of ports that are tried: another process may take a free port before Renode does.
 const ATTEMPTS: usize = 3;
 
-/// A gdb server of Renode.
-pub(super) struct GdbServer {
-    machine: usize,
-    port: u16,
-}
-
 impl Renode {
     pub(super) fn attach(
         &mut self,
@@ -33,7 +27,7 @@ impl Renode {
             // The debugger may leave anything behind.
             self.key = None;
             let port = self.start_gdb_server(machine).await?;
-            self.gdb_server = Some(GdbServer { machine, port });
+            self.gdb_server = Some((machine, port));
             let link = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await;
             let link = link.map_err(|source| EmulatorError::Io { step: STEP, source })?;
             self.go_on().await;
@@ -65,11 +59,11 @@ impl Renode {
             // With a virtual clock the guest must not run on when the debugger lets it go.
             let _still = self.pause().await;
             drop(link);
-            let (Some(server), Some(session)) = (self.gdb_server.take(), &self.session) else {
+            let (Some((machine, port)), Some(session)) = (self.gdb_server.take(), &self.session) else {
                 return;
             };
-            let stop = MonitorCommand::stop_gdb_server(server.port);
-            if let Err(error) = self.on_machine(server.machine, stop).await {
+            let stop = MonitorCommand::stop_gdb_server(port);
+            if let Err(error) = self.on_machine(machine, stop).await {
                 tracing::warn!(%error, "Renode's gdb server still listens");
             }
             self.emulation.select_ahead(session, MAIN);

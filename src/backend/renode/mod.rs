@@ -70,8 +70,8 @@ pub(crate) struct Renode {
     session: Option<Session>,
     /// Set while the board is stopped to look into it.
     stop: Option<Stop>,
-    /// The gdb server, while a debugger is attached.
-    gdb_server: Option<debugger::GdbServer>,
+    /// The machine and the port of the gdb server, while a debugger is attached.
+    gdb_server: Option<(usize, u16)>,
     /// The key of a board whose Renode may run other boards.
     key: Option<Key>,
 }

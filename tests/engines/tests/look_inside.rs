@@ -91,7 +91,7 @@ on_each_engine! {
         for stripped in ["shell.stripped", "shell.hex"] {
             let board = bare_on(engine).firmware(sample(stripped)).build()?;
             let error = board.symbol("main").wait().unwrap_err();
-            assert!(error.to_string().contains(" has no symbols; flash an ELF file"), "{error}");
+            assert!(error.to_string().contains(" has no symbols; flash the ELF file"), "{error}");
         }
         let error = bare_on(engine).build()?.symbol("main").wait().unwrap_err();
         assert!(error.to_string().contains("it has no firmware"), "{error}");
