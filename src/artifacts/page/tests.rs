@@ -225,8 +225,11 @@ fn fails_in_another_process() {
     if let Some(root) = std::env::var_os(ROOT) {
         let root = Path::new(&root);
         for n in 0..20 {
-            failed(root, &format!("fw.{}-{n}", std::process::id()), "message");
+            let test = format!("fw.{}-{n}", std::process::id());
+            failed(root, &test, "message");
             assert!(update(root));
+            // A page that another process has made from older directories would not have it.
+            assert!(page(root).contains(&test));
         }
     }
 }

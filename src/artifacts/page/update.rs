@@ -49,11 +49,9 @@ fn locked_update(root: &Path) -> io::Result<bool> {
             _ => Ok(false),
         };
     }
-    // The lock may be missing on this file system: then two processes must not write one file.
-    let new = root.join(format!("{PAGE}.{}", std::process::id()));
-    let written = fs::write(&new, render(&failures)).and_then(|()| fs::rename(&new, &page));
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    written.map(|()| true)
+    // Always the same name: what a killed process has left is replaced by the next one.
+    let new = page.with_extension("new");
+    fs::write(&new, render(&failures))?;
+    fs::rename(&new, &page)?;
+    Ok(true)
 }

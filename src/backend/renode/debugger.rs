@@ -59,7 +59,8 @@ impl Renode {
             // With a virtual clock the guest must not run on when the debugger lets it go.
             let _still = self.pause().await;
             drop(link);
-            let (Some((machine, port)), Some(session)) = (self.gdb_server.take(), &self.session) else {
+            let (Some((machine, port)), Some(session)) = (self.gdb_server.take(), &self.session)
+            else {
                 return;
             };
             let stop = MonitorCommand::stop_gdb_server(port);
