@@ -11,6 +11,8 @@ use virtual_target::config::BackendKind;
 
 /// Tests that fail, pass or hang on purpose.
 mod on_purpose {
+    use std::sync::OnceLock;
+
     use engine_tests::{sample, shell_on};
     use virtual_target::config::{BackendKind, TargetConfig};
     use virtual_target::{Result, VirtualTarget, millis, secs};
@@ -137,6 +139,17 @@ mod on_purpose {
             uart.expect_line("Hello from").wait().unwrap();
         }
         panic!("on purpose");
+    }
+
+    /// The board is never dropped, as a fixture with `#[once]` is not.
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn fails_in_a_static() -> Result<()> {
+        static BOARD: OnceLock<VirtualTarget> = OnceLock::new();
+        let board = BOARD.get_or_init(|| boot_and_greet().unwrap());
+        let never = board.uart().expect("never said");
+        never.within(millis(100)).wait()?;
+        Ok(())
     }
 
     #[test]
@@ -505,6 +518,16 @@ fn a_failed_boot_is_reported() {
     );
     let events = timeline(&directory);
     assert!(events[0].1.contains("took longer than 1ms"), "{events:?}");
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn the_page_has_the_failure_of_a_board_that_is_never_dropped() {
+    let run = Run::of(QEMU, "fails_in_a_static", |_, _| {});
+    assert!(run.page().contains("timed out after"), "{}", run.page());
 }
 
 #[test]
