@@ -11,7 +11,7 @@ demo:
 
 ## Runs the whole suite, on every installed engine, and the documentation's examples.
 test:
-	@scripts/setup qemu nextest
+	@scripts/setup qemu qemu-riscv nextest
 	$(CARGO) nextest run --workspace
 	@scripts/check-failing-run
 	$(CARGO) test -p engine-tests --test fixtures --quiet -- --test-threads=8

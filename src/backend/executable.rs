@@ -39,10 +39,7 @@ pub(super) fn find(
 /// Returns the program `named`: an absolute path, or a name to find in `PATH`.
 pub(super) fn locate(named: &Path) -> Result<PathBuf, NotThere> {
     if named.is_absolute() {
-        return match complaint(named) {
-            None => Ok(named.to_owned()),
-            Some(complaint) => Err(NotThere(format!("{} {complaint}", named.display()))),
-        };
+        return check(named);
     }
     let name = named.display().to_string();
     in_path(&name).ok_or_else(|| NotThere(format!("no {name} in PATH")))
@@ -51,6 +48,16 @@ pub(super) fn locate(named: &Path) -> Result<PathBuf, NotThere> {
 /// Returns true if a directory of `PATH` has this program.
 pub(crate) fn is_in_path(name: &str) -> bool {
     in_path(name).is_some()
+}
+
+/// Returns the program at a path.
+pub(super) fn check(path: &Path) -> Result<PathBuf, NotThere> {
+    match complaint(path) {
+        None => {
+            std::path::absolute(path).map_err(|why| NotThere(format!("{}: {why}", path.display())))
+        }
+        Some(complaint) => Err(NotThere(format!("{} {complaint}", path.display()))),
+    }
 }
 
 fn in_path(name: &str) -> Option<PathBuf> {

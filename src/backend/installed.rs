@@ -38,11 +38,15 @@ impl EmulatorInfo {
     /// # Errors
     /// Those of [`find_renode`](Self::find_renode).
     pub fn find_qemu() -> Operation<Self> {
-        find(BackendKind::Qemu, qemu::find, |text| {
-            let version = after(text, "QEMU emulator version ");
-            let version = version.and_then(|rest| rest.split(' ').next());
-            (version.map(str::to_owned), None)
-        })
+        find(
+            BackendKind::Qemu,
+            || qemu::find("arm"),
+            |text| {
+                let version = after(text, "QEMU emulator version ");
+                let version = version.and_then(|rest| rest.split(' ').next());
+                (version.map(str::to_owned), None)
+            },
+        )
     }
 
     /// Returns true if this project was tried with this version, or `None` if the version is not

@@ -29,7 +29,8 @@ pub(super) async fn output_of(
         stdin: stdin.into(),
         stderr: stdout.try_clone().ok()?.into(),
         stdout: stdout.into(),
-        aside: false,
+        inherited: Vec::new(),
+        directory: None,
     };
     let process = supervisor.spawn(launch).ok()?;
     let output = pipe::Receiver::from_owned_fd(output.into()).ok()?;

@@ -102,7 +102,7 @@ pub(crate) fn create(
         BackendKind::Qemu => {
             notice_not_run(config, "QEMU");
             config.in_real_time()?;
-            let program = qemu::find()?;
+            let program = qemu::find(config.qemu()?.arch_name())?;
             let ports = Ports::all(ports);
             Box::new(qemu::Qemu::new(program, config, supervisor, ports)?)
         }
@@ -141,22 +141,28 @@ pub(crate) fn ports(
     clock: Option<&Arc<VirtualClock>>,
 ) -> Result<Vec<Ports>> {
     let mut numbers = 0..;
-    // Without Renode, a UART still has the name in the description, which tests use.
-    let name_in_tests = |label| {
-        let renode = config.renode();
-        renode.map_or(label, |renode| renode.uarts[0].name.as_str())
-    };
     let mut port = |name: &str, label: &str| {
         let clock = clock.map(Arc::clone).zip(numbers.next());
         port(config, name, label, report, clock)
     };
     if wanted == BackendKind::Serial {
         let label = config.serial()?.port.display().to_string();
-        return Ok(vec![Ports::new([port(name_in_tests(&label), &label)?])]);
+        // The UART still has the name in the description, which tests use.
+        let name = match (config.renode(), config.qemu()) {
+            (Ok(renode), _) => &renode.uarts[0].name,
+            (_, Ok(qemu)) => &qemu.uarts[0].name,
+            _ => &label,
+        };
+        return Ok(vec![Ports::new([port(name, &label)?])]);
     }
-    if wanted == BackendKind::Qemu || config.renode().is_err() {
-        let label = format!("serial {}", config.qemu()?.serial);
-        return Ok(vec![Ports::new([port(name_in_tests(&label), &label)?])]);
+    if wanted == BackendKind::Qemu {
+        let uarts = config.qemu()?.uarts.iter();
+        let several = uarts.len() > 1;
+        let ports = uarts.map(|uart| match several {
+            true => port(&uart.name, &format!("{} ({})", uart.name, uart.port)),
+            false => port(&uart.name, &uart.port.to_string()),
+        });
+        return Ok(vec![Ports::new(ports.collect::<Result<Vec<_>>>()?)]);
     }
     let machines = config.machines()?;
     let several = machines.len() > 1;
@@ -271,6 +277,11 @@ mod tests {
             let port = ports[0].main();
             assert_eq!((port.name(), port.label()), ("sysbus.usart2", label));
         }
+        let text = "backend: qemu\nqemu: {machine: m}\nuarts: {a: {serial: 1}, b: semihosting}\n";
+        let config = TargetConfig::from_yaml_str(text, "/").unwrap();
+        let ports = ports(&config, BackendKind::Qemu, None, None).unwrap();
+        let labels: Vec<_> = ports[0].iter().map(Port::label).collect();
+        assert_eq!(labels, ["a (serial 1)", "b (semihosting)"]);
     }
 
     #[test]
@@ -290,6 +301,12 @@ mod tests {
             (format!("{renode}{serial}"), &[BackendKind::Renode]),
             (several, &[BackendKind::Renode]),
             (
+                format!(
+                    "backend: auto\nplatform: platforms/boards/x.repl\n{qemu}uart: semihosting\n"
+                ),
+                &[BackendKind::Qemu],
+            ),
+            (
                 format!("backend: auto\nclock: virtual\n{renode}{qemu}"),
                 &[BackendKind::Renode],
             ),
@@ -305,14 +322,13 @@ mod tests {
 
     #[test]
     fn a_forced_backend_is_blamed_instead_of_a_missing_renode() {
-        let uarts = "{a: sysbus.uart0, b: sysbus.uart1}";
-        let text = format!("platform: platforms/boards/x.repl\nuarts: {uarts}\n");
-        let config = TargetConfig::from_yaml_str(&text, "/").unwrap();
+        let text = "machines: {a: {platform: platforms/boards/x.repl, uart: sysbus.uart0}}\n";
+        let config = TargetConfig::from_yaml_str(text, "/").unwrap();
         let error = |forced| {
             let error = config.qemu().unwrap_err().into();
             blame_forced(error, forced).to_string()
         };
-        let why = "<yaml>: only Renode can run this target, because it has several `uarts`: ";
+        let why = "<yaml>: only Renode can run this target, because it has several `machines`: ";
         for forced in [None, Some(BackendKind::Auto)] {
             assert_eq!(error(forced), format!("{why}install Renode"));
         }

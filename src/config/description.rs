@@ -9,6 +9,8 @@ use super::defaults::{Echo, LineEnding, Timeouts};
 use super::engine::{BackendKind, ClockKind, Reuse};
 use super::error::{BadFields, ConfigError, ConfigErrorKind, Explanation, FieldPlace, Problem};
 use super::machines::{MachineConfig, Switch, UartHub};
+use super::qemu::QemuConfig;
+use super::qemu_port::QemuPort;
 use super::renode::{Control, LoadCommand, RenodeConfig, UartTransport};
 use super::serial::SerialConfig;
 use crate::firmware::Architecture;
@@ -181,37 +183,6 @@ impl fmt::Debug for Source {
     }
 }
 
-/// QEMU's settings for a board.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct QemuConfig {
-    pub(crate) machine: String,
-    pub(crate) cpu: Option<String>,
-    pub(crate) serial: u8,
-}
-
-impl QemuConfig {
-    /// Returns `qemu.machine`: the board's name in `qemu-system-arm -machine help`.
-    pub fn machine(&self) -> &str {
-        &self.machine
-    }
-
-    /// Returns `qemu.cpu`: the CPU's name in `-cpu help`. Default: the machine's own.
-    pub fn cpu(&self) -> Option<&str> {
-        self.cpu.as_deref()
-    }
-
-    /// Returns `qemu.serial`: the index of the machine's serial port to use, from 0. Default 0.
-    pub fn serial(&self) -> u8 {
-        self.serial
-    }
-}
-
-impl QemuConfig {
-    /// The instruction set of the boards of `qemu-system-arm`.
-    pub(crate) const ARCHITECTURE: Architecture = Architecture::Arm;
-}
-
 impl TargetConfig {
     /// Returns `clock`, the time in which the board runs. Default `realtime`.
     pub fn clock(&self) -> ClockKind {
@@ -235,11 +206,25 @@ impl TargetConfig {
     ///
     /// # Errors
     ///
-    /// The configuration has no board for Renode: no `platform` or `script`, and no `machines`.
+    /// The configuration has no board for Renode: no `platform` or `script`, and no `machines`; or
+    /// a UART is `semihosting`.
     pub fn renode(&self) -> Result<&RenodeConfig, ConfigError> {
-        self.renode
-            .as_ref()
-            .ok_or_else(|| self.error(ConfigErrorKind::NoRenode))
+        let renode = self.renode.as_ref();
+        renode.ok_or_else(|| match self.semihosting() {
+            Some(field) => self.invalid(&field, BadFields::SemihostingOnRenode),
+            None => self.error(ConfigErrorKind::NoRenode),
+        })
+    }
+
+    /// Returns the field of the UART that is the firmware's semihosting output.
+    fn semihosting(&self) -> Option<String> {
+        let uarts = &self.qemu.as_ref()?.uarts;
+        let uart = uarts.iter().find(|it| it.port == QemuPort::Semihosting)?;
+        let list = self.source.settings.get("uarts");
+        Some(match list.is_some() {
+            true => format!("uarts.{}", uart.name),
+            false => "uart".to_owned(),
+        })
     }
 
     /// Returns the machines that Renode emulates, in the order of the file; at least one.
@@ -319,17 +304,26 @@ impl TargetConfig {
     ///
     /// # Errors
     ///
-    /// The configuration has no `qemu` section, or several machines or UARTs.
+    /// The configuration has no `qemu` section, or several machines.
     pub fn qemu(&self) -> Result<&QemuConfig, ConfigError> {
-        let several = |board: &RenodeConfig| board.uarts.len() > 1;
         let forced = false;
-        let what = match &self.qemu {
-            Some(qemu) => return Ok(qemu),
-            None if !self.machines.is_empty() => "machines",
-            None if self.renode.as_ref().is_some_and(several) => "uarts",
-            None => return Err(self.error(ConfigErrorKind::NoQemu { forced })),
-        };
-        Err(self.error(ConfigErrorKind::SeveralOnQemu { what, forced }))
+        let qemu = self.qemu.as_ref();
+        qemu.ok_or_else(|| {
+            self.error(match self.machines.is_empty() {
+                true => ConfigErrorKind::NoQemu { forced },
+                false => ConfigErrorKind::MachinesOnQemu { forced },
+            })
+        })
+    }
+
+    /// Returns the processor's architecture, if the configuration has a board on QEMU, which says it.
+    pub(crate) fn architecture(&self) -> Option<Architecture> {
+        self.qemu.as_ref().map(|qemu| qemu.arch)
+    }
+
+    /// Returns the directory at which relative paths start. An absolute path.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.source.base_dir
     }
 
     /// Returns the settings for a physical board.

@@ -12,6 +12,7 @@ use super::field::{each, given};
 use super::platform::{board, firmware, loading, symbols};
 use super::raw::{Named, Raw, RawMachine};
 use super::renode::{LoadCommand, RenodeConfig};
+use super::uarts::uarts;
 use super::values;
 
 /// One of the machines of a target.
@@ -211,7 +212,11 @@ fn misplaced(raw: &Raw) -> Option<&'static str> {
 
 fn machine(name: &str, raw: &RawMachine, base_dir: &Path) -> Result<MachineConfig, Problem> {
     let name = values::plain_name(name).map_err(|why| Problem::new("", why))?;
-    let board = board(&raw.platform, &raw.uart, raw.uarts.as_ref(), base_dir)?;
+    let uarts = uarts(&raw.uart, raw.uarts.as_ref())?;
+    if let Some(uart) = uarts.iter().flatten().find(|uart| uart.qemu.is_some()) {
+        return Err(Problem::new(&uart.field, BadFields::QemuPortOfMachine));
+    }
+    let board = board(&raw.platform, uarts.as_deref(), base_dir)?;
     let (load_command, load_address) = loading(&raw.load_command, &raw.load_address)?;
     Ok(MachineConfig {
         name,

@@ -40,9 +40,9 @@ pub(super) struct Raw {
     pub(super) variables: Option<Mapping>,
     /// Additions to the platform: `.repl` files, or the text of one.
     pub(super) platform_fragments: Option<Vec<String>>,
-    /// The UART to talk to, such as `sysbus.usart2`.
+    /// The UART to talk to, such as `sysbus.usart2`, or `semihosting`, on QEMU.
     pub(super) uart: Option<RawUart>,
-    /// Several UARTs, by names; on Renode only.
+    /// Several UARTs, by names.
     pub(super) uarts: Option<Named<RawUart>>,
     /// The connection of Renode's UARTs; `socket` where there are no pseudo-terminals. Default
     /// `pty`.
@@ -129,12 +129,17 @@ pub(super) struct RawMachine {
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Qemu"))]
 #[serde(default, deny_unknown_fields, expecting = "fields (`name: value`)")]
 pub(super) struct RawQemu {
-    /// The machine, one of `qemu-system-arm -machine help`.
+    /// The processor's architecture, which selects QEMU's program. Default `arm`.
+    pub(super) arch: Option<String>,
+    /// The machine, one of `qemu-system-arm -machine help`; may have properties:
+    /// `sifive_e,revb=true`.
     pub(super) machine: Option<String>,
     /// The CPU. Default: the machine's.
     pub(super) cpu: Option<String>,
     /// The serial port to talk to, counted from 0. Default 0.
     pub(super) serial: Option<i64>,
+    /// Further arguments of QEMU.
+    pub(super) args: Option<Vec<String>>,
 }
 
 /// The settings for a physical board.
@@ -177,13 +182,17 @@ pub(super) struct RawTimeouts {
 pub(super) struct RawUart {
     pub(super) path: Option<String>,
     pub(super) baud: Option<i64>,
+    pub(super) serial: Option<i64>,
 }
 
 impl RawUart {
     /// Returns the UART that is given by its path alone.
     pub(super) fn at(path: &str) -> Self {
-        let path = Some(path.to_owned());
-        Self { path, baud: None }
+        Self {
+            path: Some(path.to_owned()),
+            baud: None,
+            serial: None,
+        }
     }
 }
 
@@ -192,10 +201,13 @@ impl RawUart {
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Uart"))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawUartFields {
-    /// The UART's path, such as `sysbus.usart2`.
+    /// The UART's path in Renode, such as `sysbus.usart2`; `semihosting` is the firmware's
+    /// semihosting output, on QEMU.
     path: Option<String>,
-    /// The speed at which what is sent arrives in the guest's time. Default 115200.
+    /// The speed at which what is sent arrives in the guest's time, on Renode. Default 115200.
     baud: Option<i64>,
+    /// One of several `uarts`: QEMU's serial port, counted from 0.
+    serial: Option<i64>,
 }
 
 impl<'de> Deserialize<'de> for RawUart {
@@ -219,8 +231,8 @@ impl<'de> Visitor<'de> for PathOrFields {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawUart, A::Error> {
         let fields = de::value::MapAccessDeserializer::new(map);
-        let RawUartFields { path, baud } = RawUartFields::deserialize(fields)?;
-        Ok(RawUart { path, baud })
+        let RawUartFields { path, baud, serial } = RawUartFields::deserialize(fields)?;
+        Ok(RawUart { path, baud, serial })
     }
 }
 

@@ -10,6 +10,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use super::qemu::ARCHITECTURES;
+use super::qemu_args::OWN_OPTIONS;
 use super::raw::{Named, Raw, RawUart, RawUartFields};
 use super::renode::LoadCommand;
 use super::validate::{BACKENDS, CLOCKS, CONTROLS, LINE_ENDINGS, REUSES, UART_TRANSPORTS};
@@ -122,6 +124,7 @@ fn rules() -> Vec<(&'static str, &'static str, Value)> {
     ]});
     let duration = json!({"type": ["string", "null"], "pattern": "^0*[1-9][0-9]*(ms|s|min)$"});
     let size = json!({"type": ["string", "null"], "pattern": "^0*[1-9][0-9]*(MiB|GiB)$"});
+    let serial = json!({"minimum": 0, "maximum": 15});
     let baud = json!({"minimum": SLOWEST, "maximum": FASTEST});
     let patterns = json!({"items": pattern()});
     let command = json!({"minItems": 1, "items": {"type": "string", "pattern": "^[^\\u0000]*$"}});
@@ -177,9 +180,12 @@ fn rules() -> Vec<(&'static str, &'static str, Value)> {
         ("Board", "switches", connected),
         ("Uart", "path", uart_path()),
         ("Uart", "baud", baud.clone()),
+        ("Uart", "serial", serial.clone()),
+        ("Qemu", "arch", words(&ARCHITECTURES)),
         ("Qemu", "machine", qemu_name()),
         ("Qemu", "cpu", qemu_name()),
-        ("Qemu", "serial", json!({"minimum": 0, "maximum": 15})),
+        ("Qemu", "serial", serial),
+        ("Qemu", "args", qemu_args()),
         ("Serial", "port", json!({"pattern": "^[^\\u0000]+$"})),
         ("Serial", "baud", baud),
         ("Serial", "flash", command.clone()),
@@ -219,12 +225,12 @@ fn combinations() -> Vec<(&'static str, &'static str, Value)> {
                 "switches": ["machines"],
                 "machines": {"not": {"anyOf": OF_MACHINES.map(|field| with(&[field])).to_vec()}},
                 "script": {"not": with(&["platform"])},
-                "uarts": {"not": {"anyOf": [with(&["uart"]), with(&["serial"]), with(&["qemu"])]}},
+                "uarts": {"not": {"anyOf": [with(&["uart"]), with(&["serial"])]}},
             }),
         ),
         ("Qemu", "required", json!(["machine"])),
         ("Serial", "required", json!(["port"])),
-        ("Uart", "required", json!(["path"])),
+        ("Uart", "anyOf", json!([with(&["path"]), with(&["serial"])])),
         ("Machine", "required", json!(["platform"])),
         (
             "Machine",
@@ -249,9 +255,19 @@ fn plain_name() -> Value {
 }
 
 fn qemu_name() -> Value {
-    let mut name = name("A-Za-z0-9_.-");
+    let mut name = name("A-Za-z0-9_.,=-");
     name["not"] = json!({"pattern": "^-"});
     name
+}
+
+fn qemu_args() -> Value {
+    let own = OWN_OPTIONS.iter().flat_map(|(options, _)| *options);
+    let own: Vec<&str> = own.copied().collect();
+    json!({"items": {
+        "type": "string",
+        "pattern": "^[^\\u0000]+$",
+        "not": {"pattern": format!("^--?({})([ =]|$)", own.join("|"))},
+    }})
 }
 
 fn uart_path() -> Value {

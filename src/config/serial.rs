@@ -9,7 +9,7 @@ use super::engine::BackendKind;
 use super::error::{BadFields, Explanation, Problem};
 use super::field::given;
 use super::raw::RawSerial;
-use super::renode::RenodeConfig;
+use super::uarts::NamedUart;
 use super::values;
 use crate::files;
 
@@ -91,7 +91,7 @@ impl BoardCommand {
 pub(super) fn serial(
     backend: BackendKind,
     raw: Option<&RawSerial>,
-    renode: Option<&RenodeConfig>,
+    uarts: Option<&[NamedUart]>,
     base_dir: &Path,
 ) -> Result<Option<SerialConfig>, Problem> {
     let Some(raw) = raw else {
@@ -100,7 +100,7 @@ pub(super) fn serial(
         }
         return Ok(None);
     };
-    if renode.is_some_and(|renode| renode.uarts.len() > 1) {
+    if uarts.is_some_and(|uarts| uarts.len() > 1) {
         return Err(Problem::new("serial", BadFields::SerialWithUarts));
     }
     let port = given("serial.port", &raw.port, |path| port(path, base_dir))?;

@@ -6,16 +6,19 @@
 use std::path::Path;
 
 use super::defaults::{KEPT_OUTPUT, LineEnding, Timeouts};
-use super::description::{QemuConfig, Source, TargetConfig};
+use super::description::{Source, TargetConfig};
 use super::engine::{BackendKind, ClockKind, Reuse, check_clock};
 use super::error::{BadFields, Problem};
 use super::field::{each, given};
 use super::machines::{Machines, machines};
-use super::platform::{board, firmware, loading, symbols, uarts};
-use super::raw::{Raw, RawQemu, RawTimeouts};
+use super::platform::{board, firmware, loading, on_renode, symbols};
+use super::qemu::qemu;
+use super::qemu_port::QemuPort;
+use super::raw::{Raw, RawTimeouts};
 use super::renode::{Control, Platform, RenodeConfig, UartTransport};
 use super::script::{self, Fragment, Script};
 use super::serial::serial;
+use super::uarts::{NamedUart, uarts};
 use super::values;
 
 const DEFAULT_MACHINE_NAME: &str = "machine-0";
@@ -67,9 +70,19 @@ pub(super) fn validate(raw: Raw, source: Source) -> Result<TargetConfig, Problem
     let machine_name = given("machine_name", &raw.machine_name, |name| {
         values::machine_name(name)
     })?;
+    let uarts = match main {
+        Some(_) => None,
+        None => uarts(&raw.uart, raw.uarts.as_ref())?,
+    };
     let renode = match main {
         Some(main) => Some(main.renode.clone()),
-        None => renode(backend, &raw, machine_name.as_deref(), base_dir)?,
+        None => renode(
+            backend,
+            &raw,
+            uarts.as_deref(),
+            machine_name.as_deref(),
+            base_dir,
+        )?,
     };
     let default_name = match renode.as_ref().map(|renode| &renode.platform) {
         Some(Platform::Script(script)) => script.file.file_stem(),
@@ -111,8 +124,8 @@ pub(super) fn validate(raw: Raw, source: Source) -> Result<TargetConfig, Problem
         forbid: each("forbid", raw.forbid.as_deref(), values::pattern)?,
         strip_ansi: raw.strip_ansi.unwrap_or(true),
         kept_output: given("kept_output", &raw.kept_output, values::size)?.unwrap_or(KEPT_OUTPUT),
-        qemu: qemu(backend, raw.qemu.as_ref(), renode.as_ref())?,
-        serial: serial(backend, raw.serial.as_ref(), renode.as_ref(), base_dir)?,
+        qemu: qemu(backend, raw.qemu.as_ref(), uarts.as_deref())?,
+        serial: serial(backend, raw.serial.as_ref(), uarts.as_deref(), base_dir)?,
         renode,
         machines,
         uart_hubs,
@@ -160,14 +173,23 @@ fn timeouts(raw: &RawTimeouts) -> Result<Timeouts, Problem> {
 fn renode(
     backend: BackendKind,
     raw: &Raw,
+    uarts: Option<&[NamedUart]>,
     machine_name: Option<&str>,
     base_dir: &Path,
 ) -> Result<Option<RenodeConfig>, Problem> {
-    let board = match script(raw, machine_name, base_dir)? {
-        Some(script) => Some(scripted(script, raw)?),
-        None => board(&raw.platform, &raw.uart, raw.uarts.as_ref(), base_dir)?,
-    };
+    let script = script(raw, machine_name, base_dir)?;
     let fragments = fragments(raw, base_dir)?;
+    let semihosting = uarts.is_some_and(|uarts| {
+        let mut ports = uarts.iter().map(|uart| uart.qemu);
+        ports.any(|port| port == Some(QemuPort::Semihosting))
+    });
+    if semihosting && backend != BackendKind::Renode {
+        return Ok(None);
+    }
+    let board = match script {
+        Some(script) => Some(scripted(script, uarts)?),
+        None => board(&raw.platform, uarts, base_dir)?,
+    };
     match board {
         Some(board) => Ok(Some(RenodeConfig { fragments, ..board })),
         None if matches!(backend, BackendKind::Qemu | BackendKind::Serial) => Ok(None),
@@ -200,12 +222,12 @@ fn script(
 }
 
 /// Returns the board that a script makes, and the UARTs to use.
-fn scripted(script: Script, raw: &Raw) -> Result<RenodeConfig, Problem> {
-    let uarts = uarts(&raw.uart, raw.uarts.as_ref())?;
+fn scripted(script: Script, uarts: Option<&[NamedUart]>) -> Result<RenodeConfig, Problem> {
+    let uarts = uarts.ok_or_else(|| Problem::new("script", BadFields::ScriptWithoutUart))?;
     Ok(RenodeConfig {
         platform: Platform::Script(script),
         fragments: Vec::new(),
-        uarts: uarts.ok_or_else(|| Problem::new("script", BadFields::ScriptWithoutUart))?,
+        uarts: on_renode(uarts)?,
     })
 }
 
@@ -216,30 +238,4 @@ fn fragments(raw: &Raw, base_dir: &Path) -> Result<Vec<Fragment>, Problem> {
         return Err(Problem::new(FIELD, BadFields::FragmentsWithoutBoard));
     }
     each(FIELD, given, |text| script::fragment(text, base_dir))
-}
-
-fn qemu(
-    backend: BackendKind,
-    raw: Option<&RawQemu>,
-    renode: Option<&RenodeConfig>,
-) -> Result<Option<QemuConfig>, Problem> {
-    let Some(raw) = raw else {
-        if backend == BackendKind::Qemu {
-            return Err(Problem::new("backend", BadFields::QemuWithoutBoard));
-        }
-        return Ok(None);
-    };
-    if renode.is_some_and(|renode| renode.uarts.len() > 1) {
-        return Err(Problem::new("qemu", BadFields::QemuWithUarts));
-    }
-    let machine = given("qemu.machine", &raw.machine, |name| values::qemu_name(name))?;
-    let machine = machine.ok_or_else(|| Problem::new("qemu", BadFields::QemuWithoutMachine))?;
-    Ok(Some(QemuConfig {
-        machine,
-        cpu: given("qemu.cpu", &raw.cpu, |name| values::qemu_name(name))?,
-        serial: given("qemu.serial", &raw.serial, |&index| {
-            values::serial_index(index)
-        })?
-        .unwrap_or(0),
-    }))
 }

@@ -94,10 +94,10 @@ pub(super) fn built_in(kind: BuiltIn, path: &str, file: &Path) -> Result<String,
     }
 }
 
-/// Checks the name of a QEMU machine or CPU.
+/// Checks the name of a QEMU machine or CPU, and its properties.
 pub(super) fn qemu_name(name: &str) -> Result<String, Explanation> {
-    only_allowed(name, "letters, digits, `_`, `-` and `.`", |c| {
-        c.is_ascii_alphanumeric() || "_-.".contains(c)
+    only_allowed(name, "letters, digits, `_`, `-`, `.`, `,` and `=`", |c| {
+        c.is_ascii_alphanumeric() || "_-.,=".contains(c)
     })?;
     if name.starts_with('-') {
         return Err(BadValue::OptionName { name }.into());

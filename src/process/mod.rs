@@ -16,5 +16,5 @@ mod tests;
 pub(crate) use child::{Exit, Process, largest_child};
 pub use error::ProcessError;
 pub(crate) use private_dir::PrivateDir;
-pub(crate) use spawn_spec::SpawnSpec;
+pub(crate) use spawn_spec::{FIRST_INHERITED, SpawnSpec};
 pub(crate) use supervisor::Supervisor;

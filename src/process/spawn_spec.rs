@@ -7,20 +7,21 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use command_fds::{CommandFdExt, FdMapping};
+
 use super::ProcessError;
 
-/// The shell script of a gate. The program `$0` inherits standard input, output and error.
+/// The shell script of a gate. The program `$0` inherits all descriptors.
 const GATE: &str = r#"read -r go && [ "$go" = go ] && exec "$0" "$@""#;
 
-/// As `GATE`, but the program gets the standard input and output as descriptors 3 and 4.
-const GATE_ASIDE: &str =
-    r#"read -r go && [ "$go" = go ] && exec "$0" "$@" 3<&0 4<&1 0</dev/null 1>&2"#;
+/// The number of the first of [`SpawnSpec::inherited`] in the program.
+pub(crate) const FIRST_INHERITED: i32 = 3;
 
 /// A program to start, and its descriptors.
 ///
@@ -36,8 +37,10 @@ pub(crate) struct SpawnSpec {
     pub(crate) stderr: OwnedFd,
     /// The other end of `stdin`, to which the gate's line is written.
     pub(crate) gate: OwnedFd,
-    /// True if the program gets `stdin` and `stdout` as descriptors 3 and 4 instead of 0 and 1.
-    pub(crate) aside: bool,
+    /// Further descriptors of the program, counted from [`FIRST_INHERITED`].
+    pub(crate) inherited: Vec<OwnedFd>,
+    /// The program's current directory. Default: that of this process.
+    pub(crate) directory: Option<PathBuf>,
 }
 
 /// A process that waits at its gate, in a process group of its own.
@@ -54,15 +57,28 @@ pub(crate) struct Gate {
 
 impl SpawnGate {
     pub(crate) fn spawn(launch: SpawnSpec) -> Result<Self, ProcessError> {
-        let script = if launch.aside { GATE_ASIDE } else { GATE };
         let mut shell = Command::new("/bin/sh");
-        // The current directory has been removed; Renode would not start there.
-        if std::env::current_dir().is_err() {
-            shell.current_dir("/");
+        match launch.directory.filter(|it| it.is_dir()) {
+            Some(directory) => {
+                shell.current_dir(directory);
+            }
+            // The current directory has been removed; Renode would not start there.
+            None if std::env::current_dir().is_err() => {
+                shell.current_dir("/");
+            }
+            None => {}
+        }
+        let program = launch.program;
+        // Without further descriptors the process is not forked, which takes longer.
+        if !launch.inherited.is_empty()
+            && let Err(collision) = shell.fd_mappings(numbered(launch.inherited))
+        {
+            let source = io::Error::other(collision);
+            return Err(ProcessError::Spawn { program, source });
         }
         let child = shell
-            .args(["-c", script])
-            .arg(&launch.program)
+            .args(["-c", GATE])
+            .arg(&program)
             .args(&launch.args)
             .env_clear()
             .envs(launch.env)
@@ -71,7 +87,6 @@ impl SpawnGate {
             .stderr(Stdio::from(launch.stderr))
             .process_group(0)
             .spawn();
-        let program = launch.program;
         match child {
             Ok(child) => Ok(Self {
                 child,
@@ -83,6 +98,15 @@ impl SpawnGate {
             Err(source) => Err(ProcessError::Spawn { program, source }),
         }
     }
+}
+
+fn numbered(descriptors: Vec<OwnedFd>) -> Vec<FdMapping> {
+    let numbered = (FIRST_INHERITED..).zip(descriptors);
+    let mapping = |(child_fd, parent_fd)| FdMapping {
+        parent_fd,
+        child_fd,
+    };
+    numbered.map(mapping).collect()
 }
 
 impl Gate {

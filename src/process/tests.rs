@@ -26,7 +26,8 @@ fn shell(
             stdin: theirs_in.into(),
             stderr: theirs_out.try_clone().unwrap().into(),
             stdout: theirs_out.into(),
-            aside: false,
+            inherited: Vec::new(),
+            directory: None,
         })
         .unwrap();
     (process, stdin, stdout)
@@ -194,7 +195,8 @@ fn dropping_the_gate_starts_no_program() {
         stdin: stdin.into(),
         stderr: theirs_out.try_clone().unwrap().into(),
         stdout: theirs_out.into(),
-        aside: false,
+        inherited: Vec::new(),
+        directory: None,
     });
     let mut gate = gate.unwrap();
     drop(gate.gate);
@@ -320,7 +322,8 @@ fn a_process_that_cannot_be_registered_is_reaped() {
                 stdin: theirs_in.into(),
                 stderr: theirs_out.try_clone().unwrap().into(),
                 stdout: theirs_out.into(),
-                aside: false,
+                inherited: Vec::new(),
+                directory: None,
             };
             setrlimit(Resource::RLIMIT_NOFILE, limit, hard).unwrap();
             let spawned = Process::spawn(launch);

@@ -98,6 +98,21 @@ impl Port {
         Ok(jobs)
     }
 
+    /// As [`attach`](Self::attach), for a stream that only carries the board's output; every send
+    /// fails, for the reason `why`.
+    pub(crate) fn attach_output_only(
+        &self,
+        stream: impl Into<OwnedFd>,
+        why: &'static str,
+    ) -> io::Result<()> {
+        self.begin_anew();
+        let on_end = OnEnd::Closed(ENDING_TIMEOUT);
+        let transcript = &self.shared.transcript;
+        let link = Link::output_only(stream.into(), transcript, on_end, why)?;
+        *lock(&self.shared.link) = Some(link);
+        Ok(())
+    }
+
     /// As [`attach`](Self::attach), for a stream whose end means that the board has exited, with
     /// the reason `gone`.
     pub(crate) fn attach_device(&self, stream: impl Into<OwnedFd>, gone: &str) -> io::Result<()> {

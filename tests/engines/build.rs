@@ -10,7 +10,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(mounts, namespaces, renode, qemu, soak)");
+    println!("cargo::rustc-check-cfg=cfg(mounts, namespaces, renode, qemu, qemu_riscv, soak)");
     for variable in [
         "PATH",
         "VTARGET_RENODE",
@@ -29,6 +29,10 @@ fn main() {
     }
     if env::var_os("VTARGET_SOAK").is_some() {
         println!("cargo::rustc-cfg=soak");
+    }
+    let beside = env::var_os("VTARGET_QEMU").map(|arm| Path::new(&arm).with_file_name(RISC_V));
+    if find("", RISC_V, beside) {
+        println!("cargo::rustc-cfg=qemu_riscv");
     }
     let required = env::var("VTARGET_REQUIRE").unwrap_or_default();
     for required in required.split(',').filter(|name| !name.is_empty()) {
@@ -56,6 +60,9 @@ fn main() {
         }
     }
 }
+
+/// QEMU for 32-bit RISC-V.
+const RISC_V: &str = "qemu-system-riscv32";
 
 /// Returns true if a test may mount a small file system of its own, to fill it.
 fn may_mount() -> bool {

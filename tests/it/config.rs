@@ -7,9 +7,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 use virtual_target::VirtualTarget;
 use virtual_target::config::{
-    BackendKind, ClockKind, Control, Echo, LineEnding, LoadCommand, Platform, Reuse, TargetConfig,
-    Timeouts, UartTransport,
+    BackendKind, ClockKind, Control, Echo, LineEnding, LoadCommand, Platform, QemuPort, Reuse,
+    TargetConfig, Timeouts, UartTransport,
 };
+use virtual_target::firmware::Architecture;
 
 const MINIMAL: &str = "platform: platforms/boards/b.repl\nuart: sysbus.uart0\n";
 
@@ -74,7 +75,7 @@ firmware: build/Zürich; "fw" $x.elf
 load_command: sysbus LoadBinary
 load_address: 0x08000000
 symbols: [build/app.elf, boot.elf]
-qemu: {machine: netduinoplus2, cpu: cortex-m4, serial: 1}
+qemu: {arch: arm, machine: netduinoplus2, cpu: cortex-m4, serial: 1, args: [-d, unimp]}
 timeouts: {expect: 500ms, boot: 2min, command: 7s}
 line_ending: crlf
 prompt: 're:\w+> '
@@ -121,6 +122,13 @@ fn every_field_is_read() {
     assert_eq!(config.forbid(), ["HardFault", "re:panic(ked)?"]);
     assert!(!config.strip_ansi());
     assert_eq!(config.kept_output(), 2 << 30);
+    let qemu = config.qemu().unwrap();
+    assert_eq!(qemu.arch(), Architecture::Arm);
+    assert_eq!(
+        (qemu.machine(), qemu.cpu()),
+        ("netduinoplus2", Some("cortex-m4"))
+    );
+    assert_eq!(qemu.args(), ["-d", "unimp"]);
 }
 
 #[test]
@@ -196,7 +204,7 @@ fn a_uart_is_a_path_or_fields() {
         ),
         (
             "uart: {path: sysbus.uart0, speed: 9600}",
-            "<yaml>:2:28: uart.speed: unknown field (known: path, baud)",
+            "<yaml>:2:28: uart.speed: unknown field (known: path, baud, serial)",
         ),
         (
             "uart: {baud: 9600}",
@@ -225,12 +233,76 @@ fn a_uart_is_a_path_or_fields() {
 fn qemu_alone_needs_no_platform() {
     let config = parse("backend: qemu\nqemu: {machine: netduinoplus2}");
     assert_eq!(config.qemu().unwrap().machine(), "netduinoplus2");
-    assert_eq!(config.qemu().unwrap().serial(), 0);
+    assert_eq!(
+        config.qemu().unwrap().uarts()[0].port(),
+        QemuPort::Serial(0)
+    );
     assert_eq!(
         config.renode().unwrap_err().to_string(),
         "<yaml>: Renode cannot run this target, because it has no `platform` (or `script`) and `uart`: \
          add both, or run it on another engine"
     );
+}
+
+#[test]
+fn uarts_have_a_place_on_each_engine() {
+    let config = parse(
+        "backend: auto\nplatform: platforms/b.repl\nqemu: {arch: riscv32, machine: 'sifive_e,revb=true'}\n\
+         uarts: {modem: {path: sysbus.uart1, serial: 1}, console: {path: sysbus.uart0, serial: 0}}",
+    );
+    let qemu = config.qemu().unwrap();
+    assert_eq!(
+        (qemu.arch(), qemu.machine()),
+        (Architecture::RiscV32, "sifive_e,revb=true")
+    );
+    let ports = |config: &TargetConfig| -> Vec<_> {
+        let uarts = config.qemu().unwrap().uarts().iter();
+        uarts
+            .map(|uart| (uart.name().to_owned(), uart.port()))
+            .collect()
+    };
+    let expected = [("modem", 1), ("console", 0)]
+        .map(|(name, index)| (name.to_owned(), QemuPort::Serial(index)));
+    assert_eq!(ports(&config), expected);
+    assert_eq!(config.renode().unwrap().uarts()[1].path(), "sysbus.uart0");
+
+    let config =
+        parse("backend: qemu\nqemu: {machine: b}\nuarts: {console: {serial: 0}, log: semihosting}");
+    let expected = [
+        ("console", QemuPort::Serial(0)),
+        ("log", QemuPort::Semihosting),
+    ]
+    .map(|(name, port)| (name.to_owned(), port));
+    assert_eq!(ports(&config), expected);
+
+    // One UART under a name needs no number.
+    let config = parse(
+        "platform: platforms/b.repl\nuarts: {console: sysbus.uart0}\nqemu: {machine: b, serial: 3}",
+    );
+    assert_eq!(
+        ports(&config),
+        [("console".to_owned(), QemuPort::Serial(3))]
+    );
+}
+
+#[test]
+fn semihosting_output_is_not_on_renode() {
+    for (uarts, place) in [
+        ("uart: semihosting", "<yaml>:4:1: uart"),
+        (
+            "uarts: {a: {path: sysbus.uart0, serial: 0}, b: semihosting}",
+            "<yaml>:4:45: uarts.b",
+        ),
+    ] {
+        let config = parse(&format!(
+            "backend: auto\nplatform: platforms/b.repl\nqemu: {{machine: b}}\n{uarts}\n"
+        ));
+        let error = config.renode().unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("{place}: semihosting output is on QEMU only")),
+            "{error}"
+        );
+    }
 }
 
 #[test]
@@ -288,12 +360,7 @@ fn one_file_may_describe_every_backend() {
 }
 
 #[test]
-fn several_machines_or_uarts_run_on_renode_only() {
-    let uarts = parse("platform: platforms/b.repl\nuarts: {a: sysbus.uart0, b: sysbus.uart1}");
-    assert_eq!(
-        uarts.qemu().unwrap_err().to_string(),
-        "<yaml>: only Renode can run this target, because it has several `uarts`: install Renode"
-    );
+fn several_machines_run_on_renode_only() {
     assert_eq!(
         parse(MACHINES).qemu().unwrap_err().to_string(),
         "<yaml>: only Renode can run this target, because it has several `machines`: install Renode"
@@ -305,7 +372,11 @@ fn the_fixture_is_valid() {
     let config = TargetConfig::from_file("fixtures/stm32f4.yaml").unwrap();
     assert_eq!(config.backend(), BackendKind::Auto);
     assert_eq!(config.renode().unwrap().uarts()[0].path(), "sysbus.usart2");
-    assert_eq!(config.qemu().unwrap().serial(), 1);
+    let uart = &config.qemu().unwrap().uarts()[0];
+    assert_eq!(
+        (uart.name(), uart.port()),
+        ("sysbus.usart2", QemuPort::Serial(1))
+    );
 }
 
 #[test]
@@ -394,11 +465,11 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "uart: a\nqemu:\n  machine: b\n  serail: 1\n",
-        "<yaml>:4:3: qemu.serail: unknown field; did you mean `serial`? (known: machine, cpu, serial)",
+        "<yaml>:4:3: qemu.serail: unknown field; did you mean `serial`? (known: arch, machine, cpu, serial, args)",
     ),
     (
         "qemu: {zzz: a}\n",
-        "<yaml>:1:8: qemu.zzz: unknown field (known: machine, cpu, serial)",
+        "<yaml>:1:8: qemu.zzz: unknown field (known: arch, machine, cpu, serial, args)",
     ),
     (
         "machine_name: a\n",
@@ -634,8 +705,60 @@ const BAD_VALUES: &[(&str, &str)] = &[
         "<yaml>:3:1: qemu: `machine` is missing: name one from `qemu-system-arm -machine help`",
     ),
     (
-        "qemu: {machine: 'virt,dumpdtb=x'}",
-        r#"<yaml>:3:8: qemu.machine: character 5 of "virt,dumpdtb=x" is ',': only letters, digits, `_`, `-` and `.` are allowed"#,
+        "qemu: {machine: 'virt dumpdtb=x'}",
+        r#"<yaml>:3:8: qemu.machine: character 5 of "virt dumpdtb=x" is ' ': only letters, digits, `_`, `-`, `.`, `,` and `=` are allowed"#,
+    ),
+    (
+        "qemu: {arch: mips, machine: malta}",
+        r#"<yaml>:3:8: qemu.arch: unknown value "mips" (known: arm, aarch64, riscv32, riscv64)"#,
+    ),
+    (
+        "qemu: {machine: b, args: -d}",
+        r#"<yaml>:3:20: qemu.args: invalid type: string "-d", expected a list (`- item`)"#,
+    ),
+    (
+        "qemu:\n  machine: b\n  args:\n    - -d\n    - unimp\n    - --serial\n",
+        "<yaml>:8:7: qemu.args[2]: `-serial` is set by virtual-target: write `serial: …`, or name the ports in `uarts`",
+    ),
+    (
+        "qemu: {machine: b, args: [-machine, x]}",
+        "<yaml>:3:27: qemu.args[0]: `-machine` is set by virtual-target: write `machine: …`",
+    ),
+    (
+        "qemu: {machine: b, args: [-M, x]}",
+        "<yaml>:3:27: qemu.args[0]: `-M` is set by virtual-target: write `machine: …`",
+    ),
+    (
+        "qemu: {machine: b, args: ['-cpu=x']}",
+        "<yaml>:3:27: qemu.args[0]: `-cpu` is set by virtual-target: write `cpu: …`",
+    ),
+    (
+        "qemu: {machine: b, args: ['-qmp stdio']}",
+        "<yaml>:3:27: qemu.args[0]: `-qmp` is set by virtual-target: remove it: the board is controlled over QMP",
+    ),
+    (
+        "qemu: {machine: b, args: [-kernel, x]}",
+        "<yaml>:3:27: qemu.args[0]: `-kernel` is set by virtual-target: name the image in `firmware`",
+    ),
+    (
+        "qemu: {machine: b, args: [-d, -S]}",
+        "<yaml>:3:31: qemu.args[1]: `-S` is set by virtual-target: remove it: it is always given",
+    ),
+    (
+        "qemu: {machine: b, args: [--nographic]}",
+        "<yaml>:3:27: qemu.args[0]: `-nographic` is set by virtual-target: remove it: the board has no display",
+    ),
+    (
+        "qemu: {machine: b, args: [-daemonize]}",
+        "<yaml>:3:27: qemu.args[0]: `-daemonize` is set by virtual-target: remove it: the process must end with the test",
+    ),
+    (
+        "qemu: {machine: b, args: ['']}",
+        "<yaml>:3:27: qemu.args[0]: the text is empty: write a name or a path",
+    ),
+    (
+        r#"qemu: {machine: b, args: ["a\0b"]}"#,
+        r#"<yaml>:3:27: qemu.args[0]: "a\0b" has a NUL in it, which the host does not take"#,
     ),
     (
         "qemu: {machine: b, cpu: -nographic}",
@@ -958,8 +1081,48 @@ const BAD_BOARDS: &[(&str, &str)] = &[
         r#"<yaml>:4:3: uarts: "a" is given twice: remove one of the two"#,
     ),
     (
-        "platform: platforms/b.repl\nuarts: {a: sysbus.uart0, b: sysbus.uart1}\nqemu: {machine: b}",
-        "<yaml>:3:1: qemu: only Renode can run a target with several `uarts`: remove `qemu`, or keep one UART",
+        "platform: platforms/b.repl\nuarts: {a: {path: sysbus.uart0, serial: 0}, b: sysbus.uart1}\nqemu: {machine: b}",
+        "<yaml>:2:45: uarts.b: `serial` is missing: the UART's number on QEMU, on which the target can run, too: write `{path: …, serial: 1}`, or remove `qemu`",
+    ),
+    (
+        "platform: platforms/b.repl\nuart: {path: sysbus.uart0, serial: 0}\nqemu: {machine: b}",
+        "<yaml>:2:28: uart.serial: only one of several `uarts` has it: write `qemu: {serial: …}`",
+    ),
+    (
+        "platform: platforms/b.repl\nuarts: {a: {path: sysbus.uart0, serial: 0}, b: {path: sysbus.uart1, serial: 1}}\nqemu: {machine: b, serial: 0}",
+        "<yaml>:3:20: qemu.serial: `uarts` says it for each UART: remove it",
+    ),
+    (
+        "platform: platforms/b.repl\nuarts: {a: {path: sysbus.uart0, serial: 1}, b: {path: sysbus.uart1, serial: 1}}\nqemu: {machine: b}",
+        "<yaml>:2:45: uarts.b: \"serial 1\" is `a` already: remove one",
+    ),
+    (
+        "backend: qemu\nqemu: {machine: b}\nuarts: {a: {serial: 1}, b: semihosting, c: semihosting}",
+        "<yaml>:3:41: uarts.c: \"semihosting\" is `b` already: remove one",
+    ),
+    (
+        "platform: platforms/b.repl\nuarts: {a: {path: sysbus.uart0, serial: 1}, b: sysbus.uart1}",
+        "<yaml>:2:9: uarts.a: only QEMU has serial ports by number and semihosting: add `qemu: {machine: …}`",
+    ),
+    (
+        "platform: platforms/b.repl\nuarts: {a: {serial: 1}, b: sysbus.uart1}\nqemu: {machine: b}",
+        "<yaml>:2:9: uarts.a: `path` is missing: name the UART, such as `sysbus.usart2`",
+    ),
+    (
+        "backend: qemu\nqemu: {machine: b}\nuarts: {a: {path: semihosting, serial: 1}}",
+        "<yaml>:3:32: uarts.a.serial: semihosting needs no serial port: remove `serial`, or name the UART's path",
+    ),
+    (
+        "platform: platforms/b.repl\nuart: semihosting\nqemu: {machine: b}",
+        "<yaml>:2:1: uart: semihosting output is on QEMU only: Renode 1.16 has no SYS_WRITE, the call of `printf`: run the target on QEMU (`backend: qemu`), or name a UART of the board",
+    ),
+    (
+        "machines: {a: {platform: platforms/b.repl, uart: semihosting}}",
+        "<yaml>:1:44: machines.a.uart: several machines run on Renode only, and this is a port of QEMU's: name the UART's path in Renode alone",
+    ),
+    (
+        "backend: qemu\nqemu: {machine: b, args: [-semihosting]}\nuart: semihosting",
+        "<yaml>:2:27: qemu.args[0]: `-semihosting` is set by virtual-target: remove it: a UART is `semihosting`, which enables it",
     ),
     (
         "platform: platforms/b.repl\nuarts: {a: sysbus.uart0, b: sysbus.uart1}\nserial: {port: p}",

@@ -78,6 +78,7 @@ fn every_accepted_field_is_valid() {
         "script: board.resc\nuart: {path: sysbus.uart0, baud: 9600}\nvariables: {a: 1, b: '@f', c: -1.5}\n",
         "machines:\n  a: {platform: platforms/b.repl, uart: sysbus.uart0}\n  b: {platform: platforms/b.repl, uarts: {x: sysbus.uart1}}\nuart_hubs: {line: [a.sysbus.uart1, b.sysbus.uart2]}\n",
         "backend: serial\nserial: {port: /dev/ttyACM0, baud: 9600, flash: [probe-rs, '{firmware}'], reset: [a], power_on: [b, ''], power_off: [c]}\n",
+        "backend: qemu\nqemu: {arch: riscv64, machine: 'virt,aclint=on', args: [-bios, none, -append, a b]}\nuarts: {a: {serial: 0}, b: semihosting, c: {path: sysbus.c, serial: 2}}\n",
         "backend: qemu\nqemu: {machine: netduino2}\necho: true\nload_address: '0x08000000'\nprompt:\n",
     ] {
         let value: Value = serde_yaml::from_str(text).unwrap();

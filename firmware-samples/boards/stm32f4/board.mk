@@ -2,5 +2,5 @@
 ARCH := cortex-m
 CROSS := arm-none-eabi-
 CPU_FLAGS := -mcpu=cortex-m4 -mthumb -mfloat-abi=soft
-BOARD_SAMPLES := bridge counter ethernet
+BOARD_SAMPLES := bridge counter ethernet semihosting
 FORMATS := elf bin hex srec stripped

@@ -4,10 +4,24 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use crate::config::QemuConfig;
+use crate::config::{QemuConfig, QemuPort};
 use crate::firmware::{Firmware, Format};
+use crate::process::FIRST_INHERITED;
 
-/// Returns the arguments. QMP is on descriptor 3, the UART on descriptor 4.
+/// The arguments for semihosting output on standard output.
+///
+/// The firmware has calls for text, whose output goes to the character device, and others for files,
+/// among them its terminal, whose output QEMU writes to standard output. The device must not be the
+/// same open file: QEMU makes it non-blocking, and then loses output of the files.
+const SEMIHOSTING: [&str; 4] = [
+    "-chardev",
+    "file,id=vtarget-semihosting,path=/dev/fd/1",
+    "-semihosting-config",
+    "enable=on,target=native,chardev=vtarget-semihosting",
+];
+
+/// Returns the arguments. QMP is the first inherited descriptor, the serial ports are the next ones,
+/// in the order of the UARTs.
 pub(super) fn arguments(
     config: &QemuConfig,
     firmware: Option<&Firmware>,
@@ -17,30 +31,48 @@ pub(super) fn arguments(
     if let Some(cpu) = &config.cpu {
         args.extend(["-cpu".into(), cpu.clone().into()]);
     }
-    args.extend(
-        [
-            "-S",
-            "-nodefaults",
-            "-no-user-config",
-            "-display",
-            "none",
-            "-chardev",
-            "socket,id=qmp,fd=3",
-            "-mon",
-            "chardev=qmp,mode=control",
-            "-chardev",
-            "socket,id=uart,fd=4",
-        ]
-        .map(OsString::from),
-    );
-    for _ in 0..config.serial {
-        args.extend(["-serial".into(), "null".into()]);
-    }
-    args.extend(["-serial".into(), "chardev:uart".into()]);
+    let own = ["-S", "-nodefaults", "-no-user-config", "-display", "none"];
+    args.extend(own.map(OsString::from));
+    args.extend(socket("vtarget-qmp", FIRST_INHERITED));
+    args.extend(["-mon", "chardev=vtarget-qmp,mode=control"].map(OsString::from));
+    args.extend(uarts(config));
+    args.extend(config.args.iter().map(OsString::from));
     if let Some(firmware) = firmware {
         args.extend(load(firmware, load_address));
     }
     args
+}
+
+/// Returns the arguments that connect the UARTs.
+fn uarts(config: &QemuConfig) -> Vec<OsString> {
+    let mut args = Vec::new();
+    let mut serials = Vec::new();
+    let mut descriptor = FIRST_INHERITED;
+    for uart in &config.uarts {
+        match uart.port {
+            QemuPort::Serial(index) => {
+                descriptor += 1;
+                let id = format!("vtarget-serial-{index}");
+                args.extend(socket(&id, descriptor));
+                let index = usize::from(index);
+                if serials.len() <= index {
+                    serials.resize(index + 1, "null".to_owned());
+                }
+                serials[index] = format!("chardev:{id}");
+            }
+            QemuPort::Semihosting => args.extend(SEMIHOSTING.map(OsString::from)),
+        }
+    }
+    for serial in serials {
+        args.extend(["-serial".into(), serial.into()]);
+    }
+    args
+}
+
+/// Returns the arguments for a socket that QEMU inherits.
+fn socket(id: &str, descriptor: i32) -> [OsString; 2] {
+    let socket = format!("socket,id={id},fd={descriptor}");
+    ["-chardev".into(), socket.into()]
 }
 
 /// Returns the arguments that load `firmware` into the board's memory, also at every reset.

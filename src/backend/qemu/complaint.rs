@@ -1,4 +1,4 @@
-//! [`Complaint`]: the reason of QEMU's exit at its start, an unknown machine or CPU.
+//! [`Complaint`]: the reason of QEMU's exit at its start: an unknown machine or CPU, or a bad argument.
 //!
 //! QEMU is asked for its known names only after such an exit, because the question takes another
 //! process.
@@ -13,16 +13,18 @@ use crate::process::Supervisor;
 /// The time limit for QEMU's list of known names.
 const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The places where the description names the machine and the CPU.
+/// The places where the description names the machine and the CPU, and of each further argument.
 pub(super) struct Places {
     pub(super) machine: String,
     pub(super) cpu: String,
+    pub(super) args: Vec<String>,
 }
 
-/// The name that QEMU does not know.
+/// What QEMU does not accept.
 pub(super) enum Complaint<'a> {
     Machine(&'a str),
     Cpu { machine: &'a str, cpu: &'a str },
+    Argument { index: usize, argument: &'a str },
 }
 
 impl<'a> Complaint<'a> {
@@ -30,13 +32,26 @@ impl<'a> Complaint<'a> {
     /// one.
     pub(super) fn parse(output: &str, config: &'a QemuConfig) -> Option<Self> {
         let contains = |words: [&str; 2]| words.iter().any(|word| output.contains(word));
+        // QEMU begins such an error with the option, in most cases with its value.
+        let is_refused = |argument: &str| {
+            let mut lines = output.lines().filter_map(|line| line.split_once(": "));
+            lines.any(|(_, error)| {
+                let rest = error.strip_prefix(argument);
+                rest.is_some_and(|rest| rest.starts_with([':', ' ']))
+            })
+        };
+        let mut options = (0..).zip(&config.args);
+        let option = options.find(|(_, arg)| arg.starts_with('-') && is_refused(arg));
+        if let Some((index, argument)) = option {
+            return Some(Self::Argument { index, argument });
+        }
         match &config.cpu {
             _ if contains(["unsupported machine", "machine type"]) => {
-                Some(Self::Machine(&config.machine))
+                Some(Self::Machine(without_properties(&config.machine)))
             }
             Some(cpu) if contains(["CPU model", "CPU type"]) => Some(Self::Cpu {
                 machine: &config.machine,
-                cpu,
+                cpu: without_properties(cpu),
             }),
             _ => None,
         }
@@ -52,6 +67,9 @@ impl<'a> Complaint<'a> {
         let (place, name, arguments) = match *self {
             Self::Machine(name) => (&places.machine, name, vec!["-M", "help"]),
             Self::Cpu { machine, cpu } => (&places.cpu, cpu, vec!["-M", machine, "-cpu", "help"]),
+            Self::Argument { index, argument } => {
+                return format!("{}: {argument:?}", places.args[index]);
+            }
         };
         let known = output_of(program, &arguments, supervisor, LIST_TIMEOUT)
             .await
@@ -66,4 +84,9 @@ impl<'a> Complaint<'a> {
             None => format!("{place}: {name:?}"),
         }
     }
+}
+
+/// Returns the name in `name,property=value`.
+fn without_properties(name: &str) -> &str {
+    name.split(',').next().unwrap_or_default()
 }

@@ -59,26 +59,54 @@ pub(super) fn memories(printed: &str) -> Vec<Range<u64>> {
     memories
 }
 
-/// Returns the Cortex-M processors in the answer to [`REGISTERS`], or in the report of a lock-up.
+/// Returns the Cortex-M and RISC-V processors in the answer to [`REGISTERS`], or in the report of a
+/// lock-up. Other processors are left out.
 pub(super) fn processors(printed: &str, state: RunState) -> Vec<NamedCpu> {
-    let mut processors = Vec::new();
-    for (number, part) in printed.split("R00=").skip(1).enumerate() {
-        let registers: Vec<(String, u64)> = format!("R00={part}")
-            .split_whitespace()
-            .filter_map(register)
-            .collect();
-        // Only a Cortex-M has an XPSR.
-        if registers.iter().any(|(name, _)| name == "xpsr") {
+    let kinds = [
+        (Core::CortexM, "R00=", cortex_m as fn(&str) -> _),
+        (Core::RiscV, " pc ", risc_v),
+    ];
+    let of_kind = |(core, first, registers): (Core, &str, fn(&str) -> _)| {
+        let parts = (0..).zip(printed.split(first).skip(1));
+        let cpu = move |(number, part): (usize, &str)| {
+            let registers: Option<Vec<_>> = registers(&format!("{first}{part}"));
             let cpu = CpuState {
-                core: Core::CortexM,
+                core,
                 state,
-                registers,
+                registers: registers?,
                 memories: Vec::new(),
             };
-            processors.push((format!("cpu{number}"), cpu));
-        }
-    }
-    processors
+            Some((format!("cpu{number}"), cpu))
+        };
+        parts.filter_map(cpu).collect::<Vec<_>>()
+    };
+    kinds.into_iter().flat_map(of_kind).collect()
+}
+
+/// Returns the registers of a Cortex-M: only it has an XPSR.
+fn cortex_m(printed: &str) -> Option<Vec<(String, u64)>> {
+    let registers: Vec<_> = printed.split_whitespace().filter_map(register).collect();
+    let is_cortex_m = registers.iter().any(|(name, _)| name == "xpsr");
+    is_cortex_m.then_some(registers)
+}
+
+/// Returns the registers of a RISC-V, in lines such as ` mcause   80000007` and
+/// ` x0/zero  00000000 x1/ra    20010134`.
+fn risc_v(printed: &str) -> Option<Vec<(String, u64)>> {
+    const NAMED: [&str; 6] = ["pc", "mstatus", "mtvec", "mcause", "mepc", "mtval"];
+    let words: Vec<&str> = printed.split_whitespace().collect();
+    let register = |pair: &[&str]| {
+        let name = pair[0].split('/').next()?;
+        let number = name.strip_prefix('x').and_then(|it| it.parse::<u8>().ok());
+        let is_known = number.is_some() || NAMED.contains(&name);
+        let value = u64::from_str_radix(pair[1], 16).ok()?;
+        is_known.then(|| (name.to_owned(), value))
+    };
+    let registers: Vec<_> = words.chunks_exact(2).filter_map(register).collect();
+    registers
+        .iter()
+        .any(|(name, _)| name == "x31")
+        .then_some(registers)
 }
 
 /// Returns the register in a word such as `R13=20000fe0`.
@@ -119,6 +147,33 @@ mod tests {
         }
         let arm9 = "R00=00000000 R15=00000000\nPSR=400001d3 -Z-- A S svc32\n";
         assert_eq!(processors(arm9, RunState::Running), []);
+    }
+
+    #[test]
+    fn registers_of_each_risc_v_are_read_by_their_numbers() {
+        let hart = |pc: &str| {
+            let registers = (0..32).map(|it| format!(" x{it}/abi   0000000{:x}", it % 16));
+            let registers: String = registers.collect();
+            format!(
+                "\r\nCPU#0\r\n pc       {pc}\r\n mhartid  00000000\r\n mstatus  00000080\r\n \
+                 mcause   80000007\r\n{registers}\r\n f0/ft0   0000000000000000\r\n"
+            )
+        };
+        let printed = hart("200106ee") + &hart("ffffffff80000002");
+        let found = processors(&printed, RunState::Running);
+        assert_eq!(found.len(), 2);
+        let value = |cpu: usize, name| found[cpu].1.register(name);
+        for (cpu, name, expected) in [
+            (0, "pc", Some(0x2001_06ee)),
+            (0, "x2", Some(2)),
+            (0, "x31", Some(15)),
+            (0, "mcause", Some(0x8000_0007)),
+            (0, "f0", None),
+            (1, "pc", Some(0xffff_ffff_8000_0002)),
+        ] {
+            assert_eq!(value(cpu, name), expected, "{name}");
+        }
+        assert_eq!(found[1].1.core, Core::RiscV);
     }
 
     #[test]

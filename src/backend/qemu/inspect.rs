@@ -9,7 +9,7 @@ use super::{KIND, Qemu};
 use crate::backend::{
     Attached, BoxFuture, DebuggerLink, EmulatorError, GuestAccess, NamedCpu, Outcome, chunks,
 };
-use crate::debug::RunState;
+use crate::debug::{Core, RunState};
 
 const STEP: &str = "looking into the board";
 
@@ -83,7 +83,9 @@ impl GuestAccess for Qemu {
             let printed = self.hmp(hmp::REGISTERS.to_owned()).await?;
             let mut processors = hmp::processors(&printed, RunState::Running);
             // The addresses are those of the first processor.
-            if let Some((_, first)) = processors.first_mut() {
+            if let Some((_, first)) = processors.first_mut()
+                && first.core == Core::CortexM
+            {
                 for (name, address) in FAULTS {
                     let value = self
                         .numbers(hmp::word_at(address))

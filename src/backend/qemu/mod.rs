@@ -1,6 +1,6 @@
 //! [`Qemu`]: the backend for QEMU, with one `qemu-system-…` process per power-on.
 //!
-//! The process inherits two socket pairs, for QMP and for the UART. There is no TCP port and no
+//! The process inherits socket pairs, for QMP and for each UART. There is no TCP port and no
 //! path, so there is no race for one. QEMU starts paused and runs once QMP is ready. New firmware
 //! needs a new process, which takes about 30 ms.
 
@@ -23,7 +23,7 @@ use super::{
     Backend, EmulatorError, EmulatorExit, GuestAccess, Identity, Image, LogText, Outcome,
     OutputTail, executable,
 };
-use crate::config::{BackendKind, ConfigError, LoadCommand, QemuConfig, TargetConfig};
+use crate::config::{BackendKind, ConfigError, LoadCommand, QemuConfig, QemuPort, TargetConfig};
 use crate::firmware::{Firmware, Format};
 use crate::process::{SpawnSpec, Supervisor};
 use crate::runtime::Clock;
@@ -32,15 +32,38 @@ use qmp::{Qmp, QmpError, Reply};
 
 const KIND: BackendKind = BackendKind::Qemu;
 
-/// Returns the emulator's program: the one that `VTARGET_QEMU` names, else `qemu-system-arm` in
-/// `PATH`.
-pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
-    executable::find("VTARGET_QEMU", "qemu-system-arm", None).map_err(|executable::NotThere(looked)| {
-        EmulatorError::NotFound {
-            kind: KIND,
-            looked,
-            advice: "install it (Debian, Ubuntu: apt-get install qemu-system-arm; macOS: brew install qemu)",
-        }
+/// The variable that names QEMU's program.
+const VARIABLE: &str = "VTARGET_QEMU";
+
+/// Why nothing can be sent to the semihosting output of the firmware.
+const NO_INPUT: &str = "semihosting is for the firmware's output only";
+
+/// The program for the default architecture.
+const DEFAULT: &str = "qemu-system-arm";
+
+/// Returns the emulator's program for an architecture, such as `arm`.
+///
+/// It is the one that `VTARGET_QEMU` names. If that is `qemu-system-arm` and another architecture
+/// is wanted, it is the program beside it. Else it is the program in `PATH`.
+pub(crate) fn find(arch: &str) -> Result<PathBuf, EmulatorError> {
+    let name = format!("qemu-system-{arch}");
+    let of_another = |named: &PathBuf| named.ends_with(DEFAULT) && name != DEFAULT;
+    let named = std::env::var_os(VARIABLE).map(PathBuf::from);
+    let found = match named.filter(of_another) {
+        Some(named) => executable::check(&named.with_file_name(&name)),
+        None => executable::find(VARIABLE, &name, None),
+    };
+    found.map_err(|executable::NotThere(looked)| EmulatorError::NotFound {
+        kind: KIND,
+        looked,
+        advice: match arch {
+            "arm" | "aarch64" => {
+                "install it (Debian, Ubuntu: apt-get install qemu-system-arm; macOS: brew install qemu)"
+            }
+            _ => {
+                "install it (Debian, Ubuntu: apt-get install qemu-system-misc; macOS: brew install qemu)"
+            }
+        },
     })
 }
 
@@ -58,6 +81,8 @@ pub(crate) struct Qemu {
     config: QemuConfig,
     /// The places where the description names the machine and the CPU, for messages.
     places: complaint::Places,
+    /// The directory of the description, at which relative paths in its `args` start.
+    directory: PathBuf,
     load_command: Option<LoadCommand>,
     load_address: Option<u64>,
     supervisor: Arc<Supervisor>,
@@ -80,14 +105,19 @@ impl Qemu {
         supervisor: Arc<Supervisor>,
         ports: Ports,
     ) -> Result<Self, ConfigError> {
+        let qemu = config.qemu()?;
         Ok(Self {
             identity: Identity::of(KIND, program.clone()),
             program,
-            config: config.qemu()?.clone(),
+            config: qemu.clone(),
             places: complaint::Places {
                 machine: config.place("qemu.machine").to_string(),
                 cpu: config.place("qemu.cpu").to_string(),
+                args: (0..qemu.args.len())
+                    .map(|index| config.place(&format!("qemu.args[{index}]")).to_string())
+                    .collect(),
             },
+            directory: config.directory().to_owned(),
             load_command: config.load_command,
             load_address: config.load_address,
             supervisor,
@@ -100,20 +130,36 @@ impl Qemu {
     async fn start(&mut self, firmware: Option<&Firmware>) -> Result<(), EmulatorError> {
         const STEP: &str = "starting QEMU";
         let io = |source| EmulatorError::Io { step: STEP, source };
-        let (qmp, qmp_theirs) = UnixStream::pair().map_err(io)?;
-        let (uart, uart_theirs) = UnixStream::pair().map_err(io)?;
+        let (stdin, gate) = std::io::pipe().map_err(io)?;
         let (stderr, stderr_theirs) = std::io::pipe().map_err(io)?;
+        let (qmp, qmp_theirs) = UnixStream::pair().map_err(io)?;
+        let mut stdout = stderr_theirs.try_clone().map_err(io)?;
+        let mut inherited = vec![qmp_theirs.into()];
+        for (uart, port) in self.config.uarts.iter().zip(self.ports.iter()) {
+            match uart.port {
+                QemuPort::Serial(_) => {
+                    let (uart, uart_theirs) = UnixStream::pair().map_err(io)?;
+                    port.attach(uart).map_err(io)?;
+                    inherited.push(uart_theirs.into());
+                }
+                QemuPort::Semihosting => {
+                    let (output, output_theirs) = std::io::pipe().map_err(io)?;
+                    port.attach_output_only(output, NO_INPUT).map_err(io)?;
+                    stdout = output_theirs;
+                }
+            }
+        }
         let launch = SpawnSpec {
             program: self.program.clone(),
             args: command_line::arguments(&self.config, firmware, self.load_address),
             env: std::env::vars_os().collect(),
-            gate: qmp.try_clone().map_err(io)?.into(),
-            stdin: qmp_theirs.into(),
-            stdout: uart_theirs.into(),
+            gate: gate.into(),
+            stdin: stdin.into(),
+            stdout: stdout.into(),
             stderr: stderr_theirs.into(),
-            aside: true,
+            inherited,
+            directory: Some(self.directory.clone()),
         };
-        self.ports.main().attach(uart).map_err(io)?;
         let stderr = pipe::Receiver::from_owned_fd(stderr.into()).map_err(io)?;
         self.output.clear();
         let output = self.output.clone();
@@ -183,9 +229,13 @@ impl Qemu {
         };
         let of_first = json!({ "path": path, "property": "type" });
         let kind = self.query(step, "qom-get", of_first).await;
-        let found = kind.as_str().and_then(|it| it.strip_suffix("-arm-cpu"));
+        // The type is `cortex-m3-arm-cpu` or `sifive-e31-riscv-cpu`; properties are no part of it.
+        let found = kind.as_str().and_then(|it| {
+            let it = it.strip_suffix("-cpu")?;
+            Some(it.rsplit_once('-')?.0)
+        });
         match found {
-            Some(found) if found != wanted => Err(EmulatorError::At {
+            Some(found) if Some(found) != wanted.split(',').next() => Err(EmulatorError::At {
                 place: self.places.cpu.clone(),
                 source: Box::new(EmulatorError::Unsupported {
                     kind: KIND,
@@ -282,7 +332,7 @@ impl Backend for Qemu {
 
     fn accepts(&self, _machine: usize, image: &Image) -> crate::Result<()> {
         let firmware = &image.firmware;
-        firmware.check_architecture(QemuConfig::ARCHITECTURE, &self.config.machine)?;
+        firmware.check_architecture(self.config.arch, &self.config.machine)?;
         firmware.check_load_address(self.load_address)?;
         let unsupported = |what, advice| EmulatorError::Unsupported {
             kind: KIND,

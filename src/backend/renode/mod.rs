@@ -27,7 +27,7 @@ use super::{
     Backend, BoxFuture, EmulatorError, EmulatorExit, GivenBack, GuestAccess, Identity, Image,
     LogText, Metrics, Outcome,
 };
-use crate::config::{ConfigError, Control, QemuConfig, Reuse, TargetConfig};
+use crate::config::{ConfigError, Control, Reuse, TargetConfig};
 use crate::process::Supervisor;
 use crate::runtime::{Clock, Hold, VirtualClock};
 use crate::uart::Ports;
@@ -347,9 +347,8 @@ impl Backend for Renode {
     fn accepts(&self, machine: usize, image: &Image) -> crate::Result<()> {
         let firmware = &image.firmware;
         let machine = &self.emulation.machines[machine].config;
-        // If the description has a board of QEMU too, the processor's architecture is known.
-        if self.emulation.config.qemu().is_ok() {
-            firmware.check_architecture(QemuConfig::ARCHITECTURE, &machine.name)?;
+        if let Some(architecture) = self.emulation.config.architecture() {
+            firmware.check_architecture(architecture, &machine.name)?;
         }
         image.load_command(machine.load_command, KIND)?;
         Ok(firmware.check_load_address(machine.load_address)?)

@@ -124,7 +124,8 @@ impl Session {
             stdin: stdin.into(),
             stdout: stdout.into(),
             stderr: stderr.into(),
-            aside: false,
+            inherited: Vec::new(),
+            directory: None,
         };
         let to_renode = pipe::Sender::from_owned_fd(to_renode.into()).map_err(io)?;
         let from_renode = pipe::Receiver::from_owned_fd(from_renode.into()).map_err(io)?;

@@ -64,7 +64,8 @@ impl Command {
             stdin: stdin.into(),
             stderr: stdout.try_clone().map_err(io)?.into(),
             stdout: stdout.into(),
-            aside: false,
+            inherited: Vec::new(),
+            directory: None,
         };
         let shown = DisplayCommand(&launch).to_string();
         let output = pipe::Receiver::from_owned_fd(output.into()).map_err(io)?;

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Backend, EmulatorError, EmulatorExit, Identity, Image, LogText, Outcome, OutputTail};
-use crate::config::{BackendKind, QemuConfig, SerialConfig, TargetConfig};
-use crate::firmware::Firmware;
+use crate::config::{BackendKind, SerialConfig, TargetConfig};
+use crate::firmware::{Architecture, Firmware};
 use crate::process::Supervisor;
 use crate::runtime::Clock;
 use crate::uart::Port;
@@ -31,9 +31,8 @@ pub(crate) struct Serial {
     identity: Identity,
     config: SerialConfig,
     machine_name: String,
-    /// True if the description also has a QEMU machine for this board, so that the processor's
-    /// architecture is known.
-    has_qemu_machine: bool,
+    /// The processor's architecture, if the description also has a QEMU machine, which says it.
+    architecture: Option<Architecture>,
     flash: Option<Command>,
     reset: Option<Command>,
     power_on: Option<Command>,
@@ -68,7 +67,7 @@ impl Serial {
             identity: Identity::of(KIND, serial.port.clone()),
             config: serial,
             machine_name: config.machine_name.clone(),
-            has_qemu_machine: config.qemu().is_ok(),
+            architecture: config.architecture(),
             limit: config.timeouts.command,
             supervisor,
             port,
@@ -157,8 +156,8 @@ impl Backend for Serial {
             let advice = "its own `serial: flash:` command loads it: use `flash`";
             return Err(Self::unsupported(what, advice).into());
         }
-        if self.has_qemu_machine {
-            firmware.check_architecture(QemuConfig::ARCHITECTURE, &self.machine_name)?;
+        if let Some(architecture) = self.architecture {
+            firmware.check_architecture(architecture, &self.machine_name)?;
         }
         if self.flash.is_none() {
             let what = format!("be flashed with {:?}", firmware.path());

@@ -74,7 +74,7 @@ impl ConfigError {
 
     /// Notes that the environment has selected QEMU, which is then the reason.
     pub(crate) fn set_forced(&mut self) {
-        if let ConfigErrorKind::NoQemu { forced } | ConfigErrorKind::SeveralOnQemu { forced, .. } =
+        if let ConfigErrorKind::NoQemu { forced } | ConfigErrorKind::MachinesOnQemu { forced } =
             &mut self.0.kind
         {
             *forced = true;

@@ -13,7 +13,7 @@ pub(in super::super) enum BadFields<'a> {
     NoUarts,
     UartWithoutPath,
     UartTwice {
-        path: &'a str,
+        what: &'a str,
         other: &'a str,
     },
     LoadWithoutAddress,
@@ -27,8 +27,13 @@ pub(in super::super) enum BadFields<'a> {
     FragmentsWithoutBoard,
     // QEMU.
     QemuWithoutBoard,
-    QemuWithUarts,
     QemuWithoutMachine,
+    UartWithoutQemu,
+    UartWithoutSerial,
+    SerialOfOneUart,
+    SerialOfEachUart,
+    SerialOfSemihosting,
+    SemihostingOnRenode,
     // A physical board.
     SerialWithoutPort,
     SerialWithUarts,
@@ -43,6 +48,7 @@ pub(in super::super) enum BadFields<'a> {
     OfEachMachine,
     OnlyRenodeHasMachines,
     MachineWithoutBoard,
+    QemuPortOfMachine,
     FewMembers {
         connected: Connected,
     },
@@ -110,8 +116,8 @@ impl BadFields<'_> {
             Self::UartWithoutPath => {
                 is("`path` is missing").fix("name the UART, such as `sysbus.usart2`")
             }
-            Self::UartTwice { path, other } => {
-                reason(format!("{path:?} is `{other}` already")).fix("remove one")
+            Self::UartTwice { what, other } => {
+                reason(format!("{what:?} is `{other}` already")).fix("remove one")
             }
             Self::LoadWithoutAddress => is("`sysbus LoadBinary` needs to know where")
                 .fix("add `load_address`, such as 0x08000000"),
@@ -139,11 +145,26 @@ impl BadFields<'_> {
             Self::QemuWithoutBoard => {
                 is("`qemu` needs to know the board").fix("add `qemu: {machine: …}`")
             }
-            Self::QemuWithUarts => is("only Renode can run a target with several `uarts`")
-                .fix("remove `qemu`, or keep one UART"),
             Self::QemuWithoutMachine => {
                 is("`machine` is missing").fix("name one from `qemu-system-arm -machine help`")
             }
+            Self::UartWithoutQemu => is("only QEMU has serial ports by number and semihosting")
+                .fix("add `qemu: {machine: …}`"),
+            Self::UartWithoutSerial => {
+                is("`serial` is missing: the UART's number on QEMU, on which the target can run, too")
+                    .fix("write `{path: …, serial: 1}`, or remove `qemu`")
+            }
+            Self::SerialOfOneUart => {
+                is("only one of several `uarts` has it").fix("write `qemu: {serial: …}`")
+            }
+            Self::SerialOfEachUart => is("`uarts` says it for each UART").fix("remove it"),
+            Self::SerialOfSemihosting => {
+                is("semihosting needs no serial port").fix("remove `serial`, or name the UART's path")
+            }
+            Self::SemihostingOnRenode => is(
+                "semihosting output is on QEMU only: Renode 1.16 has no SYS_WRITE, the call of `printf`",
+            )
+            .fix("run the target on QEMU (`backend: qemu`), or name a UART of the board"),
             Self::SerialWithoutPort => is("`serial` needs to know where the board is connected")
                 .fix("add `serial: {port: …}`"),
             Self::SerialWithUarts => {
@@ -176,6 +197,10 @@ impl BadFields<'_> {
             }
             Self::MachineWithoutBoard => {
                 is("`platform` and `uart` are missing").fix("a machine needs both")
+            }
+            Self::QemuPortOfMachine => {
+                is("several machines run on Renode only, and this is a port of QEMU's")
+                    .fix("name the UART's path in Renode alone")
             }
             Self::FewMembers { connected } => {
                 let (what, member, example) = connected.words();

@@ -82,11 +82,9 @@ pub enum ConfigErrorKind {
         /// True if the environment has selected QEMU.
         forced: bool,
     },
-    /// QEMU is to run a target with several machines or UARTs.
+    /// QEMU is to run a target with several machines.
     #[non_exhaustive]
-    SeveralOnQemu {
-        /// `machines` or `uarts`.
-        what: &'static str,
+    MachinesOnQemu {
         /// True if the environment has selected QEMU.
         forced: bool,
     },
@@ -150,8 +148,8 @@ impl ConfigErrorKind {
                 "add `qemu: {{machine: …}}`, or run it on another engine ({})",
                 on_renode(*forced)
             )),
-            Self::SeveralOnQemu { what, forced } => reason(format!(
-                "{shown}: only Renode can run this target, because it has several `{what}`"
+            Self::MachinesOnQemu { forced } => reason(format!(
+                "{shown}: only Renode can run this target, because it has several `machines`"
             ))
             .fix(on_renode(*forced)),
             Self::NoRenode => reason(format!(

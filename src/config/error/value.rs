@@ -75,6 +75,10 @@ pub(in super::super) enum BadValue<'a> {
     SerialIndex {
         index: i64,
     },
+    OwnOption {
+        option: &'a str,
+        instead: &'static str,
+    },
     Port {
         port: i64,
     },
@@ -191,6 +195,9 @@ impl BadValue<'_> {
             }
             Self::SerialIndex { index } => reason(format!("{index} is out of range"))
                 .fix("serial ports are counted from 0 to 15"),
+            Self::OwnOption { option, instead } => {
+                reason(format!("`-{option}` is set by virtual-target")).fix(*instead)
+            }
             Self::Port { port } => {
                 reason(format!("{port} is out of range")).fix("ports are counted from 1 to 65535")
             }

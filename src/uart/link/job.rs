@@ -3,6 +3,7 @@
 //! A sender queues a [`Job`] and waits for its answer; the writer of a link, or the backend,
 //! takes it from the [`JobQueue`]. A dropped job also answers: it was not written.
 
+use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -48,6 +49,13 @@ impl JobQueue {
     /// Returns the next job if there is one.
     pub(crate) fn try_next(&mut self) -> Option<Job> {
         self.0.try_recv().ok()
+    }
+
+    /// Answers each job with an error, until the UART is detached.
+    pub(super) async fn refuse(mut self, why: &'static str) {
+        while let Some(job) = poll_fn(|cx| self.poll_next(cx)).await {
+            job.answer(Err(io::Error::other(why)));
+        }
     }
 
     /// Discards all queued jobs, because the board restarts. They count as written, as a line

@@ -166,12 +166,13 @@ fn boot(engine: BackendKind, field: &str, value: &Value) -> Result<VirtualTarget
 
 #[test]
 fn refused_before_anything_starts() {
-    const FIELDS: [&str; 27] = [
+    const FIELDS: [&str; 29] = [
         "backend",
         "platform",
         "uart",
         "uarts.console",
         "uarts.console.baud",
+        "uarts.console.serial",
         "uart_transport",
         "machines.a.platform",
         "machines.a.uart",
@@ -191,6 +192,7 @@ fn refused_before_anything_starts() {
         "timeouts.expect",
         "timeouts.boot",
         "timeouts.command",
+        "qemu.arch",
         "qemu.machine",
         "qemu.cpu",
         "qemu.serial",

@@ -6,27 +6,41 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::thread;
 
-use engine_tests::{assert_power_off_fails_waits, on_renode, sample};
-use virtual_target::config::TargetConfig;
+use engine_tests::{assert_power_off_fails_waits, on_each_engine, on_renode, sample};
+use virtual_target::config::{BackendKind, TargetConfig};
 use virtual_target::{Result, TargetBuilder, VirtualTarget, millis, secs};
 
-const TWO: &str = "uarts: {console: sysbus.usart2, modem: sysbus.usart3}\n";
+const TWO: &str = "uarts:
+  console: {path: sysbus.usart2, serial: 1}
+  modem: {path: sysbus.usart3, serial: 2}
+qemu: {machine: netduinoplus2}
+";
 
-fn board(more: &str) -> Result<TargetBuilder> {
+fn board(engine: BackendKind, more: &str) -> Result<TargetBuilder> {
     let text = format!("platform: platforms/boards/stm32f4_discovery-kit.repl\n{more}");
     let config = TargetConfig::from_yaml_str(&text, "/")?;
-    Ok(VirtualTarget::from_config(config).firmware(sample("bridge.elf")))
+    let board = VirtualTarget::from_config(config).backend(engine);
+    Ok(board.firmware(sample("bridge.elf")))
 }
 
-fn boot_and_greet(more: &str) -> Result<VirtualTarget> {
-    let board = board(more)?.boot().wait()?;
+fn boot_and_greet(engine: BackendKind, more: &str) -> Result<VirtualTarget> {
+    let board = board(engine, more)?.boot().wait()?;
     board.uart().expect_line("Hello from bridge").wait()?;
     Ok(board)
 }
 
-on_renode! {
-    fn each_uart_has_its_own_handle() -> Result<()> {
-        let board = boot_and_greet(TWO)?;
+/// Returns the name of the second UART in messages.
+fn modem_on(engine: BackendKind) -> String {
+    let place = match engine {
+        BackendKind::Qemu => "serial 2",
+        _ => "sysbus.usart3",
+    };
+    format!("UART modem ({place})")
+}
+
+on_each_engine! {
+    fn each_uart_has_its_own_handle(engine) {
+        let board = boot_and_greet(engine, TWO)?;
         let (console, modem) = (board.uart_named("console")?, board.uart_named("modem")?);
         console.send_line("AT").wait()?;
         assert_eq!(modem.read_line().wait()?, "AT");
@@ -44,16 +58,20 @@ on_renode! {
         Ok(())
     }
 
-    fn uarts_have_the_order_of_the_file() -> Result<()> {
-        let board = board("uarts: {modem: sysbus.usart3, console: sysbus.usart2}\n")?.boot().wait()?;
+    fn uarts_have_the_order_of_the_file(engine) {
+        let board = board(engine, "uarts:
+  modem: {path: sysbus.usart3, serial: 2}
+  console: {path: sysbus.usart2, serial: 1}
+qemu: {machine: netduinoplus2}
+")?.boot().wait()?;
         board.uart_named("console")?.expect_line("Hello from bridge").wait()?;
         board.uart_named("console")?.send_line("first").wait()?;
         assert_eq!(board.uart().read_line().wait()?, "first");
         Ok(())
     }
 
-    fn a_restart_begins_a_new_segment_on_all_uarts() -> Result<()> {
-        let board = boot_and_greet(TWO)?;
+    fn a_restart_begins_a_new_segment_on_all_uarts(engine) {
+        let board = boot_and_greet(engine, TWO)?;
         let (console, modem) = (board.uart(), board.uart_named("modem")?);
         let everything = modem.clone();
         for restart in ["reset", "flash", "power_cycle"] {
@@ -71,21 +89,21 @@ on_renode! {
         Ok(())
     }
 
-    fn a_forbidden_pattern_is_forbidden_on_all_uarts() -> Result<()> {
-        let board = boot_and_greet(&format!("{TWO}forbid: [HardFault]\n"))?;
+    fn a_forbidden_pattern_is_forbidden_on_all_uarts(engine) {
+        let board = boot_and_greet(engine, &format!("{TWO}forbid: [HardFault]\n"))?;
         board.uart().send_line("HardFault").wait()?;
         let modem = board.uart_named("modem")?;
         let error = modem.expect("never").wait().unwrap_err();
         let message = error.to_string();
-        for part in ["UART modem (sysbus.usart3)", "the forbidden pattern \"HardFault\" appeared"] {
+        for part in [modem_on(engine).as_str(), "the forbidden pattern \"HardFault\" appeared"] {
             assert!(message.contains(part), "no {part:?} in: {message}");
         }
         // The error of one UART is that of the board.
         board.shutdown().wait()
     }
 
-    fn an_unreported_forbidden_pattern_fails_the_end() -> Result<()> {
-        let board = boot_and_greet(TWO)?;
+    fn an_unreported_forbidden_pattern_fails_the_end(engine) {
+        let board = boot_and_greet(engine, TWO)?;
         let modem = board.uart_named("modem")?.clone();
         modem.forbid("HardFault")?;
         board.uart().send_line("HardFault!").wait()?;
@@ -94,14 +112,34 @@ on_renode! {
             thread::sleep(millis(5));
         }
         let error = board.shutdown().wait().unwrap_err().to_string();
-        assert!(error.contains("UART modem (sysbus.usart3)"), "{error}");
+        assert!(error.contains(&modem_on(engine)), "{error}");
         assert!(error.contains("noticed by the end of the test"), "{error}");
         Ok(())
     }
 
+    fn power_off_fails_the_waits_on_all_uarts(engine) {
+        let board = boot_and_greet(engine, TWO)?;
+        let uarts = ["console", "modem"].map(|name| board.uart_named(name).unwrap().clone());
+        assert_power_off_fails_waits(&board, uarts)
+    }
+
+    fn run_works_on_each_uart_with_a_prompt(engine) {
+        let board = boot_and_greet(engine, &format!("{TWO}prompt: '> '\n"))?;
+        let modem = board.uart_named("modem")?.clone();
+        modem.send("> ").wait()?;
+        let answer = thread::spawn(move || -> Result<()> {
+            modem.expect_line("AT").wait()?;
+            modem.send("AT\nOK\n> ").wait()
+        });
+        assert_eq!(board.uart().run("AT").wait()?, "OK");
+        answer.join().unwrap()
+    }
+}
+
+on_renode! {
     fn another_program_talks_to_the_board_through_a_pseudo_terminal() -> Result<()> {
         for clock in ["realtime", "virtual"] {
-            let board = board(&format!("uart: sysbus.usart2\nclock: {clock}\n"))?;
+            let board = board(BackendKind::Renode, &format!("uart: sysbus.usart2\nclock: {clock}\n"))?;
             let board = board.firmware(sample("shell.elf")).build()?;
             let pty = board.uart().open_pty()?;
             let program = OpenOptions::new().read(true).write(true).open(pty.path());
@@ -127,15 +165,9 @@ on_renode! {
         Ok(())
     }
 
-    fn power_off_fails_the_waits_on_all_uarts() -> Result<()> {
-        let board = boot_and_greet(TWO)?;
-        let uarts = ["console", "modem"].map(|name| board.uart_named(name).unwrap().clone());
-        assert_power_off_fails_waits(&board, uarts)
-    }
-
     fn an_unknown_uart_is_named() -> Result<()> {
         let two = "uarts: {console: sysbus.usart2, modem: sysbus.nope}\n";
-        let error = board(two)?.boot().wait().unwrap_err().to_string();
+        let error = board(BackendKind::Renode, two)?.boot().wait().unwrap_err().to_string();
         assert!(error.contains("sysbus.nope"), "{error}");
         Ok(())
     }
@@ -145,7 +177,7 @@ on_renode! {
         let mut bytes: Vec<u8> = values.clone().chain(values.rev()).collect();
         bytes.extend(b"\xff\xff\xff\xfb\x01\xff\xf4\r\n\r\0\n\x03\x04\x11\x13\x1a\x7f"); // control bytes of telnet and of terminals
         for transport in ["pty", "socket"] {
-            let board = boot_and_greet(&format!("{TWO}uart_transport: {transport}\n"))?;
+            let board = boot_and_greet(BackendKind::Renode, &format!("{TWO}uart_transport: {transport}\n"))?;
             let (console, modem) = (board.uart(), board.uart_named("modem")?);
             for (from, to) in [(console, modem), (modem, console)] {
                 from.send(&bytes).wait()?;
@@ -158,7 +190,7 @@ on_renode! {
     fn boards_on_sockets_do_not_receive_each_others_output() -> Result<()> {
         let boards = ["one", "two"].map(|name| {
             thread::spawn(move || -> Result<()> {
-                let board = boot_and_greet(&format!("{TWO}uart_transport: socket\n"))?;
+                let board = boot_and_greet(BackendKind::Renode, &format!("{TWO}uart_transport: socket\n"))?;
                 let modem = board.uart_named("modem")?;
                 for restart in ["reset", "flash", "power_cycle", "nothing"] {
                     board.uart().send_line(name).wait()?;
@@ -175,17 +207,5 @@ on_renode! {
             })
         });
         boards.into_iter().try_for_each(|board| board.join().unwrap())
-    }
-
-    fn run_works_on_each_uart_with_a_prompt() -> Result<()> {
-        let board = boot_and_greet(&format!("{TWO}prompt: '> '\n"))?;
-        let modem = board.uart_named("modem")?.clone();
-        modem.send("> ").wait()?;
-        let answer = thread::spawn(move || -> Result<()> {
-            modem.expect_line("AT").wait()?;
-            modem.send("AT\nOK\n> ").wait()
-        });
-        assert_eq!(board.uart().run("AT").wait()?, "OK");
-        answer.join().unwrap()
     }
 }
