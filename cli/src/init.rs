@@ -13,7 +13,7 @@ use crate::template::{FILES, SAMPLE};
 /// Makes a project of tests on virtual boards
 ///
 /// In an empty directory the project fills it. Beside a firmware project it becomes the directory
-/// `firmware-tests`, and its CI workflow goes to the firmware's. No file is overwritten.
+/// `firmware-tests`, and its CI workflows go to the firmware's. No file is overwritten.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Exit codes: 0 success, 1 a file is there already or cannot be written, 2 wrong arguments")]
@@ -24,6 +24,9 @@ pub(crate) struct Init {
     /// The image that the firmware's build writes, instead of a sample
     #[arg(long, value_name = "FILE")]
     firmware: Option<PathBuf>,
+    /// The command that builds the firmware, in the current directory, before the tests run
+    #[arg(long, value_name = "COMMAND")]
+    build: Option<String>,
     /// The clock of boards that run on Renode; QEMU has no virtual one
     #[arg(long, default_value = "virtual", value_parser = ["virtual", "realtime"])]
     clock: String,
@@ -31,7 +34,8 @@ pub(crate) struct Init {
 
 /// The directory of the tests beside a firmware project.
 const BESIDE: &str = "firmware-tests";
-const WORKFLOW: &str = ".github/workflows/firmware-tests.yml";
+const GITHUB: &str = ".github/workflows/firmware-tests.yml";
+const GITLAB: &str = ".gitlab-ci.yml";
 const SAMPLE_FILE: &str = "firmware/sample.elf";
 
 impl Init {
@@ -53,7 +57,9 @@ impl Init {
         let mut files = Vec::new();
         for (name, text) in FILES {
             let (place, text) = match name {
-                WORKFLOW if is_beside => (root.join(name), workflow_beside(text)),
+                GITHUB if is_beside => (root.join(name), on_github_beside(text)),
+                GITLAB if is_beside => (root.join(name), on_gitlab_beside(text)),
+                "build.rs" => (suite.join(name), self.build_script(text, &suite)?),
                 "Cargo.toml" => (suite.join(name), manifest(text)),
                 _ if name.ends_with(".yaml") => (suite.join(name), self.board(text, &image)),
                 _ => (suite.join(name), text.to_owned()),
@@ -99,6 +105,27 @@ impl Init {
         lines.join("\n") + "\n"
     }
 
+    /// Returns the build script with the command that builds the firmware.
+    fn build_script(&self, text: &str, suite: &Path) -> Result<String, Failure> {
+        let Some(command) = &self.build else {
+            return Ok(text.to_owned());
+        };
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let directory = relative(&std::env::current_dir()?, suite);
+        let directory = match directory.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => &directory,
+        };
+        let text = text.replace(
+            "const BUILD: &[&str] = &[];",
+            &format!("const BUILD: &[&str] = &{words:?};"),
+        );
+        Ok(text.replace(
+            "const DIRECTORY: &str = \"..\";",
+            &format!("const DIRECTORY: &str = {directory:?};"),
+        ))
+    }
+
     fn tell(&self, suite: &Path) {
         let here = std::env::current_dir().unwrap_or_default();
         println!("The tests are in {}. Next:", suite.display());
@@ -138,8 +165,21 @@ fn manifest(text: &str) -> String {
     lines.join("\n") + "\n\n[workspace]\n"
 }
 
+/// Returns the template's pipeline for a repository that has the tests in a directory.
+fn on_gitlab_beside(text: &str) -> String {
+    let script = "  script:\n";
+    let there = format!("    - cd {BESIDE}\n{script}");
+    text.replace("[scripts/", &format!("[{BESIDE}/scripts/"))
+        .replace("[Cargo.toml]", &format!("[{BESIDE}/Cargo.toml]"))
+        .replace("    - scripts/", &format!("    - {BESIDE}/scripts/"))
+        .replace(" target/debug/", &format!(" {BESIDE}/target/debug/"))
+        .replace("[target/", &format!("[{BESIDE}/target/"))
+        .replace("junit: target/", &format!("junit: {BESIDE}/target/"))
+        .replace(script, &there)
+}
+
 /// Returns the template's workflow for a repository that has the tests in a directory.
-fn workflow_beside(text: &str) -> String {
+fn on_github_beside(text: &str) -> String {
     let steps = "    timeout-minutes: 30\n";
     let defaults =
         format!("{steps}    defaults:\n      run:\n        working-directory: {BESIDE}\n");
@@ -152,6 +192,7 @@ fn workflow_beside(text: &str) -> String {
             "            target/",
             &format!("            {BESIDE}/target/"),
         )
+        .replace("workspaces: .", &format!("workspaces: {BESIDE}"))
 }
 
 /// Returns the path of `to`, seen from the directory `from`; both are absolute.

@@ -8,15 +8,17 @@ macro_rules! files {
 }
 
 /// The names and texts of all files.
-pub(crate) const FILES: [(&str, &str); 12] = files![
+pub(crate) const FILES: [(&str, &str); 14] = files![
     ".config/nextest.toml",
     ".github/workflows/firmware-tests.yml",
     ".gitignore",
+    ".gitlab-ci.yml",
     "Cargo.toml",
     "README.md",
     "boards/netduino2.yaml",
     "boards/stm32f4-discovery.yaml",
     "boards/virtual-target.schema.json",
+    "build.rs",
     "scripts/install-renode",
     "src/lib.rs",
     "tests/boot.rs",

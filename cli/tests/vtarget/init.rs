@@ -95,9 +95,54 @@ fn a_firmware_project_gets_a_directory_beside_its_sources() {
         workflow.contains(" firmware-tests/target/virtual-target/\n"),
         "{workflow}"
     );
-    assert!(!suite.join(".github").exists());
+    assert!(workflow.contains("workspaces: firmware-tests\n"), "{workflow}");
+    assert!(!suite.join(".github").exists() && !suite.join(".gitlab-ci.yml").exists());
+    let pipeline = read(dir.path(), ".gitlab-ci.yml");
+    for line in [
+        "    - key: {files: [firmware-tests/scripts/install-renode], prefix: renode}",
+        "      paths: [.cache/cargo/registry/, .cache/cargo/bin/, firmware-tests/target/debug/]",
+        "    - firmware-tests/scripts/install-renode",
+        "    - cd firmware-tests",
+        "    paths: [firmware-tests/target/virtual-target/]",
+        "      junit: firmware-tests/target/nextest/ci/junit.xml",
+    ] {
+        assert!(pipeline.lines().any(|it| it == line), "no {line:?} in {pipeline}");
+    }
     fs::create_dir(dir.path().join("build")).unwrap();
     let sample = super::root().join("firmware-samples/prebuilt/stm32f4/shell.elf");
     fs::copy(sample, dir.path().join("build/my fw.elf")).unwrap();
     assert_sound(&suite);
+}
+
+#[test]
+fn the_firmware_is_built_before_the_tests() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("Makefile"), "build/a.elf:\n\tfalse\n").unwrap();
+    let arguments = ["--firmware", "build/a.elf", "--build", "make build/a.elf"];
+    let output = init(dir.path(), &arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let suite = dir.path().join("firmware-tests");
+    let script = suite.join("build.rs");
+    let built = Command::new("rustc")
+        .args(["--edition=2024", "-o", "build-script"])
+        .arg(&script)
+        .current_dir(&suite)
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", text(&built.stderr));
+    let run = || {
+        let mut script = Command::new(suite.join("build-script"));
+        script.current_dir(&suite).output().unwrap()
+    };
+    let failed = run();
+    assert!(!failed.status.success());
+    let message = text(&failed.stderr);
+    assert!(message.contains("the firmware was not built: make ended with"), "{message}");
+
+    let recipe = "build/a.elf:\n\tmkdir build\n\techo > build/a.elf\n";
+    fs::write(dir.path().join("Makefile"), recipe).unwrap();
+    assert!(run().status.success());
+    assert!(dir.path().join("build/a.elf").is_file());
+    // Nothing is left to do, and the command knows that.
+    assert!(run().status.success());
 }
