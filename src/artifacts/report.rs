@@ -67,7 +67,8 @@ pub(crate) struct Report {
 }
 
 struct Files {
-    dir: ArtifactDir,
+    /// None if the user wants no artifacts.
+    dir: Option<ArtifactDir>,
     sources: Option<Sources>,
     /// The message of the last operation that failed.
     message: Option<String>,
@@ -78,18 +79,17 @@ struct Files {
 }
 
 impl Report {
-    /// Creates the report of a target of `test`; returns `None` if the user wants no artifacts.
+    /// Creates the report of a target of `test`. If the user wants no artifacts, it only gives errors
+    /// the facts about the engine.
     ///
     /// Artifacts of an earlier run of the test are removed.
-    pub(crate) fn new(test: &TestName) -> Result<Option<Arc<Self>>, ConfigError> {
+    pub(crate) fn new(test: &TestName) -> Result<Arc<Self>, ConfigError> {
         let policy = Policy::from_environment()?;
-        if policy == Policy::Never {
-            return Ok(None);
-        }
-        Ok(Some(Arc::new(Self::at(policy, ArtifactDir::claim(test)))))
+        let dir = (policy != Policy::Never).then(|| ArtifactDir::claim(test));
+        Ok(Arc::new(Self::at(policy, dir)))
     }
 
-    fn at(policy: Policy, dir: ArtifactDir) -> Self {
+    fn at(policy: Policy, dir: Option<ArtifactDir>) -> Self {
         Self {
             policy,
             began: Instant::now(),
@@ -114,6 +114,9 @@ impl Report {
     /// Begins to copy `sources` after each change.
     pub(crate) fn begin(self: &Arc<Self>, sources: Sources) {
         lock(&self.files).sources = Some(sources);
+        if self.policy == Policy::Never {
+            return;
+        }
         let (report, changed) = (Arc::downgrade(self), self.changed());
         // Without an I/O thread there is no board, so no report is needed.
         if let Ok(updater) = runtime::spawn(update_on_changes(report, changed)) {
@@ -144,7 +147,9 @@ impl Report {
     /// Records that the test fails with `error`, and adds the path of the artifacts to `error`.
     pub(crate) fn fail(&self, error: &mut crate::Error) {
         let mut files = lock(&self.files);
-        files.dir.fail();
+        if let Some(dir) = &files.dir {
+            dir.fail();
+        }
         let Some(sources) = &files.sources else {
             return;
         };
@@ -152,6 +157,9 @@ impl Report {
             error.set_engine(selected());
         }
         error.set_earlier_boards((sources.earlier_boards)());
+        if files.dir.is_none() {
+            return;
+        }
         files.message = Some(beginning(&error.to_string(), MAX_MESSAGE_LEN).to_owned());
         // Many failures in a row must not write all files each time.
         let recent = files.written.is_some_and(|at| at.elapsed() < UPDATE_DELAY);
@@ -162,15 +170,19 @@ impl Report {
             }
             false => self.write(&mut files).map(|()| files.show()).map(drop),
         };
+        let Some(dir) = &files.dir else {
+            return;
+        };
         error.set_artifacts(match written {
-            Ok(()) => Artifacts::In(files.dir.path().to_owned()),
-            Err(e) => Artifacts::Missing(cannot_write(files.dir.path(), &e)),
+            Ok(()) => Artifacts::In(dir.path().to_owned()),
+            Err(e) => Artifacts::Missing(cannot_write(dir.path(), &e)),
         });
     }
 
-    /// Returns true if the test is known to fail.
-    pub(crate) fn fails(&self) -> bool {
-        lock(&self.files).dir.failed()
+    /// Returns true if the test is known not to fail so far.
+    pub(crate) fn passes(&self) -> bool {
+        let files = lock(&self.files);
+        files.dir.as_ref().is_some_and(|dir| !dir.failed())
     }
 
     /// Keeps or removes the directory of a target that has ended or could not be started.
@@ -180,24 +192,31 @@ impl Report {
         }
         let mut files = lock(&self.files);
         files.finished = true;
-        if test_fails {
-            files.dir.fail();
-        }
-        let fails = files.dir.failed();
-        let Some(sources) = &files.sources else {
+        let Files { dir, sources, .. } = &mut *files;
+        let Some(dir) = dir else {
             return;
         };
+        if test_fails {
+            dir.fail();
+        }
+        let Some(sources) = sources else {
+            return;
+        };
+        let fails = dir.failed();
         let machine = sources.machine.clone();
         if !fails && self.policy == Policy::Failure {
-            files.dir.remove();
+            dir.remove();
             return;
         }
         if fails {
             files.message = Some(last_message(files.message.take()));
         }
         let written = self.write(&mut files);
-        files.dir.keep();
-        let path = files.dir.path();
+        let Some(dir) = &mut files.dir else {
+            return;
+        };
+        dir.keep();
+        let path = dir.path();
         match written {
             Ok(()) if fails => {
                 notice(format_args!("artifacts of {machine}: {}", path.display()));
@@ -219,10 +238,10 @@ impl Report {
 
     /// Updates the directory.
     fn write(&self, files: &mut Files) -> io::Result<()> {
-        let Some(sources) = &mut files.sources else {
+        let (Some(dir), Some(sources)) = (&mut files.dir, &mut files.sources) else {
             return Ok(());
         };
-        let directory = files.dir.make()?;
+        let directory = dir.make()?;
         replace(
             &directory.join("configuration.txt"),
             (sources.configuration)().as_bytes(),
@@ -248,7 +267,11 @@ impl Report {
         if !files.finished {
             match self.write(&mut files) {
                 Ok(()) => drop(files.show()),
-                Err(e) => tracing::debug!("{}", cannot_write(files.dir.path(), &e)),
+                Err(e) => {
+                    if let Some(dir) = &files.dir {
+                        tracing::debug!("{}", cannot_write(dir.path(), &e));
+                    }
+                }
             }
         }
     }
@@ -258,7 +281,8 @@ impl Files {
     /// Brings the page of all failed tests up to date if this target has failed; returns true if
     /// that was done.
     fn show(&self) -> bool {
-        self.message.is_some() && page::update(self.dir.root())
+        let dir = self.dir.as_ref().filter(|_| self.message.is_some());
+        dir.is_some_and(|dir| page::update(dir.root()))
     }
 }
 
@@ -326,7 +350,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let name = TestName::current(Location::caller());
         let dir = ArtifactDir::claim_in(root.path().into(), &name, Box::leak(Box::default()));
-        let report = Arc::new(Report::at(Policy::Failure, dir));
+        let report = Arc::new(Report::at(Policy::Failure, Some(dir)));
         let writes = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&writes);
         report.begin(Sources {
@@ -356,6 +380,7 @@ mod tests {
     }
 
     fn report_path(report: &Report) -> std::path::PathBuf {
-        lock(&report.files).dir.path().to_owned()
+        let files = lock(&report.files);
+        files.dir.as_ref().unwrap().path().to_owned()
     }
 }

@@ -110,10 +110,10 @@ impl TargetBuilder {
         self
     }
 
-    /// Creates the report of the running test, if its artifacts are wanted.
+    /// Creates the report of the running test.
     fn report(&self, at: Caller) -> Result<Option<Arc<Report>>, ConfigError> {
         match self.keeps_artifacts {
-            true => Report::new(&TestName::current(at)),
+            true => Report::new(&TestName::current(at)).map(Some),
             false => Ok(None),
         }
     }

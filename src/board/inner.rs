@@ -60,7 +60,7 @@ impl Inner {
     /// Pauses the board for good, so that its emulator can run another board; `None` if it cannot,
     /// if the test fails, or if nothing is known of that.
     pub(super) fn give_back(self: &Arc<Self>) -> Option<GivenBack> {
-        let passes = self.report.as_ref().is_some_and(|report| !report.fails());
+        let passes = self.report.as_ref().is_some_and(|report| report.passes());
         if !passes || std::thread::panicking() || io_thread::is_current() {
             return None;
         }

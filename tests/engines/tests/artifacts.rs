@@ -47,6 +47,21 @@ mod on_purpose {
 
     #[test]
     #[ignore = "run by the tests below"]
+    fn fails_on_the_selected_engine() -> Result<()> {
+        let config =
+            TargetConfig::from_yaml_str("backend: qemu\nqemu: {machine: netduino2}\n", "/")?;
+        let board = VirtualTarget::from_config(config).backend(BackendKind::Auto);
+        let board = board.boot().wait()?;
+        board
+            .uart()
+            .expect("never said")
+            .within(millis(100))
+            .wait()?;
+        Ok(())
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
     fn panics() {
         let _board = boot_and_greet().unwrap();
         panic!("on purpose");
@@ -411,9 +426,15 @@ fn policy_never_leaves_nothing_after_a_failure() {
     let never = |command: &mut Command, _: &Path| {
         command.env("VTARGET_ARTIFACTS", "never");
     };
-    let run = Run::of(QEMU, "fails", never);
+    let run = Run::of(QEMU, "fails_on_the_selected_engine", never);
     assert!(!run.left());
     assert!(!run.text.contains("artifacts:"), "{}", run.text);
+    // The message says all that it says with artifacts.
+    assert!(
+        run.text.contains(", selected by backend auto"),
+        "{}",
+        run.text
+    );
 }
 
 #[test]
