@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use virtual_target::{EmulatorError, ErrorKind, VirtualTarget};
 
+use crate::colours::good;
 use crate::failure::{Failure, Outcome};
 
 /// Checks board files: all that can be said before a boot
@@ -44,8 +45,10 @@ impl Check {
                 continue;
             }
             match checked {
-                Ok(None) => println!("{}: good", file.display()),
-                Ok(Some(remark)) => println!("{}: good; {remark}", file.display()),
+                Ok(None) => anstream::println!("{}: {}", file.display(), good("good")),
+                Ok(Some(remark)) => {
+                    anstream::println!("{}: {}; {remark}", file.display(), good("good"));
+                }
                 Err(Failure(why)) => eprintln!("{why}"),
             }
         }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use virtual_target::config::{BackendKind, TargetConfig};
 use virtual_target::{EmulatorError, EmulatorInfo, ErrorKind, VirtualTarget};
 
+use crate::colours::{bad, good};
 use crate::failure::{Failure, Outcome};
 
 /// Shows which emulators are here, and boots each board file
@@ -29,7 +30,7 @@ impl Doctor {
     pub(crate) fn run(self) -> Outcome {
         let show = |text: String| {
             if !self.json {
-                println!("{text}");
+                anstream::println!("{text}");
             }
         };
         let emulators = [
@@ -50,7 +51,8 @@ impl Doctor {
                 })
             }
             Err(error) => {
-                show(format!("{name}: missing; to install it: {install}"));
+                let missing = bad("missing");
+                show(format!("{name}: {missing}; to install it: {install}"));
                 json!({"name": name, "missing": error.kind().to_string(), "install": install})
             }
         });
@@ -73,7 +75,7 @@ impl Doctor {
 
 fn described(info: &EmulatorInfo) -> String {
     match info.was_tried() {
-        Some(true) => format!("{info}, tried"),
+        Some(true) => format!("{info}, {}", good("tried")),
         Some(false) => format!("{info}, a version that was not tried"),
         None => format!("{info}, of a version that it does not tell"),
     }
@@ -162,8 +164,14 @@ fn boot(file: &Path) -> virtual_target::Result<(String, f64)> {
 fn in_words(report: &Value) -> String {
     let text = |field: &str| report[field].as_str().unwrap_or_default();
     match (&report["seconds"], report["skipped"].is_string()) {
-        (Value::Number(seconds), _) => format!("boots on {} in {seconds} s", text("engine")),
+        (Value::Number(seconds), _) => {
+            format!("{} on {} in {seconds} s", good("boots"), text("engine"))
+        }
         (_, true) => format!("skipped: {}", text("skipped")),
-        _ => format!("FAILED\n  {}", text("error").replace('\n', "\n  ")),
+        _ => format!(
+            "{}\n  {}",
+            bad("FAILED"),
+            text("error").replace('\n', "\n  ")
+        ),
     }
 }

@@ -3,6 +3,7 @@
 
 mod boards;
 mod check;
+mod colours;
 mod doctor;
 mod failure;
 mod init;
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
         Command::Schema(command) => command.run(),
     };
     outcome.unwrap_or_else(|Failure(why)| {
-        eprintln!("vtarget: {why}");
+        anstream::eprintln!("{} {why}", colours::bad("vtarget:"));
         ExitCode::FAILURE
     })
 }

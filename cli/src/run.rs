@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use virtual_target::config::TargetConfig;
+use virtual_target::uart::{Uart, UartPty};
 use virtual_target::{Result, VirtualTarget};
 
 use crate::failure::{Failure, Outcome};
@@ -33,6 +34,9 @@ pub(crate) struct Run {
     /// Run for so long, such as 500ms, 10s or 2min, in the board's time; with --expect at most
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     limit: Option<Duration>,
+    /// The UART to talk to, by its name in `uarts`, instead of the first
+    #[arg(long, value_name = "NAME")]
+    uart: Option<String>,
     /// The clock to use, instead of the file's
     #[arg(long)]
     clock: Option<Clock>,
@@ -64,11 +68,22 @@ impl Run {
         let board = builder.build()?;
         let is_script = self.expect.is_some() || self.limit.is_some();
         let outcome = match !is_script && stdin().is_terminal() {
-            true => board.power_on().wait().and_then(|()| board.interact()),
+            true => {
+                let powered = board.power_on().wait();
+                powered.and_then(|()| match &self.uart {
+                    Some(name) => board.interact_on(name),
+                    None => board.interact(),
+                })
+            }
             false => {
-                let copy = Copy::begin(&board)?;
-                let outcome = board.power_on().wait().and_then(|()| self.observe(&board));
-                copy.finish(&board);
+                let uart = match &self.uart {
+                    Some(name) => board.uart_named(name)?,
+                    None => board.uart(),
+                };
+                let copy = Copy::begin(uart)?;
+                let powered = board.power_on().wait();
+                let outcome = powered.and_then(|()| self.observe(&board, uart));
+                copy.finish(uart);
                 outcome
             }
         };
@@ -78,15 +93,10 @@ impl Run {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn observe(&self, board: &VirtualTarget) -> Result<()> {
+    fn observe(&self, board: &VirtualTarget, uart: &Uart) -> Result<()> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
         match &self.expect {
-            Some(pattern) => board
-                .uart()
-                .expect(pattern.as_str())
-                .within(limit)
-                .wait()
-                .map(drop),
+            Some(pattern) => uart.expect(pattern.as_str()).within(limit).wait().map(drop),
             None => board.run_for(limit).wait(),
         }
     }
@@ -103,12 +113,12 @@ enum Step {
 /// It reads a pseudo-terminal: that does not let the board's time pass, as a wait would.
 struct Copy {
     steps: Receiver<Step>,
-    _pty: virtual_target::uart::UartPty,
+    _pty: UartPty,
 }
 
 impl Copy {
-    fn begin(board: &VirtualTarget) -> Result<Self, Failure> {
-        let pty = board.uart().open_pty()?;
+    fn begin(uart: &Uart) -> Result<Self, Failure> {
+        let pty = uart.open_pty()?;
         let mut output = File::open(pty.path())?;
         let (tell, steps) = mpsc::channel();
         thread::spawn(move || {
@@ -128,10 +138,10 @@ impl Copy {
     }
 
     /// Waits until all output so far has been copied, however slowly it is read at the other end.
-    fn finish(self, board: &VirtualTarget) {
+    fn finish(self, uart: &Uart) {
         // No output behind a forbidden pattern arrives.
         const IDLE: Duration = Duration::from_millis(500);
-        let all = board.uart().transcript().map_or(0, |all| all.len());
+        let all = uart.transcript().map_or(0, |all| all.len());
         let (mut read, mut written) = (0, 0);
         while written < all {
             let step = match read > written {

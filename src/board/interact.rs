@@ -13,6 +13,7 @@ use crate::config::ClockKind;
 use crate::error::Result;
 use crate::operation::block_on;
 use crate::runtime::{self, HostError};
+use crate::uart::Uart;
 
 /// The time that a board with a virtual clock runs at once, as long as it takes a person.
 const STEP: Duration = Duration::from_millis(20);
@@ -44,19 +45,41 @@ impl VirtualTarget {
     /// ```
     #[track_caller]
     pub fn interact(&self) -> Result<()> {
+        self.connect(self.uart(), self.uart_name())
+    }
+
+    /// Connects the terminal to the UART of this name. As [`interact`](Self::interact).
+    ///
+    /// # Errors
+    /// Those of [`interact`](Self::interact); [`ConfigError`](crate::config::ConfigError) if the
+    /// board has no such UART.
+    ///
+    /// ```no_run
+    /// # fn main() -> virtual_target::Result<()> {
+    /// let board = virtual_target::VirtualTarget::from_yaml("board.yaml").boot().wait()?;
+    /// board.interact_on("modem")?;
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn interact_on(&self, uart: &str) -> Result<()> {
+        self.connect(self.uart_named(uart)?, uart)
+    }
+
+    #[track_caller]
+    fn connect(&self, uart: &Uart, label: &str) -> Result<()> {
         let session = || {
             let _entered = runtime::enter()?;
             let terminal = Terminal::open().map_err(no_terminal)?;
-            block_on(self.talk(&terminal)).map_err(no_terminal)
+            block_on(self.talk(&terminal, uart, label)).map_err(no_terminal)
         };
         self.shared.checked(session())
     }
 
-    /// Passes bytes between terminal and board until the user leaves.
-    async fn talk(&self, terminal: &Terminal) -> io::Result<()> {
+    /// Passes bytes between terminal and UART until the user leaves.
+    async fn talk(&self, terminal: &Terminal, uart: &Uart, label: &str) -> io::Result<()> {
         let name = self.machine_name();
-        tell(terminal, &format!("{name}: {}. {HELP}", self.uart_name())).await?;
-        let mut output = self.uart().follow();
+        tell(terminal, &format!("{name}: {label}. {HELP}")).await?;
+        let mut output = uart.follow();
         let mut keys = Keys::default();
         let mut board = pin!(self.watch(true));
         loop {
@@ -80,7 +103,7 @@ impl VirtualTarget {
                         if key == Key::Exit {
                             return terminal.write(b"\n").await;
                         }
-                        match self.act(key).await {
+                        match self.act(key, uart).await {
                             Ok("") => {}
                             Ok(done) => tell(terminal, done).await?,
                             Err(error) => tell(terminal, &error.kind().to_string()).await?,
@@ -93,9 +116,9 @@ impl VirtualTarget {
     }
 
     /// Does what a key asks for; returns what the user is told.
-    async fn act(&self, key: Key) -> Result<&'static str> {
+    async fn act(&self, key: Key, uart: &Uart) -> Result<&'static str> {
         match key {
-            Key::Typed(bytes) => self.uart().send(bytes).await.map(|()| ""),
+            Key::Typed(bytes) => uart.send(bytes).await.map(|()| ""),
             Key::Reset => self.reset().await.map(|()| "reset"),
             Key::Power if self.is_on().await? => self.power_off().await.map(|()| "off"),
             Key::Power => self.power_on().await.map(|()| "on"),

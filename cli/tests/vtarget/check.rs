@@ -69,6 +69,22 @@ fn check_prints_the_librarys_message() {
 }
 
 #[test]
+fn colours_are_for_terminals_without_no_color() {
+    let checked = |variables: &[(&str, &str)]| {
+        let mut command = vtarget();
+        command
+            .env_remove("NO_COLOR")
+            .envs(variables.iter().copied());
+        let output = command.args(["check", "fixtures/netduino2.yaml"]).output();
+        text(&output.unwrap().stdout).contains("\x1b[32mgood\x1b[0m")
+    };
+    assert!(!checked(&[]), "the output is no terminal");
+    let forced = ("CLICOLOR_FORCE", "1");
+    assert!(checked(&[forced]));
+    assert!(!checked(&[("NO_COLOR", "1"), forced]));
+}
+
+#[test]
 fn check_looks_at_every_file() {
     let good = "fixtures/netduino2.yaml";
     let output = run(["check", "no.yaml", good]);

@@ -95,7 +95,10 @@ fn a_firmware_project_gets_a_directory_beside_its_sources() {
         workflow.contains(" firmware-tests/target/virtual-target/\n"),
         "{workflow}"
     );
-    assert!(workflow.contains("workspaces: firmware-tests\n"), "{workflow}");
+    assert!(
+        workflow.contains("workspaces: firmware-tests\n"),
+        "{workflow}"
+    );
     assert!(!suite.join(".github").exists() && !suite.join(".gitlab-ci.yml").exists());
     let pipeline = read(dir.path(), ".gitlab-ci.yml");
     for line in [
@@ -106,7 +109,10 @@ fn a_firmware_project_gets_a_directory_beside_its_sources() {
         "    paths: [firmware-tests/target/virtual-target/]",
         "      junit: firmware-tests/target/nextest/ci/junit.xml",
     ] {
-        assert!(pipeline.lines().any(|it| it == line), "no {line:?} in {pipeline}");
+        assert!(
+            pipeline.lines().any(|it| it == line),
+            "no {line:?} in {pipeline}"
+        );
     }
     fs::create_dir(dir.path().join("build")).unwrap();
     let sample = super::root().join("firmware-samples/prebuilt/stm32f4/shell.elf");
@@ -137,7 +143,10 @@ fn the_firmware_is_built_before_the_tests() {
     let failed = run();
     assert!(!failed.status.success());
     let message = text(&failed.stderr);
-    assert!(message.contains("the firmware was not built: make ended with"), "{message}");
+    assert!(
+        message.contains("the firmware was not built: make ended with"),
+        "{message}"
+    );
 
     let recipe = "build/a.elf:\n\tmkdir build\n\techo > build/a.elf\n";
     fs::write(dir.path().join("Makefile"), recipe).unwrap();

@@ -130,6 +130,50 @@ on_each_engine! {
 
 #[test]
 #[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn another_uart_than_the_first_is_shown_by_its_name() -> Result<()> {
+    let tmp = tempfile::tempdir().unwrap();
+    let file = tmp.path().join("board.yaml");
+    let firmware = super::root().join("firmware-samples/prebuilt/stm32f4/semihosting.elf");
+    let board = format!(
+        "backend: qemu\nqemu: {{machine: netduinoplus2}}\nfirmware: {firmware:?}\n\
+         uarts: {{console: {{serial: 1}}, trace: semihosting}}\n"
+    );
+    fs::write(&file, board).unwrap();
+    let run = |uart: &str| {
+        let mut command = vtarget();
+        command.arg("run").arg(&file).args(["--uart", uart]);
+        command
+    };
+    let mut script = run("trace");
+    script.args(["--expect", "by WRITE\n"]).stdin(Stdio::null());
+    let output = script.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("by WRITE0\nby WRITE\n"));
+
+    let pty = openpty(None, None).unwrap();
+    let program = Started::in_terminal(run("trace"), &pty);
+    let terminal = Uart::over_fd(pty.master.try_clone().unwrap())?;
+    terminal.set_timeout(secs(60));
+    terminal.expect_line("machine-0: trace. ").wait()?;
+    terminal.expect_line("by WRITE0").wait()?;
+    terminal.send("x").wait()?;
+    terminal
+        .expect_line("semihosting is for the firmware's output only")
+        .wait()?;
+    terminal.send("\x01x").wait()?;
+    assert!(program.succeeds());
+
+    let unknown = run("modem").stdin(Stdio::null()).output().unwrap();
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).contains("there is no UART \"modem\""));
+    Ok(())
+}
+
+#[test]
+#[cfg_attr(
     not(renode),
     ignore = "no Renode: renode is not in PATH and VTARGET_RENODE names none"
 )]
