@@ -216,12 +216,11 @@ impl Report {
             return;
         };
         dir.keep();
-        let path = dir.path();
+        let (path, page) = (dir.path().to_owned(), dir.root().join(page::PAGE));
         match written {
             Ok(()) if fails => {
                 notice(format_args!("artifacts of {machine}: {}", path.display()));
                 if files.show() {
-                    let page = files.dir.root().join(page::PAGE);
                     notice(format_args!(
                         "all failed tests in a browser: {}",
                         page.display()
@@ -231,7 +230,7 @@ impl Report {
             Ok(()) => {}
             Err(e) => notice(format_args!(
                 "no artifacts of {machine}: {}",
-                cannot_write(path, &e)
+                cannot_write(&path, &e)
             )),
         }
     }

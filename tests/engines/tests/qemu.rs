@@ -97,7 +97,7 @@ on_qemu! {
             ("[-d, unimp, -device, nosuch]", "<yaml>:3:50: qemu.args[2]: \"-device\""),
         ] {
             let text = format!("backend: qemu\n\nqemu: {{machine: netduinoplus2, args: {args}}}\n");
-            let error = board(&text).err().expect("QEMU refuses it").to_string();
+            let error = board(&text).unwrap_err().to_string();
             assert!(error.contains(place), "{error}");
         }
         Ok(())
