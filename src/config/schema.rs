@@ -255,9 +255,10 @@ fn plain_name() -> Value {
 }
 
 fn qemu_name() -> Value {
-    let mut name = name("A-Za-z0-9_.,=-");
-    name["not"] = json!({"pattern": "^-"});
-    name
+    json!({
+        "pattern": "^(?!-)[A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+=[A-Za-z0-9_.-]+)*$",
+        "maxLength": LONGEST_NAME,
+    })
 }
 
 fn qemu_args() -> Value {

@@ -102,7 +102,14 @@ pub(super) fn qemu_name(name: &str) -> Result<String, Explanation> {
     if name.starts_with('-') {
         return Err(BadValue::OptionName { name }.into());
     }
-    Ok(name.to_owned())
+    let is_word = |text: &str| !text.is_empty() && !text.contains('=');
+    let mut parts = name.split(',');
+    let is_named = parts.next().is_some_and(is_word);
+    let is_property = |part: &str| matches!(part.split_once('='), Some((name, value)) if is_word(name) && is_word(value));
+    match is_named && parts.all(is_property) {
+        true => Ok(name.to_owned()),
+        false => Err(BadValue::Properties { name }.into()),
+    }
 }
 
 /// Checks the index of a serial port.

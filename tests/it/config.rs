@@ -709,6 +709,10 @@ const BAD_VALUES: &[(&str, &str)] = &[
         r#"<yaml>:3:8: qemu.machine: character 5 of "virt dumpdtb=x" is ' ': only letters, digits, `_`, `-`, `.`, `,` and `=` are allowed"#,
     ),
     (
+        "qemu: {machine: 'virt,dumpdtb'}",
+        r#"<yaml>:3:8: qemu.machine: "virt,dumpdtb" is not a name and its properties: write `name`, or `name,property=value`"#,
+    ),
+    (
         "qemu: {arch: mips, machine: malta}",
         r#"<yaml>:3:8: qemu.arch: unknown value "mips" (known: arm, aarch64, riscv32, riscv64)"#,
     ),

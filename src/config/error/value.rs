@@ -75,6 +75,9 @@ pub(in super::super) enum BadValue<'a> {
     SerialIndex {
         index: i64,
     },
+    Properties {
+        name: &'a str,
+    },
     OwnOption {
         option: &'a str,
         instead: &'static str,
@@ -195,6 +198,10 @@ impl BadValue<'_> {
             }
             Self::SerialIndex { index } => reason(format!("{index} is out of range"))
                 .fix("serial ports are counted from 0 to 15"),
+            Self::Properties { name } => {
+                reason(format!("{name:?} is not a name and its properties"))
+                    .fix("write `name`, or `name,property=value`")
+            }
             Self::OwnOption { option, instead } => {
                 reason(format!("`-{option}` is set by virtual-target")).fix(*instead)
             }

@@ -96,7 +96,7 @@ fn observations(board: &VirtualTarget) -> Result<Vec<String>> {
     uart.send_line("sleep 1500").wait()?;
     uart.expect_line(r"re:slept (\d+) ms").wait()?;
     uart.expect("> ").wait()?;
-    observations.push(format!("{:?}", now(&board)?));
+    observations.push(format!("{:?}", now(board)?));
     uart.send_paced("ping\n", millis(7)).wait()?;
     uart.expect(r"re:p[o]n").wait()?;
     observations.push(format!(
@@ -105,7 +105,7 @@ fn observations(board: &VirtualTarget) -> Result<Vec<String>> {
     ));
     uart.send_line("flood 50").wait()?;
     uart.expect_any(["nothing", "flood done"]).wait()?;
-    observations.push(now(&board)?.as_nanos().to_string());
+    observations.push(now(board)?.as_nanos().to_string());
     observations.extend(board.transcript()?.iter().map(ToString::to_string));
     Ok(observations)
 }
