@@ -85,7 +85,7 @@ pub enum ErrorKind {
     /// The emulator is missing, exited, or refused something.
     #[error(transparent)]
     Emulator(#[from] EmulatorError),
-    /// A memory or a variable that the test cannot look at.
+    /// What the test cannot look at, or has not seen inside of the board.
     #[error(transparent)]
     Debug(#[from] DebugError),
     /// The board is not in the state that the operation needs.

@@ -50,7 +50,7 @@ mod sync;
 pub mod uart;
 
 pub use backend::{EmulatorError, EmulatorExit, EmulatorInfo, Metrics};
-pub use board::{Machine, PowerError, TargetBuilder, VirtualTarget};
+pub use board::{Button, Led, Machine, PowerError, TargetBuilder, VirtualTarget, Written};
 pub use debug::{DebugError, Frame, MemoryValue, Registers};
 pub use error::{Error, ErrorKind, Result};
 pub use operation::Operation;

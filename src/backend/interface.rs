@@ -1,10 +1,12 @@
 //! [`Backend`]: the interface between a target and the engine that runs its board.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::{EmulatorError, EmulatorExit};
+use super::events::Events;
 use super::guest_access::GuestAccess;
 use super::identity::Identity;
 use super::image::Image;
@@ -24,6 +26,26 @@ pub(crate) type TakeSlot = Box<dyn FnOnce() -> Option<Slot> + Send>;
 /// A function that keeps an emulator whose board is paused for good, for a later board. Dropping
 /// this ends the emulator.
 pub(crate) type GivenBack = Box<dyn FnOnce(TakeSlot) + Send>;
+
+/// An LED, which is watched from now on.
+pub(crate) struct LedState {
+    pub(crate) is_on: bool,
+    pub(crate) events: Arc<Events>,
+    /// The number of events before the state was read.
+    pub(crate) from: usize,
+}
+
+/// What a processor runs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The instruction at this address, before it is executed.
+    Code(u64),
+    /// A write to any of these bytes, after it.
+    Write { address: u64, length: u64 },
+}
+
+/// A future that is ready once the processor has reached a place.
+pub(crate) type Reached = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A board on one engine: a single machine, or several machines that are connected.
 ///
@@ -90,6 +112,42 @@ pub(crate) trait Backend: Send {
     /// Returns the access to the board's processors and memories, if the engine gives it.
     fn guest_access(&mut self) -> Option<&mut dyn GuestAccess> {
         None
+    }
+
+    /// Returns the state of an LED of a machine, whose changes are events from now on.
+    fn led<'a>(
+        &'a mut self,
+        _machine: usize,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<LedState, EmulatorError>> {
+        let error = self.only_renode(format!("show the LED `{path}`"));
+        Box::pin(async { Err(error) })
+    }
+
+    /// Presses or releases a button of a machine.
+    fn set_button<'a>(&'a mut self, _machine: usize, path: &'a str, _pressed: bool) -> Outcome<'a> {
+        let error = self.only_renode(format!("press the button `{path}`"));
+        Box::pin(async { Err(error) })
+    }
+
+    /// Lets a machine run until its processor has reached a place. It stays there until
+    /// [`end_run_until`](Self::end_run_until).
+    fn run_until(
+        &mut self,
+        _machine: usize,
+        _place: Place,
+    ) -> BoxFuture<'_, Result<Reached, EmulatorError>> {
+        let error = EmulatorError::Unsupported {
+            kind: self.identity().engine().kind,
+            what: "stop at a place of the program".to_owned(),
+            advice: "only an emulator can: run the target there (VTARGET_BACKEND=renode)",
+        };
+        Box::pin(async { Err(error) })
+    }
+
+    /// Ends what [`run_until`](Self::run_until) has begun, and lets the board run.
+    fn end_run_until(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
     }
 
     /// Returns the error of a call that only Renode supports.

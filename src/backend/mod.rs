@@ -6,6 +6,7 @@
 
 mod emulator;
 mod error;
+mod events;
 mod executable;
 mod exit;
 mod guest_access;
@@ -22,12 +23,13 @@ pub(crate) mod renode;
 pub(crate) mod serial;
 
 pub use error::{EmulatorError, EmulatorExit};
+pub(crate) use events::{Event, Events};
 pub(crate) use executable::is_in_path;
 pub(crate) use guest_access::{Attached, DebuggerLink, GuestAccess, NamedCpu, chunks};
 pub use identity::EmulatorInfo;
 pub(crate) use identity::Identity;
 pub(crate) use image::Image;
-pub(crate) use interface::{Backend, GivenBack, LogText, Slot, TakeSlot};
+pub(crate) use interface::{Backend, GivenBack, LedState, LogText, Place, Reached, Slot, TakeSlot};
 pub use metrics::Metrics;
 pub(crate) use outcome::{BoxFuture, Outcome};
 pub(crate) use output::OutputTail;

@@ -81,7 +81,7 @@ impl VirtualTarget {
         tell(terminal, &format!("{name}: {label}. {HELP}")).await?;
         let mut output = uart.follow();
         let mut keys = Keys::default();
-        let mut board = pin!(self.watch(true));
+        let mut board = pin!(self.attend(true));
         loop {
             let event = tokio::select! {
                 biased;
@@ -92,13 +92,13 @@ impl VirtualTarget {
             match event {
                 Event::Output(bytes) => terminal.write(&bytes).await?,
                 Event::Over(why) => {
-                    board.set(self.watch(false));
+                    board.set(self.attend(false));
                     tell(terminal, &why).await?;
                 }
                 Event::Typed(typed) if typed.is_empty() => return Ok(()),
                 Event::Typed(typed) => {
                     // Ends the wait, whose error would be that the board was started anew.
-                    board.set(self.watch(false));
+                    board.set(self.attend(false));
                     for key in keys.feed(&typed) {
                         if key == Key::Exit {
                             return terminal.write(b"\n").await;
@@ -109,7 +109,7 @@ impl VirtualTarget {
                             Err(error) => tell(terminal, &error.kind().to_string()).await?,
                         }
                     }
-                    board.set(self.watch(self.is_on().await.unwrap_or(false)));
+                    board.set(self.attend(self.is_on().await.unwrap_or(false)));
                 }
             }
         }
@@ -141,7 +141,7 @@ impl VirtualTarget {
 
     /// Waits until a board that `runs` does so no more, and returns why; lets a board with a
     /// virtual clock run at the host's speed.
-    async fn watch(&self, runs: bool) -> String {
+    async fn attend(&self, runs: bool) -> String {
         if !runs {
             return std::future::pending().await;
         }

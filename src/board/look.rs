@@ -110,10 +110,10 @@ impl VirtualTarget {
         self.read_bytes_of(0, address, length)
     }
 
-    /// Writes a number to the board's memory; on Renode.
+    /// Writes a number to the board's memory.
     ///
     /// # Errors
-    /// Those of [`read`](Self::read); [`EmulatorError`] on QEMU.
+    /// Those of [`read`](Self::read).
     ///
     /// ```no_run
     /// # fn main() -> virtual_target::Result<()> {

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use super::machine_uarts::MachineUarts;
+use super::peripherals::{Button, Led};
+use super::run_until::Written;
 use super::target::VirtualTarget;
 use crate::backend::Metrics;
 use crate::config::LoadCommand;
@@ -156,6 +158,36 @@ impl<'a> Machine<'a> {
     #[track_caller]
     pub fn backtrace(self) -> Operation<Vec<Frame>> {
         self.target.backtrace_of(self.number)
+    }
+
+    /// Lets the target run until the machine's processor comes to a function. As
+    /// [`VirtualTarget::run_until`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::run_until`].
+    #[track_caller]
+    pub fn run_until(self, function: &str) -> Operation<Vec<Frame>> {
+        self.target.run_until_of(self.number, function)
+    }
+
+    /// Lets the target run until the machine's processor writes to an address. As
+    /// [`VirtualTarget::watch`].
+    ///
+    /// # Errors
+    /// Those of [`VirtualTarget::watch`].
+    #[track_caller]
+    pub fn watch<T: MemoryValue>(self, address: u64) -> Operation<Written<T>> {
+        self.target.watch_of(self.number, address)
+    }
+
+    /// Returns an LED of the machine. As [`VirtualTarget::led`].
+    pub fn led(self, path: &str) -> Led<'a> {
+        self.target.led_of(self.number, path)
+    }
+
+    /// Returns a button of the machine. As [`VirtualTarget::button`].
+    pub fn button(self, path: &str) -> Button<'a> {
+        self.target.button_of(self.number, path)
     }
 
     /// Stops the target for a debugger of this machine. As [`VirtualTarget::gdb`].

@@ -439,6 +439,25 @@ impl VirtualTarget {
         ))
     }
 
+    /// Creates an operation that waits for the board, by default as long as for its output; the
+    /// report records it.
+    #[track_caller]
+    pub(super) fn waiting<T, F>(
+        &self,
+        what: String,
+        run: impl FnOnce(Arc<Inner>, Duration) -> F + Send + 'static,
+    ) -> Operation<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = crate::Result<T>> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        let limit = shared.config.timeouts.expect;
+        let wait = Remote::new(limit, move |limit| run(shared, limit));
+        let report = self.shared.report.as_ref();
+        Operation::new(Traced::new(wait, report, Location::caller(), |_| what))
+    }
+
     /// Creates an operation that queries the board; the timeline has no entry of it.
     #[track_caller]
     pub(super) fn operation<T, F>(

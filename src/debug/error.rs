@@ -1,8 +1,9 @@
-//! [`DebugError`]: a memory or a variable that a test cannot look at.
+//! [`DebugError`]: what a test cannot look at, or has not seen inside of the board.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-/// A memory or a variable of the firmware that a test cannot look at.
+/// What a test cannot look at, or has not seen inside of the board.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum DebugError {
@@ -39,6 +40,38 @@ pub enum DebugError {
         /// The known name that is most like it.
         similar: Option<String>,
     },
+    /// The processor has not come to a function.
+    #[error("`{machine}` has not reached `{function}` in {waited:?}")]
+    NotReached {
+        /// The machine's name.
+        machine: String,
+        /// The function.
+        function: String,
+        /// The time waited, in the board's clock.
+        waited: Duration,
+    },
+    /// The processor has not written to an address.
+    #[error("nothing has written to {address:#010x} of `{machine}` in {waited:?}")]
+    NotWritten {
+        /// The machine's name.
+        machine: String,
+        /// The address.
+        address: u64,
+        /// The time waited, in the board's clock.
+        waited: Duration,
+    },
+    /// An LED has not changed.
+    #[error("the LED `{led}` of `{machine}` has not gone {} in {waited:?}", on_or_off(*wanted))]
+    NoChange {
+        /// The machine's name.
+        machine: String,
+        /// The path of the LED.
+        led: String,
+        /// True if it was to go on.
+        wanted: bool,
+        /// The time waited, in the board's clock.
+        waited: Duration,
+    },
     /// A variable has another size than the type by which it is read or written.
     #[error("`{name}` has {size} bytes in {file:?}, not the {wanted} of {of_type}")]
     WrongSize {
@@ -53,6 +86,10 @@ pub enum DebugError {
         /// The type.
         of_type: &'static str,
     },
+}
+
+fn on_or_off(is_on: bool) -> &'static str {
+    if is_on { "on" } else { "off" }
 }
 
 fn no_symbols(file: Option<&PathBuf>) -> String {

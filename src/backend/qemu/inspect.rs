@@ -114,14 +114,8 @@ impl GuestAccess for Qemu {
         })
     }
 
-    fn write<'a>(&'a mut self, _machine: usize, _address: u64, _bytes: &'a [u8]) -> Outcome<'a> {
-        Box::pin(async {
-            Err(EmulatorError::Unsupported {
-                kind: KIND,
-                what: "write to the board's memory".to_owned(),
-                advice: "only Renode can: run the target there (VTARGET_BACKEND=renode)",
-            })
-        })
+    fn write<'a>(&'a mut self, _machine: usize, address: u64, bytes: &'a [u8]) -> Outcome<'a> {
+        Box::pin(self.write_memory(address, bytes))
     }
 
     fn attach_debugger(

@@ -7,6 +7,7 @@
 mod command_line;
 mod complaint;
 mod debugger;
+mod gdb_client;
 mod hmp;
 mod inspect;
 mod qmp;
@@ -20,14 +21,15 @@ use tokio::net::unix::{OwnedWriteHalf, pipe};
 
 use super::emulator::Emulator;
 use super::{
-    Backend, EmulatorError, EmulatorExit, GuestAccess, Identity, Image, LogText, Outcome,
-    OutputTail, executable,
+    Backend, BoxFuture, EmulatorError, EmulatorExit, GuestAccess, Identity, Image, LogText,
+    Outcome, OutputTail, Place, Reached, executable,
 };
 use crate::config::{BackendKind, ConfigError, LoadCommand, QemuConfig, QemuPort, TargetConfig};
 use crate::firmware::{Firmware, Format};
 use crate::process::{SpawnSpec, Supervisor};
 use crate::runtime::Clock;
 use crate::uart::Ports;
+use gdb_client::GdbClient;
 use qmp::{Qmp, QmpError, Reply};
 
 const KIND: BackendKind = BackendKind::Qemu;
@@ -89,6 +91,8 @@ pub(crate) struct Qemu {
     ports: Ports,
     output: OutputTail,
     running: Option<Running>,
+    /// The place to which the board runs, and the client that has set it.
+    runs_until: Option<(Place, Arc<tokio::sync::Mutex<GdbClient>>)>,
 }
 
 struct Running {
@@ -124,6 +128,7 @@ impl Qemu {
             ports,
             output: OutputTail::default(),
             running: None,
+            runs_until: None,
         })
     }
 
@@ -363,6 +368,7 @@ impl Backend for Qemu {
 
     fn power_off(&mut self) -> Outcome<'_> {
         Box::pin(async {
+            self.runs_until = None;
             if let Some(running) = self.running.take() {
                 running.emulator.end().await;
             }
@@ -388,6 +394,18 @@ impl Backend for Qemu {
             let run_command = running.and_then(|running| running.run_command);
             self.execute(STEP, "system_reset", run_command).await
         })
+    }
+
+    fn run_until(
+        &mut self,
+        _machine: usize,
+        place: Place,
+    ) -> BoxFuture<'_, Result<Reached, EmulatorError>> {
+        Box::pin(self.begin_run_until(place))
+    }
+
+    fn end_run_until(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(self.finish_run_until())
     }
 
     fn guest_access(&mut self) -> Option<&mut dyn GuestAccess> {

@@ -14,6 +14,7 @@ mod inspect;
 mod launch;
 mod metrics;
 mod monitor;
+mod peripherals;
 mod reuse;
 mod session;
 mod setup;
@@ -24,8 +25,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    Backend, BoxFuture, EmulatorError, EmulatorExit, GivenBack, GuestAccess, Identity, Image,
-    LogText, Metrics, Outcome,
+    Backend, BoxFuture, EmulatorError, EmulatorExit, Events, GivenBack, GuestAccess, Identity,
+    Image, LedState, LogText, Metrics, Outcome, Place, Reached,
 };
 use crate::config::{ConfigError, Control, Reuse, TargetConfig};
 use crate::process::Supervisor;
@@ -70,6 +71,12 @@ pub(crate) struct Renode {
     session: Option<Session>,
     /// Set while the board is stopped to look into it.
     stop: Option<Stop>,
+    /// What the board has done apart from its UARTs.
+    events: Arc<Events>,
+    /// Set once the script that reports it is in the running Renode.
+    has_events: bool,
+    /// The machine whose processor runs to a place.
+    runs_until: Option<usize>,
     /// The machine and the port of the gdb server, while a debugger is attached.
     gdb_server: Option<(usize, u16)>,
     /// The key of a board whose Renode may run other boards.
@@ -102,6 +109,9 @@ impl Renode {
             logs: CurrentLogs::default(),
             session: None,
             stop: None,
+            events: Arc::default(),
+            has_events: false,
+            runs_until: None,
             gdb_server: None,
         })
     }
@@ -341,6 +351,10 @@ impl Backend for Renode {
                 "metrics.txt",
                 self.logs.reader(|logs| logs.metrics.report()),
             ),
+            ("events.txt", {
+                let events = Arc::clone(&self.events);
+                Box::new(move || events.report())
+            }),
         ]
     }
 
@@ -362,6 +376,8 @@ impl Backend for Renode {
         Box::pin(async {
             self.stop = None;
             self.gdb_server = None;
+            self.has_events = false;
+            self.runs_until = None;
             if let Some(session) = self.session.take() {
                 session.end().await;
             }
@@ -464,6 +480,30 @@ impl Backend for Renode {
             stored.push(metrics.to_string().as_bytes());
             Ok(metrics)
         })
+    }
+
+    fn led<'a>(
+        &'a mut self,
+        machine: usize,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<LedState, EmulatorError>> {
+        self.watch_led(machine, path)
+    }
+
+    fn set_button<'a>(&'a mut self, machine: usize, path: &'a str, pressed: bool) -> Outcome<'a> {
+        self.press(machine, path, pressed)
+    }
+
+    fn run_until(
+        &mut self,
+        machine: usize,
+        place: Place,
+    ) -> BoxFuture<'_, Result<Reached, EmulatorError>> {
+        self.begin_run_until(machine, place)
+    }
+
+    fn end_run_until(&mut self) -> BoxFuture<'_, ()> {
+        self.finish_run_until()
     }
 
     fn guest_access(&mut self) -> Option<&mut dyn GuestAccess> {

@@ -162,6 +162,12 @@ impl Uart {
         self.traced_at(at, wait, Wait::describe)
     }
 
+    /// As [`run_for`](Self::run_for), as a part of another operation: a failure is not explained.
+    pub(crate) fn let_pass(&self, duration: Duration) -> Operation<()> {
+        let matcher = Ok(RunFor(duration));
+        Operation::new(Wait::new(&self.shared, &self.local, duration, matcher))
+    }
+
     /// Waits for the next line and returns it without its end-of-line.
     ///
     /// Lines are those of [`expect_line`](Self::expect_line); bytes that are not UTF-8 become

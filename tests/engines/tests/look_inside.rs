@@ -6,7 +6,7 @@ use engine_tests::{
     bare_on, in_virtual_time, on_each_engine, on_renode, sample, sample_for, shell_on,
 };
 use virtual_target::config::BackendKind;
-use virtual_target::{DebugError, Error, ErrorKind, Result, VirtualTarget, millis};
+use virtual_target::{DebugError, Error, ErrorKind, Result, VirtualTarget, millis, secs};
 
 /// Returns the shell at its prompt.
 fn shell(engine: BackendKind) -> Result<VirtualTarget> {
@@ -98,23 +98,74 @@ on_each_engine! {
         Ok(())
     }
 
-    fn memory_is_written_where_the_engine_can(engine) {
+    fn memory_is_written_while_the_board_runs(engine) {
         let board = shell(engine)?;
         // Unused RAM: neither variables nor the stack.
         let address = 0x2000_8001;
-        let written = board.write_bytes(address, *b"0123456789").wait();
-        if engine == BackendKind::Qemu {
-            let error = written.unwrap_err().to_string();
-            assert!(error.contains("QEMU cannot write to the board's memory"), "{error}");
-            return Ok(());
-        }
-        written?;
+        board.write_bytes(address, *b"0123456789").wait()?;
         assert_eq!(board.read_bytes(address, 10).wait()?, b"0123456789");
         board.write(0x2000_8004, -2_i16).wait()?;
         assert_eq!(board.read_bytes(address, 10).wait()?, b"012\xfe\xff56789");
+        // More than one command of an engine carries.
+        let much: Vec<u8> = (0..5000_u32).map(|it| (it * 7) as u8).collect();
+        board.write_bytes(address, &*much).wait()?;
+        assert_eq!(board.read_bytes(address, much.len()).wait()?, much);
         let error = board.write(0x4000_4404, 1_u32).wait().unwrap_err();
         assert!(matches!(debug_error(error), DebugError::NoMemory { .. }));
+        // The firmware sees it: its counter of lost bytes.
+        let overruns = board.symbol("uart_overruns").wait()?;
+        board.write(overruns, 4711_u32).wait()?;
+        board.uart().send_line("overruns").wait()?;
+        board.uart().expect_line("overruns 4711").wait().map(drop)
+    }
+
+    fn a_board_runs_until_it_comes_to_a_function(engine) {
+        let board = shell(engine)?;
+        for _ in 0..2 {
+            // The next command is executed when the board has been told to stop there.
+            board.uart().send_line("sleep 4000").wait()?;
+            board.uart().send_line("ping").wait()?;
+            let calls = board.run_until("ping").wait()?;
+            assert_eq!(calls[0].function.as_deref(), Some("ping"), "{calls:?}");
+            let symbol = board.symbol("ping").wait()? & !1;
+            assert_eq!(calls[0].address, symbol, "{calls:?}");
+            assert!(calls.iter().any(|it| it.function.as_deref() == Some("main")), "{calls:?}");
+            board.uart().expect_line("pong").wait()?;
+        }
+        let error = board.run_until("panic").within(millis(200)).wait().unwrap_err();
+        assert!(error.to_string().contains("`stm32f4` has not reached `panic` in 200ms"), "{error}");
+        let error = board.run_until("pingg").wait().unwrap_err();
+        assert!(error.to_string().contains("did you mean `ping`?"), "{error}");
+        // Nothing of it is left.
+        for _ in 0..3 {
+            board.uart().send_line("ping").wait()?;
+            board.uart().expect_line("pong").wait()?;
+        }
         Ok(())
+    }
+
+    fn a_write_to_a_variable_is_seen_with_its_place(engine) {
+        let board = shell(engine)?;
+        let received = board.symbol("received").wait()?;
+        let before = board.read::<u32>(received).wait()?;
+        // It receives the line while it sleeps: an interrupt.
+        let written = std::thread::scope(|scope| {
+            let watching = scope.spawn(|| board.watch::<u32>(received).within(secs(60)).wait());
+            while !watching.is_finished() {
+                board.uart().send_line("ping").wait()?;
+                std::thread::sleep(millis(500));
+            }
+            watching.join().unwrap()
+        })?;
+        assert!(written.value > before, "{written:?}");
+        assert_eq!(written.frames[0].function.as_deref(), Some("uart_interrupt"), "{written:?}");
+        board.uart().expect_line("pong").wait()?;
+        let error = board.watch::<u32>(received).within(millis(100)).wait().unwrap_err();
+        assert!(error.to_string().contains("nothing has written to 0x20000024 of `stm32f4` in 100ms"), "{error}");
+        let error = board.watch::<u32>(0x4000_4404).wait().unwrap_err();
+        assert!(matches!(debug_error(error), DebugError::NoMemory { .. }));
+        board.uart().send_line("ping").wait()?;
+        board.uart().expect_line("pong").wait().map(drop)
     }
 
     fn a_board_that_is_off_has_nothing_to_look_at(engine) {
@@ -145,6 +196,42 @@ on_renode! {
             uart.expect_line("pong").wait()?;
             uart.expect("> ").wait()?;
         }
+        Ok(())
+    }
+
+    fn a_board_with_a_virtual_clock_stands_still_at_the_function() -> Result<()> {
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            let board = in_virtual_time(|| shell(BackendKind::Renode))?;
+            board.uart().send_line("ping").wait()?;
+            let calls = board.run_until("ping").wait()?;
+            let time = board.metrics().wait()?.virtual_time;
+            assert_eq!(board.pc().wait()?, board.symbol("ping").wait()? & !1);
+            assert_eq!(board.metrics().wait()?.virtual_time, time);
+            board.uart().expect_line("pong").wait()?;
+            seen.push((calls, time, board.transcript()?));
+        }
+        assert_eq!(seen[0], seen[1]);
+        Ok(())
+    }
+
+    fn a_board_with_a_virtual_clock_stands_still_behind_a_write() -> Result<()> {
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            let board = in_virtual_time(|| shell(BackendKind::Renode))?;
+            let received = board.symbol("received").wait()?;
+            let before = board.read::<u32>(received).wait()?;
+            board.uart().send_line("ping").wait()?;
+            for byte in 1..=3 {
+                let written = board.watch::<u32>(received).wait()?;
+                assert_eq!(written.value, before + byte);
+                assert_eq!(board.read::<u32>(received).wait()?, before + byte);
+                let time = board.metrics().wait()?.virtual_time;
+                seen.push((written, time));
+            }
+            board.uart().expect_line("pong").wait()?;
+        }
+        assert_eq!(seen[..3], seen[3..]);
         Ok(())
     }
 }

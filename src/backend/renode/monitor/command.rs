@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::load::Load;
 use super::plain::{Name, NotPlain, PlainPath, allow, allow_built_in, why_not};
 use super::users::repeated_after_reset;
+use crate::backend::Place;
 
 /// One line for the monitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -328,6 +329,44 @@ impl MonitorCommand {
     /// Prints the MemManage Fault Address Register of a Cortex-M.
     pub(crate) fn memory_fault_address(processor: &Name) -> Self {
         Self(format!("{processor} MemoryFaultAddress"))
+    }
+
+    /// Makes the script of the board's events report to the script that runs the board.
+    pub(crate) fn open_events(is_virtual: bool) -> Self {
+        Self(format!("events_open {}", u8::from(is_virtual)))
+    }
+
+    /// Reports the changes of an LED of the selected machine, which has this number.
+    pub(crate) fn watch_led(machine: usize, led: &Name) -> Self {
+        Self(format!("events_led {machine} \"{led}\""))
+    }
+
+    /// Stops the guest where a processor of the selected machine has reached a place.
+    pub(crate) fn run_until(machine: usize, processor: &Name, place: Place) -> Self {
+        // A length of 0 is code.
+        let (address, length) = match place {
+            Place::Code(address) => (address, 0),
+            Place::Write { address, length } => (address, length),
+        };
+        Self(format!(
+            "events_run_until {machine} \"{processor}\" {address} {length}"
+        ))
+    }
+
+    /// Ends [`run_until`](Self::run_until).
+    pub(crate) fn end_run_until() -> Self {
+        Self("events_end_run_until".to_owned())
+    }
+
+    /// Prints whether an LED is on.
+    pub(crate) fn led_state(led: &Name) -> Self {
+        Self(format!("{led} State"))
+    }
+
+    /// Presses or releases a button.
+    pub(crate) fn set_button(button: &Name, pressed: bool) -> Self {
+        let act = if pressed { "Press" } else { "Release" };
+        Self(format!("{button} {act}"))
     }
 
     /// Starts a gdb server for the selected machine; it listens on every interface. A connection to

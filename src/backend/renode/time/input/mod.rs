@@ -11,6 +11,7 @@ use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fifos::{AHEAD, DriverTask, Fifos, parts};
+use super::lockstep::event;
+use crate::backend::{Event, Events};
 use crate::uart::{Job, JobQueue};
 
 const SCRIPT: &str = concat!(
@@ -34,6 +37,8 @@ const SCRIPT: &str = concat!(
 /// A message to the driver task.
 enum Message {
     Attach(JobQueue),
+    /// The place of the board's events.
+    TellEvents(Arc<Events>),
     /// A reset of these UARTs' machine: bytes on the way to them are lost.
     Clear(Range<usize>, oneshot::Sender<()>),
     /// The end of the script's work for this board.
@@ -62,6 +67,7 @@ impl Input {
             reports: BufReader::new(reports).lines(),
             messages,
             lines: Vec::new(),
+            events: Arc::default(),
             clearing: VecDeque::new(),
             ending: None,
         };
@@ -75,6 +81,12 @@ impl Input {
     pub(crate) fn attach(&self, jobs: JobQueue) {
         // A driver that has ended has killed Renode.
         let _ = self.messages.send(Message::Attach(jobs));
+    }
+
+    /// Reports the board's events to `events`.
+    pub(crate) fn tell_events(&self, events: &Arc<Events>) {
+        // A driver that has ended has killed Renode.
+        let _ = self.messages.send(Message::TellEvents(Arc::clone(events)));
     }
 
     /// Drops the bytes that were sent to these UARTs and have not arrived.
@@ -108,6 +120,7 @@ struct Driver {
     reports: Lines<BufReader<pipe::Receiver>>,
     messages: mpsc::UnboundedReceiver<Message>,
     lines: Vec<Line>,
+    events: Arc<Events>,
     /// The clears that the script has yet to confirm, and the senders that wait for them.
     clearing: VecDeque<(Range<usize>, oneshot::Sender<()>)>,
     /// The sender that waits until the script has ended.
@@ -151,6 +164,7 @@ impl Driver {
                 next: None,
                 clearing: false,
             }),
+            Message::TellEvents(events) => self.events = events,
             Message::Clear(uarts, cleared) => {
                 for line in &mut self.lines[uarts.clone()] {
                     line.drop_jobs();
@@ -205,6 +219,7 @@ impl Driver {
                 // The reset may have timed out.
                 let _ = cleared.send(());
             }
+            Report::Event(event) => self.events.add(event),
             Report::Ended => drop(self.ending.take()),
         }
         Ok(())
@@ -274,6 +289,8 @@ enum Report {
     Room(usize),
     /// The bytes have been dropped.
     Cleared,
+    /// The board has done something apart from its UARTs.
+    Event(Event),
     /// The script has ended its work.
     Ended,
 }
@@ -282,6 +299,7 @@ impl Report {
     /// Parses a report; any other line describes an error.
     fn parse(line: &str) -> io::Result<Self> {
         let report = match line.split_once(' ') {
+            Some(("event", _)) => event(line).map(Self::Event),
             Some(("room", uart)) => uart.parse().ok().map(Self::Room),
             None if line == "cleared" => Some(Self::Cleared),
             None if line == "ended" => Some(Self::Ended),

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::report::{Report, Reports};
 use crate::backend::renode::time::fifos::{AHEAD, parts};
+use crate::backend::{Event, Events};
 use crate::runtime::{Hold, Order, Run, VirtualClock};
 use crate::uart::{Job, SteppedLink};
 
@@ -28,6 +29,8 @@ const READINESS: usize = 4;
 /// A message to the driver task.
 pub(super) enum Message {
     Attach(SteppedLink),
+    /// The place of the board's events.
+    TellEvents(Arc<Events>),
     /// A reset of these UARTs' machine: bytes on the way to them are lost.
     Clear(Range<usize>),
     /// A function to run once the guest is paused and its output is recorded.
@@ -46,6 +49,7 @@ pub(super) struct Driver {
     orders: pipe::Sender,
     messages: mpsc::UnboundedReceiver<Message>,
     links: Vec<SteppedLink>,
+    events: Arc<Events>,
     /// The wait for a `sync`.
     syncing: Option<oneshot::Sender<()>>,
     /// The calls to handle once the guest is paused.
@@ -64,14 +68,21 @@ enum Call {
 /// The end of the driver's work: Renode has exited, or the board has been dropped.
 struct Over;
 
-/// Output of a UART; its first byte was sent at `time` in the target's clock.
+/// What was reported up to a stop.
+#[derive(Default)]
 struct Output {
+    bytes: Vec<Bytes>,
+    events: Vec<Event>,
+}
+
+/// Output of a UART; its first byte was sent at `time` in the target's clock.
+struct Bytes {
     uart: usize,
     time: Duration,
     bytes: Vec<u8>,
 }
 
-enum Event {
+enum Input {
     Call(Call),
     Report(Report),
     Order(Order),
@@ -90,6 +101,7 @@ impl Driver {
             orders,
             messages,
             links: Vec::new(),
+            events: Arc::default(),
             syncing: None,
             calls: VecDeque::new(),
             hold: None,
@@ -113,15 +125,15 @@ impl Driver {
             }
             let event = tokio::select! {
                 biased;
-                call = call(&mut self.messages, &mut self.links) => Event::Call(call),
-                report = self.reports.next() => Event::Report(report?),
-                order = self.clock.next_order() => Event::Order(order),
+                call = call(&mut self.messages, &mut self.links) => Input::Call(call),
+                report = self.reports.next() => Input::Report(report?),
+                order = self.clock.next_order() => Input::Order(order),
             };
             match event {
-                Event::Call(Call::Message(Message::End(ended))) => return self.end(ended).await,
-                Event::Call(call) => self.calls.push_back(call),
-                Event::Report(report) => self.take(report).await?,
-                Event::Order(order) => {
+                Input::Call(Call::Message(Message::End(ended))) => return self.end(ended).await,
+                Input::Call(call) => self.calls.push_back(call),
+                Input::Report(report) => self.take(report).await?,
+                Input::Order(order) => {
                     let line = order_line(&order, self.clock.now());
                     self.order(&line).await?;
                 }
@@ -150,6 +162,7 @@ impl Driver {
     async fn handle(&mut self, call: Call) -> io::Result<Result<(), Over>> {
         match call {
             Call::Message(Message::Attach(link)) => self.links.push(link),
+            Call::Message(Message::TellEvents(events)) => self.events = events,
             Call::Message(Message::Clear(uarts)) => {
                 for uart in uarts {
                     self.links[uart].clear();
@@ -210,7 +223,7 @@ impl Driver {
             }
             _ => {}
         }
-        for Output { uart, .. } in &output {
+        for Bytes { uart, .. } in &output.bytes {
             self.links[*uart].transcript.announce();
         }
         match last {
@@ -223,26 +236,28 @@ impl Driver {
     /// Returns the output that is reported up to `report`, or behind it, and the next report of
     /// another kind, as far as these have been read: a wait must not see only some of them. Output
     /// of a UART that does not exist is such a report.
-    fn batch(&mut self, report: Report) -> (Vec<Output>, Option<Report>) {
-        let (mut output, mut next) = (Vec::new(), Some(report));
-        while let Some(Report::Out(uart, time, bytes)) = next {
-            if uart >= self.links.len() {
-                return (output, Some(Report::Out(uart, time, bytes)));
+    fn batch(&mut self, report: Report) -> (Output, Option<Report>) {
+        let (mut output, mut next) = (Output::default(), Some(report));
+        loop {
+            match next {
+                Some(Report::Out(uart, time, bytes)) if uart < self.links.len() => {
+                    let time = self.clock.since_start(time);
+                    output.bytes.push(Bytes { uart, time, bytes });
+                }
+                Some(Report::Event(event)) => output.events.push(event),
+                next => return (output, next),
             }
-            output.push(Output {
-                uart,
-                time: self.clock.since_start(time),
-                bytes,
-            });
             next = self.reports.take();
         }
-        (output, next)
     }
 
-    /// Appends output to the transcripts.
-    fn record(&self, output: &mut [Output]) {
-        for Output { uart, time, bytes } in output {
+    /// Appends output to the transcripts and the events.
+    fn record(&self, output: &mut Output) {
+        for Bytes { uart, time, bytes } in &mut output.bytes {
             self.links[*uart].push_rx(bytes, *time);
+        }
+        for event in output.events.drain(..) {
+            self.events.add(event);
         }
     }
 

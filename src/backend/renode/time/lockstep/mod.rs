@@ -17,10 +17,13 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fifos::{DriverTask, Fifos};
+use crate::backend::Events;
 use crate::runtime::VirtualClock;
 use crate::uart::SteppedLink;
 use driver::{Driver, Message};
 use report::Reports;
+
+pub(super) use report::event;
 
 const SCRIPT: &str = concat!(
     include_str!("../fifos.py"),
@@ -82,6 +85,11 @@ impl LockstepHandle {
     /// Attaches the next of the board's UARTs.
     pub(crate) fn attach(&self, link: SteppedLink) {
         self.tell(Message::Attach(link));
+    }
+
+    /// Reports the board's events to `events`.
+    pub(crate) fn tell_events(&self, events: &Arc<Events>) {
+        self.tell(Message::TellEvents(Arc::clone(events)));
     }
 
     /// Drops the bytes that were sent to these UARTs and have not arrived.

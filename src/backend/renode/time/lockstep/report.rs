@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
+use crate::backend::Event;
+
 /// The number of bytes that are written to a FIFO atomically.
 const PIPE_BUF: usize = 4096;
 
@@ -14,6 +16,8 @@ const PIPE_BUF: usize = 4096;
 pub(super) enum Report {
     /// A UART has sent these bytes, the first of them at this time.
     Out(usize, Duration, Vec<u8>),
+    /// The board has done something apart from its UARTs.
+    Event(Event),
     /// The guest is stopped at a byte.
     StoppedAt(Duration),
     /// The guest is stopped at the limit of its run.
@@ -31,6 +35,9 @@ pub(super) enum Report {
 impl Report {
     fn parse(line: &str) -> Self {
         let words: Vec<&str> = line.split(' ').collect();
+        if let Some(event) = event(line) {
+            return Self::Event(event);
+        }
         let report = match words[..] {
             ["out", uart, time, bytes] => number(uart)
                 .zip(nanoseconds(time).zip(from_hex(bytes)))
@@ -51,9 +58,18 @@ impl Report {
             Self::StoppedAt(at) | Self::LimitAt(at) | Self::Paused(at) | Self::Synced(at) => {
                 Some(at)
             }
-            Self::Out(..) | Self::Ended | Self::Error(_) => None,
+            Self::Out(..) | Self::Event(_) | Self::Ended | Self::Error(_) => None,
         }
     }
+}
+
+/// Returns the event in a line such as `event 0 sysbus.gpioPortD.UserLED on 17300`.
+pub(in crate::backend::renode::time) fn event(line: &str) -> Option<Event> {
+    let (text, time) = line.strip_prefix("event ")?.rsplit_once(' ')?;
+    Some(Event {
+        time: nanoseconds(time)?,
+        text: text.to_owned(),
+    })
 }
 
 fn number(word: &str) -> Option<usize> {
@@ -149,6 +165,9 @@ mod tests {
         assert_eq!(parse("limit_at 17300"), Report::LimitAt(at));
         assert_eq!(parse("paused 17300"), Report::Paused(at));
         assert_eq!(parse("synced 17300"), Report::Synced(at));
+        let text = "0 sysbus.led on".to_owned();
+        let event = Event { time: at, text };
+        assert_eq!(parse("event 0 sysbus.led on 17300"), Report::Event(event));
         for odd in [
             "",
             "out",

@@ -1,0 +1,193 @@
+//! [`Led`] and [`Button`] of a board of Renode.
+
+use std::time::Duration;
+
+use super::run_until::wait;
+use super::target::VirtualTarget;
+use crate::backend::LedState;
+use crate::debug::DebugError;
+use crate::operation::Operation;
+
+const LOOK: &str = "look at an LED of";
+const PRESS: &str = "press a button of";
+
+impl VirtualTarget {
+    /// Returns an LED by its path in Renode, such as `sysbus.gpioPortD.UserLED`.
+    ///
+    /// ```no_run
+    /// # use virtual_target::millis;
+    /// # fn main() -> virtual_target::Result<()> {
+    /// # let board = virtual_target::VirtualTarget::from_yaml("board.yaml").boot().wait()?;
+    /// let led = board.led("sysbus.gpioPortD.UserLED");
+    /// board.button("sysbus.gpioPortA.UserButton").press_for(millis(50)).wait()?;
+    /// led.expect_on().wait()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn led(&self, path: &str) -> Led<'_> {
+        self.led_of(0, path)
+    }
+
+    /// Returns a button by its path in Renode, such as `sysbus.gpioPortA.UserButton`.
+    pub fn button(&self, path: &str) -> Button<'_> {
+        self.button_of(0, path)
+    }
+
+    pub(super) fn led_of(&self, machine: usize, path: &str) -> Led<'_> {
+        Led {
+            target: self,
+            machine,
+            path: path.to_owned(),
+        }
+    }
+
+    pub(super) fn button_of(&self, machine: usize, path: &str) -> Button<'_> {
+        Button {
+            target: self,
+            machine,
+            path: path.to_owned(),
+        }
+    }
+}
+
+/// An LED of a board; on Renode only.
+///
+/// The changes of an LED are among the artifacts, in `events.txt`, from the first look on.
+#[derive(Debug, Clone)]
+pub struct Led<'a> {
+    target: &'a VirtualTarget,
+    machine: usize,
+    path: String,
+}
+
+impl Led<'_> {
+    /// Waits until the LED is on; returns at once if it is. With a virtual clock the board stands
+    /// still at the very instruction that has turned it on.
+    ///
+    /// The time limit is that of output, by default.
+    ///
+    /// # Errors
+    /// [`DebugError::NoChange`] after the time limit; those of [`state`](Self::state), and of a
+    /// wait if the board stops.
+    #[track_caller]
+    pub fn expect_on(&self) -> Operation<()> {
+        self.expect(true)
+    }
+
+    /// Waits until the LED is off. As [`expect_on`](Self::expect_on).
+    ///
+    /// # Errors
+    /// Those of [`expect_on`](Self::expect_on).
+    #[track_caller]
+    pub fn expect_off(&self) -> Operation<()> {
+        self.expect(false)
+    }
+
+    /// Returns true if the LED is on.
+    ///
+    /// # Errors
+    /// [`PowerError`](crate::PowerError) if the board is off; [`EmulatorError`](crate::EmulatorError)
+    /// if there is no such LED, or the engine is not Renode.
+    #[track_caller]
+    pub fn state(&self) -> Operation<bool> {
+        let (machine, path) = (self.machine, self.path.clone());
+        self.target.operation(move |shared, _| async move {
+            let mut board = shared.board.lock().await;
+            board.check_runs(LOOK)?;
+            Ok(board.backend.led(machine, &path).await?.is_on)
+        })
+    }
+
+    #[track_caller]
+    fn expect(&self, wanted: bool) -> Operation<()> {
+        let (machine, path) = (self.machine, self.path.clone());
+        let word = if wanted { "on" } else { "off" };
+        let what = format!("led({path:?}).expect_{word}()");
+        self.target.waiting(what, move |shared, limit| async move {
+            let mut board = shared.board.lock().await;
+            board.check_runs(LOOK)?;
+            let LedState {
+                is_on,
+                events,
+                from,
+            } = board.backend.led(machine, &path).await?;
+            drop(board);
+            if is_on == wanted {
+                return Ok(());
+            }
+            let text = format!("{machine} {path} {word}");
+            let changed = Box::pin(async move { events.wait(from, &text).await });
+            match wait(&shared, machine, changed, limit).await? {
+                true => Ok(()),
+                false => Err(DebugError::NoChange {
+                    machine: shared.machines[machine].name.clone(),
+                    led: path,
+                    wanted,
+                    waited: limit,
+                }
+                .into()),
+            }
+        })
+    }
+}
+
+/// A button of a board; on Renode only.
+#[derive(Debug, Clone)]
+pub struct Button<'a> {
+    target: &'a VirtualTarget,
+    machine: usize,
+    path: String,
+}
+
+impl Button<'_> {
+    /// Presses the button, until it is released.
+    ///
+    /// # Errors
+    /// [`PowerError`](crate::PowerError) if the board is off; [`EmulatorError`](crate::EmulatorError)
+    /// if there is no such button, or the engine is not Renode.
+    #[track_caller]
+    pub fn press(&self) -> Operation<()> {
+        self.set(true)
+    }
+
+    /// Releases the button.
+    ///
+    /// # Errors
+    /// Those of [`press`](Self::press).
+    #[track_caller]
+    pub fn release(&self) -> Operation<()> {
+        self.set(false)
+    }
+
+    /// Presses the button, lets `duration` pass in the board's clock, and releases the button.
+    ///
+    /// # Errors
+    /// Those of [`press`](Self::press), and of a wait if the board stops; the button stays pressed
+    /// then.
+    #[track_caller]
+    pub fn press_for(&self, duration: Duration) -> Operation<()> {
+        let (machine, path) = (self.machine, self.path.clone());
+        let what = format!("button({path:?}).press_for({duration:?})");
+        self.target.waiting(what, move |shared, _| async move {
+            let mut board = shared.board.lock().await;
+            board.check_runs(PRESS)?;
+            board.backend.set_button(machine, &path, true).await?;
+            drop(board);
+            shared.machines[machine].uart().let_pass(duration).await?;
+            let mut board = shared.board.lock().await;
+            board.check_runs(PRESS)?;
+            Ok(board.backend.set_button(machine, &path, false).await?)
+        })
+    }
+
+    #[track_caller]
+    fn set(&self, pressed: bool) -> Operation<()> {
+        let (machine, path) = (self.machine, self.path.clone());
+        let act = if pressed { "press" } else { "release" };
+        let what = format!("button({path:?}).{act}()");
+        self.target.waiting(what, move |shared, _| async move {
+            let mut board = shared.board.lock().await;
+            board.check_runs(PRESS)?;
+            Ok(board.backend.set_button(machine, &path, pressed).await?)
+        })
+    }
+}
