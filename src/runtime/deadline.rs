@@ -10,24 +10,16 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-use crate::runtime::virtual_clock::HOST_CAP;
-use crate::runtime::virtual_time::Look;
-use crate::runtime::{HostError, VirtualClock, Wants, enter};
-
-/// A question for the clock that is being answered on the I/O thread; `None` when it cannot be.
-pub(crate) type Reading = Pin<Box<dyn Future<Output = Option<Duration>> + Send>>;
-
-/// A guest's own clock.
-pub(crate) trait Clock: Send + Sync {
-    /// Asks for the time the guest has run since it was powered on.
-    fn read(&self) -> Reading;
-}
+use super::clock::{Clock, CutShort, Reading, after};
+use super::stepped::Stepped;
+use super::virtual_clock::HOST_CAP;
+use super::watch::Watch;
+use super::{HostError, enter};
 
 /// Fires once the timeout has passed in the target's clock.
 pub(crate) struct Deadline {
@@ -35,65 +27,8 @@ pub(crate) struct Deadline {
     clock: Option<Arc<dyn Clock>>,
     stepped: Option<Box<Stepped>>,
     armed: Option<Armed>,
-}
-
-/// A deadline's part in a clock that stands still except while somebody waits.
-pub(crate) struct Stepped {
-    clock: Arc<VirtualClock>,
-    wants: Wants,
-    id: u64,
-    /// The clock's time when the deadline was armed.
-    began: Option<Duration>,
-    /// The look at what the guest has sent that has been begun, if anybody looks.
-    look: Option<Look>,
-}
-
-impl Stepped {
-    /// Lets the guest run, as long as nothing comes that is wanted.
-    pub(crate) fn new(clock: &Arc<VirtualClock>, wants: Wants) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self {
-            clock: Arc::clone(clock),
-            wants,
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
-            began: None,
-            look: None,
-        }
-    }
-
-    fn poll(&mut self, timeout: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        let began = *self.began.get_or_insert_with(|| self.clock.now());
-        // A longer one is as good as none.
-        let until = began
-            .checked_add(timeout)
-            .filter(|until| until.as_nanos() <= i64::MAX as u128);
-        let look = self.look.take().unwrap_or_else(|| self.clock.look());
-        self.clock.poll(self.id, until, &self.wants, look, cx)
-    }
-
-    /// The clock's time since the deadline was armed.
-    fn waited(&self) -> Duration {
-        let began = self
-            .began
-            .map(|began| self.clock.now().saturating_sub(began));
-        began.unwrap_or_default()
-    }
-
-    /// As [`waited`](Self::waited), at the time that the guest's own clock shows.
-    fn had(&self, elapsed: Option<Duration>) -> Duration {
-        let (Some(began), Some(elapsed)) = (self.began, elapsed) else {
-            return self.waited();
-        };
-        self.clock.since_start(elapsed).saturating_sub(began)
-    }
-}
-
-impl Drop for Stepped {
-    fn drop(&mut self) {
-        if self.began.is_some() {
-            self.clock.leave(self.id);
-        }
-    }
+    /// Watches the guest of a stepped deadline on the host.
+    watch: Option<Box<Watch>>,
 }
 
 struct Armed {
@@ -104,14 +39,6 @@ struct Armed {
     now: Option<Reading>,
     /// Set when no more time was granted, though the guest has not had all of it.
     cut_short: Option<CutShort>,
-}
-
-/// What a guest that has not had its whole time has had of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CutShort {
-    Had(Duration),
-    /// Its clock could not be read.
-    Unknown,
 }
 
 /// The guest's time when the deadline was armed.
@@ -127,6 +54,7 @@ impl Deadline {
             clock,
             stepped: None,
             armed: None,
+            watch: None,
         }
     }
 
@@ -161,7 +89,10 @@ impl Deadline {
 
     /// What the guest has had of the timeout, if it was not granted all, or may have been.
     pub(crate) fn cut_short(&self) -> Option<CutShort> {
-        self.armed.as_ref()?.cut_short
+        match &self.watch {
+            Some(watch) => watch.outcome().map(|(_, had)| had),
+            None => self.armed.as_ref()?.cut_short,
+        }
     }
 
     /// Sets the clock that counts, unless the deadline has been armed: it may have been
@@ -174,23 +105,22 @@ impl Deadline {
 
     /// The host's time since the first poll, if it was that which has run out.
     pub(crate) fn watchdog(&self) -> Option<Duration> {
-        let armed = self.armed.as_ref()?;
-        armed.cut_short?;
-        self.stepped.as_ref().map(|_| armed.since.elapsed())
+        let (on_host, _) = self.watch.as_ref()?.outcome()?;
+        Some(on_host)
     }
 
     /// To be called by who looks at what the guest has sent, before the look and the
     /// [`poll`](Self::poll) that follows it: a byte that comes in between is not overlooked.
     pub(crate) fn begin_look(&mut self) {
         if let Some(stepped) = &mut self.stepped {
-            stepped.look = Some(stepped.clock.look());
+            stepped.begin_look();
         }
     }
 
     /// Lets the guest run no longer: what was waited for has come.
     pub(crate) fn leave(&self) {
         if let Some(stepped) = &self.stepped {
-            stepped.clock.leave(stepped.id);
+            stepped.leave();
         }
     }
 
@@ -200,11 +130,11 @@ impl Deadline {
             if stepped.poll(self.timeout, cx).is_ready() {
                 return Poll::Ready(Ok(()));
             }
-            let armed = match &mut self.armed {
-                Some(armed) => armed,
-                none => none.insert(arm(stepped.clock.watchdog(self.timeout), None)?),
+            let watch = match &mut self.watch {
+                Some(watch) => watch,
+                none => none.insert(Box::new(Watch::begin(stepped, self.timeout)?)),
             };
-            return armed.watch(cx, stepped, self.clock.as_deref()).map(Ok);
+            return watch.poll(cx, stepped, self.clock.as_deref()).map(Ok);
         }
         let armed = match &mut self.armed {
             Some(armed) => armed,
@@ -258,25 +188,6 @@ impl Armed {
         }
     }
 
-    /// Ready when the host's time has run out, and it is known how far the guest has got.
-    fn watch(
-        &mut self,
-        cx: &mut Context<'_>,
-        stepped: &Stepped,
-        clock: Option<&dyn Clock>,
-    ) -> Poll<()> {
-        if self.now.is_none() {
-            ready!(self.sleep.as_mut().poll(cx));
-        }
-        let elapsed = match (&mut self.now, clock) {
-            (Some(reading), _) => ready!(reading.as_mut().poll(cx)),
-            (now @ None, Some(clock)) => ready!(now.insert(clock.read()).as_mut().poll(cx)),
-            (None, None) => None,
-        };
-        self.cut_short = Some(CutShort::Had(stepped.had(elapsed)));
-        Poll::Ready(())
-    }
-
     /// How much of its time the guest has not had yet, as far as the cap allows.
     fn rest(&mut self, now: Option<Duration>, timeout: Duration) -> Duration {
         let (Answer::Is(Some(began)), Some(now)) = (&self.began, now) else {
@@ -292,12 +203,6 @@ impl Armed {
         self.cut_short = (rest < owed).then_some(CutShort::Had(had));
         rest
     }
-}
-
-/// `instant + wait`, or far away where that would overflow.
-fn after(instant: Instant, wait: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(86400 * 365);
-    instant + wait.min(FAR)
 }
 
 #[cfg(test)]

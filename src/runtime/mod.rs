@@ -5,18 +5,23 @@
 //! and timers belong to it, so handles work in any runtime and without one. This module does not
 //! use UARTs, targets or emulators.
 
+mod clock;
 mod deadline;
 mod descriptor;
 mod error;
 pub(crate) mod io_thread;
+mod stepped;
 mod stops;
 mod virtual_clock;
 mod virtual_time;
+mod watch;
 
-pub(crate) use deadline::{Clock, CutShort, Deadline, Reading, Stepped};
+pub(crate) use clock::{Clock, CutShort, Reading};
+pub(crate) use deadline::Deadline;
 pub(crate) use descriptor::register;
 pub use error::HostError;
 pub(crate) use io_thread::{enter, handle, spawn};
+pub(crate) use stepped::Stepped;
 pub(crate) use stops::{ByteSet, Stops, Texts, Wants};
 pub(crate) use virtual_clock::{Hold, VirtualClock};
 pub(crate) use virtual_time::{Order, Run};

@@ -46,6 +46,16 @@ impl VirtualClock {
             .saturating_add(self.patience)
     }
 
+    /// Returns the host's time in which an emulator must answer.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Returns the run that the guest is in, if it runs.
+    pub(crate) fn running(&self) -> Option<Look> {
+        self.time().running()
+    }
+
     fn time(&self) -> MutexGuard<'_, VirtualTime<Waker>> {
         lock(&self.time)
     }

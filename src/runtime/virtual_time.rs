@@ -143,6 +143,12 @@ impl<W: Clone> VirtualTime<W> {
         matches!(self.guest, Guest::Paused)
     }
 
+    /// Returns the last question, if the guest runs; as long as it stays the same, it has not
+    /// been stopped.
+    pub(super) fn running(&self) -> Option<Look> {
+        matches!(self.guest, Guest::Running(_)).then(|| self.look())
+    }
+
     // The board.
 
     /// Starts the time of an emulator that is being set up.

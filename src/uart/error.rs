@@ -45,6 +45,8 @@ pub enum UartErrorKind {
         had: Option<Duration>,
         /// The time limit.
         of: Duration,
+        /// What the emulator was found to do.
+        why: Stalled,
     },
     /// The operation can no longer succeed.
     #[non_exhaustive]
@@ -255,7 +257,9 @@ impl UartErrorKind {
     fn write(&self, f: &mut fmt::Formatter<'_>, operation: &str) -> fmt::Result {
         match self {
             Self::Timeout { waited } => write!(f, "{operation} timed out after {waited:?}"),
-            Self::Watchdog { on_host, had, of } => write!(
+            Self::Watchdog {
+                on_host, had, of, ..
+            } => write!(
                 f,
                 "{operation} was ended by the host's watchdog after {on_host:?} of the host's time, {}",
                 passed(*had, *of)
@@ -368,6 +372,37 @@ impl fmt::Display for Ambiguity {
                 "the board has printed a second prompt for one line, and without an echo nothing tells the \
                  answers apart; if it takes \\r and \\n each for the end of a line, use `line_ending: cr`; if it \
                  prints its prompt anew behind log lines, let it echo"
+            }
+        })
+    }
+}
+
+/// The reason why a guest does not get on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stalled {
+    /// The emulator does not answer.
+    NoAnswer,
+    /// The emulator answers, but the guest's time advances too slowly, or not at all.
+    Slow,
+    /// It is not known whether the emulator answers.
+    Unknown,
+}
+
+impl fmt::Display for Stalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAnswer => {
+                "the emulator hangs: it does not answer; raise `timeouts: command:` if the host is that slow"
+            }
+            Self::Slow => {
+                "the emulator answers, but guest time advances too slowly; look for an interrupt that is never \
+                 cleared, a peripheral that takes the emulator long, or a processor that is set to very \
+                 many instructions a second; raise `timeouts: command:` if the host is that slow"
+            }
+            Self::Unknown => {
+                "the emulator hangs, or guest time advances too slowly; raise `timeouts: command:` if the \
+                 host is that slow"
             }
         })
     }

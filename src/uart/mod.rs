@@ -39,7 +39,9 @@ mod stream;
 mod transcript;
 mod verdict;
 
-pub use error::{Ambiguity, Ending, NotSent, Reported, UartError, UartErrorKind, Unavailable};
+pub use error::{
+    Ambiguity, Ending, NotSent, Reported, Stalled, UartError, UartErrorKind, Unavailable,
+};
 pub(crate) use expect::ignored_lines::IgnoredLines;
 pub use expect::matched::{Group, Match};
 pub(crate) use explain::{Explain, Explanation};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::aftermath;
 use super::hint::{no_output_hint, pause_reason};
 use crate::runtime::CutShort;
-use crate::uart::error::{Ambiguity, Ending, NotSent, UartError, UartErrorKind};
+use crate::uart::error::{Ambiguity, Ending, NotSent, Stalled, UartError, UartErrorKind};
 use crate::uart::shown;
 use crate::uart::state::UartState;
 use crate::uart::transcript::Transcript;
@@ -77,7 +77,7 @@ pub(crate) fn timed_out(
         CutShort::Had(had) => {
             format!("the guest has had only {had:?} of its time: its emulator is very slow")
         }
-        CutShort::Unknown => {
+        CutShort::AtLeast(_) | CutShort::NoAnswer(_) | CutShort::Unknown => {
             "how much of its time the guest has had is not known: its emulator does not tell"
                 .to_owned()
         }
@@ -102,18 +102,23 @@ pub(crate) fn watchdog(
     of: Duration,
     excerpt: String,
 ) -> UartError {
-    let had = match cut_short {
-        Some(CutShort::Had(had)) => Some(had),
-        Some(CutShort::Unknown) | None => None,
+    let (had, why) = match cut_short {
+        Some(CutShort::Had(had)) => (Some(had), Stalled::Slow),
+        Some(CutShort::AtLeast(had)) => (Some(had), Stalled::Unknown),
+        Some(CutShort::NoAnswer(had)) => (Some(had), Stalled::NoAnswer),
+        Some(CutShort::Unknown) => (None, Stalled::NoAnswer),
+        None => (None, Stalled::Unknown),
     };
     let on_host = Duration::from_millis(on_host.as_millis() as u64);
-    let kind = UartErrorKind::Watchdog { on_host, had, of };
-    let why = pause_reason(uart).unwrap_or(
-        "the emulator hangs, or its guest keeps it so busy that its time hardly passes; \
-         raise `timeouts: command:` if the host is that slow",
-    );
+    let kind = UartErrorKind::Watchdog {
+        on_host,
+        had,
+        of,
+        why,
+    };
+    let hint = pause_reason(uart).map_or_else(|| why.to_string(), str::to_owned);
     UartError::new(&uart.name, operation, kind)
-        .with_hint(Some(why.to_owned()))
+        .with_hint(Some(hint))
         .with_excerpt(excerpt)
 }
 

@@ -176,7 +176,7 @@ impl Task for SendBytes {
         ready!(self.deadline.poll(cx))?;
         Poll::Ready(Err(match self.uart.virtual_clock() {
             Some(_) => {
-                let had = CutShort::Had(Duration::ZERO);
+                let had = CutShort::AtLeast(Duration::ZERO);
                 self.watchdog(self.deadline.waited(), had).into()
             }
             None => self.late().into(),
@@ -347,7 +347,7 @@ impl PacedSend {
 
     /// Creates the error of the host's watchdog after `on_host`.
     fn watchdog(&mut self, on_host: Duration) -> UartError {
-        let had = CutShort::Had(self.passed().unwrap_or_default());
+        let had = CutShort::AtLeast(self.passed().unwrap_or_default());
         let (operation, of) = (self.describe(), self.timeout);
         let sent = diagnose::sent_so_far(self.sent);
         diagnose::watchdog(&self.uart, operation, on_host, Some(had), of, sent)

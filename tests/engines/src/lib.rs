@@ -1,5 +1,6 @@
 //! Shared parts of the engine tests: samples, boards, and checks for leftovers.
 
+pub mod bare_renode;
 pub mod conversations;
 pub mod emulator_variant;
 pub mod endings;

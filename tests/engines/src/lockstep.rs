@@ -10,6 +10,8 @@
 //! | `error` | reports an error |
 //! | `close` | closes its reports |
 //! | `drip` | reports byte by byte, at every run |
+//!
+//! With `hang@clock` it hangs too, so that somebody asks for the clock.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -44,7 +46,7 @@ pub fn serve(directory: &str, cue: &str, end: impl Fn(&str)) {
         let order = order.expect("an order");
         let words: Vec<&str> = order.split(' ').collect();
         runs += u32::from(["run", "resume"].contains(&words[0]));
-        if step == "run" && runs == 3 {
+        if (step == "run" || cue == "hang@clock") && runs == 3 {
             match fault {
                 "garbage" => script.report("what_is_this 1 2"),
                 "error" => script.report("error: the guest is out of order"),

@@ -12,8 +12,8 @@ use engine_tests::{images, on_renode, root, sample};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use virtual_target::config::{BackendKind, Control, TargetConfig};
-use virtual_target::uart::{TranscriptLine, Uart};
-use virtual_target::{Operation, Result, TargetBuilder, VirtualTarget, millis, secs};
+use virtual_target::uart::{Stalled, TranscriptLine, Uart, UartErrorKind};
+use virtual_target::{ErrorKind, Operation, Result, TargetBuilder, VirtualTarget, millis, secs};
 
 const SHELL: &str = "platform: platforms/boards/stm32f4_discovery-kit.repl\n\
                      uart: sysbus.usart2\nclock: virtual\nmachine_name: stm32f4\n";
@@ -166,6 +166,25 @@ on_renode! {
             Ok::<_, virtual_target::Error>(at)
         };
         assert_eq!(told()?, told()?);
+        Ok(())
+    }
+
+    fn a_guest_whose_time_hardly_passes_is_told_from_a_hanging_emulator() -> Result<()> {
+        let directory = tempfile::tempdir().unwrap();
+        // A loop of two instructions: Renode skips one that is a single jump.
+        let mut words = vec![0x2001_0000];
+        words.resize(16, images::FLASH + 0x41);
+        words.push(0xe7fd_bf00); // nop; b to nop
+        let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
+        let image = images::write(directory.path(), "spins.elf", images::elf(&bytes));
+        let slow = "timeouts: {command: 10s}\nextra_commands: ['sysbus.cpu PerformanceInMips 4000000']";
+        let board = target(slow)?.firmware(image).boot().wait()?;
+        let error = board.uart().expect("never").within(secs(3600)).wait().unwrap_err();
+        let ErrorKind::Uart(uart) = error.kind() else { panic!("{error}") };
+        let UartErrorKind::Watchdog { on_host, had: Some(had), why: Stalled::Slow, .. } = uart.kind() else {
+            panic!("{error}");
+        };
+        assert!(*had < *on_host / 1000 && *on_host < secs(120), "{error}");
         Ok(())
     }
 

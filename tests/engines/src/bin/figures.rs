@@ -5,16 +5,18 @@
 //! shortest possible script, alternating, so that both run under the same load of the host.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use engine_tests::bare_renode::BareRenode;
 use engine_tests::input::{self, Busy};
 use engine_tests::{bare_on, images, in_virtual_time, network, sample, shell_on};
 use expect_bench::Figures;
 use virtual_target::config::BackendKind;
 use virtual_target::uart::Match;
-use virtual_target::{Operation, millis, secs};
+use virtual_target::{Operation, VirtualTarget, millis, secs};
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -112,13 +114,14 @@ fn virtual_time(figures: &mut Figures) -> Result<(), Failed> {
     const IDLE: &str = "virtual.idle_10s_host_s";
     const WAIT: &str = "virtual.wait_ms_p50";
     const SYSTICK: &str = "virtual.systick_hour_s";
+    const SYSTICK_BARE: &str = "virtual.systick_hour_bare_s";
     const LINES: &str = "virtual.flood_bytes_per_s";
     const BYTES: &str = "virtual.flood_every_byte_bytes_per_s";
     let builder = in_virtual_time(|| shell_on(BackendKind::Renode));
     let board = match builder.build() {
         Ok(board) => board,
         Err(missing) => {
-            for key in [IDLE, WAIT, SYSTICK, LINES, BYTES] {
+            for key in [IDLE, WAIT, SYSTICK, SYSTICK_BARE, LINES, BYTES] {
                 figures.missing(key, &missing);
             }
             return Ok(());
@@ -127,14 +130,9 @@ fn virtual_time(figures: &mut Figures) -> Result<(), Failed> {
     board.power_on().wait()?;
     let uart = board.uart();
     uart.expect("> ").wait()?;
-    let time = |duration| -> Result<Duration, Failed> {
-        let since = Instant::now();
-        board.run_for(duration).wait()?;
-        Ok(since.elapsed())
-    };
-    let idle = (0..5).map(|_| time(secs(10)));
+    let idle = (0..5).map(|_| time_of(&board, secs(10)));
     figures.set(IDLE, median(idle.collect::<Result<_, _>>()?));
-    let wait = (0..101).map(|_| time(millis(1)));
+    let wait = (0..101).map(|_| time_of(&board, millis(1)));
     figures.set(WAIT, 1000.0 * median(wait.collect::<Result<_, _>>()?));
     let flood = |lines: u32, wait: Operation<Match>| -> Result<f64, Failed> {
         let before = uart.transcript()?.len();
@@ -149,12 +147,24 @@ fn virtual_time(figures: &mut Figures) -> Result<(), Failed> {
     let directory = tempfile::tempdir()?;
     let image = directory.path().join("systick.elf");
     fs::write(&image, images::elf(&images::systick()))?;
-    let board = in_virtual_time(|| bare_on(BackendKind::Renode)).firmware(image);
+    let board = in_virtual_time(|| bare_on(BackendKind::Renode)).firmware(&image);
     let board = board.boot().wait()?;
-    let since = Instant::now();
-    board.run_for(secs(600)).wait()?;
-    figures.set(SYSTICK, 6.0 * since.elapsed().as_secs_f64());
+    // Alternating, so that both run under the same load of the host.
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        ours.push(time_of(&board, secs(200))?);
+        theirs.push(bare_virtual_time(&image, 200)?);
+    }
+    figures.set(SYSTICK, 18.0 * median(ours));
+    figures.set(SYSTICK_BARE, 18.0 * median(theirs));
     Ok(())
+}
+
+/// Returns the host's time for `duration` of the board's.
+fn time_of(board: &VirtualTarget, duration: Duration) -> Result<Duration, Failed> {
+    let since = Instant::now();
+    board.run_for(duration).wait()?;
+    Ok(since.elapsed())
 }
 
 /// Measures the time of 64 KiB of input in real time, relative to the time at the line's speed:
@@ -227,42 +237,38 @@ fn bare_qemu() -> Result<Duration, Failed> {
 }
 
 fn bare_renode() -> Result<Duration, Failed> {
-    let dir = tempfile::tempdir()?;
-    let link = dir.path().join("uart");
-    let script = format!(
+    let since = Instant::now();
+    let mut renode = BareRenode::start()?;
+    let link = renode.directory().join("uart");
+    renode.run(&format!(
         "mach create; machine LoadPlatformDescription @platforms/boards/stm32f4_discovery-kit.repl; \
          emulation CreateUartPtyTerminal \"term\" \"{}\"; connector Connect sysbus.usart2 term; \
-         sysbus LoadELF @{}; echo \"vt\"\n",
+         sysbus LoadELF @{}",
         link.display(),
         sample("shell.elf").canonicalize()?.display(),
-    );
-    let since = Instant::now();
-    let mut child = Command::new(program("VTARGET_RENODE", "renode"))
-        .args(["--disable-xwt", "--console", "--hide-log"])
-        .env("XDG_CONFIG_HOME", dir.path())
-        .env("TMPDIR", dir.path())
-        .env("RENODE_CI_MODE", "YES")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut stdin = child.stdin.take().ok_or("no stdin")?;
-    stdin.write_all(script.as_bytes())?;
-    let mut console = BufReader::new(child.stdout.take().ok_or("no stdout")?);
-    let mut line = Vec::new();
-    while !line.trim_ascii_end().ends_with(b"vt") {
-        line.clear();
-        if console.read_until(b'\n', &mut line)? == 0 {
-            return Err("Renode ended".into());
-        }
-    }
-    let drain = std::thread::spawn(move || console.read_to_end(&mut Vec::new()));
+    ))?;
     let mut uart = BufReader::new(fs::File::open(&link)?);
-    stdin.write_all(b"start\n")?;
+    renode.send("start")?;
     uart.read_until(b'\n', &mut Vec::new())?;
     let took = since.elapsed();
-    drop(stdin);
-    child.wait()?;
-    drain.join().map_err(|_| "the drain panicked")??;
+    renode.end()?;
+    Ok(took)
+}
+
+/// Returns the host's time for `seconds` of the guest's, with the settings of a virtual clock and
+/// without anything that this crate adds.
+fn bare_virtual_time(image: &Path, seconds: u32) -> Result<Duration, Failed> {
+    let mut renode = BareRenode::start()?;
+    renode.run(&format!(
+        "mach create; machine LoadPlatformDescription @platforms/boards/stm32f4_discovery-kit.repl; \
+         sysbus LoadELF @{}; emulation SetGlobalQuantum \"0.01\"; \
+         emulation SetGlobalAdvanceImmediately true; emulation SetGlobalSerialExecution true",
+        image.display(),
+    ))?;
+    let since = Instant::now();
+    renode.run(&format!("emulation RunFor \"{seconds}\""))?;
+    let took = since.elapsed();
+    renode.end()?;
     Ok(took)
 }
 
