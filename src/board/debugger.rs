@@ -181,6 +181,7 @@ async fn connection(listener: &TcpListener, link: &mut Box<dyn DebuggerLink>) ->
 async fn run(shared: &Inner, machine: usize) {
     if shared.config.clock() == ClockKind::Virtual {
         let uart = shared.machines[machine].uart();
+        let _debugging = uart.begin_debugging();
         // After a failure, such as that of a guard, the debugger still looks at the guest.
         while uart.let_pass(LONG).await.is_ok() {}
     }

@@ -23,5 +23,5 @@ pub use error::HostError;
 pub(crate) use io_thread::{enter, handle, spawn};
 pub(crate) use stepped::Stepped;
 pub(crate) use stops::{ByteSet, Stops, Texts, Wants};
-pub(crate) use virtual_clock::{Hold, VirtualClock};
+pub(crate) use virtual_clock::{Debugging, Hold, VirtualClock};
 pub(crate) use virtual_time::{Order, Run};

@@ -4,6 +4,7 @@
 //! [poll](VirtualClock::poll) it in any thread, and the driver of the guest, which takes its
 //! orders and reports where the guest is.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ pub(crate) struct VirtualClock {
     changed: Notify,
     /// Notified when the guest is paused.
     paused: Notify,
+    /// The number of debuggers, any of which may have halted a guest that runs.
+    debuggers: AtomicUsize,
 }
 
 impl VirtualClock {
@@ -36,6 +39,7 @@ impl VirtualClock {
             time: Mutex::new(VirtualTime::new(uarts)),
             changed: Notify::new(),
             paused: Notify::new(),
+            debuggers: AtomicUsize::new(0),
         }
     }
 
@@ -51,9 +55,16 @@ impl VirtualClock {
         self.patience
     }
 
-    /// Returns the run that the guest is in, if it runs.
+    /// Returns the run that the guest is in, if it runs, and no debugger can have halted it.
     pub(crate) fn running(&self) -> Option<Look> {
-        self.time().running()
+        let is_debugged = self.debuggers.load(Ordering::Acquire) > 0;
+        self.time().running().filter(|_| !is_debugged)
+    }
+
+    /// Allows the guest to stand still in a run until the result is dropped.
+    pub(crate) fn begin_debugging(self: &Arc<Self>) -> Debugging {
+        self.debuggers.fetch_add(1, Ordering::AcqRel);
+        Debugging(Arc::clone(self))
     }
 
     fn time(&self) -> MutexGuard<'_, VirtualTime<Waker>> {
@@ -224,6 +235,15 @@ impl VirtualClock {
 
 fn wake(waiters: Vec<Waker>) {
     waiters.into_iter().for_each(Waker::wake);
+}
+
+/// Allows the guest to stand still in a run as long as it exists.
+pub(crate) struct Debugging(Arc<VirtualClock>);
+
+impl Drop for Debugging {
+    fn drop(&mut self) {
+        self.0.debuggers.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// Keeps the guest paused as long as it exists.

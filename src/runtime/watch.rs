@@ -193,6 +193,25 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_guest_that_a_debugger_may_have_halted_is_in_no_run() {
+        let clock = Arc::new(VirtualClock::new(1, MS));
+        clock.prepare();
+        clock.begin();
+        let mut deadline =
+            Deadline::stepping(MS, None, Some(Stepped::new(&clock, Wants::default())));
+        poll_fn(|cx| {
+            assert!(deadline.poll(cx).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+        clock.next_order().await;
+        let debugging = clock.begin_debugging();
+        assert_eq!(clock.running(), None);
+        drop(debugging);
+        assert!(clock.running().is_some());
+    }
+
     /// A clock of an emulator that does not answer.
     struct Unreadable;
 

@@ -15,7 +15,7 @@ use super::pattern::Pattern;
 use super::transcript::{Limits, Transcript};
 use crate::artifacts::Report;
 use crate::config::{Echo, KEPT_OUTPUT};
-use crate::runtime::{Clock, Deadline, Hold, Stepped, Stops, VirtualClock, Wants};
+use crate::runtime::{Clock, Deadline, Debugging, Hold, Stepped, Stops, VirtualClock, Wants};
 use crate::sync::lock;
 
 /// The settings of a UART in the target's configuration.
@@ -179,6 +179,12 @@ impl UartState {
     pub(super) fn virtual_clock(&self) -> Option<&VirtualClock> {
         let (clock, _) = self.settings.virtual_clock.as_ref()?;
         Some(clock)
+    }
+
+    /// Allows a stepped guest to stand still in a run until the result is dropped.
+    pub(super) fn begin_debugging(&self) -> Option<Debugging> {
+        let (clock, _) = self.settings.virtual_clock.as_ref()?;
+        Some(clock.begin_debugging())
     }
 
     /// Keeps a stepped board paused until the result is dropped.

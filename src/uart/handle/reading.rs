@@ -6,6 +6,7 @@ use super::uart::Uart;
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::operation::Operation;
+use crate::runtime::Debugging;
 use crate::sync::lock;
 #[cfg(doc)]
 use crate::uart::error::UartErrorKind;
@@ -153,6 +154,11 @@ impl Uart {
         let pattern = self.visible(pattern);
         let matcher = pattern.and_then(|pattern| ExpectNone::new(pattern, duration));
         self.wait_at_most(duration, matcher)
+    }
+
+    /// Allows the guest to stand still in a run until the result is dropped.
+    pub(crate) fn begin_debugging(&self) -> Option<Debugging> {
+        self.shared.begin_debugging()
     }
 
     /// Lets `duration` pass in the target's clock; the cursor stays. `at` is the caller's place.
