@@ -4,6 +4,11 @@ use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
 use std::panic::catch_unwind;
+use std::pin::pin;
+use std::time::Duration;
+
+/// The host's time after which a wait says what it waits for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Prints a line where the test's own messages go, if it can be printed at all.
 pub(crate) fn notice(text: impl Display) {
@@ -27,6 +32,29 @@ pub(crate) fn announce(text: impl Display) {
         && let Ok(mut terminal) = OpenOptions::new().write(true).open("/dev/tty")
     {
         let _ = terminal.write_all(text.as_bytes());
+    }
+}
+
+/// Prints a line to standard error at once, where test harnesses do not hold it back: it says what
+/// takes long while it does.
+pub(crate) fn say(text: impl Display) {
+    // If standard error is closed, nobody reads it.
+    let _ = io::stderr().write_all(format!("virtual-target: {text}\n").as_bytes());
+}
+
+/// Waits for `future`; says `text` once if that takes longer than `patience` of the host's time.
+pub(crate) async fn aloud<F: Future>(
+    future: F,
+    patience: Duration,
+    text: impl FnOnce() -> String,
+) -> F::Output {
+    let mut future = pin!(future);
+    match tokio::time::timeout(patience, &mut future).await {
+        Ok(output) => output,
+        Err(_) => {
+            say(text());
+            future.await
+        }
     }
 }
 

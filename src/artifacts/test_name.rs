@@ -7,7 +7,7 @@
 use std::env;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::Location;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::beginning::beginning;
 
@@ -23,6 +23,16 @@ pub(crate) struct TestName {
 }
 
 impl TestName {
+    /// Returns true if this process runs tests: cargo gives the program of tests a name that ends with a
+    /// hash, and no other program. A program that a test starts inherits nextest's variables.
+    pub(crate) fn runs_tests() -> bool {
+        let is_hashed = |program: PathBuf| {
+            let stem = program.file_stem()?.to_str()?;
+            Some(is_hash(stem.rsplit_once('-')?.1))
+        };
+        env::current_exe().ok().and_then(is_hashed) == Some(true)
+    }
+
     /// Returns the test that the calling thread runs; `caller` makes a target in the test.
     pub(crate) fn current(caller: &Location<'_>) -> Self {
         let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
@@ -58,7 +68,7 @@ fn place(caller: &Location<'_>) -> String {
 fn binary(program: &Path, package: Option<String>) -> Option<String> {
     let stem = program.file_name()?.to_str()?;
     let stem = match stem.rsplit_once('-') {
-        Some((stem, hash)) if hash.len() == 16 => stem,
+        Some((stem, hash)) if is_hash(hash) => stem,
         _ => stem,
     };
     Some(match package {
@@ -66,6 +76,11 @@ fn binary(program: &Path, package: Option<String>) -> Option<String> {
         Some(package) => format!("{package}::{stem}"),
         None => stem.to_owned(),
     })
+}
+
+/// Returns true if cargo can have added `text` to the name of a test's program.
+fn is_hash(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Replaces the characters of `name` that are special in a path or a shell, and limits its length.

@@ -2,14 +2,20 @@
 //!
 //! If the operation fails, its error has the place from which it was called, and the artifacts.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::time::Sleep;
+
 use super::report::Report;
-use crate::caller::Caller;
+use crate::caller::{Caller, place};
 use crate::error::{Error, Result};
+use crate::notice::{PATIENCE, say};
 use crate::operation::Task;
+use crate::runtime;
 
 /// A task, the place of its call, and its entry in the timeline.
 pub(crate) struct Traced<T> {
@@ -20,6 +26,15 @@ pub(crate) struct Traced<T> {
     what: Option<String>,
     /// The number of the event while the task is in progress.
     event: Option<u64>,
+    patience: Patience,
+}
+
+/// Whether the task has said that it takes long.
+enum Patience {
+    /// It has not waited yet.
+    Unused,
+    Ends(Pin<Box<Sleep>>),
+    Ended,
 }
 
 impl<T> Traced<T> {
@@ -44,6 +59,7 @@ impl<T> Traced<T> {
             report: report.cloned(),
             what: None,
             event: None,
+            patience: Patience::Unused,
         }
     }
 }
@@ -70,8 +86,32 @@ impl<T: Task> Task for Traced<T> {
                 (Some(report), None, Err(error)) => report.fail(error),
                 (Some(_), None, Ok(_)) | (None, ..) => {}
             }
+        } else if self.event.is_some() {
+            self.say_if_slow(cx);
         }
         outcome
+    }
+}
+
+impl<T> Traced<T> {
+    /// Says once what takes long, and where it was called: if a runner ends the test, that is all
+    /// that is known of it.
+    fn say_if_slow(&mut self, cx: &mut Context<'_>) {
+        if let Patience::Unused = self.patience {
+            let Ok(_on_io_thread) = runtime::enter() else {
+                return;
+            };
+            self.patience = Patience::Ends(Box::pin(tokio::time::sleep(PATIENCE)));
+        }
+        if let (Patience::Ends(sleep), Some(what)) = (&mut self.patience, &self.what)
+            && sleep.as_mut().poll(cx).is_ready()
+        {
+            let at = place(self.at);
+            say(format_args!(
+                "{what}, called at {at}, has taken {PATIENCE:?} so far"
+            ));
+            self.patience = Patience::Ended;
+        }
     }
 }
 

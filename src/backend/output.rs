@@ -91,12 +91,17 @@ impl OutputTail {
         Box::new(move || output.report())
     }
 
-    /// Reads `from` to its end, and keeps its output.
-    pub(crate) async fn drain(self, mut from: impl AsyncRead + Unpin) {
+    /// Reads `from` to its end, keeps its output, and passes it to `visit`.
+    pub(crate) async fn drain(
+        self,
+        mut from: impl AsyncRead + Unpin,
+        mut visit: impl FnMut(&[u8]),
+    ) {
         let mut buffer = [0; 4096];
         // An error is an end as well: there is no more output.
         while let Ok(n @ 1..) = from.read(&mut buffer).await {
             self.push(&buffer[..n]);
+            visit(&buffer[..n]);
         }
     }
 

@@ -26,7 +26,7 @@ use crate::firmware::Firmware;
 use crate::notice::notice;
 use crate::operation::{Operation, Remote, Task};
 use crate::process::Supervisor;
-use crate::uart::Ports;
+use crate::uart::{Live, Ports};
 
 impl VirtualTarget {
     /// Creates a builder from the YAML file at `path`, which is relative to the current directory.
@@ -246,6 +246,8 @@ impl TargetBuilder {
             }
         }
         let ports = Ports::all(machines.iter().map(|machine| &machine.ports));
+        ports.introduce();
+        let live = Live::begin(ports.iter())?;
         let slots = slots()?;
         let debugs_failures = debugger::is_wanted()?;
         let board = Board::new(
@@ -267,6 +269,8 @@ impl TargetBuilder {
             is_debugged: AtomicBool::new(false),
             debugs_failures,
             report,
+            live,
+            is_in_test: self.keeps_artifacts && TestName::runs_tests(),
             at,
             slots,
             owner: std::process::id(),

@@ -3,7 +3,6 @@
 //! A board takes a [`Slot`] before it is turned on, and returns the slot when its emulator has
 //! exited. The wait for a slot does not count towards the time limit of a boot.
 
-use std::io::Write;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::backend::{Slot, renode};
 use crate::config::{ConfigError, EnvVariable};
+use crate::notice::aloud;
 
 const VARIABLE: EnvVariable = EnvVariable::MaxParallel;
 
@@ -22,22 +22,15 @@ pub(crate) async fn take(slots: &Arc<Semaphore>, machine: &str) -> Option<Slot> 
     if let Some(slot) = take_free(slots).or_else(renode::slot_of_a_parked_one) {
         return Some(slot);
     }
-    let mut slot = std::pin::pin!(Arc::clone(slots).acquire_owned());
-    let taken = match tokio::time::timeout(NOTICE_AFTER, &mut slot).await {
-        Ok(taken) => taken,
-        Err(_) => {
-            let allowed = std::env::var(VARIABLE.name()).unwrap_or_default();
-            // Directly, not through the test runner's capture, which shows nothing while a test
-            // hangs. An error is ignored: if standard error is closed, nobody reads the notice.
-            let _ = writeln!(
-                std::io::stderr(),
-                "virtual-target: {machine} waits for a turn: {}={allowed}, and as many boards \
-                 of this process are on; it boots when one of them is powered off or dropped",
-                VARIABLE.name()
-            );
-            slot.await
-        }
-    };
+    let taken = aloud(Arc::clone(slots).acquire_owned(), NOTICE_AFTER, || {
+        let allowed = std::env::var(VARIABLE.name()).unwrap_or_default();
+        format!(
+            "{machine} waits for a turn: {}={allowed}, and as many boards of this process are on; \
+             it boots when one of them is powered off or dropped",
+            VARIABLE.name()
+        )
+    });
+    let taken = taken.await;
     // The semaphore is never closed, so there is no error.
     taken.ok()
 }

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::operation::block_on;
 use crate::process::Supervisor;
 use crate::runtime::{self, io_thread};
-use crate::uart::{Ports, Uart};
+use crate::uart::{Live, Ports, Uart};
 
 /// The state that a target shares with its operations in progress.
 pub(super) struct Inner {
@@ -34,6 +34,10 @@ pub(super) struct Inner {
     /// Whether a failed wait stops the board for a debugger: `VTARGET_GDB`.
     pub(super) debugs_failures: bool,
     pub(super) report: Option<Arc<Report>>,
+    /// What prints the UARTs' output as it comes, if somebody wants to see it.
+    pub(super) live: Option<Live>,
+    /// True if a test made the target, and not a program.
+    pub(super) is_in_test: bool,
     /// The place in the test that made the target.
     pub(super) at: Caller,
     /// The slots for the emulators of this process.
@@ -75,6 +79,24 @@ impl Inner {
         });
         giving.ok()?;
         block_on(given).ok()?
+    }
+
+    /// Turns the board off, and waits until its emulator's log has been read, if that has guards.
+    pub(super) fn read_log_to_its_end(self: &Arc<Self>) {
+        let is_guarded = !self.config.fail_on_log.is_empty();
+        if !is_guarded || std::thread::panicking() || io_thread::is_current() {
+            return;
+        }
+        let shared = Arc::clone(self);
+        let ending = runtime::spawn(async move {
+            if let Ok(mut board) = shared.board.try_lock() {
+                // Only that of a physical board can fail, which has no log.
+                let _ = board.power_off("the target is off: it was dropped").await;
+            }
+        });
+        if let Ok(ending) = ending {
+            let _ = block_on(ending);
+        }
     }
 
     /// Moves the cursors of the target's own handles to the last start of the board.

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::notice::notice;
 use crate::process::Supervisor;
 use crate::runtime::VirtualClock;
-use crate::uart::{IgnoredLines, Port, Ports, Settings, on_stream};
+use crate::uart::{IgnoredLines, LogGuards, Port, Ports, Settings, on_stream};
 
 const VARIABLE: EnvVariable = EnvVariable::Backend;
 
@@ -108,6 +108,7 @@ pub(crate) fn create(
         }
         BackendKind::Serial => {
             config.in_real_time()?;
+            config.without_log()?;
             notice_not_run(config, "a physical board");
             let port = ports[0].main().clone();
             Box::new(serial::Serial::new(config, supervisor, port)?)
@@ -193,6 +194,7 @@ fn port(
         prompt: prompt.map_err(|e| config.invalid("prompt", e))?,
         echo: config.echo,
         ignored: ignored(config)?,
+        log_guards: log_guards(config)?,
         report: report.map(Arc::clone),
         virtual_clock,
         kept_output: config.kept_output,
@@ -203,6 +205,16 @@ fn port(
         set.map_err(|e| config.invalid(&format!("forbid[{index}]"), e))?;
     }
     Ok(port)
+}
+
+/// Returns the patterns that must not appear in the emulator's log.
+fn log_guards(config: &TargetConfig) -> Result<LogGuards> {
+    let patterns = (0..).zip(&config.fail_on_log).map(|(index, pattern)| {
+        let invalid = |e| config.invalid(&format!("fail_on_log[{index}]"), e);
+        LogGuards::pattern(pattern).map_err(invalid)
+    });
+    let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
+    Ok(LogGuards::new(patterns))
 }
 
 /// Returns the patterns of log lines that are not part of an answer.

@@ -13,7 +13,9 @@ use crate::artifacts::{Traced, failed};
 use crate::backend::{EmulatorInfo, Image, Metrics};
 use crate::config::{BackendKind, LoadCommand, Platform, TargetConfig};
 use crate::firmware::Firmware;
+use crate::notice::notice;
 use crate::operation::{Operation, Remote};
+use crate::runtime::io_thread;
 #[cfg(doc)]
 use crate::uart::UartErrorKind;
 use crate::uart::{TranscriptLine, Uart, UartError};
@@ -498,6 +500,9 @@ impl Drop for VirtualTarget {
             return;
         }
         let given_back = self.shared.give_back();
+        if given_back.is_none() {
+            self.shared.read_log_to_its_end();
+        }
         self.shared
             .ports
             .power_off("the target is off: it was dropped");
@@ -510,6 +515,17 @@ impl Drop for VirtualTarget {
             given_back(Box::new(move || concurrency::take_free(&slots)));
         }
         self.shared.supervisor.release();
+        if let Some(live) = &self.shared.live {
+            live.end();
+        }
+        // A target whose boot has failed ends on the I/O thread, and the error says why it failed.
+        if self.shared.is_in_test && !io_thread::is_current() {
+            // Test harnesses show it for tests that fail. Whether this one does is not known yet.
+            let machine = &self.shared.config.machine_name;
+            for port in self.shared.ports.iter() {
+                notice(format_args!("{machine}: {}", port.last_words()));
+            }
+        }
         if let Some(report) = &self.shared.report {
             report.finish(panicking);
         }

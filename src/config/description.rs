@@ -41,6 +41,7 @@ pub struct TargetConfig {
     pub(crate) echo: Echo,
     pub(crate) ignore_lines: Vec<String>,
     pub(crate) forbid: Vec<String>,
+    pub(crate) fail_on_log: Vec<String>,
     pub(crate) strip_ansi: bool,
     pub(crate) kept_output: u64,
     pub(super) renode: Option<RenodeConfig>,
@@ -144,6 +145,12 @@ impl TargetConfig {
     /// Returns `forbid`: patterns that must never appear; a test fails if one does.
     pub fn forbid(&self) -> &[String] {
         &self.forbid
+    }
+
+    /// Returns `fail_on_log`: patterns that must never appear in a line of the emulator's log; a test fails
+    /// if one does.
+    pub fn fail_on_log(&self) -> &[String] {
+        &self.fail_on_log
     }
 
     /// Returns `strip_ansi`: true if colour codes are removed from received lines
@@ -375,6 +382,14 @@ impl TargetConfig {
         match self.clock {
             ClockKind::Realtime => Ok(()),
             ClockKind::Virtual => Err(self.invalid("clock", BadFields::NoVirtualClock)),
+        }
+    }
+
+    /// Checks that nothing is asked of an emulator's log, which a physical board does not have.
+    pub(crate) fn without_log(&self) -> Result<(), ConfigError> {
+        match self.fail_on_log.is_empty() {
+            true => Ok(()),
+            false => Err(self.invalid("fail_on_log", BadFields::NoLog)),
         }
     }
 

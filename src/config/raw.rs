@@ -87,6 +87,8 @@ pub(super) struct Raw {
     pub(super) ignore_lines: Option<Vec<String>>,
     /// Patterns that must never appear: a test in which one does fails.
     pub(super) forbid: Option<Vec<String>>,
+    /// Patterns that must never appear in a line of the emulator's log.
+    pub(super) fail_on_log: Option<Vec<String>>,
     /// True if colour codes are ignored when matching. Default `true`.
     pub(super) strip_ansi: Option<bool>,
     /// The size of each UART's output that is kept, such as `512MiB`. Default `256MiB`.

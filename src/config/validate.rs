@@ -122,6 +122,7 @@ pub(super) fn validate(raw: Raw, source: Source) -> Result<TargetConfig, Problem
         echo: given("echo", &raw.echo, values::echo)?.unwrap_or_default(),
         ignore_lines: each("ignore_lines", raw.ignore_lines.as_deref(), values::pattern)?,
         forbid: each("forbid", raw.forbid.as_deref(), values::pattern)?,
+        fail_on_log: each("fail_on_log", raw.fail_on_log.as_deref(), values::pattern)?,
         strip_ansi: raw.strip_ansi.unwrap_or(true),
         kept_output: given("kept_output", &raw.kept_output, values::size)?.unwrap_or(KEPT_OUTPUT),
         qemu: qemu(backend, raw.qemu.as_ref(), uarts.as_deref())?,

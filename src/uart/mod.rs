@@ -22,7 +22,9 @@ mod guard;
 mod handle;
 mod lines;
 mod link;
+mod live;
 mod log;
+mod log_guards;
 mod merged;
 #[cfg(test)]
 mod model;
@@ -50,6 +52,8 @@ pub use handle::Uart;
 pub use lines::{BlockingLines, Lines};
 pub(crate) use link::job::{Job, JobQueue};
 pub(crate) use link::stepped::SteppedLink;
+pub(crate) use live::Live;
+pub(crate) use log_guards::LogGuards;
 pub use merged::TranscriptLine;
 pub(crate) use pattern::stream::on_stream;
 pub use pattern::{IntoPattern, Pattern, PatternError};

@@ -20,13 +20,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::error::{Ending, UartError};
+use super::expect::diagnose;
 use super::explain::Explain;
 use super::handle::Uart;
 use super::link::stepped::SteppedLink;
 use super::link::{JobQueue, Link, OnEnd};
+use super::log_guards::LogGuards;
 use super::state::{Settings, UartState};
 use super::transcript::Transcript;
-use super::verdict::verdict;
+use super::verdict::{verdict, verdict_at_exit};
 use crate::artifacts::UartLog;
 use crate::runtime::{Clock, VirtualClock};
 use crate::sync::lock;
@@ -47,10 +49,13 @@ pub(crate) struct Port {
 impl Port {
     /// Creates the UART of a board that is off; tests call it `name`, and messages `label`.
     pub(crate) fn new(name: &str, label: &str, settings: Settings) -> Self {
-        let shared = UartState::new(label, settings, Some(Ending::NotStarted));
+        let shared = Arc::new(UartState::new(label, settings, Some(Ending::NotStarted)));
+        if !shared.settings.log_guards.is_empty() {
+            verdict_at_exit(&shared);
+        }
         Self {
             name: name.into(),
-            shared: Arc::new(shared),
+            shared,
         }
     }
 
@@ -75,6 +80,15 @@ impl Port {
 
     pub(super) fn transcript(&self) -> &Transcript {
         &self.shared.transcript
+    }
+
+    pub(super) fn state(&self) -> Arc<UartState> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Returns the last lines of the output, for the failure of a test.
+    pub(crate) fn last_words(&self) -> String {
+        diagnose::last_words(&self.shared)
     }
 
     /// Returns the output that the report copies.
@@ -169,6 +183,17 @@ impl Port {
     /// Sets the function that says what the board does, for the errors of operations.
     pub(crate) fn set_explain(&self, explain: Arc<Explain>) {
         *lock(&self.shared.explain) = Some(explain);
+    }
+
+    /// Sets the other UARTs of the board, for the errors of operations.
+    pub(super) fn set_others<'a>(&self, ports: impl Iterator<Item = &'a Port>) {
+        let others = ports.filter(|port| !Arc::ptr_eq(&port.shared, &self.shared));
+        *lock(&self.shared.others) = others.map(|port| Arc::downgrade(&port.shared)).collect();
+    }
+
+    /// Returns the patterns that must not appear in the emulator's log.
+    pub(super) fn log_guards(&self) -> &LogGuards {
+        &self.shared.settings.log_guards
     }
 
     /// Records whether the board is started without firmware.

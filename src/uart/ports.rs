@@ -111,9 +111,25 @@ impl Ports {
             .for_each(|port| port.set_explain(Arc::clone(explain)));
     }
 
+    /// Lets each UART know the others.
+    pub(crate) fn introduce(&self) {
+        self.iter().for_each(|port| port.set_others(self.iter()));
+    }
+
     /// See [`Port::set_bare`].
     pub(crate) fn set_bare(&self, bare: bool) {
         self.iter().for_each(|port| port.set_bare(bare));
+    }
+
+    /// Returns true if the lines of the emulator's log are wanted.
+    pub(crate) fn guard_the_log(&self) -> bool {
+        self.iter().any(|port| !port.log_guards().is_empty())
+    }
+
+    /// Reports a line of the emulator's log: a forbidden one ends the waits on all UARTs.
+    pub(crate) fn log_line(&self, line: &[u8]) {
+        self.iter()
+            .for_each(|port| port.log_guards().check(line, port.transcript()));
     }
 
     /// Returns the first error of a guard that matched, unless an error that reports such a match

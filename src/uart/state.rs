@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use super::error::Ending;
@@ -11,6 +11,7 @@ use super::expect::conversation::{Before, Conversation};
 use super::expect::ignored_lines::IgnoredLines;
 use super::explain::Explain;
 use super::link::Link;
+use super::log_guards::LogGuards;
 use super::pattern::Pattern;
 use super::transcript::{Limits, Transcript};
 use crate::artifacts::Report;
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) echo: Echo,
     /// The log lines that are not part of an answer.
     pub(crate) ignored: IgnoredLines,
+    /// The patterns that must not appear in the emulator's log.
+    pub(crate) log_guards: LogGuards,
     /// The report that records the operations.
     pub(crate) report: Option<Arc<Report>>,
     /// The clock of a board that runs only while a test waits, and the UART's index among those
@@ -50,6 +53,7 @@ impl Default for Settings {
             prompt: None,
             echo: Echo::Auto,
             ignored: IgnoredLines::default(),
+            log_guards: LogGuards::default(),
             report: None,
             virtual_clock: None,
             kept_output: KEPT_OUTPUT,
@@ -68,6 +72,8 @@ pub(super) struct UartState {
     pub(super) stopped: Mutex<Option<Box<dyn Fn() -> bool + Send>>>,
     /// Says what the board does when an operation fails, if the board can tell.
     pub(super) explain: Mutex<Option<Arc<Explain>>>,
+    /// The other UARTs of the board.
+    pub(super) others: Mutex<Vec<Weak<UartState>>>,
     /// True if the board was started without firmware.
     pub(super) is_bare: AtomicBool,
     pub(super) settings: Settings,
@@ -101,6 +107,7 @@ impl UartState {
             clock: Mutex::default(),
             stopped: Mutex::default(),
             explain: Mutex::default(),
+            others: Mutex::default(),
             is_bare: AtomicBool::new(false),
             settings,
         }

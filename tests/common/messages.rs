@@ -27,6 +27,7 @@ pub fn assert_message(snapshots: &str, name: &str, message: &str, places: &[(&Pa
         (r"    the end of its log:(\n    [^\n;]*)+", "    [log]"),
         // The state of the firmware, at whatever place it is.
         (r"\n  firmware: [^\n]*(\n    [^\n]*)*", "\n  [firmware]"),
+        (r"\d\d:\d\d:\d\d\.\d+", "[time of day]"),
         // The waited time, which includes the limit, and points in time.
         (r"\b(after|within) [\d.]+m?s\b", "${1} [time]"),
     ] {

@@ -65,6 +65,8 @@ situations! {
         "machines: {a: {platform: platforms/x.repl, uart: sysbus.u}}\nuart_hubs: {link: [b.sysbus.u, a.sysbus.u]}\n"
     ),
     yaml_of_a_physical_board_without_a_port => yaml("backend: serial\nserial: {baud: 9600}\n"),
+    yaml_with_a_guard_of_the_log_of_a_physical_board => target("fail_on_log: [x]"),
+    yaml_with_a_line_end_in_a_guard_of_the_log => target("fail_on_log: [\"x\\n\"]"),
     a_missing_serial_port => target(""),
     yaml_of_an_exporter_without_a_board => yaml("apiVersion: jumpstarter.dev/v1alpha1\nkind: ExporterConfig\nexport: {}\n"),
 
@@ -130,6 +132,19 @@ situations! {
     a_timeout_within_an_escape_sequence => times_out(printed(b"boot\n\x1b]ready").0.expect("ready")),
     a_timeout_in_an_unfinished_line => times_out(printed(b"boot\nready").0.expect_line("ready")),
     a_timeout_where_the_case_differs => times_out(printed(b"Ready\n").0.expect("ready")),
+    a_timeout_where_the_spaces_differ => times_out(printed(b"temp:  22.0 C\n").0.expect_line("temp: 22.0")),
+    a_timeout_where_a_letter_is_for_a_digit => times_out(printed(b"temp: 22.O C\n").0.expect_line("temp: 22.0")),
+    a_timeout_where_the_digits_differ => times_out(printed(b"tick 1\ntick 2\n").0.expect_line("tick 3")),
+    a_timeout_where_the_line_ends_differ => times_out(printed(b"one\r\ntwo\r\n").0.expect("one\ntwo")),
+    a_timeout_where_a_word_is_misspelt => times_out(printed(b"calibraton done\n").0.expect("calibration done")),
+    a_timeout_within_the_pattern => times_out(printed(b"boot\nready for comm").0.expect("ready for commands")),
+    a_timeout_with_another_prompt => times_out(printed(b"boot\r\nthermo# ").0.expect("> ")),
+    a_timeout_of_an_echo_without_an_answer => {
+        let (uart, mut board) = printed(b"> ");
+        uart.send_line("ping").wait().unwrap();
+        board.write_all(b"ping").unwrap();
+        times_out(uart.expect_line("pong"))
+    },
     a_timeout_of_a_regex_without_its_prefix => times_out(printed(b"up 5 ms\n").0.expect(r"up \d+ ms")),
     a_timeout_of_a_regex_with_a_caret => times_out(printed(b"boot\nready\n").0.expect("re:^ready")),
     a_timeout_for_text_that_was_read_before => {
@@ -151,6 +166,19 @@ situations! {
     },
     a_timeout_of_run_for_the_prompt => {
         let (uart, board) = shell("> ", &["ping\r\npo"]);
+        run_times_out(uart.run("ping"), board)
+    },
+    a_timeout_of_run_before_another_prompt => {
+        let (uart, _board) = printed(b"boot\r\nthermo# ");
+        uart.set_prompt("> ").unwrap();
+        times_out(uart.run("ping"))
+    },
+    a_timeout_of_run_with_another_prompt => {
+        let (uart, board) = shell("> ", &["ping\r\npong\r\nthermo# "]);
+        run_times_out(uart.run("ping"), board)
+    },
+    a_timeout_of_run_with_an_echo_alone => {
+        let (uart, board) = shell("> ", &["ping\n"]);
         run_times_out(uart.run("ping"), board)
     },
     a_timeout_of_run_for_the_rest_of_the_echo => {

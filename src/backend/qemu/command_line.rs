@@ -26,6 +26,7 @@ pub(super) fn arguments(
     config: &QemuConfig,
     firmware: Option<&Firmware>,
     load_address: Option<u64>,
+    logs_guest_errors: bool,
 ) -> Vec<OsString> {
     let mut args: Vec<OsString> = vec!["-M".into(), config.machine.clone().into()];
     if let Some(cpu) = &config.cpu {
@@ -35,6 +36,9 @@ pub(super) fn arguments(
     args.extend(own.map(OsString::from));
     args.extend(socket("vtarget-qmp", FIRST_INHERITED));
     args.extend(["-mon", "chardev=vtarget-qmp,mode=control"].map(OsString::from));
+    if logs_guest_errors {
+        args.extend(["-d", "guest_errors,unimp"].map(OsString::from));
+    }
     args.extend(uarts(config));
     args.extend(config.args.iter().map(OsString::from));
     if let Some(firmware) = firmware {

@@ -10,6 +10,7 @@ mod debugger;
 mod gdb_client;
 mod hmp;
 mod inspect;
+mod log_reader;
 mod qmp;
 
 use std::os::unix::net::UnixStream;
@@ -18,8 +19,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::net::unix::{OwnedWriteHalf, pipe};
+use tokio::sync::oneshot;
 
-use super::emulator::Emulator;
+use super::emulator::{Emulator, OUTPUT_DRAIN_TIMEOUT};
 use super::{
     Backend, BoxFuture, EmulatorError, EmulatorExit, GuestAccess, Identity, Image, LogText,
     Outcome, OutputTail, Place, Reached, executable,
@@ -30,6 +32,7 @@ use crate::process::{SpawnSpec, Supervisor};
 use crate::runtime::Clock;
 use crate::uart::Ports;
 use gdb_client::GdbClient;
+use log_reader::LogReader;
 use qmp::{Qmp, QmpError, Reply};
 
 const KIND: BackendKind = BackendKind::Qemu;
@@ -100,6 +103,8 @@ struct Running {
     qmp: Qmp<OwnedWriteHalf>,
     /// The command that runs the board. `None` without firmware: the CPU would lock up at once.
     run_command: Option<&'static str>,
+    /// Is ready when all that QEMU has logged has been read.
+    log_end: oneshot::Receiver<()>,
 }
 
 impl Qemu {
@@ -156,7 +161,12 @@ impl Qemu {
         }
         let launch = SpawnSpec {
             program: self.program.clone(),
-            args: command_line::arguments(&self.config, firmware, self.load_address),
+            args: command_line::arguments(
+                &self.config,
+                firmware,
+                self.load_address,
+                self.ports.guard_the_log(),
+            ),
             env: std::env::vars_os().collect(),
             gate: gate.into(),
             stdin: stdin.into(),
@@ -168,7 +178,14 @@ impl Qemu {
         let stderr = pipe::Receiver::from_owned_fd(stderr.into()).map_err(io)?;
         self.output.clear();
         let output = self.output.clone();
-        let drained = output.clone().drain(stderr);
+        let (log_read, log_end) = oneshot::channel();
+        let (drained, ports) = (output.clone(), self.ports.clone());
+        let drained = async move {
+            let mut log = LogReader::new(ports);
+            drained.drain(stderr, |bytes| log.read(bytes)).await;
+            // Nobody waits for it unless the log is guarded.
+            let _ = log_read.send(());
+        };
         let (supervisor, ended_for) = (&self.supervisor, Arc::default());
         let emulator = Emulator::start(KIND, supervisor, launch, output, drained, ended_for)?;
         emulator.set_ports(Some(self.ports.clone()));
@@ -186,6 +203,7 @@ impl Qemu {
             emulator,
             qmp,
             run_command,
+            log_end,
         });
         let begun = self.wait_for_reply(STEP, begin, begun).await;
         if let Err(error) = begun {
@@ -371,6 +389,10 @@ impl Backend for Qemu {
             self.runs_until = None;
             if let Some(running) = self.running.take() {
                 running.emulator.end().await;
+                if self.ports.guard_the_log() {
+                    // An error is the end as well.
+                    let _ = tokio::time::timeout(OUTPUT_DRAIN_TIMEOUT, running.log_end).await;
+                }
             }
             Ok(())
         })

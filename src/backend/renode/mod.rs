@@ -379,6 +379,9 @@ impl Backend for Renode {
             self.has_events = false;
             self.runs_until = None;
             if let Some(session) = self.session.take() {
+                if self.emulation.guard_the_log() {
+                    session.read_log().await;
+                }
                 session.end().await;
             }
             Ok(())
@@ -389,6 +392,11 @@ impl Backend for Renode {
         Box::pin(async {
             let (key, pool) = (self.key.clone()?, pool()?);
             let hold = self.pause_for_good().await?;
+            if let Some(session) = &self.session
+                && self.emulation.guard_the_log()
+            {
+                session.read_log().await;
+            }
             let given_back = reuse::give_back::Paused {
                 session: self.session.take()?,
                 version: self.version.take()?,

@@ -15,6 +15,7 @@ use super::context::KIND;
 use super::launch::cache::Kept;
 use super::launch::command_line;
 use super::launch::environment::{Decided, environment};
+use super::launch::log_end::{self, LogEnd};
 use super::launch::logs::{Logs, append_log};
 use super::launch::unpacked_files::Unpacked;
 use super::launch::version::{TRIED_ARE, Version};
@@ -30,6 +31,7 @@ use super::time::lockstep::LockstepHandle;
 use crate::backend::emulator::{Emulator, EndedFor};
 use crate::backend::{EmulatorError, EmulatorExit, OutputTail};
 use crate::config::Control;
+use crate::notice::{PATIENCE, aloud};
 use crate::process::{PrivateDir, Process, SpawnSpec, Supervisor};
 use crate::runtime::VirtualClock;
 use crate::sync::lock;
@@ -64,6 +66,8 @@ pub(crate) struct Session {
     logs: Logs,
     /// The drivers of the board that it runs.
     board: BoardDrivers,
+    /// Knows how far the log of the present board has been read.
+    log_end: LogEnd,
     /// What is left to read when it exits.
     last_words: Arc<Mutex<LastWords>>,
     /// The number of boards that it has run, with the present one.
@@ -174,6 +178,7 @@ impl Session {
             fail,
             logs,
             board,
+            log_end: LogEnd::default(),
             last_words,
             boards: 1,
             monitor_output,
@@ -233,7 +238,10 @@ impl Session {
         if let Some(joining) = arrival.joining {
             self.join(joining).await?;
         }
-        let greeting = tokio::time::timeout(self.limit, arrival.greeting);
+        let greeting = aloud(arrival.greeting, PATIENCE, || {
+            format!("Renode has not shown its first prompt within {PATIENCE:?}")
+        });
+        let greeting = tokio::time::timeout(self.limit, greeting);
         let greeting = self.unless_exited(STARTING, greeting);
         let mut banner = match greeting.await? {
             Ok(Ok(banner)) => banner,
@@ -511,6 +519,29 @@ impl Session {
             cleared.map_err(|_| self.too_slow(step))?;
         }
         Ok(())
+    }
+
+    /// Begins to read the log of the present board.
+    pub(crate) fn begin_log(&mut self) -> LogEnd {
+        self.log_end = LogEnd::default();
+        self.log_end.clone()
+    }
+
+    /// Waits until the log of the present board has been read up to its end.
+    pub(crate) async fn read_log(&self) {
+        if self.ended().is_some() {
+            return;
+        }
+        let read = async {
+            let mark = MonitorCommand::log_message(log_end::MARK);
+            let logged = self.monitor.send(&mark).within(log_end::PATIENCE);
+            if logged.await.is_ok() {
+                self.log_end.reached().await;
+            }
+        };
+        if tokio::time::timeout(log_end::PATIENCE, read).await.is_err() {
+            tracing::warn!("the end of Renode's log was not read in time");
+        }
     }
 
     pub(crate) fn monitor(&self) -> &Monitor {

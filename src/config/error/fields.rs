@@ -19,6 +19,7 @@ pub(in super::super) enum BadFields<'a> {
     LoadWithoutAddress,
     PortWithoutTelnet,
     NoVirtualClock,
+    NoLog,
     TransportInVirtualTime,
     // Scripts.
     VariablesWithoutScript,
@@ -127,6 +128,8 @@ impl BadFields<'_> {
                 "only Renode has a virtual clock, and the target is to run on another engine",
             )
             .fix("install Renode and use `backend: renode`, or write `clock: realtime`"),
+            Self::NoLog => is("a physical board has no emulator, and so no log of one")
+                .fix("remove it, or run the target on an emulator"),
             Self::TransportInVirtualTime => is("with `clock: virtual` the UARTs are connected \
                  without pseudo-terminals or sockets")
             .fix("remove it"),

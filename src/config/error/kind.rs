@@ -185,6 +185,7 @@ pub(crate) enum EnvVariable {
     Artifacts,
     Backend,
     Gdb,
+    Live,
     MaxParallel,
     Reuse,
 }
@@ -196,6 +197,7 @@ impl EnvVariable {
             Self::Artifacts => "VTARGET_ARTIFACTS",
             Self::Backend => "VTARGET_BACKEND",
             Self::Gdb => "VTARGET_GDB",
+            Self::Live => "VTARGET_LIVE",
             Self::MaxParallel => "VTARGET_MAX_PARALLEL",
             Self::Reuse => "VTARGET_REUSE",
         }
@@ -206,7 +208,7 @@ impl EnvVariable {
         match self {
             Self::Artifacts => "always, failure or never",
             Self::Backend => "renode, qemu, serial or auto",
-            Self::Gdb => "1 or 0",
+            Self::Gdb | Self::Live => "1 or 0",
             Self::MaxParallel => "a whole number from 1 on: how many emulators may run at once",
             Self::Reuse => "off or process",
         }

@@ -63,6 +63,11 @@ impl Conversation {
         Some(self.sent.as_ref()?.at.offset)
     }
 
+    /// Returns the last line that was sent, without its end; it is empty if its echo cannot be recognized.
+    pub(crate) fn sent_line(&self) -> Option<&[u8]> {
+        Some(&self.sent.as_ref()?.line)
+    }
+
     /// Records that the last bytes sent are a command of `run`.
     pub(crate) fn note_command(&mut self) {
         if let Some(sent) = &mut self.sent {

@@ -29,7 +29,14 @@ pub(crate) fn forbidden(
         pattern: forbidden.pattern.to_string(),
         reported: uart.transcript.report_forbidden(),
     };
-    let around = around(&uart.transcript, forbidden.end);
+    let around = match &forbidden.log_line {
+        None => around(&uart.transcript, forbidden.end),
+        Some(line) => {
+            let end = forbidden.end.saturating_sub(1);
+            let until = up_to(&uart.transcript, end);
+            format!("in the emulator's log:\n  | {line}\n  {until}")
+        }
+    };
     UartError::new(&uart.name, operation.to_owned(), kind).with_excerpt(around)
 }
 
@@ -82,10 +89,10 @@ pub(crate) fn timed_out(
                 .to_owned()
         }
     });
-    let question = no_output_hint(uart);
-    let hint = match question {
+    let hint = hint();
+    let question = match hint {
         Some(_) => None,
-        None => hint(),
+        None => no_output_hint(uart),
     };
     let hints: Vec<String> = guest.into_iter().chain(hint).collect();
     let hint = (!hints.is_empty()).then(|| hints.join("; "));
@@ -173,6 +180,21 @@ pub(crate) fn seen(transcript: &Transcript, from: u64) -> String {
     };
     let (shown, hidden) = (tail(transcript, from..end), hidden(transcript, from..end));
     format!("{arrived} arrived since:{shown}{hidden}")
+}
+
+/// Describes the end of all output.
+pub(crate) fn last_words(uart: &UartState) -> String {
+    let (name, end) = (&uart.name, uart.transcript.end_position().offset);
+    match end {
+        0 => format!("{name} has printed nothing"),
+        _ => {
+            let (shown, hidden) = (
+                tail(&uart.transcript, 0..end),
+                hidden(&uart.transcript, 0..end),
+            );
+            format!("the last output of {name}:{shown}{hidden}")
+        }
+    }
 }
 
 /// Shows the end of the output if it is an unfinished escape sequence: noise can look like one.

@@ -2,8 +2,11 @@
 //!
 //! A hint only changes the error's text, never the result of an operation.
 
+use super::near_miss::{near_miss, similar};
+use super::shell_hint::{echo_alone, other_prompt};
+use std::sync::Weak;
+
 use crate::sync::lock;
-use crate::uart::pattern::decode::lossy;
 use crate::uart::pattern::final_bytes::LINE_ENDS;
 use crate::uart::pattern::{Kind, Pattern, REGEX_PREFIX};
 use crate::uart::state::UartState;
@@ -27,43 +30,28 @@ pub(crate) fn pause_reason(uart: &UartState) -> Option<&'static str> {
 
 /// Returns the hint for a UART that has received nothing at all.
 pub(crate) fn no_output_hint(uart: &UartState) -> Option<String> {
-    let silent = uart.transcript.end_position().offset == 0;
-    silent.then(|| {
+    let others = lock(&uart.others).clone();
+    let printing = others.iter().filter_map(Weak::upgrade);
+    let printing = printing.into_iter().find(|other| !is_silent(other));
+    if is_silent(uart)
+        && let Some(other) = printing
+    {
+        let printed = other.transcript.end_position().offset;
+        return Some(format!(
+            "another UART of the board, {}, has printed {printed} bytes: does the firmware write to that one?",
+            other.name
+        ));
+    }
+    is_silent(uart).then(|| {
         "is this the UART that the firmware writes to (in the target's YAML: `uart`, for QEMU \
          `qemu.serial`, for a physical board `serial.port` and `serial.baud`), and does the firmware run?"
             .to_owned()
     })
 }
 
-/// Returns the hint for a board that has printed no prompt since its start, or since `line` was sent.
-pub(crate) fn no_prompt_hint(is_start: bool, line: &[u8]) -> String {
-    let since = match (is_start, line) {
-        (true, _) => "the board was started".to_owned(),
-        (false, []) => "something was sent".to_owned(),
-        (false, line) => format!("\"{}\" was sent", line.escape_ascii()),
-    };
-    format!(
-        "no prompt has come since {since}; if none follows that, use send_line and expect instead of run"
-    )
-}
-
-/// Returns the hint for a board that has not echoed a command of `length` bytes; `begun` is the number of
-/// bytes that it has echoed, and true if these are all.
-pub(crate) fn no_echo_hint(begun: Option<(usize, bool)>, length: usize) -> String {
-    match begun {
-        Some((_, true)) => {
-            "the board has echoed the command, but not ended the line: is its line ending \
-             another one (`line_ending: cr`)?"
-                .to_owned()
-        }
-        Some((begun, false)) => format!(
-            "the board has echoed {begun} of the command's {length} bytes: it does not take as many at once; \
-             send a shorter line, or use send_paced"
-        ),
-        None => "the board has not echoed the command as it was sent; if it does not echo, say so \
-             (`echo: off`), and if it breaks off long lines, send a shorter one"
-            .to_owned(),
-    }
+/// Returns true if the UART has received nothing at all.
+pub(super) fn is_silent(uart: &UartState) -> bool {
+    uart.transcript.end_position().offset == 0
 }
 
 /// Returns a hint why `pattern` was not found in the output from `from` on.
@@ -99,8 +87,8 @@ pub(crate) fn hint(
                 .to_owned(),
         );
     }
-    if let Some(other) = other_case(pattern, &since) {
-        return Some(format!("there is {other:?}, which differs only in case"));
+    if let Some(near) = near_miss(pattern, &since, in_lines) {
+        return Some(near);
     }
     if !in_lines && is_line_start_meant(pattern, &since) {
         return Some(
@@ -116,11 +104,42 @@ pub(crate) fn hint(
                 .to_owned(),
         );
     }
-    regex_meant(pattern, &since, in_lines).map(|meant| {
+    let meant = regex_meant(pattern, &since, in_lines).map(|meant| {
         format!(
             "{meant:?} would have matched: a regular expression starts with \"re:\", in lower case and with no space behind it"
         )
-    })
+    });
+    meant
+        .or_else(|| elsewhere(uart, pattern, in_lines))
+        .or_else(|| echo_alone(uart, &text(asked..end)))
+        .or_else(|| similar(pattern, &since))
+        .or_else(|| other_prompt(pattern, &since))
+}
+
+/// Returns a hint if the pattern is in the output of another UART of the board, since its last start.
+fn elsewhere(uart: &UartState, pattern: &Pattern, in_lines: bool) -> Option<String> {
+    let others = lock(&uart.others).clone();
+    let others = others.iter().filter_map(Weak::upgrade);
+    let found = others.into_iter().find(|other| {
+        let transcript = &*other.transcript;
+        let range = transcript.segment_start().offset..transcript.end_position().offset;
+        let slice = TranscriptSlice {
+            transcript,
+            range,
+            view: View::Text,
+        };
+        let text = slice.last(SEARCHED_BYTES).unwrap_or_default();
+        match in_lines {
+            true => text
+                .split(|byte| LINE_ENDS.contains(byte))
+                .any(|line| matches(pattern, line)),
+            false => matches(pattern, &text),
+        }
+    })?;
+    Some(format!(
+        "it has appeared on another UART of the board, {}",
+        found.name
+    ))
 }
 
 /// Returns `pattern` as a regular expression with the right prefix, if that matches.
@@ -165,16 +184,4 @@ fn matches(pattern: &Pattern, text: &[u8]) -> bool {
     let found = pattern.find(text).ok().flatten();
     let whole = found.and_then(|groups| groups.into_iter().next().flatten());
     whole.is_some_and(|range| !range.is_empty())
-}
-
-/// Returns the part of `text` that differs from the literal `pattern` only in case.
-fn other_case(pattern: &Pattern, text: &[u8]) -> Option<String> {
-    let Kind::Literal(finder) = pattern.kind() else {
-        return None;
-    };
-    let needle = finder.needle();
-    let found = text
-        .windows(needle.len().max(1))
-        .find(|window| window.eq_ignore_ascii_case(needle))?;
-    Some(lossy(found).into_owned())
 }

@@ -15,10 +15,12 @@ pub(super) mod hint;
 pub(super) mod ignored_lines;
 pub(super) mod line;
 pub(super) mod matched;
+mod near_miss;
 pub(super) mod reply;
 pub(super) mod screen;
 pub(super) mod send;
 pub(super) mod set;
+mod shell_hint;
 pub(super) mod stream;
 pub(super) mod wait;
 

@@ -10,8 +10,9 @@ use std::ops::{ControlFlow, Range};
 
 use super::diagnose;
 use super::echo::{EchoCertainty, EchoFinder, start_of_line};
-use super::hint::{no_echo_hint, no_prompt_hint};
+use super::hint::is_silent;
 use super::set::{Set, quoted};
+use super::shell_hint::{echo_alone, no_echo_hint, no_prompt_hint, prompt_question};
 use crate::runtime::Stops;
 use crate::uart::error::{Ambiguity, UartError};
 use crate::uart::expect::ignored_lines::IgnoredLines;
@@ -355,11 +356,21 @@ impl Reply {
     }
 
     fn hint(&self, uart: &UartState) -> Option<String> {
+        if is_silent(uart) {
+            return None;
+        }
+        let end = uart.transcript.end_position().offset;
+        let from = self.sent.max(end.saturating_sub(RECENT_BYTES)).min(end);
+        let output = text(uart, from..end).unwrap_or_default();
+        let question = || prompt_question(self.prompt.first()?, &output);
         if let ReplyPurpose::Ready { is_start, .. } = self.operation {
-            return Some(no_prompt_hint(is_start, &self.line));
+            return Some(question().unwrap_or_else(|| no_prompt_hint(is_start, &self.line)));
+        }
+        if let Some(hint) = echo_alone(uart, &output) {
+            return Some(hint);
         }
         if self.echo.is_some() || self.expected != Expected::Echo {
-            return None;
+            return question();
         }
         let length = self.line.trim_ascii().len();
         let begun = self.finder.begun(uart).ok().flatten();

@@ -150,6 +150,11 @@ impl Set {
         }
     }
 
+    /// Returns the first pattern.
+    pub(super) fn first(&self) -> Option<&Pattern> {
+        Some(&self.patterns.first()?.0)
+    }
+
     pub(super) fn sources(&self) -> String {
         let quoted = self.patterns.iter().map(|(pattern, _)| quoted(pattern));
         quoted.collect::<Vec<_>>().join(", ")

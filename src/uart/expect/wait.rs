@@ -232,7 +232,9 @@ impl<S: Matcher> Wait<S> {
                     .into()));
                 }
                 Next::ForbiddenMatch(forbidden) => {
-                    if let Some(cx) = &mut cx {
+                    if let Some(cx) = &mut cx
+                        && forbidden.log_line.is_none()
+                    {
                         self.deadline.leave();
                         self.registered = true;
                         let aftermath = self.aftermath.get_or_insert_with(|| {

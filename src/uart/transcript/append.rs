@@ -178,6 +178,14 @@ impl Transcript {
         }
     }
 
+    /// Adds a forbidden match at the end of the output, at which `make` creates it.
+    pub(crate) fn forbid_now(&self, make: impl FnOnce(u64) -> ForbiddenMatch) {
+        let mut state = self.state();
+        let forbidden = make(state.tail.end());
+        state.matches.add([forbidden]);
+        wake(state);
+    }
+
     /// Removes a guard and its match.
     pub(crate) fn remove_guard(&self, guard: u64) {
         let mut intake = lock(&self.intake);

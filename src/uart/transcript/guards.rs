@@ -20,6 +20,14 @@ pub(crate) struct ForbiddenMatch {
     /// The offset behind the byte that completed the match; one more if the end of the
     /// output did.
     pub(crate) end: u64,
+    /// The line of the emulator's log that has the pattern, if it is not in the output.
+    pub(crate) log_line: Option<Arc<str>>,
+}
+
+/// Returns an id for a guard.
+pub(crate) fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// A guard that is set.
@@ -32,9 +40,8 @@ pub(crate) struct ActiveGuard {
 impl ActiveGuard {
     /// Makes a guard with an id of its own.
     pub(crate) fn new(pattern: &Arc<str>, engine: Engine) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id: next_id(),
             pattern: Arc::clone(pattern),
             engine,
         }
@@ -77,6 +84,7 @@ impl ActiveGuard {
             guard: self.id,
             pattern: Arc::clone(&self.pattern),
             end,
+            log_line: None,
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use engine_tests::{on_each_engine, root, sample};
-use virtual_target::config::{BackendKind, TargetConfig};
+use virtual_target::config::{BackendKind, ClockKind, TargetConfig};
 use virtual_target::uart::UartErrorKind;
-use virtual_target::{ErrorKind, Result, VirtualTarget, secs};
+use virtual_target::{ErrorKind, Result, VirtualTarget, millis, secs};
 
 /// Boots a board to its prompt; `pattern` must never appear on it.
 fn guarded(engine: BackendKind, pattern: &str) -> Result<VirtualTarget> {
@@ -28,6 +28,34 @@ fn crash(board: &VirtualTarget) -> Result<()> {
     }
     Ok(())
 }
+
+/// Matches what the engines log of an access to a peripheral that they do not have.
+const ACCESS_TO_NOTHING: &str = "re:non existing peripheral|unimplemented device";
+
+/// Builds a board whose firmware reads the word at `address` once, and then loops; `ACCESS_TO_NOTHING`
+/// must never appear in the log of its emulator.
+fn reading(engine: BackendKind, address: u32, clock: ClockKind) -> Result<VirtualTarget> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("image.bin");
+    // Stack, reset vector; ldr r0, [pc, #4]; ldr r1, [r0]; b .; nop; the address.
+    let image: [u32; 5] = [0x2000_1000, 0x0800_0009, 0x6801_4801, 0xBF00_E7FE, address];
+    let image: Vec<u8> = image.into_iter().flat_map(u32::to_le_bytes).collect();
+    std::fs::write(&file, image).unwrap();
+    let config = TargetConfig::from_file(root().join("fixtures/stm32f4.yaml"))?;
+    let mut config = config
+        .to_builder()
+        .field("fail_on_log", [ACCESS_TO_NOTHING]);
+    config = config.field("load_address", "0x08000000");
+    if engine == BackendKind::Renode {
+        config = config.field("clock", clock);
+    }
+    let board = VirtualTarget::from_config(config.build()?).backend(engine);
+    board.firmware(&file).boot().wait()
+}
+
+/// The address of USB OTG FS, which neither engine has, and of the flash.
+const NOTHING: u32 = 0x5000_0000;
+const FLASH: u32 = 0x0800_0000;
 
 fn names_the_place(message: &str) -> bool {
     message.contains("\n  target made at tests/engines/tests/guards.rs:")
@@ -67,6 +95,52 @@ on_each_engine! {
         let error = board.uart().expect("never").within(secs(60)).wait().unwrap_err();
         let message = error.to_string();
         assert!(message.contains("HardFault at 0x"), "{message}");
+        board.shutdown().wait()
+    }
+
+    fn a_forbidden_line_of_the_log_fails_the_pending_operation(engine) {
+        for clock in [ClockKind::Realtime, ClockKind::Virtual] {
+            let board = reading(engine, NOTHING, clock)?;
+            let error = board.uart().expect("never").within(secs(60)).wait().unwrap_err();
+            let message = error.to_string();
+            let begin = format!("the forbidden pattern {ACCESS_TO_NOTHING:?} appeared, noticed by expect(\"never\"); \
+                 in the emulator's log:\n  | ");
+            assert!(message.contains(&begin), "{message}");
+            // The error still exists and has reported it: the shutdown succeeds.
+            board.shutdown().wait()?;
+        }
+        Ok(())
+    }
+
+    fn a_forbidden_line_of_the_log_fails_the_end(engine) {
+        let board = reading(engine, NOTHING, ClockKind::Realtime)?;
+        let _ = board.uart().expect("never").within(secs(60)).wait();
+        let panicked = catch_unwind(AssertUnwindSafe(|| drop(board))).unwrap_err();
+        let message = panicked.downcast_ref::<String>().map_or("", String::as_str);
+        assert!(message.contains("in the emulator's log:\n  | ") && names_the_place(message), "{message}");
+        Ok(())
+    }
+
+    /// Nothing has waited: the line may still be on its way when the target is dropped.
+    fn the_log_is_read_to_its_end(engine) {
+        for _ in 0..3 {
+            let board = reading(engine, NOTHING, ClockKind::Realtime)?;
+            // Until the firmware has read it.
+            while board.pc().wait()? != 0x0800_000C {}
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(board)));
+            assert!(dropped.is_err(), "the drop has not noticed it");
+        }
+        Ok(())
+    }
+
+    fn a_log_without_the_pattern_fails_nothing(engine) {
+        for clock in [ClockKind::Realtime, ClockKind::Virtual] {
+            let board = reading(engine, FLASH, clock)?;
+            board.run_for(millis(20)).wait()?;
+            drop(board);
+        }
+        let board = reading(engine, FLASH, ClockKind::Realtime)?;
+        board.power_cycle().wait()?;
         board.shutdown().wait()
     }
 

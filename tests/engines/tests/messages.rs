@@ -64,12 +64,17 @@ fn fails<T>(operation: Operation<T>) -> Error {
 
 /// Returns the error of a wait for output of a board whose memory holds `image`.
 fn never_of(engine: BackendKind, image: &[u32]) -> Result<Error> {
+    never_with(engine, image, "")
+}
+
+/// As [`never_of`], with `more` in the description.
+fn never_with(engine: BackendKind, image: &[u32], more: &str) -> Result<Error> {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("image.bin");
     let image: Vec<u8> = image.iter().flat_map(|word| word.to_le_bytes()).collect();
     fs::write(&file, image).unwrap();
     let text = format!(
-        "{STM32F4}qemu: {{machine: netduinoplus2, serial: 1}}\nload_address: 0x08000000\nfirmware: {file:?}\n"
+        "{STM32F4}qemu: {{machine: netduinoplus2, serial: 1}}\nload_address: 0x08000000\nfirmware: {file:?}\n{more}"
     );
     let config = TargetConfig::from_yaml_str(&text, "/")?;
     let board = VirtualTarget::from_config(config)
@@ -303,6 +308,16 @@ alone_on_each_engine! {
         signal(Signal::SIGSTOP);
         assert_message_of(engine, "reset_of_a_stopped_emulator", &fails_within(board.reset(), secs(1)));
         assert_message("reset_after_a_failed_reset", &fails(board.reset()));
+        Ok(())
+    }
+}
+
+alone_on_each_engine! {
+    fn a_forbidden_line_of_the_log(engine) {
+        // Reads the word at 0x50000000, where neither engine has a peripheral.
+        let image = [0x2000_1000, 0x0800_0009, 0x6801_4801, 0xBF00_E7FE, 0x5000_0000];
+        let pattern = "fail_on_log: ['re:non existing peripheral|unimplemented device']\n";
+        assert_message_of(engine, "guard_of_the_log", &never_with(engine, &image, pattern)?);
         Ok(())
     }
 }

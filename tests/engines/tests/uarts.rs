@@ -58,6 +58,19 @@ on_each_engine! {
         Ok(())
     }
 
+    fn a_failed_wait_names_the_uart_that_has_it(engine) {
+        let board = boot_and_greet(engine, TWO)?;
+        let modem = board.uart_named("modem")?;
+        let wait = |pattern| modem.expect_line(pattern).within(millis(100)).wait().unwrap_err().to_string();
+        let error = wait("re:Hello from \\w+");
+        let hint = format!("it has appeared on another UART of the board, {}; nothing has arrived at all", board.uart_name());
+        assert!(error.contains(&hint), "{error}");
+        let error = wait("never");
+        let question = format!("another UART of the board, {}, has printed ", board.uart_name());
+        assert!(error.contains(&question), "{error}");
+        Ok(())
+    }
+
     fn uarts_have_the_order_of_the_file(engine) {
         let board = board(engine, "uarts:
   modem: {path: sysbus.usart3, serial: 2}

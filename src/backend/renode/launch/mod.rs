@@ -5,6 +5,7 @@ pub(super) mod command_line;
 pub(super) mod downloads;
 pub(super) mod environment;
 pub(super) mod exit_reason;
+pub(super) mod log_end;
 pub(super) mod log_file;
 pub(super) mod logs;
 pub(super) mod program;

@@ -18,6 +18,7 @@ use super::console_parser::LONGEST_LINE;
 use super::output_filter::OutputFilter;
 use super::protocol::{Answer, CommandOutcome, Event, NO_DOWNLOAD, Protocol, Refusal};
 use crate::backend::OutputTail;
+use crate::notice::{PATIENCE, aloud};
 use crate::sync::lock;
 
 /// The reason why a command has no answer.
@@ -170,7 +171,15 @@ impl Monitor {
 impl Reply {
     /// Waits for the answer, at most `limit` from now.
     pub(crate) async fn within(self, limit: Duration) -> Result<Answer, MonitorError> {
-        match tokio::time::timeout(limit, self.answer).await {
+        let shared = Arc::clone(&self.shared);
+        let slow = || match shared.lock().waiting.front() {
+            Some(first) => format!(
+                "Renode has not done `{}` within {PATIENCE:?}",
+                first.command
+            ),
+            None => format!("Renode has not answered within {PATIENCE:?}"),
+        };
+        match tokio::time::timeout(limit, aloud(self.answer, PATIENCE, slow)).await {
             Ok(Ok(outcome)) => outcome.map_err(MonitorError::Refused),
             Ok(Err(_)) => Err(MonitorError::Closed),
             Err(_) => {

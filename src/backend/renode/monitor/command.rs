@@ -61,6 +61,12 @@ impl MonitorCommand {
         Self(format!("logFile {} true", file.token()))
     }
 
+    /// Writes a message to Renode's log, as an error, so that no level of the log hides it. It must be
+    /// plain text.
+    pub(crate) fn log_message(message: &'static str) -> Self {
+        Self(format!("log \"{message}\" 3"))
+    }
+
     /// Sets a variable for the scripts that follow; it belongs to the selected machine.
     pub(crate) fn set_variable(name: &str, value: &Setting<'_>) -> Result<Self, NotPlain> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -22,13 +22,13 @@ const LOCKED_UP: &str = "locked up at PC=";
 /// The number of lines that are read before other tasks of the I/O thread run.
 const AT_ONCE: usize = 1000;
 
-/// Returns a future that calls `halted` with every halt that is written to `log` from now on,
+/// Returns a future that calls `visit` with every line that is written to `log` from now on,
 /// until it is dropped.
 ///
 /// Must be called on the I/O thread.
 pub(crate) fn follow(
     log: &Path,
-    halted: impl Fn(&str) + Send + 'static,
+    visit: impl Fn(&str) + Send + 'static,
 ) -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let mut watch = FileWatch::of(log)?;
     let mut log = File::open(log)?;
@@ -54,9 +54,7 @@ pub(crate) fn follow(
                     }
                     continue;
                 }
-                if let Some(halt) = halt(&String::from_utf8_lossy(&line)) {
-                    halted(halt);
-                }
+                visit(&String::from_utf8_lossy(&line));
                 line.clear();
             }
             tokio::task::yield_now().await;
@@ -68,7 +66,7 @@ pub(crate) fn follow(
 /// `21:57:16.2593 [ERROR] cpu: CPU abort [PC=0xF0000000]: Trying to execute code outside RAM or ROM.`
 /// or `… cpu: locked up at PC=0x0800001e: …`
 /// (Renode's `TranslationCPU.ReportAbort`, `CPUCore.Abort` and `CortexM.InitPCAndSP`).
-fn halt(line: &str) -> Option<&str> {
+pub(crate) fn halt(line: &str) -> Option<&str> {
     let (_, text) = line.split_once(" [ERROR] ")?;
     let (_processor, message) = text.split_once(": ")?;
     let halts = message.starts_with("CPU abort")
@@ -162,8 +160,10 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         writeln!(file, "{ABORT} Before.").unwrap();
         let (sender, told) = mpsc::channel();
-        let following = follow(file.path(), move |halt| {
-            sender.send(halt.to_owned()).unwrap();
+        let following = follow(file.path(), move |line| {
+            if let Some(halt) = super::halt(line) {
+                sender.send(halt.to_owned()).unwrap();
+            }
         });
         let following = tokio::spawn(following.unwrap());
         let (first, rest) = ABORT.split_at(40);

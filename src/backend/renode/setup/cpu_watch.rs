@@ -1,4 +1,5 @@
-//! Failing every wait on a machine's UARTs when one of its processors halts or locks up.
+//! Failing every wait on a machine's UARTs when one of its processors halts or locks up, or when
+//! Renode's log has what it must not have.
 
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use crate::uart::Ports;
 /// Makes every wait on a machine's ports fail at once if one of its processors halts or locks up
 /// from now on, or if a halt of another machine stops the time of all.
 pub(crate) fn watch(session: &mut Session, machines: Vec<Watched>) {
+    let ports = machines.iter().map(|machine| machine.ports.clone());
+    let guarded: Vec<Ports> = ports.filter(Ports::guard_the_log).collect();
     let machines = Arc::new(machines);
     let lockstep = session.lockstep().cloned();
     let halted = move |halt: &str| {
@@ -21,7 +24,17 @@ pub(crate) fn watch(session: &mut Session, machines: Vec<Watched>) {
             None => report(),
         }
     };
-    match cpu_halt::follow(&session.log_file(), halted) {
+    let log_end = session.begin_log();
+    let visit = move |line: &str| {
+        if let Some(halt) = cpu_halt::halt(line) {
+            halted(halt);
+        }
+        guarded
+            .iter()
+            .for_each(|ports| ports.log_line(line.as_bytes()));
+        log_end.look_at(line);
+    };
+    match cpu_halt::follow(&session.log_file(), visit) {
         Ok(following) => session.spawn(following),
         Err(error) => tracing::warn!(
             %error,

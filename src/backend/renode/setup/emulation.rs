@@ -55,6 +55,11 @@ impl Emulation {
         self.config.clock == ClockKind::Virtual
     }
 
+    /// Returns true if Renode's log has guards.
+    pub(crate) fn guard_the_log(&self) -> bool {
+        !self.config.fail_on_log.is_empty()
+    }
+
     /// Returns the UARTs of all machines.
     pub(crate) fn ports(&self) -> Ports {
         Ports::all(self.machines.iter().map(|machine| &machine.ports))

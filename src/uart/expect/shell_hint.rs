@@ -1,0 +1,96 @@
+//! Hints for conversations with a shell: the echo, the prompt and the line ending.
+
+use crate::sync::lock;
+use crate::uart::pattern::{Kind, Pattern};
+use crate::uart::shown::shown;
+use crate::uart::state::UartState;
+
+/// The longest prompt that is guessed.
+const LONGEST_PROMPT: usize = 40;
+/// The characters with which prompts end.
+const PROMPT_ENDS: [u8; 4] = [b'>', b'#', b'$', b'%'];
+
+/// Returns the hint for a board that has printed no prompt since its start, or since `line` was sent.
+pub(crate) fn no_prompt_hint(is_start: bool, line: &[u8]) -> String {
+    let since = match (is_start, line) {
+        (true, _) => "the board was started".to_owned(),
+        (false, []) => "something was sent".to_owned(),
+        (false, line) => format!("\"{}\" was sent", line.escape_ascii()),
+    };
+    format!(
+        "no prompt has come since {since}; if none follows that, use send_line and expect instead of run"
+    )
+}
+
+/// Returns the hint for a board that has not echoed a command of `length` bytes; `begun` is the number of
+/// bytes that it has echoed, and true if these are all.
+pub(crate) fn no_echo_hint(begun: Option<(usize, bool)>, length: usize) -> String {
+    match begun {
+        Some((_, true)) => {
+            "the board has echoed the command, but not ended the line: is its line ending \
+             another one (`line_ending: cr`)?"
+                .to_owned()
+        }
+        Some((begun, false)) => format!(
+            "the board has echoed {begun} of the command's {length} bytes: it does not take as many at once; \
+             send a shorter line, or use send_paced"
+        ),
+        None => "the board has not echoed the command as it was sent; if it does not echo, say so \
+             (`echo: off`), and if it breaks off long lines, send a shorter one"
+            .to_owned(),
+    }
+}
+
+/// Returns the hint for a board that has echoed the last line, and printed nothing else since; `output`
+/// is all output since the line was sent, at `sent`.
+pub(super) fn echo_alone(uart: &UartState, output: &[u8]) -> Option<String> {
+    let line = lock(&uart.conversation).sent_line()?.to_vec();
+    if line.is_empty() || output.trim_ascii() != line.trim_ascii() {
+        return None;
+    }
+    // A board that has taken a line goes to the next one, and most do that with both.
+    if output.contains(&b'\r') && output.contains(&b'\n') {
+        return None;
+    }
+    let other = match uart.settings.line_ending.as_str() {
+        "\n" => "cr",
+        "\r" => "lf",
+        _ => "cr` or `line_ending: lf",
+    };
+    let line = shown(&line);
+    Some(format!(
+        "the board has echoed \"{line}\" without an answer: if it has not taken the line, try `line_ending: {other}`"
+    ))
+}
+
+/// Returns a question for the prompt, if `pattern` looks like one, and the output ends with another one.
+pub(super) fn other_prompt(pattern: &Pattern, output: &[u8]) -> Option<String> {
+    let is_prompt = match pattern.kind() {
+        Kind::Literal(finder) => ends_like_a_prompt(finder.needle()),
+        _ => false,
+    };
+    is_prompt
+        .then(|| prompt_question(pattern, output))
+        .flatten()
+}
+
+/// Returns a question for the prompt, if the output ends with something that looks like one, and is not
+/// the expected one.
+pub(super) fn prompt_question(expected: &Pattern, output: &[u8]) -> Option<String> {
+    let start = memchr::memrchr2(b'\r', b'\n', output).map_or(0, |at| at + 1);
+    let last = &output[start..];
+    let is_expected = !matches!(expected.find(last), Ok(None));
+    let is_prompt = last.len() <= LONGEST_PROMPT && ends_like_a_prompt(last) && !is_expected;
+    is_prompt.then(|| {
+        format!(
+            "is \"{}\" the prompt? (`prompt` in the target's YAML, or set_prompt)",
+            shown(last)
+        )
+    })
+}
+
+/// Returns true if `text` ends as prompts do.
+fn ends_like_a_prompt(text: &[u8]) -> bool {
+    let text = text.strip_suffix(b" ").unwrap_or(text);
+    text.last().is_some_and(|last| PROMPT_ENDS.contains(last))
+}
