@@ -143,8 +143,9 @@ pub(crate) fn ports(
 ) -> Result<Vec<Ports>> {
     let mut numbers = 0..;
     let mut port = |name: &str, label: &str| {
+        let could_be_virtual = wanted == BackendKind::Renode && clock.is_none();
         let clock = clock.map(Arc::clone).zip(numbers.next());
-        port(config, name, label, report, clock)
+        port(config, name, label, report, clock, could_be_virtual)
     };
     if wanted == BackendKind::Serial {
         let label = config.serial()?.port.display().to_string();
@@ -183,6 +184,7 @@ fn port(
     label: &str,
     report: Option<&Arc<Report>>,
     virtual_clock: Option<(Arc<VirtualClock>, usize)>,
+    could_be_virtual: bool,
 ) -> Result<Port> {
     let prompt = config.prompt.as_deref();
     let prompt = prompt.map(|prompt| on_stream(prompt, config.strip_ansi));
@@ -197,6 +199,7 @@ fn port(
         log_guards: log_guards(config)?,
         report: report.map(Arc::clone),
         virtual_clock,
+        could_be_virtual,
         kept_output: config.kept_output,
     };
     let port = Port::new(name, label, settings);

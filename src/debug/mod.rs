@@ -24,7 +24,7 @@ mod wait_instruction;
 
 pub use error::DebugError;
 pub use frame::Frame;
-pub(crate) use post_mortem::PostMortem;
+pub(crate) use post_mortem::{PostMortem, SLEEPS};
 pub(crate) use program::Programs;
 pub use registers::Registers;
 pub(crate) use snapshot::{BLOCK, Core, CpuState, MemoryImage, RunState};

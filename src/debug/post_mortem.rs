@@ -11,6 +11,9 @@ use super::snapshot::{CpuState, MemoryImage, RunState};
 use super::stack;
 use super::unwind::{Backtrace, End, How, unwind};
 
+/// The words for firmware that sleeps until an interrupt comes.
+pub(crate) const SLEEPS: &str = "sleeps (WFI)";
+
 /// Where stopped firmware is and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PostMortem {
@@ -82,10 +85,10 @@ impl fmt::Display for PostMortem {
         let what = match (&self.waits, self.state) {
             (_, RunState::LockedUp) => "locked up".to_owned(),
             (_, RunState::Halted) => "halted".to_owned(),
-            (Some(Loop::Polls(poll)), RunState::Waiting) => format!("sleeps (WFI), polls {poll}"),
-            (_, RunState::Waiting) => "sleeps (WFI)".to_owned(),
+            (Some(Loop::Polls(poll)), RunState::Waiting) => format!("{SLEEPS}, polls {poll}"),
+            (_, RunState::Waiting) => SLEEPS.to_owned(),
             (Some(Loop::Polls(poll)), _) => format!("polls {poll}"),
-            (Some(Loop::Sleeps), _) => "sleeps (WFI)".to_owned(),
+            (Some(Loop::Sleeps), _) => SLEEPS.to_owned(),
             (Some(Loop::Endless), _) => "in an endless loop".to_owned(),
             (None, _) => "runs".to_owned(),
         };

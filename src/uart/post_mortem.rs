@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::error::{Ending, UartErrorKind};
 use super::explain::Explanation;
 use super::state::UartState;
+use crate::debug::SLEEPS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::operation::Task;
 use crate::sync::lock;
@@ -66,6 +67,21 @@ fn is_explained_by_the_board(error: &Error) -> bool {
     }
 }
 
+/// The shortest time limit of which it is said that idle time counts.
+const LONG: Duration = Duration::from_secs(10);
+
+/// Returns the hint for a long time limit in real time that ended while the firmware slept.
+fn idle_hint(uart: &UartState, error: &Error, state: &str) -> Option<&'static str> {
+    let ErrorKind::Uart(error) = error.kind() else {
+        return None;
+    };
+    let is_long = matches!(error.kind(), UartErrorKind::Timeout { waited } if *waited >= LONG);
+    let sleeps = state.lines().next()?.contains(SLEEPS);
+    (uart.settings.could_be_virtual && is_long && sleeps).then_some(
+        "\n  if it waits for a time of its own: `clock: virtual` passes idle time at once",
+    )
+}
+
 impl<T: Task> Task for Explained<T> {
     type Output = T::Output;
 
@@ -91,7 +107,8 @@ impl<T: Task> Task for Explained<T> {
         match self.failed.take() {
             Some(Failed { mut error, .. }) => {
                 if let Some(text) = explanation {
-                    error.set_post_mortem(text);
+                    let idle = idle_hint(&self.uart, &error, &text).unwrap_or_default();
+                    error.set_post_mortem(text + idle);
                 }
                 Poll::Ready(Err(error))
             }

@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     /// The clock of a board that runs only while a test waits, and the UART's index among those
     /// of the board.
     pub(crate) virtual_clock: Option<(Arc<VirtualClock>, usize)>,
+    /// True if the board's clock could be virtual, and is not.
+    pub(crate) could_be_virtual: bool,
     /// The number of bytes of output that are kept in a file.
     pub(crate) kept_output: u64,
 }
@@ -56,6 +58,7 @@ impl Default for Settings {
             log_guards: LogGuards::default(),
             report: None,
             virtual_clock: None,
+            could_be_virtual: false,
             kept_output: KEPT_OUTPUT,
         }
     }

@@ -12,6 +12,7 @@ mod common;
 mod config;
 mod errors;
 mod exporter;
+mod failures;
 mod firmware;
 mod messages;
 mod names;

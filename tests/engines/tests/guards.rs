@@ -140,7 +140,7 @@ on_each_engine! {
             drop(board);
         }
         let board = reading(engine, FLASH, ClockKind::Realtime)?;
-        board.power_cycle().wait()?;
+        board.reset().wait()?;
         board.shutdown().wait()
     }
 

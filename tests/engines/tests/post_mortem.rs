@@ -45,6 +45,16 @@ on_each_engine! {
         Ok(())
     }
 
+    fn a_long_wait_in_real_time_says_that_idle_time_counted(engine) {
+        let hint = "`clock: virtual` passes idle time at once";
+        let board = shell(engine)?;
+        let error = board.uart().expect("never").within(secs(10)).wait().unwrap_err().to_string();
+        assert_eq!(error.contains(hint), engine == BackendKind::Renode, "{error}");
+        let error = board.uart().expect("never").within(millis(200)).wait().unwrap_err().to_string();
+        assert!(!error.contains(hint), "{error}");
+        Ok(())
+    }
+
     fn a_failed_wait_says_what_the_processor_does(engine) {
         // The stack pointer, the entry point and `b .`.
         let endless = vec![0x2000_1000, 0x0800_0009, 0xe7fe_e7fe];
