@@ -356,7 +356,7 @@ mod tests {
         for (kept, is_all_there) in [("1MiB", false), ("8MiB", true)] {
             let text = format!("backend: qemu\nqemu: {{machine: m}}\nkept_output: {kept}\n");
             let config = TargetConfig::from_yaml_str(&text, ".").unwrap();
-            let port = port(&config, "u", "u", None, None).unwrap();
+            let port = port(&config, "u", "u", None, None, false).unwrap();
             let (ours, mut board) = UnixStream::pair().unwrap();
             port.attach(ours).unwrap();
             board.write_all(&vec![b'x'; 8 << 20]).unwrap();
