@@ -116,3 +116,29 @@ impl<T: Task> Task for Explained<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::uart::error::UartError;
+    use crate::uart::state::Settings;
+
+    #[test]
+    fn only_a_long_wait_for_a_sleeping_guest_in_real_time_is_told_of_the_virtual_clock() {
+        const SLEEPING: &str = "firmware: sleeps (WFI), at 0x08000410\n  called by main";
+        let hint = |could_be_virtual, seconds, state| {
+            let settings = Settings {
+                could_be_virtual,
+                ..Settings::default()
+            };
+            let waited = Duration::from_secs(seconds);
+            let error = UartErrorKind::Timeout { waited };
+            let error = UartError::new("u", "expect".to_owned(), error).into();
+            idle_hint(&UartState::new("u", settings, None), &error, state).is_some()
+        };
+        assert!(hint(true, 10, SLEEPING));
+        assert!(!hint(true, 9, SLEEPING));
+        assert!(!hint(false, 10, SLEEPING));
+        assert!(!hint(true, 10, "firmware: runs, at 0x08000410"));
+    }
+}

@@ -32,8 +32,10 @@ pub(crate) fn forbidden(
     let around = match &forbidden.log_line {
         None => around(&uart.transcript, forbidden.end),
         Some(line) => {
-            let end = forbidden.end.saturating_sub(1);
-            let until = up_to(&uart.transcript, end);
+            let until = match forbidden.end.saturating_sub(1) {
+                0 => "nothing has arrived until then".to_owned(),
+                end => up_to(&uart.transcript, end),
+            };
             format!("in the emulator's log:\n  | {line}\n  {until}")
         }
     };

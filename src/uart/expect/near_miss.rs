@@ -143,7 +143,8 @@ const SPACES: &str = r"[ \t\u{a0}]*";
 fn relaxed_regex(regex: &str, difference: Difference) -> Option<String> {
     match difference {
         Difference::Case => Some(format!("{REGEX_PREFIX}(?i){regex}")),
-        // A space in a class, or one that counts for nothing, is another matter.
+        // A space in a class, one that counts for nothing, or one behind "re:" is another matter.
+        Difference::Spaces if regex.starts_with(' ') => None,
         Difference::Spaces if regex.contains(['[', '#']) || regex.contains("(?x") => None,
         Difference::Spaces => {
             let words: Vec<&str> = regex.split(' ').filter(|it| !it.is_empty()).collect();
