@@ -154,7 +154,7 @@ fn misbehaviour_is_named() {
             quick,
             &["unexpected", "the end of its output, though it runs"],
         ),
-        ("garble:2", "", &["unexpected", "vt-000002"]),
+        ("garble:2", "", &["unexpected", "-000002"]),
     ];
     for (kind, more, expected) in cases {
         for (speaks, _) in SPEAKS {
@@ -309,7 +309,7 @@ fn misbehaviour_over_telnet_is_named() {
             TELNET,
             &["while loading the firmware", "was killed by SIGKILL"],
         ),
-        ("garble:2", TELNET, &["unexpected", "vt-000002"]),
+        ("garble:2", TELNET, &["unexpected", "-000002"]),
     ];
     for (kind, more, expected) in cases {
         let error = boot(&fake_renode(kind), more).expect_err(kind);

@@ -351,6 +351,10 @@ mod tests {
         MonitorCommand::users(text).unwrap()
     }
 
+    fn nonce(echo: &str) -> &str {
+        echo.rsplit('"').nth(1).unwrap()
+    }
+
     const PROMPT: &str = "\x1b[33;1m(m) \x1b[0m";
 
     #[tokio::test]
@@ -376,7 +380,7 @@ mod tests {
         let last = monitor.send(&command("last"));
         for text in ["one", "two", "three"] {
             let echo = renode.receive().await;
-            let nonce = echo.split('"').nth(1).unwrap().to_owned();
+            let nonce = nonce(&echo);
             renode
                 .print(&format!("{echo}{text}\r\n{nonce}\r\r\n{PROMPT}"))
                 .await;
@@ -389,10 +393,11 @@ mod tests {
         let (monitor, _greeting, mut renode) = fake_renode();
         renode.print(PROMPT).await;
         let reply = monitor.send(&command("echo \"x\""));
-        renode.receive().await;
-        renode.print("echo \"\"\n\rvt-000001\r\n").await;
+        let echo = renode.receive().await;
+        let nonce = nonce(&echo);
+        renode.print(&format!("echo \"\"\n\r{nonce}\r\n")).await;
         renode.print(PROMPT).await;
-        let garbled = Refusal::Garbled("vt-000001".into());
+        let garbled = Refusal::Garbled(nonce.into());
         assert_eq!(
             reply.within(LIMIT).await,
             Err(MonitorError::Refused(garbled))
@@ -408,7 +413,7 @@ mod tests {
         let reply = monitor.send(&command("a"));
         let echo = renode.receive().await;
         renode
-            .print(&format!("{echo}vt-000001\r\r\n{PROMPT}"))
+            .print(&format!("{echo}{}\r\r\n{PROMPT}", nonce(&echo)))
             .await;
         assert_eq!(reply.within(LIMIT).await, Ok(Answer::default()));
     }
@@ -432,7 +437,7 @@ mod tests {
         let earlier = format!("GET /\n\r\x1b[;031mNo such command: GET\r\n\x1b[0m{PROMPT}");
         renode.print(&earlier.repeat(2)).await;
         renode
-            .print(&format!("{echo}vt-000001\r\r\n{PROMPT}"))
+            .print(&format!("{echo}{}\r\r\n{PROMPT}", nonce(&echo)))
             .await;
         assert_eq!(reply.within(LIMIT).await, Ok(Answer::default()));
         assert!(!greeting.await.unwrap().contains("version"));

@@ -6,10 +6,14 @@
 //! line when it begins to run it, and answers in the order of the lines: lines
 //! may be sent ahead.
 //!
+//! A nonce has a random part for each client: Renode may still answer an earlier client, and that
+//! answer is not to be taken for one to this client.
+//!
 //! [`Protocol`] does no I/O: it takes bytes and returns [`Event`]s.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 
 use super::console_parser::{ConsoleParser, Line, Token};
 
@@ -63,8 +67,10 @@ pub(crate) enum Event {
 }
 
 /// The state of the dialogue, since the start of the process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Protocol {
+    /// The part of its nonces that no other client has.
+    client: String,
     parser: ConsoleParser,
     state: State,
     sent: u64,
@@ -98,7 +104,25 @@ impl Default for State {
     }
 }
 
+impl Default for Protocol {
+    fn default() -> Self {
+        let random = RandomState::new().hash_one(std::process::id()) as u32;
+        Self::of(format!("{random:08x}"))
+    }
+}
+
 impl Protocol {
+    fn of(client: String) -> Self {
+        Self {
+            client,
+            parser: ConsoleParser::default(),
+            state: State::default(),
+            sent: 0,
+            joining: false,
+            open: VecDeque::new(),
+        }
+    }
+
     /// Returns the state of a dialogue that another client may have begun.
     pub(crate) fn joined() -> Self {
         Self {
@@ -110,7 +134,7 @@ impl Protocol {
     /// Notes `command` and returns the line to write, with its end.
     pub(crate) fn send(&mut self, command: &str) -> String {
         self.sent += 1;
-        let nonce = format!("vt-{:06}", self.sent);
+        let nonce = format!("vt-{}-{:06}", self.client, self.sent);
         let line = format!("{command}; echo \"{nonce}\"");
         let bytes = format!("{line}\n");
         self.open.push_back(Open { line, nonce });
@@ -252,10 +276,11 @@ mod tests {
                 "\x1b[91m",
                 " \r",
                 "\x1b[",
-                "a; echo \"vt-000001\"\n\r",
-                "b; echo \"vt-000002\"\n\r",
-                "vt-000001\r\r\n",
-                "vt-000002\r\r\n",
+                "a; echo \"vt-me-000001\"\n\r",
+                "b; echo \"vt-me-000002\"\n\r",
+                "vt-me-000001\r\r\n",
+                "vt-me-000002\r\r\n",
+                "vt-other-000001\r\r\n",
                 "\r\n",
             ])
             .prop_map(|text| text.as_bytes().to_vec()),
@@ -282,12 +307,25 @@ mod tests {
         assert_eq!(refused, Some(Err(Refusal::Refused(reason))));
     }
 
+    #[test]
+    fn an_answer_to_another_client_is_not_an_answer() {
+        let [mut one, mut other] = [Protocol::default(), Protocol::default()];
+        let (echo, line) = (one.send("a"), other.send("a"));
+        let nonce = line.split('"').nth(1).unwrap();
+        let shown = format!("\x1b[33m(m) \x1b[0m{}\n\r{nonce}\r\r\n\x1b[33m(m) ", echo.trim_end());
+        let outcome = shown.bytes().find_map(|byte| match one.push(byte) {
+            Some(Event::Completed(outcome)) => Some(outcome),
+            _ => None,
+        });
+        assert_eq!(outcome, Some(Err(Refusal::Ignored)));
+    }
+
     proptest! {
         #[test]
         fn any_output_causes_no_panic_and_no_extra_answers(
             pieces in prop::collection::vec(piece(), 0..40),
         ) {
-            let mut protocol = Protocol::default();
+            let mut protocol = Protocol::of("me".to_owned());
             protocol.send("a");
             protocol.send("b");
             let bytes = pieces.concat();

@@ -244,7 +244,7 @@ impl Renode {
             }
             if self.cue == "mimic" {
                 let OutputStyle { prompt, green, .. } = self.style;
-                self.print("(stm32f4) \r\r\n(monitor) \r\nvt-000001\r\n");
+                self.print("(stm32f4) \r\r\n(monitor) \r\nvt-0badcafe-000001\r\n");
                 self.print(&format!("{green}(stm32f4) {OFF}\n\r"));
                 self.print(&format!(
                     "{}(stm32f4){OFF} Error: it is none\r\n",
