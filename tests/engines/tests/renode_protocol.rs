@@ -154,7 +154,7 @@ fn withhold(shown: &mut String) -> &'static str {
 /// Replays a recording: the banner, and every command with its outcome. Each outcome must be known
 /// before the next command was sent, and with `late_resets` before the colour of the prompt has ended.
 fn replay(name: &str, late_resets: bool) -> (String, Vec<(String, CommandOutcome)>) {
-    let mut dialogue = Protocol::default();
+    let mut dialogue = Protocol::with_nonces("vt-".to_owned());
     let (mut banner, mut sent, mut settled) = (String::new(), Vec::new(), Vec::new());
     let (mut shown, mut withheld) = (String::new(), "");
     let mut steps = recording(name).into_iter().peekable();

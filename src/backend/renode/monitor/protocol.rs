@@ -69,8 +69,8 @@ pub(crate) enum Event {
 /// The state of the dialogue, since the start of the process.
 #[derive(Debug)]
 pub(crate) struct Protocol {
-    /// The part of its nonces that no other client has.
-    client: String,
+    /// The beginning of its nonces, which no other client has.
+    nonces: String,
     parser: ConsoleParser,
     state: State,
     sent: u64,
@@ -107,14 +107,15 @@ impl Default for State {
 impl Default for Protocol {
     fn default() -> Self {
         let random = RandomState::new().hash_one(std::process::id()) as u32;
-        Self::of(format!("{random:08x}"))
+        Self::with_nonces(format!("vt-{random:08x}-"))
     }
 }
 
 impl Protocol {
-    fn of(client: String) -> Self {
+    /// Returns the state of a dialogue whose nonces begin with `nonces`.
+    pub(crate) fn with_nonces(nonces: String) -> Self {
         Self {
-            client,
+            nonces,
             parser: ConsoleParser::default(),
             state: State::default(),
             sent: 0,
@@ -134,7 +135,7 @@ impl Protocol {
     /// Notes `command` and returns the line to write, with its end.
     pub(crate) fn send(&mut self, command: &str) -> String {
         self.sent += 1;
-        let nonce = format!("vt-{}-{:06}", self.client, self.sent);
+        let nonce = format!("{}{:06}", self.nonces, self.sent);
         let line = format!("{command}; echo \"{nonce}\"");
         let bytes = format!("{line}\n");
         self.open.push_back(Open { line, nonce });
@@ -312,7 +313,10 @@ mod tests {
         let [mut one, mut other] = [Protocol::default(), Protocol::default()];
         let (echo, line) = (one.send("a"), other.send("a"));
         let nonce = line.split('"').nth(1).unwrap();
-        let shown = format!("\x1b[33m(m) \x1b[0m{}\n\r{nonce}\r\r\n\x1b[33m(m) ", echo.trim_end());
+        let shown = format!(
+            "\x1b[33m(m) \x1b[0m{}\n\r{nonce}\r\r\n\x1b[33m(m) ",
+            echo.trim_end()
+        );
         let outcome = shown.bytes().find_map(|byte| match one.push(byte) {
             Some(Event::Completed(outcome)) => Some(outcome),
             _ => None,
@@ -325,7 +329,7 @@ mod tests {
         fn any_output_causes_no_panic_and_no_extra_answers(
             pieces in prop::collection::vec(piece(), 0..40),
         ) {
-            let mut protocol = Protocol::of("me".to_owned());
+            let mut protocol = Protocol::with_nonces("vt-me-".to_owned());
             protocol.send("a");
             protocol.send("b");
             let bytes = pieces.concat();
