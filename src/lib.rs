@@ -49,7 +49,7 @@ mod runtime;
 mod sync;
 pub mod uart;
 
-pub use backend::{EmulatorError, EmulatorExit, EmulatorInfo, Metrics};
+pub use backend::{EmulatorError, EmulatorErrorKind, EmulatorExit, EmulatorInfo, Metrics};
 pub use board::{Button, Led, Machine, PowerError, TargetBuilder, VirtualTarget, Written};
 pub use debug::{DebugError, Frame, MemoryValue, Registers};
 pub use error::{Error, ErrorKind, Result};
@@ -58,6 +58,15 @@ pub use process::ProcessError;
 pub use runtime::HostError;
 
 use std::time::Duration;
+
+/// The data of an [`EmulatorError`] and an [`EmulatorExit`].
+pub mod emulator {
+    pub use crate::backend::error::{
+        BoardDifference, CommandEnd, ErrorPlace, ExitReason, NoUart, NotThere, PortFlaw,
+        ProgramFlaw, RefusalReason, StartHint, Unexpected, Unfinished, Unreached, Unsupported,
+        ValueFlaw, ValueRole,
+    };
+}
 
 /// Returns a duration of `n` seconds.
 ///

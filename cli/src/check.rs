@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::json;
-use virtual_target::{EmulatorError, ErrorKind, VirtualTarget};
+use virtual_target::{EmulatorErrorKind, ErrorKind, VirtualTarget};
 
 use crate::colours::good;
 use crate::failure::{Failure, Outcome};
@@ -66,7 +66,9 @@ impl Check {
             Ok(_) => Ok(None),
             // The file is not to blame.
             Err(error) => match error.kind() {
-                ErrorKind::Emulator(why @ EmulatorError::NotFound { .. }) => {
+                ErrorKind::Emulator(why)
+                    if matches!(why.kind(), EmulatorErrorKind::NotFound { .. }) =>
+                {
                     Ok(Some(why.to_string()))
                 }
                 _ => Err(error.into()),

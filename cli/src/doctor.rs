@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use virtual_target::config::{BackendKind, TargetConfig};
-use virtual_target::{EmulatorError, EmulatorInfo, ErrorKind, VirtualTarget};
+use virtual_target::{EmulatorErrorKind, EmulatorInfo, ErrorKind, VirtualTarget};
 
 use crate::colours::{bad, good};
 use crate::failure::{Failure, Outcome};
@@ -141,8 +141,11 @@ fn examine(file: &Path) -> Value {
     match boot(file) {
         Ok((engine, seconds)) => json!({"file": file, "engine": engine, "seconds": seconds}),
         Err(error) => match error.kind() {
-            ErrorKind::Emulator(EmulatorError::NotFound { kind, .. }) => {
-                json!({"file": file, "skipped": format!("{kind} is missing")})
+            ErrorKind::Emulator(why)
+                if matches!(why.kind(), EmulatorErrorKind::NotFound { .. }) =>
+            {
+                let engine = why.engine();
+                json!({"file": file, "skipped": format!("{engine} is missing")})
             }
             _ => json!({"file": file, "error": Failure::from(error).0}),
         },

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::error::ExitReason;
 use super::{EmulatorError, EmulatorExit, OutputTail, exit};
 use crate::config::BackendKind;
 use crate::process::{Process, SpawnSpec, Supervisor};
@@ -19,7 +20,7 @@ use crate::uart::Ports;
 pub(super) const OUTPUT_DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The reason why the harness has ended an emulator; set before the harness kills it.
-pub(super) type EndedFor = Arc<OnceLock<String>>;
+pub(super) type EndedFor = Arc<OnceLock<ExitReason>>;
 
 /// An emulator process. Dropping it kills the process without a report.
 pub(super) struct Emulator {
@@ -49,7 +50,9 @@ impl Emulator {
         drained: impl Future<Output = ()> + Send + 'static,
         ended_for: EndedFor,
     ) -> Result<Self, EmulatorError> {
-        let process = supervisor.spawn(launch)?;
+        let process = supervisor
+            .spawn(launch)
+            .map_err(|source| EmulatorError::process(kind, source))?;
         let drained = tokio::spawn(drained);
         let (sender, exit) = watch::channel(None);
         let watched = Arc::clone(&process);
@@ -62,7 +65,8 @@ impl Emulator {
             let exit = Arc::new(match ended_for.get() {
                 Some(why) => EmulatorExit {
                     kind,
-                    what: format!("{kind} was ended: {why}"),
+                    reason: why.clone(),
+                    hints: Vec::new(),
                     output,
                 },
                 None => exit::describe(kind, exit, output),
@@ -128,7 +132,7 @@ impl Emulator {
             Ok(Some(exit)) => exit,
             _ => std::future::pending().await,
         };
-        EmulatorError::Exited { step, exit }
+        EmulatorError::exited(step, exit)
     }
 
     /// Kills the process and waits until it is reaped, without a report of its exit.

@@ -2,6 +2,7 @@
 //! statistics.
 
 use super::EmulatorExit;
+use super::error::ExitReason;
 use crate::config::BackendKind;
 use crate::process::{Exit, largest_child};
 
@@ -14,37 +15,40 @@ pub(super) fn describe(kind: BackendKind, exit: Exit, output: String) -> Emulato
     if let Some(lock_up) = LockUp::parse(&output) {
         return EmulatorExit {
             kind,
-            what: format!("{kind} gave up, because {}", lock_up.what),
+            reason: ExitReason::LockedUp {
+                pc: lock_up.pc,
+                fault: lock_up.fault,
+            },
+            hints: Vec::new(),
             output: lock_up.output,
         };
     }
     let memory = match exit.is_kill() {
-        true => memory_hint(largest_child()),
+        true => suspected(largest_child()),
         false => None,
     };
     EmulatorExit {
         kind,
-        what: format!("{kind} {exit}{}", memory.unwrap_or_default()),
+        reason: ExitReason::Ended {
+            status: exit.0,
+            memory,
+        },
+        hints: Vec::new(),
         output,
     }
 }
 
-/// Returns a hint that a killed process ran out of memory, if the largest child process had
-/// enough memory, `largest` bytes, to suspect that.
-fn memory_hint(largest: u64) -> Option<String> {
-    (largest >= SUSPECT_MEMORY).then(|| {
-        format!(
-            ", perhaps because memory ran out (the largest process that this test has started had {:.1} GiB; \
-             the kernel's log says more: `dmesg`)",
-            largest as f64 / f64::from(1 << 30)
-        )
-    })
+/// Returns `largest`, the memory use of the largest child process, if it is enough to suspect that
+/// a killed process ran out of memory.
+fn suspected(largest: u64) -> Option<u64> {
+    (largest >= SUSPECT_MEMORY).then_some(largest)
 }
 
 /// A fault of the guest that its processor cannot handle, so that the processor locks up.
 #[derive(Debug, PartialEq, Eq)]
 struct LockUp {
-    what: String,
+    pc: String,
+    fault: String,
     /// The output of QEMU without the floating-point registers, which fill a screen.
     output: String,
 }
@@ -64,7 +68,8 @@ impl LockUp {
         };
         let lines: Vec<&str> = output.lines().filter(|it| !is_floating(it)).collect();
         Some(Self {
-            what: format!("the processor locked up at PC=0x{pc}: {reason}"),
+            pc: pc.to_owned(),
+            fault: reason.to_owned(),
             output: lines.join("\n"),
         })
     }
@@ -84,25 +89,33 @@ mod tests {
                       s00=00000000 s01=00000000 d00=0000000000000000\n\
                       FPSCR: 00000000\n";
         let lock_up = LockUp::parse(output).unwrap();
-        assert_eq!(
-            lock_up.what,
-            "the processor locked up at PC=0x0800001e: can't escalate 3 to HardFault (current priority -1)"
-        );
+        assert_eq!(lock_up.pc, "0800001e");
+        let fault = "can't escalate 3 to HardFault (current priority -1)";
+        assert_eq!(lock_up.fault, fault);
         assert!(lock_up.output.ends_with("\nXPSR=41000003 -Z-- T handler"));
         assert!(lock_up.output.starts_with("qemu: warning: something\n"));
         // A report that is cut off.
         let cuts = (0..output.len()).filter_map(|end| LockUp::parse(&output[..end]));
         for cut in cuts {
-            assert_eq!(cut.what, lock_up.what);
+            assert_eq!((&cut.pc, &cut.fault), (&lock_up.pc, &lock_up.fault));
         }
         assert_eq!(LockUp::parse("qemu: fatal: Trying to execute code"), None);
     }
 
     #[test]
     fn lack_of_memory_is_suspected_only_for_a_large_process() {
-        assert_eq!(memory_hint(600 << 20), None);
-        let suspected = memory_hint(13 << 28).unwrap();
-        assert!(suspected.starts_with(", perhaps because memory ran out (the largest "));
-        assert!(suspected.contains(" had 3.2 GiB; "), "{suspected}");
+        assert_eq!(suspected(600 << 20), None);
+        let exit = EmulatorExit {
+            kind: BackendKind::Renode,
+            reason: ExitReason::Ended {
+                status: None,
+                memory: suspected(13 << 28),
+            },
+            hints: Vec::new(),
+            output: String::new(),
+        };
+        let exit = exit.to_string();
+        assert!(exit.contains(", perhaps because memory ran out (the largest "));
+        assert!(exit.contains(" had 3.2 GiB; "), "{exit}");
     }
 }

@@ -1,6 +1,7 @@
 //! [`Image`]: firmware and its load command, as a target passes them to its backend.
 
 use super::EmulatorError;
+use super::error::Unsupported;
 use crate::config::{BackendKind, LoadCommand};
 use crate::firmware::{Firmware, Format};
 
@@ -32,21 +33,13 @@ impl Image {
         if command.format().unwrap_or(Format::Elf) == format {
             return Ok(Some(command));
         }
-        Err(EmulatorError::Unsupported {
-            kind,
-            what: format!(
-                "load the {format} file {:?} by `{}`",
-                self.firmware.path(),
-                command.as_str()
-            ),
-            advice: match self.load_command {
-                Some(_) => "name the command of that format in `flash_with`, or use `flash`",
-                None => {
-                    "leave `load_command` out: the file's own format decides then; or flash this image \
-                     by `flash_with`"
-                }
-            },
-        })
+        let request = Unsupported::LoadCommand {
+            format,
+            path: self.firmware.path().to_owned(),
+            command,
+            by_test: self.load_command.is_some(),
+        };
+        Err(EmulatorError::unsupported(kind, request))
     }
 }
 

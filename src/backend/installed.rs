@@ -18,7 +18,7 @@ impl EmulatorInfo {
     /// Finds the Renode that boards run on, and asks it for its version and runtime.
     ///
     /// # Errors
-    /// [`EmulatorError::NotFound`] says where it was looked for, and how to install it.
+    /// [`EmulatorErrorKind::NotFound`](crate::EmulatorErrorKind::NotFound) says where it was looked for, and how to install it.
     ///
     /// ```no_run
     /// # fn main() -> virtual_target::Result<()> {

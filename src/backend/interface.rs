@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::error::{EmulatorError, EmulatorExit};
+use super::error::{EmulatorError, EmulatorExit, Unfinished, Unsupported};
 use super::events::Events;
 use super::guest_access::GuestAccess;
 use super::identity::Identity;
@@ -96,7 +96,9 @@ pub(crate) trait Backend: Send {
 
     /// Runs a command of the user in the emulator's monitor, and returns the output.
     fn monitor<'a>(&'a mut self, command: &'a str) -> BoxFuture<'a, Result<String, EmulatorError>> {
-        let error = self.only_renode(format!("do the monitor command `{command}`"));
+        let error = self.unsupported(Unsupported::MonitorCommand {
+            command: command.to_owned(),
+        });
         Box::pin(async { Err(error) })
     }
 
@@ -105,7 +107,7 @@ pub(crate) trait Backend: Send {
         &mut self,
         _machine: Option<usize>,
     ) -> BoxFuture<'_, Result<Metrics, EmulatorError>> {
-        let error = self.only_renode("measure what the board has done".to_owned());
+        let error = self.unsupported(Unsupported::Metrics);
         Box::pin(async { Err(error) })
     }
 
@@ -120,13 +122,15 @@ pub(crate) trait Backend: Send {
         _machine: usize,
         path: &'a str,
     ) -> BoxFuture<'a, Result<LedState, EmulatorError>> {
-        let error = self.only_renode(format!("show the LED `{path}`"));
+        let path = path.to_owned();
+        let error = self.unsupported(Unsupported::Led { path });
         Box::pin(async { Err(error) })
     }
 
     /// Presses or releases a button of a machine.
     fn set_button<'a>(&'a mut self, _machine: usize, path: &'a str, _pressed: bool) -> Outcome<'a> {
-        let error = self.only_renode(format!("press the button `{path}`"));
+        let path = path.to_owned();
+        let error = self.unsupported(Unsupported::Button { path });
         Box::pin(async { Err(error) })
     }
 
@@ -137,11 +141,7 @@ pub(crate) trait Backend: Send {
         _machine: usize,
         _place: Place,
     ) -> BoxFuture<'_, Result<Reached, EmulatorError>> {
-        let error = EmulatorError::Unsupported {
-            kind: self.identity().engine().kind,
-            what: "stop at a place of the program".to_owned(),
-            advice: "only an emulator can: run the target there (VTARGET_BACKEND=renode)",
-        };
+        let error = self.unsupported(Unsupported::RunUntil);
         Box::pin(async { Err(error) })
     }
 
@@ -150,18 +150,13 @@ pub(crate) trait Backend: Send {
         Box::pin(async {})
     }
 
-    /// Returns the error of a call that only Renode supports.
-    fn only_renode(&self, what: String) -> EmulatorError {
-        EmulatorError::Unsupported {
-            kind: self.identity().engine().kind,
-            what,
-            advice: "only Renode can: run the target there (VTARGET_BACKEND=renode)",
-        }
+    /// Returns the error of a `request` that this engine does not support.
+    fn unsupported(&self, request: Unsupported) -> EmulatorError {
+        EmulatorError::unsupported(self.identity().engine().kind, request)
     }
 
-    /// Returns the unfinished part of the running call, as in ``it has not done `start` ``, if that
-    /// is known.
-    fn unfinished(&self) -> Option<String> {
+    /// Returns the unfinished part of the running call, if that is known.
+    fn unfinished(&self) -> Option<Unfinished> {
         None
     }
 

@@ -5,7 +5,7 @@
 //! the I/O thread, one call at a time. A backend does not use tests, expectations or handles.
 
 mod emulator;
-mod error;
+pub(crate) mod error;
 mod events;
 mod executable;
 mod exit;
@@ -22,7 +22,7 @@ pub(crate) mod qemu;
 pub(crate) mod renode;
 pub(crate) mod serial;
 
-pub use error::{EmulatorError, EmulatorExit};
+pub use error::{EmulatorError, EmulatorErrorKind, EmulatorExit};
 pub(crate) use events::{Event, Events};
 pub(crate) use executable::is_in_path;
 pub(crate) use guest_access::{Attached, DebuggerLink, GuestAccess, NamedCpu, chunks};

@@ -4,7 +4,6 @@
 //! to the engine's gdb server. So the end of the debugger is known, and only one can connect.
 
 use std::fmt::Write;
-use std::io;
 use std::net::Ipv4Addr;
 use std::panic::Location;
 use std::sync::Arc;
@@ -19,7 +18,8 @@ use super::inspect::finished;
 use super::power::Board;
 use super::program_files::ProgramFiles;
 use super::target::VirtualTarget;
-use crate::backend::{Attached, DebuggerLink, EmulatorError, is_in_path};
+use crate::backend::error::Unsupported;
+use crate::backend::{Attached, DebuggerLink, EmulatorError, EmulatorErrorKind, is_in_path};
 use crate::config::{ClockKind, ConfigError, EnvVariable};
 use crate::error::Result;
 use crate::firmware::Format;
@@ -97,6 +97,8 @@ pub(super) async fn debug(
     machine: usize,
     why: &str,
 ) -> Result<()> {
+    let engine = board.backend.identity().engine().kind;
+    let io = |source| EmulatorError::io(engine, STEP, source);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
     let listener = listener.map_err(io)?;
     let port = listener.local_addr().map_err(io)?.port();
@@ -126,22 +128,14 @@ pub(super) async fn debug(
     Ok(())
 }
 
-fn io(source: io::Error) -> EmulatorError {
-    EmulatorError::Io { step: STEP, source }
-}
-
 /// Pauses the board and attaches a debugger to it.
 async fn attach(board: &mut Board, machine: usize) -> Result<Attached> {
     board.check_runs(ATTACH)?;
     let engine = board.backend.identity().engine().kind;
     let name = board.machine.clone();
     let Some(access) = board.backend.guest_access() else {
-        return Err(EmulatorError::Unsupported {
-            kind: engine,
-            what: format!("{ATTACH} `{name}`"),
-            advice: "use its debug probe, or run the target on an emulator (VTARGET_BACKEND=renode)",
-        }
-        .into());
+        let request = Unsupported::Debugger { machine: name };
+        return Err(EmulatorError::unsupported(engine, request).into());
     };
     let attach = async {
         access.stop().await?;
@@ -150,13 +144,15 @@ async fn attach(board: &mut Board, machine: usize) -> Result<Attached> {
     let attached = match tokio::time::timeout(LIMIT, attach).await {
         Ok(Ok(attached)) => return Ok(attached),
         Ok(Err(error)) => error,
-        Err(_) => EmulatorError::TooSlow {
-            kind: engine,
-            step: STEP,
-            unfinished: None,
-            limit: LIMIT,
-            field: "command",
-        },
+        Err(_) => {
+            let kind = EmulatorErrorKind::TooSlow {
+                step: STEP,
+                unfinished: None,
+                limit: LIMIT,
+                field: "command",
+            };
+            EmulatorError::new(engine, kind)
+        }
     };
     access.go_on().await;
     Err(attached.into())

@@ -7,7 +7,8 @@ use tokio::task::JoinHandle;
 use tokio::time::error::Elapsed;
 
 use super::power::Board;
-use crate::backend::{BoxFuture, EmulatorError, GuestAccess, NamedCpu};
+use crate::backend::error::Unsupported;
+use crate::backend::{BoxFuture, EmulatorError, EmulatorErrorKind, GuestAccess, NamedCpu};
 use crate::config::BackendKind;
 use crate::debug::{
     BEFORE_PC, BLOCK, DebugError, MemoryImage, MemoryValue, Registers, RunState, sleeps,
@@ -44,12 +45,11 @@ impl Board {
         self.check_runs(operation)?;
         let engine = self.backend.identity().engine().kind;
         let Some(access) = self.backend.guest_access() else {
-            return Err(EmulatorError::Unsupported {
-                kind: engine,
-                what: format!("{operation} `{}`", self.machine),
-                advice: "only an emulator can: run the target there (VTARGET_BACKEND=renode)",
-            }
-            .into());
+            let request = Unsupported::Operation {
+                operation,
+                machine: self.machine.clone(),
+            };
+            return Err(EmulatorError::unsupported(engine, request).into());
         };
         let name = self.machine.clone();
         let looked = async {
@@ -72,14 +72,15 @@ impl Board {
         match looked {
             Ok(looked) => looked,
             Err(Unfinished::Failed(error)) => Err(error.into()),
-            Err(Unfinished::TooSlow) => Err(EmulatorError::TooSlow {
-                kind: engine,
-                step: STEP,
-                unfinished: self.backend.unfinished(),
-                limit,
-                field: "command",
+            Err(Unfinished::TooSlow) => {
+                let kind = EmulatorErrorKind::TooSlow {
+                    step: STEP,
+                    unfinished: self.backend.unfinished(),
+                    limit,
+                    field: "command",
+                };
+                Err(EmulatorError::new(engine, kind).into())
             }
-            .into()),
         }
     }
 }
@@ -167,11 +168,8 @@ impl<'a> StoppedMachine<'a> {
     }
 
     pub(super) fn unsupported(&self) -> EmulatorError {
-        EmulatorError::Unsupported {
-            kind: self.engine,
-            what: format!("read the registers of `{}`", self.name),
-            advice: "only those of a Cortex-M or a RISC-V have known names",
-        }
+        let machine = self.name.clone();
+        EmulatorError::unsupported(self.engine, Unsupported::Registers { machine })
     }
 
     /// Reads a range that an examination has missed.

@@ -11,7 +11,8 @@ use tokio::sync::Semaphore;
 use super::concurrency;
 use super::error::PowerError;
 use crate::backend::{
-    Backend, EmulatorError, EmulatorInfo, GivenBack, Image, Metrics, Outcome, Slot,
+    Backend, EmulatorError, EmulatorErrorKind, EmulatorInfo, GivenBack, Image, Metrics, Outcome,
+    Slot,
 };
 use crate::error::Result;
 use crate::firmware::Firmware;
@@ -232,13 +233,15 @@ impl Board {
         let act = act(self.backend.as_mut(), &self.images);
         let outcome = match tokio::time::timeout(limit, act).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(EmulatorError::TooSlow {
-                kind: self.backend.identity().engine().kind,
-                step: change.step,
-                unfinished: self.backend.unfinished(),
-                limit,
-                field: "boot",
-            }),
+            Err(_) => Err(EmulatorError::new(
+                self.backend.identity().engine().kind,
+                EmulatorErrorKind::TooSlow {
+                    step: change.step,
+                    unfinished: self.backend.unfinished(),
+                    limit,
+                    field: "boot",
+                },
+            )),
         };
         match outcome {
             Ok(()) => {

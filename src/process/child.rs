@@ -22,7 +22,7 @@ use super::{ProcessError, reaper};
 /// The exit of a process; its `Display` is the text of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Exit(
-    /* `None`: other code has reaped the process */ Option<ExitStatus>,
+    /* `None`: other code has reaped the process */ pub(crate) Option<ExitStatus>,
 );
 
 impl Exit {

@@ -6,8 +6,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::backend::error::ErrorPlace;
 use crate::backend::program_output::output_of;
-use crate::config::{QemuConfig, nearest};
+use crate::config::{FieldPlace, QemuConfig, nearest};
 use crate::process::Supervisor;
 
 /// The time limit for QEMU's list of known names.
@@ -15,9 +16,9 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The places where the description names the machine and the CPU, and of each further argument.
 pub(super) struct Places {
-    pub(super) machine: String,
-    pub(super) cpu: String,
-    pub(super) args: Vec<String>,
+    pub(super) machine: FieldPlace,
+    pub(super) cpu: FieldPlace,
+    pub(super) args: Vec<FieldPlace>,
 }
 
 /// What QEMU does not accept.
@@ -57,18 +58,22 @@ impl<'a> Complaint<'a> {
         }
     }
 
-    /// Returns the place in the description with the unknown name, and with a similar known name.
+    /// Returns the place in the description with the value that is not accepted, and with a
+    /// similar known name.
     pub(super) async fn place(
         &self,
         places: &Places,
         program: &Path,
         supervisor: &Supervisor,
-    ) -> String {
+    ) -> ErrorPlace {
         let (place, name, arguments) = match *self {
             Self::Machine(name) => (&places.machine, name, vec!["-M", "help"]),
             Self::Cpu { machine, cpu } => (&places.cpu, cpu, vec!["-M", machine, "-cpu", "help"]),
             Self::Argument { index, argument } => {
-                return format!("{}: {argument:?}", places.args[index]);
+                return ErrorPlace::Value {
+                    field: places.args[index].clone(),
+                    value: argument.to_owned(),
+                };
             }
         };
         let known = output_of(program, &arguments, supervisor, LIST_TIMEOUT)
@@ -79,9 +84,10 @@ impl<'a> Complaint<'a> {
         let known: Vec<&str> = known
             .filter_map(|line| line.split_whitespace().next())
             .collect();
-        match nearest(name, &known) {
-            Some(meant) => format!("{place}: {name:?} (did you mean `{meant}`?)"),
-            None => format!("{place}: {name:?}"),
+        ErrorPlace::Name {
+            field: place.clone(),
+            name: name.to_owned(),
+            similar: nearest(name, &known).map(str::to_owned),
         }
     }
 }

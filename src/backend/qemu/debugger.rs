@@ -8,7 +8,8 @@ use tokio::net::UnixStream as Link;
 
 use super::gdb_client::GdbClient;
 use super::{KIND, Qemu};
-use crate::backend::{EmulatorError, GuestAccess, Place, Reached};
+use crate::backend::error::RefusalReason;
+use crate::backend::{EmulatorError, EmulatorErrorKind, GuestAccess, Place, Reached};
 
 const STEP: &str = "attaching a debugger";
 const RUNNING: &str = "running to a place";
@@ -22,7 +23,7 @@ const NAME: &str = "virtual-target-gdb";
 impl Qemu {
     /// Attaches a debugger to the board, which is paused until the debugger lets it run.
     pub(super) async fn attach(&mut self) -> Result<Link, EmulatorError> {
-        let io = |source| EmulatorError::Io { step: STEP, source };
+        let io = |source| EmulatorError::io(KIND, STEP, source);
         let (ours, theirs) = UnixStream::pair().map_err(io)?;
         ours.set_nonblocking(true).map_err(io)?;
         let link = Link::from_std(ours).map_err(io)?;
@@ -45,11 +46,13 @@ impl Qemu {
         let answer = self.hmp(serve.clone()).await?;
         match answer.starts_with("Waiting for gdb connection") {
             true => Ok(link),
-            false => Err(EmulatorError::Refused {
-                kind: KIND,
-                command: serve,
-                reason: answer.trim().to_owned(),
-            }),
+            false => {
+                let kind = EmulatorErrorKind::Refused {
+                    command: serve,
+                    reason: RefusalReason::Refused(answer.trim().to_owned()),
+                };
+                Err(EmulatorError::new(KIND, kind))
+            }
         }
     }
 
@@ -70,10 +73,7 @@ impl Qemu {
         }
         drop(client);
         self.detach().await;
-        written.map_err(|source| EmulatorError::Io {
-            step: "writing the board's memory",
-            source,
-        })
+        written.map_err(|source| EmulatorError::io(KIND, "writing the board's memory", source))
     }
 
     /// Lets the board run until it has reached a place.
@@ -84,10 +84,8 @@ impl Qemu {
             client.set_stop(place).await?;
             client.go_on().await
         };
-        begun.await.map_err(|source| EmulatorError::Io {
-            step: RUNNING,
-            source,
-        })?;
+        let io = |source| EmulatorError::io(KIND, RUNNING, source);
+        begun.await.map_err(io)?;
         let client = Arc::new(tokio::sync::Mutex::new(client));
         self.runs_until = Some((place, Arc::clone(&client)));
         Ok(Box::pin(async move {

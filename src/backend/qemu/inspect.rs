@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use super::hmp;
 use super::{KIND, Qemu};
+use crate::backend::error::RefusalReason;
 use crate::backend::{
-    Attached, BoxFuture, DebuggerLink, EmulatorError, GuestAccess, NamedCpu, Outcome, chunks,
+    Attached, BoxFuture, DebuggerLink, EmulatorError, EmulatorErrorKind, GuestAccess, NamedCpu,
+    Outcome, chunks,
 };
 use crate::debug::{Core, RunState};
 
@@ -44,10 +46,9 @@ impl Qemu {
 
     async fn numbers(&mut self, command: String) -> Result<Vec<u32>, EmulatorError> {
         let answer = self.hmp(command.clone()).await?;
-        hmp::numbers(&answer).ok_or_else(|| EmulatorError::Refused {
-            kind: KIND,
-            command,
-            reason: answer.trim().to_owned(),
+        hmp::numbers(&answer).ok_or_else(|| {
+            let reason = RefusalReason::Refused(answer.trim().to_owned());
+            EmulatorError::new(KIND, EmulatorErrorKind::Refused { command, reason })
         })
     }
 }

@@ -22,9 +22,10 @@ use tokio::net::unix::{OwnedWriteHalf, pipe};
 use tokio::sync::oneshot;
 
 use super::emulator::{Emulator, OUTPUT_DRAIN_TIMEOUT};
+use super::error::{ErrorPlace, RefusalReason, Unexpected, Unsupported};
 use super::{
-    Backend, BoxFuture, EmulatorError, EmulatorExit, GuestAccess, Identity, Image, LogText,
-    Outcome, OutputTail, Place, Reached, executable,
+    Backend, BoxFuture, EmulatorError, EmulatorErrorKind, EmulatorExit, GuestAccess, Identity,
+    Image, LogText, Outcome, OutputTail, Place, Reached, executable,
 };
 use crate::config::{BackendKind, ConfigError, LoadCommand, QemuConfig, QemuPort, TargetConfig};
 use crate::firmware::{Firmware, Format};
@@ -51,25 +52,15 @@ const DEFAULT: &str = "qemu-system-arm";
 /// It is the one that `VTARGET_QEMU` names. If that is `qemu-system-arm` and another architecture
 /// is wanted, it is the program beside it. Else it is the program in `PATH`.
 pub(crate) fn find(arch: &str) -> Result<PathBuf, EmulatorError> {
-    let name = format!("qemu-system-{arch}");
-    let of_another = |named: &PathBuf| named.ends_with(DEFAULT) && name != DEFAULT;
+    let program = format!("qemu-system-{arch}");
+    let of_another = |named: &PathBuf| named.ends_with(DEFAULT) && program != DEFAULT;
     let named = std::env::var_os(VARIABLE).map(PathBuf::from);
     let found = match named.filter(of_another) {
-        Some(named) => executable::check(&named.with_file_name(&name)),
-        None => executable::find(VARIABLE, &name, None),
+        Some(named) => executable::check(&named.with_file_name(&program)),
+        None => executable::find(VARIABLE, &program, None),
     };
-    found.map_err(|executable::NotThere(looked)| EmulatorError::NotFound {
-        kind: KIND,
-        looked,
-        advice: match arch {
-            "arm" | "aarch64" => {
-                "install it (Debian, Ubuntu: apt-get install qemu-system-arm; macOS: brew install qemu)"
-            }
-            _ => {
-                "install it (Debian, Ubuntu: apt-get install qemu-system-misc; macOS: brew install qemu)"
-            }
-        },
-    })
+    found
+        .map_err(|looked| EmulatorError::new(KIND, EmulatorErrorKind::NotFound { program, looked }))
 }
 
 /// Returns true if this project was tried with this version, such as `7.2.22`.
@@ -120,10 +111,10 @@ impl Qemu {
             program,
             config: qemu.clone(),
             places: complaint::Places {
-                machine: config.place("qemu.machine").to_string(),
-                cpu: config.place("qemu.cpu").to_string(),
+                machine: config.place("qemu.machine"),
+                cpu: config.place("qemu.cpu"),
                 args: (0..qemu.args.len())
-                    .map(|index| config.place(&format!("qemu.args[{index}]")).to_string())
+                    .map(|index| config.place(&format!("qemu.args[{index}]")))
                     .collect(),
             },
             directory: config.directory().to_owned(),
@@ -139,7 +130,7 @@ impl Qemu {
 
     async fn start(&mut self, firmware: Option<&Firmware>) -> Result<(), EmulatorError> {
         const STEP: &str = "starting QEMU";
-        let io = |source| EmulatorError::Io { step: STEP, source };
+        let io = |source| EmulatorError::io(KIND, STEP, source);
         let (stdin, gate) = std::io::pipe().map_err(io)?;
         let (stderr, stderr_theirs) = std::io::pipe().map_err(io)?;
         let (qmp, qmp_theirs) = UnixStream::pair().map_err(io)?;
@@ -217,7 +208,7 @@ impl Qemu {
         match self.wait_for_reply(STEP, run, reply).await {
             // The firmware has caused the exit. The next operation reports it, with the board's
             // output, as it reports any later exit.
-            Err(EmulatorError::Exited { .. }) => Ok(()),
+            Err(error) if matches!(error.kind(), EmulatorErrorKind::Exited { .. }) => Ok(()),
             outcome => outcome.map(drop),
         }
     }
@@ -225,7 +216,7 @@ impl Qemu {
     /// Adds the cause to the error of a start: the place in the description if QEMU names the
     /// machine or the CPU, else the program.
     async fn with_cause(&self, error: EmulatorError) -> EmulatorError {
-        let EmulatorError::Exited { exit, .. } = &error else {
+        let EmulatorErrorKind::Exited { exit, .. } = error.kind() else {
             return error;
         };
         let place = match complaint::Complaint::parse(&exit.output, &self.config) {
@@ -234,10 +225,11 @@ impl Qemu {
                     .place(&self.places, &self.program, &self.supervisor)
                     .await
             }
-            None => format!("{:?}, which is run as QEMU", self.program),
+            None => ErrorPlace::Program {
+                path: self.program.clone(),
+            },
         };
-        let source = Box::new(error);
-        EmulatorError::At { place, source }
+        error.at(place)
     }
 
     /// Checks that the board has the configured CPU: some machines always have the same one and
@@ -258,17 +250,15 @@ impl Qemu {
             Some(it.rsplit_once('-')?.0)
         });
         match found {
-            Some(found) if Some(found) != wanted.split(',').next() => Err(EmulatorError::At {
-                place: self.places.cpu.clone(),
-                source: Box::new(EmulatorError::Unsupported {
-                    kind: KIND,
-                    what: format!(
-                        "give its {} a {wanted}: that board always has a {found}",
-                        self.config.machine
-                    ),
-                    advice: "remove `cpu`, or choose another machine",
-                }),
-            }),
+            Some(found) if Some(found) != wanted.split(',').next() => {
+                let request = Unsupported::Cpu {
+                    machine: self.config.machine.clone(),
+                    wanted,
+                    found: found.to_owned(),
+                };
+                let error = EmulatorError::unsupported(KIND, request);
+                Err(error.at(ErrorPlace::Field(self.places.cpu.clone())))
+            }
             _ => Ok(()),
         }
     }
@@ -314,18 +304,22 @@ impl Qemu {
         };
         match reply.received().await {
             Ok(value) => Ok(value),
-            Err(QmpError::Refused(reason)) => Err(EmulatorError::Refused {
-                kind: KIND,
-                command: command.to_owned(),
-                reason,
-            }),
+            Err(QmpError::Refused(reason)) => Err(EmulatorError::new(
+                KIND,
+                EmulatorErrorKind::Refused {
+                    command: command.to_owned(),
+                    reason: RefusalReason::Refused(reason),
+                },
+            )),
             Err(QmpError::Closed) => Err(running.emulator.exit(step).await),
-            Err(QmpError::Garbage(got)) => Err(EmulatorError::Protocol {
-                kind: KIND,
-                step,
-                got,
-                program: self.program.clone(),
-            }),
+            Err(QmpError::Garbage(got)) => Err(EmulatorError::new(
+                KIND,
+                EmulatorErrorKind::Protocol {
+                    step,
+                    got: Unexpected::Text(got),
+                    program: self.program.clone(),
+                },
+            )),
         }
     }
 }
@@ -357,24 +351,15 @@ impl Backend for Qemu {
         let firmware = &image.firmware;
         firmware.check_architecture(self.config.arch, &self.config.machine)?;
         firmware.check_load_address(self.load_address)?;
-        let unsupported = |what, advice| EmulatorError::Unsupported {
-            kind: KIND,
-            what,
-            advice,
-        };
+        let path = || firmware.path().to_owned();
+        let unsupported = |request| Err(EmulatorError::unsupported(KIND, request).into());
         if firmware.format() == Format::SRecord {
-            return Err(unsupported(
-                format!("load the S-record file {:?}", firmware.path()),
-                "convert it (objcopy -I srec -O ihex) or flash the ELF file",
-            )
-            .into());
+            return unsupported(Unsupported::SRecord { path: path() });
         }
         match image.load_command(self.load_command, KIND)? {
-            Some(LoadCommand::SymbolsFrom) => Err(unsupported(
-                format!("load the symbols of {:?} alone", firmware.path()),
-                "leave `load_command` out: the file is then loaded",
-            )
-            .into()),
+            Some(LoadCommand::SymbolsFrom) => {
+                unsupported(Unsupported::SymbolsAlone { path: path() })
+            }
             _ => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::backend::EmulatorError;
+use crate::backend::error::ErrorPlace;
 use crate::config::{BackendKind, TargetConfig};
 
 pub(crate) const KIND: BackendKind = BackendKind::Renode;
@@ -13,14 +14,9 @@ pub(crate) const LOADING: &str = "loading the firmware";
 pub(crate) const RESETTING: &str = "resetting the board";
 
 /// Returns the place of an error that the firmware in `file` causes.
-pub(crate) fn of_firmware(file: &Path) -> String {
-    format!("firmware {file:?}")
-}
-
-/// Adds a place to an error.
-pub(crate) fn at(place: String, error: EmulatorError) -> EmulatorError {
-    let source = Box::new(error);
-    EmulatorError::At { place, source }
+pub(crate) fn of_firmware(file: &Path) -> ErrorPlace {
+    let path = file.to_owned();
+    ErrorPlace::Firmware { path }
 }
 
 /// Adds to an error the place of the `field` that causes it.
@@ -28,5 +24,5 @@ pub(crate) fn in_field(
     config: &TargetConfig,
     field: &str,
 ) -> impl Fn(EmulatorError) -> EmulatorError {
-    move |error| at(config.place(field).to_string(), error)
+    move |error| error.at(ErrorPlace::Field(config.place(field)))
 }

@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use tokio::net::TcpStream;
 
 use super::Renode;
+use super::context::KIND;
 use super::monitor::command::MonitorCommand;
 use super::monitor::tcp;
 use super::setup::emulation::MAIN;
@@ -29,7 +30,7 @@ impl Renode {
             let port = self.start_gdb_server(machine).await?;
             self.gdb_server = Some((machine, port));
             let link = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await;
-            let link = link.map_err(|source| EmulatorError::Io { step: STEP, source })?;
+            let link = link.map_err(|source| EmulatorError::io(KIND, STEP, source))?;
             self.go_on().await;
             Ok(Attached {
                 link: Box::new(link),
@@ -41,11 +42,11 @@ impl Renode {
     async fn start_gdb_server(&mut self, machine: usize) -> Result<u16, EmulatorError> {
         let mut attempts = 1..ATTEMPTS;
         loop {
-            let port = tcp::free().map_err(|source| EmulatorError::Io { step: STEP, source })?;
+            let port = tcp::free().map_err(|source| EmulatorError::io(KIND, STEP, source))?;
             let start = MonitorCommand::start_gdb_server(port);
             match self.on_machine(machine, start).await {
-                Err(EmulatorError::Refused { reason, .. })
-                    if tcp::was_taken(&reason) && attempts.next().is_some() =>
+                Err(error)
+                    if error.refusal().is_some_and(tcp::was_taken) && attempts.next().is_some() =>
                 {
                     tracing::debug!("port {port} was taken meanwhile");
                 }

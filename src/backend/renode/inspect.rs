@@ -9,6 +9,7 @@ use super::setup::cpu::Processor;
 use super::setup::emulation::MAIN;
 use super::setup::{memory, registers};
 use super::stop::Stop;
+use crate::backend::error::Unexpected;
 use crate::backend::{
     Attached, BoxFuture, DebuggerLink, EmulatorError, GuestAccess, NamedCpu, Outcome, chunks,
 };
@@ -78,7 +79,7 @@ impl Renode {
         if found.is_empty()
             && let Some(session) = &self.session
         {
-            return Err(session.nonsense(STEP, table));
+            return Err(session.nonsense(STEP, Unexpected::Text(table)));
         }
         if core == Core::CortexM {
             for (register, command) in [
@@ -179,7 +180,9 @@ impl GuestAccess for Renode {
                 let read = memory::bytes(&printed).filter(|it| it.len() as u64 == length);
                 match (read, &self.session) {
                     (Some(read), _) => bytes.extend(read),
-                    (None, Some(session)) => return Err(session.nonsense(STEP, printed)),
+                    (None, Some(session)) => {
+                        return Err(session.nonsense(STEP, Unexpected::Text(printed)));
+                    }
                     (None, None) => return Ok(bytes),
                 }
             }

@@ -4,6 +4,7 @@ use super::monitor::command::MonitorCommand;
 use super::session::Session;
 use super::setup::cpu::Processor;
 use super::time::guest_clock;
+use crate::backend::error::Unexpected;
 use crate::backend::{EmulatorError, Metrics};
 
 const STEP: &str = "reading the board's metrics";
@@ -19,7 +20,8 @@ pub(super) async fn instructions(
         let answer = session.run(STEP, &command).await?;
         let digits = answer.text.trim().strip_prefix("0x");
         let count = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        let count = count.ok_or_else(|| session.nonsense(STEP, answer.text.clone()))?;
+        let count =
+            count.ok_or_else(|| session.nonsense(STEP, Unexpected::Text(answer.text.clone())))?;
         instructions.push((processor.name.to_string(), count));
     }
     Ok(instructions)
@@ -36,7 +38,7 @@ pub(super) async fn with_times(
         .text;
     let time = |name| {
         let time = guest_clock::field(&times, name);
-        time.ok_or_else(|| session.nonsense(STEP, times.clone()))
+        time.ok_or_else(|| session.nonsense(STEP, Unexpected::Text(times.clone())))
     };
     Ok(Metrics {
         instructions,

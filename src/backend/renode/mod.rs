@@ -25,9 +25,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    Backend, BoxFuture, EmulatorError, EmulatorExit, Events, GivenBack, GuestAccess, Identity,
-    Image, LedState, LogText, Metrics, Outcome, Place, Reached,
+    Backend, BoxFuture, EmulatorError, EmulatorErrorKind, EmulatorExit, Events, GivenBack,
+    GuestAccess, Identity, Image, LedState, LogText, Metrics, Outcome, Place, Reached,
 };
+use crate::backend::error::{Unexpected, Unfinished};
 use crate::config::{ConfigError, Control, Reuse, TargetConfig};
 use crate::process::Supervisor;
 use crate::runtime::{Clock, Hold, VirtualClock};
@@ -186,14 +187,14 @@ impl Renode {
             .supervisor
             .hand_over(&process, directory, &self.supervisor)
         {
-            return Err(session.nonsense("taking over a Renode", "its end".to_owned()));
+            return Err(session.nonsense("taking over a Renode", Unexpected::End));
         }
         session.set_limit(self.emulation.config.timeouts.command);
         self.logs.set(session.logs().clone());
         let prepared = match prepared {
             Some(prepared) if last == *key => {
                 if let Some(why) = check::has_run(session, &prepared).await? {
-                    return Err(session.nonsense("taking over a Renode", why.to_owned()));
+                    return Err(session.nonsense("taking over a Renode", Unexpected::NotNew(why)));
                 }
                 Some(prepared)
             }
@@ -232,35 +233,39 @@ impl Renode {
             session.set_ports(Some(self.emulation.ports()));
             self.logs.set(session.logs().clone());
             let session = self.session.insert(session);
-            match session.greeted(arrival).await {
-                Err(EmulatorError::PortTaken { port, .. }) if chosen && attempt < PORTS => {
+            let error = match session.greeted(arrival).await {
+                Ok(version) => {
+                    self.kept.has_started();
+                    return Ok(version);
+                }
+                Err(error) => error,
+            };
+            match *error.kind() {
+                EmulatorErrorKind::PortTaken { port, .. } if chosen && attempt < PORTS => {
                     tracing::warn!("port {port} was taken before Renode could have it");
                     attempt += 1;
                     self.power_off().await?;
                 }
-                Err(EmulatorError::PortTaken { kind, port, .. }) if chosen => {
-                    return Err(EmulatorError::PortTaken {
-                        kind,
-                        port,
-                        advice: "so it went with those chosen before: name one in `monitor_port`, \
-                                 or use `control: console`, which needs none",
-                    });
+                EmulatorErrorKind::PortTaken { port, .. } if chosen => {
+                    let was_chosen = true;
+                    let kind = EmulatorErrorKind::PortTaken { port, was_chosen };
+                    return Err(EmulatorError::new(KIND, kind));
                 }
-                Err(EmulatorError::Exited { .. })
+                EmulatorErrorKind::Exited { .. }
                     if !unpacked_anew && self.kept.remove_if_damaged() =>
                 {
                     tracing::warn!("what Renode had unpacked was damaged, and is unpacked again");
                     unpacked_anew = true;
                     self.power_off().await?;
                 }
-                Err(EmulatorError::Exited { step, exit }) => {
+                EmulatorErrorKind::Exited { step, ref exit } => {
                     let place = launch::unpacked_files::place(self.kept.unpacked.as_ref());
-                    let exit = Arc::new(launch::exit_reason::explained(&exit, &place));
-                    return Err(EmulatorError::Exited { step, exit });
+                    let exit = Arc::new(launch::exit_reason::explained(exit, place));
+                    return Err(EmulatorError::exited(step, exit));
                 }
-                greeted => {
+                _ => {
                     self.kept.has_started();
-                    return greeted;
+                    return Err(error);
                 }
             }
         }
@@ -518,11 +523,11 @@ impl Backend for Renode {
         Some(self)
     }
 
-    fn unfinished(&self) -> Option<String> {
+    fn unfinished(&self) -> Option<Unfinished> {
         let monitor = self.session.as_ref()?.monitor();
         Some(match monitor.busy_with() {
-            Some(command) => format!("has not done `{command}`"),
-            None if !monitor.is_ready() => "has not shown its first prompt".to_owned(),
+            Some(command) => Unfinished::Command(command),
+            None if !monitor.is_ready() => Unfinished::Prompt,
             None => return None,
         })
     }

@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
-use super::Renode;
 use super::monitor::command::MonitorCommand;
 use super::monitor::plain::Name;
 use super::session::plain;
 use super::setup::emulation::MAIN;
+use super::{KIND, Renode};
+use crate::backend::error::{Unexpected, Unsupported};
 use crate::backend::{BoxFuture, EmulatorError, LedState, Outcome, Place, Reached};
 
 const STEP: &str = "watching the board";
@@ -27,8 +28,7 @@ impl Renode {
             return Ok(());
         };
         let script = session.directory().join("events.py");
-        std::fs::write(&script, SCRIPT)
-            .map_err(|source| EmulatorError::Io { step: STEP, source })?;
+        std::fs::write(&script, SCRIPT).map_err(|source| EmulatorError::io(KIND, STEP, source))?;
         if let Some(lockstep) = session.lockstep() {
             lockstep.tell_events(&self.events);
         }
@@ -80,7 +80,7 @@ impl Renode {
             let is_on = match (state.trim(), &self.session) {
                 ("True", _) => true,
                 ("False", _) | (_, None) => false,
-                (_, Some(session)) => return Err(session.nonsense(STEP, state)),
+                (_, Some(session)) => return Err(session.nonsense(STEP, Unexpected::Text(state))),
             };
             Ok(LedState {
                 is_on,
@@ -116,11 +116,7 @@ impl Renode {
             let _still = self.pause().await?;
             self.open_events().await?;
             let Some(processor) = self.emulation.machines[machine].processors.first() else {
-                return Err(EmulatorError::Unsupported {
-                    kind: super::KIND,
-                    what: "run to a place".to_owned(),
-                    advice: "the board has no processor of a known kind",
-                });
+                return Err(EmulatorError::unsupported(KIND, Unsupported::NoProcessor));
             };
             let name = processor.name.clone();
             let (events, from) = (Arc::clone(&self.events), self.events.count());

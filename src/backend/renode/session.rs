@@ -22,14 +22,15 @@ use super::launch::version::{TRIED_ARE, Version};
 use super::monitor::client::{Monitor, MonitorError, Reply};
 use super::monitor::command::MonitorCommand;
 use super::monitor::output_filter::OutputFilter;
-use super::monitor::plain::{NotPlain, PlainPath};
+use super::monitor::plain::PlainPath;
 use super::monitor::protocol::{Answer, Refusal};
 use super::monitor::tcp;
 use super::monitor::transport::{Arrival, Joining, Link};
 use super::time::input::Input;
 use super::time::lockstep::LockstepHandle;
 use crate::backend::emulator::{Emulator, EndedFor};
-use crate::backend::{EmulatorError, EmulatorExit, OutputTail};
+use crate::backend::error::{ExitReason, RefusalReason, Unexpected, Unreached};
+use crate::backend::{EmulatorError, EmulatorErrorKind, EmulatorExit, OutputTail};
 use crate::config::Control;
 use crate::notice::{PATIENCE, aloud};
 use crate::process::{PrivateDir, Process, SpawnSpec, Supervisor};
@@ -104,7 +105,9 @@ impl Session {
             Control::Telnet { port: Some(port) } => Some(port),
             Control::Telnet { port: None } => Some(tcp::free().map_err(io)?),
         };
-        let private = supervisor.private_dir()?;
+        let private = supervisor
+            .private_dir()
+            .map_err(|source| EmulatorError::process(KIND, source))?;
         let ended: OnceHandle = Arc::default();
         let ended_for = EndedFor::default();
         let fail = failing(&ended_for, &ended);
@@ -249,11 +252,8 @@ impl Session {
             Err(_) if self.monitor_output.is_empty() => return Err(self.too_slow(STARTING)),
             Err(_) => {
                 let printed = self.monitor_output.text();
-                let why = format!(
-                    "{}\n(and no prompt that is understood; tried were {TRIED_ARE})",
-                    printed.trim_end()
-                );
-                return Err(self.nonsense(STARTING, why));
+                let tried = TRIED_ARE;
+                return Err(self.nonsense(STARTING, Unexpected::NoPrompt { printed, tried }));
             }
         };
         if over_tcp && Version::announced(&banner).is_none() {
@@ -261,15 +261,13 @@ impl Session {
             banner = self.run(STARTING, &MonitorCommand::version()).await?.text;
         }
         let Some(version) = Version::announced(&banner) else {
-            return Err(self.nonsense(STARTING, banner));
+            return Err(self.nonsense(STARTING, Unexpected::Text(banner)));
         };
         if version.is_too_old() {
-            return Err(EmulatorError::TooOld {
-                kind: KIND,
+            return Err(failed(EmulatorErrorKind::TooOld {
                 version: version.to_string(),
                 program: self.program.clone(),
-                advice: "use 1.14 or newer (scripts/install-renode installs one)",
-            });
+            }));
         }
         if !version.was_tried() {
             static WARNED: Once = Once::new();
@@ -286,16 +284,15 @@ impl Session {
     /// Connects to the monitor, and passes the connection to its client.
     async fn join(&self, joining: Joining) -> Result<(), EmulatorError> {
         let port = joining.port;
-        match self.try_join(joining).await {
-            Err(EmulatorError::Exited { exit, .. }) if tcp::was_taken(&exit.output) => {
-                Err(EmulatorError::PortTaken {
-                    kind: KIND,
-                    port,
-                    advice: "give `monitor_port` another value, or leave it out to have a free one chosen",
-                })
+        self.try_join(joining).await.map_err(|error| {
+            let was_chosen = false;
+            match error.kind() {
+                EmulatorErrorKind::Exited { exit, .. } if tcp::was_taken(&exit.output) => {
+                    failed(EmulatorErrorKind::PortTaken { port, was_chosen })
+                }
+                _ => error,
             }
-            joined => joined,
-        }
+        })
     }
 
     async fn try_join(&self, joining: Joining) -> Result<(), EmulatorError> {
@@ -310,11 +307,7 @@ impl Session {
             Ok(Err(tcp::Ended)) => return Err(self.console_ended(OPENING).await),
             Err(_) => return Err(self.too_slow(OPENING)),
         }
-        let unreachable = |why: String| EmulatorError::Unreachable {
-            kind: KIND,
-            port,
-            why,
-        };
+        let unreachable = |why| failed(EmulatorErrorKind::Unreachable { port, why });
         let join = tokio::time::timeout(self.limit, tcp::join(&mut log, port));
         match self.unless_exited(STARTING, join).await? {
             Ok(Ok(Ok(joined))) => {
@@ -323,23 +316,18 @@ impl Session {
                 Ok(())
             }
             Ok(Ok(Err(tcp::Ended))) => Err(self.console_ended(STARTING).await),
-            Ok(Err(error)) => Err(unreachable(error.to_string())),
-            Err(_) => Err(unreachable(format!(
-                "nothing that was sent there has reached it in {:?}: another client holds the \
-                 port, or another process has it",
-                self.limit
-            ))),
+            Ok(Err(error)) => Err(unreachable(Unreached::Io(error))),
+            Err(_) => Err(unreachable(Unreached::Silent { limit: self.limit })),
         }
     }
 
     pub(crate) fn too_slow(&self, step: &'static str) -> EmulatorError {
-        EmulatorError::TooSlow {
-            kind: KIND,
+        failed(EmulatorErrorKind::TooSlow {
             step,
             unfinished: None,
             limit: self.limit,
             field: "command",
-        }
+        })
     }
 
     /// Runs `command` and waits for its answer.
@@ -376,7 +364,10 @@ impl Session {
         if answer.warnings.is_empty() {
             return Ok(());
         }
-        Err(refused(command, answer.warnings.join("\n")))
+        Err(refused(
+            command,
+            RefusalReason::Refused(answer.warnings.join("\n")),
+        ))
     }
 
     /// Runs a command as [`run`](Self::run) does; Renode may read it as a comment.
@@ -402,15 +393,15 @@ impl Session {
         let (process, ended_for) = (self.emulator.process(), Arc::clone(&self.ended_for));
         let command = command.as_str().to_owned();
         tokio::spawn(async move {
-            let reason = match reply.await {
+            let why = match reply.await {
                 Ok(_) | Err(MonitorError::Closed) => return,
                 // The earlier command reports it.
                 Err(MonitorError::Late { busy_with: Some(_) }) => return,
-                Err(MonitorError::Refused(refusal)) => reason(refusal),
-                Err(MonitorError::Late { .. }) => "it never came back".to_owned(),
+                Err(MonitorError::Refused(refusal)) => Some(refusal.into()),
+                Err(MonitorError::Late { .. }) => None,
             };
             // The first reason counts.
-            let _ = ended_for.set(format!("`{command}` failed: {reason}"));
+            let _ = ended_for.set(ExitReason::Command { command, why });
             process.kill();
         });
     }
@@ -434,14 +425,15 @@ impl Session {
     ) -> Result<Answer, EmulatorError> {
         match answer {
             Ok(answer) => Ok(answer),
-            Err(MonitorError::Refused(Refusal::Garbled(got))) => Err(self.nonsense(step, got)),
-            Err(MonitorError::Refused(refusal)) => Err(refused(command, reason(refusal))),
-            Err(MonitorError::Late { busy_with }) => Err(EmulatorError::Unanswered {
-                kind: KIND,
+            Err(MonitorError::Refused(Refusal::Garbled(got))) => {
+                Err(self.nonsense(step, Unexpected::Text(got)))
+            }
+            Err(MonitorError::Refused(refusal)) => Err(refused(command, refusal.into())),
+            Err(MonitorError::Late { busy_with }) => Err(failed(EmulatorErrorKind::Unanswered {
                 command: command.as_str().to_owned(),
                 busy_with,
                 limit: self.limit,
-            }),
+            })),
             Err(MonitorError::Closed) => Err(self.console_ended(step).await),
         }
     }
@@ -462,22 +454,21 @@ impl Session {
     /// Returns the error of a console that has ended, usually because Renode has exited.
     async fn console_ended(&self, step: &'static str) -> EmulatorError {
         if let Some(got) = self.monitor.nonsense() {
-            return self.nonsense(step, got);
+            return self.nonsense(step, Unexpected::Text(got));
         }
         match tokio::time::timeout(self.limit, self.emulator.exit(step)).await {
             Ok(exit) => exit,
-            Err(_) => self.nonsense(step, "the end of its output, though it runs".to_owned()),
+            Err(_) => self.nonsense(step, Unexpected::EndOfOutput),
         }
     }
 
     /// Returns the error of an answer that the protocol does not allow.
-    pub(crate) fn nonsense(&self, step: &'static str, got: String) -> EmulatorError {
-        EmulatorError::Protocol {
-            kind: KIND,
+    pub(crate) fn nonsense(&self, step: &'static str, got: Unexpected) -> EmulatorError {
+        failed(EmulatorErrorKind::Protocol {
             step,
             got,
             program: self.program.clone(),
-        }
+        })
     }
 
     /// Returns the driver of a Renode with a virtual clock.
@@ -593,9 +584,9 @@ type OnceHandle = Arc<OnceLock<Weak<Process>>>;
 
 fn failing(ended_for: &EndedFor, process: &OnceHandle) -> Fail {
     let (ended_for, process) = (Arc::clone(ended_for), Arc::clone(process));
-    Arc::new(move |doing, why| {
+    Arc::new(move |task, why| {
         // The first reason counts.
-        let _ = ended_for.set(format!("{doing} failed: {why}"));
+        let _ = ended_for.set(ExitReason::Driver { task, why });
         if let Some(process) = process.get().and_then(Weak::upgrade) {
             process.kill();
         }
@@ -603,36 +594,28 @@ fn failing(ended_for: &EndedFor, process: &OnceHandle) -> Fail {
 }
 
 fn io(source: std::io::Error) -> EmulatorError {
-    EmulatorError::Io {
-        step: STARTING,
-        source,
-    }
+    EmulatorError::io(KIND, STARTING, source)
 }
 
-fn refused(command: &MonitorCommand, reason: String) -> EmulatorError {
-    EmulatorError::Refused {
-        kind: KIND,
-        command: command.as_str().to_owned(),
-        reason,
-    }
-}
-
-fn reason(refusal: Refusal) -> String {
-    match refusal {
-        Refusal::Refused(reason) => reason,
-        Refusal::Ignored => "it took it for a comment or for part of an unfinished text".to_owned(),
-        Refusal::Garbled(got) => format!("it read {got:?}"),
-    }
-}
-
-impl From<NotPlain> for EmulatorError {
-    fn from(not_plain: NotPlain) -> Self {
-        Self::Unsupported {
-            kind: KIND,
-            what: not_plain.to_string(),
-            advice: not_plain.advice,
+impl From<Refusal> for RefusalReason {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Refused(reason) => Self::Refused(reason),
+            Refusal::Ignored => Self::Ignored,
+            Refusal::Garbled(got) => Self::Garbled(got),
         }
     }
+}
+
+fn failed(kind: EmulatorErrorKind) -> EmulatorError {
+    EmulatorError::new(KIND, kind)
+}
+
+fn refused(command: &MonitorCommand, reason: RefusalReason) -> EmulatorError {
+    failed(EmulatorErrorKind::Refused {
+        command: command.as_str().to_owned(),
+        reason,
+    })
 }
 
 /// Makes a path that may be part of a command.

@@ -11,8 +11,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::unix::pipe;
 
+use super::port::KIND;
 use crate::backend::emulator::OUTPUT_DRAIN_TIMEOUT;
-use crate::backend::{EmulatorError, OutputTail, executable};
+use crate::backend::error::CommandEnd;
+use crate::backend::{EmulatorError, EmulatorErrorKind, OutputTail, executable};
 use crate::config::{BoardCommand, FIRMWARE};
 use crate::process::{Process, SpawnSpec, Supervisor};
 
@@ -27,11 +29,14 @@ pub(super) struct Command {
 impl Command {
     pub(super) fn new(field: &'static str, command: &BoardCommand) -> Result<Self, EmulatorError> {
         let located = executable::locate(&command.program);
-        let program = located.map_err(|executable::NotThere(looked)| EmulatorError::Command {
-            field,
-            command: command.program.display().to_string(),
-            outcome: format!("cannot be started: {looked}; install it, or correct the command"),
-            output: String::new(),
+        let program = located.map_err(|looked| {
+            let kind = EmulatorErrorKind::Command {
+                field,
+                command: command.program.display().to_string(),
+                end: CommandEnd::NotThere(looked),
+                output: String::new(),
+            };
+            EmulatorError::new(KIND, kind)
         })?;
         Ok(Self {
             field,
@@ -50,10 +55,7 @@ impl Command {
         limit: Duration,
         log: &OutputTail,
     ) -> Result<(), EmulatorError> {
-        let io = |source| EmulatorError::Io {
-            step: "starting a command of the board's",
-            source,
-        };
+        let io = |source| EmulatorError::io(KIND, "starting a command of the board's", source);
         let (stdin, gate) = std::io::pipe().map_err(io)?;
         let (output, stdout) = std::io::pipe().map_err(io)?;
         let launch = SpawnSpec {
@@ -70,7 +72,11 @@ impl Command {
         let shown = DisplayCommand(&launch).to_string();
         let output = pipe::Receiver::from_owned_fd(output.into()).map_err(io)?;
         log.push(format!("$ {shown}\n").as_bytes());
-        let process = KillOnDrop(supervisor.spawn(launch)?);
+        let process = KillOnDrop(
+            supervisor
+                .spawn(launch)
+                .map_err(|source| EmulatorError::process(KIND, source))?,
+        );
         let own = OutputTail::default();
         let drained = tokio::spawn(drain(output, [log.clone(), own.clone()]));
 
@@ -80,23 +86,22 @@ impl Command {
             process.0.exited().await;
         }
         let _ = tokio::time::timeout(OUTPUT_DRAIN_TIMEOUT, drained).await;
-        let outcome = match exit {
+        let end = match exit {
             Ok(exit) if exit.is_success() => {
                 log.push(b"(done)\n");
                 return Ok(());
             }
-            Ok(exit) => exit.to_string(),
-            Err(_) => format!(
-                "has not ended after {limit:?} and was killed; raise `timeouts: command:` if it needs longer"
-            ),
+            Ok(exit) => CommandEnd::Exited(exit.0),
+            Err(_) => CommandEnd::TooSlow { limit },
         };
-        log.push(format!("({outcome})\n").as_bytes());
-        Err(EmulatorError::Command {
+        log.push(format!("({end})\n").as_bytes());
+        let kind = EmulatorErrorKind::Command {
             field: self.field,
             command: shown,
-            outcome,
+            end,
             output: own.text(),
-        })
+        };
+        Err(EmulatorError::new(KIND, kind))
     }
 
     /// Returns the arguments, with the image's path in place of its placeholder.

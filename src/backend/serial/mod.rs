@@ -15,16 +15,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::error::{ExitReason, Unsupported};
 use super::{Backend, EmulatorError, EmulatorExit, Identity, Image, LogText, Outcome, OutputTail};
-use crate::config::{BackendKind, SerialConfig, TargetConfig};
+use crate::config::{SerialConfig, TargetConfig};
 use crate::firmware::{Architecture, Firmware};
 use crate::process::Supervisor;
 use crate::runtime::Clock;
 use crate::uart::Port;
 use command::Command;
-use port::Claim;
-
-const KIND: BackendKind = BackendKind::Serial;
+use port::{Claim, KIND};
 
 /// A physical board.
 pub(crate) struct Serial {
@@ -80,15 +79,9 @@ impl Serial {
         self.log.clear();
         let (claim, stream) = port::open(&self.config.port, self.config.baud)?;
         self.claim = Some(claim);
-        let port = self.config.port.display();
-        let gone = format!(
-            "the serial port {port} is gone: the board was unplugged, or the port's other end closed"
-        );
-        let io = |source| EmulatorError::Io {
-            step: "reading the serial port",
-            source,
-        };
-        self.port.attach_device(stream, &gone).map_err(io)?;
+        let gone = self.gone().to_string();
+        let attached = self.port.attach_device(stream, &gone);
+        attached.map_err(|source| EmulatorError::io(KIND, "reading the serial port", source))?;
         self.run(self.power_on.as_ref(), None).await?;
         match firmware {
             Some(firmware) => self.load(firmware).await,
@@ -123,19 +116,20 @@ impl Serial {
             .run(firmware, &self.supervisor, self.limit, &self.log)
             .await?;
         match self.ended() {
-            Some(exit) => Err(EmulatorError::Exited {
-                step: "working the board",
-                exit,
-            }),
+            Some(exit) => Err(EmulatorError::exited("working the board", exit)),
             None => Ok(()),
         }
     }
 
-    fn unsupported(what: String, advice: &'static str) -> EmulatorError {
-        EmulatorError::Unsupported {
+    /// Returns the loss of the port.
+    fn gone(&self) -> EmulatorExit {
+        EmulatorExit {
             kind: KIND,
-            what,
-            advice,
+            reason: ExitReason::PortGone {
+                port: self.config.port.clone(),
+            },
+            hints: Vec::new(),
+            output: String::new(),
         }
     }
 }
@@ -152,16 +146,16 @@ impl Backend for Serial {
     fn accepts(&self, _machine: usize, image: &Image) -> crate::Result<()> {
         let firmware = &image.firmware;
         if let Some(command) = image.load_command {
-            let what = format!("load {:?} by `{}`", firmware.path(), command.as_str());
-            let advice = "its own `serial: flash:` command loads it: use `flash`";
-            return Err(Self::unsupported(what, advice).into());
+            let path = firmware.path().to_owned();
+            let request = Unsupported::OwnLoadCommand { path, command };
+            return Err(self.unsupported(request).into());
         }
         if let Some(architecture) = self.architecture {
             firmware.check_architecture(architecture, &self.machine_name)?;
         }
         if self.flash.is_none() {
-            let what = format!("be flashed with {:?}", firmware.path());
-            return Err(Self::unsupported(what, "add `flash: […]` to `serial:`").into());
+            let path = firmware.path().to_owned();
+            return Err(self.unsupported(Unsupported::Flash { path }).into());
         }
         Ok(())
     }
@@ -196,10 +190,7 @@ impl Backend for Serial {
     fn can_reset(&self) -> Result<(), EmulatorError> {
         match self.reset {
             Some(_) => Ok(()),
-            None => Err(Self::unsupported(
-                "be reset".to_owned(),
-                "add `reset: […]` to `serial:`",
-            )),
+            None => Err(self.unsupported(Unsupported::Reset)),
         }
     }
 
@@ -209,12 +200,9 @@ impl Backend for Serial {
 
     fn ended(&self) -> Option<Arc<EmulatorExit>> {
         self.claim.as_ref()?;
-        let reason = self.port.exit()?;
-        Some(Arc::new(EmulatorExit {
-            kind: KIND,
-            what: reason.to_string(),
-            output: String::new(),
-        }))
+        // Only the loss of the port ends the output by itself.
+        self.port.exit()?;
+        Some(Arc::new(self.gone()))
     }
 
     fn clock(&self) -> Option<Arc<dyn Clock>> {

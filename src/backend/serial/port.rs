@@ -13,7 +13,12 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::termios::{FlushArg, tcflush};
 use serial2::{KeepSettings, SerialPort, Settings};
 
-use super::EmulatorError;
+use crate::backend::error::PortFlaw;
+use crate::backend::{EmulatorError, EmulatorErrorKind};
+use crate::config::BackendKind;
+
+/// The kind of engine of a board with a serial port.
+pub(super) const KIND: BackendKind = BackendKind::Serial;
 
 /// The right to use a port. Dropping it unlocks the port, even if its descriptor is still open
 /// elsewhere.
@@ -30,20 +35,18 @@ impl Drop for Claim {
 
 /// Opens and locks the port, and returns its claim and the UART's stream.
 pub(super) fn open(path: &Path, baud: u32) -> Result<(Claim, OwnedFd), EmulatorError> {
-    let failed = |reason: String| EmulatorError::Port {
-        port: path.to_owned(),
-        reason,
+    let failed = |why| {
+        let port = path.to_owned();
+        EmulatorError::new(KIND, EmulatorErrorKind::Port { port, why })
     };
     // The settings are changed only once the port is locked.
-    let opened = SerialPort::open(path, KeepSettings).map_err(|error| failed(explain(&error)))?;
+    let opened =
+        SerialPort::open(path, KeepSettings).map_err(|error| failed(PortFlaw::Open(error)))?;
     let locked = Flock::lock(OwnedFd::from(opened), FlockArg::LockExclusiveNonblock);
     let lock = locked.map_err(|(_, errno)| {
         failed(match errno {
-            Errno::EWOULDBLOCK => {
-                "it is in use, by another target or by a terminal program; let that go first"
-                    .to_owned()
-            }
-            other => format!("it cannot be locked: {other}"),
+            Errno::EWOULDBLOCK => PortFlaw::InUse,
+            other => PortFlaw::Lock(other),
         })
     })?;
     let stream = (|| {
@@ -53,8 +56,7 @@ pub(super) fn open(path: &Path, baud: u32) -> Result<(Claim, OwnedFd), EmulatorE
         port.set_configuration(&settings)?;
         Ok(port.into())
     })();
-    let stream = stream
-        .map_err(|error: io::Error| failed(format!("it does not do {baud} baud, 8N1: {error}")))?;
+    let stream = stream.map_err(|source| failed(PortFlaw::Settings { baud, source }))?;
     Ok((Claim(lock), stream))
 }
 
@@ -67,17 +69,4 @@ fn set_raw(settings: &mut Settings, baud: u32) -> io::Result<()> {
     settings.set_parity(serial2::Parity::None);
     settings.set_flow_control(serial2::FlowControl::None);
     Ok(())
-}
-
-fn explain(error: &io::Error) -> String {
-    let advice = match error.kind() {
-        io::ErrorKind::NotFound => "is the board plugged in?",
-        io::ErrorKind::PermissionDenied => {
-            "this user may not use it (on many systems the group `dialout` may)"
-        }
-        io::ErrorKind::ResourceBusy => "another program has it for itself; let that go first",
-        _ if error.raw_os_error() == Some(Errno::ENOTTY as i32) => "it is not a serial port",
-        _ => return error.to_string(),
-    };
-    format!("{error}; {advice}")
 }

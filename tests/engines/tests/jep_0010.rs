@@ -17,7 +17,7 @@ use virtual_target::config::{
     BackendKind, ConfigError, Control, LoadCommand, Platform, TargetConfig,
 };
 use virtual_target::{
-    EmulatorError, ErrorKind, PowerError, Result, TargetBuilder, VirtualTarget, secs,
+    EmulatorErrorKind, ErrorKind, PowerError, Result, TargetBuilder, VirtualTarget, secs,
 };
 
 const STM32F4: &str =
@@ -132,7 +132,7 @@ mod test_renode_monitor {
         ] {
             let error = board.monitor(command).wait().unwrap_err();
             assert!(
-                matches!(error.kind(), ErrorKind::Emulator(EmulatorError::Refused { .. })),
+                matches!(error.kind(), ErrorKind::Emulator(why) if matches!(why.kind(), EmulatorErrorKind::Refused { .. })),
                 "{error}"
             );
             assert!(error.to_string().contains(reason), "{error}");
@@ -176,7 +176,7 @@ mod test_renode_monitor {
         for _ in 0..5 {
             let error = target().boot().wait().unwrap_err();
             // Renode was started, and the boot gave up during the conversation.
-            assert!(matches!(error.kind(), ErrorKind::Emulator(EmulatorError::TooSlow { .. })), "{error}");
+            assert!(matches!(error.kind(), ErrorKind::Emulator(why) if matches!(why.kind(), EmulatorErrorKind::TooSlow { .. })), "{error}");
         }
         // The I/O thread may still be closing the descriptors of the last boot.
         assert!(

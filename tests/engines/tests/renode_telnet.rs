@@ -10,7 +10,7 @@ use engine_tests::emulator_variant::write_launcher;
 use engine_tests::leftovers::{descendants, listening_sockets};
 use engine_tests::{over_telnet, sample, shell_on};
 use virtual_target::config::{BackendKind, Control, TargetConfig};
-use virtual_target::{EmulatorError, ErrorKind, Result, VirtualTarget};
+use virtual_target::{EmulatorErrorKind, ErrorKind, Result, VirtualTarget};
 
 const FAKE: &str = env!("CARGO_BIN_EXE_fake-renode");
 const PORT_SQUATTER: &str = env!("CARGO_BIN_EXE_port_squatter");
@@ -211,7 +211,7 @@ fn a_fixed_port_serves_every_power_cycle() -> Result<()> {
     assert!(
         matches!(
             error.kind(),
-            ErrorKind::Emulator(EmulatorError::PortTaken { .. })
+            ErrorKind::Emulator(why) if matches!(why.kind(), EmulatorErrorKind::PortTaken { .. })
         ),
         "{error}"
     );

@@ -21,7 +21,7 @@ use nix::sys::stat::Mode;
 use tempfile::TempDir;
 use virtual_target::config::BackendKind;
 use virtual_target::{
-    EmulatorError, ErrorKind, PowerError, Result, TargetBuilder, VirtualTarget, millis, secs,
+    EmulatorErrorKind, ErrorKind, PowerError, Result, TargetBuilder, VirtualTarget, millis, secs,
 };
 
 /// A limit for an immediate reaction, on a busy host.
@@ -458,7 +458,7 @@ fn a_failed_command_is_reported_and_leaves_the_board_off() -> Result<()> {
     assert!(
         matches!(
             error.kind(),
-            ErrorKind::Emulator(EmulatorError::Command { field: "flash", .. })
+            ErrorKind::Emulator(why) if matches!(why.kind(), EmulatorErrorKind::Command { field: "flash", .. })
         ),
         "{error}"
     );

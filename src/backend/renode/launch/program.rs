@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::backend::renode::context::KIND;
-use crate::backend::{EmulatorError, executable};
+use crate::backend::{EmulatorError, EmulatorErrorKind, executable};
 
 /// The version that `scripts/install-renode` installs.
 const INSTALLED: &str = "1.16.1";
@@ -15,13 +15,15 @@ pub(crate) fn find() -> Result<PathBuf, EmulatorError> {
         let name = format!("renode-{INSTALLED}");
         cache.join("virtual-target").join(name).join("renode")
     });
-    executable::find("VTARGET_RENODE", "renode", installed).map_err(
-        |executable::NotThere(looked)| EmulatorError::NotFound {
-            kind: KIND,
-            looked,
-            advice: "run scripts/install-renode, or set VTARGET_RENODE to its program",
-        },
-    )
+    executable::find("VTARGET_RENODE", "renode", installed).map_err(|looked| {
+        EmulatorError::new(
+            KIND,
+            EmulatorErrorKind::NotFound {
+                program: "renode".to_owned(),
+                looked,
+            },
+        )
+    })
 }
 
 /// Returns the user's directory for files that can be fetched again, as the system defines it.

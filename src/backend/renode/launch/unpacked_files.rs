@@ -94,12 +94,11 @@ impl Unpacked {
 
 /// Returns the place where Renode unpacks itself: as decided here, else as the user has set
 /// it, else below the home directory.
-pub(crate) fn place(decided: Option<&Unpacked>) -> String {
+pub(crate) fn place(decided: Option<&Unpacked>) -> Option<PathBuf> {
     let var = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let place = var(UNPACK_INTO).map(PathBuf::from);
     let place = place.or_else(|| decided.map(|it| it.directory.clone()));
-    let place = place.or_else(|| Some(PathBuf::from(var("HOME")?).join(".net")));
-    place.map_or("a directory".to_owned(), |it| it.display().to_string())
+    place.or_else(|| Some(PathBuf::from(var("HOME")?).join(".net")))
 }
 
 /// Returns the relative paths and lengths of the files below `directory`.

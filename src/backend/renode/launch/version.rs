@@ -8,6 +8,7 @@
 use std::fmt;
 
 use crate::backend::EmulatorError;
+use crate::backend::error::Unsupported;
 use crate::backend::renode::context::KIND;
 use crate::config::{LoadCommand, Platform};
 
@@ -73,7 +74,11 @@ impl Version {
     /// Checks that this version has `command`.
     pub(crate) fn check_command(&self, command: LoadCommand) -> Result<(), EmulatorError> {
         let late = LOAD_COMMANDS.iter().find(|(late, _)| *late == command);
-        self.check(late, || format!("do `{}`", command.as_str()))
+        self.check(late, |since, version| Unsupported::NewCommand {
+            command,
+            since,
+            version,
+        })
     }
 
     /// Checks that this version includes `platform`, if that is a built-in one.
@@ -82,24 +87,22 @@ impl Version {
             return Ok(());
         };
         let late = PLATFORMS.iter().find(|(late, _)| late == name);
-        self.check(late, || format!("load the platform {name}"))
+        self.check(late, |since, version| Unsupported::NewPlatform {
+            platform: name.clone(),
+            since,
+            version,
+        })
     }
 
     fn check<T>(
         &self,
         late: Option<&(T, Number)>,
-        what: impl FnOnce() -> String,
+        request: impl FnOnce(String, String) -> Unsupported,
     ) -> Result<(), EmulatorError> {
         match late {
             Some((_, (major, minor, patch))) if self.number < (*major, *minor, *patch) => {
-                let (what, version) = (what(), &self.text);
-                Err(EmulatorError::Unsupported {
-                    kind: KIND,
-                    what: format!(
-                        "{what}, which came with {major}.{minor}.{patch}: this is {version}"
-                    ),
-                    advice: "use a newer one (scripts/install-renode installs one)",
-                })
+                let request = request(format!("{major}.{minor}.{patch}"), self.text.clone());
+                Err(EmulatorError::unsupported(KIND, request))
             }
             _ => Ok(()),
         }

@@ -11,6 +11,7 @@ use super::load::Load;
 use super::plain::{Name, NotPlain, PlainPath, allow, allow_built_in, why_not};
 use super::users::repeated_after_reset;
 use crate::backend::Place;
+use crate::backend::error::{ValueFlaw, ValueRole};
 
 /// One line for the monitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl MonitorCommand {
     /// Makes a command of the user's own text.
     pub(crate) fn users(text: &str) -> Result<Self, NotPlain> {
         let why = match text.trim().is_empty() {
-            true => Some("it is empty".to_owned()),
+            true => Some(ValueFlaw::Empty),
             false => why_not(text, |c| (' '..='~').contains(&c)),
         };
         let Some(why) = why else {
@@ -42,12 +43,8 @@ impl MonitorCommand {
         };
         Err(NotPlain {
             value: text.to_owned(),
-            role: "a command",
+            role: ValueRole::Command,
             why,
-            advice: match text.contains(['\n', '\r']) {
-                true => "newlines are refused: send each line as a command of its own",
-                false => "a command is one line of printable ASCII",
-            },
         })
     }
 
@@ -70,8 +67,8 @@ impl MonitorCommand {
     /// Sets a variable for the scripts that follow; it belongs to the selected machine.
     pub(crate) fn set_variable(name: &str, value: &Setting<'_>) -> Result<Self, NotPlain> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        allow(name, "a variable's name", plain)?;
-        let role = "a variable's value";
+        allow(name, ValueRole::VariableName, plain)?;
+        let role = ValueRole::VariableValue;
         let value = match value {
             Setting::Text(text) => {
                 let plain = |c: char| (' '..='~').contains(&c) && c != '"' && c != '\\';
@@ -97,7 +94,7 @@ impl MonitorCommand {
 
     /// Runs a script that is part of Renode.
     pub(crate) fn include_built_in(name: &str) -> Result<Self, NotPlain> {
-        allow_built_in(name, "a script's name")?;
+        allow_built_in(name, ValueRole::Script)?;
         Ok(Self(format!("include @{name}")))
     }
 
@@ -135,7 +132,7 @@ impl MonitorCommand {
 
     /// Loads a platform that is part of Renode.
     pub(crate) fn load_built_in_platform(name: &str) -> Result<Self, NotPlain> {
-        allow_built_in(name, "a platform's name")?;
+        allow_built_in(name, ValueRole::Platform)?;
         Ok(Self(format!("machine LoadPlatformDescription @{name}")))
     }
 
@@ -429,6 +426,7 @@ mod tests {
     use super::super::load::VectorTable;
     use super::super::users::any_loads;
     use super::*;
+    use crate::backend::EmulatorError;
     use crate::config::LoadCommand;
 
     const NASTY: [&str; 22] = [
@@ -506,18 +504,17 @@ mod tests {
         assert_eq!(MonitorCommand::users(ok).unwrap().as_str(), ok);
         for bad in ["", "  ", "\t", "é", "a\x7f", "\x15"] {
             let error = MonitorCommand::users(bad).unwrap_err();
-            assert_eq!(
-                error.advice, "a command is one line of printable ASCII",
-                "{bad:?}"
-            );
+            let remedy = EmulatorError::from(error).remedy();
+            let expected = Some("a command is one line of printable ASCII");
+            assert_eq!(remedy.as_deref(), expected, "{bad:?}");
         }
         for bad in ["a\nb", "a\r", "\n", "a\r\nb"] {
             let error = MonitorCommand::users(bad).unwrap_err();
-            assert!(error.advice.starts_with("newlines are refused"), "{bad:?}");
+            let remedy = EmulatorError::from(error).remedy().unwrap();
+            assert!(remedy.starts_with("newlines are refused"), "{bad:?}");
         }
-        let error = MonitorCommand::users("pau\u{17f}e")
-            .unwrap_err()
-            .to_string();
+        let error = MonitorCommand::users("pau\u{17f}e").unwrap_err();
+        let error = EmulatorError::from(error).to_string();
         assert!(error.contains("'\u{17f}'"), "{error}");
     }
 

@@ -6,14 +6,22 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::backend::EmulatorError;
+use crate::backend::error::{Unsupported, ValueFlaw, ValueRole};
+use crate::backend::renode::context::KIND;
+
 /// A value that cannot be part of a command.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("take {value:?} as {role}, because {why}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotPlain {
     pub(crate) value: String,
-    pub(crate) role: &'static str,
-    pub(crate) why: String,
-    pub(crate) advice: &'static str,
+    pub(crate) role: ValueRole,
+    pub(crate) why: ValueFlaw,
+}
+
+impl From<NotPlain> for EmulatorError {
+    fn from(NotPlain { value, role, why }: NotPlain) -> Self {
+        Self::unsupported(KIND, Unsupported::Value { value, role, why })
+    }
 }
 
 /// An absolute path for `@…` and `"…"`: printable ASCII without the characters that end or
@@ -24,23 +32,19 @@ pub(crate) struct PlainPath(pub(super) String);
 impl PlainPath {
     pub(crate) fn new(path: &Path) -> Result<Self, NotPlain> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+,=~ ".contains(c);
-        let not_plain = |value: &str, why: String| NotPlain {
+        let not_plain = |value: &str, why| NotPlain {
             value: value.to_owned(),
-            role: "a path",
+            role: ValueRole::Path,
             why,
-            advice: "set TMPDIR to a directory whose path is of plain ASCII",
         };
         let Some(text) = path.to_str() else {
-            return Err(not_plain(
-                &path.to_string_lossy(),
-                "it is not UTF-8".to_owned(),
-            ));
+            return Err(not_plain(&path.to_string_lossy(), ValueFlaw::NotUtf8));
         };
         if let Some(why) = why_not(text, plain) {
             return Err(not_plain(text, why));
         }
         if !text.starts_with('/') {
-            return Err(not_plain(text, "it is not absolute".to_owned()));
+            return Err(not_plain(text, ValueFlaw::NotAbsolute));
         }
         Ok(Self(text.to_owned()))
     }
@@ -59,21 +63,21 @@ impl Name {
     /// Makes a machine's name, which is quoted in commands.
     pub(crate) fn machine(name: &str) -> Result<Self, NotPlain> {
         let plain = |c: char| c.is_ascii_alphanumeric() || " _-.".contains(c);
-        allow(name, "a machine's name", plain)?;
+        allow(name, ValueRole::Machine, plain)?;
         Ok(Self(name.to_owned()))
     }
 
     /// Makes the name of a hub or a switch, which is not quoted in commands.
     pub(crate) fn hub(name: &str) -> Result<Self, NotPlain> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-        allow(name, "the name of a hub or a switch", plain)?;
+        allow(name, ValueRole::Hub, plain)?;
         Ok(Self(name.to_owned()))
     }
 
     /// Makes a peripheral's path, which is not quoted in commands.
     pub(crate) fn peripheral(path: &str) -> Result<Self, NotPlain> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
-        allow(path, "a peripheral's name", plain)?;
+        allow(path, ValueRole::Peripheral, plain)?;
         Ok(Self(path.to_owned()))
     }
 }
@@ -86,7 +90,7 @@ impl fmt::Display for Name {
 
 pub(super) fn allow(
     value: &str,
-    role: &'static str,
+    role: ValueRole,
     plain: impl Fn(char) -> bool,
 ) -> Result<(), NotPlain> {
     let Some(why) = why_not(value, plain) else {
@@ -96,20 +100,19 @@ pub(super) fn allow(
         value: value.to_owned(),
         role,
         why,
-        advice: "use plain ASCII names",
     })
 }
 
-pub(super) fn why_not(value: &str, plain: impl Fn(char) -> bool) -> Option<String> {
+pub(super) fn why_not(value: &str, plain: impl Fn(char) -> bool) -> Option<ValueFlaw> {
     match value.chars().find(|&c| !plain(c)) {
-        Some(bad) => Some(format!("it contains {bad:?}")),
-        None if value.is_empty() => Some("it is empty".to_owned()),
+        Some(bad) => Some(ValueFlaw::Contains(bad)),
+        None if value.is_empty() => Some(ValueFlaw::Empty),
         None => None,
     }
 }
 
 /// Checks the name of a file that is part of Renode: all such files have a plain path.
-pub(super) fn allow_built_in(name: &str, role: &'static str) -> Result<(), NotPlain> {
+pub(super) fn allow_built_in(name: &str, role: ValueRole) -> Result<(), NotPlain> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.+".contains(c);
     allow(name, role, plain)
 }

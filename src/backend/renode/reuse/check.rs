@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::key::Key;
 use crate::backend::EmulatorError;
+use crate::backend::error::BoardDifference;
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::session::Session;
 use crate::backend::renode::setup::prepared_board::PreparedBoard;
@@ -24,7 +25,7 @@ pub(crate) async fn difference(
     session: &Session,
     prepared: &PreparedBoard,
     key: &Key,
-) -> Result<Option<&'static str>, EmulatorError> {
+) -> Result<Option<BoardDifference>, EmulatorError> {
     if let Some(found) = has_run(session, prepared).await? {
         return Ok(Some(found));
     }
@@ -41,14 +42,14 @@ pub(crate) async fn difference(
     let mut all = lock(&SEEN);
     let first = all.get_or_insert_default().entry(Arc::clone(&key.board));
     let same = *first.or_insert_with(|| seen.clone()) == seen;
-    Ok((!same).then_some("its machines or registers differ"))
+    Ok((!same).then_some(BoardDifference::Content))
 }
 
 /// Returns why a prepared board is no new one, as far as that shows at once.
 pub(crate) async fn has_run(
     session: &Session,
     prepared: &PreparedBoard,
-) -> Result<Option<&'static str>, EmulatorError> {
+) -> Result<Option<BoardDifference>, EmulatorError> {
     let (time, started) = (MonitorCommand::time_source(), MonitorCommand::is_started());
     let (time, started) = tokio::try_join!(
         session.run(CHECKING, &time),
@@ -56,13 +57,13 @@ pub(crate) async fn has_run(
     )?;
     let elapsed = guest_clock::field(&time.text, "Elapsed Virtual Time");
     if elapsed.is_none_or(|elapsed| !elapsed.is_zero()) {
-        return Ok(Some("its time is not zero"));
+        return Ok(Some(BoardDifference::Time));
     }
     if started.text.trim() != "False" {
-        return Ok(Some("it runs"));
+        return Ok(Some(BoardDifference::Runs));
     }
     if prepared.outputs.iter().any(has_output) {
-        return Ok(Some("a UART has output"));
+        return Ok(Some(BoardDifference::Output));
     }
     Ok(None)
 }

@@ -127,7 +127,7 @@ async fn make(
     emulation.prepare_input(session).await.map_err(text)?;
     match check::difference(session, &prepared, key).await {
         Ok(None) => Ok(prepared),
-        Ok(Some(difference)) => Err(difference.to_owned()),
+        Ok(Some(difference)) => Err(difference.to_string()),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -5,7 +5,7 @@
 //! handled as well.
 
 use crate::backend::EmulatorError;
-use crate::backend::renode::context::SETTING_UP;
+use crate::backend::renode::context::{KIND, SETTING_UP};
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::session::{Session, plain};
 
@@ -17,10 +17,8 @@ pub(crate) async fn after_reset(
     command: MonitorCommand,
 ) -> Result<(), EmulatorError> {
     let script = session.directory().join("after_reset.py");
-    std::fs::write(&script, SCRIPT).map_err(|source| EmulatorError::Io {
-        step: "handing a script to Renode",
-        source,
-    })?;
+    std::fs::write(&script, SCRIPT)
+        .map_err(|source| EmulatorError::io(KIND, "handing a script to Renode", source))?;
     let include = MonitorCommand::include(&plain(&script)?);
     session.run_all(SETTING_UP, &[include, command]).await?;
     Ok(())

@@ -17,7 +17,8 @@ use super::endpoint::Endpoint;
 use super::machine::Machine;
 use super::prepared_board::PreparedBoard;
 use super::{after_reset, cpu, memory, peripherals};
-use crate::backend::renode::context::{KIND, LOADING, SETTING_UP, at, in_field, of_firmware};
+use crate::backend::error::{ErrorPlace, Unsupported};
+use crate::backend::renode::context::{KIND, LOADING, SETTING_UP, in_field, of_firmware};
 use crate::backend::renode::launch::version::Version;
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::monitor::plain::Name;
@@ -25,7 +26,7 @@ use crate::backend::renode::monitor::users::sets_numbers;
 use crate::backend::renode::session::{Session, plain};
 use crate::backend::renode::time::fifos::AHEAD;
 use crate::backend::renode::time::{input, lockstep};
-use crate::backend::{EmulatorError, Image};
+use crate::backend::{EmulatorError, EmulatorErrorKind, Image};
 use crate::config::{Switch, UartHub};
 
 /// The advice for a processor that finds nothing to run.
@@ -107,10 +108,8 @@ impl Emulation {
                 // There is one for each UART.
                 let Some(output) = outputs.next() else { break };
                 let attached = port.attach_output(output);
-                let jobs = attached.map_err(|source| EmulatorError::Io {
-                    step: "attaching the UART",
-                    source,
-                })?;
+                let jobs = attached
+                    .map_err(|source| EmulatorError::io(KIND, "attaching the UART", source))?;
                 if let Some(input) = session.input() {
                     input.attach(jobs);
                 }
@@ -288,11 +287,8 @@ impl Emulation {
         }
         // Firmware cannot be loaded into a running board, and that error would name the firmware.
         if let Some((field, text)) = started {
-            let error = EmulatorError::Unsupported {
-                kind: KIND,
-                what: format!("load the firmware: `{text}` lets the board run before that"),
-                advice: "remove it: the board is started when everything is in place",
-            };
+            let command = text.to_owned();
+            let error = EmulatorError::unsupported(KIND, Unsupported::RunsTooEarly { command });
             return Err(in_field(&self.config, &field)(error));
         }
         match any {
@@ -335,7 +331,7 @@ impl Emulation {
         machine.is_flashed = true;
         machine.ports.set_bare(machine.runs_nothing(&load));
         let loaded = session.run_all(LOADING, &commands).await;
-        loaded.map_err(|error| at(of_firmware(image.firmware.path()), error))?;
+        loaded.map_err(|error| error.at(of_firmware(image.firmware.path())))?;
         self.select(session, MAIN).await
     }
 
@@ -367,9 +363,12 @@ impl Emulation {
             return Ok(Vec::new());
         }
         let script = input::write_script(session.directory());
-        let script = script.map_err(|source| EmulatorError::Io {
-            step: "handing Renode the script that sends to its UARTs",
-            source,
+        let script = script.map_err(|source| {
+            EmulatorError::io(
+                KIND,
+                "handing Renode the script that sends to its UARTs",
+                source,
+            )
         })?;
         let mut commands = vec![
             MonitorCommand::include(&plain(&script)?),
@@ -413,7 +412,7 @@ async fn connect_uart(
     let Err(error) = session.run(SETTING_UP, connect).await else {
         return Ok(());
     };
-    if !matches!(error, EmulatorError::Refused { .. }) {
+    if !matches!(error.kind(), EmulatorErrorKind::Refused { .. }) {
         return Err(error);
     }
     // Without a list Renode's own message is still the reason.
@@ -421,7 +420,10 @@ async fn connect_uart(
         .run(SETTING_UP, &MonitorCommand::peripherals())
         .await
     {
-        Ok(listed) => Err(at(peripherals::no_uart(&listed.text, path), error)),
+        Ok(listed) => {
+            let place = ErrorPlace::Uart(peripherals::no_uart(&listed.text, path));
+            Err(error.at(place))
+        }
         Err(_) => Err(error),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{pty, socket};
 use crate::backend::EmulatorError;
-use crate::backend::renode::context::SETTING_UP;
+use crate::backend::renode::context::{KIND, SETTING_UP};
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::monitor::tcp;
 use crate::backend::renode::session::{Session, plain};
@@ -43,7 +43,7 @@ impl Endpoint {
             Self::Pty(link) => ("opening the UART's pseudo-terminal", pty::open(link)),
             Self::Socket(port) => ("connecting to the UART's socket", socket::open(*port).await),
         };
-        opened.map_err(|source| EmulatorError::Io { step, source })
+        opened.map_err(|source| EmulatorError::io(KIND, step, source))
     }
 }
 
@@ -54,8 +54,8 @@ async fn listen(session: &Session, number: usize) -> Result<u16, EmulatorError> 
         let free = free_port()?;
         let create = MonitorCommand::create_socket(number, free);
         match session.run(SETTING_UP, &create).await {
-            Err(EmulatorError::Refused { reason, .. })
-                if tcp::was_taken(&reason) && attempts.next().is_some() =>
+            Err(error)
+                if error.refusal().is_some_and(tcp::was_taken) && attempts.next().is_some() =>
             {
                 tracing::debug!("port {free} was taken meanwhile");
             }
@@ -65,8 +65,6 @@ async fn listen(session: &Session, number: usize) -> Result<u16, EmulatorError> 
 }
 
 fn free_port() -> Result<u16, EmulatorError> {
-    tcp::free().map_err(|source| EmulatorError::Io {
-        step: "choosing a port for the UART's socket",
-        source,
-    })
+    tcp::free()
+        .map_err(|source| EmulatorError::io(KIND, "choosing a port for the UART's socket", source))
 }

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use super::machine::Machine;
 use super::vectors::{self, Vectors};
-use crate::backend::renode::context::{KIND, LOADING, at, of_firmware};
+use crate::backend::error::Unsupported;
+use crate::backend::renode::context::{KIND, LOADING, of_firmware};
 use crate::backend::renode::launch::version::Version;
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::monitor::load::{Load, VectorTable};
-use crate::backend::renode::monitor::plain::Name;
 use crate::backend::renode::session::{Session, plain};
 use crate::backend::{EmulatorError, Image};
 use crate::config::LoadCommand;
@@ -30,9 +30,12 @@ impl Machine {
         self.fits(firmware)?;
         let name = format!("firmware-{number}");
         let staged = firmware.stage(session.directory(), &name);
-        let file = staged.map_err(|error| EmulatorError::Io {
-            step: "copying the firmware to the private directory",
-            source: io::Error::other(error),
+        let file = staged.map_err(|error| {
+            EmulatorError::io(
+                KIND,
+                "copying the firmware to the private directory",
+                io::Error::other(error),
+            )
         })?;
         let named = image.load_command.or(self.config.load_command);
         let command = named.unwrap_or(match firmware.format() {
@@ -48,7 +51,7 @@ impl Machine {
         let (vectors, entry) = self
             .vectors(session, &file, command, runs)
             .await
-            .map_err(|error| at(of_firmware(firmware.path()), error))?;
+            .map_err(|error| error.at(of_firmware(firmware.path())))?;
         Ok(Load {
             command,
             file: plain(&file)?,
@@ -71,17 +74,15 @@ impl Machine {
         };
         match (firmware.architecture(), processor.architecture) {
             (Some(built_for), Some(expected)) if built_for != expected => {
-                Err(EmulatorError::Unsupported {
-                    kind: KIND,
-                    what: format!(
-                        "run the firmware {:?} on {}: it is for {built_for}, and the board's {} is a {} ({expected})",
-                        firmware.path(),
-                        self.config.name,
-                        processor.name,
-                        processor.kind,
-                    ),
-                    advice: "build it for the board, or correct `platform:`",
-                })
+                let request = Unsupported::Firmware {
+                    path: firmware.path().to_owned(),
+                    board: self.config.name.clone(),
+                    found: built_for,
+                    processor: processor.name.to_string(),
+                    processor_type: processor.kind.clone(),
+                    expected,
+                };
+                Err(EmulatorError::unsupported(KIND, request))
             }
             _ => Ok(()),
         }
@@ -124,21 +125,12 @@ impl Machine {
             (Some(own), _) => Some(VectorTable::At(own)),
             (None, Vectors::Usual(table)) => table,
             (None, Vectors::Found(address)) => Some(VectorTable::At(address)),
-            (None, Vectors::Several(places)) => return Err(several(&name, &places)),
+            (None, Vectors::Several(places)) => {
+                let processor = name.to_string();
+                let request = Unsupported::Vectors { processor, places };
+                return Err(EmulatorError::unsupported(KIND, request));
+            }
         };
         Ok((table, table.and_then(entry)))
-    }
-}
-
-/// Returns the error of an image in which the vectors may be at several `places`.
-fn several(processor: &Name, places: &[u64]) -> EmulatorError {
-    let places: Vec<String> = places.iter().map(|it| format!("{it:#010x}")).collect();
-    EmulatorError::Unsupported {
-        kind: KIND,
-        what: format!(
-            "tell where the vectors are that {processor} is to start with: they may be at {}",
-            places.join(" or at ")
-        ),
-        advice: "name the place in `extra_commands`, such as `sysbus.cpu VectorTableOffset 0x08000000`",
     }
 }

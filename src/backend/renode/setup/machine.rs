@@ -6,7 +6,7 @@ use super::cpu::Processor;
 use super::prepared_board::KnownMachine;
 use super::{platform, script};
 use crate::backend::EmulatorError;
-use crate::backend::renode::context::{SETTING_UP, in_field};
+use crate::backend::renode::context::{KIND, SETTING_UP, in_field};
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::monitor::load::Load;
 use crate::backend::renode::monitor::plain::Name;
@@ -124,8 +124,5 @@ impl Machine {
 }
 
 fn handing(source: io::Error) -> EmulatorError {
-    EmulatorError::Io {
-        step: "handing the platform to Renode",
-        source,
-    }
+    EmulatorError::io(KIND, "handing the platform to Renode", source)
 }

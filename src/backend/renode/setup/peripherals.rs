@@ -1,5 +1,7 @@
 //! The peripherals of a board, as Renode lists them.
 
+use crate::backend::error::NoUart;
+
 /// Returns the name and the type of each peripheral in the answer to `peripherals`: a tree
 /// with a line for each, such as `├── cpu0 (CortexM)`. A terminal without UTF-8 shows its
 /// branches as `???`.
@@ -10,23 +12,19 @@ pub(crate) fn listed(peripherals: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// Returns why `path` cannot be a UART of a board with these `peripherals`, and lists its
-/// UARTs.
-pub(crate) fn no_uart(peripherals: &str, path: &str) -> String {
+/// Returns why `path` cannot be a UART of a board with these `peripherals`, with its UARTs.
+pub(crate) fn no_uart(peripherals: &str, path: &str) -> NoUart {
     let name = path.rsplit('.').next().unwrap_or(path);
-    let what = match listed(peripherals).find(|(known, _)| *known == name) {
-        Some((_, kind)) => format!("{path} is of the type {kind}"),
-        None => format!("the machine has no {path}"),
-    };
+    let found = listed(peripherals).find(|(known, _)| *known == name);
     let is_uart = |text: &str| {
         let text = text.to_ascii_lowercase();
         text.contains("uart") || text.contains("usart")
     };
     let uarts = listed(peripherals).filter(|(name, kind)| is_uart(name) || is_uart(kind));
-    let uarts: Vec<String> = uarts.map(|(name, _)| format!("sysbus.{name}")).collect();
-    match uarts.is_empty() {
-        true => format!("{what}, and nothing that is called a UART"),
-        false => format!("{what}; its UARTs are {}", uarts.join(", ")),
+    NoUart {
+        path: path.to_owned(),
+        found: found.map(|(_, kind)| kind.to_owned()),
+        uarts: uarts.map(|(name, _)| format!("sysbus.{name}")).collect(),
     }
 }
 
@@ -48,9 +46,10 @@ mod tests {
                 "sysbus.gpioPortD is of the type STM32_GPIOPort",
             ),
         ] {
-            assert_eq!(no_uart(LISTED, path), format!("{what}; {uarts}"));
+            let error = no_uart(LISTED, path).to_string();
+            assert_eq!(error, format!("{what}; {uarts}"));
         }
-        let none = no_uart("  sysbus (SystemBus)", "sysbus.uart");
+        let none = no_uart("  sysbus (SystemBus)", "sysbus.uart").to_string();
         let said = "the machine has no sysbus.uart, and nothing that is called a UART";
         assert_eq!(none, said);
     }

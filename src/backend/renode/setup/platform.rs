@@ -12,7 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::backend::EmulatorError;
-use crate::backend::renode::context::{SETTING_UP, at};
+use crate::backend::error::{ErrorPlace, PathFlaw, UnusablePath};
+use crate::backend::renode::context::SETTING_UP;
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::session::Session;
 use crate::config::{Fragment, nearest};
@@ -51,15 +52,15 @@ fn including(file: &Path) -> io::Result<String> {
 
 /// Returns the path as a string of the language of platform descriptions.
 fn quoted(file: &Path) -> io::Result<String> {
-    let unusable = |what| {
-        let message = format!("the path {file:?} {what}; move the platform to another directory");
-        io::Error::new(io::ErrorKind::InvalidInput, message)
+    let unusable = |flaw| {
+        let path = file.to_owned();
+        io::Error::from(UnusablePath { path, flaw })
     };
     let Some(text) = file.to_str() else {
-        return Err(unusable("is not UTF-8"));
+        return Err(unusable(PathFlaw::NotUtf8));
     };
     if text.contains(['\n', '\r']) {
-        return Err(unusable("has a line end in it"));
+        return Err(unusable(PathFlaw::LineEnd));
     }
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
     Ok(format!("\"{escaped}\""))
@@ -72,24 +73,23 @@ pub(crate) async fn none_of_the_projects(
     error: EmulatorError,
     session: &Session,
 ) -> EmulatorError {
-    let whose = format!("{name:?} is no file of the project's");
-    if !is_unknown(name, &error) {
-        return at(format!("{whose}, and as one of Renode's own"), error);
-    }
-    let hint = match similar(name, session).await {
-        Some(similar) => format!(" (did you mean `{similar}`?)"),
-        None => String::new(),
+    let is_unknown = is_unknown(name, &error);
+    let similar = match is_unknown {
+        true => similar(name, session).await,
+        false => None,
     };
-    at(
-        format!("{whose}, and Renode has none of this name either{hint}"),
-        error,
-    )
+    error.at(ErrorPlace::Platform {
+        name: name.to_owned(),
+        is_unknown,
+        similar,
+    })
 }
 
 /// Returns true if Renode has not found the file itself, rather than a file that it includes.
 fn is_unknown(name: &str, error: &EmulatorError) -> bool {
     let missing = format!("Could not find file '{name}'");
-    matches!(error, EmulatorError::Refused { reason, .. } if reason.contains(&missing))
+    let why = error.refusal();
+    why.is_some_and(|why| why.contains(&missing))
 }
 
 /// Returns the platform of Renode whose name is similar to `name`; none if Renode does not

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::emulation::{Emulation, MAIN};
-use crate::backend::renode::context::{LOADING, RESETTING, at, of_firmware};
+use crate::backend::renode::context::{LOADING, RESETTING, of_firmware};
 use crate::backend::renode::launch::version::Version;
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::session::Session;
@@ -47,7 +47,7 @@ impl Emulation {
         let restarted = self.restart(session, number..=number, Memory::Cleared);
         restarted
             .await
-            .map_err(|error| at(of_firmware(image.firmware.path()), error))
+            .map_err(|error| error.at(of_firmware(image.firmware.path())))
     }
 
     /// Resets machines of a running board. The board is paused meanwhile, so that output before

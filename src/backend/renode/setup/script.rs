@@ -4,12 +4,12 @@
 //! receives a plain path, and `$ORIGIN` leads to the files next to the script. Renode itself
 //! looks for a script that is part of Renode. Files in variables are copied, as firmware is.
 
-use std::io;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::backend::EmulatorError;
-use crate::backend::renode::context::{KIND, SETTING_UP, at};
+use crate::backend::error::{ErrorPlace, Unsupported};
+use crate::backend::renode::context::{KIND, SETTING_UP};
 use crate::backend::renode::monitor::command::{MonitorCommand, Setting};
 use crate::backend::renode::monitor::plain::Name;
 use crate::backend::renode::session::{Session, plain};
@@ -22,8 +22,12 @@ const STARTS: &str = "Starting emulation...";
 
 /// Runs `script`, selects the machine that is the board, and returns its name.
 pub(crate) async fn run(script: &Script, session: &Session) -> Result<Name, EmulatorError> {
-    let whose = if is_built_in(script) { "Renode's " } else { "" };
-    let place = |error| at(format!("{whose}script {:?}", script.file), error);
+    let place = |error: EmulatorError| {
+        error.at(ErrorPlace::Script {
+            path: script.file.clone(),
+            is_built_in: is_built_in(script),
+        })
+    };
     let commands = commands(script, session.directory()).map_err(place)?;
     let included = session.run_all(SETTING_UP, &commands).await;
     let output = included.map_err(place)?.text;
@@ -41,10 +45,7 @@ pub(crate) async fn run(script: &Script, session: &Session) -> Result<Name, Emul
 }
 
 fn commands(script: &Script, directory: &Path) -> Result<Vec<MonitorCommand>, EmulatorError> {
-    let io = |source: io::Error| EmulatorError::Io {
-        step: "handing the script to Renode",
-        source,
-    };
+    let io = |source| EmulatorError::io(KIND, "handing the script to Renode", source);
     let mut commands = Vec::new();
     for (name, value) in &script.variables {
         let setting = match value {
@@ -91,12 +92,7 @@ async fn check_has_not_run(session: &Session, output: &str) -> Result<(), Emulat
     if !was_started && !runs && elapsed.is_none_or(|elapsed| elapsed.is_zero()) {
         return Ok(());
     }
-    Err(EmulatorError::Unsupported {
-        kind: KIND,
-        what: "make the board: the script lets it run before its UART is connected".to_owned(),
-        advice: "remove `start` and `emulation RunFor` from the script: \
-                 the board is started when everything is in place",
-    })
+    Err(EmulatorError::unsupported(KIND, Unsupported::RunningScript))
 }
 
 /// Returns the machine that the script has left selected.
@@ -105,10 +101,6 @@ async fn selected(session: &Session) -> Result<Name, EmulatorError> {
     let mut lines = listed.text.lines();
     match lines.find_map(|line| line.strip_prefix("Current machine: ")) {
         Some(name) => Ok(Name::machine(name)?),
-        None => Err(EmulatorError::Unsupported {
-            kind: KIND,
-            what: "tell which machine is the board: the script leaves none selected".to_owned(),
-            advice: "name it in `machine_name`, or have the script make one (`mach create`)",
-        }),
+        None => Err(EmulatorError::unsupported(KIND, Unsupported::NoMachine)),
     }
 }
