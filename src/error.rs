@@ -14,6 +14,7 @@ use crate::backend::EmulatorError;
 use crate::board::PowerError;
 use crate::caller::{Caller, place};
 use crate::config::ConfigError;
+use crate::coverage::CoverageError;
 use crate::debug::DebugError;
 use crate::firmware::FirmwareError;
 use crate::process::ProcessError;
@@ -88,6 +89,9 @@ pub enum ErrorKind {
     /// What the test cannot look at, or has not seen inside of the board.
     #[error(transparent)]
     Debug(#[from] DebugError),
+    /// The coverage of the firmware cannot be recorded or read.
+    #[error(transparent)]
+    Coverage(#[from] CoverageError),
     /// The board is not in the state that the operation needs.
     #[error(transparent)]
     Power(#[from] PowerError),
@@ -248,6 +252,7 @@ debug_is_the_message!(
     Error,
     ErrorKind,
     ConfigError,
+    CoverageError,
     DebugError,
     ProcessError,
     EmulatorError,

@@ -15,6 +15,7 @@
 //! 13. [What a failed test leaves](artifacts)
 //! 14. [Time: which clock, which limit](time)
 //! 15. [Recipes](recipes)
+//! 16. [Coverage](coverage)
 //!
 //! The repository has a runnable example of each, and a project to copy:
 //! `examples/firmware-suite`.
@@ -49,3 +50,5 @@ pub mod artifacts {}
 pub mod time {}
 #[doc = include_str!("../docs/guide/15-recipes.md")]
 pub mod recipes {}
+#[doc = include_str!("../docs/guide/16-coverage.md")]
+pub mod coverage {}

@@ -36,6 +36,7 @@ mod backend;
 mod board;
 mod caller;
 pub mod config;
+pub mod coverage;
 mod debug;
 mod error;
 mod files;

@@ -4,6 +4,7 @@
 mod boards;
 mod check;
 mod colours;
+mod coverage;
 mod doctor;
 mod failure;
 mod init;
@@ -37,6 +38,7 @@ enum Command {
     Boards(boards::Boards),
     Install(install::Install),
     Schema(schema::Schema),
+    Coverage(coverage::Coverage),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Boards(command) => command.run(),
         Command::Install(command) => command.run(),
         Command::Schema(command) => command.run(),
+        Command::Coverage(command) => command.run(),
     };
     outcome.unwrap_or_else(|Failure(why)| {
         anstream::eprintln!("{} {why}", colours::bad("vtarget:"));

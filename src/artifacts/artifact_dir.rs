@@ -19,6 +19,9 @@ use super::page;
 use super::test_name::TestName;
 use crate::sync::lock;
 
+/// The directory of the coverage, which is of all tests.
+pub(crate) const COVERAGE: &str = "coverage";
+
 /// The maximum number of targets' directories that are kept of one test in one process.
 const MAX_TARGETS: u32 = 16;
 /// The maximum number of tests with a directory; the oldest are removed.
@@ -271,7 +274,7 @@ fn prune(root: &Path) {
     let mut tests: Vec<(SystemTime, PathBuf)> = entries
         .flatten()
         .filter_map(|entry| Some((entry.metadata().ok()?, entry.path())))
-        .filter(|(data, _)| data.is_dir())
+        .filter(|(data, path)| data.is_dir() && !path.ends_with(COVERAGE))
         .filter_map(|(data, path)| Some((data.modified().ok()?, path)))
         .collect();
     let excess = (tests.len() + 1).saturating_sub(MAX_TESTS);
@@ -283,7 +286,7 @@ fn prune(root: &Path) {
 
 /// Returns Cargo's target directory: `CARGO_TARGET_DIR`, else the directory into which this
 /// program was built, else `target` in the current directory.
-fn target_directory() -> PathBuf {
+pub(crate) fn target_directory() -> PathBuf {
     let named = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     // A relative path refers to the directory in which cargo was called, which is unknown here.
     if let Some(named) = named.filter(|named| named.is_absolute()) {
@@ -389,11 +392,13 @@ mod tests {
     #[test]
     fn the_oldest_test_is_removed_first() {
         let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join(COVERAGE)).unwrap();
         for n in 0..MAX_TESTS {
             fs::create_dir(root.path().join(format!("t{n}"))).unwrap();
         }
         kept(claim_in(&root, &test("new", 1)), "");
-        assert_eq!(fs::read_dir(root.path()).unwrap().count(), MAX_TESTS);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), MAX_TESTS + 1);
+        assert!(root.path().join(COVERAGE).exists());
         assert!(root.path().join("new").exists());
     }
 

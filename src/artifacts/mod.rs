@@ -16,6 +16,7 @@ mod timeline;
 mod traced;
 mod uart_log;
 
+pub(crate) use artifact_dir::{COVERAGE, target_directory};
 pub(crate) use report::{Report, Sources};
 pub(crate) use test_name::TestName;
 pub(crate) use traced::{Traced, failed};

@@ -1,8 +1,11 @@
 //! [`Image`]: firmware and its load command, as a target passes them to its backend.
 
+use std::sync::Arc;
+
 use super::EmulatorError;
 use super::error::Unsupported;
 use crate::config::{BackendKind, LoadCommand};
+use crate::coverage::Recording;
 use crate::firmware::{Firmware, Format};
 
 /// An image for one machine.
@@ -12,6 +15,8 @@ pub(crate) struct Image {
     /// The load command that the test names. Without it, the description or the file's format
     /// decides.
     pub(crate) load_command: Option<LoadCommand>,
+    /// What records the code that runs, if the coverage is wanted.
+    pub(crate) coverage: Option<Arc<Recording>>,
 }
 
 impl Image {
@@ -55,6 +60,7 @@ mod tests {
         let image = |load_command| Image {
             firmware: Firmware::open(&raw).unwrap(),
             load_command,
+            coverage: None,
         };
         let command = |named, described| image(named).load_command(described, BackendKind::Renode);
         let (binary, elf) = (Some(LoadCommand::Binary), Some(LoadCommand::Elf));

@@ -21,6 +21,7 @@ use crate::artifacts::{Report, Sources, TestName, Traced, UartLogWriter, failed}
 use crate::backend::{Backend, Image};
 use crate::caller::Caller;
 use crate::config::{BackendKind, ConfigError, TargetConfig};
+use crate::coverage::Recorder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::firmware::Firmware;
 use crate::notice::notice;
@@ -226,8 +227,10 @@ impl TargetBuilder {
         };
         let ports = select_backend::ports(&config, wanted, report.as_ref(), clock.as_ref());
         let ports = ports.map_err(reason)?;
-        let backend =
-            select_backend::create(&config, wanted, &supervisor, &ports, clock).map_err(reason)?;
+        let recorder = select_backend::coverage(&config, wanted)?.map(Recorder::new);
+        let covers = recorder.is_some();
+        let backend = select_backend::create(&config, wanted, &supervisor, &ports, clock, covers)
+            .map_err(reason)?;
         let machines: Vec<MachineUarts> = images
             .zip(ports)
             .map(|((name, _), ports)| MachineUarts::new(name, ports))
@@ -238,11 +241,20 @@ impl TargetBuilder {
         let image = |firmware| Image {
             firmware,
             load_command: None,
+            coverage: None,
         };
-        let images: Vec<Option<Image>> = firmware.into_iter().map(|it| it.map(image)).collect();
+        let mut images: Vec<Option<Image>> = firmware.into_iter().map(|it| it.map(image)).collect();
         for (machine, image) in images.iter().enumerate() {
             if let Some(image) = image {
                 backend.accepts(machine, image)?;
+            }
+        }
+        let recorder = recorder.map(Arc::new);
+        if let Some(recorder) = &recorder {
+            for (machine, image) in images.iter_mut().enumerate() {
+                if let Some(image) = image {
+                    image.coverage = Some(recorder.record(machine, &image.firmware)?);
+                }
             }
         }
         let ports = Ports::all(machines.iter().map(|machine| &machine.ports));
@@ -250,7 +262,7 @@ impl TargetBuilder {
         let live = Live::begin(ports.iter())?;
         let slots = slots()?;
         let debugs_failures = debugger::is_wanted()?;
-        let board = Board::new(
+        let mut board = Board::new(
             backend,
             ports.clone(),
             Arc::clone(&supervisor),
@@ -259,6 +271,7 @@ impl TargetBuilder {
             symbols,
             Arc::clone(&slots),
         );
+        board.set_recorder(recorder.clone());
         let shared = Arc::new(Inner {
             config,
             supervisor,
@@ -271,6 +284,7 @@ impl TargetBuilder {
             report,
             live,
             is_in_test: self.keeps_artifacts && TestName::runs_tests(),
+            recorder,
             at,
             slots,
             owner: std::process::id(),

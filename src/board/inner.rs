@@ -13,6 +13,7 @@ use crate::artifacts::{Report, failed};
 use crate::backend::GivenBack;
 use crate::caller::Caller;
 use crate::config::TargetConfig;
+use crate::coverage::Recorder;
 use crate::error::{Error, Result};
 use crate::operation::block_on;
 use crate::process::Supervisor;
@@ -38,6 +39,8 @@ pub(super) struct Inner {
     pub(super) live: Option<Live>,
     /// True if a test made the target, and not a program.
     pub(super) is_in_test: bool,
+    /// Records the coverage, if it is wanted.
+    pub(super) recorder: Option<Arc<Recorder>>,
     /// The place in the test that made the target.
     pub(super) at: Caller,
     /// The slots for the emulators of this process.
@@ -54,6 +57,13 @@ pub(super) struct LastStop {
 }
 
 impl Inner {
+    /// Adds the code that has run to the coverage of the tests. The emulator has exited.
+    pub(super) fn finish_coverage(&self) {
+        if let Some(recorder) = &self.recorder {
+            recorder.finish();
+        }
+    }
+
     /// Adds the caller's place and the artifacts to the error of a call that took no time.
     #[track_caller]
     pub(super) fn checked<T>(&self, outcome: Result<T, impl Into<Error>>) -> Result<T> {

@@ -14,6 +14,7 @@ use crate::backend::{
     Backend, EmulatorError, EmulatorErrorKind, EmulatorInfo, GivenBack, Image, Metrics, Outcome,
     Slot,
 };
+use crate::coverage::Recorder;
 use crate::error::Result;
 use crate::firmware::Firmware;
 use crate::process::Supervisor;
@@ -33,6 +34,8 @@ pub(crate) struct Board {
     slots: Arc<Semaphore>,
     /// The slot of the running emulator.
     slot: Option<Slot>,
+    /// Records the coverage, if it is wanted.
+    recorder: Option<Arc<Recorder>>,
 }
 
 enum Power {
@@ -84,7 +87,13 @@ impl Board {
             power: Power::Off(None),
             slots,
             slot: None,
+            recorder: None,
         }
+    }
+
+    /// Sets what records the coverage.
+    pub(crate) fn set_recorder(&mut self, recorder: Option<Arc<Recorder>>) {
+        self.recorder = recorder;
     }
 
     pub(crate) async fn engine(&mut self) -> EmulatorInfo {
@@ -152,10 +161,13 @@ impl Board {
     pub(crate) async fn flash(
         &mut self,
         machine: usize,
-        image: Image,
+        mut image: Image,
         limit: Duration,
     ) -> Result<()> {
         self.backend.accepts(machine, &image)?;
+        if let Some(recorder) = &self.recorder {
+            image.coverage = Some(recorder.record(machine, &image.firmware)?);
+        }
         self.images[machine] = Some(image);
         if !self.is_on() {
             return Ok(());

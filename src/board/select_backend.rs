@@ -7,8 +7,10 @@ use std::sync::Arc;
 use crate::artifacts::Report;
 use crate::backend::{Backend, qemu, renode, serial};
 use crate::config::{
-    BackendKind, ClockKind, ConfigError, EnvVariable, MachineConfig, Reuse, TargetConfig,
+    BackendKind, ClockKind, ConfigError, CoverageConfig, EnvVariable, MachineConfig, Reuse,
+    TargetConfig,
 };
+use crate::coverage::CoverageError;
 use crate::error::{Error, ErrorKind, Result};
 use crate::notice::notice;
 use crate::process::Supervisor;
@@ -96,6 +98,7 @@ pub(crate) fn create(
     supervisor: &Arc<Supervisor>,
     ports: &[Ports],
     clock: Option<Arc<VirtualClock>>,
+    covers: bool,
 ) -> Result<Box<dyn Backend>> {
     let supervisor = Arc::clone(supervisor);
     Ok(match wanted {
@@ -115,7 +118,11 @@ pub(crate) fn create(
         }
         BackendKind::Renode | BackendKind::Auto => {
             let program = renode::find()?;
-            let reuse = reuse(config)?;
+            let reuse = match (reuse(config)?, covers) {
+                // The script of the coverage would stay behind.
+                (_, true) => Reuse::Off,
+                (reuse, false) => reuse,
+            };
             Box::new(renode::Renode::new(
                 program, config, supervisor, ports, clock, reuse,
             )?)
@@ -243,6 +250,42 @@ fn notice_not_run(config: &TargetConfig, engine: &str) {
             "{machine} runs on {engine}: its `extra_commands` are Renode's and are not run"
         ));
     }
+}
+
+/// Returns what the coverage is to be of, if it is wanted: `VTARGET_COVERAGE` counts, else the
+/// description.
+pub(crate) fn coverage(
+    config: &TargetConfig,
+    wanted: BackendKind,
+) -> Result<Option<CoverageConfig>> {
+    let variable = EnvVariable::Coverage;
+    let value = std::env::var_os(variable.name()).unwrap_or_default();
+    let described = config.coverage().cloned();
+    let coverage = match value.to_str() {
+        Some("") => described,
+        Some("0") => None,
+        Some("1") => Some(described.unwrap_or_default()),
+        _ => return Err(ConfigError::environment(variable, &value).into()),
+    };
+    match (&coverage, wanted) {
+        (Some(_), BackendKind::Serial) => Err(CoverageError::PhysicalBoard.into()),
+        (Some(_), BackendKind::Qemu) => match use_of_qemu_log(config)? {
+            Some(field) => Err(CoverageError::LogInUse { field }.into()),
+            None => Ok(coverage),
+        },
+        _ => Ok(coverage),
+    }
+}
+
+/// Returns the field that uses QEMU's log, if there is one.
+fn use_of_qemu_log(config: &TargetConfig) -> Result<Option<&'static str>, ConfigError> {
+    let options = ["-d", "--d", "-D", "--D"];
+    let mut args = config.qemu()?.args().iter();
+    Ok(match args.any(|arg| options.contains(&arg.as_str())) {
+        true => Some("qemu.args: [-d]"),
+        false if !config.fail_on_log.is_empty() => Some("fail_on_log"),
+        false => None,
+    })
 }
 
 /// Returns the way to use emulators again: the variable's, else the description's, else the default.

@@ -262,6 +262,7 @@ impl VirtualTarget {
             let image = Image {
                 firmware: firmware?,
                 load_command,
+                coverage: None,
             };
             board.flash(machine, image, limit).await?;
             shared.skip_to_last_start();
@@ -526,6 +527,7 @@ impl Drop for VirtualTarget {
                 notice(format_args!("{machine}: {}", port.last_words()));
             }
         }
+        self.shared.finish_coverage();
         if let Some(report) = &self.shared.report {
             report.finish(panicking);
         }

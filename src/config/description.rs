@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 
+use super::coverage::CoverageConfig;
 use super::defaults::{Echo, LineEnding, Timeouts};
 use super::engine::{BackendKind, ClockKind, Reuse};
 use super::error::{BadFields, ConfigError, ConfigErrorKind, Explanation, FieldPlace, Problem};
@@ -44,6 +45,7 @@ pub struct TargetConfig {
     pub(crate) fail_on_log: Vec<String>,
     pub(crate) strip_ansi: bool,
     pub(crate) kept_output: u64,
+    pub(crate) coverage: Option<CoverageConfig>,
     pub(super) renode: Option<RenodeConfig>,
     pub(super) machines: Vec<MachineConfig>,
     pub(super) uart_hubs: Vec<UartHub>,
@@ -76,6 +78,12 @@ impl TargetConfig {
     /// because a reset undoes them. Other engines run none of them.
     pub fn extra_commands(&self) -> &[String] {
         &self.extra_commands
+    }
+
+    /// Returns `coverage`: whether the lines of the firmware that run are recorded. `None` if the file
+    /// does not say; `VTARGET_COVERAGE=1` then turns it on.
+    pub fn coverage(&self) -> Option<&CoverageConfig> {
+        self.coverage.as_ref()
     }
 
     /// Returns `reuse`: whether one Renode runs several boards of this process, one after the other.

@@ -20,6 +20,7 @@
 
 mod bench;
 mod builder;
+mod coverage;
 mod defaults;
 mod description;
 mod engine;
@@ -46,6 +47,7 @@ mod values;
 mod yaml_1_1;
 
 pub use builder::ConfigBuilder;
+pub use coverage::CoverageConfig;
 pub(crate) use defaults::KEPT_OUTPUT;
 pub use defaults::{Echo, LineEnding, Timeouts};
 pub use description::TargetConfig;

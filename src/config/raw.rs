@@ -13,6 +13,7 @@ use serde::{Deserialize, de};
 use serde_path_to_error::deserialize;
 use serde_yaml::{Deserializer, Mapping, Value};
 
+use super::coverage::RawCoverage;
 use super::error::{BadYaml, Problem};
 
 /// A board for the tests of virtual-target.
@@ -94,6 +95,9 @@ pub(super) struct Raw {
     /// The size of each UART's output that is kept, such as `512MiB`. Default `256MiB`.
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub(super) kept_output: Option<Value>,
+    /// Whether the lines of the firmware that run are recorded: `lines`, or `{exclude: […]}` for all
+    /// but some sources.
+    pub(super) coverage: Option<RawCoverage>,
     /// Several machines in one target, by names; on Renode only.
     pub(super) machines: Option<Named<RawMachine>>,
     /// Lines between UARTs of the machines, by names.

@@ -10,6 +10,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use super::coverage::{LINES, RawCoverage, RawCoverageFields};
 use super::qemu::ARCHITECTURES;
 use super::qemu_args::OWN_OPTIONS;
 use super::raw::{Named, Raw, RawUart, RawUartFields};
@@ -77,6 +78,17 @@ impl JsonSchema for RawUart {
         let fields = generator.subschema_for::<RawUartFields>();
         let path = uart_path();
         schemars::json_schema!({ "anyOf": [path, fields] })
+    }
+}
+
+impl JsonSchema for RawCoverage {
+    fn schema_name() -> Cow<'static, str> {
+        "CoverageOrWord".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let fields = generator.subschema_for::<RawCoverageFields>();
+        schemars::json_schema!({ "anyOf": [{"const": LINES}, fields] })
     }
 }
 

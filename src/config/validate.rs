@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use super::coverage::{CoverageConfig, LINES, RawCoverage};
 use super::defaults::{KEPT_OUTPUT, LineEnding, Timeouts};
 use super::description::{Source, TargetConfig};
 use super::engine::{BackendKind, ClockKind, Reuse, check_clock};
@@ -125,6 +126,7 @@ pub(super) fn validate(raw: Raw, source: Source) -> Result<TargetConfig, Problem
         fail_on_log: each("fail_on_log", raw.fail_on_log.as_deref(), values::pattern)?,
         strip_ansi: raw.strip_ansi.unwrap_or(true),
         kept_output: given("kept_output", &raw.kept_output, values::size)?.unwrap_or(KEPT_OUTPUT),
+        coverage: raw.coverage.as_ref().map(coverage).transpose()?,
         qemu: qemu(backend, raw.qemu.as_ref(), uarts.as_deref())?,
         serial: serial(backend, raw.serial.as_ref(), uarts.as_deref(), base_dir)?,
         renode,
@@ -134,6 +136,20 @@ pub(super) fn validate(raw: Raw, source: Source) -> Result<TargetConfig, Problem
         skipped: source.skipped.clone(),
         source,
     })
+}
+
+fn coverage(raw: &RawCoverage) -> Result<CoverageConfig, Problem> {
+    let exclude = match raw {
+        RawCoverage::Word(word) => {
+            given("coverage", &Some(word), |word| {
+                values::choice(word, &[(LINES, ())])
+            })?;
+            None
+        }
+        RawCoverage::Fields(fields) => fields.exclude.as_deref(),
+    };
+    let exclude = each("coverage.exclude", exclude, values::glob)?;
+    Ok(CoverageConfig::new(exclude))
 }
 
 fn clock(

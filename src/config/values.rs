@@ -271,6 +271,17 @@ pub(super) fn size(value: &Value) -> Result<u64, Explanation> {
     }
 }
 
+/// Checks a pattern of paths, such as `hal/**`.
+pub(super) fn glob(pattern: &str) -> Result<glob::Pattern, Explanation> {
+    if pattern.is_empty() {
+        return Err(BadValue::EmptyPattern.into());
+    }
+    glob::Pattern::new(pattern).map_err(|error| {
+        let why = error.msg;
+        BadValue::Glob { pattern, why }.into()
+    })
+}
+
 /// Checks a pattern: literal text, or a regular expression after `re:`.
 pub(super) fn pattern(pattern: &str) -> Result<String, Explanation> {
     if pattern.is_empty() || pattern == "re:" {

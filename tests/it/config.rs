@@ -461,7 +461,7 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "platfrom: a\n",
-        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts, uart_transport, reuse, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, symbols, qemu, serial, timeouts, line_ending, prompt, echo, ignore_lines, forbid, fail_on_log, strip_ansi, kept_output, machines, uart_hubs, switches)",
+        "<yaml>:1:1: platfrom: unknown field; did you mean `platform`? (known: backend, clock, platform, script, variables, platform_fragments, uart, uarts, uart_transport, reuse, machine_name, extra_commands, control, monitor_port, allow_raw_monitor, firmware, load_command, load_address, symbols, qemu, serial, timeouts, line_ending, prompt, echo, ignore_lines, forbid, fail_on_log, strip_ansi, kept_output, coverage, machines, uart_hubs, switches)",
     ),
     (
         "uart: a\nqemu:\n  machine: b\n  serail: 1\n",

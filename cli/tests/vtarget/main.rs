@@ -9,6 +9,7 @@
 
 mod boards;
 mod check;
+mod coverage;
 mod doctor;
 mod init;
 mod install;

@@ -3,3 +3,4 @@ ARCH := riscv
 CROSS := riscv64-unknown-elf-
 CPU_FLAGS := -march=rv32imac_zicsr -mabi=ilp32 -mno-relax
 FORMATS := elf
+DEBUG_SAMPLES := shell

@@ -36,11 +36,12 @@ pub(super) fn arguments(
     args.extend(own.map(OsString::from));
     args.extend(socket("vtarget-qmp", FIRST_INHERITED));
     args.extend(["-mon", "chardev=vtarget-qmp,mode=control"].map(OsString::from));
+    args.extend(uarts(config));
+    args.extend(config.args.iter().map(OsString::from));
+    // Of several `-d` the last counts.
     if logs_guest_errors {
         args.extend(["-d", "guest_errors,unimp"].map(OsString::from));
     }
-    args.extend(uarts(config));
-    args.extend(config.args.iter().map(OsString::from));
     if let Some(firmware) = firmware {
         args.extend(load(firmware, load_address));
     }

@@ -7,6 +7,7 @@
 mod command_line;
 mod complaint;
 mod debugger;
+mod executed;
 mod gdb_client;
 mod hmp;
 mod inspect;
@@ -28,8 +29,9 @@ use super::{
     Image, LogText, Outcome, OutputTail, Place, Reached, executable,
 };
 use crate::config::{BackendKind, ConfigError, LoadCommand, QemuConfig, QemuPort, TargetConfig};
-use crate::firmware::{Firmware, Format};
-use crate::process::{SpawnSpec, Supervisor};
+use crate::coverage::BlockStarts;
+use crate::firmware::Format;
+use crate::process::{PrivateDir, SpawnSpec, Supervisor};
 use crate::runtime::Clock;
 use crate::uart::Ports;
 use gdb_client::GdbClient;
@@ -91,6 +93,8 @@ pub(crate) struct Qemu {
 
 struct Running {
     emulator: Emulator,
+    /// The directory of the log of the code that runs, if the coverage is wanted.
+    private: Option<Arc<PrivateDir>>,
     qmp: Qmp<OwnedWriteHalf>,
     /// The command that runs the board. `None` without firmware: the CPU would lock up at once.
     run_command: Option<&'static str>,
@@ -128,8 +132,9 @@ impl Qemu {
         })
     }
 
-    async fn start(&mut self, firmware: Option<&Firmware>) -> Result<(), EmulatorError> {
+    async fn start(&mut self, image: Option<&Image>) -> Result<(), EmulatorError> {
         const STEP: &str = "starting QEMU";
+        let firmware = image.map(|image| &image.firmware);
         let io = |source| EmulatorError::io(KIND, STEP, source);
         let (stdin, gate) = std::io::pipe().map_err(io)?;
         let (stderr, stderr_theirs) = std::io::pipe().map_err(io)?;
@@ -150,14 +155,26 @@ impl Qemu {
                 }
             }
         }
+        let mut args = command_line::arguments(
+            &self.config,
+            firmware,
+            self.load_address,
+            self.ports.guard_the_log(),
+        );
+        let private = match image.and_then(|image| image.coverage.as_ref()) {
+            Some(recording) => {
+                let private = self.supervisor.private_dir()?;
+                let log = BlockStarts::create_in(private.path(), executed::read_starts);
+                let (starts, log) = log.map_err(io)?;
+                recording.begin(starts).map_err(io)?;
+                args.extend(executed::arguments(&log));
+                Some(private)
+            }
+            None => None,
+        };
         let launch = SpawnSpec {
             program: self.program.clone(),
-            args: command_line::arguments(
-                &self.config,
-                firmware,
-                self.load_address,
-                self.ports.guard_the_log(),
-            ),
+            args,
             env: std::env::vars_os().collect(),
             gate: gate.into(),
             stdin: stdin.into(),
@@ -192,6 +209,7 @@ impl Qemu {
         let (begun, runs) = send(&mut qmp, begin, run_command).await;
         self.running = Some(Running {
             emulator,
+            private,
             qmp,
             run_command,
             log_end,
@@ -366,7 +384,7 @@ impl Backend for Qemu {
 
     fn power_on<'a>(&'a mut self, images: &'a [Option<Image>]) -> Outcome<'a> {
         let image = images.first().and_then(Option::as_ref);
-        Box::pin(self.start(image.map(|image| &image.firmware)))
+        Box::pin(self.start(image))
     }
 
     fn power_off(&mut self) -> Outcome<'_> {
@@ -378,6 +396,9 @@ impl Backend for Qemu {
                     // An error is the end as well.
                     let _ = tokio::time::timeout(OUTPUT_DRAIN_TIMEOUT, running.log_end).await;
                 }
+                if let Some(private) = running.private {
+                    private.remove();
+                }
             }
             Ok(())
         })
@@ -386,7 +407,7 @@ impl Backend for Qemu {
     fn reload<'a>(&'a mut self, _machine: usize, image: &'a Image) -> Outcome<'a> {
         Box::pin(async {
             self.power_off().await?;
-            self.start(Some(&image.firmware)).await
+            self.start(Some(image)).await
         })
     }
 

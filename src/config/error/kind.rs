@@ -184,6 +184,7 @@ fn on_renode(forced: bool) -> &'static str {
 pub(crate) enum EnvVariable {
     Artifacts,
     Backend,
+    Coverage,
     Gdb,
     Live,
     MaxParallel,
@@ -196,6 +197,7 @@ impl EnvVariable {
         match self {
             Self::Artifacts => "VTARGET_ARTIFACTS",
             Self::Backend => "VTARGET_BACKEND",
+            Self::Coverage => "VTARGET_COVERAGE",
             Self::Gdb => "VTARGET_GDB",
             Self::Live => "VTARGET_LIVE",
             Self::MaxParallel => "VTARGET_MAX_PARALLEL",
@@ -208,7 +210,7 @@ impl EnvVariable {
         match self {
             Self::Artifacts => "always, failure or never",
             Self::Backend => "renode, qemu, serial or auto",
-            Self::Gdb | Self::Live => "1 or 0",
+            Self::Coverage | Self::Gdb | Self::Live => "1 or 0",
             Self::MaxParallel => "a whole number from 1 on: how many emulators may run at once",
             Self::Reuse => "off or process",
         }

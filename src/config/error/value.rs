@@ -97,6 +97,10 @@ pub(in super::super) enum BadValue<'a> {
         word: &'a str,
         argument: &'a str,
     },
+    Glob {
+        pattern: &'a str,
+        why: &'static str,
+    },
     Echo {
         value: &'a Value,
     },
@@ -221,6 +225,10 @@ impl BadValue<'_> {
             Self::Placeholder { word, argument } => {
                 reason(format!("unknown placeholder `{{{word}}}` in {argument:?}"))
                     .fix("the only one is `{firmware}`")
+            }
+            Self::Glob { pattern, why } => {
+                reason(format!("{pattern:?} is no pattern of paths: {why}"))
+                    .fix("write one such as `hal/**`, relative to the root of the project")
             }
             Self::Echo { value } => reason(format!("{} is not auto, on or off", shown(value))),
             Self::NotAnAddress { value } => reason(format!("{} is not an address", shown(value)))

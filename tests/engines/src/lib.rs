@@ -2,6 +2,7 @@
 
 pub mod bare_renode;
 pub mod conversations;
+pub mod coverage;
 pub mod emulator_variant;
 pub mod endings;
 pub mod faults;

@@ -197,6 +197,11 @@ impl MonitorCommand {
         Self("input_read".to_owned())
     }
 
+    /// Makes the script of the coverage write to `file` which blocks of the selected machine run.
+    pub(crate) fn begin_coverage(file: &PlainPath) -> Self {
+        Self(format!("coverage_begin \"{}\"", file.0))
+    }
+
     pub(crate) fn create_hub(hub: &Name) -> Self {
         Self(format!("emulation CreateUARTHub \"{HUB}{hub}\""))
     }

@@ -16,7 +16,7 @@ use super::emulation::{Emulation, MAIN};
 use super::endpoint::Endpoint;
 use super::machine::Machine;
 use super::prepared_board::PreparedBoard;
-use super::{after_reset, cpu, memory, peripherals};
+use super::{after_reset, coverage, cpu, memory, peripherals};
 use crate::backend::error::{ErrorPlace, Unsupported};
 use crate::backend::renode::context::{KIND, LOADING, SETTING_UP, in_field, of_firmware};
 use crate::backend::renode::launch::version::Version;
@@ -327,6 +327,7 @@ impl Emulation {
         let load = machine
             .load(session, number, image, Some(version), false)
             .await?;
+        coverage::record(session, image).await?;
         let commands = [machine.on_reset(&load), MonitorCommand::load(&load)];
         machine.is_flashed = true;
         machine.ports.set_bare(machine.runs_nothing(&load));

@@ -2,6 +2,7 @@
 
 pub(super) mod after_reset;
 pub(super) mod boot_order;
+mod coverage;
 pub(super) mod cpu;
 pub(super) mod cpu_halt;
 pub(super) mod cpu_watch;

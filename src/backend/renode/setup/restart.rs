@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::coverage;
 use super::emulation::{Emulation, MAIN};
 use crate::backend::renode::context::{LOADING, RESETTING, of_firmware};
 use crate::backend::renode::launch::version::Version;
@@ -13,12 +14,12 @@ use crate::backend::{EmulatorError, Image};
 use crate::config::UartTransport;
 
 /// The memory of a machine after its reset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Memory {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Memory<'a> {
     /// The content is kept, as after a reset by the pin.
     Kept,
-    /// The content is cleared, as after a loss of power.
-    Cleared,
+    /// The content is cleared, as after a loss of power, and has an image that is new.
+    Flashed(&'a Image),
 }
 
 impl Emulation {
@@ -44,7 +45,7 @@ impl Emulation {
         session.run(LOADING, &on_reset).await?;
         let machine = &self.machines[number];
         machine.ports.set_bare(machine.runs_nothing(&load));
-        let restarted = self.restart(session, number..=number, Memory::Cleared);
+        let restarted = self.restart(session, number..=number, Memory::Flashed(image));
         restarted
             .await
             .map_err(|error| error.at(of_firmware(image.firmware.path())))
@@ -56,7 +57,7 @@ impl Emulation {
         &self,
         session: &Session,
         machines: RangeInclusive<usize>,
-        memory: Memory,
+        memory: Memory<'_>,
     ) -> Result<(), EmulatorError> {
         let pause = self.pause_for_restart(session).await?;
         if let Some(Pause { pause, .. }) = &pause {
@@ -79,11 +80,12 @@ impl Emulation {
         }
         for machine in machines.clone() {
             self.select(session, machine).await?;
-            if memory == Memory::Cleared {
+            if let Memory::Flashed(image) = memory {
                 let volatile = self.machines[machine].volatile.iter();
                 let clear: Vec<MonitorCommand> =
                     volatile.map(MonitorCommand::clear_memory).collect();
                 session.run_all(RESETTING, &clear).await?;
+                coverage::record(session, image).await?;
             }
             session
                 .run_strictly(RESETTING, &MonitorCommand::reset())

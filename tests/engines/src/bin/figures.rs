@@ -29,6 +29,7 @@ fn main() -> Result<(), Failed> {
     input(&mut figures)?;
     engine_tests::warm::measure(&mut figures)?;
     engine_tests::conversations::measure(&mut figures)?;
+    engine_tests::coverage::measure(&mut figures)?;
     engine_tests::lifecycle::measure(&mut figures);
     engine_tests::post_mortems::measure(&mut figures)?;
     println!("{figures}");

@@ -1,0 +1,51 @@
+//! Recording which code of an image runs, by a script of ours inside Renode.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+
+use crate::backend::renode::context::LOADING;
+use crate::backend::renode::monitor::command::MonitorCommand;
+use crate::backend::renode::session::{Session, plain};
+use crate::backend::{EmulatorError, Image};
+use crate::coverage::BlockStarts;
+
+const SCRIPT: &str = include_str!("coverage.py");
+
+/// Begins to record what runs of `image` on the selected machine, which does not run, if its
+/// coverage is wanted.
+pub(crate) async fn record(session: &Session, image: &Image) -> Result<(), EmulatorError> {
+    let Some(recording) = &image.coverage else {
+        return Ok(());
+    };
+    let io = |source| EmulatorError::Io {
+        step: "preparing the coverage",
+        source,
+    };
+    let script = session.directory().join("coverage.py");
+    if !script.exists() {
+        std::fs::write(&script, SCRIPT).map_err(io)?;
+        let include = MonitorCommand::include(&plain(&script)?);
+        session.run(LOADING, &include).await?;
+    }
+    let starts = BlockStarts::create_in(session.directory(), read_starts);
+    let (starts, path) = starts.map_err(io)?;
+    let begin = MonitorCommand::begin_coverage(&plain(&path)?);
+    session.run_strictly(LOADING, &begin).await?;
+    recording.begin(starts).map_err(io)
+}
+
+/// Reads the lines that the script has written; the last one may be incomplete.
+fn read_starts(file: &mut BufReader<File>) -> io::Result<BTreeSet<u64>> {
+    let mut starts = BTreeSet::new();
+    let mut line = String::new();
+    while file.read_line(&mut line)? > 0 {
+        if let Some(digits) = line.strip_suffix('\n')
+            && let Ok(start) = u64::from_str_radix(digits.trim_end(), 16)
+        {
+            starts.insert(start);
+        }
+        line.clear();
+    }
+    Ok(starts)
+}

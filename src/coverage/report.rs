@@ -1,0 +1,175 @@
+//! [`CoverageReport`]: the coverage of the last run of tests.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::CoverageError;
+use super::lcov::Lines;
+use super::store::{FILE, directory_in};
+use crate::error::Result;
+
+/// The coverage of the last run of tests, by sources. Its `Display` form is a table.
+///
+/// ```no_run
+/// use virtual_target::coverage::CoverageReport;
+///
+/// # fn main() -> virtual_target::Result<()> {
+/// let report = CoverageReport::of_last_run(".")?;
+/// assert!(report.percent() > 80.0, "{report}");
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct CoverageReport {
+    path: PathBuf,
+    files: Vec<FileCoverage>,
+}
+
+/// The lines of one source that have code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileCoverage {
+    /// The absolute path of the source.
+    pub path: PathBuf,
+    /// The number of lines that have code.
+    pub lines: usize,
+    /// The number of these that have run.
+    pub hit: usize,
+}
+
+impl CoverageReport {
+    /// Reads the coverage of the project that `directory` is in: `lcov.info` in
+    /// `target/virtual-target/coverage` of this directory, or of the closest one above it;
+    /// `CARGO_TARGET_DIR` replaces `target`.
+    ///
+    /// # Errors
+    /// [`CoverageError`]: no test with coverage has run, or the file is damaged.
+    pub fn of_last_run(directory: impl AsRef<Path>) -> Result<Self> {
+        let directory = directory.as_ref();
+        let from = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+        let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+        let targets = from
+            .ancestors()
+            .map(|it| it.join(named.as_deref().unwrap_or(Path::new("target"))));
+        let mut places = targets.map(|it| directory_in(&it).join(FILE));
+        match places.find(|it| it.is_file()) {
+            Some(path) => Ok(Self::read(path)?),
+            None => Err(CoverageError::NotThere { looked: from }.into()),
+        }
+    }
+
+    fn read(path: PathBuf) -> Result<Self, CoverageError> {
+        let lines = fs::read_to_string(&path).and_then(|text| Lines::parse(&text));
+        let lines = match lines {
+            Ok(lines) => lines.0,
+            Err(source) => return Err(CoverageError::File { path, source }),
+        };
+        let files = lines.into_iter().map(|(path, source)| FileCoverage {
+            path: path.into(),
+            lines: source.lines.len(),
+            hit: source.lines_hit(),
+        });
+        Ok(Self {
+            path,
+            files: files.collect(),
+        })
+    }
+
+    /// Returns the path of `lcov.info`.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the sources in the order of their paths.
+    pub fn files(&self) -> &[FileCoverage] {
+        &self.files
+    }
+
+    /// Returns how many of a hundred lines have run; 100 if no line has code.
+    pub fn percent(&self) -> f64 {
+        let total = self.total();
+        percent(total.hit, total.lines)
+    }
+
+    fn total(&self) -> FileCoverage {
+        let sum = |of: fn(&FileCoverage) -> usize| self.files.iter().map(of).sum();
+        FileCoverage {
+            path: "total".into(),
+            lines: sum(|file| file.lines),
+            hit: sum(|file| file.hit),
+        }
+    }
+}
+
+fn percent(hit: usize, lines: usize) -> f64 {
+    match lines {
+        0 => 100.0,
+        // Exact: no program has 2^52 lines.
+        _ => hit as f64 * 100.0 / lines as f64,
+    }
+}
+
+impl fmt::Display for CoverageReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let here = std::env::current_dir().unwrap_or_default();
+        let name = |path: &Path| {
+            let below = path.strip_prefix(&here).unwrap_or(path);
+            below.display().to_string()
+        };
+        let total = self.total();
+        let rows = || self.files.iter().chain([&total]);
+        let width = rows().map(|row| name(&row.path).chars().count()).max();
+        let width = width.unwrap_or_default();
+        write!(f, "{:width$}  lines    hit       %", "file")?;
+        for row in rows() {
+            let (lines, hit) = (row.lines, row.hit);
+            // Rounded down: 100 means all.
+            let percent = (percent(hit, lines) * 10.0).floor() / 10.0;
+            let name = name(&row.path);
+            write!(f, "\n{name:width$}  {lines:5}  {hit:5}  {percent:6.1}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_each_file_and_the_total() {
+        let file = |path: &str, lines, hit| FileCoverage {
+            path: std::env::current_dir().unwrap().join(path),
+            lines,
+            hit,
+        };
+        let report = CoverageReport {
+            path: PathBuf::new(),
+            files: vec![file("src/a.c", 1000, 999), file("src/main.c", 3, 0)],
+        };
+        let table = "file        lines    hit       %\n\
+                     src/a.c      1000    999    99.9\n\
+                     src/main.c      3      0     0.0\n\
+                     total        1003    999    99.6";
+        assert_eq!(report.to_string(), table);
+        assert!((report.percent() - 99.601).abs() < 0.001);
+    }
+
+    #[test]
+    fn the_report_of_a_directory_is_found_from_below() {
+        let project = tempfile::tempdir().unwrap();
+        let below = project.path().join("tests/deep");
+        let coverage = directory_in(&project.path().join("target"));
+        fs::create_dir_all(&below).unwrap();
+        fs::create_dir_all(&coverage).unwrap();
+        let error = CoverageReport::of_last_run(&below).unwrap_err().to_string();
+        assert!(error.contains("there is no coverage in"), "{error}");
+        let file = coverage.join(FILE);
+        fs::write(&file, "SF:/a.c\nDA:1,1\nDA:2,0\nend_of_record\n").unwrap();
+        let report = CoverageReport::of_last_run(&below).unwrap();
+        assert_eq!((report.path(), report.percent()), (&*file, 50.0));
+        fs::write(&file, "damaged").unwrap();
+        let error = CoverageReport::of_last_run(&below).unwrap_err().to_string();
+        assert!(error.contains("line 1 is no record"), "{error}");
+    }
+}

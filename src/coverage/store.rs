@@ -1,0 +1,117 @@
+//! [`Store`]: the directory with `lcov.info`, which all tests and processes of a run share.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use super::lcov::Lines;
+use super::run;
+use crate::artifacts;
+
+/// The file with the coverage.
+pub(super) const FILE: &str = "lcov.info";
+
+/// Returns the directory of the coverage in Cargo's target directory.
+pub(super) fn directory_in(target: &Path) -> PathBuf {
+    target.join("virtual-target").join(artifacts::COVERAGE)
+}
+
+/// The file with the name of the run that the coverage is of.
+const RUN: &str = "run";
+
+/// The directory of the coverage.
+#[derive(Debug)]
+pub(super) struct Store {
+    directory: PathBuf,
+    run: String,
+}
+
+impl Store {
+    /// Returns the directory of the run that this process belongs to.
+    pub(super) fn of_this_run() -> Self {
+        Self {
+            directory: directory_in(&artifacts::target_directory()),
+            run: run::current(),
+        }
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Adds lines to those of the run; the lines of an earlier run are discarded.
+    pub(super) fn merge(&self, lines: Lines) -> io::Result<()> {
+        fs::create_dir_all(&self.directory)?;
+        // Another process has the lock for some milliseconds. A file system may have no locks.
+        let _lock = Flock::lock(File::open(&self.directory)?, FlockArg::LockExclusive);
+        let (file, run) = (self.directory.join(FILE), self.directory.join(RUN));
+        let mut all = Lines::default();
+        if fs::read_to_string(&run).is_ok_and(|it| it == self.run) {
+            match fs::read_to_string(&file) {
+                Ok(text) => all = Lines::parse(&text)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        all.merge(lines);
+        // Replaced, so that a process that is killed leaves a complete file.
+        let unfinished = file.with_extension("unfinished");
+        fs::write(&unfinished, all.to_string())?;
+        fs::rename(&unfinished, &file)?;
+        fs::write(run, &self.run)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::coverage::lcov::Source;
+
+    fn lines(line: u32, hit: bool) -> Lines {
+        let mut source = Source::default();
+        source.add_line(line, hit);
+        Lines(BTreeMap::from([("/main.c".to_owned(), source)]))
+    }
+
+    #[test]
+    fn the_tests_of_a_run_are_merged_and_an_earlier_run_is_discarded() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = |run: &str| Store {
+            directory: directory.path().join("coverage"),
+            run: run.to_owned(),
+        };
+        let read = || {
+            let text = fs::read_to_string(directory.path().join("coverage/lcov.info"));
+            let lines = Lines::parse(&text.unwrap()).unwrap();
+            Vec::from_iter(lines.0["/main.c"].lines.clone())
+        };
+        store("one").merge(lines(1, false)).unwrap();
+        store("one").merge(lines(2, true)).unwrap();
+        assert_eq!(read(), [(1, false), (2, true)]);
+        store("two").merge(lines(1, true)).unwrap();
+        assert_eq!(read(), [(1, true)]);
+    }
+
+    #[test]
+    fn concurrent_merges_lose_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let directory = directory.path().to_owned();
+                scope.spawn(move || {
+                    let run = "one".to_owned();
+                    let store = Store { directory, run };
+                    for line in 1..=20 {
+                        store.merge(lines(thread * 100 + line, true)).unwrap();
+                    }
+                });
+            }
+        });
+        let text = fs::read_to_string(directory.path().join(FILE)).unwrap();
+        assert_eq!(Lines::parse(&text).unwrap().0["/main.c"].lines.len(), 160);
+    }
+}
