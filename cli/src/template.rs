@@ -8,7 +8,8 @@ macro_rules! files {
 }
 
 /// The names and texts of all files.
-pub(crate) const FILES: [(&str, &str); 14] = files![
+pub(crate) const FILES: [(&str, &str); 15] = files![
+    ".cargo/config.toml",
     ".config/nextest.toml",
     ".github/workflows/firmware-tests.yml",
     ".gitignore",

@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 use super::error::ExitReason;
 use super::{EmulatorError, EmulatorExit, OutputTail, exit};
 use crate::config::BackendKind;
-use crate::process::{Process, SpawnSpec, Supervisor};
+use crate::process::Process;
 use crate::sync::lock;
 use crate::uart::Ports;
 
@@ -26,7 +26,8 @@ pub(super) type EndedFor = Arc<OnceLock<ExitReason>>;
 pub(super) struct Emulator {
     process: Arc<Process>,
     exit: watch::Receiver<Option<Arc<EmulatorExit>>>,
-    reporter: AbortHandle,
+    /// The tasks that read its output and report its exit.
+    tasks: [AbortHandle; 2],
     board: Arc<Mutex<Board>>,
 }
 
@@ -39,21 +40,18 @@ struct Board {
 }
 
 impl Emulator {
-    /// Starts an emulator. When the process exits by itself, or for the reason `ended_for`, every
-    /// wait on a UART of its [board](Self::set_ports) fails at once, with the `output` that
+    /// Watches an emulator. When the `process` exits by itself, or for the reason `ended_for`,
+    /// every wait on a UART of its [board](Self::set_ports) fails at once, with the `output` that
     /// `drained` has collected.
-    pub(super) fn start(
+    pub(super) fn watch(
         kind: BackendKind,
-        supervisor: &Supervisor,
-        launch: SpawnSpec,
+        process: Arc<Process>,
         output: OutputTail,
         drained: impl Future<Output = ()> + Send + 'static,
         ended_for: EndedFor,
-    ) -> Result<Self, EmulatorError> {
-        let process = supervisor
-            .spawn(launch)
-            .map_err(|source| EmulatorError::process(kind, source))?;
+    ) -> Self {
         let drained = tokio::spawn(drained);
+        let reading = drained.abort_handle();
         let (sender, exit) = watch::channel(None);
         let watched = Arc::clone(&process);
         let board: Arc<Mutex<Board>> = Arc::default();
@@ -82,12 +80,12 @@ impl Emulator {
             sender.send_replace(Some(exit));
         })
         .abort_handle();
-        Ok(Self {
+        Self {
             process,
             exit,
-            reporter,
+            tasks: [reading, reporter],
             board,
-        })
+        }
     }
 
     /// Sets the UARTs of the board that it runs from now on.
@@ -123,7 +121,7 @@ impl Emulator {
     /// Waits until the emulator exits, and returns its exit as the error of `step`.
     pub(super) async fn exit(&self, step: &'static str) -> EmulatorError {
         let mut exit = self.exit.clone();
-        // The sender lives as long as the reporter, which only `end` and `drop` abort.
+        // The sender lives as long as the reporter, which only `stop_reading` aborts.
         let exit = match exit
             .wait_for(Option::is_some)
             .await
@@ -137,15 +135,20 @@ impl Emulator {
 
     /// Kills the process and waits until it is reaped, without a report of its exit.
     pub(super) async fn end(self) {
-        self.reporter.abort();
+        self.stop_reading();
         self.process.kill();
         self.process.exited().await;
+    }
+
+    /// Ends the tasks that read its output and report its exit.
+    pub(super) fn stop_reading(&self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        self.reporter.abort();
+        self.stop_reading();
         self.process.kill();
     }
 }

@@ -2,7 +2,7 @@
 //! `VTARGET_BACKEND`'s, else the description's.
 
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use crate::artifacts::Report;
 use crate::backend::{Backend, qemu, renode, serial};
@@ -295,12 +295,26 @@ fn reuse(config: &TargetConfig) -> Result<Reuse, ConfigError> {
         Some("") => config.reuse.unwrap_or(Reuse::Process),
         Some("off") => Reuse::Off,
         Some("process") => Reuse::Process,
+        Some("run") => Reuse::Run,
         _ => return Err(ConfigError::environment(EnvVariable::Reuse, &value)),
+    };
+    let wanted = match wanted {
+        Reuse::Run if !cfg!(target_os = "linux") => {
+            static NOTICED: Once = Once::new();
+            NOTICED.call_once(|| {
+                notice("the processes of a run share Renodes (reuse: run) on Linux only");
+            });
+            Reuse::Process
+        }
+        wanted => wanted,
     };
     // Each test is a process of its own.
     let alone =
         std::env::var_os("NEXTEST_EXECUTION_MODE").is_some_and(|it| it == "process-per-test");
-    Ok(if alone { Reuse::Off } else { wanted })
+    Ok(match wanted {
+        Reuse::Process if alone => Reuse::Off,
+        wanted => wanted,
+    })
 }
 
 fn from_environment() -> Result<Option<BackendKind>, ConfigError> {

@@ -49,6 +49,10 @@ pub enum Reuse {
     /// `process`: the boards of one process share its Renodes. A runner that runs each test in a
     /// process of its own, as nextest does, gains nothing from that: there it is as `off`.
     Process,
+    /// `run`: the processes of one test run share its Renodes: those that one runner, such as nextest
+    /// or cargo, has started. A Renode then outlives the test that has started it, until the run
+    /// ends; one that no test has is ended after a minute. On Linux only.
+    Run,
 }
 
 /// The time in which a board runs. Time limits for its output are in the same time.

@@ -48,7 +48,8 @@ pub(super) struct Raw {
     /// The connection of Renode's UARTs; `socket` where there are no pseudo-terminals. Default
     /// `pty`.
     pub(super) uart_transport: Option<String>,
-    /// Whether one Renode runs several boards of a process, one after the other. Default `process`.
+    /// Whether one Renode runs several boards of a process or of a test run, one after the other.
+    /// Default `process`.
     pub(super) reuse: Option<String>,
     /// The board's name in messages, and its machine's inside Renode. Default `machine-0`.
     pub(super) machine_name: Option<String>,

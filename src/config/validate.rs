@@ -36,7 +36,11 @@ pub(super) const UART_TRANSPORTS: [(&str, UartTransport); 2] = [
     ("socket", UartTransport::Socket),
 ];
 
-pub(super) const REUSES: [(&str, Reuse); 2] = [("off", Reuse::Off), ("process", Reuse::Process)];
+pub(super) const REUSES: [(&str, Reuse); 3] = [
+    ("off", Reuse::Off),
+    ("process", Reuse::Process),
+    ("run", Reuse::Run),
+];
 
 pub(super) const CONTROLS: [(&str, Control); 2] = [
     ("console", Control::Console),

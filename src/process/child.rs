@@ -3,6 +3,8 @@
 //! A lock makes sure that its number is never signalled after it was reaped: the number could then
 //! belong to another process.
 
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex};
@@ -16,6 +18,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use tokio::sync::watch;
 
+use super::keeper::{self, KeeperGuard, Taken};
 use super::spawn_spec::{SpawnGate, SpawnSpec};
 use super::{ProcessError, reaper};
 
@@ -70,47 +73,105 @@ pub(crate) fn largest_child() -> u64 {
     u64::try_from(most).unwrap_or_default() * unit
 }
 
-/// A running or exited child process, in a process group of its own.
+/// A running or exited process, in a process group of its own: a child, or one that a [keeper]
+/// has started.
+///
+/// [keeper]: super::keeper
 #[derive(Debug)]
 pub(crate) struct Process {
     group: Pid,
     owner: u32,
-    /// True once the process is reaped. Locked while signalling and while reaping, so that the
-    /// number cannot become another process's in between.
+    /// True once the process is reaped, or has been left to its keeper. Locked while signalling and
+    /// while reaping, so that the number cannot become another process's in between.
     pub(crate) reaped: Arc<Mutex<bool>>,
     exit: watch::Receiver<Option<Exit>>,
     watcher: Mutex<Option<std::thread::JoinHandle<()>>>,
+    /// What must not be closed before the process is left to its keeper.
+    held: Mutex<Option<OwnedFd>>,
 }
 
 impl Process {
     pub(crate) fn spawn(launch: SpawnSpec) -> Result<Self, ProcessError> {
         let SpawnGate { child, gate } = SpawnGate::spawn(launch)?;
-        let group = Pid::from_raw(child.id().cast_signed());
+        let group = pid(&child);
+        // If the gate does not open, `process` is dropped and killed, and the watcher reaps it.
+        let process = Self::watched(child, group, None)?;
+        gate.open()?;
+        Ok(process)
+    }
+
+    /// Starts a process with a keeper.
+    pub(super) fn spawn_kept(launch: SpawnSpec, guard: KeeperGuard) -> Result<Self, ProcessError> {
+        let SpawnGate { child, gate } = SpawnGate::spawn(launch)?;
+        let group = pid(&child);
+        let status = guard.status().map_err(ProcessError::Keeper)?;
+        let process = Self::watched(child, group, Some(status))?;
+        let held = guard.begin(group.as_raw()).map_err(ProcessError::Keeper)?;
+        *lock(&process.held) = Some(held);
+        gate.open()?;
+        Ok(process)
+    }
+
+    /// Becomes the owner of a process that another process has started, by a process of our own in
+    /// its group; `None` if it has ended. `status` is the file with its exit status.
+    pub(super) fn adopt(taken: &Taken, status: File) -> Result<Option<Self>, ProcessError> {
+        let SpawnGate { mut child, gate } = SpawnGate::join(taken.group)?;
+        // From here on, the group's number cannot become another group's.
+        if !taken.is_there() {
+            drop(gate);
+            child.wait().map_err(ProcessError::Keeper)?;
+            return Ok(None);
+        }
+        let group = Pid::from_raw(taken.group);
+        let process = Self::watched(child, group, Some(status))?;
+        *lock(&process.held) = Some(gate.into_end());
+        Ok(Some(process))
+    }
+
+    /// Watches a child in `group`, whose exit is that of the group's program. A keeper writes the
+    /// status of that exit to `status`.
+    fn watched(child: Child, group: Pid, status: Option<File>) -> Result<Self, ProcessError> {
+        let member = pid(&child);
         reaper::register(reaper::Cleanup::Group(group.as_raw()))
-            .inspect_err(|_| kill_unwatched(group))?;
+            .inspect_err(|_| kill_unwatched(group, member))?;
         let (ended, exit) = watch::channel(None);
         let reaped = Arc::new(Mutex::new(false));
         let watched = Arc::clone(&reaped);
         let watcher = std::thread::Builder::new()
             .name(format!("virtual-target-{group}"))
             .spawn(move || {
-                let exit = watch(child, group, &watched);
+                let exit = watch(child, group, &watched, status);
                 ended.send_replace(Some(exit));
             })
             .map_err(|error| {
-                kill_unwatched(group);
+                kill_unwatched(group, member);
                 ProcessError::Watcher(error)
             })?;
-        let process = Self {
+        Ok(Self {
             group,
             owner: std::process::id(),
             reaped,
             exit,
             watcher: Mutex::new(Some(watcher)),
-        };
-        // If this fails, `process` is dropped and killed, and the watcher reaps it.
-        gate.open()?;
-        Ok(process)
+            held: Mutex::default(),
+        })
+    }
+
+    /// Leaves the process to its keeper: it is not signalled by this process any more.
+    pub(super) fn leave(&self) {
+        if std::process::id() != self.owner {
+            return;
+        }
+        let mut reaped = lock(&self.reaped);
+        if !std::mem::replace(&mut *reaped, true) {
+            reaper::forget(reaper::Cleanup::Group(self.group.as_raw()));
+        }
+        *lock(&self.held) = None;
+    }
+
+    /// Returns the number of the process group.
+    pub(super) fn group(&self) -> i32 {
+        self.group.as_raw()
     }
 
     #[cfg(test)]
@@ -171,24 +232,32 @@ impl Drop for Process {
     }
 }
 
-/// Waits until `child` exits, kills the rest of its group, and reaps `child`.
-fn watch(mut child: Child, group: Pid, reaped: &Mutex<bool>) -> Exit {
-    wait_without_reaping(group);
+/// Waits until `child` exits, kills the rest of its `group`, and reaps `child`.
+fn watch(mut child: Child, group: Pid, reaped: &Mutex<bool>, kept: Option<File>) -> Exit {
+    wait_without_reaping(pid(&child));
     let mut reaped = lock(reaped);
-    // A launcher may leave children behind. While its zombie exists, no other group can have the
-    // number.
-    kill_group(group);
-    reaper::forget(reaper::Cleanup::Group(group.as_raw()));
-    let status = child.wait().ok();
+    if !*reaped {
+        // A launcher may leave children behind. While its zombie exists, no other group can have
+        // the number.
+        kill_group(group);
+        reaper::forget(reaper::Cleanup::Group(group.as_raw()));
+    }
+    let waited = child.wait().ok();
+    let kept = kept.and_then(|status| keeper::exit_status(&status));
+    let status = kept.or(waited);
     *reaped = true;
     Exit(status)
 }
 
-/// Kills and reaps a process at its gate that has no watcher.
-fn kill_unwatched(group: Pid) {
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(child.id().cast_signed())
+}
+
+/// Kills a group, and reaps its `member` at the gate, which has no watcher.
+fn kill_unwatched(group: Pid, member: Pid) {
     kill_group(group);
     reaper::forget(reaper::Cleanup::Group(group.as_raw()));
-    while waitpid(group, None) == Err(Errno::EINTR) {}
+    while waitpid(member, None) == Err(Errno::EINTR) {}
 }
 
 /// Blocks until the process has exited, and leaves its zombie.

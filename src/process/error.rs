@@ -42,6 +42,11 @@ pub enum ProcessError {
         "cannot start a thread that watches the emulator: {0}; raise the limit on threads or processes (ulimit -u)"
     )]
     Watcher(#[source] std::io::Error),
+    /// The process that keeps an emulator for the tests of a run could not be started or replaced.
+    #[error(
+        "cannot keep the emulator for other tests of this run: {0}; VTARGET_REUSE=off needs no keeper"
+    )]
+    Keeper(#[source] std::io::Error),
     /// The owner was dropped during the operation.
     #[error("the operation was dropped before it was done; nothing was left running")]
     Released,

@@ -6,8 +6,12 @@
 
 mod child;
 mod error;
+mod keeper;
+#[cfg(test)]
+mod kept_tests;
 mod private_dir;
 mod reaper;
+mod run;
 mod spawn_spec;
 mod supervisor;
 #[cfg(test)]
@@ -15,6 +19,8 @@ mod tests;
 
 pub(crate) use child::{Exit, Process, largest_child};
 pub use error::ProcessError;
+pub(crate) use keeper::{KeptProgram, Streams};
 pub(crate) use private_dir::PrivateDir;
+pub(crate) use run::Run;
 pub(crate) use spawn_spec::{FIRST_INHERITED, SpawnSpec};
-pub(crate) use supervisor::Supervisor;
+pub(crate) use supervisor::{Adopted, Supervisor};

@@ -15,7 +15,7 @@ use super::{ProcessError, reaper};
 use crate::sync::lock;
 
 /// The directory of the links to directories without a plain path.
-const PLAIN: &str = "/tmp";
+pub(super) const PLAIN: &str = "/tmp";
 
 /// A private directory below the system's temporary directory.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct PrivateDir {
     /// The link with a plain path, if `directory` has none.
     link: Option<PathBuf>,
     owner: u32,
-    /// True once the directory is removed. Locked during the removal, so that a second call returns
+    /// True once the directory is removed, or another process's. Locked during the removal, so that a second call returns
     /// only when the directory is removed.
     removed: Mutex<bool>,
 }
@@ -36,20 +36,45 @@ impl PrivateDir {
             path: parent,
             source,
         })?;
-        let directory =
-            create_registered(&parent, |path| DirBuilder::new().mode(0o700).create(path))?;
-        let mut private = Self {
+        let prefix = prefix();
+        let mut private = Self::create_in(&parent, &prefix)?;
+        if !is_plain(&parent) {
+            let link = create_registered(Path::new(PLAIN), &prefix, |link| {
+                symlink(&private.directory, link)
+            })?;
+            private.link = Some(link);
+        }
+        Ok(private)
+    }
+
+    /// Creates a directory in `parent`, whose name begins with `prefix`.
+    pub(super) fn create_in(parent: &Path, prefix: &str) -> Result<Self, ProcessError> {
+        let create = |path: &Path| DirBuilder::new().mode(0o700).create(path);
+        let directory = create_registered(parent, prefix, create)?;
+        Ok(Self::at(directory))
+    }
+
+    /// Takes a directory over from another process.
+    pub(super) fn adopt(directory: &Path) -> Result<Self, ProcessError> {
+        reaper::register(reaper::Cleanup::Path(directory.to_owned()))?;
+        Ok(Self::at(directory.to_owned()))
+    }
+
+    fn at(directory: PathBuf) -> Self {
+        Self {
             directory,
             link: None,
             owner: std::process::id(),
             removed: Mutex::new(false),
-        };
-        if !is_plain(&parent) {
-            let link =
-                create_registered(Path::new(PLAIN), |link| symlink(&private.directory, link))?;
-            private.link = Some(link);
         }
-        Ok(private)
+    }
+
+    /// Leaves the directory to another process.
+    pub(super) fn leave(&self) {
+        let mut removed = self.removed();
+        if !std::mem::replace(&mut *removed, true) {
+            reaper::forget(reaper::Cleanup::Path(self.directory.clone()));
+        }
     }
 
     /// Returns the plain path: ASCII letters, digits, and `/ . _ -` only.
@@ -84,10 +109,11 @@ impl PrivateDir {
 /// Creates a new entry in `parent` that the reaper removes if this process dies.
 fn create_registered(
     parent: &Path,
+    prefix: &str,
     create: impl Fn(&Path) -> io::Result<()>,
 ) -> Result<PathBuf, ProcessError> {
     loop {
-        let path = parent.join(fresh_name());
+        let path = parent.join(fresh_name(prefix));
         if path.as_os_str().as_encoded_bytes().contains(&b'\n') {
             return Err(ProcessError::DirectoryName { path });
         }
@@ -131,7 +157,8 @@ fn forget_removed(path: &Path, removed: io::Result<()>) {
     }
 }
 
-fn is_plain(path: &Path) -> bool {
+/// Returns true if the emulators' command languages can express the path.
+pub(super) fn is_plain(path: &Path) -> bool {
     let bytes = path.as_os_str().as_encoded_bytes();
     bytes
         .iter()
@@ -145,7 +172,12 @@ impl Drop for PrivateDir {
 }
 
 /// Returns a random name: another user cannot guess it and create the path first.
-fn fresh_name() -> String {
+fn fresh_name(prefix: &str) -> String {
     let random = RandomState::new().hash_one(std::process::id());
-    format!("virtual-target-{}-{random:016x}", std::process::id())
+    format!("{prefix}-{random:016x}")
+}
+
+/// Returns the beginning of the names of this process's directories.
+fn prefix() -> String {
+    format!("virtual-target-{}", std::process::id())
 }

@@ -196,6 +196,15 @@ fn start() -> io::Result<(Child, ReaperPipe)> {
     ))
 }
 
+/// Starts a reaper that works for another process, which has the writing end of `stdin`.
+pub(super) fn start_apart(stdin: Stdio) -> io::Result<Child> {
+    let path = search_path(SYSTEM_PATH, env::var_os("PATH").as_deref())?;
+    command(&path)
+        .args(["-c", SCRIPT, "virtual-target-reaper"])
+        .stdin(stdin)
+        .spawn()
+}
+
 /// Returns a shell that finds programs by `path`, and inherits neither the environment nor stdio of
 /// this process.
 pub(super) fn command(path: &OsStr) -> Command {
@@ -256,7 +265,8 @@ fn replace_when_dead(mut child: Child) {
     }
 }
 
-fn message(sign: char, cleanup: &Cleanup) -> Vec<u8> {
+/// Returns the line that begins (`+`) or ends (`-`) a registration.
+pub(super) fn message(sign: char, cleanup: &Cleanup) -> Vec<u8> {
     let (kind, value) = match cleanup {
         Cleanup::Group(group) => ("group", group.to_string().into_bytes()),
         Cleanup::Path(path) => ("path", path.as_os_str().as_bytes().to_vec()),

@@ -98,6 +98,31 @@ impl SpawnGate {
             Err(source) => Err(ProcessError::Spawn { program, source }),
         }
     }
+
+    /// Starts a process in another process's `group`, which does nothing behind its gate.
+    pub(crate) fn join(group: i32) -> Result<Self, ProcessError> {
+        let program = PathBuf::from("/bin/sh");
+        let failed = |source| ProcessError::Spawn {
+            program: program.clone(),
+            source,
+        };
+        let (stdin, end) = std::io::pipe().map_err(failed)?;
+        let child = Command::new(&program)
+            .args(["-c", GATE, "true"])
+            .current_dir("/")
+            .env_clear()
+            .stdin(Stdio::from(stdin))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(group)
+            .spawn()
+            .map_err(failed)?;
+        let end = OwnedFd::from(end).into();
+        Ok(Self {
+            child,
+            gate: Gate { program, end },
+        })
+    }
 }
 
 fn numbered(descriptors: Vec<OwnedFd>) -> Vec<FdMapping> {
@@ -110,6 +135,11 @@ fn numbered(descriptors: Vec<OwnedFd>) -> Vec<FdMapping> {
 }
 
 impl Gate {
+    /// Returns the end of the pipe; closing it ends the process.
+    pub(crate) fn into_end(self) -> OwnedFd {
+        self.end.into()
+    }
+
     /// Opens the gate: the shell becomes the program.
     pub(crate) fn open(self) -> Result<(), ProcessError> {
         let Self { program, mut end } = self;

@@ -1,10 +1,13 @@
 //! [`Supervisor`]: the owner of processes and private directories, which kills and removes them.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::child::Process;
 use super::error::ProcessError;
+use super::keeper::{self, Keeper, KeptProgram, LONGEST_IDLE, Streams, Taken};
 use super::private_dir::PrivateDir;
+use super::run::Run;
 use super::spawn_spec::SpawnSpec;
 use crate::sync::lock;
 
@@ -20,6 +23,13 @@ struct Held {
     released: bool,
     processes: Vec<Arc<Process>>,
     directories: Vec<Arc<PrivateDir>>,
+}
+
+/// A process that this process has taken over from another one.
+pub(crate) struct Adopted {
+    pub(crate) process: Arc<Process>,
+    pub(crate) directory: Arc<PrivateDir>,
+    pub(crate) streams: Streams,
 }
 
 impl Supervisor {
@@ -47,6 +57,74 @@ impl Supervisor {
         held.directories.retain(|directory| !directory.is_removed());
         held.directories.push(Arc::clone(&directory));
         Ok(directory)
+    }
+
+    /// Starts a process with a keeper, which may live as long as `run`.
+    pub(crate) fn spawn_kept(
+        &self,
+        run: &Run,
+        directory: &PrivateDir,
+        kept: KeptProgram,
+    ) -> Result<(Arc<Process>, Streams), ProcessError> {
+        let mut held = self.open()?;
+        let keeper = Keeper::new(run, LONGEST_IDLE, directory.path(), kept);
+        let keeper = keeper.map_err(ProcessError::Keeper)?;
+        let process = Arc::new(Process::spawn_kept(keeper.launch, keeper.guard)?);
+        held.processes.retain(|process| process.exit().is_none());
+        held.processes.push(Arc::clone(&process));
+        Ok((process, keeper.streams))
+    }
+
+    /// Creates a directory for a process with a keeper.
+    pub(crate) fn kept_dir(&self, run: &Run) -> Result<Arc<PrivateDir>, ProcessError> {
+        let mut held = self.open()?;
+        let directory = PrivateDir::create_in(&run.parent, &run.prefix())?;
+        let directory = Arc::new(directory);
+        held.directories.push(Arc::clone(&directory));
+        Ok(directory)
+    }
+
+    /// Takes a process over that is parked in `directory`; `None` if another process has it, or if
+    /// it has ended.
+    pub(crate) fn adopt(&self, directory: &Path) -> Result<Option<Adopted>, ProcessError> {
+        let mut held = self.open()?;
+        let Some(taken) = Taken::take(directory).map_err(ProcessError::Keeper)? else {
+            return Ok(None);
+        };
+        // If the rest fails, the directory is removed, which ends the keeper.
+        let directory = Arc::new(PrivateDir::adopt(directory)?);
+        let (streams, status) = taken.open().map_err(ProcessError::Keeper)?;
+        let Some(process) = Process::adopt(&taken, status)? else {
+            return Ok(None);
+        };
+        let process = Arc::new(process);
+        taken.own().map_err(ProcessError::Keeper)?;
+        held.processes.push(Arc::clone(&process));
+        held.directories.push(Arc::clone(&directory));
+        Ok(Some(Adopted {
+            process,
+            directory,
+            streams,
+        }))
+    }
+
+    /// Leaves a process with its directory to its keeper, for other processes of `run`. Returns false
+    /// if it has no keeper any more, or if the run or this supervisor has ended.
+    pub(crate) fn park(
+        &self,
+        run: &Run,
+        process: &Arc<Process>,
+        directory: &Arc<PrivateDir>,
+    ) -> Result<bool, ProcessError> {
+        let mut held = self.open()?;
+        let leave = || {
+            held.processes.retain(|it| !Arc::ptr_eq(it, process));
+            held.directories.retain(|it| !Arc::ptr_eq(it, directory));
+            process.leave();
+            directory.leave();
+        };
+        let parked = keeper::park(run, directory.path(), process.group(), leave);
+        parked.map_err(ProcessError::Keeper)
     }
 
     /// Hands a process and its directory over to `heir`, which then is their only owner; does nothing

@@ -524,8 +524,8 @@ const BAD_VALUES: &[(&str, &str)] = &[
         r#"<yaml>:3:1: backend: unknown value "renod"; did you mean `renode`? (known: renode, qemu, serial, auto)"#,
     ),
     (
-        "reuse: run",
-        r#"<yaml>:3:1: reuse: unknown value "run" (known: off, process)"#,
+        "reuse: board",
+        r#"<yaml>:3:1: reuse: unknown value "board" (known: off, process, run)"#,
     ),
     (
         "uart_transport: sockt",

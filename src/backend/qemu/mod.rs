@@ -194,8 +194,8 @@ impl Qemu {
             // Nobody waits for it unless the log is guarded.
             let _ = log_read.send(());
         };
-        let (supervisor, ended_for) = (&self.supervisor, Arc::default());
-        let emulator = Emulator::start(KIND, supervisor, launch, output, drained, ended_for)?;
+        let process = self.supervisor.spawn(launch)?;
+        let emulator = Emulator::watch(KIND, process, output, drained, Arc::default());
         emulator.set_ports(Some(self.ports.clone()));
 
         qmp.set_nonblocking(true).map_err(io)?;

@@ -30,15 +30,17 @@ use super::{
 };
 use crate::backend::error::{Unexpected, Unfinished};
 use crate::config::{ConfigError, Control, Reuse, TargetConfig};
-use crate::process::Supervisor;
+use crate::process::{Adopted, Supervisor};
 use crate::runtime::{Clock, Hold, VirtualClock};
 use crate::uart::Ports;
 use context::KIND;
 use launch::cache::Kept;
 use launch::logs::CurrentLogs;
 use monitor::command::MonitorCommand;
+use reuse::check::Portraits;
 use reuse::key::Key;
 use reuse::pool::{Pool, Warm, discard, pool};
+use reuse::run::{Notes, RunPool, run};
 use reuse::{check, give_back};
 use session::{Session, Start};
 use setup::emulation::{Emulation, MAIN};
@@ -56,6 +58,8 @@ pub(crate) use reuse::slot_of_a_parked_one;
 /// The number of ports that are tried for a monitor: another process may take a free port
 /// before Renode does.
 const PORTS: usize = 3;
+
+const TAKING_OVER: &str = "taking over a Renode";
 
 /// A board that Renode emulates.
 pub(crate) struct Renode {
@@ -82,6 +86,10 @@ pub(crate) struct Renode {
     gdb_server: Option<(usize, u16)>,
     /// The key of a board whose Renode may run other boards.
     key: Option<Key>,
+    /// The Renodes of the run, if its processes share them.
+    run: Option<&'static RunPool>,
+    /// What new boards of the present Renode looked like.
+    portraits: Portraits,
 }
 
 impl Renode {
@@ -94,11 +102,18 @@ impl Renode {
         clock: Option<Arc<VirtualClock>>,
         reuse: Reuse,
     ) -> Result<Self, ConfigError> {
+        let run = match reuse {
+            Reuse::Run => run(),
+            _ => None,
+        };
         let key = match reuse {
-            Reuse::Process => Key::of(&program, config),
             Reuse::Off => None,
+            Reuse::Run if run.is_none() => None,
+            Reuse::Process | Reuse::Run => Key::of(&program, config),
         };
         Ok(Self {
+            run: run.filter(|_| key.is_some()),
+            portraits: Portraits::new(),
             key,
             identity: Identity::of(KIND, program.clone()),
             kept: Kept::of(&program),
@@ -118,22 +133,29 @@ impl Renode {
     }
 
     async fn start(&mut self, images: &[Option<Image>]) -> Result<(), EmulatorError> {
-        let prepared = match self.adopt().await {
-            Some(prepared) => prepared,
+        let adopted = match self.run {
+            Some(run) => self.adopt_in_run(run).await,
+            None => self.adopt().await,
+        };
+        let prepared = match adopted {
+            Some(prepared) => Some(prepared),
             None => {
                 if let Some(pool) = pool() {
                     pool.end_those_without_slot();
                 }
+                if let (Some(run), Some(key)) = (self.run, &self.key) {
+                    run.end_another(key);
+                }
                 let version = self.launch().await?;
                 self.identity.set_version(Some(version.to_string()));
-                let version = self.version.insert(version);
-                let Some(session) = &self.session else {
-                    return Ok(());
-                };
-                self.emulation.prepare(session, version).await?
+                self.version = Some(version);
+                self.portraits.clear();
+                self.prepare().await?
             }
         };
-        let (Some(session), Some(version)) = (&mut self.session, &self.version) else {
+        let (Some(session), Some(version), Some(prepared)) =
+            (&mut self.session, &self.version, prepared)
+        else {
             return Ok(());
         };
         self.emulation
@@ -147,19 +169,70 @@ impl Renode {
         Ok(())
     }
 
+    /// Prepares the board in a Renode that has none. If other processes may get this Renode, the
+    /// board must look as the first such board did.
+    async fn prepare(&mut self) -> Result<Option<PreparedBoard>, EmulatorError> {
+        let (Some(session), Some(version)) = (&self.session, &self.version) else {
+            return Ok(None);
+        };
+        let prepared = self.emulation.prepare(session, version).await?;
+        if let (Some(_), Some(key)) = (self.run, &self.key) {
+            let portraits = &mut self.portraits;
+            let difference = check::difference_in_run(session, &prepared, key, portraits);
+            if let Some(why) = difference.await? {
+                return Err(session.nonsense(TAKING_OVER, why.to_owned()));
+            }
+        }
+        Ok(Some(prepared))
+    }
+
+    /// Takes a Renode that another process of the run has started, and prepares this board in it.
+    async fn adopt_in_run(&mut self, run: &RunPool) -> Option<PreparedBoard> {
+        let key = self.key.clone()?;
+        while let Some((adopted, notes)) = run.take(&key, &self.supervisor).await {
+            match self.resume(adopted, notes).await {
+                Ok(prepared) => return prepared,
+                Err(error) => self.give_up(&error),
+            }
+        }
+        None
+    }
+
+    async fn resume(
+        &mut self,
+        adopted: Adopted,
+        notes: Notes,
+    ) -> Result<Option<PreparedBoard>, EmulatorError> {
+        let limit = self.emulation.config.timeouts.command;
+        let is_virtual = self.emulation.is_virtual();
+        let session = Session::resume(&self.program, adopted, notes.boards, is_virtual, limit)?;
+        session.set_ports(Some(self.emulation.ports()));
+        self.logs.set(session.logs().clone());
+        self.session = Some(session);
+        self.version = notes.version();
+        self.identity
+            .set_version(self.version.as_ref().map(Version::to_string));
+        self.identity.set_runtime(notes.runtime);
+        self.portraits = notes.portraits;
+        self.prepare().await
+    }
+
+    /// Ends a Renode that cannot be used again.
+    fn give_up(&mut self, error: &EmulatorError) {
+        // A fault of the description shows again in a new Renode.
+        tracing::debug!(%error, "a Renode is not used again");
+        if let Some(session) = self.session.take() {
+            discard(session);
+        }
+    }
+
     /// Takes a Renode that has run other boards, and prepares this one in it.
     async fn adopt(&mut self) -> Option<PreparedBoard> {
         let (key, pool) = (self.key.clone()?, pool()?);
         while let Some(warm) = pool.take(&key).await {
             match self.take_over(warm, &key, pool).await {
                 Ok(prepared) => return Some(prepared),
-                Err(error) => {
-                    // A fault of the description shows again in a new Renode.
-                    tracing::debug!(%error, "a Renode is not used again");
-                    if let Some(session) = self.session.take() {
-                        discard(session);
-                    }
-                }
+                Err(error) => self.give_up(&error),
             }
         }
         None
@@ -187,14 +260,14 @@ impl Renode {
             .supervisor
             .hand_over(&process, directory, &self.supervisor)
         {
-            return Err(session.nonsense("taking over a Renode", Unexpected::End));
+            return Err(session.nonsense(TAKING_OVER, Unexpected::End));
         }
         session.set_limit(self.emulation.config.timeouts.command);
         self.logs.set(session.logs().clone());
         let prepared = match prepared {
             Some(prepared) if last == *key => {
                 if let Some(why) = check::has_run(session, &prepared).await? {
-                    return Err(session.nonsense("taking over a Renode", Unexpected::NotNew(why)));
+                    return Err(session.nonsense(TAKING_OVER, Unexpected::NotNew(why)));
                 }
                 Some(prepared)
             }
@@ -228,6 +301,7 @@ impl Renode {
                 control,
                 limit: self.emulation.config.timeouts.command,
                 is_virtual: self.emulation.is_virtual(),
+                run: self.run.map(|it| &it.run),
             };
             let (session, arrival) = Session::start(start, &self.supervisor)?;
             session.set_ports(Some(self.emulation.ports()));
@@ -395,7 +469,22 @@ impl Backend for Renode {
 
     fn give_back(&mut self) -> BoxFuture<'_, Option<GivenBack>> {
         Box::pin(async {
-            let (key, pool) = (self.key.clone()?, pool()?);
+            let key = self.key.clone()?;
+            if let Some(pool) = self.run {
+                let hold = self.pause_for_good().await?;
+                let leaving = reuse::run::Leaving {
+                    session: self.session.take()?,
+                    version: self.version.take()?,
+                    runtime: self.identity.engine().runtime,
+                    key,
+                    portraits: std::mem::take(&mut self.portraits),
+                    hold,
+                    supervisor: Arc::clone(&self.supervisor),
+                    pool,
+                };
+                return Some(Box::new(move |_| leaving.park()) as GivenBack);
+            }
+            let pool = pool()?;
             let hold = self.pause_for_good().await?;
             if let Some(session) = &self.session
                 && self.emulation.guard_the_log()

@@ -3,9 +3,10 @@
 //! A [`Session`] sends commands, and turns each failure into an error that names the step.
 //! Its callers choose the commands.
 
+use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, Once, OnceLock, Weak};
+use std::sync::{Arc, Mutex, Once, Weak};
 use std::time::Duration;
 
 use tokio::net::unix::pipe;
@@ -23,7 +24,7 @@ use super::monitor::client::{Monitor, MonitorError, Reply};
 use super::monitor::command::MonitorCommand;
 use super::monitor::output_filter::OutputFilter;
 use super::monitor::plain::PlainPath;
-use super::monitor::protocol::{Answer, Refusal};
+use super::monitor::protocol::{Answer, Protocol, Refusal};
 use super::monitor::tcp;
 use super::monitor::transport::{Arrival, Joining, Link};
 use super::time::input::Input;
@@ -33,7 +34,9 @@ use crate::backend::error::{ExitReason, RefusalReason, Unexpected, Unreached};
 use crate::backend::{EmulatorError, EmulatorErrorKind, EmulatorExit, OutputTail};
 use crate::config::Control;
 use crate::notice::{PATIENCE, aloud};
-use crate::process::{PrivateDir, Process, SpawnSpec, Supervisor};
+use crate::process::{
+    Adopted, KeptProgram, PrivateDir, Process, Run, SpawnSpec, Streams, Supervisor,
+};
 use crate::runtime::VirtualClock;
 use crate::sync::lock;
 use crate::uart::Ports;
@@ -53,6 +56,16 @@ pub(crate) struct Start<'a> {
     pub(crate) limit: Duration,
     /// Set if its first board has a virtual clock.
     pub(crate) is_virtual: bool,
+    /// The run in which it may have other boards.
+    pub(crate) run: Option<&'a Run>,
+}
+
+/// A Renode process and our ends of its standard streams.
+struct Running {
+    program: PathBuf,
+    process: Arc<Process>,
+    private: Arc<PrivateDir>,
+    streams: Streams,
 }
 
 /// A Renode process and its monitor.
@@ -123,28 +136,96 @@ impl Session {
             unpack_into: kept.unpacked.as_ref().map(Unpacked::directory),
             no_downloads: !start.downloads_may_succeed,
         };
-        let launch = SpawnSpec {
-            program: program.to_owned(),
-            args: command_line::arguments(monitor_port),
-            env: environment(private.path(), std::env::vars_os(), &decided),
-            gate: to_renode.try_clone().map_err(io)?.into(),
-            stdin: stdin.into(),
-            stdout: stdout.into(),
-            stderr: stderr.into(),
-            inherited: Vec::new(),
-            directory: None,
+        let args = command_line::arguments(monitor_port);
+        let env = environment(private.path(), std::env::vars_os(), &decided);
+        let program = program.to_owned();
+        let (process, streams) = match start.run {
+            Some(run) => {
+                let kept = KeptProgram {
+                    program: program.clone(),
+                    args,
+                    env,
+                };
+                supervisor.spawn_kept(run, &private, kept)?
+            }
+            None => spawn(supervisor, program.clone(), args, env)?,
         };
-        let to_renode = pipe::Sender::from_owned_fd(to_renode.into()).map_err(io)?;
-        let from_renode = pipe::Receiver::from_owned_fd(from_renode.into()).map_err(io)?;
-        let errors = pipe::Receiver::from_owned_fd(errors.into()).map_err(io)?;
+        let running = Running {
+            program,
+            process,
+            private,
+            streams,
+        };
+        Self::over(
+            running,
+            monitor_port,
+            Protocol::default(),
+            1,
+            is_virtual,
+            limit,
+        )
+    }
 
+    /// Begins a board in a Renode that another process has cleared, after `earlier_boards`.
+    pub(crate) fn resume(
+        program: &Path,
+        adopted: Adopted,
+        earlier_boards: u32,
+        is_virtual: bool,
+        limit: Duration,
+    ) -> Result<Self, EmulatorError> {
+        let Adopted {
+            process,
+            directory,
+            streams,
+        } = adopted;
+        let running = Running {
+            program: program.to_owned(),
+            process,
+            private: directory,
+            streams,
+        };
+        let boards = earlier_boards + 1;
+        let (session, _) = Self::over(
+            running,
+            None,
+            Protocol::resumed(),
+            boards,
+            is_virtual,
+            limit,
+        )?;
+        Ok(session)
+    }
+
+    /// Returns the session of a process, for its board number `boards`.
+    fn over(
+        running: Running,
+        monitor_port: Option<u16>,
+        protocol: Protocol,
+        boards: u32,
+        is_virtual: bool,
+        limit: Duration,
+    ) -> Result<(Self, Arrival), EmulatorError> {
+        let Running {
+            program,
+            process,
+            private,
+            streams,
+        } = running;
+        let to_renode = pipe::Sender::from_owned_fd(streams.stdin).map_err(io)?;
+        let from_renode = pipe::Receiver::from_owned_fd(streams.stdout).map_err(io)?;
+        let errors = pipe::Receiver::from_owned_fd(streams.stderr).map_err(io)?;
+        let ended_for = EndedFor::default();
+        let fail = failing(&ended_for, Arc::downgrade(&process));
+        let board = BoardDrivers::make(private.path(), boards, is_virtual, Arc::clone(&fail));
+        let board = board.map_err(io)?;
         let logs = Logs::default();
         logs.begin();
         let output = logs.output.clone();
         let errors = OutputFilter::new(output.clone()).drain(errors);
         let monitor_log = logs.monitor.clone();
         let link = match monitor_port {
-            None => Link::over_console(from_renode, to_renode, &output, monitor_log),
+            None => Link::over_console(protocol, from_renode, to_renode, &output, monitor_log),
             Some(port) => Link::over_tcp(port, from_renode, &output, monitor_log),
         };
         let Link {
@@ -169,11 +250,9 @@ impl Session {
             }
         };
         let why = Arc::clone(&ended_for);
-        let emulator = Emulator::start(KIND, supervisor, launch, output, drained, why)?;
-        // Set once: the session is new.
-        let _ = ended.set(Arc::downgrade(&emulator.process()));
+        let emulator = Emulator::watch(KIND, process, output, drained, why);
         let session = Self {
-            program: program.to_owned(),
+            program,
             emulator,
             monitor,
             private,
@@ -183,7 +262,7 @@ impl Session {
             board,
             log_end: LogEnd::default(),
             last_words,
-            boards: 1,
+            boards,
             monitor_output,
             limit,
         };
@@ -572,6 +651,11 @@ impl Session {
         self.emulator.ended()
     }
 
+    /// Ends everything that reads Renode's output, so that another process can.
+    pub(crate) fn stop_reading(&self) {
+        self.emulator.stop_reading();
+    }
+
     /// Kills Renode; returns once the process has ended and its directory is removed.
     pub(crate) async fn end(self) {
         self.emulator.end().await;
@@ -591,6 +675,35 @@ fn failing(ended_for: &EndedFor, process: &OnceHandle) -> Fail {
             process.kill();
         }
     })
+}
+
+/// Starts Renode with pipes as its standard streams.
+fn spawn(
+    supervisor: &Supervisor,
+    program: PathBuf,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+) -> Result<(Arc<Process>, Streams), EmulatorError> {
+    let (stdin, to_renode) = std::io::pipe().map_err(io)?;
+    let (from_renode, stdout) = std::io::pipe().map_err(io)?;
+    let (errors, stderr) = std::io::pipe().map_err(io)?;
+    let launch = SpawnSpec {
+        program,
+        args,
+        env,
+        gate: to_renode.try_clone().map_err(io)?.into(),
+        stdin: stdin.into(),
+        stdout: stdout.into(),
+        stderr: stderr.into(),
+        inherited: Vec::new(),
+        directory: None,
+    };
+    let streams = Streams {
+        stdin: to_renode.into(),
+        stdout: from_renode.into(),
+        stderr: errors.into(),
+    };
+    Ok((supervisor.spawn(launch)?, streams))
 }
 
 fn io(source: std::io::Error) -> EmulatorError {

@@ -212,7 +212,7 @@ impl EnvVariable {
             Self::Backend => "renode, qemu, serial or auto",
             Self::Coverage | Self::Gdb | Self::Live => "1 or 0",
             Self::MaxParallel => "a whole number from 1 on: how many emulators may run at once",
-            Self::Reuse => "off or process",
+            Self::Reuse => "off, process or run",
         }
     }
 }

@@ -147,6 +147,15 @@ pub fn open_files(pid: i32) -> Vec<String> {
         .collect()
 }
 
+/// Returns the processes that have a file in `directory` open, other than this one.
+pub fn processes_with_files_in(directory: &Path) -> BTreeSet<i32> {
+    let inside = |file: &String| Path::new(file).starts_with(directory);
+    let pids = entries().into_iter().map(|entry| entry.pid);
+    pids.filter(|pid| pid.cast_unsigned() != std::process::id())
+        .filter(|pid| open_files(*pid).iter().any(inside))
+        .collect()
+}
+
 /// Returns the resources of this process: descriptors, threads, and resident memory in KiB.
 pub fn held() -> (usize, usize, u64) {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

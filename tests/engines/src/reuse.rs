@@ -11,10 +11,10 @@ use virtual_target::{Result, VirtualTarget, millis, secs};
 use crate::{bare_on, sample, shell_on};
 
 /// Something that a test leaves behind: its name, whether its Renode is used again, and the test.
-type Mess = (&'static str, bool, fn() -> Result<()>);
+pub type Mess = (&'static str, bool, fn() -> Result<()>);
 
 /// The kinds of disorder in which a test can leave its board.
-const MESSES: [Mess; 14] = [
+pub const MESSES: [Mess; 14] = [
     ("a short test", true, || boot().map(drop)),
     ("a board that is dropped at once", true, || {
         shell_on(Renode).boot().wait().map(drop)
@@ -180,6 +180,13 @@ fn portrait(board: &VirtualTarget) -> Result<(u32, String)> {
 /// Returns true for what depends on the host's speed.
 fn is_of_the_host(line: &str) -> bool {
     line.contains("Host Time") || line.contains("load:")
+}
+
+/// Prints everything that can be seen of a board, and the number of boards before it.
+pub fn print_portrait() -> Result<()> {
+    let (earlier, seen) = portrait(&raw()?)?;
+    println!("{seen}boards before: {earlier}");
+    Ok(())
 }
 
 /// Makes each mess `rounds` times, in orders that `seed` decides, and compares the board after each

@@ -66,7 +66,7 @@ pub(crate) fn environment(
     ours: impl Iterator<Item = (OsString, OsString)>,
     decided: &Decided<'_>,
 ) -> Vec<(OsString, OsString)> {
-    let mut env: Vec<(OsString, OsString)> = ours.filter(|(name, _)| kept(name)).collect();
+    let mut env: Vec<(OsString, OsString)> = passed_on(ours).collect();
     let set = |name: &str, value: &OsStr| (OsString::from(name), value.to_owned());
     let mut unless_set = |names: &[&str], value: &OsStr| {
         if !env
@@ -94,6 +94,13 @@ pub(crate) fn environment(
         set("TMPDIR", private.as_os_str()),
     ]);
     env
+}
+
+/// Returns the variables of the test's environment that Renode gets.
+pub(crate) fn passed_on(
+    ours: impl Iterator<Item = (OsString, OsString)>,
+) -> impl Iterator<Item = (OsString, OsString)> {
+    ours.filter(|(name, _)| kept(name))
 }
 
 /// Returns true if the user names a proxy.

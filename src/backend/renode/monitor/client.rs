@@ -99,6 +99,7 @@ impl Monitor {
         W: AsyncWrite + Unpin + Send + 'static,
     {
         let state = State {
+            ready: protocol.is_ready(),
             protocol,
             ..State::default()
         };

@@ -132,6 +132,20 @@ impl Protocol {
         }
     }
 
+    /// Returns the state of a dialogue that another client has begun, in which all commands have
+    /// been answered.
+    pub(crate) fn resumed() -> Self {
+        Self {
+            state: State::Idle { unsolicited: None },
+            ..Self::joined()
+        }
+    }
+
+    /// Returns true once the first prompt has been seen.
+    pub(crate) fn is_ready(&self) -> bool {
+        !matches!(self.state, State::Starting { .. })
+    }
+
     /// Notes `command` and returns the line to write, with its end.
     pub(crate) fn send(&mut self, command: &str) -> String {
         self.sent += 1;

@@ -37,8 +37,10 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Connects to the monitor on Renode's own output and input; the log is in a file.
+    /// Connects to the monitor on Renode's own output and input; the log is in a file. `protocol`
+    /// is the state of the dialogue.
     pub(crate) fn over_console(
+        protocol: Protocol,
         from_renode: pipe::Receiver,
         to_renode: pipe::Sender,
         output: &OutputTail,
@@ -47,8 +49,7 @@ impl Link {
         // No command is written before the process has passed its gate.
         let streams = std::future::ready(Some((from_renode, to_renode)));
         let filter = OutputFilter::new(output.clone()).with_answers();
-        let (monitor, greeting, reading) =
-            Monitor::new(Protocol::default(), streams, filter, monitor_log);
+        let (monitor, greeting, reading) = Monitor::new(protocol, streams, filter, monitor_log);
         Self {
             monitor,
             arrival: Arrival {

@@ -1,6 +1,6 @@
 //! Checks that a Renode which has run boards before has a board like a new Renode's.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 
@@ -17,6 +17,11 @@ use crate::sync::lock;
 
 const CHECKING: &str = "checking a board that is made again";
 
+/// What the boards of a Renode looked like when they were made for the first time, by their keys.
+pub(crate) type Portraits = BTreeMap<String, String>;
+
+const DIFFERS: &str = "its machines or registers differ";
+
 /// What a prepared board's processors and machines look like, by the board's key.
 static SEEN: Mutex<Option<HashMap<Arc<str>, String>>> = Mutex::new(None);
 
@@ -29,20 +34,40 @@ pub(crate) async fn difference(
     if let Some(found) = has_run(session, prepared).await? {
         return Ok(Some(found));
     }
-    let mut seen = session
-        .run(CHECKING, &MonitorCommand::machines())
-        .await?
-        .text;
-    for machine in &prepared.machines {
-        for processor in &machine.processors {
-            let registers = MonitorCommand::registers(&processor.name);
-            seen += &session.run(CHECKING, &registers).await?.text;
-        }
-    }
+    let seen = portrait(session, prepared).await?;
     let mut all = lock(&SEEN);
     let first = all.get_or_insert_default().entry(Arc::clone(&key.board));
     let same = *first.or_insert_with(|| seen.clone()) == seen;
     Ok((!same).then_some(BoardDifference::Content))
+}
+
+/// As [`difference`], with a board that was made in the same Renode before, in any process of the
+/// run.
+pub(crate) async fn difference_in_run(
+    session: &Session,
+    prepared: &PreparedBoard,
+    key: &Key,
+    portraits: &mut Portraits,
+) -> Result<Option<BoardDifference>, EmulatorError> {
+    if let Some(found) = has_run(session, prepared).await? {
+        return Ok(Some(found));
+    }
+    let seen = portrait(session, prepared).await?;
+    let first = portraits.entry(key.board.to_string());
+    let same = *first.or_insert_with(|| seen.clone()) == seen;
+    Ok((!same).then_some(BoardDifference::Content))
+}
+
+/// Returns what a board's machines and processors look like.
+async fn portrait(session: &Session, prepared: &PreparedBoard) -> Result<String, EmulatorError> {
+    let mut commands = vec![MonitorCommand::machines()];
+    let processors = prepared.machines.iter().flat_map(|it| &it.processors);
+    commands.extend(processors.map(|it| MonitorCommand::registers(&it.name)));
+    let mut seen = String::new();
+    for command in commands {
+        seen += &session.run(CHECKING, &command).await?.text;
+    }
+    Ok(seen)
 }
 
 /// Returns why a prepared board is no new one, as far as that shows at once.

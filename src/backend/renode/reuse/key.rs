@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::backend::renode::launch::cache;
+use crate::backend::renode::launch::{cache, environment};
 use crate::backend::renode::monitor::users::sets_numbers;
 use crate::config::{Control, Fragment, MachineConfig, Platform, TargetConfig};
 
@@ -19,7 +19,7 @@ const LEAVES_TRACES: [&str; 5] = ["python", "hook", "include", ".cs", "emulation
 /// The content of everything that made a board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Key {
-    /// Renode's program and environment.
+    /// Renode's program, and what it gets of this process's environment.
     pub(crate) process: Arc<str>,
     /// The board's description, and the files that it names.
     pub(crate) board: Arc<str>,
@@ -64,7 +64,7 @@ impl Key {
             writeln!(board, "{file:?}\n{text}").ok()?;
         }
         let mut process = format!("{:?} {:?}\n", program, cache::identity(program).ok()?);
-        let mut environment: Vec<_> = std::env::vars_os().collect();
+        let mut environment: Vec<_> = environment::passed_on(std::env::vars_os()).collect();
         environment.sort();
         for (name, value) in environment {
             writeln!(process, "{name:?}={value:?}").ok()?;

@@ -8,6 +8,9 @@
 //! | `messes SEED ROUNDS CLOCK` | leaves each board in some disorder, and compares the next board with a new Renode's |
 //! | `fails CLOCK` | prints the error of a second board |
 //! | `other CLOCK` | prints the number of emulators beside a board that cannot use the parked Renode |
+//! | `mess NUMBER CLOCK` | leaves a board in the disorder of this number |
+//! | `portrait CLOCK` | prints everything that can be seen of a board |
+//! | `running CLOCK` | prints a line once a board runs, and waits for its input's end |
 //! | `parked CLOCK` | prints a line once there is a Renode without a board, and waits for its input's end |
 //!
 //! `CLOCK` is `realtime` or `virtual`.
@@ -30,6 +33,9 @@ fn main() -> ExitCode {
         ["paced", count, _] => paced(number(count)),
         ["parallel", count, _] => parallel(number(count)),
         ["messes", seed, count, _] => reuse::messes(number(seed), number(count)),
+        ["mess", mess, _] => (reuse::MESSES[number(mess) as usize].2)(),
+        ["portrait", _] => reuse::print_portrait(),
+        ["running", _] => running(),
         ["fails", _] => fails(),
         ["other", _] => other(),
         ["parked", _] => parked(),
@@ -98,6 +104,14 @@ fn other() -> Result<()> {
     // The parked one is ended in the background.
     std::thread::sleep(secs(1));
     println!("emulators: {}", emulators().len());
+    Ok(())
+}
+
+fn running() -> Result<()> {
+    let board = shell_on(Renode).boot().wait()?;
+    board.uart().expect("> ").wait()?;
+    println!("running");
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
     Ok(())
 }
 

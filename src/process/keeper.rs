@@ -1,0 +1,291 @@
+//! The keeper: a `/bin/sh` process that is the parent of an emulator which may outlive this process.
+//!
+//! The keeper leads the emulator's process group and waits for the emulator. It holds an end of the
+//! FIFO that is the emulator's standard input, so that the emulator goes on between two owners.
+//! When the emulator exits, the keeper writes the status to a file and kills the group.
+//!
+//! Only an owner ends the emulator, or cleans up after itself. In the emulator's directory the file
+//! [`PARKED`] says that it has no owner, and [`BETWEEN`] that the owner is changing; the change of
+//! one name to the other decides between two processes that want the emulator. Without an owner, it
+//! is ended when the run ends, after a minute, or with the keeper. The system's shell has no event
+//! for the end of another process than its child, so a loop looks for the runner each second; it
+//! also counts the minute.
+//!
+//! A [reaper] of its own holds the other end of a pipe from the keeper: if the keeper is killed,
+//! it kills the group and removes the directory.
+//!
+//! An owner that has not started the keeper adds a process of its own to the group, which waits
+//! for the end of a pipe. Its number is in the group until the owner reaps it, so the group's
+//! number cannot become another group's, and its exit shows that the group was killed.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use super::reaper;
+use super::run::{PARKED, Run, began};
+use super::spawn_spec::SpawnSpec;
+
+/// The file in the directory of an emulator whose owner is changing.
+const BETWEEN: &str = "between";
+
+/// The file with the exit status of the emulator.
+const STATUS: &str = "status";
+
+/// The time in seconds after which an emulator without an owner is ended.
+pub(super) const LONGEST_IDLE: u32 = 60;
+
+/// The keeper, which starts the program in its last arguments.
+const SCRIPT: &str = r#"
+directory=$1 runner=$2 began=$3 longest=$4
+shift 4
+exec 3>"$directory/stdin" 8>"$directory/status" 9>"$directory/keeper"
+(
+    PATH="/usr/bin:/bin:$PATH"
+    exec 3>&- 8>&- 9>&- </dev/null >/dev/null 2>&1
+    cd "$directory" || kill -KILL 0
+    idle=0 last=
+    while sleep 1; do
+        [ -e status ] || kill -KILL 0
+        state=
+        [ -e parked ] && state=parked
+        [ -e between ] && state=between
+        if [ "$state" ] && [ "$state" = "$last" ]; then idle=$((idle + 1)); else idle=0; fi
+        last=$state
+        read -r stat <"/proc/$runner/stat" && set -- ${stat##*) } || set --
+        [ "${20}" = "$began" ] && [ "$idle" -lt "$longest" ] && continue
+        case $state in
+        parked) mv parked ended && kill -KILL 0 ;;
+        between) [ "$idle" -lt 2 ] || kill -KILL 0 ;;
+        esac
+    done
+    kill -KILL 0
+) &
+"$@" 3>&- 8>&- 9>&-
+echo "$?" >&8
+kill -KILL 0
+"#;
+
+/// Our ends of an emulator's standard streams.
+pub(crate) struct Streams {
+    pub(crate) stdin: OwnedFd,
+    pub(crate) stdout: OwnedFd,
+    pub(crate) stderr: OwnedFd,
+}
+
+/// The program of an emulator with a keeper, its arguments and its whole environment.
+pub(crate) struct KeptProgram {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<OsString>,
+    pub(crate) env: Vec<(OsString, OsString)>,
+}
+
+/// A keeper that is to be started.
+pub(super) struct Keeper {
+    pub(super) launch: SpawnSpec,
+    pub(super) streams: Streams,
+    pub(super) guard: KeeperGuard,
+}
+
+/// What a new keeper needs beside its process.
+pub(super) struct KeeperGuard {
+    directory: PathBuf,
+    /// The pipe from the keeper to its reaper, from reading to writing end.
+    pipe: (File, File),
+}
+
+impl Keeper {
+    /// Prepares a keeper for an emulator of `run`, with its FIFOs in `directory`.
+    pub(super) fn new(
+        run: &Run,
+        longest_idle: u32,
+        directory: &Path,
+        kept: KeptProgram,
+    ) -> io::Result<Self> {
+        let (stdin, our_stdin) = fifo(&directory.join("stdin"), End::Writing)?;
+        let (our_stdout, stdout) = fifo(&directory.join("stdout"), End::Reading)?;
+        let (our_stderr, stderr) = fifo(&directory.join("stderr"), End::Reading)?;
+        let pipe = fifo(&directory.join("keeper"), End::None)?;
+        File::create_new(directory.join(STATUS))?;
+        let mut args: Vec<OsString> = ["-c", SCRIPT, "virtual-target-keeper"]
+            .map(OsString::from)
+            .into();
+        args.push(directory.into());
+        let numbers = [
+            run.runner.to_string(),
+            run.began.to_string(),
+            longest_idle.to_string(),
+        ];
+        args.extend(numbers.map(OsString::from));
+        args.push(kept.program.into());
+        args.extend(kept.args);
+        Ok(Self {
+            launch: SpawnSpec {
+                program: "/bin/sh".into(),
+                args,
+                env: kept.env,
+                gate: our_stdin.try_clone()?.into(),
+                stdin: stdin.into(),
+                stdout: stdout.into(),
+                stderr: stderr.into(),
+                inherited: Vec::new(),
+                directory: None,
+            },
+            streams: Streams {
+                stdin: our_stdin.into(),
+                stdout: our_stdout.into(),
+                stderr: our_stderr.into(),
+            },
+            guard: KeeperGuard {
+                directory: directory.to_owned(),
+                pipe,
+            },
+        })
+    }
+}
+
+impl KeeperGuard {
+    /// Returns the file with the exit status of the emulator.
+    pub(super) fn status(&self) -> io::Result<File> {
+        File::open(self.directory.join(STATUS))
+    }
+
+    /// Starts the reaper of a keeper that waits at its gate. Returns an end of the pipe, which is to
+    /// be open until the keeper has opened its own.
+    pub(super) fn begin(self, group: i32) -> io::Result<OwnedFd> {
+        let (reading, mut writing) = self.pipe;
+        let mut child = reaper::start_apart(Stdio::from(reading))?;
+        let cleanups = [
+            reaper::Cleanup::Group(group),
+            reaper::Cleanup::Path(self.directory),
+        ];
+        for cleanup in &cleanups {
+            writing.write_all(&reaper::message('+', cleanup))?;
+        }
+        std::thread::Builder::new()
+            .name("virtual-target-keeper".into())
+            .spawn(move || child.wait())?;
+        Ok(writing.into())
+    }
+}
+
+/// An emulator without an owner, whose new owner this process is to be.
+pub(super) struct Taken {
+    directory: PathBuf,
+    /// The process group.
+    pub(super) group: i32,
+    /// The time at which the keeper began.
+    began: u64,
+}
+
+impl Taken {
+    /// Takes the emulator in `directory`; `None` if another process has it.
+    pub(super) fn take(directory: &Path) -> io::Result<Option<Self>> {
+        let between = directory.join(BETWEEN);
+        match fs::rename(directory.join(PARKED), &between) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            done => done?,
+        }
+        let text = fs::read_to_string(between)?;
+        let keeper = text.trim().split_once(' ');
+        let keeper = keeper.and_then(|(group, began)| group.parse().ok().zip(began.parse().ok()));
+        Ok(keeper.map(|(group, began)| Self {
+            directory: directory.to_owned(),
+            group,
+            began,
+        }))
+    }
+
+    /// Opens our ends of the streams, and the file with the exit status.
+    pub(super) fn open(&self) -> io::Result<(Streams, File)> {
+        let open = |write, name| open(&self.directory.join(name), write, OFlag::O_NONBLOCK);
+        let streams = Streams {
+            stdin: open(true, "stdin")?.into(),
+            stdout: open(false, "stdout")?.into(),
+            stderr: open(false, "stderr")?.into(),
+        };
+        Ok((streams, File::open(self.directory.join(STATUS))?))
+    }
+
+    /// Returns true if the group still is that of the emulator.
+    pub(super) fn is_there(&self) -> bool {
+        began(self.group) == Some(self.began)
+    }
+
+    /// Tells the keeper that the emulator has an owner.
+    pub(super) fn own(&self) -> io::Result<()> {
+        fs::remove_file(self.directory.join(BETWEEN))
+    }
+}
+
+/// Parks the emulator of the keeper that leads `group`; calls `leave` when the keeper is
+/// responsible for it, and before another process can take it. Returns false if the run or the
+/// keeper has ended.
+pub(super) fn park(
+    run: &Run,
+    directory: &Path,
+    group: i32,
+    leave: impl FnOnce(),
+) -> io::Result<bool> {
+    let Some(began) = began(group).filter(|_| !run.is_over()) else {
+        return Ok(false);
+    };
+    let between = directory.join(BETWEEN);
+    fs::write(&between, format!("{group} {began}\n"))?;
+    leave();
+    fs::rename(between, directory.join(PARKED))?;
+    Ok(true)
+}
+
+/// Returns the exit status that a keeper has written, if it has.
+pub(super) fn exit_status(mut status: &File) -> Option<ExitStatus> {
+    /// A shell reports a signal as a status from here on.
+    const SIGNALS: i32 = 128;
+    let mut text = String::new();
+    status.read_to_string(&mut text).ok()?;
+    let status: i32 = text.trim().parse().ok()?;
+    Some(ExitStatus::from_raw(match status > SIGNALS {
+        true => status - SIGNALS,
+        false => status << 8,
+    }))
+}
+
+/// Our end of a FIFO, which does not block.
+#[derive(PartialEq, Eq)]
+enum End {
+    Reading,
+    Writing,
+    None,
+}
+
+/// Creates a FIFO, and returns its reading and its writing end.
+fn fifo(path: &Path, ours: End) -> io::Result<(File, File)> {
+    mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    // The ends are opened without waiting for each other.
+    let _both = OpenOptions::new().read(true).write(true).open(path)?;
+    let flags = |end| match ours == end {
+        true => OFlag::O_NONBLOCK,
+        false => OFlag::empty(),
+    };
+    Ok((
+        open(path, false, flags(End::Reading))?,
+        open(path, true, flags(End::Writing))?,
+    ))
+}
+
+fn open(path: &Path, write: bool, flags: OFlag) -> io::Result<File> {
+    OpenOptions::new()
+        .read(!write)
+        .write(write)
+        .custom_flags(flags.bits())
+        .open(path)
+}

@@ -1,0 +1,86 @@
+//! [`Run`]: the test run to which this process belongs.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::getppid;
+
+use super::private_dir::{PLAIN, is_plain};
+
+/// The file in the directory of an emulator that has no owner.
+pub(super) const PARKED: &str = "parked";
+
+/// A test run: the process that has started this one, such as nextest or cargo, until that process
+/// ends.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// The process number of the runner.
+    pub(super) runner: i32,
+    /// The time at which the runner began, which differs between processes with the same number.
+    pub(super) began: u64,
+    /// The directory of the private directories that outlive this process.
+    pub(super) parent: PathBuf,
+}
+
+impl Run {
+    /// Returns the run of this process.
+    pub(crate) fn current() -> io::Result<Self> {
+        let runner = getppid().as_raw();
+        let began =
+            began(runner).ok_or_else(|| io::Error::other("/proc does not show its parent"))?;
+        let temporary = std::path::absolute(std::env::temp_dir())?;
+        let parent = match is_plain(&temporary) {
+            true => temporary,
+            false => PLAIN.into(),
+        };
+        Ok(Self {
+            runner,
+            began,
+            parent,
+        })
+    }
+
+    /// Returns true once the runner has ended.
+    pub(super) fn is_over(&self) -> bool {
+        began(self.runner) != Some(self.began)
+    }
+
+    /// Returns the beginning of the names of this run's directories.
+    pub(super) fn prefix(&self) -> String {
+        format!("virtual-target-run-{}-{}", self.runner, self.began)
+    }
+
+    /// Returns the directories of the emulators that are parked.
+    pub(crate) fn parked(&self) -> Vec<PathBuf> {
+        let prefix = self.prefix() + "-";
+        let entries = fs::read_dir(&self.parent).into_iter().flatten().flatten();
+        let named = entries.filter(|it| it.file_name().to_string_lossy().starts_with(&prefix));
+        let directories = named.map(|entry| entry.path());
+        directories
+            .filter(|it| is_ours(it) && it.join(PARKED).exists())
+            .collect()
+    }
+}
+
+/// Returns true for a directory that this user has made: another user may use such a name, too.
+fn is_ours(directory: &Path) -> bool {
+    let user = fs::metadata("/proc/self").map(|it| it.uid()).ok();
+    let made = fs::symlink_metadata(directory).ok();
+    made.is_some_and(|it| it.is_dir() && Some(it.uid()) == user)
+}
+
+/// Returns the time at which a process began, in ticks since the start of the system; `None` if it
+/// has ended.
+pub(super) fn began(process: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name of the program may contain anything.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let fields: Vec<&str> = fields.split(' ').collect();
+    let is_over = matches!(fields.first()?, &"Z" | &"X");
+    if is_over {
+        return None;
+    }
+    fields.get(19)?.parse().ok()
+}
