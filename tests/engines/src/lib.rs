@@ -17,6 +17,7 @@ pub mod physical;
 pub mod post_mortems;
 pub mod pty;
 pub mod reuse;
+pub mod robot;
 pub mod shells;
 pub mod telnet;
 pub mod warm;

@@ -12,14 +12,14 @@ use virtual_target::config::BackendKind::Renode;
 
 use crate::emulator_variant::program;
 use crate::leftovers::descendants;
-use crate::{sample, shell_on};
+use crate::{robot, sample, shell_on};
 
 type Failed = Box<dyn Error>;
 
 /// The name of a figure, and how it is measured.
 type Figure = (&'static str, fn() -> Result<f64, Failed>);
 
-const FIGURES: [Figure; 11] = [
+const FIGURES: [Figure; 13] = [
     ("warm.first_line_ms.cold", || {
         Ok(suite("suite 1", "off")?.first_line)
     }),
@@ -45,6 +45,8 @@ const FIGURES: [Figure; 11] = [
     ("warm.suite100_s.parallel", || {
         Ok(suite("parallel 100", "process")?.seconds)
     }),
+    ("warm.suite10_s.nextest", || run_of(10)),
+    ("warm.suite100_s.nextest", || run_of(100)),
     ("warm.hot_flash_ms", hot_flash),
     ("warm.reset_ms", reset),
     ("warm.parked_cpu", parked_cpu),
@@ -56,6 +58,13 @@ pub fn measure(figures: &mut Figures) -> Result<(), Failed> {
         match &missing {
             Some(missing) => figures.missing(name, missing),
             None => figures.set(name, measure()?),
+        }
+    }
+    for count in [10, 100] {
+        let name = format!("warm.suite{count}_s.robot");
+        match robot::runner() {
+            Ok(runner) => figures.set(&name, robot::suite(&runner, count)?),
+            Err(missing) => figures.missing(&name, missing),
         }
     }
     Ok(())
@@ -98,6 +107,23 @@ fn suite(arguments: &str, mode: &str) -> Result<Suite, Failed> {
         seconds,
         first_line,
     })
+}
+
+/// Returns the time of a run in which each test is a process of its own, one after the other, as
+/// `cargo nextest run -j1` runs them; without nextest's own time.
+fn run_of(tests: u32) -> Result<f64, Failed> {
+    let script = r#"for _ in $(seq "$1"); do "$0" suite 1 realtime || exit; done"#;
+    let began = Instant::now();
+    let done = Command::new("/bin/sh")
+        .args(["-c", script])
+        .arg(program("reuse"))
+        .arg(tests.to_string())
+        .env("VTARGET_REUSE", "run")
+        .output()?;
+    match done.status.success() {
+        true => Ok(began.elapsed().as_secs_f64()),
+        false => Err(String::from_utf8_lossy(&done.stderr).into_owned().into()),
+    }
 }
 
 fn hot_flash() -> Result<f64, Failed> {
