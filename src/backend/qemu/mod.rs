@@ -136,6 +136,7 @@ impl Qemu {
         const STEP: &str = "starting QEMU";
         let firmware = image.map(|image| &image.firmware);
         let io = |source| EmulatorError::io(KIND, STEP, source);
+        let of_process = |source| EmulatorError::process(KIND, source);
         let (stdin, gate) = std::io::pipe().map_err(io)?;
         let (stderr, stderr_theirs) = std::io::pipe().map_err(io)?;
         let (qmp, qmp_theirs) = UnixStream::pair().map_err(io)?;
@@ -163,7 +164,7 @@ impl Qemu {
         );
         let private = match image.and_then(|image| image.coverage.as_ref()) {
             Some(recording) => {
-                let private = self.supervisor.private_dir()?;
+                let private = self.supervisor.private_dir().map_err(of_process)?;
                 let log = BlockStarts::create_in(private.path(), executed::read_starts);
                 let (starts, log) = log.map_err(io)?;
                 recording.begin(starts).map_err(io)?;
@@ -194,7 +195,7 @@ impl Qemu {
             // Nobody waits for it unless the log is guarded.
             let _ = log_read.send(());
         };
-        let process = self.supervisor.spawn(launch)?;
+        let process = self.supervisor.spawn(launch).map_err(of_process)?;
         let emulator = Emulator::watch(KIND, process, output, drained, Arc::default());
         emulator.set_ports(Some(self.ports.clone()));
 

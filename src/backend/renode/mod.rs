@@ -180,7 +180,7 @@ impl Renode {
             let portraits = &mut self.portraits;
             let difference = check::difference_in_run(session, &prepared, key, portraits);
             if let Some(why) = difference.await? {
-                return Err(session.nonsense(TAKING_OVER, why.to_owned()));
+                return Err(session.nonsense(TAKING_OVER, Unexpected::NotNew(why)));
             }
         }
         Ok(Some(prepared))

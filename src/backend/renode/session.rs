@@ -118,17 +118,11 @@ impl Session {
             Control::Telnet { port: Some(port) } => Some(port),
             Control::Telnet { port: None } => Some(tcp::free().map_err(io)?),
         };
-        let private = supervisor
-            .private_dir()
-            .map_err(|source| EmulatorError::process(KIND, source))?;
-        let ended: OnceHandle = Arc::default();
-        let ended_for = EndedFor::default();
-        let fail = failing(&ended_for, &ended);
-        let board = BoardDrivers::make(private.path(), 1, is_virtual, Arc::clone(&fail));
-        let board = board.map_err(io)?;
-        let (stdin, to_renode) = std::io::pipe().map_err(io)?;
-        let (from_renode, stdout) = std::io::pipe().map_err(io)?;
-        let (errors, stderr) = std::io::pipe().map_err(io)?;
+        let of_process = |source| EmulatorError::process(KIND, source);
+        let private = match start.run {
+            Some(run) => supervisor.kept_dir(run).map_err(of_process)?,
+            None => supervisor.private_dir().map_err(of_process)?,
+        };
         if let Some(Err(error)) = kept.downloads.as_ref().map(|it| it.share(private.path())) {
             tracing::debug!(%error, "Renode cannot use what was downloaded before");
         }
@@ -146,7 +140,9 @@ impl Session {
                     args,
                     env,
                 };
-                supervisor.spawn_kept(run, &private, kept)?
+                supervisor
+                    .spawn_kept(run, &private, kept)
+                    .map_err(of_process)?
             }
             None => spawn(supervisor, program.clone(), args, env)?,
         };
@@ -663,15 +659,12 @@ impl Session {
     }
 }
 
-/// The process, once it has been started.
-type OnceHandle = Arc<OnceLock<Weak<Process>>>;
-
-fn failing(ended_for: &EndedFor, process: &OnceHandle) -> Fail {
-    let (ended_for, process) = (Arc::clone(ended_for), Arc::clone(process));
+fn failing(ended_for: &EndedFor, process: Weak<Process>) -> Fail {
+    let ended_for = Arc::clone(ended_for);
     Arc::new(move |task, why| {
         // The first reason counts.
         let _ = ended_for.set(ExitReason::Driver { task, why });
-        if let Some(process) = process.get().and_then(Weak::upgrade) {
+        if let Some(process) = process.upgrade() {
             process.kill();
         }
     })
@@ -703,7 +696,9 @@ fn spawn(
         stdout: from_renode.into(),
         stderr: errors.into(),
     };
-    Ok((supervisor.spawn(launch)?, streams))
+    let process = supervisor.spawn(launch);
+    let process = process.map_err(|source| EmulatorError::process(KIND, source))?;
+    Ok((process, streams))
 }
 
 fn io(source: std::io::Error) -> EmulatorError {

@@ -20,8 +20,6 @@ const CHECKING: &str = "checking a board that is made again";
 /// What the boards of a Renode looked like when they were made for the first time, by their keys.
 pub(crate) type Portraits = BTreeMap<String, String>;
 
-const DIFFERS: &str = "its machines or registers differ";
-
 /// What a prepared board's processors and machines look like, by the board's key.
 static SEEN: Mutex<Option<HashMap<Arc<str>, String>>> = Mutex::new(None);
 

@@ -17,6 +17,7 @@ use super::key::Key;
 use super::limits::{self, MOST_BOARDS};
 use super::pool::discard;
 use crate::backend::EmulatorError;
+use crate::backend::renode::context::KIND;
 use crate::backend::renode::launch::version::Version;
 use crate::backend::renode::session::Session;
 use crate::process::{Adopted, Run, Supervisor};
@@ -225,13 +226,11 @@ fn leave_to_keeper(
     }
     session.stop_reading();
     let directory = session.private();
-    let io = |source: std::io::Error| EmulatorError::Io {
-        step: "leaving Renode to other tests",
-        source,
-    };
+    let io = |source| EmulatorError::io(KIND, "leaving Renode to other tests", source);
     let notes = serde_json::to_vec(notes).map_err(|error| io(error.into()))?;
     std::fs::write(directory.path().join(NOTES), notes).map_err(io)?;
-    Ok(pool
+    let parked = pool
         .supervisor
-        .park(&pool.run, &session.process(), directory)?)
+        .park(&pool.run, &session.process(), directory);
+    parked.map_err(|source| EmulatorError::process(KIND, source))
 }

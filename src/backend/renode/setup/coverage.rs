@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 
-use crate::backend::renode::context::LOADING;
+use crate::backend::renode::context::{KIND, LOADING};
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::session::{Session, plain};
 use crate::backend::{EmulatorError, Image};
@@ -18,10 +18,7 @@ pub(crate) async fn record(session: &Session, image: &Image) -> Result<(), Emula
     let Some(recording) = &image.coverage else {
         return Ok(());
     };
-    let io = |source| EmulatorError::Io {
-        step: "preparing the coverage",
-        source,
-    };
+    let io = |source| EmulatorError::io(KIND, "preparing the coverage", source);
     let script = session.directory().join("coverage.py");
     if !script.exists() {
         std::fs::write(&script, SCRIPT).map_err(io)?;
