@@ -99,6 +99,9 @@ impl Run {
             let read = output.read_line(&mut line).expect("its output");
             assert_ne!(read, 0, "it ends before it is {state}");
         }
+        if state == "parked" {
+            self.wait_until_parked();
+        }
         let processes = descendants(runner.id());
         let mut found = processes_with_files_in(self.tmp.path());
         found.extend(&processes);
@@ -108,6 +111,20 @@ impl Run {
             test: *processes.first().expect("a test"),
             runner,
             found,
+        }
+    }
+
+    /// Waits for the clearing of the last board, which goes on in the background.
+    fn wait_until_parked(&self) {
+        let since = Instant::now();
+        let is_parked = |it: fs::DirEntry| it.path().join("parked").exists();
+        while !fs::read_dir(self.tmp.path())
+            .expect("TMPDIR")
+            .flatten()
+            .any(is_parked)
+        {
+            assert!(since.elapsed() < KILLED, "no Renode is parked");
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
