@@ -160,9 +160,10 @@ impl Report {
         if files.dir.is_none() {
             return;
         }
-        files.message = Some(beginning(&error.to_string(), MAX_MESSAGE_LEN).to_owned());
+        let message = beginning(&error.to_string(), MAX_MESSAGE_LEN).to_owned();
+        let is_first = files.message.replace(message).is_none();
         // Many failures in a row must not write all files each time.
-        let recent = files.written.is_some_and(|at| at.elapsed() < UPDATE_DELAY);
+        let recent = !is_first && files.written.is_some_and(|at| at.elapsed() < UPDATE_DELAY);
         let written = match recent && !files.finished {
             true => {
                 self.changed.notify_one();
