@@ -136,7 +136,7 @@ on_each_engine! {
     fn a_log_without_the_pattern_fails_nothing(engine) {
         for clock in [ClockKind::Realtime, ClockKind::Virtual] {
             let board = reading(engine, FLASH, clock)?;
-            board.run_for(millis(20)).wait()?;
+            board.run_for(millis(200)).wait()?;
             drop(board);
         }
         let board = reading(engine, FLASH, ClockKind::Realtime)?;
