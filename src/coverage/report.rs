@@ -47,14 +47,19 @@ impl CoverageReport {
     pub fn of_last_run(directory: impl AsRef<Path>) -> Result<Self> {
         let directory = directory.as_ref();
         let from = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-        let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-        let targets = from
-            .ancestors()
-            .map(|it| it.join(named.as_deref().unwrap_or(Path::new("target"))));
+        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+        Ok(Self::find(&from, Path::new(&target))?)
+    }
+
+    /// Reads the coverage below `target` in `from`, or in the closest directory above it.
+    fn find(from: &Path, target: &Path) -> Result<Self, CoverageError> {
+        let targets = from.ancestors().map(|it| it.join(target));
         let mut places = targets.map(|it| directory_in(&it).join(FILE));
         match places.find(|it| it.is_file()) {
-            Some(path) => Ok(Self::read(path)?),
-            None => Err(CoverageError::NotThere { looked: from }.into()),
+            Some(path) => Self::read(path),
+            None => Err(CoverageError::NotThere {
+                looked: from.to_owned(),
+            }),
         }
     }
 
@@ -162,14 +167,16 @@ mod tests {
         let coverage = directory_in(&project.path().join("target"));
         fs::create_dir_all(&below).unwrap();
         fs::create_dir_all(&coverage).unwrap();
-        let error = CoverageReport::of_last_run(&below).unwrap_err().to_string();
+        // The variable that replaces `target` may be set for the tests.
+        let find = || CoverageReport::find(&below, Path::new("target"));
+        let error = find().unwrap_err().to_string();
         assert!(error.contains("there is no coverage in"), "{error}");
         let file = coverage.join(FILE);
         fs::write(&file, "SF:/a.c\nDA:1,1\nDA:2,0\nend_of_record\n").unwrap();
-        let report = CoverageReport::of_last_run(&below).unwrap();
+        let report = find().unwrap();
         assert_eq!((report.path(), report.percent()), (&*file, 50.0));
         fs::write(&file, "damaged").unwrap();
-        let error = CoverageReport::of_last_run(&below).unwrap_err().to_string();
+        let error = find().unwrap_err().to_string();
         assert!(error.contains("line 1 is no record"), "{error}");
     }
 }
