@@ -38,8 +38,9 @@ use launch::cache::Kept;
 use launch::logs::CurrentLogs;
 use monitor::command::MonitorCommand;
 use reuse::check::Portraits;
+use reuse::give_back::Paused;
 use reuse::key::Key;
-use reuse::pool::{Pool, Warm, discard, pool};
+use reuse::pool::{Pool, Warm, pool};
 use reuse::run::{Notes, RunPool, run};
 use reuse::{check, give_back};
 use session::{Session, Start};
@@ -220,9 +221,8 @@ impl Renode {
     /// Ends a Renode that cannot be used again.
     fn give_up(&mut self, error: &EmulatorError) {
         // A fault of the description shows again in a new Renode.
-        tracing::debug!(%error, "a Renode is not used again");
         if let Some(session) = self.session.take() {
-            discard(session);
+            give_back::give_up(session, &error.to_string());
         }
     }
 
@@ -470,38 +470,30 @@ impl Backend for Renode {
     fn give_back(&mut self) -> BoxFuture<'_, Option<GivenBack>> {
         Box::pin(async {
             let key = self.key.clone()?;
-            if let Some(pool) = self.run {
-                let hold = self.pause_for_good().await?;
-                let leaving = reuse::run::Leaving {
-                    session: self.session.take()?,
-                    version: self.version.take()?,
-                    runtime: self.identity.engine().runtime,
-                    key,
-                    portraits: std::mem::take(&mut self.portraits),
-                    hold,
-                    supervisor: Arc::clone(&self.supervisor),
-                    pool,
-                };
-                return Some(Box::new(move |_| leaving.park()) as GivenBack);
-            }
-            let pool = pool()?;
             let hold = self.pause_for_good().await?;
             if let Some(session) = &self.session
                 && self.emulation.guard_the_log()
             {
                 session.read_log().await;
             }
-            let given_back = reuse::give_back::Paused {
+            let paused = Paused {
                 session: self.session.take()?,
                 version: self.version.take()?,
                 runtime: self.identity.engine().runtime,
                 key,
-                config: self.emulation.config.clone(),
                 hold,
                 supervisor: Arc::clone(&self.supervisor),
-                pool,
             };
-            Some(Box::new(move |slot| given_back.park(slot)) as GivenBack)
+            Some(match self.run {
+                Some(run) => {
+                    let portraits = std::mem::take(&mut self.portraits);
+                    Box::new(move |_| paused.leave(run, portraits)) as GivenBack
+                }
+                None => {
+                    let (pool, config) = (pool()?, self.emulation.config.clone());
+                    Box::new(move |slot| paused.park(pool, config, slot))
+                }
+            })
         })
     }
 

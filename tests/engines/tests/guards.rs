@@ -34,7 +34,12 @@ const ACCESS_TO_NOTHING: &str = "re:non existing peripheral|unimplemented device
 
 /// Builds a board whose firmware reads the word at `address` once, and then loops; `ACCESS_TO_NOTHING`
 /// must never appear in the log of its emulator.
-fn reading(engine: BackendKind, address: u32, clock: ClockKind) -> Result<VirtualTarget> {
+fn reading(
+    engine: BackendKind,
+    address: u32,
+    clock: ClockKind,
+    reuse: &str,
+) -> Result<VirtualTarget> {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("image.bin");
     // Stack, reset vector; ldr r0, [pc, #4]; ldr r1, [r0]; b .; nop; the address.
@@ -47,7 +52,7 @@ fn reading(engine: BackendKind, address: u32, clock: ClockKind) -> Result<Virtua
         .field("fail_on_log", [ACCESS_TO_NOTHING]);
     config = config.field("load_address", "0x08000000");
     if engine == BackendKind::Renode {
-        config = config.field("clock", clock);
+        config = config.field("clock", clock).field("reuse", reuse);
     }
     let board = VirtualTarget::from_config(config.build()?).backend(engine);
     board.firmware(&file).boot().wait()
@@ -100,7 +105,7 @@ on_each_engine! {
 
     fn a_forbidden_line_of_the_log_fails_the_pending_operation(engine) {
         for clock in [ClockKind::Realtime, ClockKind::Virtual] {
-            let board = reading(engine, NOTHING, clock)?;
+            let board = reading(engine, NOTHING, clock, "process")?;
             let error = board.uart().expect("never").within(secs(60)).wait().unwrap_err();
             let message = error.to_string();
             let begin = format!("the forbidden pattern {ACCESS_TO_NOTHING:?} appeared, noticed by expect(\"never\"); \
@@ -113,7 +118,7 @@ on_each_engine! {
     }
 
     fn a_forbidden_line_of_the_log_fails_the_end(engine) {
-        let board = reading(engine, NOTHING, ClockKind::Realtime)?;
+        let board = reading(engine, NOTHING, ClockKind::Realtime, "process")?;
         let _ = board.uart().expect("never").within(secs(60)).wait();
         let panicked = catch_unwind(AssertUnwindSafe(|| drop(board))).unwrap_err();
         let message = panicked.downcast_ref::<String>().map_or("", String::as_str);
@@ -123,8 +128,8 @@ on_each_engine! {
 
     /// Nothing has waited: the line may still be on its way when the target is dropped.
     fn the_log_is_read_to_its_end(engine) {
-        for _ in 0..3 {
-            let board = reading(engine, NOTHING, ClockKind::Realtime)?;
+        for reuse in ["process", "run"].repeat(3) {
+            let board = reading(engine, NOTHING, ClockKind::Realtime, reuse)?;
             // Until the firmware has read it.
             while board.pc().wait()? != 0x0800_000C {}
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(board)));
@@ -135,11 +140,11 @@ on_each_engine! {
 
     fn a_log_without_the_pattern_fails_nothing(engine) {
         for clock in [ClockKind::Realtime, ClockKind::Virtual] {
-            let board = reading(engine, FLASH, clock)?;
+            let board = reading(engine, FLASH, clock, "process")?;
             board.run_for(millis(200)).wait()?;
             drop(board);
         }
-        let board = reading(engine, FLASH, ClockKind::Realtime)?;
+        let board = reading(engine, FLASH, ClockKind::Realtime, "process")?;
         board.reset().wait()?;
         board.shutdown().wait()
     }

@@ -30,73 +30,73 @@ pub(crate) struct Paused {
     pub(crate) version: Version,
     pub(crate) runtime: Option<String>,
     pub(crate) key: Key,
-    pub(crate) config: TargetConfig,
     /// Keeps a guest with a virtual clock paused.
     pub(crate) hold: Option<Hold>,
     /// The owner of the process.
     pub(crate) supervisor: Arc<Supervisor>,
-    pub(crate) pool: &'static Pool,
 }
 
 impl Paused {
-    /// Makes the board again and parks the Renode, in the background.
-    pub(crate) fn park(self, slot: TakeSlot) {
-        let (session, pool) = (&self.session, self.pool);
-        let (process, directory) = (session.process(), session.private());
-        if session.earlier_boards() + 1 >= MOST_BOARDS
-            || !self
-                .supervisor
-                .hand_over(&process, directory, &pool.supervisor)
-        {
+    /// Makes the board of `config` again and parks the Renode, in the background.
+    pub(crate) fn park(self, pool: &'static Pool, config: TargetConfig, slot: TakeSlot) {
+        if !self.hand_over(&pool.supervisor) {
             return;
         }
         let key = self.key.clone();
         pool.expect(&key);
         let parking = runtime::spawn(async move {
-            let warm = self.prepare(pool).await;
+            let warm = self.prepare(pool, &config).await;
             pool.arrive(&key, warm, slot);
         });
         // Without an I/O thread there is no session.
         drop(parking);
     }
 
-    /// Returns the Renode, prepared for the same board; or only cleared, if a boot waits for it.
-    async fn prepare(self, pool: &Pool) -> Option<Warm> {
-        let Self {
-            mut session,
-            version,
-            runtime,
-            key,
-            config,
-            hold,
-            ..
-        } = self;
+    /// Makes `heir` the owner of the Renode; returns false if it is not to run another board.
+    pub(super) fn hand_over(&self, heir: &Supervisor) -> bool {
+        let (process, directory) = (self.session.process(), self.session.private());
+        self.session.earlier_boards() + 1 < MOST_BOARDS
+            && self.supervisor.hand_over(&process, directory, heir)
+    }
+
+    /// Removes the board from Renode, or returns why that failed.
+    pub(super) async fn clear(&mut self) -> Result<(), String> {
         // The target has ended its clock: nothing lets the guest run any more.
-        drop(hold);
-        let cleared = tokio::time::timeout(PATIENCE, clear(&mut session)).await;
+        self.hold = None;
+        match tokio::time::timeout(PATIENCE, clear(&mut self.session)).await {
+            Ok(cleared) => cleared.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("it has not cleared its board in {PATIENCE:?}")),
+        }
+    }
+
+    /// Returns the Renode, prepared for the same board; or only cleared, if a boot waits for it.
+    async fn prepare(mut self, pool: &Pool, config: &TargetConfig) -> Option<Warm> {
         let mut prepared = None;
-        let done = match cleared {
-            Ok(Ok(())) if pool.is_awaited(&key) => Ok(()),
-            Ok(Ok(())) => {
-                let made = make(&mut session, &version, &config, &key).await;
+        let done = match self.clear().await {
+            Ok(()) if !pool.is_awaited(&self.key) => {
+                let made = make(&mut self.session, &self.version, config, &self.key).await;
                 made.map(|made| prepared = Some(made))
             }
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("it has not cleared its board in {PATIENCE:?}")),
+            cleared => cleared,
         };
         if let Err(why) = done {
-            tracing::debug!("a Renode is not used again: {why}");
-            discard(session);
+            give_up(self.session, &why);
             return None;
         }
         Some(Warm {
-            session,
-            version,
-            runtime,
-            key,
+            session: self.session,
+            version: self.version,
+            runtime: self.runtime,
+            key: self.key,
             prepared,
         })
     }
+}
+
+/// Ends a Renode that cannot be used again.
+pub(crate) fn give_up(session: Session, why: &str) {
+    tracing::debug!("a Renode is not used again: {why}");
+    discard(session);
 }
 
 /// Removes the last board from Renode.

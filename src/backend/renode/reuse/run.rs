@@ -6,22 +6,22 @@
 //! would still be busy with it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::check::Portraits;
-use super::give_back::{PATIENCE, clear};
+use super::give_back::{PATIENCE, Paused, give_up};
 use super::key::Key;
-use super::limits::{self, MOST_BOARDS};
+use super::limits;
 use super::pool::discard;
 use crate::backend::EmulatorError;
 use crate::backend::renode::context::KIND;
 use crate::backend::renode::launch::version::Version;
 use crate::backend::renode::session::Session;
 use crate::process::{Adopted, Run, Supervisor};
-use crate::runtime::{self, Hold};
+use crate::runtime;
 use crate::sync::lock;
 
 /// The file with the notes, in a Renode's directory.
@@ -139,35 +139,15 @@ impl RunPool {
     }
 }
 
-/// A Renode whose guest is paused for good, for other processes of the run.
-pub(crate) struct Leaving {
-    pub(crate) session: Session,
-    pub(crate) version: Version,
-    pub(crate) runtime: Option<String>,
-    pub(crate) key: Key,
-    pub(crate) portraits: Portraits,
-    /// Keeps a guest with a virtual clock paused.
-    pub(crate) hold: Option<Hold>,
-    /// The owner of the process.
-    pub(crate) supervisor: Arc<Supervisor>,
-    pub(crate) pool: &'static RunPool,
-}
-
-impl Leaving {
+impl Paused {
     /// Clears the board and leaves the Renode to its keeper, in the background.
-    pub(crate) fn park(self) {
-        let (session, pool) = (&self.session, self.pool);
-        let (process, directory) = (session.process(), session.private());
-        if session.earlier_boards() + 1 >= MOST_BOARDS
-            || !self
-                .supervisor
-                .hand_over(&process, directory, &pool.supervisor)
-        {
+    pub(crate) fn leave(self, pool: &'static RunPool, portraits: Portraits) {
+        if !self.hand_over(&pool.supervisor) {
             return;
         }
         *lock(&pool.coming) += 1;
         let leaving = runtime::spawn(async move {
-            self.leave().await;
+            self.clear_and_leave(pool, portraits).await;
             *lock(&pool.coming) -= 1;
             pool.came.notify_all();
             pool.arrived.notify_waiters();
@@ -176,39 +156,24 @@ impl Leaving {
         drop(leaving);
     }
 
-    async fn leave(self) {
-        let Self {
-            mut session,
-            version,
-            runtime,
-            key,
-            portraits,
-            hold,
-            pool,
-            ..
-        } = self;
-        // The target has ended its clock: nothing lets the guest run any more.
-        drop(hold);
-        let cleared = tokio::time::timeout(PATIENCE, clear(&mut session)).await;
-        let notes = Notes {
-            process: key.process.to_string(),
-            version: version.to_string(),
-            runtime,
-            boards: session.earlier_boards() + 1,
-            portraits,
-        };
-        let left = match cleared {
-            Ok(Ok(())) => leave_to_keeper(&session, &notes, pool),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(session.too_slow("clearing the last board")),
+    async fn clear_and_leave(mut self, pool: &RunPool, portraits: Portraits) {
+        let left = match self.clear().await {
+            Ok(()) => {
+                let notes = Notes {
+                    process: self.key.process.to_string(),
+                    version: self.version.to_string(),
+                    runtime: self.runtime,
+                    boards: self.session.earlier_boards() + 1,
+                    portraits,
+                };
+                leave_to_keeper(&self.session, &notes, pool).map_err(|error| error.to_string())
+            }
+            Err(why) => Err(why),
         };
         match left {
             Ok(true) => {}
-            Ok(false) => discard(session),
-            Err(error) => {
-                tracing::debug!(%error, "a Renode is not used again");
-                discard(session);
-            }
+            Ok(false) => discard(self.session),
+            Err(why) => give_up(self.session, &why),
         }
     }
 }
