@@ -1,4 +1,4 @@
-//! Opens files that users name: regular ones only, and none larger than a limit.
+//! Opens files that users name: regular ones only, and none larger than a limit; replaces our own.
 //!
 //! A pipe or a device may never end, and opening one may block for ever. So a file is opened
 //! without blocking and its type is read from the open file, not from its path, which may
@@ -91,6 +91,15 @@ pub(crate) fn tidy(path: &Path) -> PathBuf {
         }
     }
     tidy
+}
+
+/// Writes our own file at `path` at once: readers, also after a kill, find the old or the new
+/// content.
+pub(crate) fn replace(path: &Path, content: impl AsRef<[u8]>) -> io::Result<()> {
+    // Always the same name: what a killed process has left is replaced by the next one.
+    let new = path.with_extension("new");
+    std::fs::write(&new, content)?;
+    std::fs::rename(&new, path)
 }
 
 fn is_missing(error: &io::Error) -> bool {

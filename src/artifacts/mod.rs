@@ -17,6 +17,7 @@ mod traced;
 mod uart_log;
 
 pub(crate) use artifact_dir::{COVERAGE, target_directory};
+pub(crate) use dir_lock::DirLock;
 pub(crate) use report::{Report, Sources};
 pub(crate) use test_name::TestName;
 pub(crate) use traced::{Traced, failed};

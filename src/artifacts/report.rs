@@ -6,7 +6,6 @@
 //! test leaves its artifacts. When the target ends, the directory is removed unless it is to be
 //! kept. The board, its UARTs and its emulator provide the content as [`Sources`].
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
@@ -25,6 +24,7 @@ use super::uart_log::UartLogWriter;
 use crate::caller::{Caller, place};
 use crate::config::ConfigError;
 use crate::error::Artifacts;
+use crate::files::replace;
 use crate::notice::notice;
 use crate::runtime;
 use crate::sync::lock;
@@ -323,13 +323,6 @@ async fn update_on_changes(report: Weak<Report>, changed: Arc<Notify>) {
     }
 }
 
-/// Writes a file atomically: readers, also after a kill, find the old or the new content.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    fs::write(&new, content)?;
-    fs::rename(&new, path)
-}
-
 fn cannot_write(path: &Path, error: &io::Error) -> String {
     format!(
         "cannot write to {}: {error}; set CARGO_TARGET_DIR to a directory that this user can write to, \
@@ -340,6 +333,7 @@ fn cannot_write(path: &Path, error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::panic::Location;
     use std::sync::atomic::{AtomicU64, Ordering};
 

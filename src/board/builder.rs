@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::concurrency::slots;
-use super::debugger;
 use super::inner::Inner;
 use super::machine_uarts::MachineUarts;
 use super::post_mortem::explain_failures;
@@ -20,7 +19,7 @@ use super::target::VirtualTarget;
 use crate::artifacts::{Report, Sources, TestName, Traced, UartLogWriter, failed};
 use crate::backend::{Backend, Image};
 use crate::caller::Caller;
-use crate::config::{BackendKind, ConfigError, TargetConfig};
+use crate::config::{BackendKind, ConfigError, EnvVariable, TargetConfig, env_flag};
 use crate::coverage::Recorder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::firmware::Firmware;
@@ -261,7 +260,7 @@ impl TargetBuilder {
         ports.introduce();
         let live = Live::begin(ports.iter())?;
         let slots = slots()?;
-        let debugs_failures = debugger::is_wanted()?;
+        let debugs_failures = env_flag(EnvVariable::Gdb)?.unwrap_or_default();
         let mut board = Board::new(
             backend,
             ports.clone(),

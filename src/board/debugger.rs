@@ -19,8 +19,8 @@ use super::power::Board;
 use super::program_files::ProgramFiles;
 use super::target::VirtualTarget;
 use crate::backend::error::Unsupported;
-use crate::backend::{Attached, DebuggerLink, EmulatorError, EmulatorErrorKind, is_in_path};
-use crate::config::{ClockKind, ConfigError, EnvVariable};
+use crate::backend::{Attached, DebuggerLink, EmulatorError, is_in_path};
+use crate::config::ClockKind;
 use crate::error::Result;
 use crate::firmware::Format;
 use crate::notice::announce;
@@ -80,16 +80,6 @@ impl VirtualTarget {
     }
 }
 
-/// Returns true if failed waits stop the board for a debugger.
-pub(super) fn is_wanted() -> Result<bool, ConfigError> {
-    let value = std::env::var_os(EnvVariable::Gdb.name()).unwrap_or_default();
-    match value.to_str() {
-        Some("" | "0") => Ok(false),
-        Some("1") => Ok(true),
-        _ => Err(ConfigError::environment(EnvVariable::Gdb, &value)),
-    }
-}
-
 /// Stops the board until a debugger has been attached and has ended; `why` is where or why.
 pub(super) async fn debug(
     shared: &Arc<Inner>,
@@ -144,15 +134,7 @@ async fn attach(board: &mut Board, machine: usize) -> Result<Attached> {
     let attached = match tokio::time::timeout(LIMIT, attach).await {
         Ok(Ok(attached)) => return Ok(attached),
         Ok(Err(error)) => error,
-        Err(_) => {
-            let kind = EmulatorErrorKind::TooSlow {
-                step: STEP,
-                unfinished: None,
-                limit: LIMIT,
-                field: "command",
-            };
-            EmulatorError::new(engine, kind)
-        }
+        Err(_) => EmulatorError::too_slow(engine, STEP, LIMIT),
     };
     access.go_on().await;
     Err(attached.into())

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::inner::Inner;
 use super::run_until::wait;
 use super::target::VirtualTarget;
 use crate::backend::LedState;
 use crate::debug::DebugError;
+use crate::error::Result;
 use crate::operation::Operation;
 
 const LOOK: &str = "look at an LED of";
@@ -168,14 +170,9 @@ impl Button<'_> {
         let (machine, path) = (self.machine, self.path.clone());
         let what = format!("button({path:?}).press_for({duration:?})");
         self.target.waiting(what, move |shared, _| async move {
-            let mut board = shared.board.lock().await;
-            board.check_runs(PRESS)?;
-            board.backend.set_button(machine, &path, true).await?;
-            drop(board);
+            set(&shared, machine, &path, true).await?;
             shared.machines[machine].uart().let_pass(duration).await?;
-            let mut board = shared.board.lock().await;
-            board.check_runs(PRESS)?;
-            Ok(board.backend.set_button(machine, &path, false).await?)
+            set(&shared, machine, &path, false).await
         })
     }
 
@@ -185,9 +182,14 @@ impl Button<'_> {
         let act = if pressed { "press" } else { "release" };
         let what = format!("button({path:?}).{act}()");
         self.target.waiting(what, move |shared, _| async move {
-            let mut board = shared.board.lock().await;
-            board.check_runs(PRESS)?;
-            Ok(board.backend.set_button(machine, &path, pressed).await?)
+            set(&shared, machine, &path, pressed).await
         })
     }
+}
+
+/// Presses or releases a button.
+async fn set(shared: &Inner, machine: usize, path: &str, pressed: bool) -> Result<()> {
+    let mut board = shared.board.lock().await;
+    board.check_runs(PRESS)?;
+    Ok(board.backend.set_button(machine, path, pressed).await?)
 }

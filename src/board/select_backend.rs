@@ -8,7 +8,7 @@ use crate::artifacts::Report;
 use crate::backend::{Backend, qemu, renode, serial};
 use crate::config::{
     BackendKind, ClockKind, ConfigError, CoverageConfig, EnvVariable, MachineConfig, Reuse,
-    TargetConfig,
+    TargetConfig, env_flag,
 };
 use crate::coverage::CoverageError;
 use crate::error::{Error, ErrorKind, Result};
@@ -258,14 +258,11 @@ pub(crate) fn coverage(
     config: &TargetConfig,
     wanted: BackendKind,
 ) -> Result<Option<CoverageConfig>> {
-    let variable = EnvVariable::Coverage;
-    let value = std::env::var_os(variable.name()).unwrap_or_default();
     let described = config.coverage().cloned();
-    let coverage = match value.to_str() {
-        Some("") => described,
-        Some("0") => None,
-        Some("1") => Some(described.unwrap_or_default()),
-        _ => return Err(ConfigError::environment(variable, &value).into()),
+    let coverage = match env_flag(EnvVariable::Coverage)? {
+        None => described,
+        Some(false) => None,
+        Some(true) => Some(described.unwrap_or_default()),
     };
     match (&coverage, wanted) {
         (Some(_), BackendKind::Serial) => Err(CoverageError::PhysicalBoard.into()),

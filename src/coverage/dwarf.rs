@@ -3,19 +3,16 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use gimli::{
-    AttributeValue, DebuggingInformationEntry, Dwarf, EndianArcSlice, LineProgramHeader,
-    Reader as _, RunTimeEndian, Unit, UnitRef,
+    AttributeValue, DebuggingInformationEntry, Dwarf, LineProgramHeader, Reader as _, Unit, UnitRef,
 };
-use object::read::{Object, ObjectSection};
 
 use super::code::{Code, Function, LineStart};
 use super::sources::Sources;
+use crate::debug::{DwarfReader, load_dwarf};
 
-type Reader = EndianArcSlice<RunTimeEndian>;
-type Entry = DebuggingInformationEntry<Reader>;
+type Entry = DebuggingInformationEntry<DwarfReader>;
 
 /// The number of entries that an entry may refer to, one by the other.
 const MOST_ORIGINS: usize = 16;
@@ -41,13 +38,7 @@ pub(super) fn read(
     code: &Code,
     sources: &Sources<'_>,
 ) -> gimli::Result<Found> {
-    let section = |id: gimli::SectionId| -> gimli::Result<Reader> {
-        let data = file.section_by_name(id.name());
-        let data = data.and_then(|it| it.uncompressed_data().ok());
-        let data = Arc::from(data.as_deref().unwrap_or_default());
-        Ok(EndianArcSlice::new(data, RunTimeEndian::Little))
-    };
-    let dwarf = Dwarf::load(section)?;
+    let dwarf = load_dwarf(file)?;
     let mut units = Vec::new();
     let mut headers = dwarf.units();
     while let Some(header) = headers.next()? {
@@ -69,8 +60,8 @@ pub(super) fn read(
 }
 
 struct Reading<'a> {
-    dwarf: &'a Dwarf<Reader>,
-    units: &'a [Unit<Reader>],
+    dwarf: &'a Dwarf<DwarfReader>,
+    units: &'a [Unit<DwarfReader>],
     code: &'a Code,
     sources: &'a Sources<'a>,
     /// The indices of the sources that were named before; none for those that are left out.
@@ -79,7 +70,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn read_lines(&mut self, unit: UnitRef<'_, Reader>) -> gimli::Result<()> {
+    fn read_lines(&mut self, unit: UnitRef<'_, DwarfReader>) -> gimli::Result<()> {
         let Some(program) = unit.line_program.clone() else {
             return Ok(());
         };
@@ -120,7 +111,7 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn read_functions(&mut self, unit: UnitRef<'_, Reader>) -> gimli::Result<()> {
+    fn read_functions(&mut self, unit: UnitRef<'_, DwarfReader>) -> gimli::Result<()> {
         let mut entries = unit.entries();
         while let Some(entry) = entries.next_dfs()? {
             if !matches!(
@@ -154,7 +145,7 @@ impl<'a> Reading<'a> {
     /// Returns the name of a function, and where it is declared, if that is an own source.
     fn declaration(
         &mut self,
-        unit: UnitRef<'_, Reader>,
+        unit: UnitRef<'_, DwarfReader>,
         entry: &Entry,
     ) -> gimli::Result<Option<(String, usize, u32)>> {
         let (mut name, mut file, mut line) = (None, None, None);
@@ -200,7 +191,7 @@ impl<'a> Reading<'a> {
     fn entry_at(
         &self,
         offset: gimli::DebugInfoOffset,
-    ) -> gimli::Result<Option<(UnitRef<'a, Reader>, Entry)>> {
+    ) -> gimli::Result<Option<(UnitRef<'a, DwarfReader>, Entry)>> {
         for unit in self.units {
             if let Some(offset) = offset.to_unit_offset(&unit.header) {
                 return Ok(Some((unit.unit_ref(self.dwarf), unit.entry(offset)?)));
@@ -212,8 +203,8 @@ impl<'a> Reading<'a> {
     /// Returns the index of the source with a number in a line program, if it is an own one.
     fn file(
         &mut self,
-        unit: UnitRef<'_, Reader>,
-        header: &LineProgramHeader<Reader>,
+        unit: UnitRef<'_, DwarfReader>,
+        header: &LineProgramHeader<DwarfReader>,
         number: u64,
     ) -> gimli::Result<Option<usize>> {
         let Some(file) = header.file(number) else {

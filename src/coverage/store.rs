@@ -1,14 +1,13 @@
 //! [`Store`]: the directory with `lcov.info`, which all tests and processes of a run share.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg};
-
 use super::lcov::Lines;
 use super::run;
-use crate::artifacts;
+use crate::artifacts::{self, DirLock};
+use crate::files::replace;
 
 /// The file with the coverage.
 pub(super) const FILE: &str = "lcov.info";
@@ -44,8 +43,8 @@ impl Store {
     /// Adds lines to those of the run; the lines of an earlier run are discarded.
     pub(super) fn merge(&self, lines: Lines) -> io::Result<()> {
         fs::create_dir_all(&self.directory)?;
-        // Another process has the lock for some milliseconds. A file system may have no locks.
-        let _lock = Flock::lock(File::open(&self.directory)?, FlockArg::LockExclusive);
+        // Another process has the lock for some milliseconds.
+        let _lock = DirLock::wait(&self.directory)?;
         let (file, run) = (self.directory.join(FILE), self.directory.join(RUN));
         let mut all = Lines::default();
         if fs::read_to_string(&run).is_ok_and(|it| it == self.run) {
@@ -56,10 +55,7 @@ impl Store {
             }
         }
         all.merge(lines);
-        // Replaced, so that a process that is killed leaves a complete file.
-        let unfinished = file.with_extension("unfinished");
-        fs::write(&unfinished, all.to_string())?;
-        fs::rename(&unfinished, &file)?;
+        replace(&file, all.to_string())?;
         fs::write(run, &self.run)
     }
 }

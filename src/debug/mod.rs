@@ -25,7 +25,7 @@ mod wait_instruction;
 pub use error::DebugError;
 pub use frame::Frame;
 pub(crate) use post_mortem::{PostMortem, SLEEPS};
-pub(crate) use program::Programs;
+pub(crate) use program::{DwarfReader, Programs, load_dwarf};
 pub use registers::Registers;
 pub(crate) use snapshot::{BLOCK, Core, CpuState, MemoryImage, RunState};
 pub use value::MemoryValue;

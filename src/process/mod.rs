@@ -21,6 +21,6 @@ pub(crate) use child::{Exit, Process, largest_child};
 pub use error::ProcessError;
 pub(crate) use keeper::{KeptProgram, Streams};
 pub(crate) use private_dir::PrivateDir;
-pub(crate) use run::Run;
+pub(crate) use run::{Run, began};
 pub(crate) use spawn_spec::{FIRST_INHERITED, SpawnSpec};
 pub(crate) use supervisor::{Adopted, Supervisor};

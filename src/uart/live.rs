@@ -17,7 +17,7 @@ use super::state::UartState;
 use super::transcript::chunk::View;
 use super::transcript::slice::TranscriptSlice;
 use super::transcript::split::Splitter;
-use crate::config::{ConfigError, EnvVariable};
+use crate::config::{ConfigError, EnvVariable, env_flag};
 use crate::runtime;
 use crate::sync::lock;
 
@@ -61,7 +61,7 @@ impl Live {
     pub(crate) fn begin<'a>(
         ports: impl Iterator<Item = &'a Port>,
     ) -> Result<Option<Self>, ConfigError> {
-        let prints = is_wanted()?;
+        let prints = env_flag(EnvVariable::Live)?.unwrap_or_default();
         if !prints && !tracing::enabled!(target: EVENTS, tracing::Level::DEBUG) {
             return Ok(None);
         }
@@ -100,16 +100,6 @@ impl Live {
             printer.show();
             printer.show_rest(&mut lock(&printer.progress));
         }
-    }
-}
-
-/// Returns true if `VTARGET_LIVE` is set.
-fn is_wanted() -> Result<bool, ConfigError> {
-    let value = std::env::var_os(EnvVariable::Live.name()).unwrap_or_default();
-    match value.to_str() {
-        Some("" | "0") => Ok(false),
-        Some("1") => Ok(true),
-        _ => Err(ConfigError::environment(EnvVariable::Live, &value)),
     }
 }
 

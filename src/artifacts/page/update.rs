@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::failures::Failure;
 use super::render::render;
 use crate::artifacts::dir_lock::DirLock;
+use crate::files::replace;
 
 /// The name of the page.
 pub(in crate::artifacts) const PAGE: &str = "index.html";
@@ -49,9 +50,6 @@ fn locked_update(root: &Path) -> io::Result<bool> {
             _ => Ok(false),
         };
     }
-    // Always the same name: what a killed process has left is replaced by the next one.
-    let new = page.with_extension("new");
-    fs::write(&new, render(&failures))?;
-    fs::rename(&new, &page)?;
+    replace(&page, render(&failures))?;
     Ok(true)
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::exit::EmulatorExit;
 use super::kind::EmulatorErrorKind;
@@ -71,6 +72,17 @@ impl EmulatorError {
     /// Creates the error of an emulator that has exited by itself.
     pub(crate) fn exited(step: &'static str, exit: Arc<EmulatorExit>) -> Self {
         Self::new(exit.kind, EmulatorErrorKind::Exited { step, exit })
+    }
+
+    /// Creates the error of a step that has taken longer than `limit`, of `timeouts: command:`.
+    pub(crate) fn too_slow(engine: BackendKind, step: &'static str, limit: Duration) -> Self {
+        let kind = EmulatorErrorKind::TooSlow {
+            step,
+            unfinished: None,
+            limit,
+            field: "command",
+        };
+        Self::new(engine, kind)
     }
 
     /// Creates the error of a `request` that the engine does not support.

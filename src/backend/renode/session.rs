@@ -397,12 +397,7 @@ impl Session {
     }
 
     pub(crate) fn too_slow(&self, step: &'static str) -> EmulatorError {
-        failed(EmulatorErrorKind::TooSlow {
-            step,
-            unfinished: None,
-            limit: self.limit,
-            field: "command",
-        })
+        EmulatorError::too_slow(KIND, step, self.limit)
     }
 
     /// Runs `command` and waits for its answer.

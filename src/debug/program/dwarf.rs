@@ -10,7 +10,8 @@ use object::read::{Object, ObjectSection};
 
 use crate::debug::frame::Frame;
 
-type Reader = EndianArcSlice<RunTimeEndian>;
+/// A reader of debug information.
+pub(crate) type DwarfReader = EndianArcSlice<RunTimeEndian>;
 
 /// The rules by which the registers of a caller are found.
 pub(in crate::debug) struct CallFrame {
@@ -21,29 +22,22 @@ pub(in crate::debug) struct CallFrame {
 
 /// The debug information of one file.
 pub(super) struct Dwarf {
-    lines: Option<addr2line::Context<Reader>>,
-    debug_frame: Option<DebugFrame<Reader>>,
-    eh_frame: Option<EhFrame<Reader>>,
+    lines: Option<addr2line::Context<DwarfReader>>,
+    debug_frame: Option<DebugFrame<DwarfReader>>,
+    eh_frame: Option<EhFrame<DwarfReader>>,
     bases: BaseAddresses,
 }
 
 impl Dwarf {
     pub(super) fn read(file: &object::File<'_>) -> Self {
-        let section = |name: &str| {
-            let data = file.section_by_name(name)?.uncompressed_data().ok()?;
-            let data = EndianArcSlice::new(Arc::from(data.as_ref()), RunTimeEndian::Little);
-            (!data.is_empty()).then_some(data)
-        };
-        let empty = || EndianArcSlice::new(Arc::from([]), RunTimeEndian::Little);
-        let lines = section(".debug_info").and_then(|_| {
-            let load = |id: gimli::SectionId| Ok(section(id.name()).unwrap_or_else(empty));
-            let dwarf = gimli::Dwarf::load::<_, gimli::Error>(load).ok()?;
-            addr2line::Context::from_dwarf(dwarf).ok()
-        });
+        let section = |name| Some(section(file, name)).filter(|data| !data.is_empty());
+        let lines = section(".debug_info")
+            .and_then(|_| addr2line::Context::from_dwarf(load_dwarf(file).ok()?).ok());
         let address = |name: &str| file.section_by_name(name).map_or(0, |it| it.address());
         let size = if file.is_64() { 8 } else { 4 };
-        let mut debug_frame = section(DebugFrame::<Reader>::section_name()).map(DebugFrame::from);
-        let mut eh_frame = section(EhFrame::<Reader>::section_name()).map(EhFrame::from);
+        let mut debug_frame =
+            section(DebugFrame::<DwarfReader>::section_name()).map(DebugFrame::from);
+        let mut eh_frame = section(EhFrame::<DwarfReader>::section_name()).map(EhFrame::from);
         if let Some(frame) = &mut debug_frame {
             frame.set_address_size(size);
         }
@@ -99,10 +93,23 @@ impl Dwarf {
     }
 }
 
+/// Loads the debug information of a little-endian file.
+pub(crate) fn load_dwarf(file: &object::File<'_>) -> gimli::Result<gimli::Dwarf<DwarfReader>> {
+    gimli::Dwarf::load(|id| Ok(section(file, id.name())))
+}
+
+/// Returns a section's data; none if the file does not have it, or has a damaged one.
+fn section(file: &object::File<'_>, name: &str) -> DwarfReader {
+    let data = file.section_by_name(name);
+    let data = data.and_then(|it| it.uncompressed_data().ok());
+    let data = Arc::from(data.as_deref().unwrap_or_default());
+    EndianArcSlice::new(data, RunTimeEndian::Little)
+}
+
 /// The largest number of functions that are inlined at one place.
 const MOST_INLINED: usize = 32;
 
-fn call_frame<S: UnwindSection<Reader>>(
+fn call_frame<S: UnwindSection<DwarfReader>>(
     section: &S,
     bases: &BaseAddresses,
     address: u64,

@@ -6,5 +6,6 @@ mod exidx;
 mod programs;
 mod symbols;
 
+pub(crate) use dwarf::{DwarfReader, load_dwarf};
 pub(super) use exidx::{Entry, ExidxStep, unwind_steps};
 pub(crate) use programs::Programs;

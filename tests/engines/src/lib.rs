@@ -20,6 +20,7 @@ pub mod reuse;
 pub mod robot;
 pub mod shells;
 pub mod telnet;
+pub mod test_program;
 pub mod warm;
 
 use std::cell::Cell;

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use engine_tests::on_each_board;
+use engine_tests::test_program::command;
 use virtual_target::config::BackendKind;
 
 /// Tests that fail, pass or hang on purpose.
@@ -189,27 +190,6 @@ const QEMU: BackendKind = BackendKind::Qemu;
 struct Run {
     text: String,
     target: tempfile::TempDir,
-}
-
-fn command(engine: BackendKind, test: &str, target: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("NEXTEST") {
-            command.env_remove(name);
-        }
-    }
-    let engine = match engine {
-        BackendKind::Renode => "renode",
-        BackendKind::Serial => "serial",
-        _ => "qemu",
-    };
-    command
-        .args(["--ignored", "--exact", "--test-threads=2"])
-        .arg(format!("on_purpose::{test}"))
-        .env("VTARGET_BACKEND", engine)
-        .env("CARGO_TARGET_DIR", target)
-        .env_remove("VTARGET_ARTIFACTS");
-    command
 }
 
 impl Run {

@@ -2,9 +2,10 @@
 //! it comes (`VTARGET_LIVE`), and a wait that takes long. Each test here runs one of [`on_purpose`]
 //! as a separate program.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use engine_tests::on_each_engine;
+use engine_tests::test_program::command;
 use virtual_target::config::BackendKind;
 
 /// Tests that fail, pass or take long on purpose.
@@ -50,22 +51,7 @@ mod on_purpose {
 /// Runs a test, as `cargo test` does.
 fn run(engine: BackendKind, test: &str, more: &[(&str, &str)]) -> (String, String) {
     let target = tempfile::tempdir().unwrap();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("NEXTEST") {
-            command.env_remove(name);
-        }
-    }
-    let engine = match engine {
-        BackendKind::Renode => "renode",
-        _ => "qemu",
-    };
-    let Output { stdout, stderr, .. } = command
-        .args(["--ignored", "--exact", "--test-threads=2"])
-        .arg(format!("on_purpose::{test}"))
-        .env("VTARGET_BACKEND", engine)
-        .env("CARGO_TARGET_DIR", target.path())
-        .env_remove("VTARGET_ARTIFACTS")
+    let Output { stdout, stderr, .. } = command(engine, test, target.path())
         .envs(more.iter().copied())
         .output()
         .unwrap();
