@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::emulator_log::EmulatorLog;
 use super::error::{EmulatorError, EmulatorExit, Unfinished, Unsupported};
 use super::events::Events;
 use super::guest_access::GuestAccess;
@@ -63,6 +64,16 @@ pub(crate) trait Backend: Send {
 
     /// Returns the logs of the emulator, by their file names. Each begins anew at a power-on.
     fn logs(&self) -> Vec<(&'static str, LogText)>;
+
+    /// Returns what the emulator logs, whose lines are read as they come, if it logs anything.
+    fn emulator_log(&self) -> Result<EmulatorLog, EmulatorError> {
+        Err(self.unsupported(Unsupported::Log))
+    }
+
+    /// Waits until all that the emulator has logged so far has been read.
+    fn read_log(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 
     /// Returns an error if machine number `machine` cannot load `image`. Called before anything is
     /// started.

@@ -5,6 +5,7 @@
 //! the I/O thread, one call at a time. A backend does not use tests, expectations or handles.
 
 mod emulator;
+mod emulator_log;
 pub(crate) mod error;
 mod events;
 mod executable;
@@ -22,6 +23,7 @@ pub(crate) mod qemu;
 pub(crate) mod renode;
 pub(crate) mod serial;
 
+pub(crate) use emulator_log::{EmulatorLog, Searched};
 pub use error::{EmulatorError, EmulatorErrorKind, EmulatorExit};
 pub(crate) use events::{Event, Events};
 pub(crate) use executable::is_in_path;

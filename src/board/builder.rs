@@ -26,7 +26,7 @@ use crate::firmware::Firmware;
 use crate::notice::notice;
 use crate::operation::{Operation, Remote, Task};
 use crate::process::Supervisor;
-use crate::uart::{Live, Ports};
+use crate::uart::{Live, LogGuards, Ports, UartError};
 
 impl VirtualTarget {
     /// Creates a builder from the YAML file at `path`, which is relative to the current directory.
@@ -51,6 +51,7 @@ pub struct TargetBuilder {
     config: Result<TargetConfig, ConfigError>,
     firmware: Option<PathBuf>,
     symbols: Vec<PathBuf>,
+    fail_on_log: Vec<String>,
     backend: Option<BackendKind>,
     keeps_artifacts: bool,
     /// The place in the test that made the builder.
@@ -64,6 +65,7 @@ impl TargetBuilder {
             config,
             firmware: None,
             symbols: Vec::new(),
+            fail_on_log: Vec::new(),
             backend: None,
             keeps_artifacts: true,
             made_at: Location::caller(),
@@ -95,6 +97,22 @@ impl TargetBuilder {
         let path = path.as_ref();
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         self.symbols.push(path);
+        self
+    }
+
+    /// Adds a pattern that must never appear in a line of the emulator's log, as the description's
+    /// `fail_on_log`: waits end at once, and a test that waits for nothing more fails at its end.
+    ///
+    /// ```no_run
+    /// # fn main() -> virtual_target::Result<()> {
+    /// let board = virtual_target::VirtualTarget::from_yaml("board.yaml")
+    ///     .fail_on_log("re:(?i)unhandled (read|write)")
+    ///     .boot()
+    ///     .wait()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn fail_on_log(mut self, pattern: impl Into<String>) -> Self {
+        self.fail_on_log.push(pattern.into());
         self
     }
 
@@ -197,7 +215,11 @@ impl TargetBuilder {
         report: Option<Arc<Report>>,
         at: Caller,
     ) -> Result<VirtualTarget> {
-        let config = self.config?;
+        let mut config = self.config?;
+        for pattern in self.fail_on_log {
+            LogGuards::pattern(&pattern).map_err(UartError::from)?;
+            config.fail_on_log.push(pattern);
+        }
         for entry in config.skipped_entries() {
             let machine = &config.machine_name;
             notice(format_args!(

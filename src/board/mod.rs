@@ -11,6 +11,7 @@ mod inner;
 mod inspect;
 mod interact;
 mod keys;
+mod log;
 mod look;
 mod machine;
 mod machine_uarts;

@@ -104,31 +104,32 @@ impl Led<'_> {
         let (machine, path) = (self.machine, self.path.clone());
         let word = if wanted { "on" } else { "off" };
         let what = format!("led({path:?}).expect_{word}()");
-        self.target.waiting(what, move |shared, limit| async move {
-            let mut board = shared.board.lock().await;
-            board.check_runs(LOOK)?;
-            let LedState {
-                is_on,
-                events,
-                from,
-            } = board.backend.led(machine, &path).await?;
-            drop(board);
-            if is_on == wanted {
-                return Ok(());
-            }
-            let text = format!("{machine} {path} {word}");
-            let changed = Box::pin(async move { events.wait(from, &text).await });
-            match wait(&shared, machine, changed, limit).await? {
-                true => Ok(()),
-                false => Err(DebugError::NoChange {
-                    machine: shared.machines[machine].name.clone(),
-                    led: path,
-                    wanted,
-                    waited: limit,
+        self.target
+            .waiting(what, None, move |shared, limit| async move {
+                let mut board = shared.board.lock().await;
+                board.check_runs(LOOK)?;
+                let LedState {
+                    is_on,
+                    events,
+                    from,
+                } = board.backend.led(machine, &path).await?;
+                drop(board);
+                if is_on == wanted {
+                    return Ok(());
                 }
-                .into()),
-            }
-        })
+                let text = format!("{machine} {path} {word}");
+                let changed = Box::pin(async move { events.wait(from, &text).await });
+                match wait(&shared, machine, changed, limit).await? {
+                    true => Ok(()),
+                    false => Err(DebugError::NoChange {
+                        machine: shared.machines[machine].name.clone(),
+                        led: path,
+                        wanted,
+                        waited: limit,
+                    }
+                    .into()),
+                }
+            })
     }
 }
 
@@ -169,11 +170,12 @@ impl Button<'_> {
     pub fn press_for(&self, duration: Duration) -> Operation<()> {
         let (machine, path) = (self.machine, self.path.clone());
         let what = format!("button({path:?}).press_for({duration:?})");
-        self.target.waiting(what, move |shared, _| async move {
-            set(&shared, machine, &path, true).await?;
-            shared.machines[machine].uart().let_pass(duration).await?;
-            set(&shared, machine, &path, false).await
-        })
+        self.target
+            .waiting(what, None, move |shared, _| async move {
+                set(&shared, machine, &path, true).await?;
+                shared.machines[machine].uart().let_pass(duration).await?;
+                set(&shared, machine, &path, false).await
+            })
     }
 
     #[track_caller]
@@ -181,9 +183,10 @@ impl Button<'_> {
         let (machine, path) = (self.machine, self.path.clone());
         let act = if pressed { "press" } else { "release" };
         let what = format!("button({path:?}).{act}()");
-        self.target.waiting(what, move |shared, _| async move {
-            set(&shared, machine, &path, pressed).await
-        })
+        self.target
+            .waiting(what, None, move |shared, _| async move {
+                set(&shared, machine, &path, pressed).await
+            })
     }
 }
 

@@ -71,7 +71,7 @@ impl VirtualTarget {
     pub(super) fn run_until_of(&self, machine: usize, function: &str) -> Operation<Vec<Frame>> {
         let function = function.to_owned();
         let what = format!("run_until({function:?})");
-        self.waiting(what, move |shared, limit| async move {
+        self.waiting(what, None, move |shared, limit| async move {
             let files = shared.board.lock().await.program_files(machine);
             let found = variable::find(files.clone(), function.clone()).await?;
             // The lowest bit says that the code is Thumb.
@@ -98,7 +98,7 @@ impl VirtualTarget {
         address: u64,
     ) -> Operation<Written<T>> {
         let what = format!("watch({address:#x})");
-        self.waiting(what, move |shared, limit| async move {
+        self.waiting(what, None, move |shared, limit| async move {
             let length = size_of::<T>() as u64;
             let place = Place::Write { address, length };
             let missed = DebugError::NotWritten {

@@ -442,12 +442,13 @@ impl VirtualTarget {
         ))
     }
 
-    /// Creates an operation that waits for the board, by default as long as for its output; the
-    /// report records it.
+    /// Creates an operation that waits for the board, by default for `limit`, or as long as for its
+    /// output; the report records it.
     #[track_caller]
     pub(super) fn waiting<T, F>(
         &self,
         what: String,
+        limit: Option<Duration>,
         run: impl FnOnce(Arc<Inner>, Duration) -> F + Send + 'static,
     ) -> Operation<T>
     where
@@ -455,7 +456,7 @@ impl VirtualTarget {
         F: Future<Output = crate::Result<T>> + Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        let limit = shared.config.timeouts.expect;
+        let limit = limit.unwrap_or(shared.config.timeouts.expect);
         let wait = Remote::new(limit, move |limit| run(shared, limit));
         let report = self.shared.report.as_ref();
         Operation::new(Traced::new(wait, report, Location::caller(), |_| what))

@@ -60,6 +60,12 @@ impl QemuConfig {
 }
 
 impl QemuConfig {
+    /// Returns true if an argument makes QEMU log something on its standard error.
+    pub(crate) fn logs_to_standard_error(&self) -> bool {
+        let has = |options: [&str; 2]| self.args.iter().any(|it| options.contains(&it.as_str()));
+        has(["-d", "--d"]) && !has(["-D", "--D"])
+    }
+
     /// Returns the name of the architecture in the file and in the name of QEMU's program.
     pub(crate) fn arch_name(&self) -> &'static str {
         let mut names = ARCHITECTURES.iter();

@@ -72,6 +72,45 @@ pub enum DebugError {
         /// The time waited, in the board's clock.
         waited: Duration,
     },
+    /// The emulator has not logged a line.
+    #[error(
+        "the emulator of `{machine}` has logged no line with {pattern:?} in {waited:?}{}",
+        last_lines(last)
+    )]
+    NotLogged {
+        /// The machine's name.
+        machine: String,
+        /// The pattern.
+        pattern: String,
+        /// The time waited, in the board's clock.
+        waited: Duration,
+        /// The last lines that were looked at.
+        last: Vec<String>,
+    },
+    /// The emulator has logged a line that it was not to log.
+    #[error(
+        "the emulator of `{machine}` has logged a line with {pattern:?}:{}",
+        quoted(line)
+    )]
+    Logged {
+        /// The machine's name.
+        machine: String,
+        /// The pattern.
+        pattern: String,
+        /// The line.
+        line: String,
+    },
+    /// Lines of the emulator's log are no longer kept, in which a pattern was to be looked for.
+    #[error(
+        "{lines} lines of the emulator's log of `{machine}` are no longer kept, and no test has looked at them: \
+         look earlier (`expect_log`), or forbid what must not appear (`fail_on_log`)"
+    )]
+    LogLost {
+        /// The machine's name.
+        machine: String,
+        /// The number of lines.
+        lines: u64,
+    },
     /// A variable has another size than the type by which it is read or written.
     #[error("`{name}` has {size} bytes in {file:?}, not the {wanted} of {of_type}")]
     WrongSize {
@@ -90,6 +129,24 @@ pub enum DebugError {
 
 fn on_or_off(is_on: bool) -> &'static str {
     if is_on { "on" } else { "off" }
+}
+
+/// The number of characters of a line of the log that are shown.
+const SHOWN: usize = 400;
+
+fn last_lines(lines: &[String]) -> String {
+    match lines {
+        [] => "; it has logged nothing since the last `expect_log`".to_owned(),
+        lines => format!(
+            "; its last lines:{}",
+            lines.iter().map(|it| quoted(it)).collect::<String>()
+        ),
+    }
+}
+
+fn quoted(line: &str) -> String {
+    let shown: String = line.chars().take(SHOWN).collect();
+    format!("\n  | {}", shown.escape_debug())
 }
 
 fn no_symbols(file: Option<&PathBuf>) -> String {

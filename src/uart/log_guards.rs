@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::pattern::stream::in_lines;
-use super::pattern::{IntoPattern, Pattern, PatternError};
+use super::pattern::stream::in_log_lines;
+use super::pattern::{IntoPattern, Kind, Pattern, PatternError};
 use super::shown::shown;
 use super::transcript::Transcript;
 use super::transcript::guards::{ForbiddenMatch, next_id};
@@ -24,9 +24,15 @@ impl LogGuards {
         Self(guards.collect())
     }
 
-    /// Compiles a pattern for lines.
+    /// Compiles a pattern for lines of the log; it must run no code of the user's.
     pub(crate) fn pattern(pattern: impl IntoPattern) -> Result<Pattern, PatternError> {
-        in_lines(pattern)
+        let pattern = in_log_lines(pattern)?;
+        match pattern.kind() {
+            Kind::Function(_) => Err(PatternError::NoGuard {
+                pattern: pattern.to_string(),
+            }),
+            _ => Ok(pattern),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -40,6 +40,12 @@ pub enum Unsupported {
         /// The LED's path, such as `sysbus.gpioPortA.led`.
         path: String,
     },
+    /// The log of a physical board, which has no emulator.
+    #[error("tell what its emulator logs: a physical board has none")]
+    Log,
+    /// The log of a QEMU that has not been told to log anything.
+    #[error("tell what it logs: it logs nothing of the guest unless it is told to at its start")]
+    SilentLog,
     /// A press of a button on an engine that has none.
     #[error("press the button `{path}`")]
     #[non_exhaustive]
@@ -215,6 +221,11 @@ impl Unsupported {
             | Self::Button { .. }
             | Self::MonitorCommand { .. }
             | Self::Metrics => "only Renode can: run the target there (VTARGET_BACKEND=renode)",
+            Self::Log => "run the target on an emulator (VTARGET_BACKEND=renode)",
+            Self::SilentLog => {
+                "add `qemu: {args: [-d, \"guest_errors,unimp\"]}` to the description, without `-D`; or \
+                 `fail_on_log`"
+            }
             Self::NoProcessor => "the board has no processor of a known kind",
             Self::Cpu { .. } => "remove `cpu`, or choose another machine",
             Self::SRecord { .. } => "convert it (objcopy -I srec -O ihex) or flash the ELF file",

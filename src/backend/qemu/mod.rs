@@ -25,8 +25,8 @@ use tokio::sync::oneshot;
 use super::emulator::{Emulator, OUTPUT_DRAIN_TIMEOUT};
 use super::error::{ErrorPlace, RefusalReason, Unexpected, Unsupported};
 use super::{
-    Backend, BoxFuture, EmulatorError, EmulatorErrorKind, EmulatorExit, GuestAccess, Identity,
-    Image, LogText, Outcome, OutputTail, Place, Reached, executable,
+    Backend, BoxFuture, EmulatorError, EmulatorErrorKind, EmulatorExit, EmulatorLog, GuestAccess,
+    Identity, Image, LogText, Outcome, OutputTail, Place, Reached, executable,
 };
 use crate::config::{BackendKind, ConfigError, LoadCommand, QemuConfig, QemuPort, TargetConfig};
 use crate::coverage::BlockStarts;
@@ -86,6 +86,8 @@ pub(crate) struct Qemu {
     supervisor: Arc<Supervisor>,
     ports: Ports,
     output: OutputTail,
+    /// What QEMU logs, if it is told to.
+    log: EmulatorLog,
     running: Option<Running>,
     /// The place to which the board runs, and the client that has set it.
     runs_until: Option<(Place, Arc<tokio::sync::Mutex<GdbClient>>)>,
@@ -127,6 +129,7 @@ impl Qemu {
             supervisor,
             ports,
             output: OutputTail::default(),
+            log: EmulatorLog::default(),
             running: None,
             runs_until: None,
         })
@@ -188,11 +191,17 @@ impl Qemu {
         self.output.clear();
         let output = self.output.clone();
         let (log_read, log_end) = oneshot::channel();
-        let (drained, ports) = (output.clone(), self.ports.clone());
+        let drained = output.clone();
+        let reader = || LogReader::new(self.ports.clone(), self.log.clone());
+        let mut log = self.logs_guest().then(reader);
         let drained = async move {
-            let mut log = LogReader::new(ports);
-            drained.drain(stderr, |bytes| log.read(bytes)).await;
-            // Nobody waits for it unless the log is guarded.
+            let read = |bytes: &[u8]| {
+                if let Some(log) = &mut log {
+                    log.read(bytes);
+                }
+            };
+            drained.drain(stderr, read).await;
+            // Nobody waits for it unless QEMU logs something.
             let _ = log_read.send(());
         };
         let process = self.supervisor.spawn(launch).map_err(of_process)?;
@@ -230,6 +239,11 @@ impl Qemu {
             Err(error) if matches!(error.kind(), EmulatorErrorKind::Exited { .. }) => Ok(()),
             outcome => outcome.map(drop),
         }
+    }
+
+    /// Returns true if QEMU logs what the guest does, on its standard error.
+    fn logs_guest(&self) -> bool {
+        self.ports.guard_the_log() || self.config.logs_to_standard_error()
     }
 
     /// Adds the cause to the error of a start: the place in the description if QEMU names the
@@ -366,6 +380,13 @@ impl Backend for Qemu {
         vec![("emulator.log", self.output.reader())]
     }
 
+    fn emulator_log(&self) -> Result<EmulatorLog, EmulatorError> {
+        match self.logs_guest() {
+            true => Ok(self.log.clone()),
+            false => Err(self.unsupported(Unsupported::SilentLog)),
+        }
+    }
+
     fn accepts(&self, _machine: usize, image: &Image) -> crate::Result<()> {
         let firmware = &image.firmware;
         firmware.check_architecture(self.config.arch, &self.config.machine)?;
@@ -385,15 +406,17 @@ impl Backend for Qemu {
 
     fn power_on<'a>(&'a mut self, images: &'a [Option<Image>]) -> Outcome<'a> {
         let image = images.first().and_then(Option::as_ref);
+        self.log.begin();
         Box::pin(self.start(image))
     }
 
     fn power_off(&mut self) -> Outcome<'_> {
         Box::pin(async {
             self.runs_until = None;
+            let logs_guest = self.logs_guest();
             if let Some(running) = self.running.take() {
                 running.emulator.end().await;
-                if self.ports.guard_the_log() {
+                if logs_guest {
                     // An error is the end as well.
                     let _ = tokio::time::timeout(OUTPUT_DRAIN_TIMEOUT, running.log_end).await;
                 }

@@ -25,8 +25,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    Backend, BoxFuture, EmulatorError, EmulatorErrorKind, EmulatorExit, Events, GivenBack,
-    GuestAccess, Identity, Image, LedState, LogText, Metrics, Outcome, Place, Reached,
+    Backend, BoxFuture, EmulatorError, EmulatorErrorKind, EmulatorExit, EmulatorLog, Events,
+    GivenBack, GuestAccess, Identity, Image, LedState, LogText, Metrics, Outcome, Place, Reached,
 };
 use crate::backend::error::{Unexpected, Unfinished};
 use crate::config::{ConfigError, Control, Reuse, TargetConfig};
@@ -435,6 +435,18 @@ impl Backend for Renode {
                 Box::new(move || events.report())
             }),
         ]
+    }
+
+    fn emulator_log(&self) -> Result<EmulatorLog, EmulatorError> {
+        Ok(self.emulation.log.clone())
+    }
+
+    fn read_log(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(session) = &self.session {
+                session.read_log().await;
+            }
+        })
     }
 
     fn accepts(&self, machine: usize, image: &Image) -> crate::Result<()> {

@@ -595,9 +595,10 @@ impl Session {
         }
         let read = async {
             let mark = MonitorCommand::log_message(log_end::MARK);
+            let number = self.log_end.next();
             let logged = self.monitor.send(&mark).within(log_end::PATIENCE);
             if logged.await.is_ok() {
-                self.log_end.reached().await;
+                self.log_end.reached(number).await;
             }
         };
         if tokio::time::timeout(log_end::PATIENCE, read).await.is_err() {

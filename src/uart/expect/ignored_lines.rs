@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::uart::pattern::stream::in_lines;
+use crate::uart::pattern::stream::in_log_lines;
 use crate::uart::pattern::{IntoPattern, Pattern, PatternError};
 
 /// The patterns of the log lines that are removed from answers.
@@ -21,7 +21,7 @@ impl IgnoredLines {
         pattern: impl IntoPattern,
         strip_ansi: bool,
     ) -> Result<Pattern, PatternError> {
-        let pattern = in_lines(pattern)?;
+        let pattern = in_log_lines(pattern)?;
         if strip_ansi {
             pattern.check_visible()?;
         }

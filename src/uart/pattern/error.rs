@@ -77,6 +77,15 @@ pub enum PatternError {
         /// The pattern as written.
         pattern: String,
     },
+    /// A text with an end-of-line, looked for in the lines of a log, which have none.
+    #[error(
+        "the pattern {pattern:?} contains an end-of-line, and a log is looked at line by line, without theirs: \
+         leave it out"
+    )]
+    EndOfLogLine {
+        /// The pattern as written.
+        pattern: String,
+    },
     /// An escape sequence, looked for in text, which has none.
     #[error(
         "the pattern {pattern:?} contains an escape sequence, and matching passes over these, so that it can \
@@ -95,9 +104,10 @@ pub enum PatternError {
         "run needs to know what the prompt looks like; call set_prompt, or set the prompt in the target's YAML"
     )]
     NoPrompt,
-    /// A guard that would run the user's code on the I/O thread.
+    /// A guard or a look at the emulator's log that would run the user's code on the I/O thread.
     #[error(
-        "{pattern} cannot stand guard: guards run where the output arrives and are literals or \"re:\" patterns only"
+        "{pattern} cannot stand guard or look at the emulator's log: these run where the output arrives and are \
+         literals or \"re:\" patterns only"
     )]
     NoGuard {
         /// The pattern.

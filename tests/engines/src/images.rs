@@ -46,6 +46,21 @@ pub fn systick() -> Vec<u8> {
     words.into_iter().flat_map(u32::to_le_bytes).collect()
 }
 
+/// Returns firmware that counts to `delay`, reads the word at `address` once, and then loops at its end,
+/// 0x08000012.
+pub fn reading(delay: u32, address: u32) -> Vec<u8> {
+    let words = [
+        0x2000_1000,
+        FLASH + 9,
+        0x4803_4a02, // ldr r2, =delay; ldr r0, =address
+        0xd1fd_3a01, // subs r2, #1; bne to it
+        0xe7fe_6801, // ldr r1, [r0]; b to itself
+        delay,
+        address,
+    ];
+    words.into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
 /// Returns an Intel HEX file of `bytes` in the flash, with lines that end in `end`.
 pub fn hex(bytes: &[u8], end: &str) -> String {
     let page = iter::once(hex_record(4, 0, &FLASH.to_be_bytes()[..2]));

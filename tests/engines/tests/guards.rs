@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use engine_tests::{on_each_engine, root, sample};
+use engine_tests::{images, on_each_engine, root, sample};
 use virtual_target::config::{BackendKind, ClockKind, TargetConfig};
 use virtual_target::uart::UartErrorKind;
 use virtual_target::{ErrorKind, Result, VirtualTarget, millis, secs};
@@ -42,20 +42,15 @@ fn reading(
 ) -> Result<VirtualTarget> {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("image.bin");
-    // Stack, reset vector; ldr r0, [pc, #4]; ldr r1, [r0]; b .; nop; the address.
-    let image: [u32; 5] = [0x2000_1000, 0x0800_0009, 0x6801_4801, 0xBF00_E7FE, address];
-    let image: Vec<u8> = image.into_iter().flat_map(u32::to_le_bytes).collect();
-    std::fs::write(&file, image).unwrap();
+    std::fs::write(&file, images::reading(1, address)).unwrap();
     let config = TargetConfig::from_file(root().join("fixtures/stm32f4.yaml"))?;
-    let mut config = config
-        .to_builder()
-        .field("fail_on_log", [ACCESS_TO_NOTHING]);
-    config = config.field("load_address", "0x08000000");
+    let mut config = config.to_builder().field("load_address", "0x08000000");
     if engine == BackendKind::Renode {
         config = config.field("clock", clock).field("reuse", reuse);
     }
     let board = VirtualTarget::from_config(config.build()?).backend(engine);
-    board.firmware(&file).boot().wait()
+    let board = board.firmware(&file).fail_on_log(ACCESS_TO_NOTHING);
+    board.boot().wait()
 }
 
 /// The address of USB OTG FS, which neither engine has, and of the flash.
@@ -131,7 +126,7 @@ on_each_engine! {
         for reuse in ["process", "run"].repeat(3) {
             let board = reading(engine, NOTHING, ClockKind::Realtime, reuse)?;
             // Until the firmware has read it.
-            while board.pc().wait()? != 0x0800_000C {}
+            while board.pc().wait()? != 0x0800_0012 {}
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(board)));
             assert!(dropped.is_err(), "the drop has not noticed it");
         }
@@ -147,6 +142,18 @@ on_each_engine! {
         let board = reading(engine, FLASH, ClockKind::Realtime, "process")?;
         board.reset().wait()?;
         board.shutdown().wait()
+    }
+
+    fn a_pattern_of_the_builder_is_checked_before_the_boot(engine) {
+        let builder = || VirtualTarget::from_yaml(root().join("fixtures/stm32f4.yaml")).backend(engine);
+        for (pattern, why) in [
+            ("boom\n", "\"boom\\n\" contains an end-of-line, and a log is looked at line by line"),
+            ("re:(", "\"re:(\" is no regular expression"),
+        ] {
+            let error = builder().fail_on_log(pattern).build().unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        Ok(())
     }
 
     fn a_lifted_guard_allows_the_fault(engine) {

@@ -4,30 +4,50 @@
 //! comes behind all earlier ones.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
-/// The message; a board has a log of its own, in which it appears once.
+/// The message; a board has a log of its own.
 pub(crate) const MARK: &str = "virtual-target has read the log up to here";
 
 /// The time limit of the wait: a Renode that does not answer logs nothing either.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Knows whether the message has been read; clones share that.
+/// Counts the messages of a log; clones share that.
 #[derive(Clone, Default)]
-pub(crate) struct LogEnd(Arc<Notify>);
+pub(crate) struct LogEnd(Arc<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    sent: AtomicU64,
+    read: watch::Sender<u64>,
+}
 
 impl LogEnd {
-    /// Looks for the message in a line of the log.
-    pub(crate) fn look_at(&self, line: &str) {
-        if line.contains(MARK) {
-            self.0.notify_one();
-        }
+    /// Counts a message that is about to be sent, and returns its number.
+    pub(crate) fn next(&self) -> u64 {
+        self.0.sent.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Waits until the message has been read.
-    pub(crate) async fn reached(&self) {
-        self.0.notified().await;
+    /// Returns true if a line of the log is the message.
+    pub(crate) fn is_at(&self, line: &str) -> bool {
+        let is_mark = line.contains(MARK);
+        if is_mark {
+            self.0.read.send_modify(|read| *read += 1);
+        }
+        is_mark
+    }
+
+    /// Waits until message number `number` has been read.
+    pub(crate) async fn reached(&self, number: u64) {
+        // It fails only if the sender is gone, which this holds.
+        let _ = self
+            .0
+            .read
+            .subscribe()
+            .wait_for(|read| *read >= number)
+            .await;
     }
 }

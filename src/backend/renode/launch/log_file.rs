@@ -9,6 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::log_end::MARK;
 use crate::sync::lock;
 
 /// The number of bytes that are read from the end.
@@ -37,7 +38,7 @@ impl LogFile {
     pub(crate) fn text(&self) -> String {
         let read = self.lock().as_ref().map(tail);
         match read {
-            Some(Ok(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
+            Some(Ok(bytes)) => without_marks(&String::from_utf8_lossy(&bytes)),
             Some(Err(error)) => format!("cannot read Renode's log: {error}\n"),
             None => String::new(),
         }
@@ -46,6 +47,12 @@ impl LogFile {
     fn lock(&self) -> MutexGuard<'_, Option<File>> {
         lock(&self.0)
     }
+}
+
+/// Returns the text without the lines that are ours.
+fn without_marks(text: &str) -> String {
+    let lines = text.split_inclusive('\n');
+    lines.filter(|line| !line.contains(MARK)).collect()
 }
 
 /// Reads the end of `file`, from the start of a line on.

@@ -84,7 +84,7 @@ impl Emulation {
                 false => VECTORS,
             },
         });
-        cpu_watch::watch(session, machines.collect());
+        cpu_watch::watch(session, machines.collect(), self.log.clone());
         for (number, image) in images.iter().enumerate() {
             match image {
                 Some(image) => self.load(session, version, number, image).await?,

@@ -1,16 +1,17 @@
-//! Failing every wait on a machine's UARTs when one of its processors halts or locks up, or when
-//! Renode's log has what it must not have.
+//! Reading Renode's log: it fails every wait on a machine's UARTs when one of its processors halts or
+//! locks up, or when it has what it must not have; and tests look at it.
 
 use std::sync::Arc;
 
 use super::cpu_halt;
+use crate::backend::EmulatorLog;
 use crate::backend::renode::monitor::plain::Name;
 use crate::backend::renode::session::Session;
 use crate::uart::Ports;
 
 /// Makes every wait on a machine's ports fail at once if one of its processors halts or locks up
-/// from now on, or if a halt of another machine stops the time of all.
-pub(crate) fn watch(session: &mut Session, machines: Vec<Watched>) {
+/// from now on, or if a halt of another machine stops the time of all. Adds the lines to `log`.
+pub(crate) fn watch(session: &mut Session, machines: Vec<Watched>, log: EmulatorLog) {
     let ports = machines.iter().map(|machine| machine.ports.clone());
     let guarded: Vec<Ports> = ports.filter(Ports::guard_the_log).collect();
     let machines = Arc::new(machines);
@@ -25,14 +26,19 @@ pub(crate) fn watch(session: &mut Session, machines: Vec<Watched>) {
         }
     };
     let log_end = session.begin_log();
+    log.begin();
     let visit = move |line: &str| {
+        if log_end.is_at(line) {
+            return;
+        }
+        // A wait that the halt ends finds the line.
+        log.add(line);
         if let Some(halt) = cpu_halt::halt(line) {
             halted(halt);
         }
         guarded
             .iter()
             .for_each(|ports| ports.log_line(line.as_bytes()));
-        log_end.look_at(line);
     };
     match cpu_halt::follow(&session.log_file(), visit) {
         Ok(following) => session.spawn(following),

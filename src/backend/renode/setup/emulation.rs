@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::cpu_halt;
 use super::machine::Machine;
-use crate::backend::EmulatorError;
 use crate::backend::renode::context::SELECTING;
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::monitor::plain::Name;
 use crate::backend::renode::session::Session;
+use crate::backend::{EmulatorError, EmulatorLog};
 use crate::config::{ClockKind, ConfigError, TargetConfig};
 use crate::runtime::{Hold, VirtualClock};
 use crate::uart::Ports;
@@ -25,6 +25,8 @@ pub(crate) struct Emulation {
     pub(crate) machines: Vec<Machine>,
     /// The virtual clock, unless the board runs in real time.
     pub(crate) clock: Option<Arc<VirtualClock>>,
+    /// What Renode logs of them.
+    pub(crate) log: EmulatorLog,
 }
 
 impl Emulation {
@@ -40,6 +42,7 @@ impl Emulation {
             config: config.clone(),
             machines: machines.collect(),
             clock,
+            log: EmulatorLog::default(),
         })
     }
 

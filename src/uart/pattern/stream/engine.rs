@@ -38,6 +38,14 @@ pub(crate) fn in_lines(pattern: impl IntoPattern) -> Result<Pattern, PatternErro
     Ok(pattern)
 }
 
+/// As [`in_lines`], for the lines of a log.
+pub(crate) fn in_log_lines(pattern: impl IntoPattern) -> Result<Pattern, PatternError> {
+    in_lines(pattern).map_err(|error| match error {
+        PatternError::EndOfLine { pattern } => PatternError::EndOfLogLine { pattern },
+        error => error,
+    })
+}
+
 /// The search for one pattern on one stream.
 pub(crate) enum Engine {
     Literal(Box<Literal>),

@@ -11,5 +11,5 @@ mod literal;
 mod walk;
 mod window;
 
-pub(crate) use engine::{Engine, in_lines, on_stream};
+pub(crate) use engine::{Engine, in_lines, in_log_lines, on_stream};
 pub(crate) use hit::{Hit, Located, ReadBack};
