@@ -15,7 +15,7 @@ pub(crate) struct Image {
     /// The load command that the test names. Without it, the description or the file's format
     /// decides.
     pub(crate) load_command: Option<LoadCommand>,
-    /// What records the code that runs, if the coverage is wanted.
+    /// What records the code that runs, if the coverage is wanted and lines are known.
     pub(crate) coverage: Option<Arc<Recording>>,
 }
 

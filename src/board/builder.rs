@@ -20,7 +20,7 @@ use crate::artifacts::{Report, Sources, TestName, Traced, UartLogWriter, failed}
 use crate::backend::{Backend, Image};
 use crate::caller::Caller;
 use crate::config::{BackendKind, ConfigError, EnvVariable, TargetConfig, env_flag};
-use crate::coverage::Recorder;
+use crate::coverage::{MachineFiles, Recorder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::firmware::Firmware;
 use crate::notice::notice;
@@ -248,9 +248,10 @@ impl TargetBuilder {
         };
         let ports = select_backend::ports(&config, wanted, report.as_ref(), clock.as_ref());
         let ports = ports.map_err(reason)?;
-        let recorder = select_backend::coverage(&config, wanted)?.map(Recorder::new);
-        let covers = recorder.is_some();
-        let backend = select_backend::create(&config, wanted, &supervisor, &ports, clock, covers)
+        let recorder = select_backend::coverage(&config, wanted)?
+            .map(|it| Recorder::new(it, machine_files(&config, &symbols)));
+        let covered = recorder.as_ref();
+        let backend = select_backend::create(&config, wanted, &supervisor, &ports, clock, covered)
             .map_err(reason)?;
         let machines: Vec<MachineUarts> = images
             .zip(ports)
@@ -270,11 +271,10 @@ impl TargetBuilder {
                 backend.accepts(machine, image)?;
             }
         }
-        let recorder = recorder.map(Arc::new);
         if let Some(recorder) = &recorder {
             for (machine, image) in images.iter_mut().enumerate() {
                 if let Some(image) = image {
-                    image.coverage = Some(recorder.record(machine, &image.firmware)?);
+                    image.coverage = recorder.record(machine, Some(&image.firmware));
                 }
             }
         }
@@ -330,6 +330,18 @@ fn symbols(config: &TargetConfig, added: &[PathBuf]) -> Result<Vec<Vec<Firmware>
         machines.push(described.chain(added).collect::<Result<Vec<_>>>()?);
     }
     Ok(machines)
+}
+
+/// Returns what the coverage must know of each machine.
+fn machine_files(config: &TargetConfig, symbols: &[Vec<Firmware>]) -> Vec<MachineFiles> {
+    let machines = config.images().into_iter().zip(config.load_addresses());
+    let machines = machines.zip(symbols);
+    let files = machines.map(|(((name, _), load_address), symbols)| MachineFiles {
+        name: name.to_owned(),
+        symbols: symbols.iter().map(|it| it.path().to_owned()).collect(),
+        load_address,
+    });
+    files.collect()
 }
 
 /// Returns the sources of a target's report.

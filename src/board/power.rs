@@ -166,7 +166,7 @@ impl Board {
     ) -> Result<()> {
         self.backend.accepts(machine, &image)?;
         if let Some(recorder) = &self.recorder {
-            image.coverage = Some(recorder.record(machine, &image.firmware)?);
+            image.coverage = recorder.record(machine, Some(&image.firmware));
         }
         self.images[machine] = Some(image);
         if !self.is_on() {

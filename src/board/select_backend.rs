@@ -10,7 +10,7 @@ use crate::config::{
     BackendKind, ClockKind, ConfigError, CoverageConfig, EnvVariable, MachineConfig, Reuse,
     TargetConfig, env_flag,
 };
-use crate::coverage::CoverageError;
+use crate::coverage::{CoverageError, Recorder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::notice::notice;
 use crate::process::Supervisor;
@@ -98,7 +98,7 @@ pub(crate) fn create(
     supervisor: &Arc<Supervisor>,
     ports: &[Ports],
     clock: Option<Arc<VirtualClock>>,
-    covers: bool,
+    recorder: Option<&Arc<Recorder>>,
 ) -> Result<Box<dyn Backend>> {
     let supervisor = Arc::clone(supervisor);
     Ok(match wanted {
@@ -118,13 +118,14 @@ pub(crate) fn create(
         }
         BackendKind::Renode | BackendKind::Auto => {
             let program = renode::find()?;
-            let reuse = match (reuse(config)?, covers) {
+            let reuse = match (reuse(config)?, recorder) {
                 // The script of the coverage would stay behind.
-                (_, true) => Reuse::Off,
-                (reuse, false) => reuse,
+                (_, Some(_)) => Reuse::Off,
+                (reuse, None) => reuse,
             };
+            let recorder = recorder.map(Arc::clone);
             Box::new(renode::Renode::new(
-                program, config, supervisor, ports, clock, reuse,
+                program, config, supervisor, ports, clock, reuse, recorder,
             )?)
         }
     })

@@ -47,7 +47,8 @@ impl CoverageConfig {
             ..MatchOptions::default()
         };
         let mut all = self.exclude.iter();
-        all.any(|it| it.matches_path_with(path, options))
+        // A directory stands for all that is in it.
+        all.any(|it| it.matches_path_with(path, options) || path.starts_with(it.as_str()))
     }
 
     #[cfg(test)]
@@ -104,7 +105,14 @@ mod tests {
 
     #[test]
     fn patterns_are_of_paths() {
-        let config = CoverageConfig::excluding(&["hal/**", "src/*_test.c", "**/vendor/**"]);
+        let patterns = [
+            "hal/**",
+            "src/*_test.c",
+            "**/vendor/**",
+            "gen",
+            "mid dle/[1]/",
+        ];
+        let config = CoverageConfig::excluding(&patterns);
         for (path, excluded) in [
             ("hal/clock.c", true),
             ("hal/deep/clock.c", true),
@@ -113,6 +121,9 @@ mod tests {
             ("src/deep/a_test.c", false),
             ("lib/vendor/x/y.c", true),
             ("src/main.c", false),
+            ("gen/deep/table.c", true),
+            ("generator/table.c", false),
+            ("mid dle/[1]/a.c", true),
         ] {
             assert_eq!(config.excludes(Path::new(path)), excluded, "{path}");
         }

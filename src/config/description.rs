@@ -291,6 +291,14 @@ impl TargetConfig {
         }
     }
 
+    /// Returns the `load_address` of each machine, in the order of [`images`](Self::images).
+    pub(crate) fn load_addresses(&self) -> Vec<Option<u64>> {
+        match &self.machines[..] {
+            [] => vec![self.load_address],
+            machines => machines.iter().map(MachineConfig::load_address).collect(),
+        }
+    }
+
     /// Creates the error of a test that asks for an unknown machine `name`.
     pub(crate) fn no_such_machine(&self, name: &str) -> ConfigError {
         self.error(ConfigErrorKind::NoSuchMachine {

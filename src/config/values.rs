@@ -271,15 +271,17 @@ pub(super) fn size(value: &Value) -> Result<u64, Explanation> {
     }
 }
 
-/// Checks a pattern of paths, such as `hal/**`.
+/// Checks a pattern of paths below a directory, such as `hal/**`.
 pub(super) fn glob(pattern: &str) -> Result<glob::Pattern, Explanation> {
-    if pattern.is_empty() {
+    let bad = |why| BadValue::Glob { pattern, why }.into();
+    let below = pattern.trim_start_matches("./");
+    if below.is_empty() {
         return Err(BadValue::EmptyPattern.into());
     }
-    glob::Pattern::new(pattern).map_err(|error| {
-        let why = error.msg;
-        BadValue::Glob { pattern, why }.into()
-    })
+    if below.starts_with('/') || below.split('/').any(|it| it == "..") {
+        return Err(bad("it leads out of the project"));
+    }
+    glob::Pattern::new(below).map_err(|error| bad(error.msg))
 }
 
 /// Checks a pattern: literal text, or a regular expression after `re:`.

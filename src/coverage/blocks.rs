@@ -6,7 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use object::Architecture;
+use object::read::{Object, ObjectSymbol};
+use object::{Architecture, File};
 
 /// An instruction set whose branches are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +26,13 @@ struct Instruction {
 }
 
 impl InstructionSet {
-    pub(super) fn of(architecture: Architecture) -> Option<Self> {
-        Some(match architecture {
+    /// Returns the instruction set of a program; `None` if its branches are not known.
+    pub(super) fn of(program: &File<'_>) -> Option<Self> {
+        if !program.is_little_endian() {
+            return None;
+        }
+        Some(match program.architecture() {
+            Architecture::Arm if has_arm_code(program) => return None,
             Architecture::Arm => Self::Thumb,
             Architecture::Riscv32 => Self::RiscV32,
             Architecture::Riscv64 => Self::RiscV64,
@@ -59,6 +65,13 @@ impl InstructionSet {
             ends_block,
         }
     }
+}
+
+/// Returns true if code is in the instruction set of larger processors than a Cortex-M: the symbol
+/// `$a` is where it begins.
+fn has_arm_code(program: &File<'_>) -> bool {
+    let mut names = program.symbols().filter_map(|it| it.name().ok());
+    names.any(|name| name == "$a" || name.starts_with("$a."))
 }
 
 /// Adds the addresses of the instructions of the block at `start` to `covered`. `half_word` reads

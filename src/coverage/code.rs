@@ -53,8 +53,8 @@ impl Code {
         }
     }
 
-    /// Returns true if linked code is at an address. The addresses of code that was not linked
-    /// are 0, or outside of every section.
+    /// Returns true if linked code begins at an address. Code that was not linked begins at 0, or
+    /// outside of every section.
     pub(super) fn contains(&self, address: u64) -> bool {
         (address != 0 || self.at_zero) && self.half_word(address).is_some()
     }

@@ -77,13 +77,17 @@ impl<'a> Reading<'a> {
         let mut files = HashMap::new();
         let mut rows = program.rows();
         let mut sequence: Vec<LineStart> = Vec::new();
+        let mut begin = None;
         while let Some((header, row)) = rows.next_row()? {
+            // The rest of a sequence that was not linked may look as if it were in a section.
+            let is_linked = self.code.contains(*begin.get_or_insert(row.address()));
             if row.end_sequence() {
                 let end = row.address();
-                let linked = sequence.drain(..).filter(|it| it.address < end);
                 let code = self.code;
-                let linked = linked.filter(|it| code.contains(it.address));
+                let inside = |it: &LineStart| it.address < end && code.contains(it.address);
+                let linked = sequence.drain(..).filter(|it| is_linked && inside(it));
                 self.found.lines.extend(linked);
+                begin = None;
                 continue;
             }
             let number = row.file_index();
@@ -217,7 +221,11 @@ impl<'a> Reading<'a> {
         if let Some(directory) = &unit.comp_dir {
             path.push(directory.to_string_lossy()?.as_ref());
         }
-        if let Some(directory) = file.directory(header) {
+        // Directory 0 is that of the unit again.
+        if let Some(directory) = file
+            .directory(header)
+            .filter(|_| file.directory_index() != 0)
+        {
             path.push(text(directory)?);
         }
         path.push(text(file.path_name())?);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use super::error::CoverageError;
+use super::error::NoLines;
 use super::program::Program;
 use super::sources::{Sources, project_root};
 use crate::artifacts;
@@ -28,8 +28,8 @@ struct Key {
 static KNOWN: Mutex<Vec<(Key, Arc<Program>)>> = Mutex::new(Vec::new());
 
 /// Returns the program in an ELF file.
-pub(super) fn program(path: &Path, config: &CoverageConfig) -> Result<Arc<Program>, CoverageError> {
-    let unreadable = |error: std::io::Error| CoverageError::Unreadable {
+pub(super) fn program(path: &Path, config: &CoverageConfig) -> Result<Arc<Program>, NoLines> {
+    let unreadable = |error: std::io::Error| NoLines::Unreadable {
         path: path.to_owned(),
         why: error.to_string(),
     };

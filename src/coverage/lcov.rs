@@ -26,10 +26,10 @@ impl Source {
     }
 
     pub(super) fn add_function(&mut self, name: &str, line: u32, hit: bool) {
-        match self.functions.get_mut(name) {
-            Some(known) => *known = (known.0.min(line), known.1 | hit),
-            None => drop(self.functions.insert(name.to_owned(), (line, hit))),
-        }
+        // For lcov, a name ends at a comma.
+        let name = name.replace(',', ";");
+        let known = self.functions.entry(name).or_insert((line, hit));
+        *known = (known.0.min(line), known.1 | hit);
     }
 
     pub(super) fn lines_hit(&self) -> usize {
@@ -153,7 +153,7 @@ mod tests {
         ));
         let expected = "TN:\nSF:/a.c\nFN:1,f\nFNDA:1,f\nFNF:1\nFNH:1\nDA:1,1\nDA:2,1\nDA:3,0\n\
              LF:3\nLH:2\nend_of_record\n\
-             TN:\nSF:/b.c\nFN:7,core::fmt<A, B>\nFNDA:0,core::fmt<A, B>\nFNF:1\nFNH:0\nDA:7,0\n\
+             TN:\nSF:/b.c\nFN:7,core::fmt<A; B>\nFNDA:0,core::fmt<A; B>\nFNF:1\nFNH:0\nDA:7,0\n\
              LF:1\nLH:0\nend_of_record\n";
         assert_eq!(all.to_string(), expected);
         assert_eq!(Lines::parse(expected).unwrap(), all);

@@ -13,6 +13,7 @@ mod executed;
 mod known;
 mod lcov;
 mod program;
+mod programs;
 mod recorder;
 mod report;
 mod run;
@@ -21,5 +22,6 @@ mod store;
 
 pub use error::CoverageError;
 pub(crate) use executed::BlockStarts;
+pub(crate) use programs::MachineFiles;
 pub(crate) use recorder::{Recorder, Recording};
 pub use report::{CoverageReport, FileCoverage};

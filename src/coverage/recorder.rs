@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once, Weak};
 
-use super::error::CoverageError;
+use super::error::NOT_COVERED;
 use super::executed::BlockStarts;
-use super::known;
 use super::lcov::Lines;
-use super::program::Program;
+use super::programs::{MachineFiles, Programs};
 use super::store::{FILE, Store};
 use crate::config::CoverageConfig;
-use crate::firmware::{Firmware, Format};
+use crate::firmware::Firmware;
 use crate::notice::notice;
 use crate::sync::lock;
 
@@ -19,16 +18,34 @@ use crate::sync::lock;
 #[derive(Debug)]
 pub(crate) struct Recorder {
     config: CoverageConfig,
+    machines: Vec<MachineFiles>,
     /// One for each image that was flashed, with the number of its machine.
     recordings: Mutex<Vec<(usize, Arc<Recording>)>>,
+    /// What is left out, and why.
+    notes: Mutex<BTreeSet<String>>,
+    /// The process that made it; a forked child has another number.
+    owner: u32,
+}
+
+/// The recorders of this process.
+static ALL: Mutex<Vec<Weak<Recorder>>> = Mutex::new(Vec::new());
+
+/// Finishes the recorders that are left when the process exits.
+extern "C" fn finish_all() {
+    let all = std::mem::take(&mut *lock(&ALL));
+    for recorder in all.iter().filter_map(Weak::upgrade) {
+        if recorder.owner == std::process::id() {
+            recorder.finish();
+        }
+    }
 }
 
 /// The code of one image that has run. It is read when an emulator loads the image, so another
 /// image at the same address has its own lines.
 #[derive(Debug)]
 pub(crate) struct Recording {
-    /// The file as it was when it was flashed.
-    program: Arc<Program>,
+    /// The files as they were when the image was flashed.
+    programs: Programs,
     ran: Mutex<Ran>,
 }
 
@@ -41,61 +58,80 @@ struct Ran {
 }
 
 impl Recorder {
-    pub(crate) fn new(config: CoverageConfig) -> Self {
-        Self {
+    /// Returns the recorder of a target. If the target is never dropped, because it is in a `static`,
+    /// the exit of the process finishes the recorder.
+    pub(crate) fn new(config: CoverageConfig, machines: Vec<MachineFiles>) -> Arc<Self> {
+        let recorder = Arc::new(Self {
             config,
+            machines,
             recordings: Mutex::default(),
-        }
+            notes: Mutex::default(),
+            owner: std::process::id(),
+        });
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            if !shutdown_hooks::add_shutdown_hook(finish_all) {
+                tracing::debug!("the coverage of targets that are not dropped is lost");
+            }
+        });
+        let mut all = lock(&ALL);
+        all.retain(|it| it.strong_count() > 0);
+        all.push(Arc::downgrade(&recorder));
+        recorder
     }
 
-    /// Returns what records an image that machine number `machine` is about to be flashed with.
-    ///
-    /// # Errors
-    /// The image's lines are not known.
+    /// Returns what records an image that machine number `machine` is about to be flashed with, or
+    /// without one the code that the machine loads itself; `None` if no line of it is known, which
+    /// the report says.
     pub(crate) fn record(
         &self,
         machine: usize,
-        firmware: &Firmware,
-    ) -> Result<Arc<Recording>, CoverageError> {
-        let path = firmware.path();
-        if firmware.format() != Format::Elf {
-            return Err(CoverageError::NotElf {
-                path: path.to_owned(),
-                format: firmware.format(),
-            });
+        firmware: Option<&Firmware>,
+    ) -> Option<Arc<Recording>> {
+        let files = self.machines.get(machine)?;
+        let (programs, left_out) = Programs::find(firmware, files, &self.config);
+        for why in left_out {
+            let why = why.to_string();
+            if lock(&self.notes).insert(why.clone()) {
+                notice(format_args!("coverage: {NOT_COVERED}{why}"));
+            }
         }
-        let program = known::program(path, &self.config)?;
+        if programs.is_empty() {
+            return None;
+        }
         let mut recordings = lock(&self.recordings);
         let is_same = |known: &&(usize, Arc<Recording>)| {
-            known.0 == machine && Arc::ptr_eq(&known.1.program, &program)
+            known.0 == machine && known.1.programs.are_same(&programs)
         };
         if let Some((_, known)) = recordings.iter().find(is_same) {
-            return Ok(Arc::clone(known));
+            return Some(Arc::clone(known));
         }
         let recording = Arc::new(Recording {
-            program,
+            programs,
             ran: Mutex::default(),
         });
         recordings.push((machine, Arc::clone(&recording)));
-        Ok(recording)
+        Some(recording)
     }
 
-    /// Adds what has run to the coverage of the run of tests. The emulators have exited.
+    /// Adds what has run to the coverage of the run of tests, once.
     ///
     /// A failure is only noticed: it must not fail a test that has passed.
     pub(crate) fn finish(&self) {
+        let recordings = std::mem::take(&mut *lock(&self.recordings));
+        let notes = std::mem::take(&mut *lock(&self.notes));
+        if recordings.is_empty() && notes.is_empty() {
+            return;
+        }
         let mut lines = Lines::default();
-        for (_, recording) in lock(&self.recordings).drain(..) {
+        for (_, recording) in recordings {
             match recording.starts() {
-                Ok(starts) => lines.merge(recording.program.lines(&starts)),
+                Ok(starts) => lines.merge(recording.programs.lines(&starts)),
                 Err(error) => notice(format_args!("coverage: cannot read what has run: {error}")),
             }
         }
-        if lines.0.is_empty() {
-            return;
-        }
         let store = Store::of_this_run();
-        if let Err(error) = store.merge(lines) {
+        if let Err(error) = store.merge(lines, notes) {
             let file = store.directory().join(FILE);
             notice(format_args!(
                 "coverage: {} is not updated: {error}",

@@ -4,12 +4,13 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::error::CoverageError;
+use super::error::{CoverageError, NOT_COVERED};
 use super::lcov::Lines;
-use super::store::{FILE, directory_in};
+use super::store::{FILE, directory_in, notes_in};
 use crate::error::Result;
 
-/// The coverage of the last run of tests, by sources. Its `Display` form is a table.
+/// The coverage of the last run of tests, by sources. Its `Display` form is a table, and below it
+/// the code whose lines are not known.
 ///
 /// ```no_run
 /// use virtual_target::coverage::CoverageReport;
@@ -23,6 +24,7 @@ use crate::error::Result;
 pub struct CoverageReport {
     path: PathBuf,
     files: Vec<FileCoverage>,
+    notes: Vec<String>,
 }
 
 /// The lines of one source that have code.
@@ -43,7 +45,8 @@ impl CoverageReport {
     /// `CARGO_TARGET_DIR` replaces `target`.
     ///
     /// # Errors
-    /// [`CoverageError`]: no test with coverage has run, or the file is damaged.
+    /// [`CoverageError`]: no test with coverage has run, no line of what has run is known, or the
+    /// file is damaged.
     pub fn of_last_run(directory: impl AsRef<Path>) -> Result<Self> {
         let directory = directory.as_ref();
         let from = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
@@ -69,6 +72,11 @@ impl CoverageReport {
             Ok(lines) => lines.0,
             Err(source) => return Err(CoverageError::File { path, source }),
         };
+        let notes = path.parent().map(notes_in).unwrap_or_default();
+        let notes = Vec::from_iter(notes);
+        if lines.is_empty() {
+            return Err(CoverageError::NoLines { path, notes });
+        }
         let files = lines.into_iter().map(|(path, source)| FileCoverage {
             path: path.into(),
             lines: source.lines.len(),
@@ -77,6 +85,7 @@ impl CoverageReport {
         Ok(Self {
             path,
             files: files.collect(),
+            notes,
         })
     }
 
@@ -90,7 +99,12 @@ impl CoverageReport {
         &self.files
     }
 
-    /// Returns how many of a hundred lines have run; 100 if no line has code.
+    /// Returns the images whose lines are not known, each with the reason.
+    pub fn not_covered(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Returns how many of a hundred lines have run.
     pub fn percent(&self) -> f64 {
         let total = self.total();
         percent(total.hit, total.lines)
@@ -133,6 +147,9 @@ impl fmt::Display for CoverageReport {
             let name = name(&row.path);
             write!(f, "\n{name:width$}  {lines:5}  {hit:5}  {percent:6.1}")?;
         }
+        for note in &self.notes {
+            write!(f, "\n{NOT_COVERED}{note}")?;
+        }
         Ok(())
     }
 }
@@ -151,11 +168,13 @@ mod tests {
         let report = CoverageReport {
             path: PathBuf::new(),
             files: vec![file("src/a.c", 1000, 999), file("src/main.c", 3, 0)],
+            notes: vec!["\"boot.bin\" is no ELF file".to_owned()],
         };
         let table = "file        lines    hit       %\n\
                      src/a.c      1000    999    99.9\n\
                      src/main.c      3      0     0.0\n\
-                     total        1003    999    99.6";
+                     total        1003    999    99.6\n\
+                     not covered: \"boot.bin\" is no ELF file";
         assert_eq!(report.to_string(), table);
         assert!((report.percent() - 99.601).abs() < 0.001);
     }
@@ -175,6 +194,15 @@ mod tests {
         fs::write(&file, "SF:/a.c\nDA:1,1\nDA:2,0\nend_of_record\n").unwrap();
         let report = find().unwrap();
         assert_eq!((report.path(), report.percent()), (&*file, 50.0));
+        fs::write(coverage.join("not-covered"), "boot.bin: why\n").unwrap();
+        assert_eq!(find().unwrap().not_covered(), ["boot.bin: why"]);
+        // A limit of percents must not pass because nothing is known.
+        fs::write(&file, "").unwrap();
+        let error = find().unwrap_err().to_string();
+        assert!(
+            error.ends_with("has no lines\nnot covered: boot.bin: why"),
+            "{error}"
+        );
         fs::write(&file, "damaged").unwrap();
         let error = find().unwrap_err().to_string();
         assert!(error.contains("line 1 is no record"), "{error}");

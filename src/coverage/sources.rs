@@ -34,12 +34,16 @@ impl<'a> Sources<'a> {
     /// A relative path, as `-ffile-prefix-map` makes it, is looked for in the directories of the
     /// image, from its own upwards.
     pub(super) fn own(&self, path: &Path) -> Option<Option<String>> {
-        let found = match path.is_absolute() {
-            true => path.canonicalize().ok(),
-            false => {
+        let relative = match path.is_absolute() {
+            true => below_rustc(path),
+            false => Some(path),
+        };
+        let found = match relative {
+            None => path.canonicalize().ok(),
+            Some(path) => {
                 let directories = self.image.ancestors().skip(1);
-                let places = directories.map(|it| files::tidy(&it.join(path)));
-                places.into_iter().find_map(|it| it.canonicalize().ok())
+                let mut places = directories.map(|it| files::tidy(&it.join(path)));
+                places.find_map(|it| it.canonicalize().ok())
             }
         };
         let found = found.filter(|it| it.is_file())?;
@@ -47,6 +51,15 @@ impl<'a> Sources<'a> {
         let excluded = self.config.excludes(below);
         Some((!excluded).then(|| found.to_string_lossy().into_owned()))
     }
+}
+
+/// Returns a path without `/rustc/HASH`, which stands for the directory of Rust's own sources and is on
+/// no host. The project's code that is inlined into a function of the library has such a path, too, if
+/// the project's paths are relative.
+fn below_rustc(path: &Path) -> Option<&Path> {
+    let mut components = path.strip_prefix("/rustc").ok()?.components();
+    components.next()?;
+    Some(components.as_path())
 }
 
 /// Returns the root of the project that is tested: the closest directory with a `.git`, from the
@@ -81,6 +94,11 @@ mod tests {
         assert_eq!(sources.own(&at("src/main.c")), main);
         assert_eq!(sources.own(&at("hal/../src/main.c")), main);
         assert_eq!(sources.own(Path::new("./src/main.c")), main);
+        assert_eq!(sources.own(Path::new("/rustc/5980/./src/main.c")), main);
+        assert_eq!(
+            sources.own(Path::new("/rustc/5980/library/core/src/lib.rs")),
+            None
+        );
         assert_eq!(sources.own(&at("hal/clock.c")), Some(None));
         assert_eq!(sources.own(&at("src")), None);
         assert_eq!(sources.own(&at("src/gone.c")), None);

@@ -1,5 +1,6 @@
 //! [`Store`]: the directory with `lcov.info`, which all tests and processes of a run share.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,15 @@ pub(super) fn directory_in(target: &Path) -> PathBuf {
 
 /// The file with the name of the run that the coverage is of.
 const RUN: &str = "run";
+
+/// The file with the reasons for which code is left out, a line each.
+const NOTES: &str = "not-covered";
+
+/// Reads the reasons for which code is left out, in the directory of the coverage.
+pub(super) fn notes_in(directory: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(directory.join(NOTES)).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
 
 /// The directory of the coverage.
 #[derive(Debug)]
@@ -40,23 +50,39 @@ impl Store {
         &self.directory
     }
 
-    /// Adds lines to those of the run; the lines of an earlier run are discarded.
-    pub(super) fn merge(&self, lines: Lines) -> io::Result<()> {
+    /// Adds lines, and the reasons for which code is left out, to those of the run; those of an
+    /// earlier run are discarded.
+    pub(super) fn merge(&self, lines: Lines, notes: BTreeSet<String>) -> io::Result<()> {
         fs::create_dir_all(&self.directory)?;
         // Another process has the lock for some milliseconds.
         let _lock = DirLock::wait(&self.directory)?;
         let (file, run) = (self.directory.join(FILE), self.directory.join(RUN));
+        if fs::read_to_string(&run).unwrap_or_default() != self.run {
+            // In this order: a process that is killed meanwhile leaves nothing that would pass for
+            // the coverage of this run.
+            remove(&file)?;
+            remove(&self.directory.join(NOTES))?;
+            replace(&run, &self.run)?;
+        }
         let mut all = Lines::default();
-        if fs::read_to_string(&run).is_ok_and(|it| it == self.run) {
-            match fs::read_to_string(&file) {
-                Ok(text) => all = Lines::parse(&text)?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
+        match fs::read_to_string(&file) {
+            Ok(text) => all = Lines::parse(&text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
         all.merge(lines);
-        replace(&file, all.to_string())?;
-        fs::write(run, &self.run)
+        let mut all_notes = notes_in(&self.directory);
+        all_notes.extend(notes);
+        let text: String = all_notes.iter().map(|it| format!("{it}\n")).collect();
+        replace(&self.directory.join(NOTES), text)?;
+        replace(&file, all.to_string())
+    }
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -85,11 +111,23 @@ mod tests {
             let lines = Lines::parse(&text.unwrap()).unwrap();
             Vec::from_iter(lines.0["/main.c"].lines.clone())
         };
-        store("one").merge(lines(1, false)).unwrap();
-        store("one").merge(lines(2, true)).unwrap();
-        assert_eq!(read(), [(1, false), (2, true)]);
-        store("two").merge(lines(1, true)).unwrap();
-        assert_eq!(read(), [(1, true)]);
+        let notes = || Vec::from_iter(notes_in(&directory.path().join("coverage")));
+        let note = |text: &str| BTreeSet::from([text.to_owned()]);
+        store("one").merge(lines(1, false), note("b")).unwrap();
+        store("one").merge(lines(2, true), note("a")).unwrap();
+        assert_eq!(
+            (read(), notes()),
+            (vec![(1, false), (2, true)], vec!["a".into(), "b".into()])
+        );
+        store("two").merge(lines(1, true), BTreeSet::new()).unwrap();
+        assert_eq!((read(), notes()), (vec![(1, true)], vec![]));
+        // An earlier run is discarded even if no line of this one is known.
+        store("three").merge(Lines::default(), note("c")).unwrap();
+        let text = fs::read_to_string(directory.path().join("coverage/lcov.info"));
+        assert_eq!(
+            (text.unwrap(), notes()),
+            (String::new(), vec!["c".to_owned()])
+        );
     }
 
     #[test]
@@ -102,7 +140,8 @@ mod tests {
                     let run = "one".to_owned();
                     let store = Store { directory, run };
                     for line in 1..=20 {
-                        store.merge(lines(thread * 100 + line, true)).unwrap();
+                        let lines = lines(thread * 100 + line, true);
+                        store.merge(lines, BTreeSet::new()).unwrap();
                     }
                 });
             }

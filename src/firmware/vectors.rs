@@ -52,6 +52,16 @@ impl Contents {
         self.pieces = joined;
     }
 
+    /// Reads the half-word that is loaded at `address`.
+    pub(crate) fn half_word(&self, address: u64) -> Option<u16> {
+        // Where pieces overlap, the later one counts.
+        self.pieces.iter().rev().find_map(|piece| {
+            let from = usize::try_from(address.checked_sub(piece.address)?).ok()?;
+            let bytes = piece.bytes.get(from..from.checked_add(2)?)?;
+            Some(u16::from_le_bytes(bytes.try_into().ok()?))
+        })
+    }
+
     /// Returns the lowest load address.
     pub(crate) fn lowest(&self) -> Option<u64> {
         Some(self.pieces.first()?.address)

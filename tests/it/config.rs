@@ -480,6 +480,14 @@ const BAD_DOCUMENTS: &[(&str, &str)] = &[
 /// Lines after the fields that every target needs.
 const BAD_VALUES: &[(&str, &str)] = &[
     (
+        "coverage: {exclude: [hal, ../hal]}",
+        r#"<yaml>:3:27: coverage.exclude[1]: "../hal" is no pattern of paths: it leads out of the project: write one such as `hal/**`, relative to the root of the project"#,
+    ),
+    (
+        "coverage: {exclude: ['***']}",
+        r#"<yaml>:3:22: coverage.exclude[0]: "***" is no pattern of paths: wildcards are either regular `*` or recursive `**`: write one such as `hal/**`, relative to the root of the project"#,
+    ),
+    (
         "machine_name: 5",
         "<yaml>:3:1: machine_name: invalid type: integer `5`, expected text (put it in quotes)",
     ),

@@ -30,6 +30,7 @@ use super::{
 };
 use crate::backend::error::{Unexpected, Unfinished};
 use crate::config::{ConfigError, Control, Reuse, TargetConfig};
+use crate::coverage::Recorder;
 use crate::process::{Adopted, Supervisor};
 use crate::runtime::{Clock, Hold, VirtualClock};
 use crate::uart::Ports;
@@ -102,6 +103,7 @@ impl Renode {
         ports: &[Ports],
         clock: Option<Arc<VirtualClock>>,
         reuse: Reuse,
+        recorder: Option<Arc<Recorder>>,
     ) -> Result<Self, ConfigError> {
         let run = match reuse {
             Reuse::Run => run(),
@@ -112,6 +114,8 @@ impl Renode {
             Reuse::Run if run.is_none() => None,
             Reuse::Process | Reuse::Run => Key::of(&program, config),
         };
+        let mut emulation = Emulation::new(config, ports, clock)?;
+        emulation.recorder = recorder;
         Ok(Self {
             run: run.filter(|_| key.is_some()),
             portraits: Portraits::new(),
@@ -122,7 +126,7 @@ impl Renode {
             version: None,
             runtime_asked: None,
             supervisor,
-            emulation: Emulation::new(config, ports, clock)?,
+            emulation,
             logs: CurrentLogs::default(),
             session: None,
             stop: None,

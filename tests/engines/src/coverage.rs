@@ -73,6 +73,17 @@ fn name_of(path: &str) -> String {
     below.display().to_string()
 }
 
+/// Returns the name of a sample's source by the path that binutils shows; others' paths are absolute.
+fn name_in_readelf(path: &str) -> String {
+    let samples = crate::root().join("firmware-samples");
+    // Some samples are built in a directory of their own.
+    let mut places = ["", "loader"].iter().map(|it| samples.join(it).join(path));
+    match places.find_map(|it| it.canonicalize().ok()) {
+        Some(found) if found.starts_with(&samples) => name_of(&found.to_string_lossy()),
+        _ => format!("/{path}"),
+    }
+}
+
 /// Returns the lines that begin at instructions of an image, by their addresses, as binutils
 /// reads them.
 pub fn line_starts(image: &Path) -> BTreeMap<u64, Lines> {
@@ -85,12 +96,13 @@ pub fn line_starts(image: &Path) -> BTreeMap<u64, Lines> {
     let text = String::from_utf8(output.stdout).unwrap();
     let mut starts: BTreeMap<u64, Lines> = BTreeMap::new();
     let (mut source, mut unit) = (String::new(), String::new());
-    let mut sequence = Vec::new();
+    let mut sequence: Vec<(u64, (String, u32))> = Vec::new();
     for line in text.lines() {
         let first = line.strip_prefix("CU: ");
         let line = first.unwrap_or(line);
-        if let Some(path) = line.strip_suffix(':').filter(|it| !it.contains(' ')) {
-            source = path.trim_start_matches("./").to_owned();
+        let path = line.trim_end_matches("[++]").strip_suffix(':');
+        if let Some(path) = path.filter(|it| !it.contains(' ')) {
+            source = name_in_readelf(path);
             if first.is_some() {
                 unit = source.clone();
             }
@@ -99,10 +111,9 @@ pub fn line_starts(image: &Path) -> BTreeMap<u64, Lines> {
         let [_, number, address, ..] = words[..] else {
             continue;
         };
-        let Some(address) = address
-            .strip_prefix("0x")
-            .map(|it| u64::from_str_radix(it, 16).unwrap())
-        else {
+        // An address is `0` or `0x8000040`.
+        let digits = address.strip_prefix("0x").unwrap_or(address);
+        let Ok(address) = u64::from_str_radix(digits, 16) else {
             continue;
         };
         match number.parse() {
@@ -113,9 +124,10 @@ pub fn line_starts(image: &Path) -> BTreeMap<u64, Lines> {
             // The end of a sequence: the next one begins in the unit's own source.
             Err(_) => {
                 source.clone_from(&unit);
+                // Code that was not linked begins at 0; others' sources have absolute paths.
+                let is_linked = sequence.first().is_some_and(|it| it.0 != 0);
                 for (start, place) in sequence.drain(..) {
-                    // Code that was not linked is at 0.
-                    if start < address && start > 0x1000 {
+                    if is_linked && start < address && !place.0.starts_with('/') {
                         starts.entry(start).or_default().insert(place);
                     }
                 }

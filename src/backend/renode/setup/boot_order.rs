@@ -297,7 +297,7 @@ impl Emulation {
         }
     }
 
-    /// Prepares the resets of a machine into which the harness loads no firmware.
+    /// Prepares the resets, and the coverage, of a machine into which the harness loads no firmware.
     async fn leave_unflashed(
         &mut self,
         session: &Session,
@@ -305,12 +305,19 @@ impl Emulation {
     ) -> Result<(), EmulatorError> {
         let machine = &mut self.machines[number];
         machine.is_flashed = false;
-        machine.ports.set_bare(machine.is_bare());
-        let Some(command) = MonitorCommand::after_reset(&machine.config.extra_commands) else {
+        let is_bare = machine.is_bare();
+        machine.ports.set_bare(is_bare);
+        let recorder = self.recorder.as_ref().filter(|_| !is_bare);
+        let recording = recorder.and_then(|it| it.record(number, None));
+        let command = MonitorCommand::after_reset(&machine.config.extra_commands);
+        if recording.is_none() && command.is_none() {
             return Ok(());
-        };
+        }
         self.select(session, number).await?;
-        after_reset::after_reset(session, command).await?;
+        coverage::record(session, recording.as_ref()).await?;
+        if let Some(command) = command {
+            after_reset::after_reset(session, command).await?;
+        }
         self.select(session, MAIN).await
     }
 
@@ -327,7 +334,7 @@ impl Emulation {
         let load = machine
             .load(session, number, image, Some(version), false)
             .await?;
-        coverage::record(session, image).await?;
+        coverage::record(session, image.coverage.as_ref()).await?;
         let commands = [machine.on_reset(&load), MonitorCommand::load(&load)];
         machine.is_flashed = true;
         machine.ports.set_bare(machine.runs_nothing(&load));

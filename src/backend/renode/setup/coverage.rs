@@ -1,21 +1,24 @@
-//! Recording which code of an image runs, by a script of ours inside Renode.
+//! Recording which code of a machine runs, by a script of ours inside Renode.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::sync::Arc;
 
+use crate::backend::EmulatorError;
 use crate::backend::renode::context::{KIND, LOADING};
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::session::{Session, plain};
-use crate::backend::{EmulatorError, Image};
-use crate::coverage::BlockStarts;
+use crate::coverage::{BlockStarts, Recording};
 
 const SCRIPT: &str = include_str!("coverage.py");
 
-/// Begins to record what runs of `image` on the selected machine, which does not run, if its
-/// coverage is wanted.
-pub(crate) async fn record(session: &Session, image: &Image) -> Result<(), EmulatorError> {
-    let Some(recording) = &image.coverage else {
+/// Begins to record what the selected machine, which does not run, will run, if that is wanted.
+pub(crate) async fn record(
+    session: &Session,
+    recording: Option<&Arc<Recording>>,
+) -> Result<(), EmulatorError> {
+    let Some(recording) = recording else {
         return Ok(());
     };
     let io = |source| EmulatorError::io(KIND, "preparing the coverage", source);

@@ -13,6 +13,7 @@ use crate::backend::renode::monitor::plain::Name;
 use crate::backend::renode::session::Session;
 use crate::backend::{EmulatorError, EmulatorLog};
 use crate::config::{ClockKind, ConfigError, TargetConfig};
+use crate::coverage::Recorder;
 use crate::runtime::{Hold, VirtualClock};
 use crate::uart::Ports;
 
@@ -27,6 +28,8 @@ pub(crate) struct Emulation {
     pub(crate) clock: Option<Arc<VirtualClock>>,
     /// What Renode logs of them.
     pub(crate) log: EmulatorLog,
+    /// Records the coverage of code that a machine loads itself, if it is wanted.
+    pub(crate) recorder: Option<Arc<Recorder>>,
 }
 
 impl Emulation {
@@ -43,6 +46,7 @@ impl Emulation {
             machines: machines.collect(),
             clock,
             log: EmulatorLog::default(),
+            recorder: None,
         })
     }
 

@@ -85,7 +85,7 @@ impl Emulation {
                 let clear: Vec<MonitorCommand> =
                     volatile.map(MonitorCommand::clear_memory).collect();
                 session.run_all(RESETTING, &clear).await?;
-                coverage::record(session, image).await?;
+                coverage::record(session, image.coverage.as_ref()).await?;
             }
             session
                 .run_strictly(RESETTING, &MonitorCommand::reset())
