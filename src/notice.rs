@@ -7,8 +7,9 @@ use std::panic::catch_unwind;
 use std::pin::pin;
 use std::time::Duration;
 
-/// The host's time after which a wait says what it waits for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// The host's time after which a wait says what it waits for: longer than its default time limit, whose
+/// error says more.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Prints a line where the test's own messages go, if it can be printed at all.
 pub(crate) fn notice(text: impl Display) {

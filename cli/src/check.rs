@@ -8,6 +8,7 @@ use virtual_target::{EmulatorErrorKind, ErrorKind, VirtualTarget};
 
 use crate::colours::good;
 use crate::failure::{Failure, Outcome};
+use crate::output;
 
 /// Checks board files: all that can be said before a boot
 #[derive(clap::Args)]
@@ -38,18 +39,17 @@ impl Check {
                     Ok(remark) => remark.as_ref(),
                     Err(Failure(why)) => Some(why),
                 };
-                println!(
-                    "{}",
-                    json!({"file": file, "ok": checked.is_ok(), "message": message})
-                );
+                let file = file.to_string_lossy();
+                output::line(json!({"file": file, "ok": checked.is_ok(), "message": message}))?;
                 continue;
             }
+            let file = file.display();
             match checked {
-                Ok(None) => anstream::println!("{}: {}", file.display(), good("good")),
+                Ok(None) => output::line(format_args!("{file}: {}", good("good")))?,
                 Ok(Some(remark)) => {
-                    anstream::println!("{}: {}; {remark}", file.display(), good("good"));
+                    output::line(format_args!("{file}: {}; {remark}", good("good")))?;
                 }
-                Err(Failure(why)) => eprintln!("{why}"),
+                Err(Failure(why)) => output::complain(why),
             }
         }
         Ok(code)

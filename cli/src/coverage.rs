@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use virtual_target::coverage::CoverageReport;
 
 use crate::failure::{Failure, Outcome};
+use crate::output;
 
 /// Prints which lines of the firmware have run in the last tests with coverage, by sources
 #[derive(clap::Args)]
@@ -23,7 +24,7 @@ impl Coverage {
     pub(crate) fn run(self) -> Outcome {
         let report =
             CoverageReport::of_last_run(".").map_err(|error| Failure(error.kind().to_string()))?;
-        println!("{report}");
+        output::line(&report)?;
         match self.fail_under {
             Some(least) if report.percent() < least => Err(Failure(format!(
                 "{:.1} percent of the lines have run, less than {least}",

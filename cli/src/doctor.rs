@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use virtual_target::config::{BackendKind, TargetConfig};
+use virtual_target::config::{BackendKind, QemuConfig, TargetConfig};
 use virtual_target::{EmulatorErrorKind, EmulatorInfo, ErrorKind, VirtualTarget};
 
 use crate::colours::{bad, good};
 use crate::failure::{Failure, Outcome};
+use crate::output;
 
 /// Shows which emulators are here, and boots each board file
 ///
@@ -28,49 +29,84 @@ pub(crate) struct Doctor {
 
 impl Doctor {
     pub(crate) fn run(self) -> Outcome {
-        let show = |text: String| {
-            if !self.json {
-                anstream::println!("{text}");
-            }
+        let show = |text: String| match self.json {
+            true => Ok(()),
+            false => output::line(text),
         };
-        let emulators = [
-            (
-                "Renode",
-                EmulatorInfo::find_renode().wait(),
-                "vtarget install",
-            ),
-            ("QEMU", EmulatorInfo::find_qemu().wait(), qemu_install()),
-        ];
-        let mut is_well = emulators.iter().any(|(_, found, _)| found.is_ok());
-        let emulators = emulators.map(|(name, found, install)| match found {
-            Ok(info) => {
-                show(format!("{}: {}", described(&info), info.program.display()));
-                json!({
-                    "name": name, "program": info.program, "version": info.version,
-                    "runtime": info.runtime, "tried": info.was_tried(),
-                })
+        let mut is_well = false;
+        let mut emulators = Vec::new();
+        for Emulator {
+            name,
+            arch,
+            found,
+            install,
+        } in emulators_here()
+        {
+            is_well |= found.is_ok();
+            match found {
+                Ok(info) => {
+                    show(format!("{}: {}", described(&info), info.program.display()))?;
+                    emulators.push(json!({
+                        "name": name, "arch": arch, "program": info.program.to_string_lossy(),
+                        "version": info.version, "runtime": info.runtime, "tried": info.was_tried(),
+                    }));
+                }
+                Err(error) => {
+                    let missing = bad("missing");
+                    let of = arch.map_or(String::new(), |arch| format!(" for {arch}"));
+                    show(format!("{name}{of}: {missing}; to install it: {install}"))?;
+                    emulators.push(json!({
+                        "name": name, "arch": arch, "missing": error.kind().to_string(),
+                        "install": install,
+                    }));
+                }
             }
-            Err(error) => {
-                let missing = bad("missing");
-                show(format!("{name}: {missing}; to install it: {install}"));
-                json!({"name": name, "missing": error.kind().to_string(), "install": install})
-            }
-        });
+        }
         let mut boards = Vec::new();
         for file in board_files() {
             let report = examine(&file);
             is_well &= !report["error"].is_string();
-            show(format!("{}: {}", file.display(), in_words(&report)));
+            show(format!("{}: {}", file.display(), in_words(&report)))?;
             boards.push(report);
         }
         if boards.is_empty() {
-            show("no board file here; `vtarget init` makes two".to_owned());
+            show("no board file here; `vtarget init` makes two".to_owned())?;
         }
         if self.json {
-            println!("{:#}", json!({"emulators": emulators, "boards": boards}));
+            output::line(format_args!(
+                "{:#}",
+                json!({"emulators": emulators, "boards": boards})
+            ))?;
         }
         Ok(ExitCode::from(u8::from(!is_well)))
     }
+}
+
+/// An emulator that boards may need.
+struct Emulator {
+    name: &'static str,
+    /// The architecture, of those that have a program for each.
+    arch: Option<&'static str>,
+    found: virtual_target::Result<EmulatorInfo>,
+    /// The command that installs it.
+    install: &'static str,
+}
+
+/// Looks for all emulators.
+fn emulators_here() -> Vec<Emulator> {
+    let renode = Emulator {
+        name: "Renode",
+        arch: None,
+        found: EmulatorInfo::find_renode().wait(),
+        install: "vtarget install",
+    };
+    let qemus = QemuConfig::ARCHITECTURES.map(|arch| Emulator {
+        name: "QEMU",
+        arch: Some(arch),
+        found: EmulatorInfo::find_qemu_for(arch).wait(),
+        install: qemu_install(arch),
+    });
+    [renode].into_iter().chain(qemus).collect()
 }
 
 fn described(info: &EmulatorInfo) -> String {
@@ -81,19 +117,52 @@ fn described(info: &EmulatorInfo) -> String {
     }
 }
 
-/// Returns the command that installs QEMU here.
-fn qemu_install() -> &'static str {
+/// Returns the command that installs QEMU for an architecture here.
+fn qemu_install(arch: &str) -> &'static str {
+    // The program of the package manager, and its command for Arm, 64-bit Arm and RISC-V.
     let commands = [
-        ("apt-get", "sudo apt-get install qemu-system-arm"),
-        ("dnf", "sudo dnf install qemu-system-arm"),
-        ("pacman", "sudo pacman -S qemu-system-arm"),
-        ("zypper", "sudo zypper install qemu-arm"),
-        ("brew", "brew install qemu"),
+        (
+            "apt-get",
+            "sudo apt-get install qemu-system-arm",
+            "sudo apt-get install qemu-system-arm",
+            "sudo apt-get install qemu-system-misc",
+        ),
+        (
+            "dnf",
+            "sudo dnf install qemu-system-arm",
+            "sudo dnf install qemu-system-aarch64",
+            "sudo dnf install qemu-system-riscv",
+        ),
+        (
+            "pacman",
+            "sudo pacman -S qemu-system-arm",
+            "sudo pacman -S qemu-system-aarch64",
+            "sudo pacman -S qemu-system-riscv",
+        ),
+        (
+            "zypper",
+            "sudo zypper install qemu-arm",
+            "sudo zypper install qemu-arm",
+            "sudo zypper install qemu-extra",
+        ),
+        (
+            "brew",
+            "brew install qemu",
+            "brew install qemu",
+            "brew install qemu",
+        ),
     ];
     let path = env::var_os("PATH").unwrap_or_default();
     let is_there = |name: &str| env::split_paths(&path).any(|dir| dir.join(name).is_file());
-    let here = commands.into_iter().find(|(manager, _)| is_there(manager));
-    here.map_or("see https://www.qemu.org/download", |(_, command)| command)
+    let here = commands.into_iter().find(|(manager, ..)| is_there(manager));
+    here.map_or(
+        "see https://www.qemu.org/download",
+        |(_, arm, aarch64, riscv)| match arch {
+            "arm" => arm,
+            "aarch64" => aarch64,
+            _ => riscv,
+        },
+    )
 }
 
 /// Returns the board files of the project in the current directory.
@@ -133,21 +202,22 @@ fn describes_board(file: &Path) -> bool {
 
 /// Boots a board; returns its file and `engine` and `seconds`, or `skipped` or `error`.
 fn examine(file: &Path) -> Value {
+    let name = file.to_string_lossy();
     let is_physical =
         TargetConfig::from_file(file).is_ok_and(|it| it.backend() == BackendKind::Serial);
     if is_physical {
-        return json!({"file": file, "skipped": "a physical board is not booted"});
+        return json!({"file": name, "skipped": "a physical board is not booted"});
     }
     match boot(file) {
-        Ok((engine, seconds)) => json!({"file": file, "engine": engine, "seconds": seconds}),
+        Ok((engine, seconds)) => json!({"file": name, "engine": engine, "seconds": seconds}),
         Err(error) => match error.kind() {
             ErrorKind::Emulator(why)
                 if matches!(why.kind(), EmulatorErrorKind::NotFound { .. }) =>
             {
                 let engine = why.engine();
-                json!({"file": file, "skipped": format!("{engine} is missing")})
+                json!({"file": name, "skipped": format!("{engine} is missing")})
             }
-            _ => json!({"file": file, "error": Failure::from(error).0}),
+            _ => json!({"file": name, "error": Failure::from(error).0}),
         },
     }
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use virtual_target::EmulatorInfo;
 
 use crate::failure::{Failure, Outcome};
+use crate::output;
 use crate::template::{FILES, SAMPLE};
 
 /// Makes a project of tests on virtual boards
@@ -78,7 +79,7 @@ impl Init {
         for (file, content) in &files {
             write(file, content)?;
         }
-        self.tell(&suite);
+        self.tell(&suite)?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -126,23 +127,24 @@ impl Init {
         ))
     }
 
-    fn tell(&self, suite: &Path) {
+    fn tell(&self, suite: &Path) -> Result<(), Failure> {
         let here = std::env::current_dir().unwrap_or_default();
-        println!("The tests are in {}. Next:", suite.display());
+        output::line(format_args!("The tests are in {}. Next:", suite.display()))?;
         if suite != here {
-            println!("  cd {}", relative(suite, &here).display());
+            let directory = relative(suite, &here);
+            output::line(format_args!("  cd {}", directory.display()))?;
         }
         if self.clock == "virtual" && EmulatorInfo::find_renode().wait().is_err() {
-            println!("  vtarget install      # Renode, which `clock: virtual` needs");
+            output::line("  vtarget install      # Renode, which `clock: virtual` needs")?;
         }
         if EmulatorInfo::find_qemu().wait().is_err() {
-            println!("  vtarget doctor       # says how to install QEMU");
+            output::line("  vtarget doctor       # says how to install QEMU")?;
         }
-        println!("  cargo test           # or: cargo nextest run");
-        match self.firmware {
-            Some(_) => println!("  README.md            # what to adapt to your firmware"),
-            None => println!("  README.md            # what to adapt to a firmware of yours"),
-        }
+        output::line("  cargo test           # or: cargo nextest run")?;
+        output::line(match self.firmware {
+            Some(_) => "  README.md            # what to adapt to your firmware",
+            None => "  README.md            # what to adapt to a firmware of yours",
+        })
     }
 }
 

@@ -9,6 +9,8 @@ mod doctor;
 mod failure;
 mod init;
 mod install;
+mod machines;
+mod output;
 mod platforms;
 mod run;
 mod schema;
@@ -53,7 +55,7 @@ fn main() -> ExitCode {
         Command::Coverage(command) => command.run(),
     };
     outcome.unwrap_or_else(|Failure(why)| {
-        anstream::eprintln!("{} {why}", colours::bad("vtarget:"));
+        output::complain(format_args!("{} {why}", colours::bad("vtarget:")));
         ExitCode::FAILURE
     })
 }

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use virtual_target::config::TargetConfig;
-use virtual_target::uart::{Uart, UartPty};
+use virtual_target::uart::{Pattern, PatternError, Uart, UartPty};
 use virtual_target::{Result, VirtualTarget};
 
 use crate::failure::{Failure, Outcome};
+use crate::output;
 
 /// Boots a board and connects its UART to this terminal
 ///
@@ -29,7 +30,7 @@ pub(crate) struct Run {
     /// The image to flash, instead of the file's `firmware`
     firmware: Option<PathBuf>,
     /// Wait for this text, or `re:` and a regular expression, in the output
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     expect: Option<String>,
     /// Run for so long, such as 500ms, 10s or 2min, in the board's time; with --expect at most
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
@@ -67,13 +68,14 @@ impl Run {
         }
         let board = builder.build()?;
         let is_script = self.expect.is_some() || self.limit.is_some();
-        let outcome = match !is_script && stdin().is_terminal() {
+        let (outcome, copied) = match !is_script && stdin().is_terminal() {
             true => {
                 let powered = board.power_on().wait();
-                powered.and_then(|()| match &self.uart {
+                let outcome = powered.and_then(|()| match &self.uart {
                     Some(name) => board.interact_on(name),
                     None => board.interact(),
-                })
+                });
+                (outcome, Ok(()))
             }
             false => {
                 let uart = match &self.uart {
@@ -83,13 +85,13 @@ impl Run {
                 let copy = Copy::begin(uart)?;
                 let powered = board.power_on().wait();
                 let outcome = powered.and_then(|()| self.observe(&board, uart));
-                copy.finish(uart);
-                outcome
+                (outcome, copy.finish(uart))
             }
         };
         // First, because it gives the verdict on forbidden output, unless `outcome` has it.
         let ended = board.shutdown().wait();
         outcome.and(ended)?;
+        copied?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -138,7 +140,7 @@ impl Copy {
     }
 
     /// Waits until all output so far has been copied, however slowly it is read at the other end.
-    fn finish(self, uart: &Uart) {
+    fn finish(self, uart: &Uart) -> Result<(), Failure> {
         // No output behind a forbidden pattern arrives.
         const IDLE: Duration = Duration::from_millis(500);
         let all = uart.transcript().map_or(0, |all| all.len());
@@ -156,9 +158,15 @@ impl Copy {
         }
         // A message on the standard error begins on a line of its own.
         if stdout().is_terminal() || stderr().is_terminal() {
-            println!();
+            output::line("")?;
         }
+        Ok(())
     }
+}
+
+/// Checks a pattern before the boot.
+fn pattern(text: &str) -> Result<String, PatternError> {
+    Pattern::new(text).map(|_| text.to_owned())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::failure::Outcome;
+use crate::output;
 
 /// Prints the JSON Schema of board files, for editors
 #[derive(clap::Args)]
@@ -10,7 +11,7 @@ pub(crate) struct Schema {}
 
 impl Schema {
     pub(crate) fn run(self) -> Outcome {
-        print!("{}", virtual_target::config::json_schema());
+        output::line(virtual_target::config::json_schema().trim_end())?;
         Ok(ExitCode::SUCCESS)
     }
 }

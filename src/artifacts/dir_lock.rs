@@ -52,6 +52,11 @@ impl DirLock {
         }
     }
 
+    /// Returns true if no process holds the lock; false as well if the file system has no locks.
+    pub(crate) fn is_free(path: &Path) -> bool {
+        matches!(Self::lock(path), Ok(Some(Self(Some(_)))))
+    }
+
     /// Returns false if the directory was removed, and perhaps created again, before it was locked.
     fn is_at(&self, path: &Path) -> bool {
         let Some(lock) = &self.0 else {

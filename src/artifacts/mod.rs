@@ -6,19 +6,23 @@
 //! page.
 
 mod artifact_dir;
+mod at_exit;
 mod beginning;
 mod dir_lock;
 mod page;
 mod policy;
 mod report;
+mod report_files;
 mod test_name;
+mod test_thread;
 mod timeline;
 mod traced;
 mod uart_log;
 
 pub(crate) use artifact_dir::{COVERAGE, target_directory};
 pub(crate) use dir_lock::DirLock;
-pub(crate) use report::{Report, Sources};
+pub(crate) use report::Report;
+pub(crate) use report_files::Sources;
 pub(crate) use test_name::TestName;
 pub(crate) use traced::{Traced, failed};
 pub(crate) use uart_log::{Lost, UartLog, UartLogWriter};

@@ -5,9 +5,14 @@
 //! `target/virtual-target`. The directory is updated one second after a change, so that a killed
 //! test leaves its artifacts. When the target ends, the directory is removed unless it is to be
 //! kept. The board, its UARTs and its emulator provide the content as [`Sources`].
+//!
+//! Several tests may use one board, as with rstest's `#[once]`: then the directory is that of the test
+//! that fails, which is the one of the thread ([`test_thread`]), and the report ends at the exit of
+//! the process.
 
 use std::io;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
@@ -15,17 +20,17 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::artifact_dir::ArtifactDir;
+use super::at_exit::{self, AtExit};
 use super::beginning::beginning;
 use super::page;
 use super::policy::Policy;
+use super::report_files::{ReportFiles, Sources, cannot_write};
 use super::test_name::TestName;
+use super::test_thread::{self, Used};
 use super::timeline::Timeline;
-use super::uart_log::UartLogWriter;
 use crate::caller::{Caller, place};
 use crate::config::ConfigError;
-use crate::error::Artifacts;
-use crate::files::replace;
-use crate::notice::notice;
+use crate::notice::{PATIENCE, notice};
 use crate::runtime;
 use crate::sync::lock;
 
@@ -36,46 +41,15 @@ const UPDATE_DELAY: Duration = Duration::from_secs(1);
 /// The length in bytes to which the message of a failure is cut.
 const MAX_MESSAGE_LEN: usize = 64 << 10;
 
-/// A log to copy: the file's name, and a function that returns its present content.
-pub(crate) type Log = (&'static str, Box<dyn Fn() -> String + Send>);
-
-/// The sources of the files in a target's directory.
-pub(crate) struct Sources {
-    /// The machine's name.
-    pub(crate) machine: String,
-    /// The engine, as a message names it, if the test left its choice to this crate.
-    pub(crate) selected: Option<Box<dyn Fn() -> String + Send>>,
-    /// Returns the number of boards that the emulator has run before this one.
-    pub(crate) earlier_boards: Box<dyn Fn() -> u32 + Send>,
-    /// The effective configuration, with the facts that are known of the engine so far.
-    pub(crate) configuration: Box<dyn Fn() -> String + Send>,
-    /// The UARTs.
-    pub(crate) uarts: Vec<UartLogWriter>,
-    /// The other files to copy.
-    pub(crate) logs: Vec<Log>,
-}
-
 /// The record of one target, and the directory to which it is written.
 pub(crate) struct Report {
     policy: Policy,
     began: Instant,
     timeline: Mutex<Timeline>,
     changed: Arc<Notify>,
-    files: Mutex<Files>,
+    files: Mutex<ReportFiles>,
     /// The task that updates the directory.
     updater: Mutex<Option<AbortHandle>>,
-}
-
-struct Files {
-    /// None if the user wants no artifacts.
-    dir: Option<ArtifactDir>,
-    sources: Option<Sources>,
-    /// The message of the last operation that failed.
-    message: Option<String>,
-    /// The time of the directory's last update.
-    written: Option<Instant>,
-    /// True once the target has ended: then only a failure is written.
-    finished: bool,
 }
 
 impl Report {
@@ -86,22 +60,17 @@ impl Report {
     pub(crate) fn new(test: &TestName) -> Result<Arc<Self>, ConfigError> {
         let policy = Policy::from_environment()?;
         let dir = (policy != Policy::Never).then(|| ArtifactDir::claim(test));
-        Ok(Arc::new(Self::at(policy, dir)))
+        test_thread::watch_panics();
+        Ok(Arc::new(Self::at(policy, ReportFiles::new(test, dir))))
     }
 
-    fn at(policy: Policy, dir: Option<ArtifactDir>) -> Self {
+    fn at(policy: Policy, files: ReportFiles) -> Self {
         Self {
             policy,
             began: Instant::now(),
             timeline: Mutex::default(),
             changed: Arc::default(),
-            files: Mutex::new(Files {
-                dir,
-                sources: None,
-                message: None,
-                written: None,
-                finished: false,
-            }),
+            files: Mutex::new(files),
             updater: Mutex::default(),
         }
     }
@@ -117,6 +86,7 @@ impl Report {
         if self.policy == Policy::Never {
             return;
         }
+        at_exit::finish(Arc::downgrade(self));
         let (report, changed) = (Arc::downgrade(self), self.changed());
         // Without an I/O thread there is no board, so no report is needed.
         if let Ok(updater) = runtime::spawn(update_on_changes(report, changed)) {
@@ -147,7 +117,7 @@ impl Report {
     /// Records that the test fails with `error`, and adds the path of the artifacts to `error`.
     pub(crate) fn fail(&self, error: &mut crate::Error) {
         let mut files = lock(&self.files);
-        if let Some(dir) = &files.dir {
+        if let Some(dir) = files.dir() {
             dir.fail();
         }
         let Some(sources) = &files.sources else {
@@ -157,13 +127,15 @@ impl Report {
             error.set_engine(selected());
         }
         error.set_earlier_boards((sources.earlier_boards)());
-        if files.dir.is_none() {
+        if self.policy == Policy::Never {
             return;
         }
+        let test = test_thread::test_that_fails(&files.test);
+        self.move_to(&mut files, test);
         let message = beginning(&error.to_string(), MAX_MESSAGE_LEN).to_owned();
         let is_first = files.message.replace(message).is_none();
         // Many failures in a row must not write all files each time.
-        let recent = !is_first && files.written.is_some_and(|at| at.elapsed() < UPDATE_DELAY);
+        let recent = !is_first && files.is_recent(UPDATE_DELAY);
         let written = match recent && !files.finished {
             true => {
                 self.changed.notify_one();
@@ -171,19 +143,28 @@ impl Report {
             }
             false => self.write(&mut files).map(|()| files.show()).map(drop),
         };
-        let Some(dir) = &files.dir else {
-            return;
-        };
-        error.set_artifacts(match written {
-            Ok(()) => Artifacts::In(dir.path().to_owned()),
-            Err(e) => Artifacts::Missing(cannot_write(dir.path(), &e)),
-        });
+        if let Some(artifacts) = files.artifacts(written) {
+            error.set_artifacts(artifacts);
+        }
+    }
+
+    /// Names the directory by the test that fails, if it is known.
+    fn move_to(&self, files: &mut ReportFiles, test: Option<TestName>) {
+        match test {
+            Some(test) if test != files.test => files.move_to(test),
+            // The test has ended before its board, and now another thread of it fails.
+            _ if files.dir().is_none() => files.move_to(files.test.clone()),
+            _ => {}
+        }
+        if let Some(dir) = files.dir() {
+            dir.fail();
+        }
     }
 
     /// Returns true if the test is known not to fail so far.
     pub(crate) fn passes(&self) -> bool {
         let files = lock(&self.files);
-        files.dir.as_ref().is_some_and(|dir| !dir.failed())
+        files.dir().is_some_and(|dir| !dir.failed())
     }
 
     /// Keeps or removes the directory of a target that has ended or could not be started.
@@ -192,32 +173,46 @@ impl Report {
             updater.abort();
         }
         let mut files = lock(&self.files);
+        if files.finished {
+            return;
+        }
         files.finished = true;
-        let Files { dir, sources, .. } = &mut *files;
-        let Some(dir) = dir else {
+        let Some(dir) = files.dir() else {
             return;
         };
         if test_fails {
             dir.fail();
         }
-        let Some(sources) = sources else {
+        let Some(sources) = &files.sources else {
             return;
         };
         let fails = dir.failed();
+        let (page, root) = (dir.root().join(page::PAGE), dir.root().to_owned());
         let machine = sources.machine.clone();
-        if !fails && self.policy == Policy::Failure {
-            dir.remove();
-            return;
-        }
         if fails {
-            files.message = Some(last_message(files.message.take()));
+            let panic = std::thread::panicking().then(test_thread::panic_of_this_thread);
+            files.message = Some(last_message(
+                files.message.take(),
+                panic.as_ref().map(Option::as_deref),
+            ));
         }
-        let written = self.write(&mut files);
-        let Some(dir) = &mut files.dir else {
+        let was_shown = !fails && self.began.elapsed() >= page::LONG;
+        if !fails && self.policy == Policy::Failure {
+            files.remove();
+        } else {
+            self.keep(&mut files, fails, &machine, &page);
+        }
+        if was_shown {
+            page::update(&root);
+        }
+    }
+
+    /// Keeps the directory of a target that has ended.
+    fn keep(&self, files: &mut ReportFiles, fails: bool, machine: &str, page: &Path) {
+        let written = self.write(files);
+        let Some(path) = files.dir().map(|dir| dir.path().to_owned()) else {
             return;
         };
-        dir.keep();
-        let (path, page) = (dir.path().to_owned(), dir.root().join(page::PAGE));
         match written {
             Ok(()) if fails => {
                 notice(format_args!("artifacts of {machine}: {}", path.display()));
@@ -234,41 +229,24 @@ impl Report {
                 cannot_write(&path, &e)
             )),
         }
+        files.keep();
     }
 
     /// Updates the directory.
-    fn write(&self, files: &mut Files) -> io::Result<()> {
-        let (Some(dir), Some(sources)) = (&mut files.dir, &mut files.sources) else {
-            return Ok(());
-        };
-        let directory = dir.make()?;
-        replace(
-            &directory.join("configuration.txt"),
-            (sources.configuration)().as_bytes(),
-        )?;
+    fn write(&self, files: &mut ReportFiles) -> io::Result<()> {
         let timeline = lock(&self.timeline).to_json()?;
-        replace(&directory.join("timeline.json"), &timeline)?;
-        for (name, content) in &sources.logs {
-            replace(&directory.join(name), content().as_bytes())?;
-        }
-        for uart in &mut sources.uarts {
-            uart.advance(directory, self.began)?;
-        }
-        if let Some(message) = &files.message {
-            replace(&directory.join(page::MESSAGE), message.as_bytes())?;
-        }
-        files.written = Some(Instant::now());
-        Ok(())
+        files.write(self.began, &timeline)
     }
 
-    /// Updates the directory, unless the target has ended.
-    fn write_unless_finished(&self) {
+    /// Updates the directory, unless the target has ended; the page as well if the test takes long.
+    fn write_unless_finished(&self, is_long: bool) {
         let mut files = lock(&self.files);
         if !files.finished {
             match self.write(&mut files) {
+                Ok(()) if is_long => drop(files.dir().map(|dir| page::update(dir.root()))),
                 Ok(()) => drop(files.show()),
                 Err(e) => {
-                    if let Some(dir) = &files.dir {
+                    if let Some(dir) = files.dir() {
                         tracing::debug!("{}", cannot_write(dir.path(), &e));
                     }
                 }
@@ -277,26 +255,61 @@ impl Report {
     }
 }
 
-impl Files {
-    /// Brings the page of all failed tests up to date if this target has failed; returns true if
-    /// that was done.
-    fn show(&self) -> bool {
-        let dir = self.dir.as_ref().filter(|_| self.message.is_some());
-        dir.is_some_and(|dir| page::update(dir.root()))
+impl Used for Report {
+    fn used_by(&self, test: &TestName) -> bool {
+        let is_shared = *test != lock(&self.files).test;
+        if is_shared && self.policy != Policy::Never {
+            // Removes what an earlier run of the test has left.
+            drop(ArtifactDir::claim(test));
+        }
+        is_shared
+    }
+
+    fn test_ended(&self, test: &TestName, panic: Option<&str>) {
+        let mut files = lock(&self.files);
+        if files.finished || self.policy == Policy::Never || files.sources.is_none() {
+            return;
+        }
+        if panic.is_some() {
+            self.move_to(&mut files, Some(test.clone()));
+            let message = files.message.take().filter(|_| files.test == *test);
+            files.message = Some(last_message(message, Some(panic)));
+        }
+        if files.test == *test && files.message.is_some() {
+            if let Err(e) = self.write(&mut files) {
+                tracing::debug!("no artifacts of {}: {e}", test.name);
+            }
+            files.show();
+            files.close();
+        }
+    }
+}
+
+impl AtExit for Report {
+    fn exit(&self) {
+        self.finish(false);
     }
 }
 
 /// Returns the message of a failed test: the one of the last operation that failed, and what is
-/// known without one.
-fn last_message(message: Option<String>) -> String {
-    match (message, std::thread::panicking()) {
-        (Some(message), false) => message,
-        (Some(message), true) => {
+/// known of a `panic`: its text, unless somebody has replaced the hook that records it.
+fn last_message(message: Option<String>, panic: Option<Option<&str>>) -> String {
+    const UNKNOWN: &str = "The test panicked: its own output says why.";
+    match (message, panic) {
+        (Some(message), None) => message,
+        (Some(message), Some(Some(text))) if text.contains(first_line(&message)) => message,
+        (Some(message), Some(Some(text))) => format!("{message}\nThen the test {text}"),
+        (Some(message), Some(None)) => {
             format!("{message}\nThen the test panicked: its own output says why.")
         }
-        (None, true) => "The test panicked: its own output says why.".to_owned(),
-        (None, false) => "Nothing failed on this board, but on another one of the test.".to_owned(),
+        (None, Some(Some(text))) => format!("The test {text}"),
+        (None, Some(None)) => UNKNOWN.to_owned(),
+        (None, None) => "Nothing failed on this board, but on another one of the test.".to_owned(),
     }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 impl Drop for Report {
@@ -307,28 +320,27 @@ impl Drop for Report {
     }
 }
 
-/// Updates the directory [`UPDATE_DELAY`] after a change, on another thread than the I/O thread.
+/// Updates the directory [`UPDATE_DELAY`] after a change, and once after [`PATIENCE`], on another
+/// thread than the I/O thread.
 async fn update_on_changes(report: Weak<Report>, changed: Arc<Notify>) {
+    let mut long = pin!(tokio::time::sleep(PATIENCE));
     loop {
-        changed.notified().await;
-        // Most tests end during this delay and never write.
-        tokio::time::sleep(UPDATE_DELAY).await;
+        let is_long = tokio::select! {
+            () = &mut long, if !long.is_elapsed() => true,
+            () = changed.notified() => {
+                // Most tests end during this delay and never write.
+                tokio::time::sleep(UPDATE_DELAY).await;
+                false
+            }
+        };
         let Some(report) = report.upgrade() else {
             return;
         };
-        let written = tokio::task::spawn_blocking(move || report.write_unless_finished());
+        let written = tokio::task::spawn_blocking(move || report.write_unless_finished(is_long));
         if written.await.is_err() {
             return;
         }
     }
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> String {
-    format!(
-        "cannot write to {}: {error}; set CARGO_TARGET_DIR to a directory that this user can write to, \
-         or VTARGET_ARTIFACTS=never",
-        path.display()
-    )
 }
 
 #[cfg(test)]
@@ -344,7 +356,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let name = TestName::current(Location::caller());
         let dir = ArtifactDir::claim_in(root.path().into(), &name, Box::leak(Box::default()));
-        let report = Arc::new(Report::at(Policy::Failure, Some(dir)));
+        let files = ReportFiles::new(&name, Some(dir));
+        let report = Arc::new(Report::at(Policy::Failure, files));
         let writes = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&writes);
         report.begin(Sources {
@@ -375,6 +388,6 @@ mod tests {
 
     fn report_path(report: &Report) -> std::path::PathBuf {
         let files = lock(&report.files);
-        files.dir.as_ref().unwrap().path().to_owned()
+        files.dir().unwrap().path().to_owned()
     }
 }

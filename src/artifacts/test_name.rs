@@ -35,21 +35,50 @@ impl TestName {
 
     /// Returns the test that the calling thread runs; `caller` makes a target in the test.
     pub(crate) fn current(caller: &Location<'_>) -> Self {
-        let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        Self::of_this_thread().unwrap_or_else(|| Self::of_test(&place(caller)))
+    }
+
+    /// Returns the test that nextest runs, or else the one that has this thread's name, if it has
+    /// a name of its own.
+    pub(super) fn of_this_thread() -> Option<Self> {
         let thread = std::thread::current();
         let thread = thread.name().filter(|name| names_a_test(name));
-        let test = variable("NEXTEST_TEST_NAME").or(thread.map(str::to_owned));
-        let test = test.unwrap_or_else(|| place(caller));
+        let test = variable(NEXTEST_TEST).or(thread.map(str::to_owned))?;
+        Some(Self::of_test(&test))
+    }
+
+    /// Returns the test whose end is the end of this thread, if the thread's name tells it.
+    pub(super) fn of_own_thread() -> Option<Self> {
+        let thread = std::thread::current();
+        let name = thread.name().filter(|name| names_a_test(name))?;
+        // A thread that a test has started may have any name.
+        let is_other = variable(NEXTEST_TEST).is_some_and(|test| test != name);
+        (!is_other).then(|| Self::of_test(name))
+    }
+
+    /// Returns true if nextest has started this process, for one test.
+    pub(super) fn is_told_by_nextest() -> bool {
+        variable(NEXTEST_TEST).is_some()
+    }
+
+    fn of_test(test: &str) -> Self {
         // Cargo's naming, also under nextest, so that both write a test's artifacts to one place.
         let program = env::current_exe().ok();
         let binary = program.and_then(|it| binary(&it, variable("CARGO_PKG_NAME")));
         Self {
-            name: directory_name(&[binary.as_deref().unwrap_or("test"), &test].join("::")),
+            name: directory_name(&[binary.as_deref().unwrap_or("test"), test].join("::")),
             attempt: variable("NEXTEST_ATTEMPT")
                 .and_then(|attempt| attempt.parse().ok())
                 .unwrap_or(1),
         }
     }
+}
+
+/// The variable in which nextest tells a test's name.
+const NEXTEST_TEST: &str = "NEXTEST_TEST_NAME";
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Returns false for threads that libtest did not name by a test's path.

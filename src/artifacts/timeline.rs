@@ -33,7 +33,14 @@ pub(super) struct Event {
     pub(super) outcome: String,
 }
 
+/// The outcome of an operation that has not ended.
+pub(super) const UNDER_WAY: &str = "under way";
+
 impl Event {
+    pub(super) fn is_under_way(&self) -> bool {
+        self.outcome == UNDER_WAY
+    }
+
     /// Returns the time of the end, or of the begin while the operation is in progress.
     pub(super) fn end_s(&self) -> f64 {
         self.at_s + self.took_s.unwrap_or_default()
@@ -52,7 +59,7 @@ impl Timeline {
             took_s: None,
             what: what.to_owned(),
             at,
-            outcome: "under way".to_owned(),
+            outcome: UNDER_WAY.to_owned(),
         });
         self.left_out + self.events.len() as u64 - 1
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::Sleep;
 
 use super::report::Report;
+use super::test_thread;
 use crate::caller::{Caller, place};
 use crate::error::{Error, Result};
 use crate::notice::{PATIENCE, say};
@@ -74,6 +75,7 @@ impl<T: Task> Task for Traced<T> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T::Output>> {
         if let (Some(report), Some(what), None) = (&self.report, &self.what, self.event) {
             self.event = Some(report.event(what, self.at));
+            test_thread::uses(report);
         }
         let mut outcome = self.task.poll(cx);
         if let Poll::Ready(outcome) = &mut outcome {

@@ -58,6 +58,13 @@ impl UartLogWriter {
         }
     }
 
+    /// Begins anew, for another directory.
+    pub(super) fn rewind(&mut self) {
+        self.copied = 0;
+        self.in_line = false;
+        self.partial.clear();
+    }
+
     /// Appends the output that has arrived since the last call.
     pub(crate) fn advance(&mut self, directory: &Path, began: Instant) -> io::Result<()> {
         let end = self.log.end();

@@ -1,5 +1,5 @@
 //! The emulators of this host, without a board: [`EmulatorInfo::find_renode`],
-//! [`EmulatorInfo::find_qemu`].
+//! [`EmulatorInfo::find_qemu`], [`EmulatorInfo::find_qemu_for`].
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,14 +33,31 @@ impl EmulatorInfo {
         })
     }
 
-    /// Finds the QEMU that boards run on, and asks it for its version.
+    /// Finds the QEMU that boards with 32-bit Arm processors run on, and asks it for its version.
     ///
     /// # Errors
     /// Those of [`find_renode`](Self::find_renode).
     pub fn find_qemu() -> Operation<Self> {
+        Self::find_qemu_for("arm")
+    }
+
+    /// Finds the QEMU for boards with `arch` in `qemu:`, and asks it for its version: one of
+    /// [`QemuConfig::ARCHITECTURES`](crate::config::QemuConfig::ARCHITECTURES).
+    ///
+    /// # Errors
+    /// Those of [`find_renode`](Self::find_renode).
+    ///
+    /// ```no_run
+    /// # fn main() -> virtual_target::Result<()> {
+    /// let qemu = virtual_target::EmulatorInfo::find_qemu_for("riscv32").wait()?;
+    /// println!("{}", qemu.program.display()); // /usr/bin/qemu-system-riscv32
+    /// # Ok(()) }
+    /// ```
+    pub fn find_qemu_for(arch: &str) -> Operation<Self> {
+        let arch = arch.to_owned();
         find(
             BackendKind::Qemu,
-            || qemu::find("arm"),
+            move || qemu::find(&arch),
             |text| {
                 let version = after(text, "QEMU emulator version ");
                 let version = version.and_then(|rest| rest.split(' ').next());
@@ -64,7 +81,7 @@ impl EmulatorInfo {
 /// Finds a program and reads version and runtime in what it prints with `--version`.
 fn find(
     kind: BackendKind,
-    program: fn() -> Result<PathBuf, EmulatorError>,
+    program: impl FnOnce() -> Result<PathBuf, EmulatorError> + Send + 'static,
     read: fn(&str) -> (Option<String>, Option<String>),
 ) -> Operation<EmulatorInfo> {
     Operation::new(Remote::new(LIMIT, move |limit| async move {

@@ -29,6 +29,14 @@ pub struct QemuConfig {
 }
 
 impl QemuConfig {
+    /// The values of `qemu.arch`; each is the end of the name of QEMU's program.
+    pub const ARCHITECTURES: [&'static str; 4] = [
+        ARCHITECTURES[0].0,
+        ARCHITECTURES[1].0,
+        ARCHITECTURES[2].0,
+        ARCHITECTURES[3].0,
+    ];
+
     /// Returns `qemu.arch`: the processor's architecture, which selects QEMU's program. Default
     /// 32-bit Arm.
     pub fn arch(&self) -> Architecture {
@@ -79,6 +87,8 @@ impl QemuConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QemuUart {
+    /// The field that names the port.
+    pub(crate) field: String,
     pub(crate) name: String,
     pub(crate) port: QemuPort,
 }
@@ -128,23 +138,25 @@ pub(super) fn qemu(
 
 /// Returns the UARTs with their ports.
 fn ports(raw: &RawQemu, uarts: Option<&[NamedUart]>) -> Result<Vec<QemuUart>, Problem> {
-    let serial = given("qemu.serial", &raw.serial, |&index| {
-        values::serial_index(index)
-    })?;
+    const SERIAL: &str = "qemu.serial";
+    let serial = given(SERIAL, &raw.serial, |&index| values::serial_index(index))?;
     let only = QemuPort::Serial(serial.unwrap_or(0));
     let named = |uart: &NamedUart, port| QemuUart {
+        field: match serial {
+            Some(_) => SERIAL.to_owned(),
+            None => uart.field.clone(),
+        },
         name: uart.name.clone(),
         port,
     };
     match uarts {
         None => Ok(vec![QemuUart {
+            field: SERIAL.to_owned(),
             name: only.to_string(),
             port: only,
         }]),
         Some([uart]) if uart.qemu.is_none() => Ok(vec![named(uart, only)]),
-        Some(_) if serial.is_some() => {
-            Err(Problem::new("qemu.serial", BadFields::SerialOfEachUart))
-        }
+        Some(_) if serial.is_some() => Err(Problem::new(SERIAL, BadFields::SerialOfEachUart)),
         Some(uarts) => {
             let with_port = |uart: &NamedUart| match uart.qemu {
                 Some(port) => Ok(named(uart, port)),

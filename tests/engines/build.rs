@@ -10,7 +10,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(mounts, namespaces, renode, qemu, qemu_riscv, soak)");
+    println!(
+        "cargo::rustc-check-cfg=cfg(mounts, namespaces, renode, qemu, qemu_aarch64, qemu_riscv, soak)"
+    );
     for variable in [
         "PATH",
         "VTARGET_RENODE",
@@ -30,9 +32,11 @@ fn main() {
     if env::var_os("VTARGET_SOAK").is_some() {
         println!("cargo::rustc-cfg=soak");
     }
-    let beside = env::var_os("VTARGET_QEMU").map(|arm| Path::new(&arm).with_file_name(RISC_V));
-    if find("", RISC_V, beside) {
-        println!("cargo::rustc-cfg=qemu_riscv");
+    for (cfg, program) in [("qemu_aarch64", AARCH64), ("qemu_riscv", RISC_V)] {
+        let beside = env::var_os("VTARGET_QEMU").map(|arm| Path::new(&arm).with_file_name(program));
+        if find("", program, beside) {
+            println!("cargo::rustc-cfg={cfg}");
+        }
     }
     let required = env::var("VTARGET_REQUIRE").unwrap_or_default();
     for required in required.split(',').filter(|name| !name.is_empty()) {
@@ -60,6 +64,9 @@ fn main() {
         }
     }
 }
+
+/// QEMU for 64-bit Arm.
+const AARCH64: &str = "qemu-system-aarch64";
 
 /// QEMU for 32-bit RISC-V.
 const RISC_V: &str = "qemu-system-riscv32";

@@ -1,6 +1,8 @@
 //! `vtarget check`: the same text and place as the library's, and the exit codes.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 
 use virtual_target::{ErrorKind, VirtualTarget};
 
@@ -98,6 +100,44 @@ fn check_looks_at_every_file() {
     assert!(first.contains(r#""file":"no.yaml""#) && first.contains(r#""ok":false"#));
     assert!(second.contains(r#""ok":true"#), "{second}");
     assert!(run(["check", good]).status.success());
+}
+
+#[test]
+fn files_may_have_any_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = "backend: qemu\nqemu: {machine: netduino2}\n";
+    let bad = "backend: qemu\nqemu: {machin: netduino2}\n";
+    for name in [
+        &b"a b"[..],
+        b"a\nb",
+        b"\xff\xfe",
+        b"-a",
+        b"a'b\"",
+        "é".as_bytes(),
+    ] {
+        let directory = dir.path().join(OsStr::from_bytes(name));
+        fs::create_dir(&directory).unwrap();
+        for (file, content, is_good) in [("g.yaml", good, true), ("b.yaml", bad, false)] {
+            let file = directory.join(file);
+            fs::write(&file, content).unwrap();
+            let output = vtarget()
+                .args(["check", "--json"])
+                .arg(&file)
+                .output()
+                .unwrap();
+            assert_eq!(output.status.success(), is_good, "{}", text(&output.stderr));
+            assert_eq!(text(&output.stderr), "");
+            let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(line["file"], *file.to_string_lossy());
+            assert_eq!(line["ok"], is_good);
+            let output = vtarget().arg("check").arg(&file).output().unwrap();
+            assert_eq!(output.status.success(), is_good);
+            if !is_good {
+                let message = text(&output.stderr);
+                assert!(message.contains("b.yaml:2:8: qemu.machin"), "{message}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `vtarget doctor`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -57,6 +58,10 @@ fn doctor_shows_emulators_and_boots_boards() {
     assert_eq!(report["emulators"][1]["name"], "QEMU");
     assert!(report["emulators"][1]["tried"].is_boolean());
     let boards = report["boards"].as_array().unwrap();
+    let arch = |it: &serde_json::Value| it["arch"].as_str().map(str::to_owned);
+    let emulators = report["emulators"].as_array().unwrap().iter();
+    let archs: Vec<_> = emulators.filter_map(arch).collect();
+    assert_eq!(archs, ["arm", "aarch64", "riscv32", "riscv64"]);
     assert_eq!(boards.len(), 3);
     assert!(boards[0]["seconds"].is_number());
     assert!(
@@ -66,6 +71,40 @@ fn doctor_shows_emulators_and_boots_boards() {
             .starts_with("c.yaml:2:1: foo: unknown field")
     );
     assert!(!Path::exists(&dir.path().join("target")));
+}
+
+#[test]
+fn each_qemu_is_installed_by_one_command() {
+    let dir = project();
+    let programs = tempfile::tempdir().unwrap();
+    let program = |name: &str| {
+        let file = programs.path().join(name);
+        fs::write(&file, "#!/bin/sh\necho QEMU emulator version 7.2.0\n").unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    program("apt-get");
+    program("qemu-system-arm");
+    program("qemu-system-riscv64");
+    let output = doctor(&dir, &["--json"], |command| {
+        let arm = programs.path().join("qemu-system-arm");
+        let path = format!("{}:/usr/bin:/bin", programs.path().display());
+        command
+            .env("VTARGET_RENODE", "/none")
+            .env("VTARGET_QEMU", arm)
+            .env("PATH", path);
+    });
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let emulators = report["emulators"].as_array().unwrap();
+    let install: Vec<_> = emulators.iter().map(|it| it["install"].as_str()).collect();
+    let expected = [
+        Some("vtarget install"),
+        None,
+        Some("sudo apt-get install qemu-system-arm"),
+        Some("sudo apt-get install qemu-system-misc"),
+        None,
+    ];
+    assert_eq!(install, expected);
+    assert_eq!(emulators[4]["version"], "7.2.0");
 }
 
 #[test]
@@ -82,7 +121,10 @@ fn doctor_says_how_to_install_what_is_missing() {
         shown.contains("Renode: missing; to install it: vtarget install\n"),
         "{shown}"
     );
-    assert!(shown.contains("QEMU: missing; to install it: "), "{shown}");
+    for arch in ["arm", "aarch64", "riscv32", "riscv64"] {
+        let line = format!("QEMU for {arch}: missing; to install it: ");
+        assert!(shown.contains(&line), "{shown}");
+    }
     assert!(
         shown.contains("a.yaml: skipped: QEMU is missing\n"),
         "{shown}"

@@ -15,6 +15,8 @@ mod init;
 mod install;
 mod run;
 mod schema;
+#[cfg(target_os = "linux")]
+mod terminal;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -14,14 +14,14 @@ use virtual_target::{Result, secs};
 
 use super::{text, vtarget};
 
-const BOARD: [&str; 3] = [
+pub(super) const BOARD: [&str; 3] = [
     "run",
     "fixtures/stm32f4.yaml",
     "firmware-samples/prebuilt/stm32f4/shell.elf",
 ];
 
 /// Returns the program with a board on this engine and its own directory for temporary files.
-fn run_on(engine: BackendKind, tmp: &TempDir) -> Command {
+pub(super) fn run_on(engine: BackendKind, tmp: &TempDir) -> Command {
     let name = match engine {
         BackendKind::Qemu => "qemu",
         _ => "renode",
@@ -33,17 +33,17 @@ fn run_on(engine: BackendKind, tmp: &TempDir) -> Command {
 }
 
 /// A program that a failed test ends.
-struct Started(Child);
+pub(super) struct Started(pub(super) Child);
 
 impl Started {
     /// Starts a command with `pty` as its terminal.
-    fn in_terminal(mut command: Command, pty: &OpenptyResult) -> Self {
+    pub(super) fn in_terminal(mut command: Command, pty: &OpenptyResult) -> Self {
         let end = || Stdio::from(pty.slave.try_clone().unwrap());
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn();
         Self(child.unwrap())
     }
 
-    fn succeeds(mut self) -> bool {
+    pub(super) fn succeeds(mut self) -> bool {
         self.0.wait().unwrap().success()
     }
 }
@@ -55,7 +55,7 @@ impl Drop for Started {
     }
 }
 
-fn assert_nothing_left(tmp: &TempDir) {
+pub(super) fn assert_nothing_left(tmp: &TempDir) {
     assert_eq!(processes_with_tmpdir(tmp.path()), [].into());
     let left = fs::read_dir(tmp).unwrap().map(|it| it.unwrap().path());
     assert_eq!(left.collect::<Vec<_>>(), [] as [std::path::PathBuf; 0]);
@@ -122,6 +122,11 @@ on_each_engine! {
         assert_eq!(code, Some(1));
         assert!(messages.contains("expect(\"nothing like it\") timed out"), "{messages}");
         assert_eq!(output, "Hello from shell on stm32f4\r\n> ");
+        let (code, _, messages) = run(&["--for", "0s"]);
+        assert_eq!(code, Some(0), "{messages}");
+        let (code, _, messages) = run(&["--for", "0s", "--expect", "never"]);
+        assert_eq!(code, Some(1));
+        assert!(messages.contains("timed out after "), "{messages}");
         let (code, output, _) = run(&["--for", "300ms"]);
         assert_eq!((code, output.as_str()), (Some(0), "Hello from shell on stm32f4\r\n> "));
         Ok(())
@@ -239,6 +244,7 @@ fn bad_arguments_are_refused() {
         (&["run", "no.yaml"][..], 1),
         (&["run"], 2),
         (&["run", "a.yaml", "--for", "10"], 2),
+        (&["run", "a.yaml", "--expect", "re:["], 2),
         (&["run", "a.yaml", "--clock", "host"], 2),
     ] {
         let output = vtarget().args(arguments).output().unwrap();

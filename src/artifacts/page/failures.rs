@@ -1,11 +1,19 @@
-//! [`Failure`]: a directory that a failed test has left.
+//! [`Failure`]: a directory that a failed test has left, or one that has not ended.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use crate::artifacts::dir_lock::DirLock;
 
 /// The file with the message of the failure; only the directory of a failed test has one.
 pub(in crate::artifacts) const MESSAGE: &str = "failure.txt";
+
+/// The file of a test that has no result so far; its time is that of the begin.
+pub(in crate::artifacts) const UNFINISHED: &str = "unfinished.txt";
+
+/// The time after which a test that runs is shown.
+pub(in crate::artifacts) const LONG: Duration = Duration::from_secs(11);
 
 /// The depth of the deepest directory: test, attempt, process, target.
 const MAX_DEPTH: usize = 4;
@@ -17,6 +25,17 @@ pub(super) struct Failure {
     pub(super) path: String,
     pub(super) directory: PathBuf,
     pub(super) modified: SystemTime,
+    pub(super) result: TestResult,
+}
+
+/// What is known of the result of a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TestResult {
+    Failed,
+    /// It runs, for a long time already.
+    None,
+    /// Its process has ended without a result.
+    Killed,
 }
 
 impl Failure {
@@ -46,12 +65,12 @@ impl Failure {
 }
 
 fn find(path: &str, directory: &Path, depth: usize, found: &mut Vec<Failure>) {
-    // Another process may remove the directory at any moment: then it is no longer a failure.
-    if let Ok(modified) = fs::metadata(directory.join(MESSAGE)).and_then(|it| it.modified()) {
+    if let Some((modified, result)) = result(directory) {
         found.push(Failure {
             path: path.to_owned(),
             directory: directory.to_owned(),
             modified,
+            result,
         });
     }
     if depth < MAX_DEPTH {
@@ -59,6 +78,30 @@ fn find(path: &str, directory: &Path, depth: usize, found: &mut Vec<Failure>) {
             find(&format!("{path}/{name}"), &inner, depth + 1, found);
         }
     }
+}
+
+/// Returns the result of the test in a directory, and its time; none if it is not shown.
+fn result(directory: &Path) -> Option<(SystemTime, TestResult)> {
+    let modified = |name| fs::metadata(directory.join(name)).and_then(|it| it.modified());
+    // Another process may remove the directory at any moment: then it is no longer a failure.
+    if let Ok(failed) = modified(MESSAGE) {
+        return Some((failed, TestResult::Failed));
+    }
+    let began = modified(UNFINISHED).ok()?;
+    match is_running(directory) {
+        false => Some((began, TestResult::Killed)),
+        true if began.elapsed().is_ok_and(|it| it >= LONG) => Some((began, TestResult::None)),
+        true => None,
+    }
+}
+
+/// Returns true unless the process that has locked the directory has ended.
+fn is_running(directory: &Path) -> bool {
+    // The directory of a further board is in the locked one.
+    let name = directory.file_name().map(|name| name.to_string_lossy());
+    let is_inner = name.is_some_and(|name| name.starts_with("target-"));
+    let locked = directory.parent().filter(|_| is_inner).unwrap_or(directory);
+    !DirLock::is_free(locked)
 }
 
 /// Returns the directories in a directory; this crate gives all of them names that are UTF-8.

@@ -14,5 +14,5 @@ mod update;
 #[cfg(test)]
 mod tests;
 
-pub(super) use failures::MESSAGE;
+pub(super) use failures::{LONG, MESSAGE, UNFINISHED};
 pub(super) use update::{PAGE, update};

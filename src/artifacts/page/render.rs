@@ -8,9 +8,9 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 
 use super::escape::{Href, Text};
-use super::failures::{Failure, MESSAGE};
+use super::failures::{Failure, MESSAGE, TestResult};
 use super::tail::Tail;
-use crate::artifacts::timeline::{Event, Timeline};
+use crate::artifacts::timeline::{Event, Timeline, UNDER_WAY};
 
 /// The size in bytes above which the page shows further failures by their names only.
 const MAX_PAGE_LEN: usize = 8 << 20;
@@ -42,10 +42,7 @@ pub(super) fn render(tests: &[Vec<Failure>]) -> String {
 }
 
 fn write_page(page: &mut String, tests: &[Vec<Failure>]) -> fmt::Result {
-    let title = match tests.len() {
-        1 => "1 failed test".to_owned(),
-        number => format!("{number} failed tests"),
-    };
+    let title = title(tests);
     write!(
         page,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
@@ -77,6 +74,25 @@ fn write_page(page: &mut String, tests: &[Vec<Failure>]) -> fmt::Result {
     Ok(())
 }
 
+/// Returns the number of tests in words.
+fn title(tests: &[Vec<Failure>]) -> String {
+    let is_failed = |failure: &Failure| failure.result == TestResult::Failed;
+    let failed = tests.iter().filter(|test| test.iter().any(is_failed));
+    let failed = failed.count();
+    let tests_of = |number: usize| match number {
+        1 => "test",
+        _ => "tests",
+    };
+    match (failed, tests.len() - failed) {
+        (_, 0) => format!("{failed} failed {}", tests_of(failed)),
+        (0, rest) => format!("{rest} {} without a result", tests_of(rest)),
+        (_, rest) => format!(
+            "{failed} failed {}, {rest} without a result",
+            tests_of(failed)
+        ),
+    }
+}
+
 fn write_failure(page: &mut String, failure: &Failure) -> fmt::Result {
     if let (_, Some(part)) = failure.names() {
         writeln!(page, "<h3>{}</h3>", Text(&part))?;
@@ -92,11 +108,11 @@ fn write_failure(page: &mut String, failure: &Failure) -> fmt::Result {
         page.push_str("<p>The page is full: the files have the rest.</p>\n");
         return Ok(());
     }
-    if let Ok(message) = Tail::read(&failure.directory.join(MESSAGE), MAX_UART_LEN) {
-        let message = Text(message.text.trim_end());
-        writeln!(page, "<pre class=\"message\">{message}</pre>")?;
-    }
-    if let Some(timeline) = timeline(failure) {
+    let timeline = timeline(failure);
+    let message = message(failure, timeline.as_ref());
+    let message = Text(message.trim_end());
+    writeln!(page, "<pre class=\"message\">{message}</pre>")?;
+    if let Some(timeline) = timeline {
         write_timeline(page, &timeline)?;
     }
     let files = files(failure);
@@ -107,6 +123,29 @@ fn write_failure(page: &mut String, failure: &Failure) -> fmt::Result {
         write_file(page, failure, log, MAX_LOG_LEN, "")?;
     }
     Ok(())
+}
+
+/// Returns the message of a failure, or what is known of a test without a result.
+fn message(failure: &Failure, timeline: Option<&Timeline>) -> String {
+    let mut message = match failure.result {
+        TestResult::Failed => {
+            let message = Tail::read(&failure.directory.join(MESSAGE), MAX_UART_LEN);
+            return message.map_or(String::new(), |message| message.text);
+        }
+        TestResult::Killed => {
+            "This test was killed, or its process ended in another way, before it had a result."
+                .to_owned()
+        }
+        TestResult::None => {
+            let now = httpdate::fmt_http_date(printable(SystemTime::now()));
+            format!("This test had no result yet at {now}: it still runs, or was killed since.")
+        }
+    };
+    let events = timeline.into_iter().flat_map(|timeline| &timeline.events);
+    for event in events.filter(|event| event.is_under_way()) {
+        message += &format!("\nUnder way: {}, called at {}", event.what, event.at);
+    }
+    message
 }
 
 /// Returns the nearest time that has a date of four digits for the year.
@@ -205,7 +244,7 @@ fn write_event(page: &mut String, event: &Event, from: f64, to: f64) -> fmt::Res
     let (class, outcome): (_, &dyn Display) = match event.outcome.as_str() {
         "ok" => ("ok", &""),
         "dropped" => ("open", &"dropped"),
-        "under way" => ("open", &"under way"),
+        _ if event.is_under_way() => ("open", &UNDER_WAY),
         failed => ("failed", &Text(failed.lines().next().unwrap_or_default())),
     };
     let took = event

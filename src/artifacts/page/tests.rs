@@ -6,7 +6,7 @@ use std::time::Duration;
 use roxmltree::{Document, Node, ParsingOptions};
 use tempfile::TempDir;
 
-use super::{MESSAGE, PAGE, update};
+use super::{MESSAGE, PAGE, UNFINISHED, update};
 use crate::artifacts::dir_lock::DirLock;
 
 /// What a guest may print to break out of its element, or to deceive the reader.
@@ -204,6 +204,57 @@ fn attempts_and_boards_of_one_test_are_shown_together() {
     assert_eq!(tests, ["fw.a", "fw.b"]);
     let parts: Vec<String> = elements(&page, "h3").map(text).collect();
     assert_eq!(parts, ["attempt 2", "attempt 2, process 3, target 2"]);
+}
+
+#[test]
+fn tests_without_a_result_are_shown() {
+    let root = root();
+    let unfinished = |test: &str| {
+        let directory = root.path().join(test);
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join(UNFINISHED), "").unwrap();
+        directory
+    };
+    let killed = unfinished("fw.killed");
+    let timeline = r#"{"left_out": 0, "events": [
+        {"at_s": 1.0, "took_s": 1.0, "what": "boot", "at": "t.rs:1", "outcome": "ok"},
+        {"at_s": 3.0, "took_s": null, "what": "hang", "at": "t.rs:3", "outcome": "under way"}]}"#;
+    fs::write(killed.join("timeline.json"), timeline).unwrap();
+    let runs = unfinished("fw.runs");
+    unfinished("fw.runs/target-2");
+    let lock = DirLock::create(&runs).unwrap();
+    let shown = || {
+        assert!(update(root.path()));
+        let page = page(root.path());
+        let page = parse(&page);
+        let messages = elements(&page, "pre").filter(|it| it.attribute("class") == Some("message"));
+        let messages: Vec<String> = messages.map(text).collect();
+        (text(elements(&page, "h1").next().unwrap()), messages)
+    };
+    let (title, messages) = shown();
+    assert_eq!(title, "1 test without a result");
+    let message = "This test was killed, or its process ended in another way, before it had a result.\n\
+                   Under way: hang, called at t.rs:3";
+    assert_eq!(messages, [message]);
+
+    // Most tests that run pass after a while.
+    let began = std::time::SystemTime::now() - Duration::from_secs(13);
+    let file = fs::File::options().append(true).open(runs.join(UNFINISHED));
+    file.unwrap().set_modified(began).unwrap();
+    failed(root.path(), "fw.fails", "message");
+    let (title, messages) = shown();
+    assert_eq!(title, "1 failed test, 2 without a result");
+    let running = messages
+        .iter()
+        .filter(|it| it.contains("it still runs, or was killed since."));
+    assert_eq!((running.count(), messages.len()), (1, 3));
+    drop(lock);
+    let (_, messages) = shown();
+    assert!(
+        !messages.iter().any(|it| it.contains("it still runs")),
+        "{messages:?}"
+    );
+    assert_eq!(messages.len(), 4);
 }
 
 #[test]

@@ -80,6 +80,20 @@ pub enum Unsupported {
         /// The board's CPU.
         found: String,
     },
+    /// A serial port that the board does not have.
+    #[error(
+        "connect serial {serial} of {machine}: it has no such serial port; below that it has {}",
+        ranges(below)
+    )]
+    #[non_exhaustive]
+    Serial {
+        /// The board.
+        machine: String,
+        /// The number of the port, from 0.
+        serial: u8,
+        /// The lower numbers of ports that the board has.
+        below: Vec<u8>,
+    },
     /// An S-record file on QEMU.
     #[error("load the S-record file {path:?}")]
     #[non_exhaustive]
@@ -228,6 +242,9 @@ impl Unsupported {
             }
             Self::NoProcessor => "the board has no processor of a known kind",
             Self::Cpu { .. } => "remove `cpu`, or choose another machine",
+            Self::Serial { .. } => {
+                "choose one of these; `vtarget boards` lists machines with their serial ports"
+            }
             Self::SRecord { .. } => "convert it (objcopy -I srec -O ihex) or flash the ELF file",
             Self::SymbolsAlone { .. } => "leave `load_command` out: the file is then loaded",
             Self::LoadCommand { by_test: true, .. } => {
@@ -260,6 +277,17 @@ impl Unsupported {
             Self::Value { value, role, .. } => role.remedy(value),
         }
     }
+}
+
+/// Returns numbers in words, such as `0 to 4, 6`.
+fn ranges(numbers: &[u8]) -> String {
+    let runs = numbers.chunk_by(|a, b| a.checked_add(1) == Some(*b));
+    let texts = runs.map(|run| match run {
+        [first, .., last] => format!("{first} to {last}"),
+        [only] => only.to_string(),
+        [] => String::new(),
+    });
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 fn joined(places: &[u64]) -> String {

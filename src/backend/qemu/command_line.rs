@@ -8,6 +8,9 @@ use crate::config::{QemuConfig, QemuPort};
 use crate::firmware::{Firmware, Format};
 use crate::process::FIRST_INHERITED;
 
+/// The beginning of the names of the serial ports; their numbers follow.
+pub(super) const SERIAL: &str = "vtarget-serial-";
+
 /// The arguments for semihosting output on standard output.
 ///
 /// The firmware has calls for text, whose output goes to the character device, and others for files,
@@ -57,7 +60,7 @@ fn uarts(config: &QemuConfig) -> Vec<OsString> {
         match uart.port {
             QemuPort::Serial(index) => {
                 descriptor += 1;
-                let id = format!("vtarget-serial-{index}");
+                let id = format!("{SERIAL}{index}");
                 args.extend(socket(&id, descriptor));
                 let index = usize::from(index);
                 if serials.len() <= index {

@@ -14,10 +14,11 @@ use crate::process::Supervisor;
 /// The time limit for QEMU's list of known names.
 const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The places where the description names the machine and the CPU, and of each further argument.
+/// The places where the description names the machine and the CPU, and of each UART and further argument.
 pub(super) struct Places {
     pub(super) machine: FieldPlace,
     pub(super) cpu: FieldPlace,
+    pub(super) uarts: Vec<FieldPlace>,
     pub(super) args: Vec<FieldPlace>,
 }
 

@@ -13,6 +13,7 @@ mod hmp;
 mod inspect;
 mod log_reader;
 mod qmp;
+mod serials;
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -119,6 +120,11 @@ impl Qemu {
             places: complaint::Places {
                 machine: config.place("qemu.machine"),
                 cpu: config.place("qemu.cpu"),
+                uarts: qemu
+                    .uarts
+                    .iter()
+                    .map(|uart| config.place(&uart.field))
+                    .collect(),
                 args: (0..qemu.args.len())
                     .map(|index| config.place(&format!("qemu.args[{index}]")))
                     .collect(),
@@ -230,6 +236,7 @@ impl Qemu {
         }
         self.identity.set_version(greeting.await.ok());
         self.check_cpu(STEP).await?;
+        self.check_serials(STEP).await?;
         let Some((run, reply)) = runs else {
             return Ok(());
         };

@@ -12,7 +12,7 @@ use virtual_target::config::BackendKind;
 
 /// Tests that fail, pass or hang on purpose.
 mod on_purpose {
-    use std::sync::OnceLock;
+    use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
     use engine_tests::{sample, shell_on};
     use virtual_target::config::{BackendKind, TargetConfig};
@@ -166,6 +166,71 @@ mod on_purpose {
         let never = board.uart().expect("never said");
         never.within(millis(100)).wait()?;
         Ok(())
+    }
+
+    /// A board of several tests, as a fixture with `#[once]` makes it.
+    static SHARED: OnceLock<Mutex<VirtualTarget>> = OnceLock::new();
+
+    /// Set once the first test uses the shared board.
+    static IS_USED: OnceLock<()> = OnceLock::new();
+
+    /// Returns the shared board after its first test.
+    fn shared() -> MutexGuard<'static, VirtualTarget> {
+        super::wait_until(|| IS_USED.get().is_some());
+        let board = SHARED.get().unwrap();
+        board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn shared_1_passes() {
+        drop(boot_and_greet().unwrap());
+        let board = SHARED.get_or_init(|| Mutex::new(boot_and_greet().unwrap()));
+        let board = board.lock().unwrap();
+        IS_USED.get_or_init(|| ());
+        board.uart().send_line("ping").wait().unwrap();
+        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap();
+        let directory = super::directory(target.as_ref(), "shared_1_passes");
+        super::wait_until(|| directory.join("uart.log").is_file());
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn shared_2_fails() -> Result<()> {
+        let board = shared();
+        let pattern = std::env::var("EXPECTED").unwrap_or("never said".to_owned());
+        board.reset().wait()?;
+        board.uart().expect(pattern).within(secs(1)).wait()?;
+        Ok(())
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn shared_3_panics() {
+        let board = shared();
+        board.uart().send_line("ping").wait().unwrap();
+        assert_eq!(1, 2, "on purpose");
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn fails_in_a_named_thread() {
+        let board = boot_and_greet().unwrap();
+        let uart = board.uart().clone();
+        let reader = std::thread::Builder::new().name("reader".to_owned());
+        let reader = reader.spawn(move || {
+            let never = uart.expect("never said").within(millis(100)).wait();
+            assert!(never.is_err());
+        });
+        reader.unwrap().join().unwrap();
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn fails_and_panics() {
+        let board = boot_and_greet().unwrap();
+        let never = board.uart().expect("never said").within(millis(100));
+        never.wait().unwrap();
     }
 
     #[test]
@@ -371,7 +436,9 @@ on_each_board! {
         let directory = run.directory("panics");
         assert!(read(&directory, "uart.log").contains("Hello from"));
         assert!(run.text.contains(&directory.display().to_string()), "{}", run.text);
-        assert!(run.page().contains("The test panicked: its own output says why."));
+        let text = "The test panicked at tests/engines/tests/artifacts.rs:";
+        assert!(run.page().contains(text), "{}", run.page());
+        assert!(run.page().contains(":9:\non purpose</pre>"), "{}", run.page());
         if engine == BackendKind::Renode {
             // Renode and its directory no longer exist when the log is copied.
             let log = read(&directory, "renode.log");
@@ -536,6 +603,89 @@ fn the_page_has_the_failure_of_a_board_that_is_never_dropped() {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
+fn a_shared_board_has_artifacts_of_each_test_that_fails() {
+    const TESTS: [&str; 3] = ["shared_1_passes", "shared_2_fails", "shared_3_panics"];
+    let target = tempfile::tempdir().unwrap();
+    let run = |expected: &str| {
+        let mut command = command(QEMU, TESTS[0], target.path());
+        command.args(TESTS[1..].iter().map(|test| format!("on_purpose::{test}")));
+        let output = command.env("EXPECTED", expected).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let failures = || -> Vec<String> {
+        let left = fs::read_dir(target.path().join("virtual-target")).unwrap();
+        let names = left.map(|it| it.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|it| it != "index.html").collect();
+        names.sort();
+        let test = |name: &String| name.rsplit('.').next().unwrap().to_owned();
+        names.iter().map(test).collect()
+    };
+    let text = run("never said");
+    assert!(text.contains("2 failed"), "{text}");
+    assert_eq!(failures(), TESTS[1..]);
+    let page = read(&target.path().join("virtual-target"), "index.html");
+    assert!(page.contains("<title>2 failed tests</title>"), "{page}");
+    let (second, third) = (
+        directory(target.path(), TESTS[1]),
+        directory(target.path(), TESTS[2]),
+    );
+    assert!(
+        text.contains(&format!("\n  artifacts: {}\n", second.display())),
+        "{text}"
+    );
+    assert!(read(&second, "failure.txt").contains("expect(\"never said\") timed out after"));
+    let message = read(&third, "failure.txt");
+    assert!(
+        message.starts_with("The test panicked at tests/"),
+        "{message}"
+    );
+    assert!(
+        message.contains(":\nassertion `left == right` failed: on purpose\n  left: 1"),
+        "{message}"
+    );
+    for directory in [&second, &third] {
+        assert!(read(directory, "uart.log").starts_with("Hello from"));
+        assert!(read(directory, "uart.txt").contains(" Hello from"));
+    }
+
+    // A test that passes removes its failure, though it makes no board.
+    let text = run("Hello from");
+    assert!(text.contains("1 failed"), "{text}");
+    assert_eq!(failures(), TESTS[2..]);
+    let page = read(&target.path().join("virtual-target"), "index.html");
+    assert!(page.contains("<title>1 failed test</title>"), "{page}");
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn a_thread_of_a_test_does_not_name_its_artifacts() {
+    let run = Run::of(QEMU, "fails_in_a_named_thread", |_, _| {});
+    let message = read(&run.directory("fails_in_a_named_thread"), "failure.txt");
+    assert!(message.contains("timed out after"), "{message}");
+    // The directory and the page.
+    assert_eq!(fs::read_dir(run.root()).unwrap().count(), 2);
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn an_unwrapped_error_is_shown_once() {
+    let run = Run::of(QEMU, "fails_and_panics", |_, _| {});
+    let message = read(&run.directory("fails_and_panics"), "failure.txt");
+    assert_eq!(message.matches("timed out after").count(), 1, "{message}");
+    assert!(!message.contains("panicked"), "{message}");
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
 fn the_page_has_the_failures_of_all_attempts_until_they_are_repaired() {
     let target = tempfile::tempdir().unwrap();
     let run = |test, attempt| {
@@ -581,7 +731,7 @@ fn an_unwritable_directory_fails_no_test() {
     not(qemu),
     ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
 )]
-fn a_killed_test_leaves_its_artifacts_so_far() {
+fn a_killed_test_leaves_its_artifacts_so_far_and_is_on_the_page() {
     let target = tempfile::tempdir().unwrap();
     let mut command = command(QEMU, "hangs", target.path());
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
@@ -589,6 +739,16 @@ fn a_killed_test_leaves_its_artifacts_so_far() {
     let directory = directory(target.path(), "hangs");
     let log = directory.join("uart.log");
     wait_until(|| fs::read_to_string(&log).is_ok_and(|text| text.contains("Hello from")));
+    let root = target.path().join("virtual-target");
+    let page = || fs::read_to_string(root.join("index.html")).unwrap_or_default();
+    wait_until(|| page().contains("<title>1 test without a result</title>"));
+    assert!(
+        page().contains("it still runs, or was killed since."),
+        "{}",
+        page()
+    );
+    let under_way = "Under way: serial 1: expect(&quot;never said&quot;), called at tests/";
+    assert!(page().contains(under_way), "{}", page());
     drop(child); // by kill -9
     let last = timeline(&directory).pop().unwrap();
     assert_eq!(
@@ -597,6 +757,23 @@ fn a_killed_test_leaves_its_artifacts_so_far() {
             "serial 1: expect(\"never said\")".to_owned(),
             "under way".to_owned()
         )
+    );
+    // The next failure knows more.
+    let mut fails = self::command(QEMU, "fails", target.path());
+    assert!(!fails.output().unwrap().status.success());
+    assert!(
+        page().contains("<title>1 failed test, 1 without a result</title>"),
+        "{}",
+        page()
+    );
+    assert!(page().contains("This test was killed, or "), "{}", page());
+    let mut passes = self::command(QEMU, "passes", target.path());
+    passes.env("NEXTEST_TEST_NAME", "on_purpose::hangs");
+    assert!(passes.output().unwrap().status.success());
+    assert!(
+        page().contains("<title>1 failed test</title>"),
+        "{}",
+        page()
     );
 }
 

@@ -390,6 +390,10 @@ fn boards_that_qemu_refuses() {
         "wrong_processor_for_qemu",
         &boot("{machine: netduinoplus2, cpu: cortex-a15, serial: 1}"),
     );
+    assert_message(
+        "missing_serial_of_qemu",
+        &boot("{machine: netduinoplus2, serial: 9}"),
+    );
 }
 
 /// Defines a test for each situation that needs no real emulator.

@@ -91,6 +91,23 @@ on_qemu! {
         Ok(())
     }
 
+    a_serial_that_the_machine_does_not_have_is_named_with_its_place: {
+        for (fields, place) in [
+            ("qemu: {machine: netduinoplus2, serial: 9}", "<yaml>:2:32: qemu.serial: QEMU cannot connect serial 9"),
+            (
+                "qemu: {machine: netduinoplus2}\nuarts: {a: {serial: 1}, b: {serial: 7}}",
+                "<yaml>:3:25: uarts.b: QEMU cannot connect serial 7",
+            ),
+        ] {
+            let error = board(&format!("backend: qemu\n{fields}\n")).unwrap_err().to_string();
+            assert!(error.contains(place), "{error}");
+            let count = " of netduinoplus2: it has no such serial port; below that it has 0 to 6; ";
+            assert!(error.contains(count), "{error}");
+        }
+        board("backend: qemu\nqemu: {machine: netduinoplus2, serial: 6}\n")?;
+        Ok(())
+    }
+
     a_refused_argument_is_named_with_its_place: {
         for (args, place) in [
             ("[-nosuch]", "<yaml>:3:39: qemu.args[0]: \"-nosuch\""),
@@ -161,6 +178,89 @@ fn a_risc_v_board_runs_on_qemu_as_on_renode() -> Result<()> {
 
     let arm = sample("shell.elf");
     let error = board.flash(&arm).wait().unwrap_err().to_string();
+    assert!(error.contains("32-bit Arm"), "{error}");
+    Ok(())
+}
+
+/// Machine code for the `virt` board: prints `ok` and a line end, then sends back what it receives.
+const ECHO: [u32; 12] = [
+    0xd2a1_2000, // movz x0, #0x900, lsl #16: the UART, a PL011
+    0x5280_0de1, // movz w1, #'o'
+    0xb900_0001, // str w1, [x0]
+    0x5280_0d61, // movz w1, #'k'
+    0xb900_0001,
+    0x5280_0141, // movz w1, #10
+    0xb900_0001,
+    0xb940_1801, // ldr w1, [x0, #0x18]: its flags
+    0x3727_ffe1, // tbnz w1, #4, .-4: nothing has been received
+    0xb940_0001, // ldr w1, [x0]
+    0xb900_0001,
+    0x17ff_fffc, // b .-16
+];
+
+/// Returns an ELF file with one segment, `code`, at the begin of the board's memory.
+fn elf_for_aarch64(code: &[u32]) -> Vec<u8> {
+    const ADDRESS: u64 = 0x4010_0000;
+    const OFFSET: u64 = 0x1000;
+    let code: Vec<u8> = code.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+    file.resize(16, 0);
+    file.extend([2u16, 183].iter().flat_map(|it| it.to_le_bytes()));
+    file.extend(1u32.to_le_bytes());
+    file.extend([ADDRESS, 64, 0].iter().flat_map(|it| it.to_le_bytes()));
+    file.extend(0u32.to_le_bytes());
+    file.extend(
+        [64u16, 56, 1, 64, 0, 0]
+            .iter()
+            .flat_map(|it| it.to_le_bytes()),
+    );
+    file.extend([1u32, 5].iter().flat_map(|it| it.to_le_bytes()));
+    let length = code.len() as u64;
+    let segment = [OFFSET, ADDRESS, ADDRESS, length, length, OFFSET];
+    file.extend(segment.iter().flat_map(|it| it.to_le_bytes()));
+    file.resize(OFFSET as usize, 0);
+    file.extend(code);
+    file
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu_aarch64),
+    ignore = "no QEMU for 64-bit Arm: qemu-system-aarch64 is not in PATH, nor beside VTARGET_QEMU"
+)]
+fn a_board_with_a_64_bit_arm_runs_on_qemu() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let image = directory.path().join("echo.elf");
+    std::fs::write(&image, elf_for_aarch64(&ECHO)).unwrap();
+    let text = "backend: qemu\nfirmware: echo.elf\n\
+                qemu: {arch: aarch64, machine: virt, cpu: cortex-a53}\n";
+    let config = TargetConfig::from_yaml_str(text, directory.path())?;
+    let board = VirtualTarget::from_config(config).boot().wait()?;
+    let uart = board.uart();
+    for restart in ["reset", "power cycle", "flash", "none"] {
+        uart.expect_line("re:^ok$").wait()?;
+        uart.send_line("ping").wait()?;
+        uart.expect_line("re:^ping$").wait()?;
+        match restart {
+            "reset" => board.reset().wait()?,
+            "power cycle" => board.power_cycle().wait()?,
+            "flash" => board.flash(&image).wait()?,
+            _ => {}
+        }
+    }
+    let error = uart
+        .expect("never")
+        .within(millis(100))
+        .wait()
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("timed out after"), "{error}");
+
+    let error = board
+        .flash(sample("shell.elf"))
+        .wait()
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("32-bit Arm"), "{error}");
     Ok(())
 }
