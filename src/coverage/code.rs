@@ -5,6 +5,8 @@ use std::ops::Range;
 use object::read::{Object, ObjectSection, ObjectSymbol};
 use object::{SectionFlags, SymbolKind, elf};
 
+use crate::firmware::bytes_at;
+
 /// A line of a source, and the address of an instruction at which it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LineStart {
@@ -60,10 +62,13 @@ impl Code {
     }
 
     pub(super) fn half_word(&self, address: u64) -> Option<u16> {
-        self.sections.iter().find_map(|(start, bytes)| {
-            let from = usize::try_from(address.checked_sub(*start)?).ok()?;
-            let bytes = bytes.get(from..from.checked_add(2)?)?;
-            Some(u16::from_le_bytes(bytes.try_into().ok()?))
-        })
+        Some(u16::from_le_bytes(self.bytes(address, 2).try_into().ok()?))
+    }
+
+    /// Returns at most `length` bytes from `address` on.
+    pub(super) fn bytes(&self, address: u64, length: u64) -> &[u8] {
+        let mut sections = self.sections.iter();
+        let found = sections.find_map(|(start, bytes)| bytes_at(*start, bytes, address, length));
+        found.unwrap_or_default()
     }
 }

@@ -32,6 +32,10 @@ impl Source {
         *known = (known.0.min(line), known.1 | hit);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.functions.is_empty()
+    }
+
     pub(super) fn lines_hit(&self) -> usize {
         self.lines.values().filter(|hit| **hit).count()
     }

@@ -8,7 +8,7 @@ use super::blocks::InstructionSet;
 use super::code::{Code, Function, LineStart};
 use super::dwarf;
 use super::error::NoLines;
-use super::lcov::Lines;
+use super::lcov::{Lines, Source};
 use super::sources::Sources;
 use crate::files::{self, LARGEST_IMAGE};
 
@@ -84,20 +84,26 @@ impl Program {
         self.code.half_word(address)
     }
 
-    /// Compares the project's own code with a memory. The rest is left out: a tool may have put a
-    /// checksum between the vectors, or behind the code.
-    pub(super) fn fit(&self, memory: impl Fn(u64) -> Option<u16>) -> Fit {
-        let ranges = self.functions.iter().flat_map(|it| it.code.iter().cloned());
-        let in_functions = ranges.flat_map(|range| {
-            let addresses = range.step_by(2);
-            addresses.take_while(|at| self.half_word(*at).is_some())
-        });
+    /// Returns at most `length` bytes of code from `address` on.
+    pub(super) fn bytes(&self, address: u64, length: u64) -> &[u8] {
+        self.code.bytes(address, length)
+    }
+
+    /// Compares the project's own code with a memory, which returns at most as many bytes from an
+    /// address on. The rest is left out: a tool may have put a checksum between the vectors, or behind
+    /// the code.
+    pub(super) fn fit<'a>(&self, memory: impl Fn(u64, u64) -> &'a [u8]) -> Fit {
+        let functions = self.functions.iter().flat_map(|it| it.code.iter().cloned());
+        let lines = self.lines.iter().map(|it| it.address..it.address + 2);
         let mut fit = Fit::Elsewhere;
-        for address in in_functions.chain(self.lines.iter().map(|it| it.address)) {
-            match (memory(address), self.half_word(address)) {
-                (Some(there), Some(own)) if there == own => fit = Fit::Same,
-                (Some(_), Some(_)) => return Fit::Other,
-                _ => {}
+        for range in functions.chain(lines) {
+            let own = self.bytes(range.start, range.end - range.start);
+            let there = memory(range.start, own.len() as u64);
+            if !own.starts_with(there) {
+                return Fit::Other;
+            }
+            if !there.is_empty() {
+                fit = Fit::Same;
             }
         }
         fit
@@ -105,24 +111,18 @@ impl Program {
 
     /// Returns the lines and functions; hit are those with an instruction in `covered`.
     pub(super) fn lines(&self, covered: &BTreeSet<u64>) -> Lines {
-        let mut lines = Lines::default();
-        let mut source = |file: usize, add: &dyn Fn(&mut super::lcov::Source)| {
-            if let Some(path) = self.files.get(file) {
-                add(lines.0.entry(path.clone()).or_default());
-            }
-        };
+        let mut sources = vec![Source::default(); self.files.len()];
         for start in &self.lines {
             let hit = covered.contains(&start.address);
-            source(start.file, &|it| it.add_line(start.line, hit));
+            sources[start.file].add_line(start.line, hit);
         }
         for function in &self.functions {
             let runs = |code: &Range<u64>| covered.range(code.clone()).next().is_some();
             let hit = function.code.iter().any(runs);
-            source(function.file, &|it| {
-                it.add_function(&function.name, function.line, hit);
-            });
+            sources[function.file].add_function(&function.name, function.line, hit);
         }
-        lines
+        let named = self.files.iter().cloned().zip(sources);
+        Lines(named.filter(|(_, source)| !source.is_empty()).collect())
     }
 }
 

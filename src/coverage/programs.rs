@@ -57,7 +57,8 @@ impl Programs {
             let address = machine.load_address;
             Contents::read(image.path(), image.format(), address).ok()
         });
-        let in_image = |address| contents.as_ref()?.half_word(address);
+        let contents = contents.unwrap_or_default();
+        let in_image = |address, length| contents.bytes(address, length);
         let mut others = Vec::new();
         for path in &machine.symbols {
             let program = match known::program(path, config) {
@@ -77,7 +78,8 @@ impl Programs {
                 Fit::Elsewhere if firmware.is_none() => missing = None,
                 Fit::Elsewhere => {}
             }
-            let contradicts = |it: &&Arc<Program>| program.fit(|at| it.half_word(at)) == Fit::Other;
+            let contradicts =
+                |it: &&Arc<Program>| program.fit(|at, length| it.bytes(at, length)) == Fit::Other;
             match all.iter().find(contradicts) {
                 Some(earlier) => left_out.push(NoLines::Contradicts {
                     path: path.clone(),

@@ -32,4 +32,4 @@ pub use format::Format;
 pub use probe::Firmware;
 pub(crate) use snapshot::stage;
 pub(crate) use symbols::Symbol;
-pub(crate) use vectors::{Contents, Entry};
+pub(crate) use vectors::{Contents, Entry, bytes_at};

@@ -23,6 +23,14 @@ pub(crate) struct Contents {
     pub(super) start: Option<u64>,
 }
 
+/// Returns at most `length` bytes from `address` on, of those that begin at `start`; `None` without any.
+pub(crate) fn bytes_at(start: u64, bytes: &[u8], address: u64, length: u64) -> Option<&[u8]> {
+    let from = usize::try_from(address.checked_sub(start)?).ok()?;
+    let rest = bytes.get(from..).filter(|it| !it.is_empty())?;
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    Some(&rest[..rest.len().min(length)])
+}
+
 /// Contiguous bytes in memory.
 #[derive(Debug)]
 pub(super) struct Piece {
@@ -52,14 +60,12 @@ impl Contents {
         self.pieces = joined;
     }
 
-    /// Reads the half-word that is loaded at `address`.
-    pub(crate) fn half_word(&self, address: u64) -> Option<u16> {
+    /// Returns at most `length` bytes that are loaded from `address` on.
+    pub(crate) fn bytes(&self, address: u64, length: u64) -> &[u8] {
         // Where pieces overlap, the later one counts.
-        self.pieces.iter().rev().find_map(|piece| {
-            let from = usize::try_from(address.checked_sub(piece.address)?).ok()?;
-            let bytes = piece.bytes.get(from..from.checked_add(2)?)?;
-            Some(u16::from_le_bytes(bytes.try_into().ok()?))
-        })
+        let mut pieces = self.pieces.iter().rev();
+        let found = pieces.find_map(|it| bytes_at(it.address, &it.bytes, address, length));
+        found.unwrap_or_default()
     }
 
     /// Returns the lowest load address.
