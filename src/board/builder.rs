@@ -14,7 +14,7 @@ use super::inner::Inner;
 use super::machine_uarts::MachineUarts;
 use super::post_mortem::explain_failures;
 use super::power::Board;
-use super::select_backend::{self, Selected};
+use super::select_backend::{self, Coverage, Selected};
 use super::target::VirtualTarget;
 use crate::artifacts::{Report, Sources, TestName, Traced, UartLogWriter, failed};
 use crate::backend::{Backend, Image};
@@ -248,8 +248,11 @@ impl TargetBuilder {
         };
         let ports = select_backend::ports(&config, wanted, report.as_ref(), clock.as_ref());
         let ports = ports.map_err(reason)?;
-        let recorder = select_backend::coverage(&config, wanted)?
-            .map(|it| Recorder::new(it, machine_files(&config, &symbols)));
+        let recorder = match select_backend::coverage(&config, wanted)? {
+            Coverage::Nothing => None,
+            Coverage::Lines(it) => Some(Recorder::new(it, machine_files(&config, &symbols))),
+            Coverage::Impossible(why) => Some(Recorder::of_nothing(&config.machine_name, &why)),
+        };
         let covered = recorder.as_ref();
         let backend = select_backend::create(&config, wanted, &supervisor, &ports, clock, covered)
             .map_err(reason)?;

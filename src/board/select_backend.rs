@@ -253,25 +253,33 @@ fn notice_not_run(config: &TargetConfig, engine: &str) {
     }
 }
 
-/// Returns what the coverage is to be of, if it is wanted: `VTARGET_COVERAGE` counts, else the
-/// description.
-pub(crate) fn coverage(
-    config: &TargetConfig,
-    wanted: BackendKind,
-) -> Result<Option<CoverageConfig>> {
-    let described = config.coverage().cloned();
-    let coverage = match env_flag(EnvVariable::Coverage)? {
-        None => described,
-        Some(false) => None,
-        Some(true) => Some(described.unwrap_or_default()),
+/// What is recorded of the code that a board runs.
+pub(crate) enum Coverage {
+    Nothing,
+    Lines(CoverageConfig),
+    /// Nothing, although the coverage of all boards is wanted.
+    Impossible(CoverageError),
+}
+
+/// Returns what is recorded: `VTARGET_COVERAGE` counts, else the description. A description that wants
+/// what is impossible is an error.
+pub(crate) fn coverage(config: &TargetConfig, wanted: BackendKind) -> Result<Coverage> {
+    let described = config.coverage();
+    let coverage = match (env_flag(EnvVariable::Coverage)?, described) {
+        (Some(false), _) | (None, None) => return Ok(Coverage::Nothing),
+        (_, described) => described.cloned().unwrap_or_default(),
     };
-    match (&coverage, wanted) {
-        (Some(_), BackendKind::Serial) => Err(CoverageError::PhysicalBoard.into()),
-        (Some(_), BackendKind::Qemu) => match use_of_qemu_log(config)? {
-            Some(field) => Err(CoverageError::LogInUse { field }.into()),
-            None => Ok(coverage),
-        },
-        _ => Ok(coverage),
+    let obstacle = match wanted {
+        BackendKind::Serial => Some(CoverageError::PhysicalBoard),
+        BackendKind::Qemu => {
+            use_of_qemu_log(config)?.map(|field| CoverageError::LogInUse { field })
+        }
+        BackendKind::Renode | BackendKind::Auto => None,
+    };
+    match obstacle {
+        None => Ok(Coverage::Lines(coverage)),
+        Some(why) if described.is_none() => Ok(Coverage::Impossible(why)),
+        Some(why) => Err(why.into()),
     }
 }
 

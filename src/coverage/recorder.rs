@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, Once, Weak};
 
-use super::error::NOT_COVERED;
+use super::error::{CoverageError, NOT_COVERED};
 use super::executed::BlockStarts;
 use super::lcov::Lines;
 use super::programs::{MachineFiles, Programs};
@@ -80,6 +80,22 @@ impl Recorder {
         recorder
     }
 
+    /// Returns the recorder of a board whose code is left out, which the report says.
+    pub(crate) fn of_nothing(machine: &str, why: &CoverageError) -> Arc<Self> {
+        let recorder = Self::new(CoverageConfig::default(), Vec::new());
+        let why = why.to_string();
+        let why = why.strip_prefix("coverage: ").unwrap_or(&why);
+        recorder.leave_out(format!("{machine}: {why}"));
+        recorder
+    }
+
+    fn leave_out(&self, why: String) {
+        let text = format!("coverage: {NOT_COVERED}{why}");
+        if lock(&self.notes).insert(why) {
+            notice(text);
+        }
+    }
+
     /// Returns what records an image that machine number `machine` is about to be flashed with, or
     /// without one the code that the machine loads itself; `None` if no line of it is known, which
     /// the report says.
@@ -91,10 +107,7 @@ impl Recorder {
         let files = self.machines.get(machine)?;
         let (programs, left_out) = Programs::find(firmware, files, &self.config);
         for why in left_out {
-            let why = why.to_string();
-            if lock(&self.notes).insert(why.clone()) {
-                notice(format_args!("coverage: {NOT_COVERED}{why}"));
-            }
+            self.leave_out(why.to_string());
         }
         if programs.is_empty() {
             return None;

@@ -106,6 +106,16 @@ on_each_engine! {
         Ok(())
     }
 
+    fn a_board_that_cannot_be_covered_fails_no_test_if_all_boards_are_to_be(engine) {
+        let run = Run::on(engine);
+        pass(run.command("guards_the_log", "one"));
+        let report = run.report();
+        let why = "not covered: stm32f4: QEMU has one log, which `fail_on_log` uses already";
+        assert_eq!(report.contains(why), engine == BackendKind::Qemu, "{report}");
+        assert_eq!(report.contains("total "), engine == BackendKind::Renode, "{report}");
+        Ok(())
+    }
+
     fn an_image_without_lines_fails_no_test_and_the_report_says_why(engine) {
         let run = Run::on(engine);
         let mut command = run.command("talks", "one");

@@ -129,6 +129,18 @@ fn pings() -> Result<()> {
     pings_with(&board)
 }
 
+/// On QEMU a guard of the log needs the log.
+#[test]
+#[ignore = "run by the tests of this program"]
+fn guards_the_log() -> Result<()> {
+    let board = bare_on(engine())
+        .firmware(sample("shell-debug.elf"))
+        .fail_on_log("boom")
+        .boot()
+        .wait()?;
+    pings_with(&board)
+}
+
 fn pings_with(board: &VirtualTarget) -> Result<()> {
     board.uart().expect("> ").wait()?;
     board.uart().send_line("ping").wait()?;
