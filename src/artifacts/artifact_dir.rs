@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use super::dir_lock::{DirLock, clear, remove_empty};
+use super::error::Contended;
 use super::page;
 use super::test_name::TestName;
 use crate::sync::lock;
@@ -220,9 +221,7 @@ impl Home {
                 return Ok(Self { path, _lock: lock });
             }
         }
-        Err(io::Error::other(format!(
-            "{MAX_PROCESSES} processes have run this test at the same time"
-        )))
+        Err(Contended::InUse(MAX_PROCESSES).into())
     }
 
     fn target(&self, number: u32) -> PathBuf {

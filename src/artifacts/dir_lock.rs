@@ -10,6 +10,8 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+use super::error::Contended;
+
 /// The number of times that another process may remove the directory before it is locked.
 const MAX_TRIES: u32 = 100;
 
@@ -28,7 +30,7 @@ impl DirLock {
                 outcome => return outcome,
             }
         }
-        Err(io::Error::other("other processes remove it all the time"))
+        Err(Contended::Removed.into())
     }
 
     /// Locks an existing directory as soon as no other process holds the lock.

@@ -9,6 +9,7 @@ mod artifact_dir;
 mod at_exit;
 mod beginning;
 mod dir_lock;
+mod error;
 mod page;
 mod policy;
 mod report;

@@ -1,9 +1,11 @@
 //! [`PowerError`]: an operation that the board's present state does not allow.
 
+use std::io;
 use std::sync::Arc;
 
 use crate::backend::EmulatorExit;
 use crate::config::BackendKind;
+use crate::uart::OffReason;
 
 /// An operation that the target's present state does not allow.
 #[derive(thiserror::Error)]
@@ -16,8 +18,8 @@ pub enum PowerError {
         operation: &'static str,
         /// The machine's name.
         machine: String,
-        /// The statement that the target is off, with the reason if it is not obvious.
-        why: &'static str,
+        /// The reason.
+        why: OffReason,
     },
     /// The board's emulator exited by itself, or its serial port disappeared.
     #[error("cannot {operation} `{machine}`: {}{exit}", exit_prefix(exit))]
@@ -36,5 +38,19 @@ fn exit_prefix(exit: &EmulatorExit) -> &'static str {
     match exit.kind {
         BackendKind::Serial => "",
         _ => "its emulator is gone: ",
+    }
+}
+
+/// The standard input is no terminal.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the standard input is none; run the program, or the test alone with `cargo test NAME -- --nocapture`, in a \
+     terminal"
+)]
+pub(super) struct NoTerminal;
+
+impl From<NoTerminal> for io::Error {
+    fn from(error: NoTerminal) -> Self {
+        Self::other(error)
     }
 }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::operation::block_on;
 use crate::process::Supervisor;
 use crate::runtime::{self, io_thread};
-use crate::uart::{Live, Ports, Uart};
+use crate::uart::{Live, OffReason, Ports, Uart};
 
 /// The state that a target shares with its operations in progress.
 pub(super) struct Inner {
@@ -101,7 +101,7 @@ impl Inner {
         let ending = runtime::spawn(async move {
             if let Ok(mut board) = shared.board.try_lock() {
                 // Only that of a physical board can fail, which has no log.
-                let _ = board.power_off("the target is off: it was dropped").await;
+                let _ = board.power_off(OffReason::Dropped).await;
             }
         });
         if let Ok(ending) = ending {

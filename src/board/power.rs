@@ -18,7 +18,7 @@ use crate::coverage::Recorder;
 use crate::error::Result;
 use crate::firmware::Firmware;
 use crate::process::Supervisor;
-use crate::uart::Ports;
+use crate::uart::{OffReason, Ports};
 
 /// The state behind the lock that orders a target's operations.
 pub(crate) struct Board {
@@ -40,31 +40,30 @@ pub(crate) struct Board {
 
 enum Power {
     On,
-    /// Off, with the reason if the user did not ask for it.
-    Off(Option<&'static str>),
+    Off(OffReason),
 }
 
-/// The texts of a change of the board, for errors.
+/// The names of a change of the board, for errors.
 struct Change {
     step: &'static str,
-    dropped: &'static str,
+    call: &'static str,
 }
 
 const POWER_ON: Change = Change {
     step: "booting the board",
-    dropped: "the target is off: power_on() was dropped before it was done",
+    call: "power_on",
 };
 const POWER_CYCLE: Change = Change {
     step: "booting the board",
-    dropped: "the target is off: power_cycle() was dropped before it was done",
+    call: "power_cycle",
 };
 const FLASH: Change = Change {
     step: "flashing the board",
-    dropped: "the target is off: flash() was dropped before it was done",
+    call: "flash",
 };
 const RESET: Change = Change {
     step: "resetting the board",
-    dropped: "the target is off: reset() was dropped before it was done",
+    call: "reset",
 };
 
 impl Board {
@@ -84,7 +83,7 @@ impl Board {
             machine,
             images,
             symbols,
-            power: Power::Off(None),
+            power: Power::Off(OffReason::Off),
             slots,
             slot: None,
             recorder: None,
@@ -121,10 +120,8 @@ impl Board {
     /// Turns the board off, if it is on, leaves it off for `wait`, and turns it on again.
     pub(crate) async fn power_cycle(&mut self, wait: Duration, limit: Duration) -> Result<()> {
         // The reason for waits that this call ends and, if the call is dropped, for later ones.
-        let why = "the target is off: power_cycle() turned it off, and will turn it on again unless it was \
-                   dropped before it was done";
-        self.power_off(why).await?;
-        self.power = Power::Off(Some(POWER_CYCLE.dropped));
+        self.power_off(OffReason::Cycling).await?;
+        self.power = Power::Off(OffReason::Unfinished(POWER_CYCLE.call));
         self.ports.stay_off(wait).await;
         self.turn_on(POWER_CYCLE, limit).await
     }
@@ -141,9 +138,9 @@ impl Board {
         Ok(())
     }
 
-    pub(crate) async fn power_off(&mut self, why: &'static str) -> Result<()> {
+    pub(crate) async fn power_off(&mut self, why: OffReason) -> Result<()> {
         self.ports.power_off(why);
-        self.power = Power::Off(None);
+        self.power = Power::Off(OffReason::Off);
         let done = self.backend.power_off().await;
         self.slot = None;
         Ok(done?)
@@ -211,11 +208,11 @@ impl Board {
     /// Checks that the board is on and its emulator runs, which `operation` needs.
     pub(super) fn check_runs(&self, operation: &'static str) -> Result<(), PowerError> {
         let machine = || self.machine.clone();
-        if let Power::Off(why) = &self.power {
+        if let Power::Off(why) = self.power {
             return Err(PowerError::Off {
                 operation,
                 machine: machine(),
-                why: why.unwrap_or("the target is off"),
+                why,
             });
         }
         match self.backend.ended() {
@@ -235,11 +232,12 @@ impl Board {
         limit: Duration,
         act: impl for<'a> FnOnce(&'a mut dyn Backend, &'a [Option<Image>]) -> Outcome<'a>,
     ) -> Result<()> {
-        self.power = Power::Off(Some(change.dropped));
+        let why = OffReason::Unfinished(change.call);
+        self.power = Power::Off(why);
         let mut attempt = Attempt {
             ports: &self.ports,
             supervisor: &self.supervisor,
-            why: change.dropped,
+            why,
             done: false,
         };
         let act = act(self.backend.as_mut(), &self.images);
@@ -263,8 +261,8 @@ impl Board {
                 Ok(())
             }
             Err(error) => {
-                attempt.why = "the target is off: the last operation on it failed";
-                self.power = Power::Off(Some(attempt.why));
+                attempt.why = OffReason::Failed;
+                self.power = Power::Off(attempt.why);
                 drop(attempt);
                 if let Err(error) = self.backend.power_off().await {
                     tracing::warn!(%error, "the board could not be powered off after a failure");
@@ -280,7 +278,7 @@ impl Board {
 struct Attempt<'a> {
     ports: &'a Ports,
     supervisor: &'a Supervisor,
-    why: &'static str,
+    why: OffReason,
     done: bool,
 }
 

@@ -18,7 +18,7 @@ use crate::operation::{Operation, Remote};
 use crate::runtime::io_thread;
 #[cfg(doc)]
 use crate::uart::UartErrorKind;
-use crate::uart::{TranscriptLine, Uart, UartError};
+use crate::uart::{OffReason, TranscriptLine, Uart, UartError};
 
 /// A virtual board with its own emulator, its firmware and its UARTs; or a
 /// [physical](crate::config::SerialConfig) board.
@@ -155,7 +155,7 @@ impl VirtualTarget {
                 .board
                 .lock()
                 .await
-                .power_off("the target is off: power_off() was called")
+                .power_off(OffReason::Call("power_off"))
                 .await
         })
     }
@@ -399,9 +399,7 @@ impl VirtualTarget {
         let limit = self.shared.config.timeouts.boot;
         let shutdown = Remote::new(limit, move |_| async move {
             let mut board = self.shared.board.lock().await;
-            let done = board
-                .power_off("the target is off: shutdown() was called")
-                .await;
+            let done = board.power_off(OffReason::Call("shutdown")).await;
             drop(board);
             match self.verdict() {
                 Some(alarm) => Err(alarm),
@@ -505,9 +503,7 @@ impl Drop for VirtualTarget {
         if given_back.is_none() {
             self.shared.read_log_to_its_end();
         }
-        self.shared
-            .ports
-            .power_off("the target is off: it was dropped");
+        self.shared.ports.power_off(OffReason::Dropped);
         let alarm = self.verdict();
         let panicking = std::thread::panicking();
         if let Some(given_back) = given_back

@@ -9,6 +9,7 @@ use nix::sys::termios::{OutputFlags, SetArg, Termios, cfmakeraw, tcgetattr, tcse
 use nix::unistd::ttyname;
 use tokio::io::unix::AsyncFd;
 
+use super::error::NoTerminal;
 use crate::runtime::register;
 
 /// The number of bytes that are read at once.
@@ -26,9 +27,7 @@ impl Terminal {
     pub(super) fn open() -> io::Result<Self> {
         let stdin = io::stdin();
         if !stdin.is_terminal() {
-            let message = "the standard input is none; run the program, or the test alone with \
-                           `cargo test NAME -- --nocapture`, in a terminal";
-            return Err(io::Error::other(message));
+            return Err(NoTerminal.into());
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true).custom_flags(O_NOCTTY);

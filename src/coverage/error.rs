@@ -129,3 +129,18 @@ impl fmt::Display for Names<'_> {
         f.write_str(" in `symbols`")
     }
 }
+
+/// A fault of an lcov file.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LcovProblem {
+    #[error("line {number} is no record of an lcov file: {line:?}")]
+    NoRecord { number: usize, line: String },
+    #[error("the record of {path:?} has no end")]
+    NoEnd { path: String },
+}
+
+impl From<LcovProblem> for io::Error {
+    fn from(problem: LcovProblem) -> Self {
+        Self::new(io::ErrorKind::InvalidData, problem)
+    }
+}

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 
+use super::error::LcovProblem;
+
 /// The lines and functions of one source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Source {
@@ -61,9 +63,9 @@ impl Lines {
         let mut current: Option<(String, Source)> = None;
         let mut starts = BTreeMap::new();
         for (number, line) in (1..).zip(text.lines()) {
-            let bad = || {
-                let why = format!("line {number} is no record of an lcov file: {line:?}");
-                io::Error::new(io::ErrorKind::InvalidData, why)
+            let bad = || LcovProblem::NoRecord {
+                number,
+                line: line.to_owned(),
             };
             if let Some(path) = line.strip_prefix("SF:") {
                 current = Some((path.to_owned(), Source::default()));
@@ -76,7 +78,7 @@ impl Lines {
                 continue;
             }
             let Some((kind, rest)) = line.split_once(':') else {
-                return Err(bad());
+                return Err(bad().into());
             };
             if !["DA", "FN", "FNDA"].contains(&kind) {
                 continue;
@@ -101,10 +103,7 @@ impl Lines {
         }
         match current {
             None => Ok(all),
-            Some((path, _)) => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("the record of {path:?} has no end"),
-            )),
+            Some((path, _)) => Err(LcovProblem::NoEnd { path }.into()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! [`ProcessError`]: the failures of processes and private directories.
 
+use std::io;
 use std::path::PathBuf;
 
 /// A failure of the host to set up a process or a private directory.
@@ -50,4 +51,27 @@ pub enum ProcessError {
     /// The owner was dropped during the operation.
     #[error("the operation was dropped before it was done; nothing was left running")]
     Released,
+}
+
+/// A reason why a helper process cannot work, beside the system's own.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HelperProblem {
+    #[error("the thread that starts it is gone")]
+    NoThread,
+    #[error("no pipe to it")]
+    NoPipe,
+    #[error(
+        "it removes directories with the program `rm`, which is in none of {}; install it, or add its directory \
+         to PATH",
+        .path.display()
+    )]
+    NoRm { path: PathBuf },
+    #[error("/proc does not show its parent")]
+    NoParent,
+}
+
+impl From<HelperProblem> for io::Error {
+    fn from(problem: HelperProblem) -> Self {
+        Self::other(problem)
+    }
 }

@@ -26,6 +26,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, mpsc};
 
 use super::ProcessError;
+use super::error::HelperProblem;
 use crate::sync;
 
 /// A registration: a process group to kill, or a path to remove, when this process ends.
@@ -151,7 +152,7 @@ impl Reaper {
         std::thread::Builder::new()
             .name("virtual-target-reaper".into())
             .spawn(move || start_and_watch(&sender))?;
-        let gone = |_| Err(io::Error::other("the thread that starts it is gone"));
+        let gone = |_| Err(HelperProblem::NoThread.into());
         let mut pipe = started.recv().unwrap_or_else(gone)?;
         for cleanup in &self.cleanups {
             pipe.stdin.write_all(&message('+', cleanup))?;
@@ -183,7 +184,7 @@ fn start() -> io::Result<(Child, ReaperPipe)> {
         .arg(owner.to_string())
         .spawn()?;
     let Some(stdin) = child.stdin.take() else {
-        return Err(io::Error::other("no pipe to it"));
+        return Err(HelperProblem::NoPipe.into());
     };
     let reaper = child.id();
     Ok((
@@ -237,14 +238,8 @@ pub(super) fn search_path(system: &str, user: Option<&OsStr>) -> io::Result<OsSt
     {
         Ok(path)
     } else {
-        Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            format!(
-                "it removes directories with the program `rm`, which is in none of {}; \
-                 install it, or add its directory to PATH",
-                path.display()
-            ),
-        ))
+        let path = path.into();
+        Err(HelperProblem::NoRm { path }.into())
     }
 }
 

@@ -248,7 +248,7 @@ mod tests {
         board
             .write_all(b"one\r\n\x1b[1mtwo\x1b[0m\x01\n> ")
             .unwrap();
-        port.power_off("off");
+        port.power_off(crate::uart::OffReason::Off);
         live.end();
         let events = lock(&events.0).clone();
         let lines = events.chunks(2).map(|it| it.join(" "));

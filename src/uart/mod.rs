@@ -42,7 +42,7 @@ mod transcript;
 mod verdict;
 
 pub use error::{
-    Ambiguity, Ending, NotSent, Reported, Stalled, UartError, UartErrorKind, Unavailable,
+    Ambiguity, Ending, NotSent, OffReason, Reported, Stalled, UartError, UartErrorKind, Unavailable,
 };
 pub(crate) use expect::ignored_lines::IgnoredLines;
 pub use expect::matched::{Group, Match};

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::error::{Ending, UartError};
+use super::error::{Ending, OffReason, UartError};
 use super::expect::diagnose;
 use super::explain::Explain;
 use super::handle::Uart;
@@ -37,8 +37,6 @@ use crate::sync::lock;
 const ENDING_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The reason with which a pending wait fails when the board is reset, flashed or powered on again.
-const STARTED_ANEW: &str = "the target was started anew meanwhile (reset, flash or power cycle)";
-
 /// A backend's handle of a UART; clones are the same UART.
 #[derive(Clone)]
 pub(crate) struct Port {
@@ -113,16 +111,12 @@ impl Port {
     }
 
     /// As [`attach`](Self::attach), for a stream that only carries the board's output; every send
-    /// fails, for the reason `why`.
-    pub(crate) fn attach_output_only(
-        &self,
-        stream: impl Into<OwnedFd>,
-        why: &'static str,
-    ) -> io::Result<()> {
+    /// fails.
+    pub(crate) fn attach_output_only(&self, stream: impl Into<OwnedFd>) -> io::Result<()> {
         self.begin_anew();
         let on_end = OnEnd::Closed(ENDING_TIMEOUT);
         let transcript = &self.shared.transcript;
-        let link = Link::output_only(stream.into(), transcript, on_end, why)?;
+        let link = Link::output_only(stream.into(), transcript, on_end)?;
         *lock(&self.shared.link) = Some(link);
         Ok(())
     }
@@ -157,7 +151,7 @@ impl Port {
 
     /// Detaches the link and begins a segment; the board is about to start on another link.
     fn begin_anew(&self) {
-        let ending = Ending::Stopped(STARTED_ANEW);
+        let ending = Ending::Restarted;
         self.detach(ending.clone());
         self.shared.transcript.begin_segment(ending);
     }
@@ -165,9 +159,7 @@ impl Port {
     /// Begins a segment on the attached stream; the board is paused and about to start again.
     pub(crate) fn restart(&self) {
         self.shared.take_pending();
-        self.shared
-            .transcript
-            .begin_segment(Ending::Stopped(STARTED_ANEW));
+        self.shared.transcript.begin_segment(Ending::Restarted);
     }
 
     /// Measures timeouts in `clock`'s time from now on, or in the host's if there is none.
@@ -202,9 +194,9 @@ impl Port {
     }
 
     /// Ends the output because the board was powered off; waits fail with the reason `why`.
-    pub(crate) fn power_off(&self, why: &'static str) {
+    pub(crate) fn power_off(&self, why: OffReason) {
         self.set_clock(None);
-        self.detach(Ending::Stopped(why));
+        self.detach(Ending::Off(why));
     }
 
     /// Ends the output because the board exited by itself, for this reason.
@@ -344,7 +336,7 @@ mod tests {
         let woken_port = port.clone();
         woken(
             &port,
-            move || woken_port.power_off("the target is off"),
+            move || woken_port.power_off(OffReason::Off),
             move || board.write_all(b"ready").unwrap(),
         );
     }
@@ -389,7 +381,7 @@ mod tests {
         );
         let mut board = attach(&port);
         board.write_all(b"first ab").unwrap();
-        port.power_off("the target is off: power_off() was called");
+        port.power_off(OffReason::Call("power_off"));
         let error = uart.expect("never").wait().unwrap_err().to_string();
         assert!(
             error.contains("cannot succeed: the target is off: power_off() was called; 8 bytes"),
@@ -418,7 +410,7 @@ mod tests {
         while !port.shared.transcript.has_readers() {
             std::thread::yield_now();
         }
-        port.power_off("the target is off: power_off() was called");
+        port.power_off(OffReason::Call("power_off"));
         let _board = attach(&port);
         let error = waiting.join().unwrap().unwrap_err().to_string();
         assert!(
@@ -600,7 +592,7 @@ mod tests {
         port.uart().forbid("HardFault").unwrap();
         let mut board = attach(&port);
         board.write_all(b"ok HardFault pc=0x1234\nr0=0").unwrap();
-        port.power_off("off");
+        port.power_off(OffReason::Off);
         port.uart().expect("ok").wait().unwrap();
         assert_eq!(
             port.verdict().unwrap().to_string(),
@@ -617,7 +609,7 @@ mod tests {
         let mut board = attach(&port);
         board.write_all(b"fault\xc3").unwrap();
         port.uart().expect("fault").wait().unwrap();
-        port.power_off("off");
+        port.power_off(OffReason::Off);
         port.uart().expect_bytes(b"\xc3").wait().unwrap();
         assert!(port.verdict().is_some());
     }

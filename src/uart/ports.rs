@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::{UartError, Unavailable};
+use super::error::{OffReason, UartError, Unavailable};
 use super::explain::Explain;
 use super::merged::{self, TranscriptLine};
 use super::port::Port;
@@ -52,7 +52,7 @@ impl Ports {
     }
 
     /// See [`Port::power_off`].
-    pub(crate) fn power_off(&self, why: &'static str) {
+    pub(crate) fn power_off(&self, why: OffReason) {
         self.iter().for_each(|port| port.power_off(why));
         self.end_clock();
     }

@@ -61,7 +61,7 @@ fn is_explained_by_the_board(error: &Error) -> bool {
             Ending::Exited(_) | Ending::Halted(_) | Ending::LockedUp(_) | Ending::Stalled(_) => {
                 true
             }
-            Ending::NotStarted | Ending::Stopped(_) | Ending::Closed => false,
+            Ending::NotStarted | Ending::Off(_) | Ending::Restarted | Ending::Closed => false,
         },
         _ => false,
     }

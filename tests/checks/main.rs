@@ -9,6 +9,7 @@
 
 mod api;
 mod arrows;
+mod error_texts;
 mod jep_table;
 mod msrv;
 mod pages;

@@ -23,6 +23,7 @@ pub use not_there::{NotThere, ProgramFlaw};
 pub use place::{ErrorPlace, NoUart};
 pub use refusal::RefusalReason;
 pub use serial::{CommandEnd, PortFlaw};
+pub(super) use unexpected::ProtocolError;
 pub use unexpected::{BoardDifference, Unexpected};
 pub use unsupported::Unsupported;
 pub(super) use unusable_path::{PathFlaw, UnusablePath};

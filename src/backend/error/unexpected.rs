@@ -1,6 +1,6 @@
-//! [`Unexpected`]: input that is not in the emulator's protocol.
+//! [`Unexpected`] and [`ProtocolError`]: input that is not in the emulator's protocol.
 
-use std::fmt;
+use std::{fmt, io};
 
 /// Input that is not in the emulator's protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,4 +56,25 @@ pub enum BoardDifference {
     /// Its machines or registers are others.
     #[error("its machines or registers differ")]
     Content,
+}
+
+/// A part of a conversation with an emulator that is not as its protocol has it.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::backend) enum ProtocolError {
+    #[error("it told of a UART that is not there")]
+    UnknownUart,
+    #[error("it cleared what it was not told to")]
+    UnknownClearing,
+    #[error("{0}")]
+    UnknownReport(String),
+    #[error("`{command}` is not supported")]
+    Unsupported { command: String },
+    #[error("`{command}` failed: {answer}")]
+    Failed { command: String, answer: String },
+}
+
+impl From<ProtocolError> for io::Error {
+    fn from(error: ProtocolError) -> Self {
+        Self::other(error)
+    }
 }

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use crate::backend::Place;
+use crate::backend::error::ProtocolError;
 
 /// A client of a gdb server.
 pub(super) struct GdbClient(UnixStream);
@@ -57,8 +58,19 @@ impl GdbClient {
             match answer.as_str() {
                 "OK" => return Ok(()),
                 _ if answer.starts_with(['T', 'S']) => {}
-                "" => return Err(io::Error::other(format!("`{body}` is not supported"))),
-                _ => return Err(io::Error::other(format!("`{body}` failed: {answer}"))),
+                "" => {
+                    return Err(ProtocolError::Unsupported {
+                        command: body.to_owned(),
+                    }
+                    .into());
+                }
+                _ => {
+                    return Err(ProtocolError::Failed {
+                        command: body.to_owned(),
+                        answer,
+                    }
+                    .into());
+                }
             }
         }
     }

@@ -43,10 +43,6 @@ const KIND: BackendKind = BackendKind::Qemu;
 
 /// The variable that names QEMU's program.
 const VARIABLE: &str = "VTARGET_QEMU";
-
-/// Why nothing can be sent to the semihosting output of the firmware.
-const NO_INPUT: &str = "semihosting is for the firmware's output only";
-
 /// The program for the default architecture.
 const DEFAULT: &str = "qemu-system-arm";
 
@@ -160,7 +156,7 @@ impl Qemu {
                 }
                 QemuPort::Semihosting => {
                     let (output, output_theirs) = std::io::pipe().map_err(io)?;
-                    port.attach_output_only(output, NO_INPUT).map_err(io)?;
+                    port.attach_output_only(output).map_err(io)?;
                     stdout = output_theirs;
                 }
             }

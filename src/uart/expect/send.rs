@@ -3,7 +3,6 @@
 //! A task hands its bytes to the I/O thread at once, and waits until they are written.
 
 use std::future::Future;
-use std::io;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,6 +20,9 @@ use crate::sync::lock;
 use crate::uart::error::{Ending, NotSent, UartError};
 use crate::uart::link::Written;
 use crate::uart::state::UartState;
+
+/// What became of bytes that were given to the link.
+type Answer = std::result::Result<std::result::Result<Duration, NotSent>, RecvError>;
 
 /// The task of `send` and `send_line`.
 pub(crate) struct SendBytes {
@@ -105,10 +107,10 @@ impl SendBytes {
     }
 
     /// Creates the error of bytes that were not written.
-    fn failed(&self, answer: std::result::Result<io::Result<Duration>, RecvError>) -> UartError {
+    fn failed(&self, answer: Answer) -> UartError {
         match answer {
-            Ok(Err(e)) if !matches!(self.uart.transcript.ending(), Some(Ending::Exited(_))) => {
-                self.not_sent(NotSent::Host(e.to_string()))
+            Ok(Err(why)) if !matches!(self.uart.transcript.ending(), Some(Ending::Exited(_))) => {
+                self.not_sent(why)
             }
             _ => self.gone(),
         }

@@ -57,17 +57,16 @@ impl Link {
         Ok((link, JobQueue(queue)))
     }
 
-    /// Attaches a descriptor to read from; nothing can be sent, for this reason.
+    /// Attaches a descriptor to read from; nothing can be sent.
     pub(crate) fn output_only(
         read: OwnedFd,
         transcript: &Arc<Transcript>,
         on_end: OnEnd,
-        why: &'static str,
     ) -> io::Result<Self> {
         let io_thread = runtime::handle().map_err(io::Error::other)?;
         let (mut link, queue) = Self::reading(read, transcript, on_end)?;
         link.tasks
-            .push(io_thread.spawn(queue.refuse(why)).abort_handle());
+            .push(io_thread.spawn(queue.refuse()).abort_handle());
         Ok(link)
     }
 

@@ -4,19 +4,20 @@
 //! takes it from the [`JobQueue`]. A dropped job also answers: it was not written.
 
 use std::future::poll_fn;
-use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::uart::error::NotSent;
+
 /// The answer to a job: an error, or the time until the line is free again.
-pub(crate) type Written = oneshot::Receiver<io::Result<Duration>>;
+pub(crate) type Written = oneshot::Receiver<Result<Duration, NotSent>>;
 
 /// Bytes to write, and the sender that waits for them.
 pub(crate) struct Job {
     pub(crate) bytes: Vec<u8>,
-    written: oneshot::Sender<io::Result<Duration>>,
+    written: oneshot::Sender<Result<Duration, NotSent>>,
 }
 
 impl Job {
@@ -32,7 +33,7 @@ impl Job {
     }
 
     /// Answers the sender, if it still waits.
-    pub(super) fn answer(self, written: io::Result<Duration>) {
+    pub(super) fn answer(self, written: Result<Duration, NotSent>) {
         drop(self.written.send(written));
     }
 }
@@ -51,10 +52,10 @@ impl JobQueue {
         self.0.try_recv().ok()
     }
 
-    /// Answers each job with an error, until the UART is detached.
-    pub(super) async fn refuse(mut self, why: &'static str) {
+    /// Answers each job that nothing can be sent, until the UART is detached.
+    pub(super) async fn refuse(mut self) {
         while let Some(job) = poll_fn(|cx| self.poll_next(cx)).await {
-            job.answer(Err(io::Error::other(why)));
+            job.answer(Err(NotSent::OutputOnly));
         }
     }
 

@@ -186,6 +186,6 @@ fn ending(error: &io::Error) -> Ending {
     {
         Ending::Closed
     } else {
-        Ending::Exited(format!("reading the UART's stream failed: {error}").into())
+        Ending::unreadable(error)
     }
 }

@@ -28,8 +28,6 @@ pub(super) async fn catch_panic<T>(
     let message = panic.downcast_ref::<&str>().copied();
     let message = message.or(panic.downcast_ref::<String>().map(String::as_str));
     let message = message.unwrap_or("without a message");
-    transcript.end(Ending::Exited(
-        format!("the UART's stream panicked: {message}").into(),
-    ));
+    transcript.end(Ending::panicked(message));
     None
 }

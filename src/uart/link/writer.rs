@@ -12,6 +12,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::job::JobQueue;
 use super::user_stream::catch_panic;
+use crate::uart::error::NotSent;
 use crate::uart::transcript::Transcript;
 
 /// Writes the jobs in order, until the link is dropped.
@@ -27,7 +28,10 @@ where
         let Some(written) = catch_panic(written, &transcript).await else {
             return;
         };
-        job.answer(written.map(|()| Duration::ZERO));
+        job.answer(match written {
+            Ok(()) => Ok(Duration::ZERO),
+            Err(error) => Err(NotSent::Host(error.to_string())),
+        });
     }
 }
 

@@ -18,6 +18,14 @@ pub enum PatternError {
         /// The parser's message.
         reason: String,
     },
+    /// A pattern whose automaton needs more memory than it may have.
+    #[error("the automaton of the pattern {pattern:?} gave up: {reason}; make the pattern simpler")]
+    GaveUp {
+        /// The pattern as written.
+        pattern: String,
+        /// The automaton's message.
+        reason: String,
+    },
     /// A pattern that matches the empty text, hence everywhere.
     #[error(
         "the pattern {pattern:?} matches the empty text, so that on a stream it would match before anything \

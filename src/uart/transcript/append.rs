@@ -13,7 +13,7 @@ use super::state::{Segment, State, wake};
 use super::store::{Intake, Transcript};
 use crate::sync::lock;
 use crate::uart::ansi::Stripper;
-use crate::uart::error::{Ending, Unavailable};
+use crate::uart::error::{Ending, Loss, Unavailable};
 
 impl Transcript {
     /// Appends the first `n` bytes of `buffer`, which may be replaced by another one of its size.
@@ -99,13 +99,9 @@ impl Transcript {
                 let Some(oldest) = state.chunks.front().map(Arc::clone) else {
                     return;
                 };
-                state.forget(self.spill.oldest_kept(oldest.end()), || {
-                    format!(
-                        "of a UART's output {} MiB are kept, in a file in {}; \
-                             raise `kept_output` in the target's description to keep more",
-                        self.limits.disk >> 20,
-                        std::env::temp_dir().display()
-                    )
+                state.forget(self.spill.oldest_kept(oldest.end()), || Loss::OverLimit {
+                    limit: self.limits.disk,
+                    directory: std::env::temp_dir(),
                 });
                 oldest
             };
@@ -115,12 +111,9 @@ impl Transcript {
             state.held -= oldest.cost();
             match written {
                 Ok(()) => state.note_spilled(&oldest, self.limits.chunk),
-                Err(e) => state.forget(oldest.end(), || {
-                    format!(
-                        "it could not be written to a file in {}: {e}; make room there, \
-                             or set TMPDIR to a directory that has room",
-                        std::env::temp_dir().display()
-                    )
+                Err(e) => state.forget(oldest.end(), || Loss::NotWritten {
+                    error: e.to_string(),
+                    directory: std::env::temp_dir(),
                 }),
             }
             drop(state);

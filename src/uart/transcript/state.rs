@@ -11,7 +11,7 @@ use super::forbidden::ForbiddenMatches;
 use super::position::{Next, Position};
 use super::timestamps::Timestamps;
 use crate::uart::ansi::Stripper;
-use crate::uart::error::{Ending, Unavailable};
+use crate::uart::error::{Ending, Loss, Unavailable};
 
 /// The bytes, segments and readers of a transcript.
 pub(super) struct State {
@@ -33,7 +33,7 @@ pub(super) struct State {
     /// The starts of the blocks in the file, each with the stripper's state there.
     pub(super) spilled: VecDeque<(u64, Stripper)>,
     /// The reason why the output before the first of these blocks is lost.
-    pub(super) lost: Option<Arc<str>>,
+    pub(super) lost: Option<Loss>,
     /// The block that was read back last.
     pub(super) read_back: Option<Arc<Chunk>>,
 }
@@ -128,7 +128,7 @@ impl State {
             None => Err(Unavailable {
                 from: offset,
                 to: end,
-                why: self.lost.clone().unwrap_or_else(|| "it was dropped".into()),
+                why: self.lost.clone().unwrap_or(Loss::Dropped),
             }),
         }
     }
@@ -147,7 +147,7 @@ impl State {
     }
 
     /// Drops the output before `offset`, for the reason `why`.
-    pub(super) fn forget(&mut self, offset: u64, why: impl FnOnce() -> String) {
+    pub(super) fn forget(&mut self, offset: u64, why: impl FnOnce() -> Loss) {
         let mut forgot = false;
         while self
             .spilled
@@ -158,7 +158,7 @@ impl State {
             forgot = true;
         }
         if forgot || offset > 0 {
-            self.lost = Some(why().into());
+            self.lost = Some(why());
         }
     }
 }

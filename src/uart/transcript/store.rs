@@ -18,7 +18,7 @@ use super::state::{Segment, State};
 use super::timestamps::Timestamps;
 use crate::sync::lock;
 use crate::uart::ansi::Stripper;
-use crate::uart::error::{Ending, Reported, Unavailable};
+use crate::uart::error::{Ending, Loss, Reported, Unavailable};
 
 /// Everything that a UART has received.
 pub(crate) struct Transcript {
@@ -218,7 +218,9 @@ impl Transcript {
         read.map_err(|e| Unavailable {
             from: start,
             to: end,
-            why: format!("it cannot be read back from the temporary file: {e}").into(),
+            why: Loss::NotRead {
+                error: e.to_string(),
+            },
         })?;
         let mut text = Vec::new();
         if self.strip {

@@ -4,7 +4,7 @@ use super::chunk::View;
 use super::guards::ActiveGuard;
 use super::slice::TranscriptSlice;
 use super::{Limits, Position, Transcript};
-use crate::uart::error::{Ending, Unavailable};
+use crate::uart::error::{Ending, OffReason, Unavailable};
 use crate::uart::pattern::Pattern;
 use crate::uart::pattern::stream::Engine;
 
@@ -85,7 +85,7 @@ fn output_beyond_the_limit_on_disk_is_unavailable_and_the_error_says_why() {
 fn a_segment_starts_without_the_unfinished_sequence_of_the_one_before() {
     let transcript = Transcript::new(true, SMALL, None);
     append(&transcript, b"cut short \x1b]0;title");
-    transcript.begin_segment(Ending::Stopped("off"));
+    transcript.begin_segment(Ending::Off(OffReason::Off));
     append(&transcript, b"booting");
     for _ in 0..10 {
         append(&transcript, &[b'x'; CHUNK]);

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use graph::{Graph, circles, graph};
 use modules::Sources;
+pub use modules::is_conditional;
 
 /// Circles that are allowed: a file of each, and the reason.
 const REASONS: [(&str, &str); 0] = [];
@@ -93,7 +94,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn sources() -> Sources {
+pub fn sources() -> Sources {
     let source = root().join("src");
     let mut sources = Sources::new();
     let mut folders = vec![source.clone()];

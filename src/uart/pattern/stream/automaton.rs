@@ -159,9 +159,9 @@ impl Drop for Automaton {
 }
 
 fn gave_up(pattern: &Pattern, reason: &dyn fmt::Display) -> PatternError {
-    PatternError::Syntax {
+    PatternError::GaveUp {
         pattern: pattern.to_string(),
-        reason: format!("its automaton gave up: {reason}"),
+        reason: reason.to_string(),
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
 use super::report::{Report, Reports};
+use crate::backend::error::ProtocolError;
 use crate::backend::renode::time::fifos::{AHEAD, parts};
 use crate::backend::{Event, Events};
 use crate::runtime::{Hold, Order, Run, VirtualClock};
@@ -227,8 +228,8 @@ impl Driver {
             self.links[*uart].transcript.announce();
         }
         match last {
-            Some(Report::Error(text)) => Err(io::Error::other(text)),
-            Some(Report::Out(..)) => Err(io::Error::other("a report of a UART that is not there")),
+            Some(Report::Error(text)) => Err(ProtocolError::UnknownReport(text).into()),
+            Some(Report::Out(..)) => Err(ProtocolError::UnknownUart.into()),
             _ => Ok(()),
         }
     }
