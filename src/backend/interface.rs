@@ -22,7 +22,7 @@ pub(crate) type LogText = Box<dyn Fn() -> String + Send>;
 pub(crate) type Slot = OwnedSemaphorePermit;
 
 /// A function that takes a slot, if one is free.
-pub(crate) type TakeSlot = Box<dyn FnOnce() -> Option<Slot> + Send>;
+pub(crate) type TakeSlot = Arc<dyn Fn() -> Option<Slot> + Send + Sync>;
 
 /// A function that keeps an emulator whose board is paused for good, for a later board. Dropping
 /// this ends the emulator.

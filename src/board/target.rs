@@ -510,7 +510,7 @@ impl Drop for VirtualTarget {
             && alarm.is_none()
         {
             let slots = Arc::clone(&self.shared.slots);
-            given_back(Box::new(move || concurrency::take_free(&slots)));
+            given_back(Arc::new(move || concurrency::take_free(&slots)));
         }
         self.shared.supervisor.release();
         if let Some(live) = &self.shared.live {

@@ -47,7 +47,7 @@ impl BoardDrivers {
         std::fs::create_dir(&directory)?;
         let failed = move |why| fail("sending to its UARTs", why);
         let (fifos, input) = match is_virtual {
-            true => (Some(Lockstep::prepare(&directory)?), None),
+            true => (Some(Fifos::make(&directory)?), None),
             false => (None, Some(Input::prepare(&directory, failed)?)),
         };
         Ok(Self {

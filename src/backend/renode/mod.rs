@@ -233,6 +233,7 @@ impl Renode {
     /// Takes a Renode that has run other boards, and prepares this one in it.
     async fn adopt(&mut self) -> Option<PreparedBoard> {
         let (key, pool) = (self.key.clone()?, pool()?);
+        pool.start_ahead(&self.program, &self.emulation.config, &key);
         while let Some(warm) = pool.take(&key).await {
             match self.take_over(warm, &key, pool).await {
                 Ok(prepared) => return Some(prepared),

@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Once, Weak};
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use super::monitor::plain::PlainPath;
 use super::monitor::protocol::{Answer, Protocol, Refusal};
 use super::monitor::tcp;
 use super::monitor::transport::{Arrival, Joining, Link};
+use super::time::Script;
 use super::time::input::Input;
 use super::time::lockstep::LockstepHandle;
 use crate::backend::emulator::{Emulator, EndedFor};
@@ -90,6 +92,25 @@ pub(crate) struct Session {
     monitor_output: OutputTail,
     /// The time limit of its start, and of each command.
     limit: Duration,
+    _counted: Counted,
+}
+
+/// Counts the sessions of this process.
+struct Counted;
+
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+
+impl Counted {
+    fn new() -> Self {
+        RUNNING.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What is left to read of a board whose Renode exits.
@@ -160,6 +181,11 @@ impl Session {
             is_virtual,
             limit,
         )
+    }
+
+    /// Returns the number of Renodes of this process.
+    pub(crate) fn running() -> usize {
+        RUNNING.load(Ordering::Relaxed)
     }
 
     /// Begins a board in a Renode that another process has cleared, after `earlier_boards`.
@@ -261,6 +287,7 @@ impl Session {
             boards,
             monitor_output,
             limit,
+            _counted: Counted::new(),
         };
         session.expect_log();
         Ok((session, arrival))
@@ -544,6 +571,20 @@ impl Session {
     /// Returns the driver of a Renode with a virtual clock.
     pub(crate) fn lockstep(&self) -> Option<&LockstepHandle> {
         self.board.lockstep()
+    }
+
+    /// Returns the command that includes a script of ours; `None` if this Renode has it, because
+    /// what a script defines stays when a board is cleared.
+    ///
+    /// The file in the directory of the process tells that to the other processes of the run.
+    pub(crate) fn include(&self, script: &Script) -> Result<Option<MonitorCommand>, EmulatorError> {
+        let file = self.private.path().join(script.name);
+        if std::fs::read(&file).is_ok_and(|text| text == script.text.as_bytes()) {
+            return Ok(None);
+        }
+        let written = std::fs::write(&file, script.text);
+        written.map_err(|source| EmulatorError::io(KIND, "handing a script to Renode", source))?;
+        Ok(Some(MonitorCommand::include(&plain(&file)?)))
     }
 
     /// Returns true if the board's clock is virtual.

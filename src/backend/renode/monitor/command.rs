@@ -272,16 +272,6 @@ impl MonitorCommand {
         Self("pause".to_owned())
     }
 
-    /// Starts the selected machine, which [`pause_machine`](Self::pause_machine) has paused.
-    pub(crate) fn start_machine() -> Self {
-        Self("machine Start".to_owned())
-    }
-
-    /// Pauses the selected machine; the emulation goes on.
-    pub(crate) fn pause_machine() -> Self {
-        Self("machine Pause".to_owned())
-    }
-
     /// Resets a board; the `reset` macro then loads its firmware.
     pub(crate) fn reset() -> Self {
         Self("machine Reset".to_owned())

@@ -38,15 +38,15 @@ pub(crate) struct Paused {
 
 impl Paused {
     /// Makes the board of `config` again and parks the Renode, in the background.
-    pub(crate) fn park(self, pool: &'static Pool, config: TargetConfig, slot: TakeSlot) {
+    pub(crate) fn park(self, pool: &'static Pool, config: TargetConfig, take_slot: TakeSlot) {
         if !self.hand_over(&pool.supervisor) {
             return;
         }
         let key = self.key.clone();
-        pool.expect(&key);
+        pool.expect(&key, &take_slot);
         let parking = runtime::spawn(async move {
             let warm = self.prepare(pool, &config).await;
-            pool.arrive(&key, warm, slot);
+            pool.arrive(&key, warm, &take_slot);
         });
         // Without an I/O thread there is no session.
         drop(parking);
@@ -74,7 +74,7 @@ impl Paused {
         let mut prepared = None;
         let done = match self.clear().await {
             Ok(()) if !pool.is_awaited(&self.key) => {
-                let made = make(&mut self.session, &self.version, config, &self.key).await;
+                let made = make_again(&mut self.session, &self.version, config, &self.key).await;
                 made.map(|made| prepared = Some(made))
             }
             cleared => cleared,
@@ -113,8 +113,22 @@ pub(crate) async fn clear(session: &mut Session) -> Result<(), EmulatorError> {
     }
 }
 
-/// Makes the board again, with its UARTs' input.
-async fn make(
+/// Makes the board of `config` after another one.
+async fn make_again(
+    session: &mut Session,
+    version: &Version,
+    config: &TargetConfig,
+    key: &Key,
+) -> Result<PreparedBoard, String> {
+    let is_virtual = session.has_virtual_clock();
+    session
+        .begin_board(is_virtual)
+        .map_err(|error| error.to_string())?;
+    make(session, version, config, key).await
+}
+
+/// Makes the board of `config` in a Renode without one, with its UARTs' input.
+pub(super) async fn make(
     session: &mut Session,
     version: &Version,
     config: &TargetConfig,
@@ -122,7 +136,6 @@ async fn make(
 ) -> Result<PreparedBoard, String> {
     let mut emulation = Emulation::without_target(config).map_err(|e| e.to_string())?;
     let text = |error: EmulatorError| error.to_string();
-    session.begin_board(emulation.is_virtual()).map_err(text)?;
     let prepared = emulation.prepare(session, version).await.map_err(text)?;
     emulation.prepare_input(session).await.map_err(text)?;
     match check::difference(session, &prepared, key).await {

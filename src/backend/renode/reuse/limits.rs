@@ -15,6 +15,13 @@ pub(crate) fn allow_another(parked: usize) -> bool {
     parked < cores.div_ceil(2) && free_memory().is_none_or(|free| PARKED < free / 2)
 }
 
+/// Returns true if a Renode may be started before a boot asks for it, beside `running` others:
+/// while one of them is made ready, the other cores are free for a board.
+pub(crate) fn allow_ahead(running: usize) -> bool {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    running < cores && allow_another(0)
+}
+
 /// Returns the number of bytes that the host or the control group has free; `None` if the system
 /// does not tell.
 fn free_memory() -> Option<u64> {

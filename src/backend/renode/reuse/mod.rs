@@ -3,8 +3,10 @@
 //! When a target is dropped, its Renode is [given back](give_back): the guest is paused for good,
 //! the board is cleared and made again, and the Renode is parked in the [`Pool`](pool::Pool) until
 //! the next boot with the same [`Key`](key::Key). A Renode that may differ from a new one is ended
-//! instead. The processes of a run share their Renodes by a [`RunPool`](run::RunPool).
+//! instead. If each boot would wait for the Renode of the last one, a second Renode is started
+//! [ahead]. The processes of a run share their Renodes by a [`RunPool`](run::RunPool).
 
+mod ahead;
 pub(super) mod check;
 pub(super) mod give_back;
 pub(super) mod key;

@@ -42,6 +42,8 @@ struct State {
     /// The processes' keys of the Renodes that are being cleared or prepared.
     coming: Vec<Arc<str>>,
     waiters: VecDeque<Waiter>,
+    /// Takes a slot for a Renode that is started ahead; known once one has been given back.
+    take_slot: Option<TakeSlot>,
 }
 
 struct Parked {
@@ -102,9 +104,19 @@ impl Pool {
         }
     }
 
-    /// Announces a Renode that is being cleared.
-    pub(crate) fn expect(&self, key: &Key) {
-        lock(&self.state).coming.push(Arc::clone(&key.process));
+    /// Announces a Renode that is being cleared, or started ahead.
+    pub(super) fn expect(&self, key: &Key, take_slot: &TakeSlot) {
+        let mut state = lock(&self.state);
+        state.coming.push(Arc::clone(&key.process));
+        state.take_slot = Some(Arc::clone(take_slot));
+    }
+
+    /// Returns how to take a slot, if a boot with this key would wait for the only Renode that is
+    /// coming.
+    pub(super) fn take_slot_if_busy(&self, key: &Key) -> Option<TakeSlot> {
+        let state = lock(&self.state);
+        let is_only = state.parked.is_empty() && state.coming == [Arc::clone(&key.process)];
+        state.take_slot.clone().filter(|_| is_only)
     }
 
     /// Returns true if a boot waits for a Renode with this key's process.
@@ -116,7 +128,7 @@ impl Pool {
     }
 
     /// Takes a Renode that was [announced](Self::expect), or nothing if it could not be used.
-    pub(crate) fn arrive(&self, key: &Key, warm: Option<Warm>, slot: TakeSlot) {
+    pub(crate) fn arrive(&self, key: &Key, warm: Option<Warm>, take_slot: &TakeSlot) {
         let mut state = lock(&self.state);
         let announced = state.coming.iter().position(|it| *it == key.process);
         if let Some(at) = announced {
@@ -128,7 +140,7 @@ impl Pool {
         // A board that is only cleared was for a boot that no longer waits.
         if warm.prepared.is_some()
             && limits::allow_another(state.parked.len())
-            && let Some(slot) = slot()
+            && let Some(slot) = take_slot()
         {
             let slot = Some(slot);
             return state.parked.push(Parked { warm, slot });

@@ -136,9 +136,9 @@ impl Emulation {
         made?;
         let is_virtual = session.has_virtual_clock();
         if is_virtual {
-            let include = MonitorCommand::include(&plain(&lockstep::script(session.directory()))?);
-            let open = MonitorCommand::open_lockstep(&plain(session.directory())?);
-            session.run_all(SETTING_UP, &[include, open]).await?;
+            let mut commands: Vec<_> = session.include(&lockstep::SCRIPT)?.into_iter().collect();
+            commands.push(MonitorCommand::open_lockstep(&plain(session.directory())?));
+            session.run_all(SETTING_UP, &commands).await?;
         }
         let mut endpoints = 0..;
         let mut outputs = Vec::new();
@@ -370,18 +370,11 @@ impl Emulation {
         if session.has_virtual_clock() {
             return Ok(Vec::new());
         }
-        let script = input::write_script(session.directory());
-        let script = script.map_err(|source| {
-            EmulatorError::io(
-                KIND,
-                "handing Renode the script that sends to its UARTs",
-                source,
-            )
-        })?;
-        let mut commands = vec![
-            MonitorCommand::include(&plain(&script)?),
-            MonitorCommand::open_input(&plain(session.directory())?, AHEAD),
-        ];
+        let mut commands: Vec<_> = session.include(&input::SCRIPT)?.into_iter().collect();
+        commands.push(MonitorCommand::open_input(
+            &plain(session.directory())?,
+            AHEAD,
+        ));
         let several = self.machines.len() > 1;
         for machine in &self.machines {
             if several {

@@ -1,7 +1,6 @@
 //! Reset and hot flash: restarting machines of a running board.
 
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use super::coverage;
 use super::emulation::{Emulation, MAIN};
@@ -9,7 +8,6 @@ use crate::backend::renode::context::{LOADING, RESETTING, of_firmware};
 use crate::backend::renode::launch::version::Version;
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::session::Session;
-use crate::backend::renode::time::guest_clock;
 use crate::backend::{EmulatorError, Image};
 use crate::config::UartTransport;
 
@@ -59,9 +57,9 @@ impl Emulation {
         machines: RangeInclusive<usize>,
         memory: Memory<'_>,
     ) -> Result<(), EmulatorError> {
-        let pause = self.pause_for_restart(session).await?;
-        if let Some(Pause { pause, .. }) = &pause {
-            session.run_strictly(RESETTING, pause).await?;
+        if !session.has_virtual_clock() {
+            let pause = MonitorCommand::pause();
+            session.run_strictly(RESETTING, &pause).await?;
         }
         session.clear(RESETTING, self.uarts(&machines)).await?;
         let begin_anew = || {
@@ -95,60 +93,7 @@ impl Emulation {
         if is_late {
             begin_anew();
         }
-        match pause {
-            Some(Pause { go_on, .. }) => session.run_ahead(&go_on),
-            None => self.run(session),
-        }
+        self.run(session);
         Ok(())
     }
-
-    /// Returns how to pause a board that runs in real time.
-    async fn pause_for_restart(&self, session: &Session) -> Result<Option<Pause>, EmulatorError> {
-        if session.lockstep().is_some() {
-            return Ok(None);
-        }
-        // Several machines go on together.
-        let machine_is_enough = self.machines.len() == 1 && is_in_step(session).await?;
-        Ok(Some(match machine_is_enough {
-            true => Pause {
-                pause: MonitorCommand::pause_machine(),
-                go_on: MonitorCommand::start_machine(),
-            },
-            false => Pause {
-                pause: MonitorCommand::pause(),
-                go_on: MonitorCommand::start(),
-            },
-        }))
-    }
-}
-
-/// Returns true if the emulation runs, and its time is not ahead of the host's.
-///
-/// A processor that is halted lets its time run ahead. `start` makes Renode forget that; after a
-/// start of the machine alone Renode would wait until the host's time has come so far.
-async fn is_in_step(session: &Session) -> Result<bool, EmulatorError> {
-    const AHEAD: Duration = Duration::from_millis(50);
-    let (started, times) = (MonitorCommand::is_started(), MonitorCommand::time_source());
-    let (started, times) = tokio::try_join!(
-        session.run(RESETTING, &started),
-        session.run(RESETTING, &times)
-    )?;
-    let elapsed = |name| guest_clock::field(&times.text, name);
-    let (guest, host) = (
-        elapsed("Elapsed Virtual Time"),
-        elapsed("Elapsed Host Time"),
-    );
-    let in_step = guest
-        .zip(host)
-        .is_some_and(|(guest, host)| guest <= host + AHEAD);
-    Ok(in_step && started.text.trim() == "True")
-}
-
-/// The commands that pause a board and let it go on.
-///
-/// After `start` Renode does nothing else for 100 ms, so a single machine of an emulation that
-/// runs is paused alone.
-struct Pause {
-    pause: MonitorCommand,
-    go_on: MonitorCommand,
 }

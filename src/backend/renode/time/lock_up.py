@@ -34,11 +34,19 @@ class LockUps(object):
 
     # Looks at a running guest from now on.
     def start(self):
-        self.timer.Change(PAUSE, -1)
+        with self.lock:
+            if self.timer is not None:
+                self.timer.Change(PAUSE, -1)
+
+    # Lets go of the emulation.
+    def end(self):
+        with self.lock:
+            self.timer.Dispose()
+            self.timer = None
 
     def look(self, _):
         with self.lock:
-            if self.emulation.IsStarted:
+            if self.timer is not None and self.emulation.IsStarted:
                 for machine in self.emulation.Machines:
                     for cpu in machine.SystemBus.GetCPUs():
                         self.look_at(cpu)

@@ -14,6 +14,7 @@
 #
 # A thread of its own reads the orders; bytes arrive on the thread that executes the guest.
 
+from System.Threading import ManualResetEvent
 from Antmicro.Renode.Core import EmulationManager
 
 
@@ -54,6 +55,9 @@ class Inputs(Fifos):
         with self.saying:
             Fifos.write(self, lines)
 
+    def orders_ended(self):
+        self.lock_ups.end()
+
     def order(self, words):
         order = words[0]
         if order == "clear":
@@ -92,9 +96,18 @@ def mc_input_read():
 
 # Starts the emulation without the 100 ms that `start` sleeps afterwards.
 def mc_input_start():
-    starter = Thread(ThreadStart(inputs.telling(EmulationManager.Instance.CurrentEmulation.StartAll)))
+    emulation = EmulationManager.Instance.CurrentEmulation
+    started = ManualResetEvent(emulation.IsStarted)
+
+    def started_changed(_, is_started):
+        started.Set()
+    emulation.IsStartedChanged += started_changed
+    starter = Thread(ThreadStart(inputs.telling(emulation.StartAll)))
     starter.IsBackground = True
     starter.Start()
+    # A command that follows may pause it.
+    started.WaitOne()
+    emulation.IsStartedChanged -= started_changed
 
 
 # Renode's time passes in steps, at whose ends its processors wait for each other. At the default

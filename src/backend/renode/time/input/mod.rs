@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -19,20 +19,26 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
+use super::Script;
 use super::fifos::{AHEAD, DriverTask, Fifos, parts};
 use super::lockstep::event;
+use crate::backend::error::ProtocolError;
 use crate::backend::{Event, Events};
 use crate::uart::{Job, JobQueue};
 
-const SCRIPT: &str = concat!(
-    include_str!("../fifos.py"),
-    "\n\n",
-    include_str!("../line.py"),
-    "\n\n",
-    include_str!("../lock_up.py"),
-    "\n\n",
-    include_str!("input.py")
-);
+/// The script, which is included when a board already runs, unless Renode has it.
+pub(crate) const SCRIPT: Script = Script {
+    name: "input.py",
+    text: concat!(
+        include_str!("../fifos.py"),
+        "\n\n",
+        include_str!("../line.py"),
+        "\n\n",
+        include_str!("../lock_up.py"),
+        "\n\n",
+        include_str!("input.py")
+    ),
+};
 
 /// A message to the driver task.
 enum Message {
@@ -104,13 +110,6 @@ impl Input {
         let _ = self.messages.send(Message::End(ended));
         let _ = done.await;
     }
-}
-
-/// Writes the script into `directory` and returns its path.
-pub(crate) fn write_script(directory: &Path) -> io::Result<PathBuf> {
-    let script = directory.join("input.py");
-    std::fs::write(&script, SCRIPT)?;
-    Ok(script)
 }
 
 struct Driver {
@@ -204,14 +203,11 @@ impl Driver {
         match report {
             Report::Room(uart) => {
                 let line = self.lines.get_mut(uart);
-                let line =
-                    line.ok_or_else(|| io::Error::other("it told of a UART that is not there"))?;
-                line.has_room();
+                line.ok_or(ProtocolError::UnknownUart)?.has_room();
             }
             Report::Cleared => {
                 let cleared = self.clearing.pop_front();
-                let (uarts, cleared) = cleared
-                    .ok_or_else(|| io::Error::other("it cleared what it was not told to"))?;
+                let (uarts, cleared) = cleared.ok_or(ProtocolError::UnknownClearing)?;
                 for line in &mut self.lines[uarts] {
                     line.has_room();
                     line.clearing = false;
@@ -305,7 +301,7 @@ impl Report {
             None if line == "ended" => Some(Self::Ended),
             _ => None,
         };
-        report.ok_or_else(|| io::Error::other(line.to_owned()))
+        report.ok_or_else(|| ProtocolError::UnknownReport(line.to_owned()).into())
     }
 }
 

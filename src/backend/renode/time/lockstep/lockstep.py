@@ -175,6 +175,7 @@ class Lockstep(Fifos):
     def orders_ended(self):
         self.order(["stop"])
         self.emulation.IsStartedChanged -= self.on_started_changed
+        self.lock_ups.end()
 
     def order(self, words):
         order = words[0]

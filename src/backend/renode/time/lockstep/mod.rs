@@ -9,13 +9,12 @@
 mod driver;
 mod report;
 
-use std::io;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::Script;
 use super::fifos::{DriverTask, Fifos};
 use crate::backend::Events;
 use crate::runtime::VirtualClock;
@@ -25,19 +24,23 @@ use report::Reports;
 
 pub(super) use report::event;
 
-const SCRIPT: &str = concat!(
-    include_str!("../fifos.py"),
-    "\n\n",
-    include_str!("../line.py"),
-    "\n\n",
-    include_str!("../lock_up.py"),
-    "\n\n",
-    include_str!("stops.py"),
-    "\n\n",
-    include_str!("output.py"),
-    "\n\n",
-    include_str!("lockstep.py")
-);
+/// The script of the virtual clock.
+pub(crate) const SCRIPT: Script = Script {
+    name: "lockstep.py",
+    text: concat!(
+        include_str!("../fifos.py"),
+        "\n\n",
+        include_str!("../line.py"),
+        "\n\n",
+        include_str!("../lock_up.py"),
+        "\n\n",
+        include_str!("stops.py"),
+        "\n\n",
+        include_str!("output.py"),
+        "\n\n",
+        include_str!("lockstep.py")
+    ),
+};
 
 /// The driver of one Renode; dropping this ends it.
 pub(crate) struct Lockstep {
@@ -50,14 +53,6 @@ pub(crate) struct Lockstep {
 pub(crate) struct LockstepHandle(mpsc::UnboundedSender<Message>);
 
 impl Lockstep {
-    /// Creates the script and its FIFOs in `directory`.
-    ///
-    /// Must be called on the I/O thread.
-    pub(crate) fn prepare(directory: &Path) -> io::Result<Fifos> {
-        std::fs::write(script(directory), SCRIPT)?;
-        Fifos::make(directory)
-    }
-
     /// Starts the driver. `failed` is called with a failure.
     ///
     /// Must be called on the I/O thread.
@@ -130,9 +125,4 @@ impl LockstepHandle {
         // A driver that has ended needs no message.
         let _ = self.0.send(message);
     }
-}
-
-/// Returns the path of the script.
-pub(crate) fn script(directory: &Path) -> std::path::PathBuf {
-    directory.join("lockstep.py")
 }
