@@ -40,18 +40,17 @@ impl BareRenode {
         self.directory.path()
     }
 
-    /// Runs commands and waits until they are done.
-    pub fn run(&mut self, commands: &str) -> io::Result<()> {
+    /// Runs commands, waits until they are done, and returns what the console shows.
+    pub fn run(&mut self, commands: &str) -> io::Result<String> {
         self.stdin
             .write_all(format!("{commands}; echo \"vt\"\n").as_bytes())?;
-        let mut line = Vec::new();
-        while !line.trim_ascii_end().ends_with(b"vt") {
-            line.clear();
-            if self.console.read_until(b'\n', &mut line)? == 0 {
+        let mut shown = Vec::new();
+        while !shown.trim_ascii_end().ends_with(b"vt") {
+            if self.console.read_until(b'\n', &mut shown)? == 0 {
                 return Err(io::Error::other("Renode ended"));
             }
         }
-        Ok(())
+        Ok(String::from_utf8_lossy(&shown).into_owned())
     }
 
     /// Sends a command; its answer is not read.

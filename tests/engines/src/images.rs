@@ -61,6 +61,15 @@ pub fn reading(delay: u32, address: u32) -> Vec<u8> {
     words.into_iter().flat_map(u32::to_le_bytes).collect()
 }
 
+/// Returns [`systick`] as an ELF file whose entry is its reset handler, as a linker writes it: a Renode
+/// without this crate starts there.
+pub fn systick_elf() -> Vec<u8> {
+    let image = systick();
+    let mut elf = elf(&image);
+    elf[24..28].copy_from_slice(&image[4..8]);
+    elf
+}
+
 /// Returns an Intel HEX file of `bytes` in the flash, with lines that end in `end`.
 pub fn hex(bytes: &[u8], end: &str) -> String {
     let page = iter::once(hex_record(4, 0, &FLASH.to_be_bytes()[..2]));

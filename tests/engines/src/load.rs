@@ -33,6 +33,8 @@ pub fn cycles(engine: BackendKind, count: usize) -> Result<Cycles> {
         greeted(engine)?;
     }
     let before = held();
+    // A Renode of earlier boards may be parked.
+    let parked = (emulators().len(), private_paths());
     let mut cycles = Cycles {
         count,
         ..Cycles::default()
@@ -45,8 +47,8 @@ pub fn cycles(engine: BackendKind, count: usize) -> Result<Cycles> {
         let since = Instant::now();
         drop(board);
         cycles.drops.push(since.elapsed());
-        cycles.processes += emulators().len();
-        cycles.paths += private_paths();
+        cycles.processes += emulators().len() - parked.0;
+        cycles.paths += private_paths() - parked.1;
     }
     // The I/O thread closes its descriptors asynchronously.
     let since = Instant::now();

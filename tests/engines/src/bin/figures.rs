@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use engine_tests::bare_renode::BareRenode;
 use engine_tests::input::{self, Busy};
-use engine_tests::{bare_on, images, in_virtual_time, network, sample, shell_on};
+use engine_tests::{bare_on, images, in_virtual_time, network, root, sample, shell_on};
 use expect_bench::Figures;
-use virtual_target::config::BackendKind;
+use virtual_target::config::{BackendKind, TargetConfig};
 use virtual_target::uart::Match;
 use virtual_target::{Operation, VirtualTarget, millis, secs};
 
@@ -147,7 +147,7 @@ fn virtual_time(figures: &mut Figures) -> Result<(), Failed> {
     figures.set(BYTES, flood(1000, uart.expect(end))?);
     let directory = tempfile::tempdir()?;
     let image = directory.path().join("systick.elf");
-    fs::write(&image, images::elf(&images::systick()))?;
+    fs::write(&image, images::systick_elf())?;
     let board = in_virtual_time(|| bare_on(BackendKind::Renode)).firmware(&image);
     let board = board.boot().wait()?;
     // Alternating, so that both run under the same load of the host.
@@ -202,7 +202,12 @@ fn median(mut times: Vec<Duration>) -> f64 {
 }
 
 fn harness(engine: BackendKind) -> Result<Duration, Failed> {
-    let builder = shell_on(engine);
+    let description = TargetConfig::from_file(root().join("fixtures/stm32f4.yaml"))?;
+    // Each boot has an emulator of its own, as the shortest script has.
+    let description = description.to_builder().field("reuse", "off").build()?;
+    let builder = VirtualTarget::from_config(description)
+        .backend(engine)
+        .firmware(sample("shell.elf"));
     let since = Instant::now();
     let board = builder.boot().wait()?;
     board
@@ -269,8 +274,15 @@ fn bare_virtual_time(image: &Path, seconds: u32) -> Result<Duration, Failed> {
     let since = Instant::now();
     renode.run(&format!("emulation RunFor \"{seconds}\""))?;
     let took = since.elapsed();
+    let counted = renode.run("sysbus.cpu ExecutedInstructions")?;
     renode.end()?;
-    Ok(took)
+    // Without interrupts the time of a sleeping guest costs nothing.
+    let mut words = counted.split_ascii_whitespace();
+    let counted = words.find_map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
+    match counted.ok_or("no count of instructions")? > u64::from(seconds) * 1000 {
+        true => Ok(took),
+        false => Err(format!("the guest took no interrupts in {seconds} s").into()),
+    }
 }
 
 fn program(variable: &str, name: &str) -> std::ffi::OsString {
