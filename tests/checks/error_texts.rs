@@ -35,6 +35,7 @@ fn a_value_is_no_text() {
     for text in [
         r#"fn f() { g(Refused::No(name), format!("{e} is")) }"#,
         r#"fn f() { Refused::No("power on") }"#,
+        r#"fn f() { Refused::No(format!("sysbus.{name}")) }"#,
         "fn f() { io::Error::other(Refused::No(name)) }",
         r#"#[cfg(test)] mod t { fn f() { Refused::No(format!("{e}")) } }"#,
     ] {
@@ -146,7 +147,10 @@ impl<'ast> Visit<'ast> for Visitor {
     }
 
     fn visit_macro(&mut self, call: &'ast Macro) {
-        if call.path.is_ident("format") {
+        // Without a space it is a value, such as a path.
+        let text = call.tokens.to_string();
+        let format = text.split('"').nth(1).unwrap_or_default();
+        if call.path.is_ident("format") && format.contains(' ') {
             self.found(call.path.segments[0].ident.span());
         }
     }

@@ -167,6 +167,10 @@ impl Renode {
             .start(session, version, prepared, images)
             .await?;
         self.kept.downloads_of(session.private().path());
+        if session.earlier_boards() > 0 {
+            // It has the script of the input, and then starts without a pause.
+            self.emulation.open_input(session)?;
+        }
         self.emulation.run(session);
         self.emulation.open_input(session)?;
         self.identity.set_earlier_boards(session.earlier_boards());

@@ -210,7 +210,7 @@ mod test_renode_power {
                 "macro reset ",
                 "sysbus LoadELF @",
                 "start",
-                "machine Pause",
+                "pause",
                 "machine Reset",
             ],
         );
@@ -301,7 +301,7 @@ mod test_renode_power {
                 "sysbus WriteByte 0x1 0x2",
                 "after_reset \"sysbus LoadELF @/fw.elf; sysbus WriteByte 0x1 0x2\"",
                 "start",
-                "machine Pause",
+                "pause",
                 "machine Reset",
             ],
         );

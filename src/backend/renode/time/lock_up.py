@@ -31,26 +31,30 @@ class LockUps(object):
         # looks that have seen them.
         self.seen = {}
         self.timer = Timer(TimerCallback(telling(self.look)))
+        self.looking = False
 
     # Looks at a running guest from now on.
     def start(self):
         with self.lock:
-            if self.timer is not None:
+            if not self.looking:
+                self.looking = True
                 self.timer.Change(PAUSE, -1)
 
     # Lets go of the emulation.
     def end(self):
         with self.lock:
+            self.looking = False
             self.timer.Dispose()
-            self.timer = None
 
     def look(self, _):
         with self.lock:
-            if self.timer is not None and self.emulation.IsStarted:
+            if not self.looking:
+                return
+            if self.emulation.IsStarted:
                 for machine in self.emulation.Machines:
                     for cpu in machine.SystemBus.GetCPUs():
                         self.look_at(cpu)
-        self.start()
+            self.timer.Change(PAUSE, -1)
 
     def look_at(self, cpu):
         found = self.fault(cpu)

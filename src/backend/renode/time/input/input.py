@@ -91,12 +91,14 @@ def mc_input_attach(path, byte_time):
 def mc_input_read():
     lengthen_steps()
     inputs.start_reading()
-    inputs.lock_ups.start()
+    if EmulationManager.Instance.CurrentEmulation.IsStarted:
+        inputs.lock_ups.start()
 
 
 # Starts the emulation without the 100 ms that `start` sleeps afterwards.
 def mc_input_start():
     emulation = EmulationManager.Instance.CurrentEmulation
+    inputs.lock_ups.start()
     started = ManualResetEvent(emulation.IsStarted)
 
     def started_changed(_, is_started):

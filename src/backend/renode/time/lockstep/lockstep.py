@@ -56,7 +56,6 @@ class Lockstep(Fifos):
         self.on_started_changed = self.telling(self.started_changed)
         self.emulation.IsStartedChanged += self.on_started_changed
         self.start_reading()
-        self.lock_ups.start()
 
     # Reports `line` at once, after all pending bytes.
     def say(self, line):
@@ -203,6 +202,7 @@ class Lockstep(Fifos):
             raise Exception("something else has started the emulation; with `clock: virtual` "
                             "leave `start` out of scripts and commands")
         self.lock_ups.forget()
+        self.lock_ups.start()
         self.stopping = False
         self.resumed.Reset()
         self.has_started.Reset()
