@@ -53,25 +53,25 @@ pub enum ProcessError {
     Released,
 }
 
-/// A reason why a helper process cannot work, beside the system's own.
+/// What a helper process lacks, beside what the system says.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum HelperProblem {
+pub(super) enum Missing {
     #[error("the thread that starts it is gone")]
-    NoThread,
+    Thread,
     #[error("no pipe to it")]
-    NoPipe,
+    Pipe,
     #[error(
         "it removes directories with the program `rm`, which is in none of {}; install it, or add its directory \
          to PATH",
         .path.display()
     )]
-    NoRm { path: PathBuf },
+    Rm { path: PathBuf },
     #[error("/proc does not show its parent")]
-    NoParent,
+    Parent,
 }
 
-impl From<HelperProblem> for io::Error {
-    fn from(problem: HelperProblem) -> Self {
+impl From<Missing> for io::Error {
+    fn from(problem: Missing) -> Self {
         Self::other(problem)
     }
 }

@@ -26,7 +26,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, mpsc};
 
 use super::ProcessError;
-use super::error::HelperProblem;
+use super::error::Missing;
 use crate::sync;
 
 /// A registration: a process group to kill, or a path to remove, when this process ends.
@@ -152,7 +152,7 @@ impl Reaper {
         std::thread::Builder::new()
             .name("virtual-target-reaper".into())
             .spawn(move || start_and_watch(&sender))?;
-        let gone = |_| Err(HelperProblem::NoThread.into());
+        let gone = |_| Err(Missing::Thread.into());
         let mut pipe = started.recv().unwrap_or_else(gone)?;
         for cleanup in &self.cleanups {
             pipe.stdin.write_all(&message('+', cleanup))?;
@@ -184,7 +184,7 @@ fn start() -> io::Result<(Child, ReaperPipe)> {
         .arg(owner.to_string())
         .spawn()?;
     let Some(stdin) = child.stdin.take() else {
-        return Err(HelperProblem::NoPipe.into());
+        return Err(Missing::Pipe.into());
     };
     let reaper = child.id();
     Ok((
@@ -239,7 +239,7 @@ pub(super) fn search_path(system: &str, user: Option<&OsStr>) -> io::Result<OsSt
         Ok(path)
     } else {
         let path = path.into();
-        Err(HelperProblem::NoRm { path }.into())
+        Err(Missing::Rm { path }.into())
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::getppid;
 
-use super::error::HelperProblem;
+use super::error::Missing;
 use super::private_dir::{PLAIN, is_plain};
 
 /// The file in the directory of an emulator that has no owner.
@@ -29,7 +29,7 @@ impl Run {
     /// Returns the run of this process.
     pub(crate) fn current() -> io::Result<Self> {
         let runner = getppid().as_raw();
-        let began = began(runner).ok_or(HelperProblem::NoParent)?;
+        let began = began(runner).ok_or(Missing::Parent)?;
         let temporary = std::path::absolute(std::env::temp_dir())?;
         let parent = match is_plain(&temporary) {
             true => temporary,
