@@ -30,7 +30,7 @@ use super::test_thread::{self, Used};
 use super::timeline::Timeline;
 use crate::caller::{Caller, place};
 use crate::config::ConfigError;
-use crate::notice::{PATIENCE, notice};
+use crate::notice::{PATIENCE, notice, say};
 use crate::runtime;
 use crate::sync::lock;
 
@@ -276,7 +276,16 @@ impl Used for Report {
             files.message = Some(last_message(message, Some(panic)));
         }
         if files.test == *test && files.message.is_some() {
-            if let Err(e) = self.write(&mut files) {
+            let written = self.write(&mut files);
+            if let (Some(_), Ok(()), Some(dir)) = (panic, &written, files.dir()) {
+                // The test's own output has ended.
+                say(format_args!(
+                    "artifacts of {}: {}",
+                    test.name,
+                    dir.path().display()
+                ));
+            }
+            if let Err(e) = written {
                 tracing::debug!("no artifacts of {}: {e}", test.name);
             }
             files.show();

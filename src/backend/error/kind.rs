@@ -226,7 +226,7 @@ impl EmulatorErrorKind {
             }
             Self::NotFound { program, .. } => match engine {
                 BackendKind::Renode => {
-                    "run scripts/install-renode, or set VTARGET_RENODE to its program"
+                    "run `vtarget install` or scripts/install-renode, or set VTARGET_RENODE to its program"
                 }
                 _ if program == "qemu-system-arm" || program == "qemu-system-aarch64" => {
                     "install it (Debian, Ubuntu: apt-get install qemu-system-arm; macOS: brew install qemu)"

@@ -610,7 +610,8 @@ fn a_shared_board_has_artifacts_of_each_test_that_fails() {
         let mut command = command(QEMU, TESTS[0], target.path());
         command.args(TESTS[1..].iter().map(|test| format!("on_purpose::{test}")));
         let output = command.env("EXPECTED", expected).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
+        let text = String::from_utf8(output.stdout).unwrap();
+        text + &String::from_utf8(output.stderr).unwrap()
     };
     let failures = || -> Vec<String> {
         let left = fs::read_dir(target.path().join("virtual-target")).unwrap();
@@ -633,6 +634,12 @@ fn a_shared_board_has_artifacts_of_each_test_that_fails() {
         text.contains(&format!("\n  artifacts: {}\n", second.display())),
         "{text}"
     );
+    let notice = format!(
+        "artifacts of engine-tests.artifacts.on_purpose.{}: {}\n",
+        TESTS[2],
+        third.display()
+    );
+    assert!(text.contains(&notice), "{text}");
     assert!(read(&second, "failure.txt").contains("expect(\"never said\") timed out after"));
     let message = read(&third, "failure.txt");
     assert!(
