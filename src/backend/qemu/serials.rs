@@ -25,7 +25,9 @@ impl Qemu {
         let mut found = listened_to(&self.query(step, "query-chardev", json!({})).await);
         // Usually all are there already.
         if wanted.iter().any(|(index, _)| !found.contains(index)) {
-            found.extend(connected(&self.hmp(DEVICES.to_owned()).await?));
+            // The firmware may have ended QEMU already, which the next operation reports.
+            let devices = self.hmp(DEVICES.to_owned()).await;
+            found.extend(connected(&devices.unwrap_or_default()));
         }
         let missing = wanted.into_iter().find(|(index, _)| !found.contains(index));
         match missing {
