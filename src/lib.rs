@@ -51,7 +51,7 @@ mod sync;
 pub mod uart;
 
 pub use backend::{EmulatorError, EmulatorErrorKind, EmulatorExit, EmulatorInfo, Metrics};
-pub use board::{Button, Led, Machine, PowerError, TargetBuilder, VirtualTarget, Written};
+pub use board::{Button, Led, Machine, Pin, PowerError, TargetBuilder, VirtualTarget, Written};
 pub use debug::{DebugError, Frame, MemoryValue, Registers};
 pub use error::{Error, ErrorKind, Result};
 pub use operation::Operation;
@@ -63,9 +63,9 @@ use std::time::Duration;
 /// The data of an [`EmulatorError`] and an [`EmulatorExit`].
 pub mod emulator {
     pub use crate::backend::error::{
-        BoardDifference, CommandEnd, ErrorPlace, ExitReason, NoUart, NotThere, PortFlaw,
-        ProgramFlaw, RefusalReason, StartHint, Unexpected, Unfinished, Unreached, Unsupported,
-        ValueFlaw, ValueRole,
+        BoardDifference, CommandEnd, ErrorPlace, ExitReason, NoPeripheral, NoUart, NotThere,
+        PortFlaw, ProgramFlaw, RefusalReason, StartHint, Unexpected, Unfinished, Unreached,
+        Unsupported, ValueFlaw, ValueRole,
     };
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -20,6 +20,26 @@ pub(crate) struct Event {
     pub(crate) text: String,
 }
 
+/// When an event was noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum At {
+    /// In a virtual clock, since the target was made.
+    Clock(Duration),
+    /// In the host's time.
+    Host(Instant),
+}
+
+/// A change of an LED or a pin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) at: At,
+    pub(crate) machine: usize,
+    /// The LED, or the port and the number of the pin.
+    pub(crate) what: String,
+    /// What it is now, such as `on`.
+    pub(crate) state: String,
+}
+
 /// The events of a board that somebody waits for or has waited for.
 #[derive(Default)]
 pub(crate) struct Events {
@@ -29,19 +49,21 @@ pub(crate) struct Events {
 
 #[derive(Default)]
 struct State {
-    events: Vec<Event>,
+    events: Vec<(At, Event)>,
     /// The number of events that are no longer kept.
     gone: usize,
 }
 
 impl Events {
-    pub(crate) fn add(&self, event: Event) {
+    /// Adds an event, which is noticed now, or at a time of a virtual clock.
+    pub(crate) fn add(&self, event: Event, at: Option<Duration>) {
+        let at = at.map_or_else(|| At::Host(Instant::now()), At::Clock);
         let mut state = self.lock();
         if state.events.len() >= MOST {
             state.events.drain(..MOST / 2);
             state.gone += MOST / 2;
         }
-        state.events.push(event);
+        state.events.push((at, event));
         drop(state);
         self.added.notify_waiters();
     }
@@ -67,13 +89,31 @@ impl Events {
     fn has(&self, from: usize, text: &str) -> bool {
         let state = self.lock();
         let mut later = state.events.iter().skip(from.saturating_sub(state.gone));
-        later.any(|event| event.text == text)
+        later.any(|(_, event)| event.text == text)
+    }
+
+    /// Returns the changes of LEDs and pins.
+    pub(crate) fn changes(&self) -> Vec<Change> {
+        const STATES: [&str; 4] = ["on", "off", "high", "low"];
+        let state = self.lock();
+        let change = |(at, event): &(At, Event)| {
+            let (machine, what) = event.text.split_once(' ')?;
+            let (what, state) = what.rsplit_once(' ')?;
+            STATES.contains(&state).then_some(())?;
+            Some(Change {
+                at: *at,
+                machine: machine.parse().ok()?,
+                what: what.to_owned(),
+                state: state.to_owned(),
+            })
+        };
+        state.events.iter().filter_map(change).collect()
     }
 
     /// Returns the events as the text of an artifact.
     pub(crate) fn report(&self) -> String {
         let mut report = String::new();
-        for Event { time, text } in &self.lock().events {
+        for (_, Event { time, text }) in &self.lock().events {
             let (_, what) = text.split_once(' ').unwrap_or_default();
             // Writing to a text cannot fail.
             let _ = writeln!(report, "[{:>12.6}] {what}", time.as_secs_f64());
@@ -94,10 +134,9 @@ mod tests {
     async fn only_events_after_the_given_number_count() {
         let events = Events::default();
         let add = |text: &str| {
-            events.add(Event {
-                time: Duration::from_micros(1500),
-                text: text.to_owned(),
-            });
+            let time = Duration::from_micros(1500);
+            let text = text.to_owned();
+            events.add(Event { time, text }, Some(2 * time));
         };
         add("0 led on");
         let from = events.count();
@@ -112,6 +151,16 @@ mod tests {
             events.report().lines().next(),
             Some("[    0.001500] led on")
         );
+        add("1 sysbus.cpu reached");
+        add("1 sysbus.gpioPortD 12 high");
+        let changes = events.changes();
+        let last = changes.last().unwrap();
+        assert_eq!(last.at, At::Clock(Duration::from_millis(3)));
+        assert_eq!(
+            (last.machine, last.what.as_str(), last.state.as_str()),
+            (1, "sysbus.gpioPortD 12", "high")
+        );
+        assert_eq!(changes.len(), 4);
         for _ in 0..MOST {
             add("0 led off");
         }

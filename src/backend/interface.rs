@@ -28,8 +28,9 @@ pub(crate) type TakeSlot = Arc<dyn Fn() -> Option<Slot> + Send + Sync>;
 /// this ends the emulator.
 pub(crate) type GivenBack = Box<dyn FnOnce(TakeSlot) + Send>;
 
-/// An LED, which is watched from now on.
-pub(crate) struct LedState {
+/// An LED or a pin, which is watched from now on.
+pub(crate) struct Watched {
+    /// Whether the LED is on, or the pin high.
     pub(crate) is_on: bool,
     pub(crate) events: Arc<Events>,
     /// The number of events before the state was read.
@@ -127,12 +128,17 @@ pub(crate) trait Backend: Send {
         None
     }
 
+    /// Returns what the board does apart from its UARTs, if the engine can report it.
+    fn events(&self) -> Option<Arc<Events>> {
+        None
+    }
+
     /// Returns the state of an LED of a machine, whose changes are events from now on.
     fn led<'a>(
         &'a mut self,
         _machine: usize,
         path: &'a str,
-    ) -> BoxFuture<'a, Result<LedState, EmulatorError>> {
+    ) -> BoxFuture<'a, Result<Watched, EmulatorError>> {
         let path = path.to_owned();
         let error = self.unsupported(Unsupported::Led { path });
         Box::pin(async { Err(error) })
@@ -142,6 +148,31 @@ pub(crate) trait Backend: Send {
     fn set_button<'a>(&'a mut self, _machine: usize, path: &'a str, _pressed: bool) -> Outcome<'a> {
         let path = path.to_owned();
         let error = self.unsupported(Unsupported::Button { path });
+        Box::pin(async { Err(error) })
+    }
+
+    /// Returns the level of a pin of a machine's GPIO port, whose changes are events from now on.
+    fn pin<'a>(
+        &'a mut self,
+        _machine: usize,
+        port: &'a str,
+        pin: u32,
+    ) -> BoxFuture<'a, Result<Watched, EmulatorError>> {
+        let port = port.to_owned();
+        let error = self.unsupported(Unsupported::Pin { port, pin });
+        Box::pin(async { Err(error) })
+    }
+
+    /// Drives a pin of a machine's GPIO port from outside.
+    fn set_pin<'a>(
+        &'a mut self,
+        _machine: usize,
+        port: &'a str,
+        pin: u32,
+        _is_high: bool,
+    ) -> Outcome<'a> {
+        let port = port.to_owned();
+        let error = self.unsupported(Unsupported::Pin { port, pin });
         Box::pin(async { Err(error) })
     }
 

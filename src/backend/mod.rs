@@ -25,13 +25,13 @@ pub(crate) mod serial;
 
 pub(crate) use emulator_log::{EmulatorLog, Searched};
 pub use error::{EmulatorError, EmulatorErrorKind, EmulatorExit};
-pub(crate) use events::{Event, Events};
+pub(crate) use events::{At, Change, Event, Events};
 pub(crate) use executable::is_in_path;
 pub(crate) use guest_access::{Attached, DebuggerLink, GuestAccess, NamedCpu, chunks};
 pub use identity::EmulatorInfo;
 pub(crate) use identity::Identity;
 pub(crate) use image::Image;
-pub(crate) use interface::{Backend, GivenBack, LedState, LogText, Place, Reached, Slot, TakeSlot};
+pub(crate) use interface::{Backend, GivenBack, LogText, Place, Reached, Slot, TakeSlot, Watched};
 pub use metrics::Metrics;
 pub(crate) use outcome::{BoxFuture, Outcome};
 pub(crate) use output::OutputTail;

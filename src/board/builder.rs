@@ -14,8 +14,10 @@ use super::inner::Inner;
 use super::machine_uarts::MachineUarts;
 use super::post_mortem::explain_failures;
 use super::power::Board;
+use super::program_files::MachineProgram;
 use super::select_backend::{self, Coverage, Selected};
 use super::target::VirtualTarget;
+use super::transcript;
 use crate::artifacts::{Report, Sources, TestName, Traced, UartLogWriter, failed};
 use crate::backend::{Backend, Image};
 use crate::caller::Caller;
@@ -82,6 +84,9 @@ impl TargetBuilder {
 
     /// Adds an ELF file whose symbols and debug information are used in addition to the firmware's,
     /// as the description's `symbols`; `path` is relative to the current directory.
+    ///
+    /// A file is left out while another program is flashed: more than 64 bytes, and more than a 64th, of
+    /// those that both have differ. Where only its names could help, this is an error.
     ///
     /// ```no_run
     /// # fn main() -> virtual_target::Result<()> {
@@ -235,7 +240,7 @@ impl TargetBuilder {
             .clone()
             .map(|(_, image)| image.map(Firmware::open).transpose())
             .collect::<Result<_, _>>()?;
-        let symbols = symbols(&config, &self.symbols)?;
+        let programs = programs(&config, &self.symbols)?;
         let Selected { kind: wanted, by } = select_backend::select(&config, self.backend)?;
         let clock = match wanted {
             BackendKind::Renode | BackendKind::Auto => select_backend::clock(&config)?,
@@ -250,7 +255,7 @@ impl TargetBuilder {
         let ports = ports.map_err(reason)?;
         let recorder = match select_backend::coverage(&config, wanted)? {
             Coverage::Nothing => None,
-            Coverage::Lines(it) => Some(Recorder::new(it, machine_files(&config, &symbols))),
+            Coverage::Lines(it) => Some(Recorder::new(it, machine_files(&programs))),
             Coverage::Impossible(why) => Some(Recorder::of_nothing(&config.machine_name, &why)),
         };
         let covered = recorder.as_ref();
@@ -286,13 +291,14 @@ impl TargetBuilder {
         let live = Live::begin(ports.iter())?;
         let slots = slots()?;
         let debugs_failures = env_flag(EnvVariable::Gdb)?.unwrap_or_default();
+        let events = backend.events();
         let mut board = Board::new(
             backend,
             ports.clone(),
             Arc::clone(&supervisor),
             config.machine_name.clone(),
             images,
-            symbols,
+            programs,
             Arc::clone(&slots),
         );
         board.set_recorder(recorder.clone());
@@ -305,6 +311,7 @@ impl TargetBuilder {
             post_mortems: tokio::sync::Mutex::default(),
             is_debugged: AtomicBool::new(false),
             debugs_failures,
+            events,
             report,
             live,
             is_in_test: self.keeps_artifacts && TestName::runs_tests(),
@@ -319,10 +326,14 @@ impl TargetBuilder {
 }
 
 /// Opens the ELF files with symbols of each machine: the description's, then those of the builder.
-fn symbols(config: &TargetConfig, added: &[PathBuf]) -> Result<Vec<Vec<Firmware>>> {
+fn programs(config: &TargetConfig, added: &[PathBuf]) -> Result<Vec<MachineProgram>> {
     let names = config.images().into_iter().map(|(name, _)| name);
     let mut machines = Vec::new();
-    for (machine, paths) in names.zip(config.all_symbols()) {
+    let files = config
+        .all_symbols()
+        .into_iter()
+        .zip(config.load_addresses());
+    for (machine, (paths, load_address)) in names.zip(files) {
         let described = paths.iter().enumerate().map(|(index, path)| {
             let field = config.field_of(machine, &format!("symbols[{index}]"));
             Firmware::open_symbols(path).map_err(|error| config.invalid(&field, error).into())
@@ -330,19 +341,25 @@ fn symbols(config: &TargetConfig, added: &[PathBuf]) -> Result<Vec<Vec<Firmware>
         let added = added
             .iter()
             .map(|path| Firmware::open_symbols(path).map_err(Error::from));
-        machines.push(described.chain(added).collect::<Result<Vec<_>>>()?);
+        machines.push(MachineProgram {
+            name: machine.to_owned(),
+            load_address,
+            symbols: described.chain(added).collect::<Result<_>>()?,
+        });
     }
     Ok(machines)
 }
 
 /// Returns what the coverage must know of each machine.
-fn machine_files(config: &TargetConfig, symbols: &[Vec<Firmware>]) -> Vec<MachineFiles> {
-    let machines = config.images().into_iter().zip(config.load_addresses());
-    let machines = machines.zip(symbols);
-    let files = machines.map(|(((name, _), load_address), symbols)| MachineFiles {
-        name: name.to_owned(),
-        symbols: symbols.iter().map(|it| it.path().to_owned()).collect(),
-        load_address,
+fn machine_files(programs: &[MachineProgram]) -> Vec<MachineFiles> {
+    let files = programs.iter().map(|program| MachineFiles {
+        name: program.name.clone(),
+        symbols: program
+            .symbols
+            .iter()
+            .map(|it| it.path().to_owned())
+            .collect(),
+        load_address: program.load_address,
     });
     files.collect()
 }
@@ -371,7 +388,10 @@ fn sources(
     let mut logs = backend.logs();
     let ports = Ports::all(machines.iter().map(|machine| &machine.ports));
     if ports.iter().count() > 1 {
-        logs.push(("transcript.txt", Box::new(move || transcript(&ports))));
+        let names: Vec<String> = machines.iter().map(|it| it.name.clone()).collect();
+        let events = backend.events();
+        let text = move || transcript::text(&ports, events.as_deref(), &names);
+        logs.push(("transcript.txt", Box::new(text)));
     }
     Sources {
         machine: config.machine_name.clone(),
@@ -384,17 +404,6 @@ fn sources(
         }),
         uarts: uart_logs(machines),
         logs,
-    }
-}
-
-/// The number of bytes of each UART's output in the transcript of all UARTs.
-const TRANSCRIPT_BYTES: u64 = 256 << 10;
-
-/// Returns the latest output of all UARTs as one text.
-fn transcript(ports: &Ports) -> String {
-    match ports.lines(TRANSCRIPT_BYTES) {
-        Ok(lines) => lines.iter().map(|line| format!("{line}\n")).collect(),
-        Err(lost) => format!("[{lost}]\n"),
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, copy, split};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::spawn_blocking;
 
 use super::inner::Inner;
 use super::inspect::finished;
@@ -96,7 +97,8 @@ pub(super) async fn debug(
     let Attached { mut link, exposed } = attach(board, machine).await?;
     shared.is_debugged.store(true, Ordering::Release);
     let name = &shared.machines[machine].name;
-    announce(invitation(name, why, &command(&files, port), exposed));
+    let command = spawn_blocking(move || command(&files, port)).await;
+    announce(invitation(name, why, &command.unwrap_or_default(), exposed));
     if let Some(debugger) = connection(&listener, &mut link).await {
         announce(format_args!("{name}: a debugger is attached"));
         let (mut from_debugger, mut to_debugger) = debugger.into_split();
@@ -122,7 +124,7 @@ pub(super) async fn debug(
 async fn attach(board: &mut Board, machine: usize) -> Result<Attached> {
     board.check_runs(ATTACH)?;
     let engine = board.backend.identity().engine().kind;
-    let name = board.machine.clone();
+    let name = board.name(machine).to_owned();
     let Some(access) = board.backend.guest_access() else {
         let request = Unsupported::Debugger { machine: name };
         return Err(EmulatorError::unsupported(engine, request).into());
@@ -170,7 +172,8 @@ async fn run(shared: &Inner, machine: usize) {
 fn command(files: &ProgramFiles, port: u16) -> String {
     let found = DEBUGGERS.iter().find(|it| is_in_path(it));
     let mut command = (*found.unwrap_or(&DEBUGGERS[0])).to_owned();
-    let mut elf_files = files.iter().filter(|it| it.format() == Format::Elf);
+    let (usable, _) = files.usable();
+    let mut elf_files = usable.into_iter().filter(|it| it.format() == Format::Elf);
     if let Some(file) = elf_files.next() {
         command += &format!(" {}", quoted(&file.path().to_string_lossy()));
     }

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::machine_uarts::MachineUarts;
 use super::power::Board;
 use crate::artifacts::{Report, failed};
-use crate::backend::GivenBack;
+use crate::backend::{Events, GivenBack};
 use crate::caller::Caller;
 use crate::config::TargetConfig;
 use crate::coverage::Recorder;
@@ -34,6 +34,8 @@ pub(super) struct Inner {
     pub(super) is_debugged: AtomicBool,
     /// Whether a failed wait stops the board for a debugger: `VTARGET_GDB`.
     pub(super) debugs_failures: bool,
+    /// What the board does apart from its UARTs.
+    pub(super) events: Option<Arc<Events>>,
     pub(super) report: Option<Arc<Report>>,
     /// What prints the UARTs' output as it comes, if somebody wants to see it.
     pub(super) live: Option<Live>,

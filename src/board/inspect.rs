@@ -44,14 +44,14 @@ impl Board {
     ) -> Result<T> {
         self.check_runs(operation)?;
         let engine = self.backend.identity().engine().kind;
+        let name = self.name(machine).to_owned();
         let Some(access) = self.backend.guest_access() else {
             let request = Unsupported::Operation {
                 operation,
-                machine: self.machine.clone(),
+                machine: name,
             };
             return Err(EmulatorError::unsupported(engine, request).into());
         };
-        let name = self.machine.clone();
         let looked = async {
             tokio::time::timeout(pause_limit, access.stop()).await??;
             let look = async {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::machine_uarts::MachineUarts;
 use super::peripherals::{Button, Led};
+use super::pin::Pin;
 use super::run_until::Written;
 use super::target::VirtualTarget;
 use crate::backend::Metrics;
@@ -188,6 +189,11 @@ impl<'a> Machine<'a> {
     /// Returns a button of the machine. As [`VirtualTarget::button`].
     pub fn button(self, path: &str) -> Button<'a> {
         self.target.button_of(self.number, path)
+    }
+
+    /// Returns a pin of a GPIO port of the machine. As [`VirtualTarget::pin`].
+    pub fn pin(self, port: &str, pin: u32) -> Pin<'a> {
+        self.target.pin_of(self.number, port, pin)
     }
 
     /// Stops the target for a debugger of this machine. As [`VirtualTarget::gdb`].

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::inner::Inner;
 use super::run_until::wait;
 use super::target::VirtualTarget;
-use crate::backend::LedState;
+use crate::backend::Watched;
 use crate::debug::DebugError;
 use crate::error::Result;
 use crate::operation::Operation;
@@ -53,7 +53,8 @@ impl VirtualTarget {
 
 /// An LED of a board; on Renode only.
 ///
-/// The changes of an LED are among the artifacts, in `events.txt`, from the first look on.
+/// The changes of an LED stand in the [transcript](VirtualTarget::transcript) and among the artifacts, in
+/// `events.txt`, from the first look on.
 #[derive(Debug, Clone)]
 pub struct Led<'a> {
     target: &'a VirtualTarget,
@@ -88,7 +89,7 @@ impl Led<'_> {
     ///
     /// # Errors
     /// [`PowerError`](crate::PowerError) if the board is off; [`EmulatorError`](crate::EmulatorError)
-    /// if there is no such LED, or the engine is not Renode.
+    /// if there is no such LED, with what there is, or the engine is not Renode.
     #[track_caller]
     pub fn state(&self) -> Operation<bool> {
         let (machine, path) = (self.machine, self.path.clone());
@@ -108,18 +109,10 @@ impl Led<'_> {
             .waiting(what, None, move |shared, limit| async move {
                 let mut board = shared.board.lock().await;
                 board.check_runs(LOOK)?;
-                let LedState {
-                    is_on,
-                    events,
-                    from,
-                } = board.backend.led(machine, &path).await?;
+                let watched = board.backend.led(machine, &path).await?;
                 drop(board);
-                if is_on == wanted {
-                    return Ok(());
-                }
                 let text = format!("{machine} {path} {word}");
-                let changed = Box::pin(async move { events.wait(from, &text).await });
-                match wait(&shared, machine, changed, limit).await? {
+                match has_come(&shared, machine, watched, (wanted, text), limit).await? {
                     true => Ok(()),
                     false => Err(DebugError::NoChange {
                         machine: shared.machines[machine].name.clone(),
@@ -146,7 +139,7 @@ impl Button<'_> {
     ///
     /// # Errors
     /// [`PowerError`](crate::PowerError) if the board is off; [`EmulatorError`](crate::EmulatorError)
-    /// if there is no such button, or the engine is not Renode.
+    /// if there is no such button, with what there is, or the engine is not Renode.
     #[track_caller]
     pub fn press(&self) -> Operation<()> {
         self.set(true)
@@ -188,6 +181,27 @@ impl Button<'_> {
                 set(&shared, machine, &path, pressed).await
             })
     }
+}
+
+/// Waits until an LED or a pin has the wanted state, which the event says; returns false after the time
+/// limit.
+pub(super) async fn has_come(
+    shared: &Inner,
+    machine: usize,
+    watched: Watched,
+    (wanted, event): (bool, String),
+    limit: Duration,
+) -> Result<bool> {
+    let Watched {
+        is_on,
+        events,
+        from,
+    } = watched;
+    if is_on == wanted {
+        return Ok(true);
+    }
+    let changed = Box::pin(async move { events.wait(from, &event).await });
+    wait(shared, machine, changed, limit).await
 }
 
 /// Presses or releases a button.

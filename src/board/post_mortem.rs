@@ -134,14 +134,18 @@ pub(super) async fn backtrace(
     machine: &mut StoppedMachine<'_>,
     files: ProgramFiles,
 ) -> Result<Vec<Frame>> {
-    let programs = files.read().await;
+    let programs = files.clone().read().await;
     let processors = machine.processors().await?;
     let Some((_, cpu)) = processors.into_iter().next() else {
         return Err(machine.unsupported().into());
     };
     let examined = examine_in(machine, cpu, programs).await?;
     let frames = examined.map(|it| it.post_mortem.frames().cloned().collect());
-    Ok(frames.unwrap_or_default())
+    let frames: Vec<Frame> = frames.unwrap_or_default();
+    if frames.iter().all(|it| it.function.is_none()) {
+        files.check().await?;
+    }
+    Ok(frames)
 }
 
 /// Examines a processor of a stopped machine, of whose memory it reads what it needs.

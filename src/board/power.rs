@@ -10,13 +10,13 @@ use tokio::sync::Semaphore;
 
 use super::concurrency;
 use super::error::PowerError;
+use super::program_files::{MachineProgram, ProgramFiles};
 use crate::backend::{
     Backend, EmulatorError, EmulatorErrorKind, EmulatorInfo, GivenBack, Image, Metrics, Outcome,
     Slot,
 };
 use crate::coverage::Recorder;
 use crate::error::Result;
-use crate::firmware::Firmware;
 use crate::process::Supervisor;
 use crate::uart::{OffReason, Ports};
 
@@ -28,8 +28,8 @@ pub(crate) struct Board {
     pub(crate) machine: String,
     /// The image of each machine, in the order of the description.
     images: Vec<Option<Image>>,
-    /// The ELF files of each machine that are given for their symbols.
-    symbols: Vec<Vec<Firmware>>,
+    /// The names and symbols of each machine.
+    programs: Vec<MachineProgram>,
     power: Power,
     slots: Arc<Semaphore>,
     /// The slot of the running emulator.
@@ -73,7 +73,7 @@ impl Board {
         supervisor: Arc<Supervisor>,
         machine: String,
         images: Vec<Option<Image>>,
-        symbols: Vec<Vec<Firmware>>,
+        programs: Vec<MachineProgram>,
         slots: Arc<Semaphore>,
     ) -> Self {
         Self {
@@ -82,7 +82,7 @@ impl Board {
             supervisor,
             machine,
             images,
-            symbols,
+            programs,
             power: Power::Off(OffReason::Off),
             slots,
             slot: None,
@@ -195,14 +195,15 @@ impl Board {
         Ok(self.backend.metrics(machine).await?)
     }
 
-    /// Returns the firmware of a machine.
-    pub(super) fn firmware(&self, machine: usize) -> Option<&Firmware> {
-        self.images[machine].as_ref().map(|image| &image.firmware)
+    /// Returns the files that say what is in the memory of a machine.
+    pub(super) fn program_files(&self, machine: usize) -> ProgramFiles {
+        let image = self.images[machine].as_ref();
+        ProgramFiles::new(&self.programs[machine], image.map(|it| &it.firmware))
     }
 
-    /// Returns the ELF files of a machine that are given for their symbols.
-    pub(super) fn symbols(&self, machine: usize) -> &[Firmware] {
-        &self.symbols[machine]
+    /// Returns the name of a machine.
+    pub(super) fn name(&self, machine: usize) -> &str {
+        &self.programs[machine].name
     }
 
     /// Checks that the board is on and its emulator runs, which `operation` needs.

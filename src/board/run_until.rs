@@ -27,6 +27,8 @@ impl VirtualTarget {
     /// looked into; else it runs on. A function that is inlined is never reached. The time limit
     /// is that of output, by default; an operation that is dropped goes on to its end.
     ///
+    /// Of several machines only one is waited for; the others run meanwhile, and stand still with it.
+    ///
     /// # Errors
     /// [`DebugError::NotReached`] after the time limit; those of [`symbol`](Self::symbol) and
     /// [`backtrace`](Self::backtrace), and of a wait if the board stops.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::concurrency;
 use super::inner::Inner;
 use super::machine_uarts::MachineUarts;
+use super::transcript;
 use crate::artifacts::{Traced, failed};
 use crate::backend::{EmulatorInfo, Image, Metrics};
 use crate::config::{BackendKind, LoadCommand, Platform, TargetConfig};
@@ -82,13 +83,21 @@ impl VirtualTarget {
 
     /// Returns the output of all UARTs of all machines so far, line by line, in the order in
     /// which the lines were completed, to the millisecond. An incomplete line is the last of its
-    /// UART.
+    /// UART. The changes of LEDs and pins that the test has looked at or waited for stand in it as well,
+    /// from the first look on.
     ///
     /// # Errors
     /// [`UartErrorKind::Unavailable`] if a part of it is no longer kept.
     #[track_caller]
     pub fn transcript(&self) -> crate::Result<Vec<TranscriptLine>> {
-        let lines = self.shared.ports.lines(u64::MAX);
+        let Inner {
+            ports,
+            events,
+            machines,
+            ..
+        } = &*self.shared;
+        let names: Vec<String> = machines.iter().map(|it| it.name.clone()).collect();
+        let lines = transcript::lines(ports, events.as_deref(), &names, u64::MAX);
         self.shared.checked(lines.map_err(UartError::from))
     }
 

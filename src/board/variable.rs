@@ -32,7 +32,8 @@ pub(super) async fn find(files: ProgramFiles, name: String) -> Result<Variable> 
 fn find_in(files: &ProgramFiles, name: &str) -> Result<Variable> {
     let mut similar: Option<(f64, String)> = None;
     let mut searched = None;
-    for file in files.iter() {
+    let (usable, left_out) = files.usable();
+    for file in usable {
         let symbols = file.symbols()?;
         if symbols.is_empty() {
             continue;
@@ -51,6 +52,9 @@ fn find_in(files: &ProgramFiles, name: &str) -> Result<Variable> {
         searched.get_or_insert(file);
     }
     let Some(file) = searched else {
+        if let Some(other) = left_out {
+            return Err(other.error().into());
+        }
         let machine = files.machine.clone();
         let file = files.firmware.as_ref().map(|it| it.path().to_owned());
         return Err(DebugError::NoSymbols { machine, file }.into());

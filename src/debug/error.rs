@@ -40,6 +40,23 @@ pub enum DebugError {
         /// The known name that is most like it.
         similar: Option<String>,
     },
+    /// An ELF file that is given for its symbols is of another program than the flashed image.
+    #[error(
+        "{file:?} in `symbols` is of another program than the flashed {image:?}: {differing} of {common} bytes \
+         differ, the first at {first:#010x}; build both anew, or correct `symbols`"
+    )]
+    OtherProgram {
+        /// The ELF file.
+        file: PathBuf,
+        /// The flashed image.
+        image: PathBuf,
+        /// The number of bytes that both have.
+        common: u64,
+        /// The number of those that differ.
+        differing: u64,
+        /// The address of the first that differs.
+        first: u64,
+    },
     /// The processor has not come to a function.
     #[error("`{machine}` has not reached `{function}` in {waited:?}")]
     NotReached {
@@ -68,6 +85,23 @@ pub enum DebugError {
         /// The path of the LED.
         led: String,
         /// True if it was to go on.
+        wanted: bool,
+        /// The time waited, in the board's clock.
+        waited: Duration,
+    },
+    /// A pin has not changed.
+    #[error(
+        "pin {pin} of `{port}` of `{machine}` has not gone {} in {waited:?}",
+        if *wanted { "high" } else { "low" }
+    )]
+    NoLevel {
+        /// The machine's name.
+        machine: String,
+        /// The path of the GPIO port.
+        port: String,
+        /// The number of the pin.
+        pin: u32,
+        /// True if it was to go high.
         wanted: bool,
         /// The time waited, in the board's clock.
         waited: Duration,

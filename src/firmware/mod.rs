@@ -20,6 +20,7 @@ mod error;
 mod format;
 mod probe;
 mod records;
+mod same_program;
 mod snapshot;
 mod symbols;
 mod vectors;
@@ -30,6 +31,7 @@ pub use error::{
 };
 pub use format::Format;
 pub use probe::Firmware;
+pub(crate) use same_program::Difference;
 pub(crate) use snapshot::stage;
 pub(crate) use symbols::Symbol;
 pub(crate) use vectors::{Contents, Entry, bytes_at};

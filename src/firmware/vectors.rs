@@ -136,7 +136,7 @@ impl Contents {
 }
 
 impl Piece {
-    fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.address.saturating_add(self.bytes.len() as u64)
     }
 }

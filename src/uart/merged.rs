@@ -12,16 +12,17 @@ use super::transcript::chunk::View;
 use super::transcript::slice::TranscriptSlice;
 use super::transcript::split::Splitter;
 
-/// A line that a board has sent, as in [`VirtualTarget::transcript`](crate::VirtualTarget::transcript).
+/// A line that a board has sent, or a change of an LED or a pin, as in [`VirtualTarget::transcript`](crate::VirtualTarget::transcript).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TranscriptLine {
     /// The time since the target was created at which the line was complete: in the host's time,
     /// or in that of a [virtual clock](crate::config::ClockKind::Virtual).
     pub at: Duration,
-    /// The UART, as in messages: `node-a.console (sysbus.usart2)`.
+    /// The UART, as in messages: `node-a.console (sysbus.usart2)`; or the LED or pin:
+    /// `sysbus.gpioPortD.UserLED`, `sysbus.gpioPortD 12`.
     pub uart: String,
-    /// The text, without the line end and without escape sequences.
+    /// The text, without the line end and without escape sequences; or `on`, `off`, `high`, `low`.
     pub text: String,
 }
 

@@ -3,7 +3,7 @@
 //! [`Ports`] passes each event of the board on to every [`Port`].
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::error::{OffReason, UartError, Unavailable};
 use super::explain::Explain;
@@ -35,10 +35,15 @@ impl Ports {
         self.0.iter()
     }
 
+    /// Returns the time from which the times of lines count.
+    pub(crate) fn began(&self) -> Instant {
+        self.main().transcript().began()
+    }
+
     /// Returns the lines of all UARTs in the order of arrival, from the last `max_bytes` bytes of
     /// each.
     pub(crate) fn lines(&self, max_bytes: u64) -> Result<Vec<TranscriptLine>, Unavailable> {
-        merged::lines(self.iter(), self.main().transcript().began(), max_bytes)
+        merged::lines(self.iter(), self.began(), max_bytes)
     }
 
     /// See [`Port::restart`].

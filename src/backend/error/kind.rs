@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::{EmulatorExit, last_output};
+use super::no_peripheral::NoPeripheral;
 use super::not_there::NotThere;
 use super::refusal::RefusalReason;
 use super::serial::{CommandEnd, PortFlaw};
@@ -133,6 +134,12 @@ pub enum EmulatorErrorKind {
         /// The reason.
         why: PortFlaw,
     },
+    /// The board does not have what the test names.
+    #[non_exhaustive]
+    NoPeripheral {
+        /// The name, and what there is.
+        why: NoPeripheral,
+    },
     /// The engine does not support what the target's configuration or the test asks for.
     #[non_exhaustive]
     Unsupported {
@@ -196,6 +203,7 @@ impl EmulatorErrorKind {
                 ..
             } => write!(f, "`serial: {field}:` failed: `{command}` {end}"),
             Self::Port { port, why } => write!(f, "cannot open the serial port {port:?}: {why}"),
+            Self::NoPeripheral { why } => write!(f, "{why}"),
             Self::Unsupported { request } => write!(f, "{engine} cannot {request}"),
         }
     }
@@ -221,7 +229,11 @@ impl EmulatorErrorKind {
     /// Returns what to do.
     pub(super) fn remedy(&self, engine: BackendKind) -> Option<String> {
         let fixed = match self {
-            Self::Process { .. } | Self::Io { .. } | Self::Exited { .. } | Self::Refused { .. } => {
+            Self::Process { .. }
+            | Self::Io { .. }
+            | Self::Exited { .. }
+            | Self::Refused { .. }
+            | Self::NoPeripheral { .. } => {
                 return None;
             }
             Self::NotFound { program, .. } => match engine {

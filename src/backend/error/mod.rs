@@ -7,6 +7,7 @@
 mod emulator_error;
 mod exit;
 mod kind;
+mod no_peripheral;
 mod not_there;
 mod place;
 mod refusal;
@@ -19,6 +20,7 @@ mod value;
 pub use emulator_error::EmulatorError;
 pub use exit::{EmulatorExit, ExitReason, StartHint};
 pub use kind::{EmulatorErrorKind, Unfinished, Unreached};
+pub use no_peripheral::NoPeripheral;
 pub use not_there::{NotThere, ProgramFlaw};
 pub use place::{ErrorPlace, NoUart};
 pub use refusal::RefusalReason;

@@ -40,6 +40,15 @@ pub enum Unsupported {
         /// The LED's path, such as `sysbus.gpioPortA.led`.
         path: String,
     },
+    /// A pin on an engine that gives no access to it.
+    #[error("look at pin {pin} of `{port}`, or set it")]
+    #[non_exhaustive]
+    Pin {
+        /// The GPIO port's path, such as `sysbus.gpioPortA`.
+        port: String,
+        /// The pin's number.
+        pin: u32,
+    },
     /// The log of a physical board, which has no emulator.
     #[error("tell what its emulator logs: a physical board has none")]
     Log,
@@ -233,6 +242,7 @@ impl Unsupported {
             Self::Registers { .. } => "only those of a Cortex-M or a RISC-V have known names",
             Self::Led { .. }
             | Self::Button { .. }
+            | Self::Pin { .. }
             | Self::MonitorCommand { .. }
             | Self::Metrics => "only Renode can: run the target there (VTARGET_BACKEND=renode)",
             Self::Log => "run the target on an emulator (VTARGET_BACKEND=renode)",

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use super::{
     Backend, BoxFuture, EmulatorError, EmulatorErrorKind, EmulatorExit, EmulatorLog, Events,
-    GivenBack, GuestAccess, Identity, Image, LedState, LogText, Metrics, Outcome, Place, Reached,
+    GivenBack, GuestAccess, Identity, Image, LogText, Metrics, Outcome, Place, Reached, Watched,
 };
 use crate::backend::error::{Unexpected, Unfinished};
 use crate::config::{ConfigError, Control, Reuse, TargetConfig};
@@ -597,16 +597,39 @@ impl Backend for Renode {
         })
     }
 
+    fn events(&self) -> Option<Arc<Events>> {
+        Some(Arc::clone(&self.events))
+    }
+
     fn led<'a>(
         &'a mut self,
         machine: usize,
         path: &'a str,
-    ) -> BoxFuture<'a, Result<LedState, EmulatorError>> {
+    ) -> BoxFuture<'a, Result<Watched, EmulatorError>> {
         self.watch_led(machine, path)
     }
 
     fn set_button<'a>(&'a mut self, machine: usize, path: &'a str, pressed: bool) -> Outcome<'a> {
         self.press(machine, path, pressed)
+    }
+
+    fn pin<'a>(
+        &'a mut self,
+        machine: usize,
+        port: &'a str,
+        pin: u32,
+    ) -> BoxFuture<'a, Result<Watched, EmulatorError>> {
+        self.watch_pin(machine, port, pin)
+    }
+
+    fn set_pin<'a>(
+        &'a mut self,
+        machine: usize,
+        port: &'a str,
+        pin: u32,
+        is_high: bool,
+    ) -> Outcome<'a> {
+        self.drive_pin(machine, port, pin, is_high)
     }
 
     fn run_until(

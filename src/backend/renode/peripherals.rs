@@ -1,4 +1,4 @@
-//! LEDs, buttons, and a processor that runs to a place: events of a board of Renode.
+//! LEDs, buttons, pins, and a processor that runs to a place: events of a board of Renode.
 //!
 //! A script of ours reports them; it is included when a test first asks for one.
 
@@ -9,10 +9,17 @@ use super::monitor::plain::Name;
 use super::session::plain;
 use super::setup::emulation::MAIN;
 use super::{KIND, Renode};
-use crate::backend::error::{Unexpected, Unsupported};
-use crate::backend::{BoxFuture, EmulatorError, LedState, Outcome, Place, Reached};
+use crate::backend::error::{NoPeripheral, Unexpected, Unsupported};
+use crate::backend::{
+    BoxFuture, EmulatorError, EmulatorErrorKind, Outcome, Place, Reached, Watched,
+};
 
 const STEP: &str = "watching the board";
+
+/// What a path is to name.
+const LED: &str = "an LED";
+const BUTTON: &str = "a button";
+const PORT: &str = "a GPIO port";
 
 const SCRIPT: &str = include_str!("time/events.py");
 
@@ -65,7 +72,7 @@ impl Renode {
         &'a mut self,
         machine: usize,
         path: &'a str,
-    ) -> BoxFuture<'a, Result<LedState, EmulatorError>> {
+    ) -> BoxFuture<'a, Result<Watched, EmulatorError>> {
         Box::pin(async move {
             let name = Name::peripheral(path)?;
             let _still = self.pause().await?;
@@ -76,13 +83,17 @@ impl Renode {
                 MonitorCommand::watch_led(machine, &name),
                 MonitorCommand::led_state(&name),
             ];
-            let state = self.tell(machine, commands).await?;
+            let state = self.tell(machine, commands).await;
+            let state = match state {
+                Err(error) => return Err(self.explained(error, machine, path, LED).await),
+                Ok(state) => state,
+            };
             let is_on = match (state.trim(), &self.session) {
                 ("True", _) => true,
                 ("False", _) | (_, None) => false,
                 (_, Some(session)) => return Err(session.nonsense(STEP, Unexpected::Text(state))),
             };
-            Ok(LedState {
+            Ok(Watched {
                 is_on,
                 events: Arc::clone(&self.events),
                 from,
@@ -102,9 +113,110 @@ impl Renode {
             let button = Name::peripheral(path)?;
             let _still = self.pause().await?;
             let press = MonitorCommand::set_button(&button, pressed);
-            self.tell(machine, vec![press]).await?;
-            Ok(())
+            match self.tell(machine, vec![press]).await {
+                Err(error) => Err(self.explained(error, machine, path, BUTTON).await),
+                Ok(_) => Ok(()),
+            }
         })
+    }
+
+    pub(super) fn watch_pin<'a>(
+        &'a mut self,
+        machine: usize,
+        path: &'a str,
+        pin: u32,
+    ) -> BoxFuture<'a, Result<Watched, EmulatorError>> {
+        Box::pin(async move {
+            let port = Name::peripheral(path)?;
+            let _still = self.pause().await?;
+            self.open_events().await?;
+            let from = self.events.count();
+            let watch = MonitorCommand::watch_pin(machine, &port, pin);
+            let told = self.tell(machine, vec![watch]).await;
+            let is_on = match told.as_deref().map(str::trim) {
+                Ok("high") => true,
+                Ok("low") => false,
+                _ => return Err(self.no_pin(told, machine, path, pin).await),
+            };
+            Ok(Watched {
+                is_on,
+                events: Arc::clone(&self.events),
+                from,
+            })
+        })
+    }
+
+    pub(super) fn drive_pin<'a>(
+        &'a mut self,
+        machine: usize,
+        path: &'a str,
+        pin: u32,
+        is_high: bool,
+    ) -> Outcome<'a> {
+        Box::pin(async move {
+            let port = Name::peripheral(path)?;
+            let _still = self.pause().await?;
+            self.open_events().await?;
+            let set = MonitorCommand::set_pin(&port, pin, is_high);
+            let told = self.tell(machine, vec![set]).await;
+            match told.as_deref().map(str::trim) {
+                Ok("set") => Ok(()),
+                _ => Err(self.no_pin(told, machine, path, pin).await),
+            }
+        })
+    }
+
+    /// Returns the error for what a script has said of a pin that it cannot reach.
+    async fn no_pin(
+        &mut self,
+        told: Result<String, EmulatorError>,
+        machine: usize,
+        path: &str,
+        pin: u32,
+    ) -> EmulatorError {
+        let told = match told {
+            Err(error) => return self.explained(error, machine, path, PORT).await,
+            Ok(told) => told,
+        };
+        let nonsense = |this: &Self, told| match &this.session {
+            Some(session) => session.nonsense(STEP, Unexpected::Text(told)),
+            None => EmulatorError::unsupported(KIND, Unsupported::NoProcessor),
+        };
+        if told.trim() == "no pins" {
+            let error = nonsense(self, told);
+            return self.explained(error, machine, path, PORT).await;
+        }
+        match told.trim().strip_prefix("no pin of") {
+            Some(known) => {
+                let known = known.split_whitespace().filter_map(|it| it.parse().ok());
+                let why = NoPeripheral::pin(path, PORT, pin, known.collect());
+                EmulatorError::new(KIND, EmulatorErrorKind::NoPeripheral { why })
+            }
+            None => nonsense(self, told),
+        }
+    }
+
+    /// Returns the error of a command that names `path`: if that is not `wanted`, this is what it says.
+    async fn explained(
+        &mut self,
+        error: EmulatorError,
+        machine: usize,
+        path: &str,
+        wanted: &'static str,
+    ) -> EmulatorError {
+        let is_refused = matches!(
+            error.kind(),
+            EmulatorErrorKind::Refused { .. } | EmulatorErrorKind::Protocol { .. }
+        );
+        if !is_refused || self.open_events().await.is_err() {
+            return error;
+        }
+        let Ok(known) = self.tell(machine, vec![MonitorCommand::paths()]).await else {
+            return error;
+        };
+        let known = known.lines().filter_map(|line| line.trim().split_once(' '));
+        let why = NoPeripheral::of(path, wanted, known);
+        EmulatorError::new(KIND, EmulatorErrorKind::NoPeripheral { why })
     }
 
     pub(super) fn begin_run_until(
@@ -138,7 +250,7 @@ impl Renode {
             if let Err(error) = self.tell(machine, vec![end]).await {
                 tracing::warn!(%error, "the processor still stops at its place");
             }
-            // In real time the board has paused there.
+            // In real time the machine has paused there.
             if let Some(session) = &self.session
                 && !self.emulation.is_virtual()
             {

@@ -12,6 +12,8 @@ pub(crate) struct Programs {
     pub(in crate::debug) all: Vec<Program>,
     /// The name of an image that is no ELF file.
     image: Option<String>,
+    /// The name of an ELF file that was left out, because it is of another program.
+    other: Option<String>,
 }
 
 impl Programs {
@@ -26,6 +28,11 @@ impl Programs {
     /// Names the image in the target's memory that is no ELF file, and so says nothing.
     pub(crate) fn set_image(&mut self, name: &str) {
         self.image = Some(name.to_owned());
+    }
+
+    /// Names an ELF file that was left out, because it is of another program than the image.
+    pub(crate) fn set_other(&mut self, name: &str) {
+        self.other = Some(name.to_owned());
     }
 
     /// Returns the functions at an address, the inlined ones first; at least one.
@@ -93,13 +100,17 @@ impl Programs {
 
     /// Returns why the code at an address has no names, as in `app.elf is stripped`.
     pub(in crate::debug) fn nameless(&self, address: u64) -> Option<String> {
-        match (self.program(address), &self.image) {
+        let why = match (self.program(address), &self.image) {
             (Some(program), _) if program.is_stripped() => {
-                Some(format!("{} is stripped", program.name))
+                format!("{} is stripped", program.name)
             }
-            (None, Some(image)) => Some(format!("{image} has no symbols")),
-            _ => None,
-        }
+            (None, Some(image)) => format!("{image} has no symbols"),
+            _ => return None,
+        };
+        Some(match &self.other {
+            Some(file) => format!("{why}, and {file} is of another program"),
+            None => why,
+        })
     }
 
     /// Returns the file with code at an address, rather one that is not stripped.

@@ -177,6 +177,32 @@ on_each_engine! {
     }
 }
 
+/// Reads a `static` in the middle of a computation, at the same times on this many boards.
+fn same_memory_in(boards: usize) -> Result<()> {
+    let mut first = None;
+    for number in 0..boards {
+        let board = in_virtual_time(|| bare_on(BackendKind::Renode));
+        let board = board.firmware(sample("compute-debug.elf")).boot().wait()?;
+        board.uart().expect_line("Hello from compute").wait()?;
+        let words = board.symbol("words").wait()?;
+        board.uart().send_line("1000").wait()?;
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            board.run_for(Duration::from_micros(1234)).wait()?;
+            let bytes = board.read_bytes(words, 64).wait()?;
+            seen.push((board.registers().wait()?, bytes));
+            assert!(
+                seen.iter().rev().skip(1).all(|it| Some(it) != seen.last()),
+                "it computes"
+            );
+        }
+        let time = board.metrics().wait()?.virtual_time;
+        let first = first.get_or_insert_with(|| (seen.clone(), time));
+        assert_eq!(*first, (seen, time), "board {number}");
+    }
+    Ok(())
+}
+
 on_renode! {
     fn a_variable_has_the_same_value_at_the_same_virtual_time() -> Result<()> {
         let board = in_virtual_time(|| shell(BackendKind::Renode))?;
@@ -197,6 +223,15 @@ on_renode! {
             uart.expect("> ").wait()?;
         }
         Ok(())
+    }
+
+    fn a_new_board_has_the_same_memory_at_the_same_virtual_time() -> Result<()> {
+        same_memory_in(3)
+    }
+
+    #[cfg_attr(not(soak), ignore = "takes minutes: make soak")]
+    fn soak_a_hundred_boards_have_the_same_memory_at_the_same_virtual_time() -> Result<()> {
+        same_memory_in(100)
     }
 
     fn a_board_with_a_virtual_clock_stands_still_at_the_function() -> Result<()> {

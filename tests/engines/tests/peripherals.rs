@@ -41,6 +41,11 @@ fn switches_the_led() -> Result<()> {
         error.kind(),
         ErrorKind::Debug(DebugError::NoChange { wanted: true, .. })
     ));
+    let transcript = board.transcript()?;
+    let changes = transcript.iter().filter(|it| it.uart == LED);
+    let states: Vec<&str> = changes.map(|it| it.text.as_str()).collect();
+    assert_eq!(states, ["on", "off", "on", "off"]);
+    assert!(transcript.is_sorted_by_key(|it| it.at));
     board.uart().expect("> ").wait()?;
     // A new emulator knows nothing of the last one's.
     board.power_cycle().wait()?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use engine_tests::{bare_on, on_each_engine, sample, sample_for};
 use virtual_target::config::{BackendKind, TargetConfig};
 use virtual_target::firmware::FirmwareErrorKind;
-use virtual_target::{Error, ErrorKind, TargetBuilder, VirtualTarget, millis};
+use virtual_target::{DebugError, Error, ErrorKind, TargetBuilder, VirtualTarget, millis};
 
 /// Returns the text of a failed wait.
 fn failure(board: &VirtualTarget) -> String {
@@ -72,6 +72,35 @@ on_each_engine! {
         assert!(text.contains("is a file of the format Intel HEX, which has no symbols"), "{text}");
         let error = bare_on(engine).symbols("no/such.elf").build().unwrap_err();
         assert!(matches!(kind_of_firmware_error(&error), FirmwareErrorKind::NotFound));
+        Ok(())
+    }
+
+    fn a_file_of_another_program_is_not_believed(engine) {
+        // `received` is another variable there, and `main` another function.
+        let board = board_with(engine, &sample("shell.hex"), &[sample("bridge.elf")]).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        let error = board.symbol("main").wait().unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("bridge.elf\" in `symbols` is of another program than the flashed \""), "{text}");
+        assert!(text.contains(" bytes differ, the first at 0x08000"), "{text}");
+        assert!(matches!(error.kind(), ErrorKind::Debug(DebugError::OtherProgram { .. })));
+        let error = board.backtrace().wait().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Debug(DebugError::OtherProgram { .. })), "{error}");
+        let error = board.run_until("main").wait().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Debug(DebugError::OtherProgram { .. })), "{error}");
+        let text = failure(&board);
+        assert!(text.contains("shell.hex has no symbols, and bridge.elf is of another program"), "{text}");
+        drop(board);
+        // Another one may be for what is flashed later.
+        let both = [sample("bridge.elf"), sample("shell.elf")];
+        let board = board_with(engine, &sample("shell.bin"), &both).boot().wait()?;
+        board.uart().expect("> ").wait()?;
+        let received = board.symbol("received").wait()?;
+        assert!(board.backtrace().wait()?.iter().any(|it| it.function.as_deref() == Some("main")));
+        board.flash(sample("bridge.hex")).wait()?;
+        board.uart().expect_line("Hello from bridge").wait()?;
+        let error = board.symbol("received").wait();
+        assert!(!error.is_ok_and(|address| address == received), "it is a variable of the shell");
         Ok(())
     }
 

@@ -339,6 +339,23 @@ impl MonitorCommand {
         Self(format!("events_led {machine} \"{led}\""))
     }
 
+    /// Prints the level of a pin of the selected machine, which has this number, and reports its
+    /// changes.
+    pub(crate) fn watch_pin(machine: usize, port: &Name, pin: u32) -> Self {
+        Self(format!("events_pin {machine} \"{port}\" {pin}"))
+    }
+
+    /// Drives a pin of the selected machine from outside.
+    pub(crate) fn set_pin(port: &Name, pin: u32, is_high: bool) -> Self {
+        let level = u8::from(is_high);
+        Self(format!("events_set_pin \"{port}\" {pin} {level}"))
+    }
+
+    /// Prints the paths and types of the selected machine's peripherals.
+    pub(crate) fn paths() -> Self {
+        Self("events_peripherals".to_owned())
+    }
+
     /// Stops the guest where a processor of the selected machine has reached a place.
     pub(crate) fn run_until(machine: usize, processor: &Name, place: Place) -> Self {
         // A length of 0 is code.

@@ -215,7 +215,7 @@ impl Driver {
                 // The reset may have timed out.
                 let _ = cleared.send(());
             }
-            Report::Event(event) => self.events.add(event),
+            Report::Event(event) => self.events.add(event, None),
             Report::Ended => drop(self.ending.take()),
         }
         Ok(())

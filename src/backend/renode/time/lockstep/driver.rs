@@ -73,7 +73,8 @@ struct Over;
 #[derive(Default)]
 struct Output {
     bytes: Vec<Bytes>,
-    events: Vec<Event>,
+    /// Events, each with its time in the target's clock.
+    events: Vec<(Event, Duration)>,
 }
 
 /// Output of a UART; its first byte was sent at `time` in the target's clock.
@@ -245,7 +246,10 @@ impl Driver {
                     let time = self.clock.since_start(time);
                     output.bytes.push(Bytes { uart, time, bytes });
                 }
-                Some(Report::Event(event)) => output.events.push(event),
+                Some(Report::Event(event)) => {
+                    let at = self.clock.since_start(event.time);
+                    output.events.push((event, at));
+                }
                 next => return (output, next),
             }
             next = self.reports.take();
@@ -257,8 +261,8 @@ impl Driver {
         for Bytes { uart, time, bytes } in &mut output.bytes {
             self.links[*uart].push_rx(bytes, *time);
         }
-        for event in output.events.drain(..) {
-            self.events.add(event);
+        for (event, at) in output.events.drain(..) {
+            self.events.add(event, Some(at));
         }
     }
 
