@@ -1,12 +1,14 @@
 //! [`GuestAccess`]: looking into a board that an emulator has paused for this purpose.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::error::EmulatorError;
 use super::outcome::{BoxFuture, Outcome};
 use crate::debug::CpuState;
+use crate::process::Process;
 
 /// A processor's name in the engine, such as `sysbus.cpu`, and its state.
 pub(crate) type NamedCpu = (String, CpuState);
@@ -50,9 +52,35 @@ pub(crate) trait GuestAccess: Send {
     /// Ends the work of a debugger, and lets the board run, without waiting until it does.
     fn detach_debugger(&mut self, attached: Box<dyn DebuggerLink>) -> BoxFuture<'_, ()>;
 
+    /// Returns what the engine's log says of accesses that have done nothing, the last ones.
+    fn log_notes(&mut self, _machine: usize) -> BoxFuture<'_, Vec<LogNote>> {
+        Box::pin(async { Vec::new() })
+    }
+
+    /// Returns the engine's process, if it runs.
+    fn process(&self) -> Option<Arc<Process>>;
+
     /// Returns the state in which a processor has ended the emulator, if it printed that.
     fn last_state(&self) -> Option<NamedCpu> {
         None
+    }
+}
+
+/// A message in the engine's log about an access of the guest that has done nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogNote {
+    /// The address of the instruction, if the engine names it.
+    pub(crate) pc: Option<u64>,
+    pub(crate) text: String,
+}
+
+impl LogNote {
+    /// Returns true if both are about the same instruction, or say the same.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        match (self.pc, other.pc) {
+            (Some(one), Some(other)) => one == other,
+            _ => self == other,
+        }
     }
 }
 

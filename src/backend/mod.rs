@@ -27,7 +27,7 @@ pub(crate) use emulator_log::{EmulatorLog, Searched};
 pub use error::{EmulatorError, EmulatorErrorKind, EmulatorExit};
 pub(crate) use events::{At, Change, Event, Events};
 pub(crate) use executable::is_in_path;
-pub(crate) use guest_access::{Attached, DebuggerLink, GuestAccess, NamedCpu, chunks};
+pub(crate) use guest_access::{Attached, DebuggerLink, GuestAccess, LogNote, NamedCpu, chunks};
 pub use identity::EmulatorInfo;
 pub(crate) use identity::Identity;
 pub(crate) use image::Image;

@@ -1,14 +1,13 @@
 //! Looking into a running board: [`StoppedMachine`], one machine while the board is paused.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::error::Elapsed;
 
+use super::patience::{Patience, TooSlow};
 use super::power::Board;
 use crate::backend::error::Unsupported;
-use crate::backend::{BoxFuture, EmulatorError, EmulatorErrorKind, GuestAccess, NamedCpu};
+use crate::backend::{BoxFuture, EmulatorError, EmulatorErrorKind, GuestAccess, LogNote, NamedCpu};
 use crate::config::BackendKind;
 use crate::debug::{
     BEFORE_PC, BLOCK, DebugError, MemoryImage, MemoryValue, Registers, RunState, sleeps,
@@ -39,7 +38,7 @@ impl Board {
         &mut self,
         machine: usize,
         operation: &'static str,
-        (pause_limit, limit): (Duration, Duration),
+        (to_pause, to_answer): (impl Into<Patience>, impl Into<Patience>),
         act: impl for<'a> FnOnce(StoppedMachine<'a>) -> BoxFuture<'a, Result<T>>,
     ) -> Result<T> {
         self.check_runs(operation)?;
@@ -53,7 +52,11 @@ impl Board {
             return Err(EmulatorError::unsupported(engine, request).into());
         };
         let looked = async {
-            tokio::time::timeout(pause_limit, access.stop()).await??;
+            let process = access.process();
+            to_pause
+                .into()
+                .wait(process.clone(), access.stop())
+                .await??;
             let look = async {
                 let memories = access.memories(machine).await?;
                 act(StoppedMachine {
@@ -65,18 +68,18 @@ impl Board {
                 })
                 .await
             };
-            Ok(tokio::time::timeout(limit, look).await?)
+            Ok(to_answer.into().wait(process, look).await?)
         };
         let looked: Result<Result<T>, Unfinished> = looked.await;
         access.go_on().await;
         match looked {
             Ok(looked) => looked,
             Err(Unfinished::Failed(error)) => Err(error.into()),
-            Err(Unfinished::TooSlow) => {
+            Err(Unfinished::TooSlow(TooSlow { after })) => {
                 let kind = EmulatorErrorKind::TooSlow {
                     step: STEP,
                     unfinished: self.backend.unfinished(),
-                    limit,
+                    limit: after,
                     field: "command",
                 };
                 Err(EmulatorError::new(engine, kind).into())
@@ -88,7 +91,7 @@ impl Board {
 /// The reason why a board was not looked into.
 enum Unfinished {
     Failed(EmulatorError),
-    TooSlow,
+    TooSlow(TooSlow),
 }
 
 impl From<EmulatorError> for Unfinished {
@@ -97,9 +100,9 @@ impl From<EmulatorError> for Unfinished {
     }
 }
 
-impl From<Elapsed> for Unfinished {
-    fn from(_: Elapsed) -> Self {
-        Self::TooSlow
+impl From<TooSlow> for Unfinished {
+    fn from(why: TooSlow) -> Self {
+        Self::TooSlow(why)
     }
 }
 
@@ -127,6 +130,11 @@ impl<'a> StoppedMachine<'a> {
             }
         }
         Ok(processors)
+    }
+
+    /// Returns what the engine's log says of accesses that have done nothing.
+    pub(super) async fn log_notes(&mut self) -> Vec<LogNote> {
+        self.access.log_notes(self.number).await
     }
 
     /// Reads a number.

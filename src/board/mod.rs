@@ -15,6 +15,7 @@ mod log;
 mod look;
 mod machine;
 mod machine_uarts;
+mod patience;
 mod peripherals;
 mod pin;
 mod post_mortem;

@@ -7,19 +7,23 @@ use std::time::{Duration, Instant};
 use super::debugger;
 use super::inner::{Inner, LastStop};
 use super::inspect::StoppedMachine;
+use super::patience::Patience;
 use super::power::Board;
 use super::program_files::ProgramFiles;
-use crate::backend::EmulatorError;
+use crate::backend::{EmulatorError, EmulatorErrorKind, LogNote};
 use crate::debug::{CpuState, Frame, MemoryImage, PostMortem, Programs, RunState};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::notice::announce;
 use crate::runtime::{Hold, spawn};
 use crate::uart::{Explain, Explanation};
 
-/// The time limits on the host for an emulator to pause, and then to tell its state. If it does
-/// not, it hangs, and the failure is reported without the state of the board. Half a second is
-/// enough for Renode, unless the host is very busy.
-const LIMITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
+/// How much an emulator may work to pause, and then to tell its state. If it needs more, or does not
+/// work at all, the failure is reported without the state of the board. Half of it is enough for
+/// Renode at its first failure.
+const LIMITS: (Patience, Patience) = (
+    Patience::Working(Duration::from_millis(1500)),
+    Patience::Working(Duration::from_secs(2)),
+);
 
 /// Lets the UARTs ask for the state of their machines.
 pub(super) fn explain_failures(inner: &Arc<Inner>) {
@@ -98,9 +102,23 @@ impl Board {
         let looked: Result<Option<String>> = looked.await;
         looked.unwrap_or_else(|error| {
             tracing::debug!(%error, "a failure is reported without the state of the board");
-            None
+            hangs(&error).then(|| UNKNOWN.to_owned())
         })
     }
+}
+
+/// The text for an emulator that does not tell its state.
+const UNKNOWN: &str = "firmware: what it does is not known: the emulator does not answer";
+
+/// Returns true if the emulator did not answer, or not in time.
+fn hangs(error: &Error) -> bool {
+    let ErrorKind::Emulator(error) = error.kind() else {
+        return false;
+    };
+    matches!(
+        error.kind(),
+        EmulatorErrorKind::TooSlow { .. } | EmulatorErrorKind::Unanswered { .. }
+    )
 }
 
 /// Says what the processors of a stopped machine do. Of several, those that were never started are
@@ -126,7 +144,24 @@ async fn explain(
             false => text,
         });
     }
+    if !texts.is_empty() {
+        let notes = machine.log_notes().await;
+        texts.extend(notes.iter().map(|note| in_log(note, &programs)));
+    }
     Ok((!texts.is_empty()).then(|| texts.join("\n")))
+}
+
+/// Returns a line for a message in the emulator's log.
+fn in_log(note: &LogNote, programs: &Programs) -> String {
+    let mut line = format!("  in the emulator's log: {}", note.text);
+    if let Some(pc) = note.pc {
+        line += &format!(", at 0x{pc:08x}");
+        let frames = programs.frames(pc);
+        if let Some(frame) = frames.first().filter(|it| it.function.is_some()) {
+            line += &format!(" in {frame}");
+        }
+    }
+    line
 }
 
 /// Returns the chain of calls of the processor that runs the firmware.

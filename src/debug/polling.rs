@@ -107,6 +107,8 @@ struct Value {
     number: Option<u32>,
     /// The load that it comes from.
     source: Option<Source>,
+    /// The flags and the condition that make it 1 instead of 0.
+    truth: Option<(Flags, u8)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -125,6 +127,9 @@ struct Flags {
     with: u32,
     /// The bit of the source that is the sign.
     sign: Option<u32>,
+    /// The number of the condition that holds if NE does, if these flags are a comparison of its
+    /// truth with 0.
+    not_equal: Option<u8>,
 }
 
 /// One pass through a loop, with the registers that the loop does not change.
@@ -171,9 +176,14 @@ impl<'e, 'a> Evaluation<'e, 'a> {
     }
 
     fn run(mut self) -> Option<Poll> {
-        for (address, instruction) in self.body {
+        let mut body = self.body.iter();
+        while let Some((address, instruction)) = body.next() {
             match instruction.operation {
                 Operation::Other | Operation::Return => return None,
+                Operation::IfThenElse { condition } => {
+                    let (then, otherwise) = (body.next()?, body.next()?);
+                    self.choose(condition, then.1.operation, otherwise.1.operation)?;
+                }
                 Operation::Branch { to, condition } => self.branch(*address, to, condition),
                 operation => self.execute(operation),
             }
@@ -204,7 +214,7 @@ impl<'e, 'a> Evaluation<'e, 'a> {
                     to,
                     Value {
                         number,
-                        source: None,
+                        ..Value::default()
                     },
                 );
             }
@@ -236,6 +246,7 @@ impl<'e, 'a> Evaluation<'e, 'a> {
                         source,
                         with: 0,
                         sign,
+                        not_equal: None,
                     });
                 }
                 let moved = if by == 0 {
@@ -270,6 +281,7 @@ impl<'e, 'a> Evaluation<'e, 'a> {
                         Value {
                             number: Some(mask),
                             source: None,
+                            ..
                         },
                         _,
                     ) => self.masked(with, mask),
@@ -278,6 +290,7 @@ impl<'e, 'a> Evaluation<'e, 'a> {
                         Value {
                             number: Some(mask),
                             source: None,
+                            ..
                         },
                     ) => self.masked(from, mask),
                     _ => Value::default(),
@@ -291,6 +304,7 @@ impl<'e, 'a> Evaluation<'e, 'a> {
                 Value {
                     number: Some(with),
                     source: None,
+                    ..
                 } => self.compare(self.get(from), with),
                 _ => self.flags = None,
             },
@@ -298,8 +312,33 @@ impl<'e, 'a> Evaluation<'e, 'a> {
                 self.flags = None;
                 self.set(to, Value::default());
             }
-            Branch { .. } | Wait | Return | Nothing | Other => {}
+            Branch { .. } | IfThenElse { .. } | Wait | Return | Nothing | Other => {}
         }
+    }
+
+    /// Sets a register to 1 or 0, by a condition.
+    fn choose(&mut self, condition: u8, then: Operation, otherwise: Operation) -> Option<()> {
+        let (
+            Operation::Constant { to, value },
+            Operation::Constant {
+                to: same,
+                value: other,
+            },
+        ) = (then, otherwise)
+        else {
+            return None;
+        };
+        let condition = match (value, other) {
+            (1, 0) => condition,
+            (0, 1) => condition ^ 1,
+            _ => return None,
+        };
+        let truth = self.flags.map(|it| (it, condition));
+        let value = Value {
+            truth,
+            ..Value::default()
+        };
+        (to == same).then(|| self.set(to, value))
     }
 
     /// Adds what a branch that can end the loop depends on.
@@ -322,6 +361,12 @@ impl<'e, 'a> Evaluation<'e, 'a> {
             }
             Condition::Flags(number) => {
                 let Some(flags) = self.flags else { return };
+                let number = match (flags.not_equal, number) {
+                    (Some(condition), 0) => condition ^ 1,
+                    (Some(condition), 1) => condition,
+                    (Some(_), _) => return,
+                    (None, _) => number,
+                };
                 let is = (number & 1 == 0) != stays;
                 let mut source = flags.source;
                 let until = match number >> 1 {
@@ -385,7 +430,11 @@ impl<'e, 'a> Evaluation<'e, 'a> {
             moved: 0,
         };
         let source = (!literal).then_some(source);
-        Value { number, source }
+        Value {
+            number,
+            source,
+            truth: None,
+        }
     }
 
     fn masked(&self, from: usize, mask: u32) -> Value {
@@ -398,8 +447,19 @@ impl<'e, 'a> Evaluation<'e, 'a> {
     }
 
     fn compare(&mut self, value: Value, with: u32) {
-        let sign = None;
-        self.flags = value.source.map(|source| Flags { source, with, sign });
+        if let (Some((flags, condition)), 0) = (value.truth, with) {
+            self.flags = Some(Flags {
+                not_equal: Some(condition),
+                ..flags
+            });
+            return;
+        }
+        self.flags = value.source.map(|source| Flags {
+            source,
+            with,
+            sign: None,
+            not_equal: None,
+        });
     }
 
     fn get(&self, register: usize) -> Value {
@@ -460,6 +520,29 @@ mod tests {
         for pc in [0, 2, 4, 10, 12, 14] {
             let text = found(&code, pc, &registers);
             assert_eq!(text, "0x40021000 until bit 9 is set", "{pc}");
+        }
+    }
+
+    /// `while (*length == 0);` and `while (*length != 7);`, by G++ without optimization.
+    #[test]
+    fn a_comparison_that_is_made_a_number_first_counts() {
+        let [eq, ne] = [[0xbf0c, 0x2301, 0x2300], [0xbf14, 0x2301, 0x2300]];
+        for (with, [ite, one, zero], expected) in [
+            (0x2b00, eq, "0x40021000 until it is not 0"),
+            (0x2b07, ne, "0x40021000 until it is 7"),
+            (0x2b07, [0xbf0c, 0x2300, 0x2301], "0x40021000 until it is 7"),
+        ] {
+            let code = [0x6803, with, ite, one, zero, 0xb2db, 0x2b00, 0xd1f7];
+            for pc in [0, 4, 8, 14] {
+                assert_eq!(found(&code, pc, &[("r0", 0x4002_1000)]), expected, "{pc}");
+            }
+        }
+        // No number, and another register.
+        for other in [0x2305, 0x2201] {
+            let code = [
+                0x6803, 0x2b00, 0xbf0c, other, 0x2300, 0xb2db, 0x2b00, 0xd1f7,
+            ];
+            assert_eq!(found(&code, 0, &[("r0", 0x4002_1000)]), "None");
         }
     }
 

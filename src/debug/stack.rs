@@ -1,37 +1,26 @@
 //! A stack pointer that is not in its stack.
 
 use super::guest::Guest;
+use super::program::Program;
 use super::snapshot::Core;
 
 /// Returns what is wrong with the stack pointer, if anything is.
 pub(super) fn problem(guest: &Guest<'_>) -> Option<String> {
-    let name = match guest.cpu.core {
-        Core::CortexM => "sp",
-        Core::RiscV => "x2",
-    };
-    let sp = guest.cpu.register(name)?;
+    let sp = pointer(guest)?;
+    if let Some(bottom) = overflowed(guest) {
+        return Some(format!(
+            "stack overflow: the stack pointer 0x{sp:08x} is below the memory at 0x{bottom:08x}"
+        ));
+    }
     let ranges = &guest.cpu.memories;
-    // An empty stack begins at the first address after its memory.
-    let inside = ranges.iter().any(|it| it.contains(&sp) || it.end == sp);
-    if !ranges.is_empty() && !inside {
-        let above = ranges
-            .iter()
-            .filter(|it| it.start > sp)
-            .min_by_key(|it| it.start);
-        let near = above.filter(|it| it.start - sp < NEAR);
-        return Some(match near {
-            Some(it) => format!(
-                "stack overflow: the stack pointer 0x{sp:08x} is below the memory at 0x{:08x}",
-                it.start
-            ),
-            None => format!("the stack pointer 0x{sp:08x} is in no memory"),
-        });
+    if !ranges.is_empty() && !is_inside(guest, sp) {
+        return Some(format!("the stack pointer 0x{sp:08x} is in no memory"));
     }
     // The main stack lies above the variables; tasks may have theirs in one of them.
     let on_main_stack = guest.cpu.register("control").is_none_or(|it| it & 2 == 0);
     // A boot loader's variables may be where the application has its stack.
     let program = guest.programs.running(guest.cpu.register("pc")?)?;
-    let top = TOPS.iter().find_map(|name| program.mark(name))?;
+    let top = top(program)?;
     let variables = program.statics.iter();
     let hit = variables
         .filter(|it| it.range.end <= top && !it.name.contains("stack"))
@@ -46,15 +35,71 @@ pub(super) fn problem(guest: &Guest<'_>) -> Option<String> {
     ))
 }
 
-/// How far below its memory a stack pointer is still taken for an overflow.
+/// Returns the start of the stack's memory, if the stack pointer is below it: the stack has
+/// overflowed.
+pub(super) fn overflowed(guest: &Guest<'_>) -> Option<u64> {
+    let sp = pointer(guest)?;
+    let ranges = &guest.cpu.memories;
+    if is_inside(guest, sp) {
+        return None;
+    }
+    let program = guest.programs.running(guest.cpu.register("pc")?);
+    let bottom = match program.and_then(|it| Some((it, top(it)?))) {
+        Some((_, top)) if !ranges.is_empty() => {
+            ranges
+                .iter()
+                .find(|it| it.start < top && top <= it.end)?
+                .start
+        }
+        // Without the engine's memories, the variables begin where the memory does.
+        Some((program, top)) => {
+            let variables = program.statics.iter().map(|it| it.range.start);
+            variables
+                .filter(|it| (1..FAR).contains(&top.saturating_sub(*it)))
+                .min()?
+        }
+        None => {
+            let above = ranges.iter().map(|it| it.start).filter(|it| *it > sp);
+            above.min().filter(|it| it - sp < NEAR)?
+        }
+    };
+    bottom
+        .checked_sub(sp)
+        .filter(|below| (1..FAR).contains(below))?;
+    Some(bottom)
+}
+
+fn pointer(guest: &Guest<'_>) -> Option<u64> {
+    guest.cpu.register(match guest.cpu.core {
+        Core::CortexM => "sp",
+        Core::RiscV => "x2",
+    })
+}
+
+/// Returns true if a stack pointer is in a memory; an empty stack begins at the first address
+/// after its memory.
+fn is_inside(guest: &Guest<'_>, sp: u64) -> bool {
+    let mut ranges = guest.cpu.memories.iter();
+    ranges.any(|it| it.contains(&sp) || it.end == sp)
+}
+
+fn top(program: &Program) -> Option<u64> {
+    TOPS.iter().find_map(|name| program.mark(name))
+}
+
+/// How far below its memory a stack pointer is still taken for an overflow, if the program does
+/// not say where its stack is.
 const NEAR: u64 = 0x1_0000;
+/// The same, if the program says it: a recursion goes on where writes have no effect.
+const FAR: u64 = 0x1000_0000;
 
 /// Names that linker scripts give to the upper end of the main stack.
-const TOPS: [&str; 6] = [
+const TOPS: [&str; 7] = [
     "_estack",
     "__StackTop",
     "__stack_top",
     "_stack_top",
     "_stack_start",
     "__stack",
+    "stack_top",
 ];

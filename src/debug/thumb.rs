@@ -89,6 +89,10 @@ pub(super) enum Operation {
         to: u64,
         condition: Condition,
     },
+    /// The next instruction is executed under a condition, the one after it otherwise: ITE.
+    IfThenElse {
+        condition: u8,
+    },
     /// A return from the function: BX LR, POP with PC.
     Return,
     /// WFI or WFE.
@@ -249,6 +253,10 @@ fn decode_narrow(address: u64, code: u32) -> Operation {
         0x5f if matches!(code, 0xbf20 | 0xbf30) => Wait,
         // NOP, YIELD, SEV; the others are IT.
         0x5f if code & 0xff0f == 0xbf00 => Nothing,
+        // The mask of ITE: the opposite of the condition's lowest bit, then the end.
+        0x5f if code & 0xf == 0b1100 ^ (code >> 1 & 0b1000) => IfThenElse {
+            condition: (code >> 4 & 0xf) as u8,
+        },
         0x68..=0x6e => {
             let ahead = i64::from(byte as u8 as i8) * 2;
             let condition = Condition::Flags((code >> 8 & 0xf) as u8);

@@ -4,6 +4,7 @@
 //! its directories at once, in the calling thread. If this process dies before that, the
 //! [`reaper`] does the same.
 
+mod activity;
 mod child;
 mod error;
 mod keeper;
@@ -13,10 +14,12 @@ mod private_dir;
 mod reaper;
 mod run;
 mod spawn_spec;
+mod stat;
 mod supervisor;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use activity::Activity;
 pub(crate) use child::{Exit, Process, largest_child};
 pub use error::ProcessError;
 pub(crate) use keeper::{KeptProgram, Streams};

@@ -9,6 +9,7 @@ use nix::unistd::getppid;
 
 use super::error::Missing;
 use super::private_dir::{PLAIN, is_plain};
+use super::stat::Stat;
 
 /// The file in the directory of an emulator that has no owner.
 pub(super) const PARKED: &str = "parked";
@@ -75,26 +76,6 @@ fn is_ours(directory: &Path) -> bool {
 /// has ended.
 pub(crate) fn began(process: i32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let (state, began) = state_and_start(&stat)?;
-    (!matches!(state, "Z" | "X")).then_some(began)
-}
-
-/// Returns the state and the start in a process's `stat`: fields 3 and 22. The second one, the
-/// program's name in parentheses, may contain anything.
-fn state_and_start(stat: &str) -> Option<(&str, u64)> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace();
-    let state = fields.next()?;
-    Some((state, fields.nth(18)?.parse().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_start_is_found_after_any_name() {
-        let stat = "7 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
-        assert_eq!(state_and_start(stat).unwrap(), ("S", 4711));
-    }
+    let stat = Stat::parse(&stat)?;
+    (!matches!(stat.state, "Z" | "X")).then_some(stat.began)
 }

@@ -346,3 +346,23 @@ fn a_process_that_cannot_be_registered_is_reaped() {
         assert!(without_reaper > 0);
     });
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_works_is_told_from_one_that_waits() {
+    let supervisor = Supervisor::new();
+    let (busy, _busy_input, _) = shell(&supervisor, "while :; do :; done");
+    let (idle, _idle_input, _) = shell(&supervisor, "sleep 600 & wait");
+    let used = |process: &Process| process.activity().unwrap().used;
+    let before = used(&busy);
+    while used(&busy) <= before {
+        std::thread::yield_now();
+    }
+    assert!(busy.activity().unwrap().wants_to_run);
+    // Until both of its processes sleep.
+    while idle.activity().unwrap().wants_to_run {
+        std::thread::yield_now();
+    }
+    supervisor.release();
+    assert_eq!(idle.activity(), None);
+}

@@ -14,7 +14,7 @@ pub fn assert_message(snapshots: &str, name: &str, message: &str, places: &[(&Pa
     settings.set_omit_expression(true);
     for (pattern, instead) in [
         (r"(\n +artifacts: ).*", "${1}[directory]"),
-        (r"(\.rs):\d+", "${1}:[line]"),
+        (r"(at \S+/\S+\.rs):\d+", "${1}:[line]"),
         (r"(?i)(\bpid |process )\d+", "${1}[pid]"),
         ("/[^ \"`@]*/virtual-target-[0-9a-f-]+", "[private]"),
         // Parts that depend on the version of the emulator or on its timing.
@@ -25,8 +25,6 @@ pub fn assert_message(snapshots: &str, name: &str, message: &str, places: &[(&Pa
             "${1}    [words]$2",
         ),
         (r"    the end of its log:(\n    [^\n;]*)+", "    [log]"),
-        // The state of the firmware, at whatever place it is.
-        (r"\n  firmware: [^\n]*(\n    [^\n]*)*", "\n  [firmware]"),
         (r"\d\d:\d\d:\d\d\.\d+", "[time of day]"),
         // The waited time, which includes the limit, and points in time.
         (r"\b(after|within) [\d.]+m?s\b", "${1} [time]"),

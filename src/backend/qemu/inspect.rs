@@ -1,6 +1,7 @@
 //! Looking into a board of QEMU, which QMP pauses.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -12,6 +13,7 @@ use crate::backend::{
     Outcome, chunks,
 };
 use crate::debug::{Core, RunState};
+use crate::process::Process;
 
 const STEP: &str = "looking into the board";
 
@@ -117,6 +119,10 @@ impl GuestAccess for Qemu {
 
     fn write<'a>(&'a mut self, _machine: usize, address: u64, bytes: &'a [u8]) -> Outcome<'a> {
         Box::pin(self.write_memory(address, bytes))
+    }
+
+    fn process(&self) -> Option<Arc<Process>> {
+        Some(self.running.as_ref()?.emulator.process())
     }
 
     fn attach_debugger(

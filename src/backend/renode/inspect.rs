@@ -1,20 +1,23 @@
 //! Looking into a board of Renode, which stands still meanwhile.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::Renode;
 use super::monitor::command::MonitorCommand;
 use super::monitor::plain::Name;
 use super::setup::cpu::Processor;
 use super::setup::emulation::MAIN;
-use super::setup::{memory, registers};
+use super::setup::{log_notes, memory, registers};
 use super::stop::Stop;
 use crate::backend::error::Unexpected;
 use crate::backend::{
-    Attached, BoxFuture, DebuggerLink, EmulatorError, GuestAccess, NamedCpu, Outcome, chunks,
+    Attached, BoxFuture, DebuggerLink, EmulatorError, GuestAccess, LogNote, NamedCpu, Outcome,
+    chunks,
 };
 use crate::debug::{Core, CpuState, RunState};
 use crate::firmware::Architecture;
+use crate::process::Process;
 
 const STEP: &str = "looking into the board";
 
@@ -200,6 +203,21 @@ impl GuestAccess for Renode {
             }
             Ok(())
         })
+    }
+
+    fn log_notes(&mut self, machine: usize) -> BoxFuture<'_, Vec<LogNote>> {
+        Box::pin(async move {
+            let Some(session) = &self.session else {
+                return Vec::new();
+            };
+            session.read_log().await;
+            let name = &self.emulation.machines[machine].config.name;
+            log_notes::notes(&session.logs().log.text_from(self.log_before), name)
+        })
+    }
+
+    fn process(&self) -> Option<Arc<Process>> {
+        Some(self.session.as_ref()?.process())
     }
 
     fn attach_debugger(

@@ -76,6 +76,8 @@ pub(crate) struct Renode {
     emulation: Emulation,
     logs: CurrentLogs,
     session: Option<Session>,
+    /// The length of the log at the last start of the firmware.
+    log_before: u64,
     /// Set while the board is stopped to look into it.
     stop: Option<Stop>,
     /// What the board has done apart from its UARTs.
@@ -129,6 +131,7 @@ impl Renode {
             emulation,
             logs: CurrentLogs::default(),
             session: None,
+            log_before: 0,
             stop: None,
             events: Arc::default(),
             has_events: false,
@@ -475,6 +478,7 @@ impl Backend for Renode {
     fn power_off(&mut self) -> Outcome<'_> {
         Box::pin(async {
             self.stop = None;
+            self.log_before = 0;
             self.gdb_server = None;
             self.has_events = false;
             self.runs_until = None;
@@ -521,6 +525,7 @@ impl Backend for Renode {
     fn reload<'a>(&'a mut self, machine: usize, image: &'a Image) -> Outcome<'a> {
         Box::pin(async move {
             let _still = self.pause().await?;
+            self.log_before = self.logs.get().log.length();
             let Some(session) = &self.session else {
                 return Ok(());
             };
@@ -534,6 +539,7 @@ impl Backend for Renode {
     fn reset(&mut self, machine: Option<usize>) -> Outcome<'_> {
         Box::pin(async move {
             let _still = self.pause().await?;
+            self.log_before = self.logs.get().log.length();
             match &self.session {
                 Some(session) => {
                     self.emulation

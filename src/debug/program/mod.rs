@@ -7,5 +7,6 @@ mod programs;
 mod symbols;
 
 pub(crate) use dwarf::{DwarfReader, load_dwarf};
+pub(super) use elf::Program;
 pub(super) use exidx::{Entry, ExidxStep, unwind_steps};
 pub(crate) use programs::Programs;

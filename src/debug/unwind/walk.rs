@@ -7,6 +7,7 @@ use super::guess;
 use super::registers::Registers;
 use crate::debug::guest::Guest;
 use crate::debug::snapshot::Core;
+use crate::debug::stack;
 
 /// The largest number of functions of a chain.
 const DEEPEST: usize = 64;
@@ -59,10 +60,14 @@ impl Walk<'_, '_> {
             let caller = match step(self.guest, &registers, at) {
                 Step::Caller(caller) => *caller,
                 Step::First => return End::Complete,
-                Step::Unreadable(address) => return End::Unreadable(address),
+                Step::Unreadable(address) => {
+                    self.guess_overflow();
+                    return End::Unreadable(address);
+                }
                 Step::NoReturn => {
                     let function = self.last_function();
                     self.guess(&registers);
+                    self.guess_overflow();
                     return End::NoReturn { function };
                 }
                 Step::Unknown => match self.without_table(&registers, after_call) {
@@ -83,7 +88,10 @@ impl Walk<'_, '_> {
                         continue;
                     }
                     Err(NoFrame::NoProcessStack) => return End::NoProcessStack,
-                    Err(NoFrame::Unreadable(sp)) => return End::Unreadable(sp),
+                    Err(NoFrame::Unreadable(sp)) => {
+                        self.guess_overflow();
+                        return End::Unreadable(sp);
+                    }
                 }
             }
             if caller.pc == 0 || caller.pc == RESET_LINK {
@@ -170,7 +178,19 @@ impl Walk<'_, '_> {
 
     /// Adds the functions whose return addresses may be on the stack.
     fn guess(&mut self, registers: &Registers) {
-        let Some(sp) = registers.sp() else { return };
+        if let Some(sp) = registers.sp() {
+            self.guess_from(sp);
+        }
+    }
+
+    /// Adds the last functions of a stack that has overflowed.
+    fn guess_overflow(&mut self) {
+        if let Some(bottom) = stack::overflowed(self.guest) {
+            self.guess_from(bottom);
+        }
+    }
+
+    fn guess_from(&mut self, sp: u64) {
         for address in guess::return_addresses(self.guest, sp) {
             let last = self.calls.last();
             if self.calls.len() < DEEPEST && last.is_none_or(|it| it.frame.address != address) {

@@ -104,7 +104,8 @@ fn shell_with(engine: BackendKind, more: &str) -> Result<VirtualTarget> {
     let yaml = fs::read_to_string(root().join("fixtures/stm32f4.yaml")).unwrap();
     let config = TargetConfig::from_yaml_str(&format!("{yaml}{more}"), root())?;
     let board = VirtualTarget::from_config(config).backend(engine);
-    let board = board.firmware(sample("shell.elf")).boot().wait()?;
+    let board = board.firmware(sample("shell-debug.elf"));
+    let board = board.boot().wait()?;
     board.uart().expect("> ").wait()?;
     Ok(board)
 }

@@ -36,7 +36,19 @@ impl LogFile {
 
     /// Returns the end of the log as text; empty if there is no log.
     pub(crate) fn text(&self) -> String {
-        let read = self.lock().as_ref().map(tail);
+        self.text_from(0)
+    }
+
+    /// Returns the length of the log in bytes.
+    pub(crate) fn length(&self) -> u64 {
+        let held = self.lock();
+        let metadata = held.as_ref().and_then(|file| file.metadata().ok());
+        metadata.map_or(0, |it| it.len())
+    }
+
+    /// Returns the end of the log as text, of what lies behind the byte `start`.
+    pub(crate) fn text_from(&self, start: u64) -> String {
+        let read = self.lock().as_ref().map(|file| tail(file, start));
         match read {
             Some(Ok(bytes)) => without_marks(&String::from_utf8_lossy(&bytes)),
             Some(Err(error)) => format!("cannot read Renode's log: {error}\n"),
@@ -55,12 +67,14 @@ fn without_marks(text: &str) -> String {
     lines.filter(|line| !line.contains(MARK)).collect()
 }
 
-/// Reads the end of `file`, from the start of a line on.
-fn tail(file: &File) -> io::Result<Vec<u8>> {
+/// Reads the end of `file`, from the start of a line on, but nothing before `start`.
+fn tail(file: &File, start: u64) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
-    let mut tail = vec![0; length.min(READ) as usize];
-    file.read_exact_at(&mut tail, length.saturating_sub(READ))?;
-    if length > READ
+    let behind = length.saturating_sub(start);
+    let read = behind.min(READ);
+    let mut tail = vec![0; read as usize];
+    file.read_exact_at(&mut tail, length - read)?;
+    if behind > READ
         && let Some(end) = tail.iter().position(|byte| *byte == b'\n')
     {
         tail.drain(..=end);
@@ -85,6 +99,9 @@ mod tests {
         let text = log.text();
         assert!(text.len() as u64 <= READ, "{}", text.len());
         assert!(text.starts_with("first line\n") && text.ends_with("first line\nthe end\n"));
+        assert_eq!(log.text_from(log.length() - 8), "the end\n");
+        assert_eq!(log.text_from(0), text);
+        assert_eq!(log.text_from(log.length()), "");
         log.clear();
         assert_eq!(log.text(), "");
     }

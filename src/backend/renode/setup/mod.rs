@@ -10,6 +10,7 @@ pub(super) mod emulation;
 pub(super) mod endpoint;
 pub(super) mod file_watch;
 pub(super) mod firmware;
+pub(super) mod log_notes;
 pub(super) mod machine;
 pub(super) mod memory;
 pub(super) mod peripherals;
