@@ -30,7 +30,7 @@ pub(super) struct TooSlow {
 /// How often is looked whether the emulator works.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// The time after which an emulator hangs that neither works nor wants to.
-const IDLE: Duration = Duration::from_millis(750);
+const IDLE: Duration = Duration::from_millis(1250);
 /// The longest time of the host.
 const LONGEST: Duration = Duration::from_secs(20);
 /// The longest time of the host, where the system does not tell what a process does.
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn only_an_emulator_that_works_gets_more_time() {
-        assert_eq!(intervals(|_| Some((4711, false))), 2, "it hangs");
+        assert_eq!(intervals(|_| Some((4711, false))), 4, "it hangs");
         assert_eq!(
             intervals(|it| Some((it * 250, true))),
             5,

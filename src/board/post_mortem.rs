@@ -102,23 +102,27 @@ impl Board {
         let looked: Result<Option<String>> = looked.await;
         looked.unwrap_or_else(|error| {
             tracing::debug!(%error, "a failure is reported without the state of the board");
-            hangs(&error).then(|| UNKNOWN.to_owned())
+            unknown(&error)
         })
     }
 }
 
-/// The text for an emulator that does not tell its state.
-const UNKNOWN: &str = "firmware: what it does is not known: the emulator does not answer";
-
-/// Returns true if the emulator did not answer, or not in time.
-fn hangs(error: &Error) -> bool {
+/// Returns the text for an emulator that does not tell its state.
+fn unknown(error: &Error) -> Option<String> {
     let ErrorKind::Emulator(error) = error.kind() else {
-        return false;
+        return None;
     };
-    matches!(
-        error.kind(),
-        EmulatorErrorKind::TooSlow { .. } | EmulatorErrorKind::Unanswered { .. }
-    )
+    let why = match error.kind() {
+        EmulatorErrorKind::TooSlow { .. } | EmulatorErrorKind::Unanswered { .. } => {
+            "the emulator does not answer"
+        }
+        EmulatorErrorKind::Exited { .. } => "the emulator has exited when it was asked",
+        EmulatorErrorKind::Protocol { .. } | EmulatorErrorKind::Refused { .. } => {
+            "the emulator has answered with something else"
+        }
+        _ => return None,
+    };
+    Some(format!("firmware: what it does is not known: {why}"))
 }
 
 /// Says what the processors of a stopped machine do. Of several, those that were never started are

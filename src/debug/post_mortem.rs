@@ -106,6 +106,8 @@ impl fmt::Display for PostMortem {
         write!(f, ", at 0x{:08x}", place.frame.address)?;
         if place.frame.function.is_some() {
             write!(f, " in {}", place.frame)?;
+        } else if place.frame.address == 0 {
+            f.write_str(": a call of a null pointer?")?;
         }
         for cause in &self.causes {
             write!(f, "\n  {cause}")?;

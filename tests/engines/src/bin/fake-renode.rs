@@ -21,6 +21,8 @@
 //! | `halt@send`, `halt@wait`, `lockup@…` | its processor halts, or locks up |
 //! | `close@STEP` | closes its output, and keeps running |
 //! | `garbage@STEP` | prints something other than the answer |
+//! | `late@STEP` | answers only after some time |
+//! | `wrong@STEP` | answers, but with something else |
 //! | `cutP@STEP` | prints P per cent of the answer, closes its output, and keeps running |
 //!
 //! `engine_tests::telnet` lists the faults that exist only on a port, `engine_tests::lockstep` those
@@ -80,7 +82,7 @@ const MAIN: OutputStyle = OutputStyle {
 };
 
 /// Steps by name: the beginning of the command, and its index among those that begin so.
-const STEPS: [(&str, &str, usize); 15] = [
+const STEPS: [(&str, &str, usize); 18] = [
     ("log", "logFile", 1),
     ("create", "mach create", 1),
     ("platform", "machine LoadPlatform", 1),
@@ -95,7 +97,11 @@ const STEPS: [(&str, &str, usize); 15] = [
     ("reset", "machine Reset", 1),
     ("reflash", "macro", 2),
     ("clear", "Clear", 1),
+    // Those of a post-mortem in real time.
+    ("started", "emulation IsStarted", 1),
+    ("pause", "pause", 1),
     ("registers", "sysbus.cpu GetRegistersValues", 1),
+    ("halted", "sysbus.cpu IsHalted", 1),
 ];
 
 struct Renode {
@@ -127,6 +133,9 @@ struct Renode {
     /// True if the firmware restarts at the next `start`.
     was_reset: bool,
 }
+
+/// The delay of a late answer.
+const LATE: Duration = Duration::from_secs(3);
 
 /// Locked while the monitor reads a command's text and prints its answer.
 static ANSWERING: Mutex<()> = Mutex::new(());
@@ -220,10 +229,17 @@ impl Renode {
             let _answer = ANSWERING.lock().expect("no panic");
             // The command that logs the caller's name is not one of the board's.
             number += u32::from(!line.starts_with("log \""));
-            if let Some(fault) = self.fault_in(&line)
-                && let Some(ended) = self.misbehave(&fault, line.len() + 30)
+            let fault = self.fault_in(&line);
+            if let Some(fault) = &fault
+                && let Some(ended) = self.misbehave(fault, line.len() + 30)
             {
                 return ended;
+            }
+            if fault.as_deref() == Some("wrong") {
+                self.echo(&line);
+                self.print("what do you mean?\r\n");
+                self.prompt();
+                continue;
             }
             let is_cue = |kind: &str| self.cue == format!("{kind}:{number}");
             self.echo(if is_cue("garble") { &line[1..] } else { &line });
@@ -240,7 +256,7 @@ impl Renode {
                 break;
             }
             if is_cue("late") {
-                std::thread::sleep(Duration::from_secs(3));
+                std::thread::sleep(LATE);
             }
             if self.cue == "mimic" {
                 let OutputStyle { prompt, green, .. } = self.style;
@@ -308,6 +324,9 @@ impl Renode {
             "close" => self.allowance.set(Some(0)),
             "garbage" => self.print("login: \x1b[31mwho\x1b[0m are (you) \n\r"),
             "hang" => return Some(idle()),
+            "late" => std::thread::sleep(LATE),
+            // The answer is printed in place of the right one.
+            "wrong" => {}
             "die" => return Some(self.crash("it was told to")),
             "exit" | "kill" | "stop" => end(fault),
             cut => {
@@ -491,7 +510,13 @@ impl Renode {
                 let (version, _) = self.version();
                 self.print(&format!("Renode, version {version} (fake)\r\n\r"));
             }
-            ("log", _) => println!("21:56:09.1234 [INFO] Script: {quoted}"),
+            ("log", _) => {
+                let line = format!("21:56:09.1234 [INFO] Script: {quoted}");
+                println!("{line}");
+                if let Some(log) = &mut self.log {
+                    let _ = writeln!(log, "{line}");
+                }
+            }
             ("help", "path") => {
                 let own = std::env::var("FAKE_RENODE_ROOT").unwrap_or_else(|_| ".".to_owned());
                 self.print(&format!(
