@@ -172,7 +172,7 @@ fn board(
     directory: &str,
     firmware: &str,
 ) -> Result<VirtualTarget> {
-    let config = TargetConfig::from_file(&root().join("fixtures").join(fixture))?;
+    let config = TargetConfig::from_file(root().join("fixtures").join(fixture))?;
     let mut builder = config.to_builder();
     if engine == BackendKind::Renode {
         builder = builder.field("clock", ClockKind::Virtual);
