@@ -138,7 +138,7 @@ impl GuestAccess for Renode {
             };
             self.emulation.select_ahead(session, MAIN);
             if let Stop::Paused = stop {
-                session.run_ahead(&MonitorCommand::start());
+                self.emulation.run(session);
             }
         })
     }
