@@ -18,9 +18,8 @@ const BEGINNING: &str = "\
 
 The messages are those that the tests have recorded from real runs, on QEMU and on Renode where the engine matters; on
 Renode the programs that go wrong run with a virtual clock. What differs from run to run is in brackets: `[time]`,
-`[line]`, `[directory]`, `[words]` for QEMU's register dump,
-`[address]`. [The chapter on failures](guide/5-debugging.md) says how the
-lines on the firmware come about.
+`[line]`, `[address]`, `[directory]`, and `[words]` for QEMU's dump of the registers.
+[The chapter on failures](guide/5-debugging.md) says how the lines on the firmware come about.
 ";
 
 const SITUATIONS: &[Situation] = &[
