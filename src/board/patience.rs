@@ -27,7 +27,7 @@ pub(super) struct TooSlow {
     pub(super) after: Duration,
 }
 
-/// How often is looked whether the emulator works.
+/// How often it is asked whether the emulator works: the system offers no event for that.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// The time after which an emulator hangs that neither works nor wants to.
 const IDLE: Duration = Duration::from_millis(1250);
