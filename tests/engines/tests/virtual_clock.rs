@@ -177,7 +177,7 @@ on_renode! {
         words.push(0xe7fd_bf00); // nop; b to nop
         let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
         let image = images::write(directory.path(), "spins.elf", images::elf(&bytes));
-        let slow = "timeouts: {command: 10s}\nextra_commands: ['sysbus.cpu PerformanceInMips 4000000']";
+        let slow = "timeouts: {command: 10s}\nextra_commands: ['sysbus.cpu PerformanceInMips 40000000']";
         let board = target(slow)?.firmware(image).boot().wait()?;
         let error = board.uart().expect("never").within(secs(3600)).wait().unwrap_err();
         let ErrorKind::Uart(uart) = error.kind() else { panic!("{error}") };
