@@ -229,7 +229,7 @@ on_renode! {
         same_memory_in(3)
     }
 
-    #[cfg_attr(not(soak), ignore = "takes minutes: make soak")]
+    #[cfg_attr(all(renode, not(soak)), ignore = "takes minutes: make soak")]
     fn soak_a_hundred_boards_have_the_same_memory_at_the_same_virtual_time() -> Result<()> {
         same_memory_in(100)
     }
