@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::monitor::command::MonitorCommand;
 use super::monitor::plain::Name;
-use super::session::plain;
 use super::setup::emulation::MAIN;
+use super::time::Script;
 use super::{KIND, Renode};
 use crate::backend::error::{NoPeripheral, Unexpected, Unsupported};
 use crate::backend::{
@@ -21,7 +21,10 @@ const LED: &str = "an LED";
 const BUTTON: &str = "a button";
 const PORT: &str = "a GPIO port";
 
-const SCRIPT: &str = include_str!("time/events.py");
+const SCRIPT: Script = Script {
+    name: "events.py",
+    parts: &[include_str!("time/events.py")],
+};
 
 impl Renode {
     /// Includes the script of the events, unless this board has it.
@@ -34,16 +37,14 @@ impl Renode {
         let Some(session) = &self.session else {
             return Ok(());
         };
-        let script = session.directory().join("events.py");
-        std::fs::write(&script, SCRIPT).map_err(|source| EmulatorError::io(KIND, STEP, source))?;
+        let mut commands: Vec<_> = session.include(STEP, &SCRIPT)?.into_iter().collect();
         if let Some(lockstep) = session.lockstep() {
             lockstep.tell_events(&self.events);
         }
         if let Some(input) = session.input() {
             input.tell_events(&self.events);
         }
-        let open = MonitorCommand::open_events(self.emulation.is_virtual());
-        let commands = [MonitorCommand::include(&plain(&script)?), open];
+        commands.push(MonitorCommand::open_events(self.emulation.is_virtual()));
         session.run_all(STEP, &commands).await?;
         self.has_events = true;
         Ok(())

@@ -577,13 +577,17 @@ impl Session {
     /// what a script defines stays when a board is cleared.
     ///
     /// The file in the directory of the process tells that to the other processes of the run.
-    pub(crate) fn include(&self, script: &Script) -> Result<Option<MonitorCommand>, EmulatorError> {
-        let file = self.private.path().join(script.name);
-        if std::fs::read(&file).is_ok_and(|text| text == script.text.as_bytes()) {
+    pub(crate) fn include(
+        &self,
+        step: &'static str,
+        script: &Script,
+    ) -> Result<Option<MonitorCommand>, EmulatorError> {
+        let (file, text) = (self.private.path().join(script.name), script.text());
+        if std::fs::read(&file).is_ok_and(|present| present == text.as_bytes()) {
             return Ok(None);
         }
-        let written = std::fs::write(&file, script.text);
-        written.map_err(|source| EmulatorError::io(KIND, "handing a script to Renode", source))?;
+        let written = std::fs::write(&file, text);
+        written.map_err(|source| EmulatorError::io(KIND, step, source))?;
         Ok(Some(MonitorCommand::include(&plain(&file)?)))
     }
 

@@ -37,6 +37,8 @@ const VECTORS: &str = "no vector table is where it starts: name its place in `ex
 const RESET_MACRO: &str = "a reset takes the firmware that the script has loaded from it: define a `reset` macro \
                            in the script that loads it again, such as `macro reset \"sysbus LoadELF $bin\"`";
 
+const HANDING: &str = "handing a script to Renode";
+
 /// The step of a virtual clock: longer steps cost less.
 const QUANTUM: Duration = Duration::from_millis(10);
 
@@ -136,7 +138,10 @@ impl Emulation {
         made?;
         let is_virtual = session.has_virtual_clock();
         if is_virtual {
-            let mut commands: Vec<_> = session.include(&lockstep::SCRIPT)?.into_iter().collect();
+            let mut commands: Vec<_> = session
+                .include(HANDING, &lockstep::SCRIPT)?
+                .into_iter()
+                .collect();
             commands.push(MonitorCommand::open_lockstep(&plain(session.directory())?));
             session.run_all(SETTING_UP, &commands).await?;
         }
@@ -370,7 +375,10 @@ impl Emulation {
         if session.has_virtual_clock() {
             return Ok(Vec::new());
         }
-        let mut commands: Vec<_> = session.include(&input::SCRIPT)?.into_iter().collect();
+        let mut commands: Vec<_> = session
+            .include(HANDING, &input::SCRIPT)?
+            .into_iter()
+            .collect();
         commands.push(MonitorCommand::open_input(
             &plain(session.directory())?,
             AHEAD,

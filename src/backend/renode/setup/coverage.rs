@@ -9,9 +9,15 @@ use crate::backend::EmulatorError;
 use crate::backend::renode::context::{KIND, LOADING};
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::session::{Session, plain};
+use crate::backend::renode::time::Script;
 use crate::coverage::{BlockStarts, Recording};
 
-const SCRIPT: &str = include_str!("coverage.py");
+const STEP: &str = "preparing the coverage";
+
+const SCRIPT: Script = Script {
+    name: "coverage.py",
+    parts: &[include_str!("coverage.py")],
+};
 
 /// Begins to record what the selected machine, which does not run, will run, if that is wanted.
 pub(crate) async fn record(
@@ -21,11 +27,8 @@ pub(crate) async fn record(
     let Some(recording) = recording else {
         return Ok(());
     };
-    let io = |source| EmulatorError::io(KIND, "preparing the coverage", source);
-    let script = session.directory().join("coverage.py");
-    if !script.exists() {
-        std::fs::write(&script, SCRIPT).map_err(io)?;
-        let include = MonitorCommand::include(&plain(&script)?);
+    let io = |source| EmulatorError::io(KIND, STEP, source);
+    if let Some(include) = session.include(STEP, &SCRIPT)? {
         session.run(LOADING, &include).await?;
     }
     let starts = BlockStarts::create_in(session.directory(), read_starts);

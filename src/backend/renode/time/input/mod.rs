@@ -19,9 +19,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Script;
 use super::fifos::{AHEAD, DriverTask, Fifos, parts};
 use super::lockstep::event;
+use super::{FIFOS, LINE, LOCK_UP, Script};
 use crate::backend::error::ProtocolError;
 use crate::backend::{Event, Events};
 use crate::uart::{Job, JobQueue};
@@ -29,15 +29,7 @@ use crate::uart::{Job, JobQueue};
 /// The script, which is included when a board already runs, unless Renode has it.
 pub(crate) const SCRIPT: Script = Script {
     name: "input.py",
-    text: concat!(
-        include_str!("../fifos.py"),
-        "\n\n",
-        include_str!("../line.py"),
-        "\n\n",
-        include_str!("../lock_up.py"),
-        "\n\n",
-        include_str!("input.py")
-    ),
+    parts: &[FIFOS, LINE, LOCK_UP, include_str!("input.py")],
 };
 
 /// A message to the driver task.

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Script;
 use super::fifos::{DriverTask, Fifos};
+use super::{FIFOS, LINE, LOCK_UP, Script};
 use crate::backend::Events;
 use crate::runtime::VirtualClock;
 use crate::uart::SteppedLink;
@@ -27,19 +27,14 @@ pub(super) use report::event;
 /// The script of the virtual clock.
 pub(crate) const SCRIPT: Script = Script {
     name: "lockstep.py",
-    text: concat!(
-        include_str!("../fifos.py"),
-        "\n\n",
-        include_str!("../line.py"),
-        "\n\n",
-        include_str!("../lock_up.py"),
-        "\n\n",
+    parts: &[
+        FIFOS,
+        LINE,
+        LOCK_UP,
         include_str!("stops.py"),
-        "\n\n",
         include_str!("output.py"),
-        "\n\n",
-        include_str!("lockstep.py")
-    ),
+        include_str!("lockstep.py"),
+    ],
 };
 
 /// The driver of one Renode; dropping this ends it.
