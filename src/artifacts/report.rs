@@ -303,16 +303,12 @@ impl AtExit for Report {
 /// Returns the message of a failed test: the one of the last operation that failed, and what is
 /// known of a `panic`: its text, unless somebody has replaced the hook that records it.
 fn last_message(message: Option<String>, panic: Option<Option<&str>>) -> String {
-    const UNKNOWN: &str = "The test panicked: its own output says why.";
-    match (message, panic) {
+    const UNKNOWN: &str = "panicked: its own output says why.";
+    match (message, panic.map(|text| text.unwrap_or(UNKNOWN))) {
         (Some(message), None) => message,
-        (Some(message), Some(Some(text))) if text.contains(first_line(&message)) => message,
-        (Some(message), Some(Some(text))) => format!("{message}\nThen the test {text}"),
-        (Some(message), Some(None)) => {
-            format!("{message}\nThen the test panicked: its own output says why.")
-        }
-        (None, Some(Some(text))) => format!("The test {text}"),
-        (None, Some(None)) => UNKNOWN.to_owned(),
+        (Some(message), Some(text)) if text.contains(first_line(&message)) => message,
+        (Some(message), Some(text)) => format!("{message}\nThen the test {text}"),
+        (None, Some(text)) => format!("The test {text}"),
         (None, None) => "Nothing failed on this board, but on another one of the test.".to_owned(),
     }
 }

@@ -11,15 +11,17 @@ pub(crate) const MOST_BOARDS: u32 = 25;
 /// Returns true if another Renode may be parked beside `parked`: one for every two cores, in less
 /// than half of the memory that is free.
 pub(crate) fn allow_another(parked: usize) -> bool {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    parked < cores.div_ceil(2) && free_memory().is_none_or(|free| PARKED < free / 2)
+    parked < cores().div_ceil(2) && free_memory().is_none_or(|free| PARKED < free / 2)
 }
 
 /// Returns true if a Renode may be started before a boot asks for it, beside `running` others:
 /// while one of them is made ready, the other cores are free for a board.
 pub(crate) fn allow_ahead(running: usize) -> bool {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    running < cores && allow_another(0)
+    running < cores() && allow_another(0)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Returns the number of bytes that the host or the control group has free; `None` if the system

@@ -111,9 +111,7 @@ fn runs_a_script() -> Result<()> {
     }
     let board = builder.boot().wait()?;
     for _ in 0..2 {
-        board.uart().expect("> ").wait()?;
-        board.uart().send_line("ping").wait()?;
-        board.uart().expect_line("re:^pong").wait()?;
+        pings_with(&board)?;
         board.power_cycle().wait()?;
     }
     Ok(())
@@ -166,8 +164,12 @@ fn flashes() -> Result<()> {
         .firmware(sample("compute-debug.elf"))
         .boot()
         .wait()?;
+    flashes_the_shell(&board, "shell-debug.elf")
+}
+
+fn flashes_the_shell(board: &VirtualTarget, image: &str) -> Result<()> {
     board.uart().expect_line("Hello from compute").wait()?;
-    board.flash(sample("shell-debug.elf")).wait()?;
+    board.flash(sample(image)).wait()?;
     board.uart().expect("> ").wait()?;
     board.uart().send_line("ping").wait()?;
     board.uart().expect("> ").wait()?;
@@ -191,12 +193,7 @@ fn flashes_binaries() -> Result<()> {
         .symbols(sample("compute-debug.elf"))
         .boot()
         .wait()?;
-    board.uart().expect_line("Hello from compute").wait()?;
-    board.flash(sample("shell.hex")).wait()?;
-    board.uart().expect("> ").wait()?;
-    board.uart().send_line("ping").wait()?;
-    board.uart().expect("> ").wait()?;
-    Ok(())
+    flashes_the_shell(&board, "shell.hex")
 }
 
 #[test]
