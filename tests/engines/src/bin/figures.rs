@@ -22,18 +22,23 @@ type Failed = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failed> {
     let mut figures = Figures::load()?;
-    boot(&mut figures, "qemu", BackendKind::Qemu, 21, bare_qemu)?;
-    boot(&mut figures, "renode", BackendKind::Renode, 7, bare_renode)?;
-    unresponsive_resolver(&mut figures)?;
-    virtual_time(&mut figures)?;
-    input(&mut figures)?;
-    engine_tests::warm::measure(&mut figures)?;
-    engine_tests::conversations::measure(&mut figures)?;
-    engine_tests::coverage::measure(&mut figures)?;
-    engine_tests::lifecycle::measure(&mut figures);
-    engine_tests::post_mortems::measure(&mut figures)?;
+    let outcome = measure(&mut figures);
     println!("{figures}");
-    Ok(figures.save()?)
+    figures.save()?;
+    outcome
+}
+
+fn measure(figures: &mut Figures) -> Result<(), Failed> {
+    boot(figures, "qemu", BackendKind::Qemu, 21, bare_qemu)?;
+    boot(figures, "renode", BackendKind::Renode, 7, bare_renode)?;
+    unresponsive_resolver(figures)?;
+    virtual_time(figures)?;
+    input(figures)?;
+    engine_tests::warm::measure(figures)?;
+    engine_tests::conversations::measure(figures)?;
+    engine_tests::coverage::measure(figures)?;
+    engine_tests::lifecycle::measure(figures);
+    engine_tests::post_mortems::measure(figures)
 }
 
 fn boot(
@@ -267,7 +272,8 @@ fn bare_virtual_time(image: &Path, seconds: u32) -> Result<Duration, Failed> {
     let mut renode = BareRenode::start()?;
     renode.run(&format!(
         "mach create; machine LoadPlatformDescription @platforms/boards/stm32f4_discovery-kit.repl; \
-         sysbus LoadELF @{}; emulation SetGlobalQuantum \"0.01\"; \
+         sysbus LoadELF @{}; sysbus.cpu VectorTableOffset 0x8000000; \
+         emulation SetGlobalQuantum \"0.01\"; \
          emulation SetGlobalAdvanceImmediately true; emulation SetGlobalSerialExecution true",
         image.display(),
     ))?;
