@@ -114,6 +114,7 @@ mod tests {
             activity(interval).map(|(used, wants_to_run)| Activity {
                 used: millis(used),
                 wants_to_run,
+                memory: 0,
             })
         };
         let mut work = Work::new(millis(1500), at(0));

@@ -1,8 +1,11 @@
-//! [`Activity`]: how much a process works, so that one that hangs is told from one on a busy host.
+//! [`Activity`]: how much a process works, so that one that hangs is told from one on a busy host,
+//! and how much memory it takes.
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
+
+use nix::unistd::{SysconfVar, sysconf};
 
 use super::Process;
 use super::stat::Stat;
@@ -14,6 +17,8 @@ pub(crate) struct Activity {
     pub(crate) used: Duration,
     /// True if a thread of theirs executes, or waits for a processor or the disk.
     pub(crate) wants_to_run: bool,
+    /// The memory that they occupy, in bytes.
+    pub(crate) memory: u64,
 }
 
 impl Process {
@@ -25,6 +30,7 @@ impl Process {
 }
 
 fn of_group(group: i32) -> Option<Activity> {
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok()??.unsigned_abs();
     let mut activity = None;
     for entry in fs::read_dir("/proc").ok()?.flatten() {
         let name = entry.file_name();
@@ -40,6 +46,7 @@ fn of_group(group: i32) -> Option<Activity> {
         };
         let of_all: &mut Activity = activity.get_or_insert_default();
         of_all.used += process.used;
+        of_all.memory += page * process.pages;
         of_all.wants_to_run |= has_thread_that_wants_to_run(&entry.path());
     }
     activity

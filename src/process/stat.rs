@@ -16,6 +16,8 @@ pub(super) struct Stat<'a> {
     pub(super) used: Duration,
     /// The time at which it began, in ticks since the start of the system.
     pub(super) began: u64,
+    /// The memory that it occupies, in pages.
+    pub(super) pages: u64,
 }
 
 impl<'a> Stat<'a> {
@@ -29,6 +31,7 @@ impl<'a> Stat<'a> {
             group: fields.get(2)?.parse().ok()?,
             used: TICK * number(11)?.saturating_add(number(12)?),
             began: fields.get(19)?.parse().ok()?,
+            pages: fields.get(21)?.parse().ok()?,
         })
     }
 }
@@ -39,12 +42,13 @@ mod tests {
 
     #[test]
     fn the_fields_are_found_after_any_name() {
-        let text = "7 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
+        let text = "7 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20 21";
         let expected = Stat {
             state: "S",
             group: 2,
             used: Duration::from_millis(230),
             began: 4711,
+            pages: 21,
         };
         assert_eq!(Stat::parse(text), Some(expected));
         assert_eq!(Stat::parse("7 (a) S 1 2"), None);

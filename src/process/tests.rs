@@ -358,7 +358,9 @@ fn a_process_that_works_is_told_from_one_that_waits() {
     while used(&busy) <= before {
         std::thread::yield_now();
     }
-    assert!(busy.activity().unwrap().wants_to_run);
+    let seen = busy.activity().unwrap();
+    assert!(seen.wants_to_run);
+    assert!((100 << 10..1 << 30).contains(&seen.memory), "{seen:?}");
     // Until both of its processes sleep.
     while idle.activity().unwrap().wants_to_run {
         std::thread::yield_now();

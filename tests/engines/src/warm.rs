@@ -1,6 +1,6 @@
 //! Measures suites whose boards share Renodes, hot flash and reset, and adds the figures.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -165,28 +165,25 @@ fn parked_cpu() -> Result<f64, Failed> {
     }
     // The board of the last test is cleared and made again.
     thread::sleep(TIME);
-    let processes = descendants(child.id());
-    let before = ticks(&processes);
+    let before: BTreeMap<i32, u64> = descendants(child.id())
+        .into_iter()
+        .filter_map(|pid| Some((pid, ticks(pid)?)))
+        .collect();
     thread::sleep(TIME);
-    let ticks = ticks(&processes) - before;
+    // A process that has ended meanwhile was no parked Renode.
+    let used = |(pid, before): (&i32, &u64)| Some(ticks(*pid)? - before);
+    let ticks: u64 = before.iter().filter_map(used).sum();
     drop(child.stdin.take());
     child.wait()?;
     let per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK)?.unwrap_or(100);
     Ok(ticks as f64 / per_second as f64 / TIME.as_secs_f64())
 }
 
-/// Returns the processor time of these processes, in ticks.
-fn ticks(processes: &BTreeSet<i32>) -> u64 {
-    let of = |pid: &i32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let fields = stat.rsplit_once(") ")?.1.split(' ').skip(11).take(2);
-        Some(
-            fields
-                .filter_map(|field| field.parse::<u64>().ok())
-                .sum::<u64>(),
-        )
-    };
-    processes.iter().filter_map(of).sum()
+/// Returns the processor time of a process, in ticks; `None` if it has ended.
+fn ticks(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields = stat.rsplit_once(") ")?.1.split(' ').skip(11).take(2);
+    fields.map(|field| field.parse::<u64>().ok()).sum()
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::check;
 use super::key::Key;
-use super::limits::MOST_BOARDS;
+use super::limits;
 use super::pool::{Pool, Warm, discard};
 use crate::backend::renode::launch::version::Version;
 use crate::backend::renode::monitor::client::MonitorError;
@@ -55,7 +55,8 @@ impl Paused {
     /// Makes `heir` the owner of the Renode; returns false if it is not to run another board.
     pub(super) fn hand_over(&self, heir: &Supervisor) -> bool {
         let (process, directory) = (self.session.process(), self.session.private());
-        self.session.earlier_boards() + 1 < MOST_BOARDS
+        let memory = || Some(process.activity()?.memory);
+        limits::allow_another_board(self.session.earlier_boards() + 1, memory)
             && self.supervisor.hand_over(&process, directory, heir)
     }
 

@@ -1,12 +1,27 @@
-//! The number of Renodes that may be parked: each has about 350 MB of memory.
+//! The number of Renodes that may be parked, each of which has about 350 MB of memory, and of boards
+//! that one may run.
 
 use std::fs;
 
 /// The memory of a parked Renode.
 const PARKED: u64 = 350 << 20;
 
-/// The number of boards after which a Renode is ended: each leaves about 9 MB behind.
-pub(crate) const MOST_BOARDS: u32 = 25;
+/// The number of boards that a Renode runs however much memory it takes: each leaves up to 9 MB
+/// behind.
+const LEAST_BOARDS: u32 = 25;
+
+/// The number of boards that a Renode runs at most.
+const MOST_BOARDS: u32 = 200;
+
+/// The memory that a Renode may take to run more than [`LEAST_BOARDS`].
+const MOST_MEMORY: u64 = 700 << 20;
+
+/// Returns true if a Renode that has run so many boards, and takes so much memory, may run another;
+/// the memory is `None` if the system does not tell.
+pub(super) fn allow_another_board(boards: u32, memory: impl FnOnce() -> Option<u64>) -> bool {
+    boards < LEAST_BOARDS
+        || boards < MOST_BOARDS && memory().is_some_and(|memory| memory < MOST_MEMORY)
+}
 
 /// Returns true if another Renode may be parked beside `parked`: one for every two cores, in less
 /// than half of the memory that is free.
@@ -54,6 +69,23 @@ fn available(meminfo: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_renode_runs_some_boards_and_more_while_it_is_small() {
+        let (small, large) = (Some(MOST_MEMORY - 1), Some(MOST_MEMORY));
+        for (boards, memory, expected) in [
+            (1, None, true),
+            (24, large, true),
+            (25, None, false),
+            (25, large, false),
+            (25, small, true),
+            (199, small, true),
+            (200, small, false),
+        ] {
+            let allowed = allow_another_board(boards, || memory);
+            assert_eq!(allowed, expected, "{boards} {memory:?}");
+        }
+    }
 
     #[test]
     fn available_memory_is_read() {

@@ -38,7 +38,7 @@ fn measure(figures: &mut Figures) -> Result<(), Failed> {
     engine_tests::conversations::measure(figures)?;
     engine_tests::coverage::measure(figures)?;
     engine_tests::lifecycle::measure(figures);
-    engine_tests::post_mortems::measure(figures)
+    Ok(engine_tests::post_mortems::measure(figures)?)
 }
 
 fn boot(
