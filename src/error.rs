@@ -66,6 +66,8 @@ pub struct Error {
     place: Option<Place>,
     /// The engine that was selected for the board.
     engine: Option<String>,
+    /// The state of the board, if the kind does not have it.
+    post_mortem: Option<String>,
     artifacts: Option<Artifacts>,
     earlier_boards: u32,
 }
@@ -137,6 +139,15 @@ impl Error {
         }
     }
 
+    /// Returns the state of the board when a wait for it failed, as
+    /// [`UartError::post_mortem`](crate::uart::UartError::post_mortem).
+    pub fn post_mortem(&self) -> Option<&str> {
+        match &*self.kind {
+            ErrorKind::Uart(error) => error.post_mortem(),
+            _ => self.post_mortem.as_deref(),
+        }
+    }
+
     /// Returns the directory with the artifacts of the test, if there is one.
     pub fn artifacts(&self) -> Option<&Path> {
         match &self.artifacts {
@@ -168,8 +179,16 @@ impl Error {
 
     /// Adds the state of the board at the failure.
     pub(crate) fn set_post_mortem(&mut self, text: String) {
+        match &mut *self.kind {
+            ErrorKind::Uart(error) => error.set_post_mortem(text),
+            _ => self.post_mortem = Some(text),
+        }
+    }
+
+    /// Adds lines below the output of the board in the message.
+    pub(crate) fn add_to_excerpt(&mut self, lines: &[String]) {
         if let ErrorKind::Uart(error) = &mut *self.kind {
-            error.set_post_mortem(text);
+            error.add_to_excerpt(lines);
         }
     }
 
@@ -185,6 +204,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind.fmt(f)?;
+        let lines = self.post_mortem.iter().flat_map(|text| text.lines());
+        lines
+            .into_iter()
+            .try_for_each(|line| write!(f, "\n  {line}"))?;
         match self.place {
             Some(Place::Call(at)) => write!(f, "\n  at {}", place(at))?,
             Some(Place::Target(at)) => write!(f, "\n  target made at {}", place(at))?,
@@ -226,6 +249,7 @@ where
             kind: Box::new(kind.into()),
             place: None,
             engine: None,
+            post_mortem: None,
             artifacts: None,
             earlier_boards: 0,
         }

@@ -7,6 +7,7 @@ mod builder;
 mod concurrency;
 mod debugger;
 mod error;
+mod explained;
 mod inner;
 mod inspect;
 mod interact;

@@ -15,7 +15,7 @@ use crate::debug::{CpuState, Frame, MemoryImage, PostMortem, Programs, RunState}
 use crate::error::{Error, ErrorKind, Result};
 use crate::notice::announce;
 use crate::runtime::{Hold, spawn};
-use crate::uart::{Explain, Explanation};
+use crate::uart::{Address, Answer, Explain, Explanation, Question, named};
 
 /// How much an emulator may work to pause, and then to tell its state. If it needs more, or does not
 /// work at all, the failure is reported without the state of the board. Half of it is enough for
@@ -28,51 +28,101 @@ const LIMITS: (Patience, Patience) = (
 /// Lets the UARTs ask for the state of their machines.
 pub(super) fn explain_failures(inner: &Arc<Inner>) {
     for (number, machine) in inner.machines.iter().enumerate() {
-        let weak = Arc::downgrade(inner);
-        let explain: Arc<Explain> = Arc::new(move |hold| explanation(&weak, number, hold));
+        let explain: Arc<dyn Explain> = Arc::new(ExplainedMachine {
+            inner: Arc::downgrade(inner),
+            number,
+        });
         machine.ports.set_explain(&explain);
     }
 }
 
-fn explanation(inner: &Weak<Inner>, machine: usize, mut hold: Option<Hold>) -> Explanation {
-    let Some(inner) = inner.upgrade() else {
-        return Box::pin(async { None });
+/// A machine of a board that tells its state.
+struct ExplainedMachine {
+    inner: Weak<Inner>,
+    number: usize,
+}
+
+impl Explain for ExplainedMachine {
+    fn ask(&self, question: Question) -> Explanation {
+        let Some(inner) = self.inner.upgrade() else {
+            return Box::pin(async { Answer::default() });
+        };
+        // A task of its own, which ends even if the operation is dropped: the board must go on.
+        let task = spawn(answer(inner, self.number, question));
+        Box::pin(async move {
+            match task {
+                Ok(task) => task.await.unwrap_or_default(),
+                Err(_) => Answer::default(),
+            }
+        })
+    }
+
+    fn names(&self, addresses: &[Address]) -> Vec<String> {
+        let Some(inner) = self.inner.upgrade().filter(|_| !addresses.is_empty()) else {
+            return Vec::new();
+        };
+        let files = files(&inner, self.number);
+        files.map_or(Vec::new(), |it| named(addresses, &it.read_now()))
+    }
+}
+
+/// Answers what the error of an operation asks.
+async fn answer(inner: Arc<Inner>, machine: usize, question: Question) -> Answer {
+    let asked = Instant::now();
+    let state = match question.state {
+        true => state(&inner, machine, question.hold, asked).await,
+        false => None,
     };
+    let names = match files(&inner, machine) {
+        Some(files) if !question.addresses.is_empty() => files.names(question.addresses).await,
+        _ => Vec::new(),
+    };
+    Answer { state, names }
+}
+
+/// Returns the files of the program in a machine, unless the board is busy.
+fn files(inner: &Inner, machine: usize) -> Option<ProgramFiles> {
+    let board = inner.board.try_lock();
+    board.ok().map(|board| board.program_files(machine))
+}
+
+/// Returns where the firmware of a machine is, and why; `asked` is when an operation has failed.
+async fn state(
+    inner: &Arc<Inner>,
+    machine: usize,
+    mut hold: Option<Hold>,
+    asked: Instant,
+) -> Option<String> {
     // The debugger's guest must not be held.
     if inner.is_debugged.load(Ordering::Acquire) {
-        return Box::pin(async { None });
+        return None;
     }
-    let asked = Instant::now();
-    // A task of its own, which ends even if the operation is dropped: the board must go on.
-    let task = spawn(async move {
-        let mut last = match inner.post_mortems.try_lock() {
-            Ok(last) => last,
-            Err(_) => {
-                hold = hold.filter(|_| !inner.debugs_failures);
-                inner.post_mortems.lock().await
-            }
-        };
-        if let Some(last) = &*last
-            && last.machine == machine
-            && last.done >= asked
-        {
-            return last.text.clone();
+    let mut last = match inner.post_mortems.try_lock() {
+        Ok(last) => last,
+        Err(_) => {
+            hold = hold.filter(|_| !inner.debugs_failures);
+            inner.post_mortems.lock().await
         }
-        // A board that is being flashed, reset or turned off explains nothing.
-        let mut board = inner.board.try_lock().ok()?;
-        let text = board.post_mortem(machine).await;
-        drop(hold);
-        if inner.debugs_failures {
-            debug_failure(&inner, &mut board, machine, text.as_deref()).await;
-        }
-        *last = Some(LastStop {
-            machine,
-            text: text.clone(),
-            done: Instant::now(),
-        });
-        text
+    };
+    if let Some(last) = &*last
+        && last.machine == machine
+        && last.done >= asked
+    {
+        return last.text.clone();
+    }
+    // A board that is being flashed, reset or turned off explains nothing.
+    let mut board = inner.board.try_lock().ok()?;
+    let text = board.post_mortem(machine).await;
+    drop(hold);
+    if inner.debugs_failures {
+        debug_failure(inner, &mut board, machine, text.as_deref()).await;
+    }
+    *last = Some(LastStop {
+        machine,
+        text: text.clone(),
+        done: Instant::now(),
     });
-    Box::pin(async move { task.ok()?.await.ok()? })
+    text
 }
 
 /// Stops the board of a failed wait for a debugger.

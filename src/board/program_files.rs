@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::debug::{DebugError, Programs};
 use crate::error::Result;
 use crate::firmware::{Difference, Firmware, Format};
+use crate::uart::{Address, named};
 
 /// What the description and the builder say of a machine's program.
 #[derive(Debug)]
@@ -65,27 +66,35 @@ impl ProgramFiles {
         })
     }
 
+    /// Reads the ELF files among them; not for the I/O thread.
+    pub(super) fn read_now(&self) -> Programs {
+        let mut programs = Programs::default();
+        let (files, left_out) = self.usable();
+        for file in files {
+            let name = name(file.path());
+            if file.format() != Format::Elf {
+                programs.set_image(&name);
+            } else if let Ok(bytes) = std::fs::read(file.path()) {
+                programs.add(&name, &bytes);
+            }
+        }
+        if let Some(other) = left_out {
+            programs.set_other(&name(other.file.path()));
+        }
+        programs
+    }
+
     /// Reads the ELF files among them.
     pub(super) async fn read(self) -> Programs {
-        let read = move || {
-            let mut programs = Programs::default();
-            let (files, left_out) = self.usable();
-            for file in files {
-                let name = name(file.path());
-                if file.format() != Format::Elf {
-                    programs.set_image(&name);
-                } else if let Ok(bytes) = std::fs::read(file.path()) {
-                    programs.add(&name, &bytes);
-                }
-            }
-            if let Some(other) = left_out {
-                programs.set_other(&name(other.file.path()));
-            }
-            programs
-        };
         // A large file takes a while; the I/O thread serves other boards as well.
-        let read = tokio::task::spawn_blocking(read).await;
+        let read = tokio::task::spawn_blocking(move || self.read_now()).await;
         read.unwrap_or_default()
+    }
+
+    /// Returns a line for each address that is one of code.
+    pub(super) async fn names(self, addresses: Vec<Address>) -> Vec<String> {
+        let name = tokio::task::spawn_blocking(move || named(&addresses, &self.read_now())).await;
+        name.unwrap_or_default()
     }
 
     /// Returns an error if an ELF file was left out, whose names would be wrong.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::concurrency;
+use super::explained::explained;
 use super::inner::Inner;
 use super::machine_uarts::MachineUarts;
 use super::transcript;
@@ -464,7 +465,13 @@ impl VirtualTarget {
     {
         let shared = Arc::clone(&self.shared);
         let limit = limit.unwrap_or(shared.config.timeouts.expect);
-        let wait = Remote::new(limit, move |limit| run(shared, limit));
+        let wait = Remote::new(limit, move |limit| async move {
+            let waited = run(Arc::clone(&shared), limit).await;
+            match waited {
+                Err(error) => Err(explained(&shared, error).await),
+                done => done,
+            }
+        });
         let report = self.shared.report.as_ref();
         Operation::new(Traced::new(wait, report, Location::caller(), |_| what))
     }

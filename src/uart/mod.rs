@@ -12,6 +12,7 @@
 //! match. They lose no byte, and their results do not depend on how the bytes arrived. Backends
 //! attach descriptors to a `Port`; nothing here depends on an emulator.
 
+mod addresses;
 mod ansi;
 mod cursor;
 mod error;
@@ -41,12 +42,13 @@ mod stream;
 mod transcript;
 mod verdict;
 
+pub(crate) use addresses::{Address, addresses, named};
 pub use error::{
     Ambiguity, Ending, NotSent, OffReason, Reported, Stalled, UartError, UartErrorKind, Unavailable,
 };
 pub(crate) use expect::ignored_lines::IgnoredLines;
 pub use expect::matched::{Group, Match};
-pub(crate) use explain::{Explain, Explanation};
+pub(crate) use explain::{Answer, Explain, Explanation, Question};
 pub use guard::Guard;
 pub use handle::Uart;
 pub use lines::{BlockingLines, Lines};

@@ -172,9 +172,14 @@ impl Port {
         *lock(&self.shared.stopped) = Some(Box::new(is_stopped));
     }
 
-    /// Sets the function that says what the board does, for the errors of operations.
-    pub(crate) fn set_explain(&self, explain: Arc<Explain>) {
+    /// Sets the board, which says what it does, for the errors of operations.
+    pub(crate) fn set_explain(&self, explain: Arc<dyn Explain>) {
         *lock(&self.shared.explain) = Some(explain);
+    }
+
+    /// Returns the board, which says what it does.
+    pub(super) fn explain(&self) -> Option<Arc<dyn Explain>> {
+        lock(&self.shared.explain).clone()
     }
 
     /// Sets the other UARTs of the board, for the errors of operations.

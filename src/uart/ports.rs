@@ -111,9 +111,14 @@ impl Ports {
     }
 
     /// See [`Port::set_explain`].
-    pub(crate) fn set_explain(&self, explain: &Arc<Explain>) {
+    pub(crate) fn set_explain(&self, explain: &Arc<dyn Explain>) {
         self.iter()
             .for_each(|port| port.set_explain(Arc::clone(explain)));
+    }
+
+    /// Returns the board, which says what it does.
+    pub(crate) fn explain(&self) -> Option<Arc<dyn Explain>> {
+        self.main().explain()
     }
 
     /// Lets each UART know the others.

@@ -1,14 +1,15 @@
 //! The state of the board in the error of an operation: [`Explained`].
 //!
-//! Only the board can look into its emulator. It gives each UART a function, [`Explain`](super::explain::Explain); an
-//! operation that fails calls it and waits for the answer.
+//! Only the board can look into its emulator. Each UART has its [`Explain`](super::explain::Explain); an operation
+//! that fails asks it and waits for the answer.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use super::addresses::addresses;
 use super::error::{Ending, UartErrorKind};
-use super::explain::Explanation;
+use super::explain::{Explanation, Question};
 use super::state::UartState;
 use crate::debug::SLEEPS;
 use crate::error::{Error, ErrorKind, Result};
@@ -40,23 +41,31 @@ impl<T> Explained<T> {
         &self.operation
     }
 
-    /// Asks for the state of the board, if it can explain `error`.
+    /// Asks for what the board can say of `error`.
     fn ask(&self, error: &Error) -> Option<Explanation> {
-        if !is_explained_by_the_board(error) || self.uart.is_stopped() || self.uart.is_bare() {
-            return None;
-        }
         let explain = lock(&self.uart.explain).clone()?;
-        Some(explain(self.uart.begin_hold()))
+        let ErrorKind::Uart(failure) = error.kind() else {
+            return None;
+        };
+        let is_stopped = self.uart.is_stopped() || self.uart.is_bare();
+        let state = is_explained_by_the_board(failure.kind()) && !is_stopped;
+        let addresses = addresses(failure.excerpt().unwrap_or_default());
+        (state || !addresses.is_empty()).then(|| {
+            explain.ask(Question {
+                state,
+                hold: self.uart.begin_hold().filter(|_| state),
+                addresses,
+            })
+        })
     }
 }
 
-/// Returns true if the board did not do what an operation has waited for.
-fn is_explained_by_the_board(error: &Error) -> bool {
-    let ErrorKind::Uart(error) = error.kind() else {
-        return false;
-    };
-    match error.kind() {
-        UartErrorKind::Timeout { .. } | UartErrorKind::Watchdog { .. } => true,
+/// Returns true if the board did not do what an operation has waited for, or did what it must not.
+fn is_explained_by_the_board(kind: &UartErrorKind) -> bool {
+    match kind {
+        UartErrorKind::Timeout { .. }
+        | UartErrorKind::Watchdog { .. }
+        | UartErrorKind::Forbidden { .. } => true,
         UartErrorKind::Ended { ending } => match ending {
             Ending::Exited(_) | Ending::Halted(_) | Ending::LockedUp(_) | Ending::Stalled(_) => {
                 true
@@ -103,10 +112,11 @@ impl<T: Task> Task for Explained<T> {
         let Some(failed) = &mut self.failed else {
             return Poll::Pending; // polled again after the result was returned
         };
-        let explanation = ready!(failed.explanation.as_mut().poll(cx));
+        let answer = ready!(failed.explanation.as_mut().poll(cx));
         match self.failed.take() {
             Some(Failed { mut error, .. }) => {
-                if let Some(text) = explanation {
+                error.add_to_excerpt(&answer.names);
+                if let Some(text) = answer.state {
                     let idle = idle_hint(&self.uart, &error, &text).unwrap_or_default();
                     error.set_post_mortem(text + idle);
                 }

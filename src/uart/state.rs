@@ -73,8 +73,8 @@ pub(super) struct UartState {
     pub(super) conversation: Mutex<Conversation>,
     pub(super) clock: Mutex<Option<Arc<dyn Clock>>>,
     pub(super) stopped: Mutex<Option<Box<dyn Fn() -> bool + Send>>>,
-    /// Says what the board does when an operation fails, if the board can tell.
-    pub(super) explain: Mutex<Option<Arc<Explain>>>,
+    /// The board, which says what it does when an operation fails.
+    pub(super) explain: Mutex<Option<Arc<dyn Explain>>>,
     /// The other UARTs of the board.
     pub(super) others: Mutex<Vec<Weak<UartState>>>,
     /// True if the board was started without firmware.

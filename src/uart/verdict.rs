@@ -7,6 +7,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, Once, Weak};
 
+use super::addresses::addresses;
 use super::error::UartError;
 use super::expect::diagnose;
 use super::state::UartState;
@@ -16,7 +17,12 @@ use crate::sync::lock;
 /// each match is reported once.
 pub(super) fn verdict(uart: &UartState, end: &str) -> Option<UartError> {
     let forbidden = uart.transcript.take_unreported_match()?;
-    Some(diagnose::forbidden(uart, &forbidden, end))
+    let mut error = diagnose::forbidden(uart, &forbidden, end);
+    if let Some(board) = lock(&uart.explain).clone() {
+        let addresses = addresses(error.excerpt().unwrap_or_default());
+        error.add_to_excerpt(&board.names(&addresses));
+    }
+    Some(error)
 }
 
 /// A guard value that gives the verdict when the last handle of a UART without a target is

@@ -181,7 +181,7 @@ const SITUATIONS: &[Situation] = &[
         "A fault that must not happen",
         r#"uart.expect_line("pong")"#,
         "guard_in_a_wait",
-        "`forbid` has ended the wait. The output around the match is shown, with the rest of what the handler prints.",
+        "`forbid` has ended the wait. The output around the match is shown, with the rest of what the handler prints; below it are the places of its addresses, and where the firmware is now.",
     ),
     (
         "A fault that nobody has waited for",
@@ -193,7 +193,7 @@ const SITUATIONS: &[Situation] = &[
         "An access to what the emulator does not have",
         r#"uart.expect("never")"#,
         "guard_of_the_log",
-        "`fail_on_log` has ended the wait. The line is the emulator's, with the address.",
+        "`fail_on_log` has ended the wait. The line is the emulator's, with the address; below it is where the firmware is now.",
     ),
     (
         "The processor locks up",

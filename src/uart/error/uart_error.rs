@@ -49,6 +49,16 @@ impl UartError {
         self
     }
 
+    /// Adds lines below the description of the output.
+    pub(crate) fn add_to_excerpt(&mut self, lines: &[String]) {
+        if let Some(excerpt) = &mut self.0.excerpt {
+            lines.iter().for_each(|line| {
+                excerpt.push_str("\n  ");
+                excerpt.push_str(line);
+            });
+        }
+    }
+
     /// Adds a guess at the cause, which comes before the excerpt.
     pub(crate) fn with_hint(mut self, hint: Option<String>) -> Self {
         self.0.hint = hint;
@@ -83,7 +93,8 @@ impl UartError {
         &self.0.kind
     }
 
-    /// Returns a description of the output that arrived instead, or of what was sent.
+    /// Returns a description of the output that arrived instead, or of what was sent; with the places in the program
+    /// that its addresses are.
     pub fn excerpt(&self) -> Option<&str> {
         self.0.excerpt.as_deref()
     }

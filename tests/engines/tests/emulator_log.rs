@@ -51,9 +51,10 @@ on_each_engine! {
             let message = error.to_string();
             let expected = format!(
                 "has logged no line with {ACCESS_TO_NOTHING:?} in 20ms; it has logged nothing since the last \
-                 `expect_log`\n  at tests/engines/tests/emulator_log.rs:"
+                 `expect_log`\n  firmware: in an endless loop, at 0x080000"
             );
             assert!(message.contains(&expected), "{message}");
+            assert!(message.contains("\n  at tests/engines/tests/emulator_log.rs:"), "{message}");
             assert!(message.contains("\n  artifacts: "), "{message}");
             board.expect_no_log(ACCESS_TO_NOTHING, millis(20)).wait()?;
             // The line is logged again after a start: with or without a power cycle.
@@ -76,6 +77,8 @@ on_each_engine! {
             let message = error.to_string();
             let expected = format!("has logged a line with {ACCESS_TO_NOTHING:?}:\n  | ");
             assert!(message.contains(&expected), "{message}");
+            assert!(message.contains("\n  firmware: in an endless loop, at 0x080000"), "{message}");
+            assert!(error.post_mortem().is_some_and(|it| message.contains(it.lines().next().unwrap())));
             // It stays to be looked at.
             board.expect_log(ACCESS_TO_NOTHING).wait()?;
         }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use engine_tests::{images, on_each_engine, root, sample};
+use engine_tests::{images, on_each_engine, on_renode, root, sample, sample_for};
 use virtual_target::config::{BackendKind, ClockKind, TargetConfig};
 use virtual_target::uart::UartErrorKind;
 use virtual_target::{ErrorKind, Result, VirtualTarget, millis, secs};
@@ -182,5 +182,25 @@ on_each_engine! {
         assert!(message.contains(r#"the forbidden pattern "HardFault" appeared"#), "{message}");
         assert!(names_the_place(message), "{message}");
         Ok(())
+    }
+}
+
+on_renode! {
+    fn the_place_in_a_forbidden_line_of_the_log_is_named() -> Result<()> {
+        let config = TargetConfig::from_file(root().join("fixtures/stm32f4.yaml"))?;
+        let board = VirtualTarget::from_config(config)
+            .backend(BackendKind::Renode)
+            .firmware(sample_for("faults", "missing-O0.elf"))
+            .fail_on_log(ACCESS_TO_NOTHING)
+            .boot()
+            .wait()?;
+        board.uart().expect("ready").wait()?;
+        board.uart().send("d").wait()?;
+        let error = board.uart().expect("never").within(secs(60)).wait().unwrap_err();
+        let message = error.to_string();
+        let address = message.split("[cpu: ").nth(1).and_then(|it| it.split(']').next()).unwrap();
+        let named = format!("\n  {address} is in read_sensor (main.c:24)\n");
+        assert!(message.contains(&named), "{message}");
+        board.shutdown().wait()
     }
 }
