@@ -10,8 +10,8 @@ use crate::output;
 /// Prints which lines of the firmware have run in the last tests with coverage, by sources
 #[derive(clap::Args)]
 #[command(after_help = "\
-Run the tests with VTARGET_COVERAGE=1 first. The file target/virtual-target/coverage/lcov.info has
-the lines: `genhtml` makes pages of it, and Codecov and editors read it.
+Run the tests with VTARGET_COVERAGE=1 first. The file virtual-target/coverage/lcov.info in Cargo's
+target directory has the lines: `genhtml` makes pages of it, and Codecov and editors read it.
 
 Exit codes: 0 success, 1 no coverage or less than N percent, 2 wrong arguments")]
 pub(crate) struct Coverage {

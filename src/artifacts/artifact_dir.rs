@@ -6,7 +6,6 @@
 //! `process-N` in it. The number of directories is limited.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +16,7 @@ use std::time::SystemTime;
 use super::dir_lock::{DirLock, clear, remove_empty};
 use super::error::Contended;
 use super::page;
+use super::target_directory::target_directory;
 use super::test_name::TestName;
 use crate::sync::lock;
 
@@ -265,7 +265,8 @@ fn remove_files(directory: &Path) {
     }
 }
 
-/// Removes the oldest tests' directories, so that one more test is within the limit.
+/// Removes the oldest tests' directories, so that one more test is within the limit: first those
+/// without a failure.
 fn prune(root: &Path) {
     let Ok(entries) = fs::read_dir(root) else {
         return;
@@ -277,28 +278,11 @@ fn prune(root: &Path) {
         .filter_map(|(data, path)| Some((data.modified().ok()?, path)))
         .collect();
     let excess = (tests.len() + 1).saturating_sub(MAX_TESTS);
-    tests.sort();
+    if excess > 0 {
+        tests.sort_by_cached_key(|(modified, path)| (page::has_failure(path), *modified));
+    }
     for (_, oldest) in tests.into_iter().take(excess) {
         clear(&oldest);
-    }
-}
-
-/// Returns Cargo's target directory: `CARGO_TARGET_DIR`, else the directory into which this
-/// program was built, else `target` in the current directory.
-pub(crate) fn target_directory() -> PathBuf {
-    let named = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    // A relative path refers to the directory in which cargo was called, which is unknown here.
-    if let Some(named) = named.filter(|named| named.is_absolute()) {
-        return named;
-    }
-    let program = env::current_exe().unwrap_or_default();
-    let built_into = program
-        .ancestors()
-        .skip(1)
-        .find(|directory| directory.join("CACHEDIR.TAG").is_file());
-    match built_into {
-        Some(directory) => directory.to_owned(),
-        None => env::current_dir().unwrap_or_default().join("target"),
     }
 }
 
@@ -399,6 +383,20 @@ mod tests {
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), MAX_TESTS + 1);
         assert!(root.path().join(COVERAGE).exists());
         assert!(root.path().join("new").exists());
+    }
+
+    #[test]
+    fn a_failure_is_removed_last() {
+        let root = tempfile::tempdir().unwrap();
+        let failed = root.path().join("t0/attempt-2");
+        fs::create_dir_all(&failed).unwrap();
+        fs::write(failed.join(page::MESSAGE), "").unwrap();
+        for n in 1..MAX_TESTS {
+            fs::create_dir(root.path().join(format!("t{n}"))).unwrap();
+        }
+        kept(claim_in(&root, &test("new", 1)), "");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), MAX_TESTS);
+        assert!(failed.exists());
     }
 
     #[test]

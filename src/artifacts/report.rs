@@ -38,6 +38,11 @@ use crate::sync::lock;
 /// changes.
 const UPDATE_DELAY: Duration = Duration::from_secs(1);
 
+/// The hint for a test that fails after its board has ended, or with an error of its own: a board
+/// cannot see that.
+const NO_ARTIFACTS: &str = "no artifacts: nothing had failed when the board was released; \
+     VTARGET_ARTIFACTS=always keeps them";
+
 /// The length in bytes to which the message of a failure is cut.
 const MAX_MESSAGE_LEN: usize = 64 << 10;
 
@@ -169,23 +174,29 @@ impl Report {
 
     /// Keeps or removes the directory of a target that has ended or could not be started.
     pub(crate) fn finish(&self, test_fails: bool) {
+        let removed = self.end(test_fails);
+        if removed && test_thread::is_first_hint() {
+            // Test harnesses show it for tests that fail.
+            notice(NO_ARTIFACTS);
+        }
+    }
+
+    /// As [`finish`](Self::finish); returns true if nothing is kept because nothing has failed.
+    fn end(&self, test_fails: bool) -> bool {
         if let Some(updater) = lock(&self.updater).take() {
             updater.abort();
         }
         let mut files = lock(&self.files);
         if files.finished {
-            return;
+            return false;
         }
         files.finished = true;
-        let Some(dir) = files.dir() else {
-            return;
+        let (Some(dir), Some(sources)) = (files.dir(), &files.sources) else {
+            return false;
         };
         if test_fails {
             dir.fail();
         }
-        let Some(sources) = &files.sources else {
-            return;
-        };
         let fails = dir.failed();
         let (page, root) = (dir.root().join(page::PAGE), dir.root().to_owned());
         let machine = sources.machine.clone();
@@ -196,15 +207,16 @@ impl Report {
                 panic.as_ref().map(Option::as_deref),
             ));
         }
-        let was_shown = !fails && self.began.elapsed() >= page::LONG;
-        if !fails && self.policy == Policy::Failure {
-            files.remove();
-        } else {
-            self.keep(&mut files, fails, &machine, &page);
+        let is_removed = !fails && self.policy == Policy::Failure;
+        match is_removed {
+            true => files.remove(),
+            false => self.keep(&mut files, fails, &machine, &page),
         }
-        if was_shown {
+        let was_shown = self.began.elapsed() >= page::LONG;
+        if !fails && (!is_removed || was_shown) {
             page::update(&root);
         }
+        is_removed
     }
 
     /// Keeps the directory of a target that has ended.
@@ -296,7 +308,7 @@ impl Used for Report {
 
 impl AtExit for Report {
     fn exit(&self) {
-        self.finish(false);
+        let _ = self.end(false);
     }
 }
 

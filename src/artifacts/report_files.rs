@@ -122,7 +122,7 @@ impl ReportFiles {
         };
         let directory = dir.make()?;
         replace(
-            &directory.join("configuration.txt"),
+            &directory.join(page::CONFIGURATION),
             (sources.configuration)().as_bytes(),
         )?;
         replace(&directory.join("timeline.json"), timeline)?;

@@ -1,8 +1,8 @@
 //! [`TestName`]: the name of the running test, and the number of the attempt.
 //!
-//! Nextest sets the name in the environment; libtest gives the name to the test's thread.
-//! Without either (`--test-threads=1`, a thread of the test's own), the name is the place in the
-//! source that made the target.
+//! Nextest sets the name in the environment; libtest gives the name to the test's thread, also with
+//! `--test-threads=1`. Without either (a thread of the test's own under libtest), the name is the
+//! place in the source that made the target.
 
 use std::env;
 use std::hash::{DefaultHasher, Hash, Hasher};

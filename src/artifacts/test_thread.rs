@@ -41,6 +41,8 @@ struct TestThread {
     /// The reports of the boards that it has used.
     used: Vec<Weak<dyn Used>>,
     panic: Option<String>,
+    /// True once a hint was printed for its test.
+    hinted: bool,
 }
 
 /// Records the text of each panic from now on.
@@ -79,6 +81,12 @@ fn record(info: &PanicHookInfo<'_>) {
 /// Returns the text of the last panic of this thread, if the hook has seen it.
 pub(super) fn panic_of_this_thread() -> Option<String> {
     with_this(|this| this.panic.clone()).flatten()
+}
+
+/// Returns true in a test, the first time that its thread asks.
+pub(super) fn is_first_hint() -> bool {
+    let is_first = || with_this(|this| !std::mem::replace(&mut this.hinted, true));
+    TestName::runs_tests() && is_first() == Some(true)
 }
 
 /// Records that this thread uses a board.

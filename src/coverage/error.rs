@@ -28,11 +28,11 @@ pub enum CoverageError {
     },
     /// No test with coverage has run.
     #[error(
-        "there is no coverage in {looked:?} nor in a directory above it; run the tests with \
-         VTARGET_COVERAGE=1 or `coverage: lines` first"
+        "there is no coverage in {looked:?}; run the tests with VTARGET_COVERAGE=1 or `coverage: lines` \
+         first"
     )]
     NotThere {
-        /// The first place that was looked into.
+        /// The directory in which the project's tests write it.
         looked: PathBuf,
     },
     /// No line of what has run is known.

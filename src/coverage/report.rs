@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::{CoverageError, NOT_COVERED};
 use super::lcov::Lines;
 use super::store::{FILE, directory_in, notes_in};
+use crate::artifacts::target_directories;
 use crate::error::Result;
 
 /// The coverage of the last run of tests, by sources. Its `Display` form is a table, and below it
@@ -40,9 +41,8 @@ pub struct FileCoverage {
 }
 
 impl CoverageReport {
-    /// Reads the coverage of the project that `directory` is in: `lcov.info` in
-    /// `target/virtual-target/coverage` of this directory, or of the closest one above it;
-    /// `CARGO_TARGET_DIR` replaces `target`.
+    /// Reads the coverage of the project that `directory` is in: `virtual-target/coverage/lcov.info`
+    /// in its target directory, as `cargo metadata` tells it, or in `target` of a directory above it.
     ///
     /// # Errors
     /// [`CoverageError`]: no test with coverage has run, no line of what has run is known, or the
@@ -50,19 +50,16 @@ impl CoverageReport {
     pub fn of_last_run(directory: impl AsRef<Path>) -> Result<Self> {
         let directory = directory.as_ref();
         let from = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-        Ok(Self::find(&from, Path::new(&target))?)
+        Ok(Self::find(&target_directories(&from))?)
     }
 
-    /// Reads the coverage below `target` in `from`, or in the closest directory above it.
-    fn find(from: &Path, target: &Path) -> Result<Self, CoverageError> {
-        let targets = from.ancestors().map(|it| it.join(target));
-        let mut places = targets.map(|it| directory_in(&it).join(FILE));
-        match places.find(|it| it.is_file()) {
-            Some(path) => Self::read(path),
-            None => Err(CoverageError::NotThere {
-                looked: from.to_owned(),
-            }),
+    /// Reads the coverage in the first of the target directories that has any.
+    fn find(targets: &[PathBuf]) -> Result<Self, CoverageError> {
+        let mut places = targets.iter().map(|it| directory_in(it));
+        let looked = places.clone().next().unwrap_or_default();
+        match places.find(|it| it.join(FILE).is_file()) {
+            Some(directory) => Self::read(directory.join(FILE)),
+            None => Err(CoverageError::NotThere { looked }),
         }
     }
 
@@ -180,16 +177,15 @@ mod tests {
     }
 
     #[test]
-    fn the_report_of_a_directory_is_found_from_below() {
+    fn the_report_is_found_in_the_first_directory_that_has_one() {
         let project = tempfile::tempdir().unwrap();
-        let below = project.path().join("tests/deep");
-        let coverage = directory_in(&project.path().join("target"));
-        fs::create_dir_all(&below).unwrap();
+        let targets = ["deep/target", "target"].map(|it| project.path().join(it));
+        let coverage = directory_in(&targets[1]);
         fs::create_dir_all(&coverage).unwrap();
-        // The variable that replaces `target` may be set for the tests.
-        let find = || CoverageReport::find(&below, Path::new("target"));
+        let find = || CoverageReport::find(&targets);
         let error = find().unwrap_err().to_string();
-        assert!(error.contains("there is no coverage in"), "{error}");
+        let looked = "deep/target/virtual-target/coverage\"; run the tests with";
+        assert!(error.contains(looked), "{error}");
         let file = coverage.join(FILE);
         fs::write(&file, "SF:/a.c\nDA:1,1\nDA:2,0\nend_of_record\n").unwrap();
         let report = find().unwrap();

@@ -67,10 +67,11 @@ fn below_rustc(path: &Path) -> Option<&Path> {
 pub(super) fn project_root(target: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     let repository = here.ancestors().find(|it| it.join(".git").exists());
-    match (repository, target.parent()) {
-        (Some(repository), _) => repository.to_owned(),
-        (None, Some(parent)) => parent.to_owned(),
-        (None, None) => here,
+    // A target directory may be anywhere.
+    let beside = target.parent().filter(|parent| here.starts_with(parent));
+    match repository.or(beside) {
+        Some(root) => root.to_owned(),
+        None => here,
     }
 }
 

@@ -1,4 +1,5 @@
-//! [`Failure`]: a directory that a failed test has left, or one that has not ended.
+//! [`Failure`]: a directory that a failed test has left, or one that has not ended. [`unfailed`]
+//! finds the directories of the others.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,9 @@ pub(in crate::artifacts) const MESSAGE: &str = "failure.txt";
 
 /// The file of a test that has no result so far; its time is that of the begin.
 pub(in crate::artifacts) const UNFINISHED: &str = "unfinished.txt";
+
+/// The file that each board's directory has.
+pub(in crate::artifacts) const CONFIGURATION: &str = "configuration.txt";
 
 /// The time after which a test that runs is shown.
 pub(in crate::artifacts) const LONG: Duration = Duration::from_secs(11);
@@ -45,7 +49,16 @@ impl Failure {
         let mut tests: Vec<Vec<Self>> = Vec::new();
         for (name, directory) in subdirectories(root) {
             let mut failures = Vec::new();
-            find(&name, &directory, 1, &mut failures);
+            walk(&name, &directory, 1, &mut |path, directory| {
+                if let Some((modified, result)) = result(directory) {
+                    failures.push(Self {
+                        path: path.to_owned(),
+                        directory: directory.to_owned(),
+                        modified,
+                        result,
+                    });
+                }
+            });
             failures.sort_by(|a, b| a.path.cmp(&b.path));
             tests.push(failures);
         }
@@ -64,18 +77,37 @@ impl Failure {
     }
 }
 
-fn find(path: &str, directory: &Path, depth: usize, found: &mut Vec<Failure>) {
-    if let Some((modified, result)) = result(directory) {
-        found.push(Failure {
-            path: path.to_owned(),
-            directory: directory.to_owned(),
-            modified,
-            result,
+/// Returns the directories of boards on which nothing has failed, sorted, each with its path below
+/// that of all tests.
+pub(super) fn unfailed(root: &Path) -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
+    for (name, directory) in subdirectories(root) {
+        walk(&name, &directory, 1, &mut |path, directory| {
+            let has = |file| directory.join(file).exists();
+            if has(CONFIGURATION) && !has(MESSAGE) && !has(UNFINISHED) {
+                found.push((path.to_owned(), directory.to_owned()));
+            }
         });
     }
+    found.sort();
+    found
+}
+
+/// Returns true if a test's directory has a failure, or no result.
+pub(in crate::artifacts) fn has_failure(directory: &Path) -> bool {
+    let mut found = false;
+    walk("", directory, 1, &mut |_, inner| {
+        found |= inner.join(MESSAGE).exists() || inner.join(UNFINISHED).exists();
+    });
+    found
+}
+
+/// Calls `visit` for a test's directory and those in it, with their paths below that of all tests.
+fn walk(path: &str, directory: &Path, depth: usize, visit: &mut impl FnMut(&str, &Path)) {
+    visit(path, directory);
     if depth < MAX_DEPTH {
         for (name, inner) in subdirectories(directory) {
-            find(&format!("{path}/{name}"), &inner, depth + 1, found);
+            walk(&format!("{path}/{name}"), &inner, depth + 1, visit);
         }
     }
 }

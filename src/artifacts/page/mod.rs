@@ -1,6 +1,6 @@
 //! The page of all failed tests, `target/virtual-target/index.html`.
 //!
-//! [`update`] makes the page anew from the directories of the failed tests that exist, so nothing
+//! [`update`] makes the page anew from the tests' directories that exist, so nothing
 //! has to be kept in step: [`failures`] finds the directories, [`render`] makes the page.
 //! The page is one file without scripts. What a guest, a test or an emulator has printed becomes
 //! part of it only through [`escape`].
@@ -14,5 +14,5 @@ mod update;
 #[cfg(test)]
 mod tests;
 
-pub(super) use failures::{LONG, MESSAGE, UNFINISHED};
+pub(super) use failures::{CONFIGURATION, LONG, MESSAGE, UNFINISHED, has_failure};
 pub(super) use update::{PAGE, update};

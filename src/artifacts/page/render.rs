@@ -5,10 +5,11 @@
 
 use std::fmt::{self, Display, Write};
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::escape::{Href, Text};
-use super::failures::{Failure, MESSAGE, TestResult};
+use super::failures::{CONFIGURATION, Failure, MESSAGE, TestResult};
 use super::tail::Tail;
 use crate::artifacts::timeline::{Event, Timeline, UNDER_WAY};
 
@@ -26,22 +27,21 @@ const MAX_TIMELINE_LEN: u64 = 8 << 20;
 const WIDTH: f64 = 1000.0;
 
 /// The files that are shown closed, in this order.
-const LOGS: [&str; 4] = [
-    "emulator.log",
-    "renode.log",
-    "commands.log",
-    "configuration.txt",
-];
+const LOGS: [&str; 4] = ["emulator.log", "renode.log", "commands.log", CONFIGURATION];
 
-/// Returns the page that shows `tests`, each a test's failures.
-pub(super) fn render(tests: &[Vec<Failure>]) -> String {
+/// Returns the page that shows `tests`, each a test's failures, and the files of `unfailed` boards.
+pub(super) fn render(tests: &[Vec<Failure>], unfailed: &[(String, PathBuf)]) -> String {
     let mut page = String::new();
     // Writing to a string cannot fail.
-    let _ = write_page(&mut page, tests);
+    let _ = write_page(&mut page, tests, unfailed);
     page
 }
 
-fn write_page(page: &mut String, tests: &[Vec<Failure>]) -> fmt::Result {
+fn write_page(
+    page: &mut String,
+    tests: &[Vec<Failure>],
+    unfailed: &[(String, PathBuf)],
+) -> fmt::Result {
     let title = title(tests);
     write!(
         page,
@@ -70,7 +70,26 @@ fn write_page(page: &mut String, tests: &[Vec<Failure>]) -> fmt::Result {
         }
         page.push_str("</section>\n");
     }
+    if !unfailed.is_empty() {
+        write_unfailed(page, unfailed)?;
+    }
     page.push_str("</body>\n</html>\n");
+    Ok(())
+}
+
+/// Lists boards on which nothing has failed.
+fn write_unfailed(page: &mut String, unfailed: &[(String, PathBuf)]) -> fmt::Result {
+    page.push_str(
+        "<section>\n<h2>Kept without a failure</h2>\n\
+         <p>On these boards nothing failed while they existed. Their tests have passed, or failed \
+         later or with an error of their own, which is in the output of the tests only.</p>\n<ul>\n",
+    );
+    for (path, directory) in unfailed {
+        write!(page, "<li>{}<br/><span class=\"files\">", Text(path))?;
+        write_links(page, path, &files(directory))?;
+        page.push_str("</span></li>\n");
+    }
+    page.push_str("</ul>\n</section>\n");
     Ok(())
 }
 
@@ -98,11 +117,9 @@ fn write_failure(page: &mut String, failure: &Failure) -> fmt::Result {
         writeln!(page, "<h3>{}</h3>", Text(&part))?;
     }
     let time = httpdate::fmt_http_date(printable(failure.modified));
-    write!(page, "<p class=\"files\">{time}")?;
-    for file in files(failure) {
-        let path = format!("{}/{file}", failure.path);
-        write!(page, " · <a href=\"{}\">{}</a>", Href(&path), Text(&file))?;
-    }
+    let files = files(&failure.directory);
+    write!(page, "<p class=\"files\">{time} · ")?;
+    write_links(page, &failure.path, &files)?;
     page.push_str("</p>\n");
     if page.len() > MAX_PAGE_LEN {
         page.push_str("<p>The page is full: the files have the rest.</p>\n");
@@ -115,12 +132,26 @@ fn write_failure(page: &mut String, failure: &Failure) -> fmt::Result {
     if let Some(timeline) = timeline {
         write_timeline(page, &timeline)?;
     }
-    let files = files(failure);
     for uart in files.iter().filter(|name| is_uart(name)) {
         write_file(page, failure, uart, MAX_UART_LEN, " open=\"open\"")?;
     }
     for log in LOGS.iter().filter(|log| files.iter().any(|it| it == *log)) {
         write_file(page, failure, log, MAX_LOG_LEN, "")?;
+    }
+    Ok(())
+}
+
+/// Links the files of the directory `path`.
+fn write_links(page: &mut String, path: &str, files: &[String]) -> fmt::Result {
+    for (number, file) in files.iter().enumerate() {
+        let separator = if number > 0 { " · " } else { "" };
+        let path = format!("{path}/{file}");
+        write!(
+            page,
+            "{separator}<a href=\"{}\">{}</a>",
+            Href(&path),
+            Text(file)
+        )?;
     }
     Ok(())
 }
@@ -154,9 +185,9 @@ fn printable(time: SystemTime) -> SystemTime {
     time.clamp(SystemTime::UNIX_EPOCH, last)
 }
 
-/// Returns the names of the files in the directory of a failure, sorted.
-fn files(failure: &Failure) -> Vec<String> {
-    let entries = fs::read_dir(&failure.directory).into_iter().flatten();
+/// Returns the names of the files in the directory of a board, sorted.
+fn files(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
     let mut files: Vec<String> = entries
         .flatten()
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use roxmltree::{Document, Node, ParsingOptions};
 use tempfile::TempDir;
 
-use super::{MESSAGE, PAGE, UNFINISHED, update};
+use super::{CONFIGURATION, MESSAGE, PAGE, UNFINISHED, update};
 use crate::artifacts::dir_lock::DirLock;
 
 /// What a guest may print to break out of its element, or to deceive the reader.
@@ -108,6 +108,38 @@ fn a_page_shows_message_output_timeline_and_logs() {
     for link in links {
         assert!(root.path().join(link).is_file(), "{link}");
     }
+}
+
+#[test]
+fn boards_without_a_failure_are_listed_with_their_files() {
+    let root = root();
+    let kept = |path: &str| {
+        let directory = root.path().join(path);
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join(CONFIGURATION), "").unwrap();
+        directory
+    };
+    kept("fw.greets");
+    kept("fw.boots/attempt-2");
+    fs::write(kept("fw.killed").join(UNFINISHED), "").unwrap();
+    fs::create_dir(root.path().join("coverage")).unwrap();
+    failed(root.path(), "fw.boots", "");
+    assert!(update(root.path()));
+    let content = page(root.path());
+    let document = parse(&content);
+    let list = elements(&document, "ul").next().unwrap();
+    let listed: Vec<String> = list.children().filter(Node::is_element).map(text).collect();
+    let expected = ["fw.boots/attempt-2", "fw.greets"].map(|it| format!("{it}configuration.txt"));
+    assert_eq!(listed, expected);
+    for link in list.descendants().filter_map(|a| a.attribute("href")) {
+        assert!(root.path().join(link).is_file(), "{link}");
+    }
+    fs::remove_dir_all(root.path().join("fw.boots")).unwrap();
+    fs::remove_dir_all(root.path().join("fw.killed")).unwrap();
+    assert!(update(root.path()));
+    assert!(page(root.path()).contains("<h1>0 failed tests</h1>"));
+    fs::remove_dir_all(root.path().join("fw.greets")).unwrap();
+    assert!(!update(root.path()));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::failures::Failure;
+use super::failures::{Failure, unfailed};
 use super::render::render;
 use crate::artifacts::dir_lock::DirLock;
 use crate::files::replace;
@@ -19,7 +19,7 @@ pub(in crate::artifacts) const PAGE: &str = "index.html";
 /// is stopped perhaps, may hold the lock.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// Makes the page of the tests in the directory `root`; removes it if no failure is left.
+/// Makes the page of the tests in the directory `root`; removes it if there is none to show.
 ///
 /// Returns true if the page was made within a few seconds. A failure to do so is no error of the
 /// test: the directories have all that the page shows.
@@ -42,14 +42,14 @@ pub(in crate::artifacts) fn update(root: &Path) -> bool {
 fn locked_update(root: &Path) -> io::Result<bool> {
     let _lock = DirLock::wait(root)?;
     // After the lock, so that the last process sees the directories of all others.
-    let failures = Failure::all(root);
+    let (failures, unfailed) = (Failure::all(root), unfailed(root));
     let page = root.join(PAGE);
-    if failures.is_empty() {
+    if failures.is_empty() && unfailed.is_empty() {
         return match fs::remove_file(page) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
             _ => Ok(false),
         };
     }
-    replace(&page, render(&failures))?;
+    replace(&page, render(&failures, &unfailed))?;
     Ok(true)
 }

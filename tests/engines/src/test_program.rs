@@ -21,8 +21,9 @@ pub fn command(engine: BackendKind, test: &str, target: &Path) -> Command {
         _ => "qemu",
     };
     command
-        .args(["--ignored", "--exact", "--test-threads=2"])
+        .args(["--ignored", "--exact"])
         .arg(format!("on_purpose::{test}"))
+        .env("RUST_TEST_THREADS", "2")
         .env("VTARGET_BACKEND", engine)
         .env("CARGO_TARGET_DIR", target)
         .env_remove("VTARGET_ARTIFACTS");

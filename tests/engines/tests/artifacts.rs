@@ -235,6 +235,21 @@ mod on_purpose {
 
     #[test]
     #[ignore = "run by the tests below"]
+    fn fails_by_an_error_of_its_own() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let _board = boot_and_greet()?;
+        drop(boot_and_greet()?);
+        "no number".parse::<u32>()?;
+        Ok(())
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
+    fn fails_in_an_unnamed_thread() {
+        std::thread::spawn(|| fails().unwrap_err()).join().unwrap();
+    }
+
+    #[test]
+    #[ignore = "run by the tests below"]
     fn does_not_boot() {
         shell_on(engine()).boot().within(millis(1)).wait().unwrap();
     }
@@ -462,6 +477,57 @@ fn a_success_leaves_nothing() {
         command.env("VTARGET_ARTIFACTS", "always");
     };
     assert!(Run::of(QEMU, "passes", always).left());
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn an_error_of_the_tests_own_is_told_how_to_keep_artifacts() {
+    const HINT: &str = "virtual-target: no artifacts: nothing had failed when the board was \
+         released; VTARGET_ARTIFACTS=always keeps them\n";
+    const TEST: &str = "fails_by_an_error_of_its_own";
+    let run = Run::of(QEMU, TEST, |_, _| {});
+    assert!(run.text.contains("InvalidDigit"), "{}", run.text);
+    assert_eq!(run.text.matches(HINT).count(), 1, "{}", run.text);
+    assert!(!run.left());
+    let failed = Run::of(QEMU, "fails", |_, _| {});
+    assert!(!failed.text.contains(HINT), "{}", failed.text);
+
+    let always = |command: &mut Command, _: &Path| {
+        command.env("VTARGET_ARTIFACTS", "always");
+    };
+    let run = Run::of(QEMU, TEST, always);
+    assert!(!run.text.contains(HINT), "{}", run.text);
+    let output = read(&run.directory(TEST), "uart.txt");
+    assert!(output.contains("Hello from"), "{output}");
+    let listed = format!("<li>engine-tests.artifacts.on_purpose.{TEST}<br/>");
+    assert!(run.page().contains(&listed), "{}", run.page());
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn the_name_of_artifacts_does_not_depend_on_the_number_of_threads() {
+    for threads in ["1", "2"] {
+        let run = Run::of(QEMU, "fails", |command, _| {
+            command.env("RUST_TEST_THREADS", threads);
+        });
+        assert!(run.directory("fails").is_dir(), "{threads}: {}", run.text);
+    }
+    // Only the place is known there.
+    let run = Run::of(QEMU, "fails_in_an_unnamed_thread", |_, _| {});
+    let names: Vec<_> = fs::read_dir(run.root()).unwrap().flatten().collect();
+    let is_place = |name: &str| name.starts_with("engine-tests.artifacts.artifacts.rs-");
+    assert!(
+        names
+            .iter()
+            .any(|it| is_place(&it.file_name().to_string_lossy())),
+        "{names:?}"
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod on_purpose;
 mod oracle;
 
+use std::fs;
 use std::process::Command;
 
 use engine_tests::coverage::Lcov;
@@ -81,6 +82,51 @@ on_each_engine! {
             assert_eq!(lines(texts), [ping, led_on, false]);
         }
         Ok(())
+    }
+}
+
+#[test]
+#[cfg_attr(
+    not(qemu),
+    ignore = "no QEMU: qemu-system-arm is not in PATH and VTARGET_QEMU names none"
+)]
+fn coverage_is_found_where_the_configuration_of_cargo_has_put_it() {
+    for field in ["target-dir", "build-dir"] {
+        let project = tempfile::tempdir().unwrap();
+        let at = |path: &str| project.path().join(path);
+        let programs = at("out of the way/debug/deps");
+        for directory in [&programs, &at(".cargo"), &at("tests/src")] {
+            fs::create_dir_all(directory).unwrap();
+        }
+        let configuration = format!("[build]\n{field} = \"out of the way\"\n");
+        fs::write(at(".cargo/config.toml"), configuration).unwrap();
+        let manifest = "[package]\nname = \"tests\"\nedition = \"2024\"\n[workspace]\n";
+        fs::write(at("tests/Cargo.toml"), manifest).unwrap();
+        fs::write(at("tests/src/lib.rs"), "").unwrap();
+        // As cargo has it.
+        fs::write(at("out of the way/CACHEDIR.TAG"), "").unwrap();
+        let this = std::env::current_exe().unwrap();
+        let program = programs.join(this.file_name().unwrap());
+        fs::copy(&this, &program).unwrap();
+
+        let run = Run::on(BackendKind::Qemu);
+        let tests = run.command("pings", "one");
+        let arguments: Vec<_> = tests.get_args().map(ToOwned::to_owned).collect();
+        let variables = tests
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)));
+        let mut moved = Command::new(program);
+        moved
+            .args(arguments)
+            .envs(variables)
+            .env_remove("CARGO_TARGET_DIR");
+        pass(moved);
+        let mut report = run.command("reports", "report");
+        report
+            .env_remove("CARGO_TARGET_DIR")
+            .current_dir(at("tests"));
+        let report = pass(report);
+        assert!(report.contains("shell/commands.c"), "{field}: {report}");
     }
 }
 
