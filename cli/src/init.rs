@@ -25,13 +25,17 @@ pub(crate) struct Init {
     /// The image that the firmware's build writes, instead of a sample
     #[arg(long, value_name = "FILE")]
     firmware: Option<PathBuf>,
-    /// The command that builds the firmware, in the current directory, before the tests run
-    #[arg(long, value_name = "COMMAND")]
+    /// The command that builds the firmware, in the current directory, before the tests run; a shell
+    /// runs it if it has more than words, such as `&&`
+    #[arg(long, value_name = "COMMAND", requires = "firmware")]
     build: Option<String>,
     /// The clock of boards that run on Renode; QEMU has no virtual one
     #[arg(long, default_value = "virtual", value_parser = ["virtual", "realtime"])]
     clock: String,
 }
+
+/// The characters that mean something to a shell.
+const SPECIAL: &str = "\"'\\`$&|;<>()*?[]{}~#!";
 
 /// The directory of the tests beside a firmware project.
 const BESIDE: &str = "firmware-tests";
@@ -54,15 +58,17 @@ impl Init {
             Some(image) => std::path::absolute(image)?,
             None => suite.join(SAMPLE_FILE),
         };
-        let image = relative(&image, &suite.join("boards"));
         let mut files = Vec::new();
         for (name, text) in FILES {
             let (place, text) = match name {
                 GITHUB if is_beside => (root.join(name), on_github_beside(text)),
                 GITLAB if is_beside => (root.join(name), on_gitlab_beside(text)),
-                "build.rs" => (suite.join(name), self.build_script(text, &suite)?),
+                "build.rs" => (suite.join(name), self.build_script(text, &suite, &image)?),
                 "Cargo.toml" => (suite.join(name), manifest(text)),
-                _ if name.ends_with(".yaml") => (suite.join(name), self.board(text, &image)),
+                _ if name.ends_with(".yaml") => {
+                    let image = relative(&image, &suite.join("boards"));
+                    (suite.join(name), self.board(text, &image))
+                }
                 _ => (suite.join(name), text.to_owned()),
             };
             files.push((place, text.into_bytes()));
@@ -107,11 +113,14 @@ impl Init {
     }
 
     /// Returns the build script with the command that builds the firmware.
-    fn build_script(&self, text: &str, suite: &Path) -> Result<String, Failure> {
+    fn build_script(&self, text: &str, suite: &Path, image: &Path) -> Result<String, Failure> {
         let Some(command) = &self.build else {
             return Ok(text.to_owned());
         };
-        let words: Vec<&str> = command.split_whitespace().collect();
+        let words = match command.contains(|c| SPECIAL.contains(c)) {
+            true => vec!["sh", "-c", command],
+            false => command.split_whitespace().collect(),
+        };
         let directory = relative(&std::env::current_dir()?, suite);
         let directory = match directory.as_os_str().is_empty() {
             true => Path::new("."),
@@ -121,9 +130,13 @@ impl Init {
             "const BUILD: &[&str] = &[];",
             &format!("const BUILD: &[&str] = &{words:?};"),
         );
-        Ok(text.replace(
+        let text = text.replace(
             "const DIRECTORY: &str = \"..\";",
             &format!("const DIRECTORY: &str = {directory:?};"),
+        );
+        Ok(text.replace(
+            "const IMAGE: &str = \"../build/firmware.elf\";",
+            &format!("const IMAGE: &str = {:?};", relative(image, suite)),
         ))
     }
 

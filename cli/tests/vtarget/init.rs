@@ -155,3 +155,58 @@ fn the_firmware_is_built_before_the_tests() {
     // Nothing is left to do, and the command knows that.
     assert!(run().status.success());
 }
+
+#[test]
+fn nothing_is_compiled_again_once_the_firmware_is_built() {
+    const MAKE: &str = "build/app: src/*.c\n\tmkdir -p build\n\tcc -o $@ src/main.c\n";
+    // CMake's own files change even if there is nothing to do.
+    const LIKE_CMAKE: &str = "mkdir -p build && touch build/CMakeCache.txt build/marks && make";
+    for command in ["make", LIKE_CMAKE] {
+        let dir = tempfile::tempdir().unwrap();
+        let project = dir.path().join("a project");
+        fs::create_dir_all(project.join("src")).unwrap();
+        fs::write(project.join("src/main.c"), "int main(void) { return 1; }\n").unwrap();
+        fs::write(project.join("Makefile"), MAKE).unwrap();
+        let output = init(&project, &["--firmware", "build/app", "--build", command]);
+        assert!(output.status.success(), "{}", crate::text(&output.stderr));
+        // The libraries of the tests are of no interest here.
+        let suite = project.join("firmware-tests");
+        fs::remove_dir_all(suite.join("tests")).unwrap();
+        fs::remove_dir_all(suite.join(".cargo")).unwrap();
+        fs::write(suite.join("src/lib.rs"), "").unwrap();
+        let manifest = "[package]\nname = \"suite\"\nedition = \"2024\"\n[workspace]\n";
+        fs::write(suite.join("Cargo.toml"), manifest).unwrap();
+        let compiles = || {
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo.args(["test", "--offline"]).current_dir(&suite);
+            let output = cargo.env_remove("CARGO_TARGET_DIR").output().unwrap();
+            let printed = crate::text(&output.stderr);
+            assert!(output.status.success(), "{printed}");
+            printed.contains("Compiling")
+        };
+        let settles = || {
+            let _ = (compiles(), compiles());
+            !compiles()
+        };
+        let returns = || {
+            Command::new(project.join("build/app"))
+                .status()
+                .unwrap()
+                .code()
+        };
+        assert!(settles(), "{command}");
+        assert_eq!(returns(), Some(1));
+        fs::write(project.join("src/main.c"), "int main(void) { return 2; }\n").unwrap();
+        assert!(compiles(), "{command}");
+        assert_eq!(returns(), Some(2));
+        assert!(settles(), "{command}");
+        // A clean project is built again.
+        fs::remove_file(project.join("build/app")).unwrap();
+        assert!(compiles(), "{command}");
+        assert_eq!(returns(), Some(2));
+        // A file is added that is built without a change of another one.
+        assert!(settles(), "{command}");
+        fs::write(project.join("src/more.c"), "").unwrap();
+        assert!(compiles(), "{command}");
+    }
+}
