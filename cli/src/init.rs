@@ -29,13 +29,16 @@ pub(crate) struct Init {
     /// runs it if it has more than words, such as `&&`
     #[arg(long, value_name = "COMMAND", requires = "firmware")]
     build: Option<String>,
-    /// The clock of boards that run on Renode; QEMU has no virtual one
-    #[arg(long, default_value = "virtual", value_parser = ["virtual", "realtime"])]
-    clock: String,
+    /// The clock of the boards: virtual, for which Renode is needed, unless only QEMU is installed
+    #[arg(long, value_parser = ["virtual", "realtime"])]
+    clock: Option<String>,
 }
 
 /// The characters that mean something to a shell.
 const SPECIAL: &str = "\"'\\`$&|;<>()*?[]{}~#!";
+
+/// The board that the sample runs on, too.
+const SECOND_BOARD: &str = "boards/netduino2.yaml";
 
 /// The directory of the tests beside a firmware project.
 const BESIDE: &str = "firmware-tests";
@@ -46,6 +49,10 @@ const SAMPLE_FILE: &str = "firmware/sample.elf";
 impl Init {
     pub(crate) fn run(self) -> Outcome {
         let root = std::path::absolute(&self.directory)?;
+        let is_virtual = match self.clock.as_deref() {
+            Some(clock) => clock == "virtual",
+            None => has_renode() || !has_qemu(),
+        };
         let is_beside = fs::read_dir(&root).is_ok_and(|entries| {
             let names = entries.flatten().map(|entry| entry.file_name());
             names.into_iter().any(|name| name != ".git")
@@ -60,6 +67,10 @@ impl Init {
         };
         let mut files = Vec::new();
         for (name, text) in FILES {
+            // Firmware for one board does not run on another one.
+            if self.firmware.is_some() && name == SECOND_BOARD {
+                continue;
+            }
             let (place, text) = match name {
                 GITHUB if is_beside => (root.join(name), on_github_beside(text)),
                 GITLAB if is_beside => (root.join(name), on_gitlab_beside(text)),
@@ -67,7 +78,10 @@ impl Init {
                 "Cargo.toml" => (suite.join(name), manifest(text)),
                 _ if name.ends_with(".yaml") => {
                     let image = relative(&image, &suite.join("boards"));
-                    (suite.join(name), self.board(text, &image))
+                    (suite.join(name), board(text, &image, is_virtual))
+                }
+                _ if self.firmware.is_some() && name.starts_with("tests/") => {
+                    (suite.join(name), of_other_firmware(name, text))
                 }
                 _ => (suite.join(name), text.to_owned()),
             };
@@ -85,31 +99,8 @@ impl Init {
         for (file, content) in &files {
             write(file, content)?;
         }
-        self.tell(&suite)?;
+        self.tell(&suite, is_virtual)?;
         Ok(ExitCode::SUCCESS)
-    }
-
-    /// Returns a board file with the project's image and clock.
-    fn board(&self, text: &str, image: &Path) -> String {
-        let is_for_renode = text.lines().any(|line| line.starts_with("platform:"));
-        let mut lines = Vec::new();
-        for line in text.lines() {
-            match line {
-                _ if line.starts_with("firmware:") => {
-                    lines.push(format!("firmware: {}", quoted(image)));
-                    continue;
-                }
-                _ if line.starts_with("backend:") && is_for_renode && self.clock == "virtual" => {
-                    lines.push(line.to_owned());
-                    lines.push(
-                        "clock: virtual       # exact times on any host; on Renode".to_owned(),
-                    );
-                    continue;
-                }
-                _ => lines.push(line.to_owned()),
-            }
-        }
-        lines.join("\n") + "\n"
     }
 
     /// Returns the build script with the command that builds the firmware.
@@ -140,24 +131,80 @@ impl Init {
         ))
     }
 
-    fn tell(&self, suite: &Path) -> Result<(), Failure> {
+    fn tell(&self, suite: &Path, is_virtual: bool) -> Result<(), Failure> {
         let here = std::env::current_dir().unwrap_or_default();
+        if self.clock.is_none() && !is_virtual {
+            output::line(
+                "There is no Renode, so the boards run on QEMU, in real time. `vtarget install` installs Renode;\n\
+                 then write `clock: virtual` into the board's file, for exact times.",
+            )?;
+        }
         output::line(format_args!("The tests are in {}. Next:", suite.display()))?;
         if suite != here {
             let directory = relative(suite, &here);
             output::line(format_args!("  cd {}", directory.display()))?;
         }
-        if self.clock == "virtual" && EmulatorInfo::find_renode().wait().is_err() {
+        if is_virtual && !has_renode() {
             output::line("  vtarget install      # Renode, which `clock: virtual` needs")?;
         }
-        if EmulatorInfo::find_qemu().wait().is_err() {
+        if !has_qemu() {
             output::line("  vtarget doctor       # says how to install QEMU")?;
         }
         output::line("  cargo test           # or: cargo nextest run")?;
         output::line(match self.firmware {
-            Some(_) => "  README.md            # what to adapt to your firmware",
+            Some(_) => {
+                "  vtarget run boards/stm32f4-discovery.yaml    # a console: its greeting, prompt and commands\n  \
+                 README.md            # what to adapt to your firmware"
+            }
             None => "  README.md            # what to adapt to a firmware of yours",
         })
+    }
+}
+
+fn has_renode() -> bool {
+    EmulatorInfo::find_renode().wait().is_ok()
+}
+
+fn has_qemu() -> bool {
+    EmulatorInfo::find_qemu().wait().is_ok()
+}
+
+/// Returns a board file with the project's image and clock.
+fn board(text: &str, image: &Path, is_virtual: bool) -> String {
+    let is_for_renode = text.lines().any(|line| line.starts_with("platform:"));
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        match line {
+            _ if line.starts_with("firmware:") => {
+                lines.push(format!("firmware: {}", quoted(image)));
+            }
+            _ if line.starts_with("backend:") && is_for_renode && is_virtual => {
+                lines.push(line.to_owned());
+                lines.push("clock: virtual       # exact times on any host; on Renode".to_owned());
+            }
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Returns a file of tests for firmware whose greeting, prompt and commands are not known: what needs
+/// them is ignored, and the rest passes if it prints something.
+fn of_other_firmware(name: &str, text: &str) -> String {
+    const TO_ADAPT: &str =
+        "#[tokio::test]\n#[ignore = \"to be adapted: your prompt and commands\"]\n";
+    let text = text
+        .replace("\"Hello from\"", "r\"re:\\S\"")
+        .replace(
+            "\"stm32f4-discovery\", \"netduino2\"",
+            "\"stm32f4-discovery\"",
+        )
+        .replace("    #[with(\"netduino2\")]\n", "");
+    match name {
+        "tests/shell.rs" => {
+            text.replace("#[tokio::test]\nasync fn", &format!("{TO_ADAPT}async fn"))
+        }
+        _ => text,
     }
 }
 

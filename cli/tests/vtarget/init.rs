@@ -1,6 +1,7 @@
 //! `vtarget init`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -18,8 +19,11 @@ fn read(dir: &Path, name: &str) -> String {
 
 /// Checks the boards of a project, and that cargo accepts its manifest.
 fn assert_sound(suite: &Path) {
-    for board in ["stm32f4-discovery", "netduino2"] {
-        let file = suite.join(format!("boards/{board}.yaml"));
+    for board in fs::read_dir(suite.join("boards")).unwrap() {
+        let file = board.unwrap().path();
+        if file.extension().is_none_or(|it| it != "yaml") {
+            continue;
+        }
         // Without QEMU, which has no virtual clock, only the emulator is missing.
         let mut command = vtarget();
         command
@@ -38,7 +42,7 @@ fn assert_sound(suite: &Path) {
 fn an_empty_directory_is_filled() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join(".git")).unwrap();
-    let output = init(dir.path(), &[]);
+    let output = init(dir.path(), &["--clock", "virtual"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("\n  cargo test "));
     let board = read(dir.path(), "boards/stm32f4-discovery.yaml");
@@ -118,6 +122,58 @@ fn a_firmware_project_gets_a_directory_beside_its_sources() {
     let sample = super::root().join("firmware-samples/prebuilt/stm32f4/shell.elf");
     fs::copy(sample, dir.path().join("build/my fw.elf")).unwrap();
     assert_sound(&suite);
+}
+
+#[test]
+fn tests_of_other_firmware_need_neither_its_prompt_nor_a_second_board() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = init(dir.path(), &["--firmware", "build/app.elf"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(!dir.path().join("boards/netduino2.yaml").exists());
+    for (file, kept, tests, ignored) in [("boot", r"re:\S", 2, 0), ("shell", "frobnicate", 3, 3)] {
+        let code = read(dir.path(), &format!("tests/{file}.rs"));
+        syn::parse_file(&code).unwrap();
+        assert!(
+            !code.contains("netduino2") && !code.contains("Hello from"),
+            "{code}"
+        );
+        assert!(code.contains(kept), "{code}");
+        let count = |text| code.matches(text).count();
+        let counts = (count("#[tokio::test]"), count("#[ignore"));
+        assert_eq!(counts, (tests, ignored), "{code}");
+    }
+}
+
+#[test]
+fn boards_have_the_clock_that_the_installed_emulator_has() {
+    let emulators = tempfile::tempdir().unwrap();
+    let program = |name: &str, prints: &str| {
+        let path = emulators.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\necho '{prints}'\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let qemu = program("qemu-system-arm", "QEMU emulator version 7.2.0");
+    let none = emulators.path().join("none");
+    for (arguments, qemu, is_virtual) in [
+        (&[][..], &qemu, false),
+        (&["--clock", "virtual"], &qemu, true),
+        (&[], &none, true),
+        (&["--clock", "realtime"], &none, false),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = vtarget();
+        command.current_dir(&dir).arg("init").args(arguments);
+        command
+            .env("VTARGET_RENODE", &none)
+            .env("VTARGET_QEMU", qemu);
+        let output = command.output().unwrap();
+        let board = read(dir.path(), "boards/stm32f4-discovery.yaml");
+        assert_eq!(board.contains("\nclock: virtual"), is_virtual, "{board}");
+        let printed = text(&output.stdout);
+        let is_told = printed.starts_with("There is no Renode, so the boards run on QEMU");
+        assert_eq!(is_told, !is_virtual && arguments.is_empty(), "{printed}");
+    }
 }
 
 #[test]
