@@ -14,7 +14,8 @@ use crate::template::{FILES, SAMPLE};
 /// Makes a project of tests on virtual boards
 ///
 /// In an empty directory the project fills it. Beside a firmware project it becomes the directory
-/// `firmware-tests`, and its CI workflows go to the firmware's. No file is overwritten.
+/// `firmware-tests`, and its CI workflows go to the firmware's. No file is overwritten: a GitLab
+/// pipeline that is there can include that of the tests.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Exit codes: 0 success, 1 a file is there already or cannot be written, 2 wrong arguments")]
@@ -61,6 +62,7 @@ impl Init {
             true => root.join(BESIDE),
             false => root.clone(),
         };
+        let has_pipeline = is_beside && root.join(GITLAB).exists();
         let image = match &self.firmware {
             Some(image) => std::path::absolute(image)?,
             None => suite.join(SAMPLE_FILE),
@@ -73,6 +75,7 @@ impl Init {
             }
             let (place, text) = match name {
                 GITHUB if is_beside => (root.join(name), on_github_beside(text)),
+                GITLAB if is_beside && has_pipeline => (suite.join(name), on_gitlab_beside(text)),
                 GITLAB if is_beside => (root.join(name), on_gitlab_beside(text)),
                 "build.rs" => (suite.join(name), self.build_script(text, &suite, &image)?),
                 "Cargo.toml" => (suite.join(name), manifest(text)),
@@ -98,6 +101,12 @@ impl Init {
         }
         for (file, content) in &files {
             write(file, content)?;
+        }
+        if has_pipeline {
+            output::line(format_args!(
+                "{GITLAB} stays as it is. To run the tests in its pipeline, add to it:\n  \
+                 include: {BESIDE}/{GITLAB}"
+            ))?;
         }
         self.tell(&suite, is_virtual)?;
         Ok(ExitCode::SUCCESS)

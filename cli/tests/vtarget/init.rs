@@ -177,6 +177,24 @@ fn boards_have_the_clock_that_the_installed_emulator_has() {
 }
 
 #[test]
+fn a_pipeline_that_is_there_stays_and_can_include_that_of_the_tests() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(".gitlab-ci.yml"), "stages: [lint]\n").unwrap();
+    let output = init(dir.path(), &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let printed = text(&output.stdout);
+    let include = "\n  include: firmware-tests/.gitlab-ci.yml\n";
+    assert!(printed.contains(include), "{printed}");
+    assert_eq!(read(dir.path(), ".gitlab-ci.yml"), "stages: [lint]\n");
+    // Its paths are those of the repository, which includes it.
+    let pipeline = read(dir.path(), "firmware-tests/.gitlab-ci.yml");
+    assert!(
+        pipeline.contains("\n    - cd firmware-tests\n"),
+        "{pipeline}"
+    );
+}
+
+#[test]
 fn the_firmware_is_built_before_the_tests() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("Makefile"), "build/a.elf:\n\tfalse\n").unwrap();
