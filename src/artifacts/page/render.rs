@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use super::escape::{Href, Text};
 use super::failures::{CONFIGURATION, Failure, MESSAGE, TestResult};
 use super::tail::Tail;
+use crate::artifacts::beginning::beginning;
 use crate::artifacts::timeline::{Event, Timeline, UNDER_WAY};
 
 /// The size in bytes above which the page shows further failures by their names only.
@@ -19,6 +20,8 @@ const MAX_PAGE_LEN: usize = 8 << 20;
 const MAX_UART_LEN: u64 = 64 << 10;
 /// The greatest part of another log that is shown, in bytes.
 const MAX_LOG_LEN: u64 = 16 << 10;
+/// The greatest part of a message's first line that is shown in the list of all tests, in bytes.
+const MAX_FIRST_LINE_LEN: usize = 200;
 /// The number of operations that are drawn.
 const MAX_DRAWN: usize = 200;
 /// The largest timeline that is read, in bytes.
@@ -56,7 +59,13 @@ fn write_page(
         page.push_str("<ol>\n");
         for failures in tests {
             let test = Text(failures[0].names().0);
-            writeln!(page, "<li><a href=\"#{test}\">{test}</a></li>")?;
+            let message = message(&failures[0], None);
+            let first_line = message.lines().next().unwrap_or_default();
+            let first_line = Text(beginning(first_line, MAX_FIRST_LINE_LEN));
+            writeln!(
+                page,
+                "<li><a href=\"#{test}\">{test}</a> <span class=\"files\">{first_line}</span></li>"
+            )?;
         }
         page.push_str("</ol>\n");
     }
@@ -215,7 +224,11 @@ fn write_file(
         return Ok(());
     };
     let name = Text(name);
-    write!(page, "<details{open}><summary>{name}</summary>\n<pre>")?;
+    // Shown from its end, where the failure is.
+    write!(
+        page,
+        "<details{open}><summary>{name}</summary>\n<div class=\"end\"><pre>"
+    )?;
     if left_out > 0 {
         writeln!(page, "<i>[{left_out} bytes before this are in {name}]</i>")?;
     }
@@ -230,7 +243,7 @@ fn write_file(
             _ => write!(page, "{}", Text(line))?,
         }
     }
-    page.push_str("</pre></details>\n");
+    page.push_str("</pre></div></details>\n");
     Ok(())
 }
 

@@ -123,10 +123,19 @@ fn boards_without_a_failure_are_listed_with_their_files() {
     kept("fw.boots/attempt-2");
     fs::write(kept("fw.killed").join(UNFINISHED), "").unwrap();
     fs::create_dir(root.path().join("coverage")).unwrap();
-    failed(root.path(), "fw.boots", "");
+    let long = format!("{}\nmore", "timed out ".repeat(50));
+    failed(root.path(), "fw.boots", &long);
     assert!(update(root.path()));
     let content = page(root.path());
     let document = parse(&content);
+    // The list of the failed tests has the beginning of each message.
+    let failed: Vec<String> = elements(&document, "ol").map(text).collect();
+    let begin = format!("fw.boots {}\n", "timed out ".repeat(20));
+    assert!(failed[0].contains(&begin), "{failed:?}");
+    assert!(
+        failed[0].contains("fw.killed This test was killed"),
+        "{failed:?}"
+    );
     let list = elements(&document, "ul").next().unwrap();
     let listed: Vec<String> = list.children().filter(Node::is_element).map(text).collect();
     let expected = ["fw.boots/attempt-2", "fw.greets"].map(|it| format!("{it}configuration.txt"));
