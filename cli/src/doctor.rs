@@ -2,8 +2,10 @@
 
 use std::env;
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -70,7 +72,7 @@ impl Doctor {
             boards.push(report);
         }
         if boards.is_empty() {
-            show("no board file here; `vtarget init` makes two".to_owned())?;
+            show("no board file here; `vtarget init` makes a project with one".to_owned())?;
         }
         if self.json {
             output::line(format_args!(
@@ -92,21 +94,28 @@ struct Emulator {
     install: &'static str,
 }
 
-/// Looks for all emulators.
+/// Looks for all emulators at the same time: one that does not answer must not delay the others.
 fn emulators_here() -> Vec<Emulator> {
-    let renode = Emulator {
+    let renode = || Emulator {
         name: "Renode",
         arch: None,
         found: EmulatorInfo::find_renode().wait(),
         install: "vtarget install",
     };
-    let qemus = QemuConfig::ARCHITECTURES.map(|arch| Emulator {
+    let qemu = |arch| Emulator {
         name: "QEMU",
         arch: Some(arch),
         found: EmulatorInfo::find_qemu_for(arch).wait(),
         install: qemu_install(arch),
-    });
-    [renode].into_iter().chain(qemus).collect()
+    };
+    thread::scope(|scope| {
+        let qemus = QemuConfig::ARCHITECTURES.map(|arch| scope.spawn(move || qemu(arch)));
+        let found = [Ok(renode())].into_iter();
+        let found = found.chain(qemus.into_iter().map(|it| it.join()));
+        found
+            .map(|it| it.unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    })
 }
 
 fn described(info: &EmulatorInfo) -> String {

@@ -130,3 +130,26 @@ fn doctor_says_how_to_install_what_is_missing() {
         "{shown}"
     );
 }
+
+#[test]
+fn doctor_asks_all_emulators_at_the_same_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let asked = dir.path().join("asked");
+    fs::create_dir(&asked).unwrap();
+    let program = dir.path().join("waits-for-the-others");
+    let script = format!(
+        "#!/bin/sh\ncd '{}'\ntouch $$\nfor i in $(seq 300); do\n  \
+         [ $(ls | wc -l) -ge 5 ] && echo 'QEMU emulator version 7.2.0' && exit\n  sleep 0.1\ndone\nexit 1\n",
+        asked.display()
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let output = doctor(&dir, &["--json"], |command| {
+        command.env("VTARGET_RENODE", &program);
+        command.env("VTARGET_QEMU", &program);
+    });
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    for emulator in report["emulators"].as_array().unwrap().iter().skip(1) {
+        assert_eq!(emulator["version"], "7.2.0", "{report:#}");
+    }
+}

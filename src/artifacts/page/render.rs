@@ -223,11 +223,12 @@ fn write_file(
     let Ok(Tail { text, left_out }) = Tail::read(&failure.directory.join(name), max_len) else {
         return Ok(());
     };
-    let name = Text(name);
-    // Shown from its end, where the failure is.
+    let (is_log, name) = (name != CONFIGURATION, Text(name));
+    // A log is shown from its end, where the failure is.
+    let class = if is_log { "end" } else { "begin" };
     write!(
         page,
-        "<details{open}><summary>{name}</summary>\n<div class=\"end\"><pre>"
+        "<details{open}><summary>{name}</summary>\n<div class=\"{class}\"><pre>"
     )?;
     if left_out > 0 {
         writeln!(page, "<i>[{left_out} bytes before this are in {name}]</i>")?;
