@@ -34,6 +34,14 @@ pub(crate) trait GuestAccess: Send {
     fn processors(&mut self, machine: usize)
     -> BoxFuture<'_, Result<Vec<NamedCpu>, EmulatorError>>;
 
+    /// Returns the registers of a sleeping Cortex-M that say which interrupts could wake it, as far
+    /// as the engine has them: VTOR, and NVIC_ISER and NVIC_ISPR, by their names in a [`CpuState`].
+    fn interrupts<'a>(
+        &'a mut self,
+        machine: usize,
+        processor: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<(String, u64)>, EmulatorError>>;
+
     /// Reads bytes of a machine's memories.
     fn read(
         &mut self,

@@ -10,7 +10,7 @@ use crate::backend::error::Unsupported;
 use crate::backend::{BoxFuture, EmulatorError, EmulatorErrorKind, GuestAccess, LogNote, NamedCpu};
 use crate::config::BackendKind;
 use crate::debug::{
-    BEFORE_PC, BLOCK, DebugError, MemoryImage, MemoryValue, Registers, RunState, sleeps,
+    BEFORE_PC, BLOCK, Core, DebugError, MemoryImage, MemoryValue, Registers, RunState, sleeps,
 };
 use crate::error::Result;
 
@@ -119,7 +119,7 @@ impl<'a> StoppedMachine<'a> {
     /// Returns the processors, the one that runs the firmware first.
     pub(super) async fn processors(&mut self) -> Result<Vec<NamedCpu>, EmulatorError> {
         let mut processors = self.access.processors(self.number).await?;
-        for (_, cpu) in &mut processors {
+        for (name, cpu) in &mut processors {
             cpu.memories.clone_from(&self.memories);
             let pc = cpu.register("pc").unwrap_or_default();
             if cpu.state == RunState::Running
@@ -127,6 +127,10 @@ impl<'a> StoppedMachine<'a> {
                 && sleeps(cpu.core, &bytes)
             {
                 cpu.state = RunState::Waiting;
+                if cpu.core == Core::CortexM {
+                    let interrupts = self.access.interrupts(self.number, name).await?;
+                    cpu.registers.extend(interrupts);
+                }
             }
         }
         Ok(processors)

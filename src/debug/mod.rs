@@ -21,6 +21,7 @@ mod thumb;
 mod unwind;
 mod value;
 mod wait_instruction;
+mod wake_up;
 
 pub use error::DebugError;
 pub use frame::Frame;

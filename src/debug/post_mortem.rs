@@ -10,6 +10,7 @@ use super::program::Programs;
 use super::snapshot::{CpuState, MemoryImage, RunState};
 use super::stack;
 use super::unwind::{Backtrace, End, How, unwind};
+use super::wake_up::wake_ups;
 
 /// The words for firmware that sleeps until an interrupt comes.
 pub(crate) const SLEEPS: &str = "sleeps (WFI)";
@@ -24,6 +25,8 @@ pub(crate) struct PostMortem {
     /// The causes of a fault.
     causes: Vec<String>,
     waits: Option<Loop>,
+    /// What could wake it, if it sleeps.
+    wake_ups: Option<String>,
     stack: Option<String>,
     /// Why what is executed has no names, as in `app.elf is stripped`.
     nameless: Option<String>,
@@ -52,6 +55,9 @@ impl PostMortem {
                 Vec::new()
             },
             waits: polling::find(&mut guest),
+            wake_ups: (cpu.state == RunState::Waiting)
+                .then(|| wake_ups(&mut guest))
+                .flatten(),
             stack: stack::problem(&guest),
             nameless: cpu.register("pc").and_then(|it| programs.nameless(it & !1)),
             backtrace,
@@ -112,8 +118,8 @@ impl fmt::Display for PostMortem {
         for cause in &self.causes {
             write!(f, "\n  {cause}")?;
         }
-        if let Some(stack) = &self.stack {
-            write!(f, "\n  {stack}")?;
+        for line in self.wake_ups.iter().chain(&self.stack) {
+            write!(f, "\n  {line}")?;
         }
         let mut last = None;
         let mut repeated = 0;

@@ -7,7 +7,7 @@ use std::fmt;
 ///
 /// A Cortex-M has `r0` to `r12`, `sp`, `lr`, `pc`, `xpsr`, and as far as the engine has them `msp`,
 /// `psp`, `primask`, `basepri`, `faultmask`, `control`, `cfsr`, `hfsr`, `mmfar`, `bfar`; RISC-V has
-/// `x0` to `x31`, `pc`, `mstatus`, `mtvec`, `mcause`, `mepc`, `mtval`.
+/// `x0` to `x31`, `pc`, `mstatus`, `mie`, `mtvec`, `mcause`, `mepc`, `mtval`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registers(Vec<(String, u64)>);
 

@@ -50,8 +50,9 @@ pub(crate) struct CpuState {
     /// Names and values; a register that the engine does not model is left out.
     ///
     /// Cortex-M: `r0` to `r12`, `sp`, `lr`, `pc`, `xpsr`, `msp`, `psp`, `primask`, `basepri`,
-    /// `faultmask`, `control`; of the System Control Block `cfsr`, `hfsr`, `mmfar`, `bfar`.
-    /// RISC-V: `x0` to `x31`, `pc`, `mstatus`, `mtvec`, `mcause`, `mepc`, `mtval`.
+    /// `faultmask`, `control`; of the System Control Block `cfsr`, `hfsr`, `mmfar`, `bfar`; if it
+    /// sleeps, `vtor`, and of the NVIC `iser0` to `iser7`, `ispr0` to `ispr7`.
+    /// RISC-V: `x0` to `x31`, `pc`, `mstatus`, `mie`, `mtvec`, `mcause`, `mepc`, `mtval`.
     pub(crate) registers: Vec<(String, u64)>,
     /// The address ranges of RAM and ROM as the engine reports them; empty if it does not.
     pub(crate) memories: Vec<Range<u64>>,

@@ -13,14 +13,19 @@ pub(super) const REGISTERS: &str = "info registers -a";
 /// Lists the address spaces with their memories and peripherals.
 pub(super) const MEMORIES: &str = "info mtree -f";
 
+/// Returns the name of a processor in messages.
+pub(super) fn name(number: usize) -> String {
+    format!("cpu{number}")
+}
+
 /// Prints bytes of the memory.
 pub(super) fn bytes_at(range: &Range<u64>) -> String {
     format!("x /{}xb {:#x}", range.end - range.start, range.start)
 }
 
-/// Prints a word of a device that has no effect when it is read.
-pub(super) fn word_at(address: u64) -> String {
-    format!("x /1xw {address:#x}")
+/// Prints words of a device that have no effect when they are read.
+pub(super) fn words_at(address: u64, count: u64) -> String {
+    format!("x /{count}xw {address:#x}")
 }
 
 /// Returns the numbers in lines such as `20000010: 0x00000000 0x0000031e`.
@@ -76,7 +81,7 @@ pub(super) fn processors(printed: &str, state: RunState) -> Vec<NamedCpu> {
                 registers: registers?,
                 memories: Vec::new(),
             };
-            Some((format!("cpu{number}"), cpu))
+            Some((name(number), cpu))
         };
         parts.filter_map(cpu).collect::<Vec<_>>()
     };
@@ -93,7 +98,7 @@ fn cortex_m(printed: &str) -> Option<Vec<(String, u64)>> {
 /// Returns the registers of a RISC-V, in lines such as ` mcause   80000007` and
 /// ` x0/zero  00000000 x1/ra    20010134`.
 fn risc_v(printed: &str) -> Option<Vec<(String, u64)>> {
-    const NAMED: [&str; 6] = ["pc", "mstatus", "mtvec", "mcause", "mepc", "mtval"];
+    const NAMED: [&str; 7] = ["pc", "mstatus", "mie", "mtvec", "mcause", "mepc", "mtval"];
     let words: Vec<&str> = printed.split_whitespace().collect();
     let register = |pair: &[&str]| {
         let name = pair[0].split('/').next()?;

@@ -9,8 +9,8 @@ use super::hmp;
 use super::{KIND, Qemu};
 use crate::backend::error::RefusalReason;
 use crate::backend::{
-    Attached, BoxFuture, DebuggerLink, EmulatorError, EmulatorErrorKind, GuestAccess, NamedCpu,
-    Outcome, chunks,
+    Attached, BoxFuture, DebuggerLink, EmulatorError, EmulatorErrorKind, GuestAccess, INTERRUPTS,
+    NamedCpu, Outcome, chunks,
 };
 use crate::debug::{Core, RunState};
 use crate::process::Process;
@@ -91,7 +91,7 @@ impl GuestAccess for Qemu {
             {
                 for (name, address) in FAULTS {
                     let value = self
-                        .numbers(hmp::word_at(address))
+                        .numbers(hmp::words_at(address, 1))
                         .await
                         .unwrap_or_default();
                     let value = value.first().map(|it| (name.to_owned(), u64::from(*it)));
@@ -99,6 +99,27 @@ impl GuestAccess for Qemu {
                 }
             }
             Ok(processors)
+        })
+    }
+
+    fn interrupts<'a>(
+        &'a mut self,
+        _machine: usize,
+        processor: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<(String, u64)>, EmulatorError>> {
+        Box::pin(async move {
+            let mut registers = Vec::new();
+            // The addresses are those of the first processor.
+            if processor != hmp::name(0) {
+                return Ok(registers);
+            }
+            for register in INTERRUPTS {
+                let words = hmp::words_at(register.address, register.count);
+                // Another board may have none.
+                let values = self.numbers(words).await.unwrap_or_default();
+                registers.extend(register.named(values.into_iter().map(u64::from)));
+            }
+            Ok(registers)
         })
     }
 

@@ -12,8 +12,8 @@ use super::setup::{log_notes, memory, registers};
 use super::stop::Stop;
 use crate::backend::error::Unexpected;
 use crate::backend::{
-    Attached, BoxFuture, DebuggerLink, EmulatorError, GuestAccess, LogNote, NamedCpu, Outcome,
-    chunks,
+    Attached, BoxFuture, DebuggerLink, EmulatorError, GuestAccess, INTERRUPTS, LogNote, NamedCpu,
+    Outcome, chunks,
 };
 use crate::debug::{Core, CpuState, RunState};
 use crate::firmware::Architecture;
@@ -164,6 +164,29 @@ impl GuestAccess for Renode {
                     let cpu = self.processor(machine, core, processor).await?;
                     found.push((processor.name.to_string(), cpu));
                 }
+            }
+            Ok(found)
+        })
+    }
+
+    fn interrupts<'a>(
+        &'a mut self,
+        machine: usize,
+        processor: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<(String, u64)>, EmulatorError>> {
+        Box::pin(async move {
+            let mut all = self.emulation.machines[machine].processors.iter();
+            let Some(processor) = all.find(|it| it.name.to_string() == processor) else {
+                return Ok(Vec::new());
+            };
+            let mut found = Vec::new();
+            for words in INTERRUPTS {
+                let addresses = (0..words.count).map(|index| words.address + 4 * index);
+                let read = MonitorCommand::read_words(&processor.name, addresses);
+                // A version that refuses it says nothing of interrupts.
+                let printed = self.on_machine(machine, read).await.unwrap_or_default();
+                let values = printed.lines().map_while(|it| registers::number(it.trim()));
+                found.extend(words.named(values));
             }
             Ok(found)
         })

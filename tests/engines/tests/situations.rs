@@ -34,7 +34,7 @@ t renode | in an endless loop    | task (sensor.c:69-70)              | called b
 u qemu   | HardFault             | undefined (sensor.c:43)            | undefined instruction (UNDEFINSTR) | called by main (main.c:36)
 u renode | UsageFault            | undefined (sensor.c:43)            | undefined instruction (UNDEFINSTR) | called by main (main.c:36)
 v        | polls ready (0x20000108) until it is not 0 | wait_until_ready (waits.c:26-27) | called by main (main.c:37)
-w        | sleeps (WFI)          | idle (waits.c:39-40)               | called by main (main.c:38)
+w        | sleeps (WFI)          | idle (waits.c:39-40)               | no interrupt is enabled: only SysTick could wake it | called by main (main.c:38)
 y        | polls job+4 (0x20000114) until it is 1 | wait_for_job (waits.c:33-34) | called by main (main.c:39)
 z qemu   | HardFault             | average (sensor.c:56-57)           | division by zero (DIVBYZERO) | called by main (main.c:40)
 ";
@@ -63,7 +63,7 @@ p        |                       | wait_for_pin (main.c:108-109)      | called b
 s renode |                       |                                    | stack overflow: the stack pointer 0x7 | walk
 u        | trap                  | undefined (main.c:71)              | illegal instruction (mcause 2 | called by main (main.c:158)
 v        |                       | wait_until_ready (main.c:114-115)  | called by main (main.c:159)
-w        | sleeps (WFI)          | idle (main.c:127-128)              | called by main (main.c:160)
+w        | sleeps (WFI)          | idle (main.c:127-128)              | no interrupt is enabled in mie: nothing can wake it | called by main (main.c:160)
 y        |                       | wait_for_job (main.c:121-122)      | called by main (main.c:161)
 ";
 

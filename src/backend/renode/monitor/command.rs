@@ -401,6 +401,12 @@ impl MonitorCommand {
         Self(format!("sysbus ReadBytes {start:#x} {length} true"))
     }
 
+    /// Prints words that a processor sees, of a device that has no effect when they are read.
+    pub(crate) fn read_words(processor: &Name, addresses: impl Iterator<Item = u64>) -> Self {
+        let reads = addresses.map(|it| format!("sysbus ReadDoubleWord {it:#x} {processor}"));
+        Self(reads.collect::<Vec<_>>().join("; "))
+    }
+
     /// Writes bytes, in words where they are aligned.
     pub(crate) fn write_memory(address: u64, bytes: &[u8]) -> Self {
         let mut commands = Vec::new();

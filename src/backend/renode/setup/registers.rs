@@ -70,7 +70,7 @@ fn cortex_m<'a>(rows: impl Iterator<Item = (&'a str, u64)>) -> Vec<(String, u64)
 }
 
 fn risc_v(names: &str) -> Option<String> {
-    let control = ["PC", "MSTATUS", "MTVEC", "MCAUSE", "MEPC", "MTVAL"];
+    let control = ["PC", "MSTATUS", "MIE", "MTVEC", "MCAUSE", "MEPC", "MTVAL"];
     names
         .split(" / ")
         .find_map(|name| match control.contains(&name) {
