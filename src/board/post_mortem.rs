@@ -138,7 +138,7 @@ impl Board {
     async fn post_mortem(&mut self, machine: usize) -> Option<String> {
         let programs = self.program_files(machine).read().await;
         if let Some((_, last)) = self.backend.guest_access()?.last_state() {
-            let examined = examine(last, programs, MemoryImage::default()).await?;
+            let examined = examine(last, programs, MemoryImage::gone()).await?;
             return Some(examined.post_mortem.to_string());
         }
         let looked = self.inspect(

@@ -23,6 +23,11 @@ impl<'a> Guest<'a> {
         }
     }
 
+    /// Returns true if the emulator has ended.
+    pub(super) fn is_memory_gone(&self) -> bool {
+        self.memory.is_gone()
+    }
+
     /// The size in bytes of an address.
     pub(super) fn word_size(&self) -> u64 {
         let is_64 = self.cpu.core == Core::RiscV && self.programs.all.iter().any(|it| it.is_64);

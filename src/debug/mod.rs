@@ -8,8 +8,7 @@ mod error;
 mod exception;
 mod frame;
 mod guest;
-mod poll;
-mod polling;
+mod loops;
 mod post_mortem;
 mod program;
 #[cfg(test)]
@@ -17,7 +16,6 @@ mod recorded;
 mod registers;
 mod snapshot;
 mod stack;
-mod thumb;
 mod unwind;
 mod value;
 mod wait_instruction;

@@ -1,15 +1,15 @@
-//! [`PostMortem`]: where stopped firmware is and why, as a text of a few lines.
+//! [`PostMortem`]: where stopped firmware is and why.
 
-use std::fmt;
+mod text;
 
 use super::exception;
 use super::frame::Frame;
 use super::guest::Guest;
-use super::polling::{self, Loop};
+use super::loops::{self, Loop};
 use super::program::Programs;
 use super::snapshot::{CpuState, MemoryImage, RunState};
 use super::stack;
-use super::unwind::{Backtrace, End, How, unwind};
+use super::unwind::{Backtrace, How, unwind};
 use super::wake_up::wake_ups;
 
 /// The words for firmware that sleeps until an interrupt comes.
@@ -54,7 +54,7 @@ impl PostMortem {
             } else {
                 Vec::new()
             },
-            waits: polling::find(&mut guest),
+            waits: loops::find(&mut guest),
             wake_ups: (cpu.state == RunState::Waiting)
                 .then(|| wake_ups(&mut guest))
                 .flatten(),
@@ -68,95 +68,6 @@ impl PostMortem {
     pub(crate) fn frames(&self) -> impl Iterator<Item = &Frame> {
         let calls = self.backtrace.iter().flat_map(|it| &it.calls);
         calls.map(|it| &it.frame)
-    }
-}
-
-/// The largest number of functions that are written.
-const MOST_FRAMES: usize = 12;
-
-impl fmt::Display for PostMortem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(backtrace) = &self.backtrace else {
-            return f.write_str("firmware: the engine gives no program counter");
-        };
-        let calls = &backtrace.calls;
-        let fault = exception::is_fault(self.exception) || !self.causes.is_empty();
-        let interrupted = calls
-            .iter()
-            .position(|it| matches!(it.how, How::Interrupted(_)));
-        // After a fault the place of the error comes first, the handler later.
-        let first = interrupted
-            .filter(|_| fault && self.state != RunState::LockedUp)
-            .unwrap_or(0);
-        let what = match (&self.waits, self.state) {
-            (_, RunState::LockedUp) => "locked up".to_owned(),
-            (_, RunState::Halted) => "halted".to_owned(),
-            (Some(Loop::Polls(poll)), RunState::Waiting) => format!("{SLEEPS}, polls {poll}"),
-            (_, RunState::Waiting) => SLEEPS.to_owned(),
-            (Some(Loop::Polls(poll)), _) => format!("polls {poll}"),
-            (Some(Loop::Sleeps), _) => SLEEPS.to_owned(),
-            (Some(Loop::Endless), _) => "in an endless loop".to_owned(),
-            (None, _) => "runs".to_owned(),
-        };
-        let name = exception::name(self.exception);
-        let what = match &name {
-            Some(name) if fault && first > 0 => name.clone(),
-            Some(name) => format!("{name} handler: {what}"),
-            None if first > 0 => "trap".to_owned(),
-            None => what,
-        };
-        write!(f, "firmware: {what}")?;
-        let Some(place) = calls.get(first) else {
-            return Ok(());
-        };
-        write!(f, ", at 0x{:08x}", place.frame.address)?;
-        if place.frame.function.is_some() {
-            write!(f, " in {}", place.frame)?;
-        } else if place.frame.address == 0 {
-            f.write_str(": a call of a null pointer?")?;
-        }
-        for cause in &self.causes {
-            write!(f, "\n  {cause}")?;
-        }
-        for line in self.wake_ups.iter().chain(&self.stack) {
-            write!(f, "\n  {line}")?;
-        }
-        let mut last = None;
-        let mut repeated = 0;
-        let mut written = 0;
-        for call in calls.iter().skip(first + 1) {
-            let how = match call.how {
-                How::Executed => continue,
-                How::Inlines => "inlined in",
-                How::Calls => "called by",
-                How::Interrupted(_) => "interrupts",
-            };
-            let line = format!("\n  {how} {}", call.frame);
-            if last.as_ref() == Some(&line) {
-                repeated += 1;
-                continue;
-            }
-            if repeated > 0 {
-                write!(f, ", {repeated} times more")?;
-                repeated = 0;
-            }
-            if written == MOST_FRAMES {
-                f.write_str("\n  …")?;
-                break;
-            }
-            f.write_str(&line)?;
-            written += 1;
-            last = Some(line);
-        }
-        if repeated > 0 {
-            write!(f, ", {repeated} times more")?;
-        }
-        if let Some(why) = &self.nameless {
-            write!(f, "\n  {why}: name the ELF file that has them in `symbols`")?;
-        } else if backtrace.end != End::Complete {
-            write!(f, "\n  the chain ends here: {}", backtrace.end)?;
-        }
-        Ok(())
     }
 }
 
@@ -239,15 +150,21 @@ mod tests {
             registers in prop::collection::vec(any::<u32>(), 16),
             code in prop::collection::vec(any::<u16>(), 128),
             xpsr in any::<u32>(),
+            core in prop::sample::select(vec![Core::CortexM, Core::RiscV]),
+            state in prop::sample::select(vec![RunState::Running, RunState::Waiting]),
         ) {
-            let names = (0..13).map(|it| format!("r{it}"));
+            let prefix = if core == Core::CortexM { "r" } else { "x" };
+            let names = (0..13).map(|it| format!("{prefix}{it}"));
             let names = names.chain(["sp", "lr", "cfsr"].map(str::to_owned));
             let mut registers: Vec<_> = names.zip(registers.into_iter().map(u64::from)).collect();
+            for name in ["iser0", "ispr0", "vtor", "mie"] {
+                registers.push((name.to_owned(), xpsr.into()));
+            }
             registers.push(("xpsr".to_owned(), xpsr.into()));
             registers.push(("pc".to_owned(), 0x2000_0040));
             let cpu = CpuState {
-                core: Core::CortexM,
-                state: RunState::Running,
+                core,
+                state,
                 registers,
                 memories: Vec::new(),
             };

@@ -60,7 +60,11 @@ impl Recorded {
         &self,
         analysis: impl Fn(&CpuState, &Programs, &mut MemoryImage) -> T,
     ) -> (T, usize) {
-        let mut memory = MemoryImage::default();
+        // An emulator that ended with the lock-up has no memory any more.
+        let mut memory = match self.cpu.state {
+            RunState::LockedUp => MemoryImage::gone(),
+            _ => MemoryImage::default(),
+        };
         for round in 1.. {
             let result = analysis(&self.cpu, &self.programs, &mut memory);
             let missing = memory.take_missing();
@@ -71,11 +75,7 @@ impl Recorded {
                 .into_iter()
                 .flat_map(|it| it.step_by(BLOCK as usize))
             {
-                // An emulator that ended with the lock-up has no memory any more.
-                let there = start
-                    .checked_sub(RAM)
-                    .filter(|_| self.cpu.state != RunState::LockedUp);
-                let block = there.and_then(|it| {
+                let block = start.checked_sub(RAM).and_then(|it| {
                     let start = it as usize;
                     self.ram.get(start..start + BLOCK as usize)
                 });

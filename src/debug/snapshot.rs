@@ -78,14 +78,30 @@ pub(crate) struct MemoryImage {
     /// The blocks by their first address; `None` is no plain memory.
     blocks: BTreeMap<u64, Option<Vec<u8>>>,
     missing: BTreeSet<u64>,
+    is_gone: bool,
 }
 
 impl MemoryImage {
+    /// Returns the memory of an emulator that has ended: nothing can be read any more.
+    pub(crate) fn gone() -> Self {
+        Self {
+            is_gone: true,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.is_gone
+    }
+
     /// Returns the bytes of a range, or `None` where they are unknown or no plain memory.
     ///
     /// Unknown blocks become missing.
     pub(super) fn read(&mut self, address: u64, length: usize) -> Option<Vec<u8>> {
         let end = address.checked_add(length as u64)?;
+        if self.is_gone {
+            return None;
+        }
         let mut bytes = Vec::new();
         let mut complete = true;
         let mut start = address - address % BLOCK;

@@ -236,7 +236,7 @@ const SITUATIONS: &[Situation] = &[
         "A queue in C++ that stays empty",
         r#"uart.expect("ok")"#,
         "firmware_cpp",
-        "The variable is named, and what would end the loop.",
+        "The member is named, and what would end the loop. It is never written, so that the compiler has put it among the constants.",
     ),
     (
         "A variable that no interrupt sets",
@@ -248,7 +248,7 @@ const SITUATIONS: &[Situation] = &[
         "A field that another task should write",
         r#"uart.expect("ok")"#,
         "firmware_faults_y",
-        "`job+4` is four bytes into `job`.",
+        "The member of the structure has its name.",
     ),
     (
         "A bit that never comes",
@@ -272,7 +272,7 @@ const SITUATIONS: &[Situation] = &[
         "It sleeps, and nothing wakes it",
         r#"uart.expect("ok")"#,
         "firmware_faults_w",
-        "No interrupt comes: look for one that is not enabled.",
+        "No interrupt comes, because none is enabled; otherwise they are listed, with their handlers.",
     ),
     (
         "A read of what is not there",
@@ -332,13 +332,13 @@ const SITUATIONS: &[Situation] = &[
         "A fault in a task with a stack of its own",
         r#"uart.expect("ok")"#,
         "firmware_faults_t",
-        "QEMU 7.2 does not tell the task's stack pointer, and so not what the task did.",
+        "QEMU 7.2 does not tell the task's stack pointer, and so not what the task did, but which address it has accessed.",
     ),
     (
         "A fault in the handler of a fault",
         r#"uart.expect("ok")"#,
         "firmware_missing_l",
-        "The processor is locked up. QEMU ends itself, Renode's is noticed after some looks.",
+        "The place is that of the second fault. The first one is below, if the emulator still has its memory: QEMU ends itself; Renode's lock-up is noticed after some looks.",
     ),
     (
         "RISC-V: an assertion",
@@ -374,19 +374,19 @@ const SITUATIONS: &[Situation] = &[
         "RISC-V: a handler that waits",
         r#"uart.expect("ok")"#,
         "firmware_riscv_i",
-        "The timer's handler does not return; below `interrupts` is the program.",
+        "The timer's handler polls and does not return; below `interrupts` is the program.",
     ),
     (
         "RISC-V: a bit that never comes",
         r#"uart.expect("ok")"#,
         "firmware_riscv_p",
-        "The loop is at the line that polls.",
+        "As on Arm: the register, the bit and the line.",
     ),
     (
         "RISC-V: it sleeps, and nothing wakes it",
         r#"uart.expect("ok")"#,
         "firmware_riscv_w",
-        "No interrupt is enabled.",
+        "As on Arm: nothing is enabled in `mie`.",
     ),
     // What the test does.
     (

@@ -8,6 +8,7 @@ use gimli::{
 };
 use object::read::{Object, ObjectSection};
 
+use super::members;
 use crate::debug::frame::Frame;
 
 /// A reader of debug information.
@@ -22,6 +23,7 @@ pub(in crate::debug) struct CallFrame {
 
 /// The debug information of one file.
 pub(super) struct Dwarf {
+    info: Option<Arc<gimli::Dwarf<DwarfReader>>>,
     lines: Option<addr2line::Context<DwarfReader>>,
     debug_frame: Option<DebugFrame<DwarfReader>>,
     eh_frame: Option<EhFrame<DwarfReader>>,
@@ -31,8 +33,9 @@ pub(super) struct Dwarf {
 impl Dwarf {
     pub(super) fn read(file: &object::File<'_>) -> Self {
         let section = |name| Some(section(file, name)).filter(|data| !data.is_empty());
-        let lines = section(".debug_info")
-            .and_then(|_| addr2line::Context::from_dwarf(load_dwarf(file).ok()?).ok());
+        let info = section(".debug_info").and_then(|_| Some(Arc::new(load_dwarf(file).ok()?)));
+        let lines = info.clone();
+        let lines = lines.and_then(|it| addr2line::Context::from_arc_dwarf(it).ok());
         let address = |name: &str| file.section_by_name(name).map_or(0, |it| it.address());
         let size = if file.is_64() { 8 } else { 4 };
         let mut debug_frame =
@@ -45,6 +48,7 @@ impl Dwarf {
             frame.set_address_size(size);
         }
         Self {
+            info,
             lines,
             debug_frame,
             eh_frame,
@@ -82,6 +86,12 @@ impl Dwarf {
             });
         }
         frames
+    }
+
+    /// Returns the part of a variable that begins at an address, such as `.finished`, if its type is
+    /// known.
+    pub(super) fn part(&self, variable: u64, address: u64) -> Option<String> {
+        members::part(self.info.as_ref()?, variable, address)
     }
 
     /// Returns the rules for the caller of the code at an address.

@@ -124,6 +124,18 @@ impl Program {
         self.symbols.variable(address)
     }
 
+    /// Returns the name of the variable or the part of one at an address, such as `job.finished`, or
+    /// `job+4` if its type is not known.
+    pub(super) fn place(&self, address: u64) -> Option<String> {
+        let variable = self.variable(address)?;
+        let name = &variable.name;
+        Some(match self.dwarf.part(variable.address, address) {
+            Some(part) => format!("{name}{part}"),
+            None if variable.address == address => name.clone(),
+            None => format!("{name}+{}", address - variable.address),
+        })
+    }
+
     /// Returns the value of a symbol that a linker script defines.
     pub(in crate::debug) fn mark(&self, name: &str) -> Option<u64> {
         self.symbols.mark(name)

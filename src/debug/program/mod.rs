@@ -3,6 +3,7 @@
 mod dwarf;
 mod elf;
 mod exidx;
+mod members;
 mod programs;
 mod symbols;
 

@@ -66,9 +66,10 @@ impl Programs {
         self.program(address)?.function(address)
     }
 
-    /// Returns the variable at an address in the program that is executed at `pc`.
-    pub(in crate::debug) fn variable(&self, pc: u64, address: u64) -> Option<&Symbol> {
-        self.running(pc)?.variable(address)
+    /// Returns the name of what is at an address in the program that is executed at `pc`, such as
+    /// `job.finished`.
+    pub(in crate::debug) fn place(&self, pc: u64, address: u64) -> Option<String> {
+        self.running(pc)?.place(address)
     }
 
     /// Returns the program that is executed at `pc`; the firmware, if that is nowhere.

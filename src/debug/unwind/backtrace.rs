@@ -28,7 +28,7 @@ pub(in crate::debug) struct Call {
 /// Why a chain of calls ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::debug) enum End {
-    /// With the program's first function, or the first of a task.
+    /// With the program's first function.
     Complete,
     /// A return address that is in no ELF file.
     NoCode { function: String, address: u64 },
@@ -36,6 +36,10 @@ pub(in crate::debug) enum End {
     Lost(u64),
     /// A part of the stack that is no memory.
     Unreadable(u64),
+    /// The emulator has ended.
+    MemoryGone,
+    /// A function that returns to 0, as the first one of a task does.
+    First { function: String },
     /// No unwind table has the function.
     NoTable { function: String },
     /// A function that never returns has kept no return address.
@@ -61,15 +65,22 @@ impl fmt::Display for End {
             Self::Unreadable(address) => {
                 write!(f, "the stack at 0x{address:08x} cannot be read")
             }
+            Self::MemoryGone => f.write_str("the emulator has ended, and its memory with it"),
+            Self::First { function } => {
+                write!(
+                    f,
+                    "the return address of {function} is 0: a task begins with it"
+                )
+            }
             Self::NoTable { function } => {
                 write!(f, "{function} has no unwind information: build it with -g")
             }
             Self::NoReturn { function } => {
                 write!(f, "{function} keeps no return address: it never returns")
             }
-            Self::NoProcessStack => {
-                f.write_str("the engine does not give the process stack pointer (PSP)")
-            }
+            Self::NoProcessStack => f.write_str(
+                "a task was interrupted, whose stack pointer (PSP) the engine does not give",
+            ),
             Self::Corrupt { function } => {
                 write!(f, "the stack of {function} is overwritten")
             }

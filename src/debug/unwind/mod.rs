@@ -10,5 +10,5 @@ mod registers;
 mod tests;
 mod walk;
 
-pub(super) use backtrace::{Backtrace, End, How};
+pub(super) use backtrace::{Backtrace, Call, End, How};
 pub(super) use walk::unwind;

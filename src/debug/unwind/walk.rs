@@ -27,7 +27,10 @@ pub(in crate::debug) fn unwind(guest: &mut Guest<'_>) -> Option<Backtrace> {
         guest,
         calls: Vec::new(),
     };
-    let end = walk.run(registers);
+    let end = match walk.run(registers) {
+        End::Unreadable(_) if walk.guest.is_memory_gone() => End::MemoryGone,
+        end => end,
+    };
     Some(Backtrace {
         calls: walk.calls,
         end,
@@ -94,8 +97,13 @@ impl Walk<'_, '_> {
                     }
                 }
             }
-            if caller.pc == 0 || caller.pc == RESET_LINK {
+            if caller.pc == RESET_LINK {
                 return End::Complete;
+            }
+            if caller.pc == 0 {
+                return End::First {
+                    function: self.last_function(),
+                };
             }
             let mut caller = caller;
             if is_arm {

@@ -29,13 +29,13 @@ n renode | UsageFault            | call_hook (sensor.c:50)            | null poi
 p qemu   | polls 0x40023800 until bit 25 is set | SystemClock_Config (waits.c:20-21) | called by main (main.c:32)
 q qemu   | HardFault             | count_samples (sensor.c:38)        | nothing answers (PRECISERR) at 0x60000100
 s        |                       |                                    | stack overflow: the stack pointer 0x1f
-t qemu   | HardFault handler     | HardFault_Handler (sensor.c:92-93) | nothing answers (PRECISERR) at 0x60000010
-t renode | in an endless loop    | task (sensor.c:69-70)              | called by run_task (sensor.c:78)
+t qemu   | HardFault handler     | HardFault_Handler (sensor.c:92-93) | nothing answers (PRECISERR) at 0x60000010 | a task was interrupted
+t renode | in an endless loop    | task (sensor.c:69-70)              | called by run_task (sensor.c:78) | the return address of run_task is 0: a task begins with it
 u qemu   | HardFault             | undefined (sensor.c:43)            | undefined instruction (UNDEFINSTR) | called by main (main.c:36)
 u renode | UsageFault            | undefined (sensor.c:43)            | undefined instruction (UNDEFINSTR) | called by main (main.c:36)
 v        | polls ready (0x20000108) until it is not 0 | wait_until_ready (waits.c:26-27) | called by main (main.c:37)
 w        | sleeps (WFI)          | idle (waits.c:39-40)               | no interrupt is enabled: only SysTick could wake it | called by main (main.c:38)
-y        | polls job+4 (0x20000114) until it is 1 | wait_for_job (waits.c:33-34) | called by main (main.c:39)
+y        | polls job.finished (0x20000114) until it is 1 | wait_for_job (waits.c:33-34) | called by main (main.c:39)
 z qemu   | HardFault             | average (sensor.c:56-57)           | division by zero (DIVBYZERO) | called by main (main.c:40)
 ";
 
@@ -43,8 +43,8 @@ z qemu   | HardFault             | average (sensor.c:56-57)           | division
 const MISSING: &str = "
 d qemu   | HardFault             | read_sensor (main.c:24)            | nothing answers (PRECISERR) at 0x40030004 | called by sample (main.c:29)
 d renode | in an endless loop    | main (main.c:69)                   | in the emulator's log: ReadDoubleWord from non existing peripheral at 0x40030004 | in read_sensor (main.c:24)
-l qemu   | HardFault handler: locked up | HardFault_Handler (main.c:51) | locked up at PC=0x0800
-l renode | UsageFault handler: locked up | HardFault_Handler (main.c:51) | locked up at PC=0x0800
+l qemu   | locked up: a fault in the handler of a HardFault | HardFault_Handler (main.c:51) | the emulator has ended, and its memory with it | locked up at PC=0x0800
+l renode | locked up: a fault in the handler of a UsageFault | HardFault_Handler (main.c:51) | the first fault was in lock_up (main.c:45) | locked up at PC=0x0800
 m qemu   | HardFault             | wait_for_sensor (main.c:34)        | nothing answers (PRECISERR) at 0x40030000
 m renode | polls 0x40030000 until bit 1 is set | wait_for_sensor (main.c:34-35) | non existing peripheral at 0x40030000 | called by main (main.c:65)
 ";
@@ -52,19 +52,19 @@ m renode | polls 0x40030000 until bit 1 is set | wait_for_sensor (main.c:34-35) 
 /// Those for a RISC-V. Renode reads 0 where nothing is. How far a stack that overflows has come depends on the
 /// host on QEMU.
 const RISC_V: &str = "
-a        |                       | assert_failed (main.c:96-97)       | called by check_voltage (main.c:103) | called by main (main.c:151)
+a        | in an endless loop    | assert_failed (main.c:96-97)       | called by check_voltage (main.c:103) | called by main (main.c:151)
 b        | trap                  | stop_here (main.c:76)              | breakpoint (mcause 3 | called by main (main.c:152)
 d qemu   | trap                  | read_register (main.c:55)          | (mcause 5, mtval 0x60000010) | read_sensor (main.c:60) | called by sample (main.c:66)
-d renode |                       | main (main.c:165)                  | non existing peripheral at 0x60000010 | in read_register (main.c:55)
-i        |                       | timer_handler (main.c:133-134)     | interrupts start_tick (main.c:142)
+d renode | in an endless loop    | main (main.c:165)                  | non existing peripheral at 0x60000010 | in read_register (main.c:55)
+i        | polls ticks_wanted (0x80000 | timer_handler (main.c:133-134)     | interrupts start_tick (main.c:142)
 n qemu   | trap                  |                                    | (mcause 1) | called by call_hook (main.c:81)
 n renode | halted                |                                    | CPU abort [PC=0x0] | called by call_hook (main.c:81)
-p        |                       | wait_for_pin (main.c:108-109)      | called by main (main.c:156)
+p        | polls 0x10012000 until bit 5 is set | wait_for_pin (main.c:108-109) | called by main (main.c:156)
 s renode |                       |                                    | stack overflow: the stack pointer 0x7 | walk
 u        | trap                  | undefined (main.c:71)              | illegal instruction (mcause 2 | called by main (main.c:158)
-v        |                       | wait_until_ready (main.c:114-115)  | called by main (main.c:159)
+v        | polls ready (0x80000  | wait_until_ready (main.c:114-115)  | called by main (main.c:159)
 w        | sleeps (WFI)          | idle (main.c:127-128)              | no interrupt is enabled in mie: nothing can wake it | called by main (main.c:160)
-y        |                       | wait_for_job (main.c:121-122)      | called by main (main.c:161)
+y        | polls job.finished (0x80000 | wait_for_job (main.c:121-122)      | called by main (main.c:161)
 ";
 
 /// One that panics in Rust: the panic handler, and what leads to it.
@@ -74,7 +74,7 @@ p | in an endless loop | __rustc::rust_begin_unwind (main.rs:36) | called by mon
 
 /// One that waits for a queue in C++.
 const CPP: &str = "
-q | polls sensor::samples (0x | sensor::Queue<short>::take(unsigned long) const (main.cpp:17-18) | until it is not 0 | sensor::read_sample(unsigned long) (main.cpp:33) | called by main (main.cpp:50)
+q | polls sensor::samples.length (0x | sensor::Queue<short>::take(unsigned long) const (main.cpp:17-18) | a constant, which nothing changes | until it is not 0 | sensor::read_sample(unsigned long) (main.cpp:33) | called by main (main.cpp:50)
 ";
 
 alone_on_each_engine! {

@@ -2,14 +2,18 @@
 
 use std::fmt;
 
+use super::value::ones;
+
 /// A place in memory that a loop reads until it has another value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Poll {
+pub(in crate::debug) struct Poll {
     pub(super) address: u64,
-    /// The name of the variable there.
+    /// The name of the variable there, or of its part.
     pub(super) variable: Option<String>,
+    /// It is among the code and constants, which nothing changes.
+    pub(super) is_constant: bool,
     /// The bits that count.
-    pub(super) mask: u32,
+    pub(super) mask: u64,
     /// The size of the load in bytes.
     pub(super) size: u64,
     pub(super) until: Option<Until>,
@@ -18,8 +22,8 @@ pub(super) struct Poll {
 /// What ends the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Until {
-    Is(u32),
-    IsNot(u32),
+    Is(u64),
+    IsNot(u64),
     Set,
     Clear,
 }
@@ -31,28 +35,23 @@ impl fmt::Display for Poll {
             Some(variable) => write!(f, "{variable} (0x{:08x})", self.address)?,
             None => write!(f, "0x{:08x}", self.address)?,
         }
-        let whole = self.mask == whole(self.size);
+        let whole = self.mask == ones(8 * self.size as u32);
         let bits = match self.mask.count_ones() {
             _ if whole => "it".to_owned(),
             1 => format!("bit {}", self.mask.trailing_zeros()),
             _ => format!("its bits 0x{:x}", self.mask),
         };
         match self.until {
-            Some(Until::Is(value)) => write!(f, " until {bits} is {value}"),
-            Some(Until::IsNot(value)) => write!(f, " until {bits} is not {value}"),
-            Some(Until::Set) => write!(f, " until {bits} is set"),
-            Some(Until::Clear) => write!(f, " until {bits} is clear"),
-            None if whole => Ok(()),
-            None => write!(f, " ({bits})"),
+            Some(Until::Is(value)) => write!(f, " until {bits} is {value}")?,
+            Some(Until::IsNot(value)) => write!(f, " until {bits} is not {value}")?,
+            Some(Until::Set) => write!(f, " until {bits} is set")?,
+            Some(Until::Clear) => write!(f, " until {bits} is clear")?,
+            None if whole => {}
+            None => write!(f, " ({bits})")?,
         }
-    }
-}
-
-/// Returns the mask of all bits of a load.
-pub(super) fn whole(size: u64) -> u32 {
-    match size {
-        1 => 0xff,
-        2 => 0xffff,
-        _ => u32::MAX,
+        match self.is_constant {
+            true => f.write_str(", a constant, which nothing changes"),
+            false => Ok(()),
+        }
     }
 }

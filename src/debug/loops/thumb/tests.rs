@@ -5,7 +5,13 @@ use super::*;
 /// The words are what the GNU assembler makes of the text, at address 0.
 #[test]
 fn instructions_are_decoded_as_the_assembler_has_encoded_them() {
-    let load = |to, size, address| Load { to, size, address };
+    let load = |to, size, address| Load {
+        to,
+        size,
+        signed: false,
+        address,
+    };
+    let sum = |to, from, value| Add { to, from, value };
     let branch = |to, condition| Branch { to, condition };
     let bits = |to, mask, flags| And {
         to,
@@ -18,6 +24,7 @@ fn instructions_are_decoded_as_the_assembler_has_encoded_them() {
         from: 3,
         low,
         width,
+        signed: false,
     };
     let cases: &[(&str, u64, u16, u16, Operation)] = &[
         ("ldr r3, [pc, #16]", 0, 0x4b04, 0, load(3, 4, Literal(20))),
@@ -92,7 +99,7 @@ fn instructions_are_decoded_as_the_assembler_has_encoded_them() {
             0x20,
             0xf023,
             0x0301,
-            bits(Some(3), !1, false),
+            bits(Some(3), 0xffff_fffe, false),
         ),
         ("ubfx r3, r3, #17, #1", 0x24, 0xf3c3, 0x4340, field(17, 1)),
         (
@@ -104,6 +111,7 @@ fn instructions_are_decoded_as_the_assembler_has_encoded_them() {
                 to: 3,
                 from: 2,
                 by: 14,
+                word: 32,
                 flags: true,
             },
         ),
@@ -122,8 +130,23 @@ fn instructions_are_decoded_as_the_assembler_has_encoded_them() {
             0x7f80,
             Compare { from: 3, with: 256 },
         ),
-        ("subs r1, #1", 0x32, 0x3901, 0, Unknown { to: 1 }),
-        ("add.w r9, r1, #4", 0x34, 0xf101, 0x0904, Unknown { to: 9 }),
+        ("subs r1, #1", 0x32, 0x3901, 0, sum(1, 1, -1)),
+        ("add.w r9, r1, #4", 0x34, 0xf101, 0x0904, sum(9, 1, 4)),
+        ("subw r9, r1, #1000", 0, 0xf2a1, 0x39e8, sum(9, 1, -1000)),
+        ("subs r3, r2, #1", 0, 0x1e53, 0, sum(3, 2, -1)),
+        ("adds r0, #255", 0, 0x30ff, 0, sum(0, 0, 255)),
+        ("subs r0, r0, r1", 0, 0x1a40, 0, Unknown { to: 0 }),
+        (
+            "adds r0, r1, r2",
+            0,
+            0x1888,
+            0,
+            AddRegister {
+                to: 0,
+                from: 1,
+                with: 2,
+            },
+        ),
         (
             "movw r2, #0xdead",
             0x38,

@@ -3,111 +3,7 @@
 //! The encodings are those of the "Armv7-M Architecture Reference Manual", chapter A7. Crates that
 //! decode all of Thumb panic on some bytes, or give text instead of operands.
 
-/// The address of a load or store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Address {
-    /// A constant after the code.
-    Literal(u64),
-    /// A register and an offset.
-    Offset(usize, i64),
-    /// Two registers, the second one shifted to the left.
-    Index(usize, usize, u32),
-}
-
-/// What a branch depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Condition {
-    Always,
-    /// The flags, by the number of the condition: 0 is EQ.
-    Flags(u8),
-    /// A register that is zero.
-    Zero(usize),
-    NotZero(usize),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operation {
-    Load {
-        to: usize,
-        size: u64,
-        address: Address,
-    },
-    Store {
-        size: u64,
-        address: Address,
-    },
-    /// A constant; it sets no flag that matters.
-    Constant {
-        to: usize,
-        value: u32,
-    },
-    /// A copy of a register.
-    Copy {
-        to: usize,
-        from: usize,
-    },
-    /// The bits of `mask`; `to` is left out by TST.
-    And {
-        to: Option<usize>,
-        from: usize,
-        mask: u32,
-        flags: bool,
-    },
-    /// A shift to the left, which puts a bit into the sign.
-    ShiftLeft {
-        to: usize,
-        from: usize,
-        by: u32,
-        flags: bool,
-    },
-    /// Bits moved to the lowest place.
-    Extract {
-        to: usize,
-        from: usize,
-        low: u32,
-        width: u32,
-    },
-    Compare {
-        from: usize,
-        with: u32,
-    },
-    /// The bits of a register that are set in another one; `to` is left out by TST. Sets flags.
-    AndRegister {
-        to: Option<usize>,
-        from: usize,
-        with: usize,
-    },
-    CompareRegister {
-        from: usize,
-        with: usize,
-    },
-    /// A result that is not followed; flags may change.
-    Unknown {
-        to: usize,
-    },
-    Branch {
-        to: u64,
-        condition: Condition,
-    },
-    /// The next instruction is executed under a condition, the one after it otherwise: ITE.
-    IfThenElse {
-        condition: u8,
-    },
-    /// A return from the function: BX LR, POP with PC.
-    Return,
-    /// WFI or WFE.
-    Wait,
-    /// No effect on registers or flags.
-    Nothing,
-    /// An effect that is not known; a call, or the end of the function.
-    Other,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Instruction {
-    pub(super) length: u64,
-    pub(super) operation: Operation,
-}
+use super::instruction::{Address, Condition, Instruction, Operation};
 
 /// Decodes the instruction of two half-words at an address.
 pub(super) fn decode(address: u64, first: u16, second: u16) -> Instruction {
@@ -130,12 +26,8 @@ fn decode_narrow(address: u64, code: u32) -> Operation {
     let immediate = code >> 6 & 0x1f;
     let offset = |scale: u32| Address::Offset(register(3), i64::from(immediate * scale));
     let index = Address::Index(register(3), register(6), 0);
-    let (load, to) = (
-        |size, address| Load {
-            to: register(0),
-            size,
-            address,
-        },
+    let (loads, to) = (
+        |size, address| load(register(0), size, address),
         register(8),
     );
     match code >> 9 {
@@ -143,16 +35,29 @@ fn decode_narrow(address: u64, code: u32) -> Operation {
             to: register(0),
             from: register(3),
             by: immediate,
+            word: 32,
             flags: true,
         },
-        0x10..=0x13 => Constant { to, value: byte },
+        0x10..=0x13 => Constant {
+            to,
+            value: byte.into(),
+        },
         0x14..=0x17 => Compare {
             from: to,
-            with: byte,
+            with: byte.into(),
         },
-        // Shifts to the right, additions and subtractions.
-        0x04..=0x0f => Unknown { to: register(0) },
-        0x18..=0x1f => Unknown { to },
+        // ADD and SUB with a register or a constant.
+        0x0c => AddRegister {
+            to: register(0),
+            from: register(3),
+            with: register(6),
+        },
+        0x0e => add(register(0), register(3), (immediate & 7).into()),
+        0x0f => add(register(0), register(3), -i64::from(immediate & 7)),
+        0x18..=0x1b => add(to, to, byte.into()),
+        0x1c..=0x1f => add(to, to, -i64::from(byte)),
+        // Shifts to the right, and SUB with a register.
+        0x04..=0x0d => Unknown { to: register(0) },
         0x20 if code >> 6 == 0x100 => AndRegister {
             to: Some(register(0)),
             from: register(0),
@@ -180,11 +85,11 @@ fn decode_narrow(address: u64, code: u32) -> Operation {
                 }
             }
         }
-        0x24..=0x27 => Load {
+        0x24..=0x27 => load(
             to,
-            size: 4,
-            address: Address::Literal((pc & !3).wrapping_add(u64::from(byte * 4))),
-        },
+            4,
+            Address::Literal((pc & !3).wrapping_add(u64::from(byte * 4))),
+        ),
         0x28 => Store {
             size: 4,
             address: index,
@@ -197,33 +102,29 @@ fn decode_narrow(address: u64, code: u32) -> Operation {
             size: 1,
             address: index,
         },
-        0x2c => load(4, index),
-        0x2d => load(2, index),
-        0x2e => load(1, index),
+        0x2c => loads(4, index),
+        0x2d => loads(2, index),
+        0x2e => loads(1, index),
         0x30..=0x33 => Store {
             size: 4,
             address: offset(4),
         },
-        0x34..=0x37 => load(4, offset(4)),
+        0x34..=0x37 => loads(4, offset(4)),
         0x38..=0x3b => Store {
             size: 1,
             address: offset(1),
         },
-        0x3c..=0x3f => load(1, offset(1)),
+        0x3c..=0x3f => loads(1, offset(1)),
         0x40..=0x43 => Store {
             size: 2,
             address: offset(2),
         },
-        0x44..=0x47 => load(2, offset(2)),
+        0x44..=0x47 => loads(2, offset(2)),
         0x48..=0x4b => Store {
             size: 4,
             address: Address::Offset(13, i64::from(byte * 4)),
         },
-        0x4c..=0x4f => Load {
-            to,
-            size: 4,
-            address: Address::Offset(13, i64::from(byte * 4)),
-        },
+        0x4c..=0x4f => load(to, 4, Address::Offset(13, i64::from(byte * 4))),
         0x58 | 0x59 | 0x5c | 0x5d if code & 0x0500 == 0x0100 => {
             let ahead = (code >> 2 & 0x3e) | (code >> 3 & 0x40);
             let to = pc.wrapping_add(u64::from(ahead));
@@ -241,12 +142,14 @@ fn decode_narrow(address: u64, code: u32) -> Operation {
             from: register(3),
             low: 0,
             width: 8,
+            signed: false,
         },
         0x59 if code >> 6 == 0x2ca => Extract {
             to: register(0),
             from: register(3),
             low: 0,
             width: 16,
+            signed: false,
         },
         0x23 if code == 0x4770 => Return,
         0x5e if code >> 8 == 0xbd => Return,
@@ -307,7 +210,7 @@ fn decode_wide(address: u64, first: u32, second: u32) -> Option<Operation> {
             return None;
         }
         return Some(if is_load {
-            Load { to, size, address }
+            load(to, size, address)
         } else {
             Store { size, address }
         });
@@ -326,32 +229,32 @@ fn decode_wide(address: u64, first: u32, second: u32) -> Option<Operation> {
             0b00000 if to == 15 && flags => Some(And {
                 to: None,
                 from: low,
-                mask: expand(number),
+                mask: expand(number).into(),
                 flags,
             }),
             0b00000 => Some(And {
                 to: Some(to),
                 from: low,
-                mask: expand(number),
+                mask: expand(number).into(),
                 flags,
             }),
             0b00001 => Some(And {
                 to: Some(to),
                 from: low,
-                mask: !expand(number),
+                mask: (!expand(number)).into(),
                 flags,
             }),
             0b00010 if low == 15 => Some(Constant {
                 to,
-                value: expand(number),
+                value: expand(number).into(),
             }),
             0b01101 if to == 15 && flags => Some(Compare {
                 from: low,
-                with: expand(number),
+                with: expand(number).into(),
             }),
             0b10010 => Some(Constant {
                 to,
-                value: (first & 0xf) << 12 | number,
+                value: ((first & 0xf) << 12 | number).into(),
             }),
             0b11110 => {
                 let start = second >> 10 & 0x1c | second >> 6 & 3;
@@ -360,8 +263,13 @@ fn decode_wide(address: u64, first: u32, second: u32) -> Option<Operation> {
                     from: low,
                     low: start,
                     width: (second & 0x1f) + 1,
+                    signed: false,
                 })
             }
+            0b01000 if to < 13 => Some(add(to, low, expand(number).into())),
+            0b01101 if to < 13 => Some(add(to, low, -i64::from(expand(number)))),
+            0b10000 if to < 13 && low != 15 => Some(add(to, low, number.into())),
+            0b10101 if to < 13 && low != 15 => Some(add(to, low, -i64::from(number))),
             _ if to < 13 => Some(Unknown { to }),
             _ => None,
         };
@@ -401,6 +309,19 @@ fn decode_wide(address: u64, first: u32, second: u32) -> Option<Operation> {
         });
     }
     None
+}
+
+fn load(to: usize, size: u64, address: Address) -> Operation {
+    Operation::Load {
+        to,
+        size,
+        signed: false,
+        address,
+    }
+}
+
+fn add(to: usize, from: usize, value: i64) -> Operation {
+    Operation::Add { to, from, value }
 }
 
 /// Returns the constant that twelve bits mean in Thumb.

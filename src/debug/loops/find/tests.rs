@@ -1,0 +1,161 @@
+use super::*;
+use crate::debug::program::Programs;
+use crate::debug::snapshot::{CpuState, MemoryImage, RunState};
+
+const CODE: u64 = 0x2000_0000;
+
+/// Returns the loop at an address of code, with words on a stack 0x80 bytes above the code.
+fn found_on(core: Core, code: &[u16], pc: u64, registers: &[(&str, u64)], stack: &[u32]) -> String {
+    let registers = registers.iter().copied().chain([("pc", CODE + pc)]);
+    let cpu = CpuState {
+        core,
+        state: RunState::Running,
+        registers: registers.map(|it| (it.0.to_owned(), it.1)).collect(),
+        memories: Vec::from([CODE..CODE + 0x100]),
+    };
+    let mut memory = MemoryImage::default();
+    let mut bytes: Vec<u8> = code.iter().flat_map(|it| it.to_le_bytes()).collect();
+    bytes.resize(0x80, 0);
+    bytes.extend(stack.iter().flat_map(|it| it.to_le_bytes()));
+    bytes.resize(0x100, 0);
+    memory.insert(CODE..CODE + 0x100, Some(bytes));
+    let programs = Programs::default();
+    match find(&mut Guest::new(&cpu, &programs, &mut memory)) {
+        Some(Loop::Polls(poll)) => poll.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn found(code: &[u16], pc: u64, registers: &[(&str, u64)]) -> String {
+    found_on(Core::CortexM, code, pc, registers, &[])
+}
+
+/// `while (!(*status & mask)) if (--timeout == 0) return -1;`, by GCC for a Cortex-M0.
+#[test]
+fn a_loop_with_a_time_out_polls_what_its_other_branch_depends_on() {
+    let code = [
+        0x6803, 0x4219, 0xd001, 0x2000, 0x4770, 0x3a01, 0x2a00, 0xd1f7, 0x2001, 0x4240,
+    ];
+    let registers = [("r0", 0x4002_1000), ("r1", 0x200), ("r2", 77)];
+    for pc in [0, 2, 4, 10, 12, 14] {
+        let text = found(&code, pc, &registers);
+        assert_eq!(text, "0x40021000 until bit 9 is set", "{pc}");
+    }
+}
+
+/// `while (*length == 0);` and `while (*length != 7);`, by G++ without optimization.
+#[test]
+fn a_comparison_that_is_made_a_number_first_counts() {
+    let [eq, ne] = [[0xbf0c, 0x2301, 0x2300], [0xbf14, 0x2301, 0x2300]];
+    for (with, [ite, one, zero], expected) in [
+        (0x2b00, eq, "0x40021000 until it is not 0"),
+        (0x2b07, ne, "0x40021000 until it is 7"),
+        (0x2b07, [0xbf0c, 0x2300, 0x2301], "0x40021000 until it is 7"),
+    ] {
+        let code = [0x6803, with, ite, one, zero, 0xb2db, 0x2b00, 0xd1f7];
+        for pc in [0, 4, 8, 14] {
+            assert_eq!(found(&code, pc, &[("r0", 0x4002_1000)]), expected, "{pc}");
+        }
+    }
+    // No number, and another register.
+    for other in [0x2305, 0x2201] {
+        let code = [
+            0x6803, 0x2b00, 0xbf0c, other, 0x2300, 0xb2db, 0x2b00, 0xd1f7,
+        ];
+        assert_eq!(found(&code, 0, &[("r0", 0x4002_1000)]), "None");
+    }
+}
+
+#[test]
+fn a_loop_with_a_call_is_not_explained() {
+    // ldr r3, [r0]; bl …; cmp r3, #0; beq to the load
+    let code = [0x6803, 0xf7ff, 0xffd4, 0x2b00, 0xd0fa];
+    assert_eq!(found(&code, 0, &[("r0", 0x4002_1000)]), "None");
+}
+
+const FIELD: &[u16] = &[0x4709, 0x411c, 0x8391, 0x8b8d, 0x9de3, 0xfee7];
+
+/// Loops by GCC for RV32IMAC; `s0` is 0x20000094 without optimization.
+#[test]
+fn a_risc_v_polls_what_the_branch_of_its_loop_depends_on() {
+    let on_risc_v = |code: &[u16], pc, stack: &[u32]| {
+        let registers = [
+            ("x8", CODE + 0x94),
+            ("x10", 0x1001_2000),
+            ("x11", 0x200),
+            ("x12", 77),
+            ("x13", 0x1001_2000),
+            ("x14", if code == FIELD { 2 } else { 0x0200_0000 }),
+        ];
+        found_on(Core::RiscV, code, pc, &registers, stack)
+    };
+    // `while (!(R & 1 << 25));`
+    let small: &[u16] = &[0x429c, 0x8ff9, 0xdff5];
+    let plain: &[u16] = &[0x27b7, 0x1001, 0x4398, 0x07b7, 0x0200, 0x8ff9, 0xdbf5];
+    // `while (R & 1 << 31);`
+    let sign: &[u16] = &[0x27b7, 0x1001, 0x439c, 0xcde3, 0xfe07];
+    // `while ((*r >> 4 & 3) != 2);`
+    let field = FIELD;
+    // `while (*r != -1);` of 16 bits
+    let short: &[u16] = &[
+        0x2783, 0xfec4, 0xd783, 0x0007, 0x9713, 0x0107, 0x8741, 0x57fd, 0x18e3, 0xfef7,
+    ];
+    // `while (*r < 10);`
+    let order: &[u16] = &[0x2783, 0xfec4, 0x4398, 0x47a5, 0xfce3, 0xfee7];
+    // `do e = *r == 0; while (e);`
+    let truth: &[u16] = &[0x411c, 0xb793, 0x0017, 0xf793, 0x0ff7, 0xfbf5];
+    // `while (!(*r & mask)) if (--n == 0) return -1;`
+    let limited: &[u16] = &[
+        0x411c, 0x8fed, 0xc399, 0x4501, 0x8082, 0x167d, 0xfa75, 0x557d, 0x8082,
+    ];
+    let limited_plain: &[u16] = &[
+        0x2783, 0xfe44, 0x17fd, 0x2223, 0xfef4, 0x2783, 0xfe44, 0xe399, 0x57fd, 0xa809, 0x2783,
+        0xfec4, 0x4398, 0x2783, 0xfe84, 0x8ff9, 0xd3e5,
+    ];
+    let with_r = [0, 0, 0x200, 0x1001_2000];
+    for (code, pcs, stack, expected) in [
+        (
+            small,
+            &[0, 2, 4][..],
+            &[][..],
+            "0x10012000 until bit 25 is set",
+        ),
+        (
+            plain,
+            &[0, 4, 6, 10, 12],
+            &[],
+            "0x10012000 until bit 25 is set",
+        ),
+        (sign, &[0, 4, 6], &[], "0x10012000 until bit 31 is clear"),
+        (
+            field,
+            &[2, 4, 6, 8],
+            &[],
+            "0x10012000 until its bits 0x30 is 2",
+        ),
+        (short, &[0, 4, 8], &with_r, "0x10012000 until it is 65535"),
+        (order, &[0, 4, 6, 8], &with_r, "0x10012000"),
+        (truth, &[0, 2, 6, 10], &[], "0x10012000 until it is not 0"),
+        (
+            limited,
+            &[0, 2, 4, 10, 12],
+            &[],
+            "0x10012000 until bit 9 is set",
+        ),
+        (
+            limited_plain,
+            &[0, 4, 20, 24, 32],
+            &with_r,
+            "0x10012000 until bit 9 is set",
+        ),
+    ] {
+        for pc in pcs {
+            assert_eq!(on_risc_v(code, *pc, stack), expected, "{pc}");
+        }
+    }
+    // `j .`, and `wfi; j` to it.
+    assert_eq!(on_risc_v(&[0xa001], 0, &[]), "Some(Endless)");
+    assert_eq!(on_risc_v(&[0x0073, 0x1050, 0xbff5], 4, &[]), "Some(Sleeps)");
+    // A call.
+    assert_eq!(on_risc_v(&[0x429c, 0x9702, 0xdff5], 0, &[]), "None");
+}
