@@ -18,7 +18,7 @@ const BEGINNING: &str = "\
 
 The messages are those that the tests have recorded from real runs, on QEMU and on Renode where the engine matters; on
 Renode the programs that go wrong run with a virtual clock. What differs from run to run is in brackets: `[time]`,
-`[line]`, `[address]`, `[directory]`, and `[words]` for QEMU's dump of the registers.
+`[line]`, `[address]`, `[number]`, `[directory]`, and `[words]` for QEMU's dump of the registers.
 [The chapter on failures](guide/5-debugging.md) says how the lines on the firmware come about.
 ";
 
@@ -266,7 +266,7 @@ const SITUATIONS: &[Situation] = &[
         "It still computes",
         r#"uart.expect("ok")"#,
         "firmware_faults_k",
-        "No loop that waits: it is slow, or runs for ever. A longer limit tells.",
+        "No loop that waits: it is slow. The number of rounds, with the duration of one, tells whether a longer limit helps.",
     ),
     (
         "It sleeps, and nothing wakes it",

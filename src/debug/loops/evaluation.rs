@@ -2,8 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::find::Placed;
-use super::instruction::{Address, Condition, Operation};
+use super::instruction::{Address, Condition, Operation, Placed, register_name};
 use super::poll::{Poll, Until};
 use super::value::{Flags, Source, Value, ones};
 use crate::debug::guest::Guest;
@@ -41,11 +40,8 @@ impl<'e, 'a> Evaluation<'e, 'a> {
     ) -> Self {
         let mut registers = [Value::default(); 32];
         for (number, value) in registers.iter_mut().enumerate() {
-            let name = match (guest.cpu.core, number) {
-                (Core::CortexM, 13) => "sp".to_owned(),
-                (Core::CortexM, 14..) => break,
-                (Core::CortexM, _) => format!("r{number}"),
-                (Core::RiscV, _) => format!("x{number}"),
+            let Some(name) = register_name(guest.cpu.core, number) else {
+                break;
             };
             let written = body
                 .iter()
@@ -108,8 +104,12 @@ impl<'e, 'a> Evaluation<'e, 'a> {
             }
             Constant { value, .. } => Value::constant(value),
             Copy { from, .. } => self.get(from),
-            Add { from, value, .. } => {
-                self.flags = None;
+            Add {
+                from, value, flags, ..
+            } => {
+                if flags {
+                    self.flags = None;
+                }
                 let sum = |it: u64| it.wrapping_add_signed(value);
                 Value::of(self.get(from).number.map(sum))
             }

@@ -1,7 +1,8 @@
 //! [`Loop`]: the loop around the program counter.
 
+use super::counting::rounds_left;
 use super::evaluation::Evaluation;
-use super::instruction::{Condition, Instruction, Operation};
+use super::instruction::{Condition, Instruction, Operation, Placed};
 use super::poll::Poll;
 use super::{risc_v, thumb};
 use crate::debug::guest::Guest;
@@ -16,13 +17,12 @@ pub(in crate::debug) enum Loop {
     Sleeps,
     /// Its end depends on a place in memory that it does not write.
     Polls(Poll),
+    /// It only counts, and ends after so many more rounds.
+    Counts(u64),
 }
 
 /// The largest loop in bytes.
 const LARGEST: u64 = 64;
-
-/// An instruction at its address.
-pub(super) type Placed = (u64, Instruction);
 
 /// Returns the loop that a stopped processor executes, if it is a small one without calls.
 pub(in crate::debug) fn find(guest: &mut Guest<'_>) -> Option<Loop> {
@@ -42,6 +42,9 @@ pub(in crate::debug) fn find(guest: &mut Guest<'_>) -> Option<Loop> {
         return Some(if sleeps { Loop::Sleeps } else { Loop::Endless });
     }
     let (body, exits) = without_exits(body);
+    if let Some(rounds) = rounds_left(guest, &body, &exits, &(start..=end)) {
+        return Some(Loop::Counts(rounds));
+    }
     Evaluation::new(guest, &body, &exits, start..=end)
         .run()
         .map(Loop::Polls)

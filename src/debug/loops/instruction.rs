@@ -1,5 +1,7 @@
 //! Instructions of which loops that wait are made, of any processor: loads, comparisons, branches.
 
+use crate::debug::snapshot::Core;
+
 /// The address of a load or store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Address {
@@ -46,6 +48,7 @@ pub(super) enum Operation {
         address: Address,
     },
     Store {
+        from: usize,
         size: u64,
         address: Address,
     },
@@ -59,11 +62,12 @@ pub(super) enum Operation {
         to: usize,
         from: usize,
     },
-    /// A sum with a constant; flags may change.
+    /// A sum with a constant.
     Add {
         to: usize,
         from: usize,
         value: i64,
+        flags: bool,
     },
     /// The sum of two registers; flags may change.
     AddRegister {
@@ -151,8 +155,22 @@ impl Operation {
     }
 }
 
+/// Returns the name of the register with a number; `None` if there is none, and for LR and PC, which
+/// loops do not use.
+pub(super) fn register_name(core: Core, number: usize) -> Option<String> {
+    match (core, number) {
+        (Core::CortexM, 13) => Some("sp".to_owned()),
+        (Core::CortexM, 14..) => None,
+        (Core::CortexM, _) => Some(format!("r{number}")),
+        (Core::RiscV, _) => Some(format!("x{number}")),
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Instruction {
     pub(super) length: u64,
     pub(super) operation: Operation,
 }
+
+/// An instruction at its address.
+pub(super) type Placed = (u64, Instruction);

@@ -3,10 +3,12 @@
 //! The decoders know what such loops are made of, and give instructions of one kind for all
 //! processors.
 
+mod counting;
 mod evaluation;
 mod find;
 mod instruction;
 mod poll;
+mod progress;
 mod risc_v;
 mod thumb;
 mod value;

@@ -32,7 +32,14 @@ pub(super) enum Until {
 impl fmt::Display for Poll {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.variable {
-            Some(variable) => write!(f, "{variable} (0x{:08x})", self.address)?,
+            Some(variable) => {
+                let what = if self.is_constant {
+                    ", a constant, which nothing changes"
+                } else {
+                    ""
+                };
+                write!(f, "{variable} (0x{:08x}{what})", self.address)?;
+            }
             None => write!(f, "0x{:08x}", self.address)?,
         }
         let whole = self.mask == ones(8 * self.size as u32);
@@ -49,9 +56,6 @@ impl fmt::Display for Poll {
             None if whole => {}
             None => write!(f, " ({bits})")?,
         }
-        match self.is_constant {
-            true => f.write_str(", a constant, which nothing changes"),
-            false => Ok(()),
-        }
+        Ok(())
     }
 }

@@ -4,13 +4,10 @@
 //! the extensions M and C, and `bexti` of Zbs.
 
 mod compressed;
+mod operations;
 
 use super::instruction::{Address, Condition, Instruction, Operation, Order};
-
-/// The registers that are always zero, or have the return address or the stack pointer.
-const ZERO: usize = 0;
-const RA: usize = 1;
-const SP: usize = 2;
+use operations::{RA, ZERO, add, and, branch, constant};
 
 /// Decodes the instruction of two half-words at an address.
 pub(super) fn decode(address: u64, first: u16, second: u16, is_64: bool) -> Instruction {
@@ -78,6 +75,7 @@ fn decode_wide(address: u64, code: u32, is_64: bool) -> Option<Operation> {
         0x23 if function < if is_64 { 4 } else { 3 } => {
             let offset = (code >> 25 << 5 | code >> 7 & 0x1f) << 20;
             Store {
+                from: with,
                 size: 1 << function,
                 address: Address::Offset(from, i64::from(offset.cast_signed() >> 20)),
             }
@@ -170,46 +168,6 @@ fn with_constant(code: u32, to: usize, from: usize, immediate: i64, word: u32) -
         (7, _) => and(to, from, immediate),
         _ => Unknown { to },
     }
-}
-
-fn add(to: usize, from: usize, value: i64) -> Operation {
-    match (from, value) {
-        _ if to == ZERO => Operation::Nothing,
-        (ZERO, _) => Operation::Constant {
-            to,
-            value: value.cast_unsigned(),
-        },
-        (_, 0) => Operation::Copy { to, from },
-        _ => Operation::Add { to, from, value },
-    }
-}
-
-fn and(to: usize, from: usize, mask: i64) -> Operation {
-    Operation::And {
-        to: Some(to),
-        from,
-        mask: mask.cast_unsigned(),
-        flags: false,
-    }
-}
-
-fn constant(to: usize, value: i64, is_64: bool) -> Operation {
-    let value = value.cast_unsigned();
-    let value = if is_64 { value } else { value & 0xffff_ffff };
-    Operation::Constant { to, value }
-}
-
-/// Returns a branch by a signed distance of so many bits.
-fn branch(address: u64, ahead: u32, bits: u32, condition: Condition) -> Operation {
-    Operation::Branch {
-        to: address.wrapping_add_signed(sign_extended(ahead, bits)),
-        condition,
-    }
-}
-
-/// Returns the signed number in the lowest bits.
-fn sign_extended(number: u32, bits: u32) -> i64 {
-    i64::from((number << (32 - bits)).cast_signed() >> (32 - bits))
 }
 
 #[cfg(test)]

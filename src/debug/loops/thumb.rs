@@ -26,6 +26,11 @@ fn decode_narrow(address: u64, code: u32) -> Operation {
     let immediate = code >> 6 & 0x1f;
     let offset = |scale: u32| Address::Offset(register(3), i64::from(immediate * scale));
     let index = Address::Index(register(3), register(6), 0);
+    let store = |size, address| Store {
+        from: register(0),
+        size,
+        address,
+    };
     let (loads, to) = (
         |size, address| load(register(0), size, address),
         register(8),
@@ -52,10 +57,10 @@ fn decode_narrow(address: u64, code: u32) -> Operation {
             from: register(3),
             with: register(6),
         },
-        0x0e => add(register(0), register(3), (immediate & 7).into()),
-        0x0f => add(register(0), register(3), -i64::from(immediate & 7)),
-        0x18..=0x1b => add(to, to, byte.into()),
-        0x1c..=0x1f => add(to, to, -i64::from(byte)),
+        0x0e => add(register(0), register(3), (immediate & 7).into(), true),
+        0x0f => add(register(0), register(3), -i64::from(immediate & 7), true),
+        0x18..=0x1b => add(to, to, byte.into(), true),
+        0x1c..=0x1f => add(to, to, -i64::from(byte), true),
         // Shifts to the right, and SUB with a register.
         0x04..=0x0d => Unknown { to: register(0) },
         0x20 if code >> 6 == 0x100 => AndRegister {
@@ -90,37 +95,20 @@ fn decode_narrow(address: u64, code: u32) -> Operation {
             4,
             Address::Literal((pc & !3).wrapping_add(u64::from(byte * 4))),
         ),
-        0x28 => Store {
-            size: 4,
-            address: index,
-        },
-        0x29 => Store {
-            size: 2,
-            address: index,
-        },
-        0x2a => Store {
-            size: 1,
-            address: index,
-        },
+        0x28 => store(4, index),
+        0x29 => store(2, index),
+        0x2a => store(1, index),
         0x2c => loads(4, index),
         0x2d => loads(2, index),
         0x2e => loads(1, index),
-        0x30..=0x33 => Store {
-            size: 4,
-            address: offset(4),
-        },
+        0x30..=0x33 => store(4, offset(4)),
         0x34..=0x37 => loads(4, offset(4)),
-        0x38..=0x3b => Store {
-            size: 1,
-            address: offset(1),
-        },
+        0x38..=0x3b => store(1, offset(1)),
         0x3c..=0x3f => loads(1, offset(1)),
-        0x40..=0x43 => Store {
-            size: 2,
-            address: offset(2),
-        },
+        0x40..=0x43 => store(2, offset(2)),
         0x44..=0x47 => loads(2, offset(2)),
         0x48..=0x4b => Store {
+            from: to,
             size: 4,
             address: Address::Offset(13, i64::from(byte * 4)),
         },
@@ -212,7 +200,11 @@ fn decode_wide(address: u64, first: u32, second: u32) -> Option<Operation> {
         return Some(if is_load {
             load(to, size, address)
         } else {
-            Store { size, address }
+            Store {
+                from: to,
+                size,
+                address,
+            }
         });
     }
     // Data processing with registers: 1110 101.
@@ -266,10 +258,10 @@ fn decode_wide(address: u64, first: u32, second: u32) -> Option<Operation> {
                     signed: false,
                 })
             }
-            0b01000 if to < 13 => Some(add(to, low, expand(number).into())),
-            0b01101 if to < 13 => Some(add(to, low, -i64::from(expand(number)))),
-            0b10000 if to < 13 && low != 15 => Some(add(to, low, number.into())),
-            0b10101 if to < 13 && low != 15 => Some(add(to, low, -i64::from(number))),
+            0b01000 if to < 13 => Some(add(to, low, expand(number).into(), flags)),
+            0b01101 if to < 13 => Some(add(to, low, -i64::from(expand(number)), flags)),
+            0b10000 if to < 13 && low != 15 => Some(add(to, low, number.into(), false)),
+            0b10101 if to < 13 && low != 15 => Some(add(to, low, -i64::from(number), false)),
             _ if to < 13 => Some(Unknown { to }),
             _ => None,
         };
@@ -320,8 +312,13 @@ fn load(to: usize, size: u64, address: Address) -> Operation {
     }
 }
 
-fn add(to: usize, from: usize, value: i64) -> Operation {
-    Operation::Add { to, from, value }
+fn add(to: usize, from: usize, value: i64, flags: bool) -> Operation {
+    Operation::Add {
+        to,
+        from,
+        value,
+        flags,
+    }
 }
 
 /// Returns the constant that twelve bits mean in Thumb.

@@ -49,7 +49,9 @@ impl fmt::Display for PostMortem {
                 }
             }
         }
-        for line in self.wake_ups.iter().chain(&self.stack) {
+        // A handler that sleeps is not what is looked for after an error.
+        let wake_ups = self.wake_ups.iter().filter(|_| first == 0);
+        for line in wake_ups.chain(&self.stack) {
             write!(f, "\n  {line}")?;
         }
         self.write_chain(f, calls.get(first + 1..).unwrap_or_default())?;
@@ -78,6 +80,9 @@ impl PostMortem {
             (Some(Loop::Polls(poll)), _) => format!("polls {poll}"),
             (Some(Loop::Sleeps), _) => SLEEPS.to_owned(),
             (Some(Loop::Endless), _) => "in an endless loop".to_owned(),
+            (Some(Loop::Counts(rounds)), _) => {
+                format!("in a loop that counts, {} rounds to go", grouped(*rounds))
+            }
             (None, _) => "runs".to_owned(),
         };
         match exception::name(self.exception) {
@@ -124,6 +129,36 @@ impl PostMortem {
         match repeated {
             0 => Ok(()),
             _ => write!(f, ", {repeated} times more"),
+        }
+    }
+}
+
+/// Writes a number with a comma after each thousand.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (3_812_004, "3,812,004"),
+        ] {
+            assert_eq!(grouped(number), text);
         }
     }
 }

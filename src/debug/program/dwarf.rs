@@ -8,7 +8,6 @@ use gimli::{
 };
 use object::read::{Object, ObjectSection};
 
-use super::members;
 use crate::debug::frame::Frame;
 
 /// A reader of debug information.
@@ -88,10 +87,9 @@ impl Dwarf {
         frames
     }
 
-    /// Returns the part of a variable that begins at an address, such as `.finished`, if its type is
-    /// known.
-    pub(super) fn part(&self, variable: u64, address: u64) -> Option<String> {
-        members::part(self.info.as_ref()?, variable, address)
+    /// Returns all of the debug information.
+    pub(super) fn info(&self) -> Option<&gimli::Dwarf<DwarfReader>> {
+        self.info.as_deref()
     }
 
     /// Returns the rules for the caller of the code at an address.

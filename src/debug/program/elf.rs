@@ -7,6 +7,7 @@ use object::{SectionKind, elf};
 
 use super::dwarf::{CallFrame, Dwarf};
 use super::exidx::Exidx;
+use super::members;
 use super::symbols::{Symbol, Symbols};
 use crate::debug::frame::Frame;
 
@@ -129,11 +130,14 @@ impl Program {
     pub(super) fn place(&self, address: u64) -> Option<String> {
         let variable = self.variable(address)?;
         let name = &variable.name;
-        Some(match self.dwarf.part(variable.address, address) {
-            Some(part) => format!("{name}{part}"),
-            None if variable.address == address => name.clone(),
-            None => format!("{name}+{}", address - variable.address),
-        })
+        let info = self.dwarf.info();
+        Some(
+            match info.and_then(|it| members::part(it, variable.address, address)) {
+                Some(part) => format!("{name}{part}"),
+                None if variable.address == address => name.clone(),
+                None => format!("{name}+{}", address - variable.address),
+            },
+        )
     }
 
     /// Returns the value of a symbol that a linker script defines.

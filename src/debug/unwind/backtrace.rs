@@ -38,8 +38,8 @@ pub(in crate::debug) enum End {
     Unreadable(u64),
     /// The emulator has ended.
     MemoryGone,
-    /// A function that returns to 0, as the first one of a task does.
-    First { function: String },
+    /// With the first function of a task, which returns to 0.
+    Task { function: String },
     /// No unwind table has the function.
     NoTable { function: String },
     /// A function that never returns has kept no return address.
@@ -66,12 +66,7 @@ impl fmt::Display for End {
                 write!(f, "the stack at 0x{address:08x} cannot be read")
             }
             Self::MemoryGone => f.write_str("the emulator has ended, and its memory with it"),
-            Self::First { function } => {
-                write!(
-                    f,
-                    "the return address of {function} is 0: a task begins with it"
-                )
-            }
+            Self::Task { function } => write!(f, "{function} is the first function of a task"),
             Self::NoTable { function } => {
                 write!(f, "{function} has no unwind information: build it with -g")
             }

@@ -15,7 +15,8 @@ impl ExcReturn {
         (fixed && value <= u64::from(u32::MAX)).then_some(Self(value))
     }
 
-    fn on_process_stack(self) -> bool {
+    /// Returns true if a task was interrupted, with the process stack.
+    pub(super) fn on_process_stack(self) -> bool {
         self.0 & 4 != 0
     }
 

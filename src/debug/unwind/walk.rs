@@ -24,6 +24,7 @@ pub(in crate::debug) fn unwind(guest: &mut Guest<'_>) -> Option<Backtrace> {
         guest.prefetch(sp, PREFETCH);
     }
     let mut walk = Walk {
+        is_task: guest.cpu.register("control").is_some_and(|it| it & 2 != 0),
         guest,
         calls: Vec::new(),
     };
@@ -40,6 +41,8 @@ pub(in crate::debug) fn unwind(guest: &mut Guest<'_>) -> Option<Backtrace> {
 struct Walk<'w, 'a> {
     guest: &'w mut Guest<'a>,
     calls: Vec<Call>,
+    /// The functions use the process stack of a Cortex-M.
+    is_task: bool,
 }
 
 impl Walk<'_, '_> {
@@ -86,6 +89,7 @@ impl Walk<'_, '_> {
             if is_arm && let Some(exc_return) = ExcReturn::new(caller.pc) {
                 match exception_frame::interrupted(self.guest, &caller, exc_return) {
                     Ok(interrupted) => {
+                        self.is_task = exc_return.on_process_stack();
                         registers = interrupted.registers;
                         how = How::Interrupted(interrupted.exception);
                         continue;
@@ -97,13 +101,13 @@ impl Walk<'_, '_> {
                     }
                 }
             }
-            if caller.pc == RESET_LINK {
-                return End::Complete;
-            }
-            if caller.pc == 0 {
-                return End::First {
+            if caller.pc == 0 && self.is_task {
+                return End::Task {
                     function: self.last_function(),
                 };
+            }
+            if caller.pc == 0 || caller.pc == RESET_LINK {
+                return End::Complete;
             }
             let mut caller = caller;
             if is_arm {

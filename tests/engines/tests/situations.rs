@@ -5,7 +5,7 @@
 mod snapshots;
 
 use engine_tests::{alone_on_each_engine, root, sample_for};
-use regex::Regex;
+use regex::{Captures, Regex};
 use virtual_target::config::{BackendKind, ClockKind, TargetConfig};
 use virtual_target::{Error, ErrorKind, Result, VirtualTarget, millis, secs};
 
@@ -23,14 +23,14 @@ d qemu   | HardFault             | read_register (sensor.c:14)        | nothing 
 e        | in an endless loop    | configure (waits.c:72-73), Error_Handler (waits.c:66) | called by main (main.c:26)
 f qemu   | HardFault             | read_register (sensor.c:14)        | nothing answers (PRECISERR) at 0x6000001c | called by sample_scaled (sensor.c:31)
 i        | SysTick handler: polls ticks_wanted (0x2000010c) until it is not 0 | SysTick_Handler (waits.c:51-52) | interrupts start_tick (waits.c:60)
-k        | runs                  | delay (waits.c:45-46)              | called by main (main.c:29)
+k        | in a loop that counts | delay (waits.c:45-46)              | called by main (main.c:29)
 n qemu   | HardFault             |                                    | null pointer to a function | called by call_hook (sensor.c:50)
 n renode | UsageFault            | call_hook (sensor.c:50)            | null pointer to a function | called by main (main.c:31)
 p qemu   | polls 0x40023800 until bit 25 is set | SystemClock_Config (waits.c:20-21) | called by main (main.c:32)
 q qemu   | HardFault             | count_samples (sensor.c:38)        | nothing answers (PRECISERR) at 0x60000100
 s        |                       |                                    | stack overflow: the stack pointer 0x1f
 t qemu   | HardFault handler     | HardFault_Handler (sensor.c:92-93) | nothing answers (PRECISERR) at 0x60000010 | a task was interrupted
-t renode | in an endless loop    | task (sensor.c:69-70)              | called by run_task (sensor.c:78) | the return address of run_task is 0: a task begins with it
+t renode | in an endless loop    | task (sensor.c:69-70)              | called by run_task (sensor.c:78)
 u qemu   | HardFault             | undefined (sensor.c:43)            | undefined instruction (UNDEFINSTR) | called by main (main.c:36)
 u renode | UsageFault            | undefined (sensor.c:43)            | undefined instruction (UNDEFINSTR) | called by main (main.c:36)
 v        | polls ready (0x20000108) until it is not 0 | wait_until_ready (waits.c:26-27) | called by main (main.c:37)
@@ -74,7 +74,7 @@ p | in an endless loop | __rustc::rust_begin_unwind (main.rs:36) | called by mon
 
 /// One that waits for a queue in C++.
 const CPP: &str = "
-q | polls sensor::samples.length (0x | sensor::Queue<short>::take(unsigned long) const (main.cpp:17-18) | a constant, which nothing changes | until it is not 0 | sensor::read_sample(unsigned long) (main.cpp:33) | called by main (main.cpp:50)
+q | polls sensor::samples.length (0x | sensor::Queue<short>::take(unsigned long) const (main.cpp:17-18) | until it is not 0 | sensor::read_sample(unsigned long) (main.cpp:33) | called by main (main.cpp:50)
 ";
 
 alone_on_each_engine! {
@@ -206,8 +206,15 @@ fn message(engine: BackendKind, name: &str, error: &Error) {
     let text = error.to_string();
     let text = earlier.replace(&text, "$3");
     // Where in a loop a program is stopped in real time depends on the host.
-    let runs = Regex::new("(firmware: runs), at 0x[0-9a-f]+").unwrap();
-    let text = runs.replace(&text, "$1, at [address]");
+    let runs = Regex::new("(firmware: (?:runs|in a loop that counts)).*, at 0x[0-9a-f]+").unwrap();
+    let text = runs.replace(&text, |found: &Captures<'_>| {
+        let rounds = if found[1].ends_with("counts") {
+            ", [number] rounds to go"
+        } else {
+            ""
+        };
+        format!("{}{rounds}, at [address]", &found[1])
+    });
     snapshots::assert_message(SNAPSHOTS, &name, &text, &[(root(), "[root]")]);
 }
 

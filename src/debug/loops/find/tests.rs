@@ -11,7 +11,7 @@ fn found_on(core: Core, code: &[u16], pc: u64, registers: &[(&str, u64)], stack:
         core,
         state: RunState::Running,
         registers: registers.map(|it| (it.0.to_owned(), it.1)).collect(),
-        memories: Vec::from([CODE..CODE + 0x100]),
+        memories: std::iter::once(CODE..CODE + 0x100).collect(),
     };
     let mut memory = MemoryImage::default();
     let mut bytes: Vec<u8> = code.iter().flat_map(|it| it.to_le_bytes()).collect();
@@ -75,12 +75,12 @@ fn a_loop_with_a_call_is_not_explained() {
 
 const FIELD: &[u16] = &[0x4709, 0x411c, 0x8391, 0x8b8d, 0x9de3, 0xfee7];
 
-/// Loops by GCC for RV32IMAC; `s0` is 0x20000094 without optimization.
+/// Loops by GCC for RV32IMAC; `s0` is 0x200000a0 without optimization.
 #[test]
 fn a_risc_v_polls_what_the_branch_of_its_loop_depends_on() {
     let on_risc_v = |code: &[u16], pc, stack: &[u32]| {
         let registers = [
-            ("x8", CODE + 0x94),
+            ("x8", CODE + 0xa0),
             ("x10", 0x1001_2000),
             ("x11", 0x200),
             ("x12", 77),
@@ -103,7 +103,7 @@ fn a_risc_v_polls_what_the_branch_of_its_loop_depends_on() {
     // `while (*r < 10);`
     let order: &[u16] = &[0x2783, 0xfec4, 0x4398, 0x47a5, 0xfce3, 0xfee7];
     // `do e = *r == 0; while (e);`
-    let truth: &[u16] = &[0x411c, 0xb793, 0x0017, 0xf793, 0x0ff7, 0xfbf5];
+    let truth: &[u16] = &[0x411c, 0xb793, 0x0017, 0xf793, 0x0ff7, 0xfbfd];
     // `while (!(*r & mask)) if (--n == 0) return -1;`
     let limited: &[u16] = &[
         0x411c, 0x8fed, 0xc399, 0x4501, 0x8082, 0x167d, 0xfa75, 0x557d, 0x8082,
@@ -158,4 +158,54 @@ fn a_risc_v_polls_what_the_branch_of_its_loop_depends_on() {
     assert_eq!(on_risc_v(&[0x0073, 0x1050, 0xbff5], 4, &[]), "Some(Sleeps)");
     // A call.
     assert_eq!(on_risc_v(&[0x429c, 0x9702, 0xdff5], 0, &[]), "None");
+}
+
+/// `for (volatile i = 0; i < count; i++);` and `for (i = count; i; i--) asm volatile ("");`, by GCC.
+#[test]
+fn a_loop_that_counts_says_how_many_rounds_are_left() {
+    let arm = |code: &[u16], pc, r0, r3| {
+        let registers = [
+            ("r0", r0),
+            ("r3", r3),
+            ("r7", CODE + 0x80),
+            ("sp", CODE + 0x80),
+        ];
+        found_on(Core::CortexM, code, pc, &registers, &[0, 40, 0, 10])
+    };
+    // The counter at [sp, #4] is 40, the limit in r0.
+    let small: &[u16] = &[
+        0x9301, 0x9b01, 0x4283, 0xd301, 0xb002, 0x4770, 0x9b01, 0x3301, 0xe7f6,
+    ];
+    for (pc, expected) in [
+        (2, "Some(Counts(60))"),
+        (4, "Some(Counts(60))"),
+        (16, "Some(Counts(59))"),
+    ] {
+        assert_eq!(
+            arm(small, pc, 100, 40 + u64::from(pc == 16)),
+            expected,
+            "{pc}"
+        );
+    }
+    // The counter at [r7, #12] is 10, the limit at [r7, #4].
+    let plain: &[u16] = &[0x68fb, 0x3301, 0x60fb, 0x68fb, 0x687a, 0x429a, 0xd8f8];
+    assert_eq!(arm(plain, 6, 0, 0), "Some(Counts(30))");
+    // subs r3, #1; bne
+    let down: &[u16] = &[0x3b01, 0xd1fd];
+    assert_eq!(arm(down, 0, 0, 1000), "Some(Counts(999))");
+    // In the middle of a round the flags are from before.
+    assert_eq!(arm(down, 2, 0, 1000), "Some(Counts(999))");
+    // ldr r2, [r0]; subs r3, #1; bne: it reads something else
+    assert_eq!(arm(&[0x6802, 0x3b01, 0xd1fc], 0, 0x4002_1000, 1000), "None");
+    // subs r3, #1; bl …; bne
+    assert_eq!(arm(&[0x3b01, 0xf7ff, 0xffd4, 0xd1fa], 0, 0, 1000), "None");
+    let risc_v = |code: &[u16], pc, a5| {
+        let registers = [("x15", a5), ("x2", CODE + 0x80), ("x8", CODE + 0x94)];
+        found_on(Core::RiscV, code, pc, &registers, &[0, 7, 100, 0])
+    };
+    // addi a5, a5, -1; bnez
+    assert_eq!(risc_v(&[0x17fd, 0xfffd], 0, 5000), "Some(Counts(4999))");
+    // lw a5, 4(sp); addi a5, a5, 1; sw a5, 4(sp); lw a4, 8(sp); bltu a5, a4
+    let with_stack = [0x4792, 0x0785, 0xc23e, 0x4722, 0xece3, 0xfee7];
+    assert_eq!(risc_v(&with_stack, 0, 0), "Some(Counts(92))");
 }

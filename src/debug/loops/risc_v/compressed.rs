@@ -1,6 +1,6 @@
 //! Instructions of 16 bits: the extension C.
 
-use super::{RA, SP, ZERO, add, and, branch, constant, sign_extended};
+use super::operations::{RA, SP, ZERO, add, and, branch, constant, sign_extended};
 use crate::debug::loops::instruction::{Address, Condition, Operation};
 
 /// Decodes an instruction; `None` for a call and for what is not known.
@@ -36,8 +36,9 @@ fn load(to: usize, size: u64, base: usize, offset: u32) -> Operation {
     }
 }
 
-fn store(size: u64, base: usize, offset: u32) -> Operation {
+fn store(from: usize, size: u64, base: usize, offset: u32) -> Operation {
     Operation::Store {
+        from,
         size,
         address: Address::Offset(base, offset.into()),
     }
@@ -58,8 +59,8 @@ fn quadrant_0(code: u32, is_64: bool) -> Option<Operation> {
         }
         0b010 => load(register, 4, base, word),
         0b011 if is_64 => load(register, 8, base, double),
-        0b110 => store(4, base, word),
-        0b111 if is_64 => store(8, base, double),
+        0b110 => store(register, 4, base, word),
+        0b111 if is_64 => store(register, 8, base, double),
         _ => return None,
     })
 }
@@ -160,8 +161,8 @@ fn quadrant_2(code: u32, is_64: bool) -> Option<Operation> {
             (0, to, from) => Operation::Copy { to, from },
             (_, to, with) => Operation::AddRegister { to, from: to, with },
         },
-        0b110 => store(4, SP, bits(code, 12, 9, 2) | bits(code, 8, 7, 6)),
-        0b111 if is_64 => store(8, SP, bits(code, 12, 10, 3) | bits(code, 9, 7, 6)),
+        0b110 => store(with, 4, SP, bits(code, 12, 9, 2) | bits(code, 8, 7, 6)),
+        0b111 if is_64 => store(with, 8, SP, bits(code, 12, 10, 3) | bits(code, 9, 7, 6)),
         _ => return None,
     })
 }

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::Address::Offset;
 use super::Operation::*;
+use super::operations::SP;
 use super::*;
 
 const S0: usize = 8;
@@ -22,8 +23,9 @@ fn load(to: usize, size: u64, signed: bool, base: usize, offset: i64) -> Operati
     }
 }
 
-fn store(size: u64, base: usize, offset: i64) -> Operation {
+fn store(from: usize, size: u64, base: usize, offset: i64) -> Operation {
     Store {
+        from,
         size,
         address: Offset(base, offset),
     }
@@ -54,7 +56,12 @@ fn value(to: usize, value: u64) -> Operation {
 }
 
 fn sum(to: usize, from: usize, value: i64) -> Operation {
-    Add { to, from, value }
+    Add {
+        to,
+        from,
+        value,
+        flags: false,
+    }
 }
 
 fn goes(to: u64, condition: Condition) -> Operation {
@@ -85,7 +92,7 @@ fn instructions_are_decoded_as_the_assembler_has_encoded_them() {
         &[
             ("lbu a3, -1(s0)", 2, 0xfff4_4683, load(13, 1, false, S0, -1)),
             ("lh a3, 2(a0)", 6, 0x0025_1683, load(13, 2, true, A0, 2)),
-            ("sw a5, -20(s0)", 0xa, 0xfef4_2623, store(4, S0, -20)),
+            ("sw a5, -20(s0)", 0xa, 0xfef4_2623, store(A5, 4, S0, -20)),
             ("lui a5, 0x10012", 0xe, 0x1001_27b7, value(A5, 0x1001_2000)),
             ("auipc a4, 0x1", 0x12, 0x0000_1717, value(A4, 0x1012)),
             ("addi a5, a5, -2048", 0x16, 0x8007_8793, sum(A5, A5, -2048)),
@@ -171,9 +178,9 @@ fn compressed_instructions_are_decoded_as_the_assembler_has_encoded_them() {
         false,
         &[
             ("lw a5, 8(a4)", 0, 0x471c, load(A5, 4, true, A4, 8)),
-            ("sw a5, 64(a4)", 2, 0xc33c, store(4, A4, 64)),
+            ("sw a5, 64(a4)", 2, 0xc33c, store(A5, 4, A4, 64)),
             ("lw t3, 140(sp)", 4, 0x4e3a, load(T3, 4, true, SP, 140)),
-            ("sw t3, 140(sp)", 6, 0xc772, store(4, SP, 140)),
+            ("sw t3, 140(sp)", 6, 0xc772, store(T3, 4, SP, 140)),
             ("addi a4, sp, 600", 8, 0x0cb8, sum(A4, SP, 600)),
             ("addi a5, a5, -1", 0xa, 0x17fd, sum(A5, A5, -1)),
             ("nop", 0xc, 0x0001, Nothing),
@@ -243,9 +250,9 @@ fn a_register_of_64_bits_has_its_own_instructions() {
             ("slliw a5, a5, 6", 0xa, 0x0067_979b, left(A5, 6, 32)),
             ("srliw a5, a5, 6", 0xe, 0x0067_d79b, field(A5, 6, 26, false)),
             ("ld a5, 72(a4)", 0x12, 0x673c, load(A5, 8, true, A4, 72)),
-            ("sd a5, 72(a4)", 0x14, 0xe73c, store(8, A4, 72)),
+            ("sd a5, 72(a4)", 0x14, 0xe73c, store(A5, 8, A4, 72)),
             ("ld t3, 328(sp)", 0x16, 0x6e36, load(T3, 8, true, SP, 328)),
-            ("sd t3, 328(sp)", 0x18, 0xe6f2, store(8, SP, 328)),
+            ("sd t3, 328(sp)", 0x18, 0xe6f2, store(T3, 8, SP, 328)),
             ("addiw a5, a5, -1", 0x1c, 0x37fd, sum(A5, A5, -1)),
             ("slli a5, a5, 40", 0x1e, 0x17a2, left(A5, 40, 64)),
             (

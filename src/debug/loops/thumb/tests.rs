@@ -11,7 +11,12 @@ fn instructions_are_decoded_as_the_assembler_has_encoded_them() {
         signed: false,
         address,
     };
-    let sum = |to, from, value| Add { to, from, value };
+    let sum = |to, from, value, flags| Add {
+        to,
+        from,
+        value,
+        flags,
+    };
     let branch = |to, condition| Branch { to, condition };
     let bits = |to, mask, flags| And {
         to,
@@ -130,11 +135,23 @@ fn instructions_are_decoded_as_the_assembler_has_encoded_them() {
             0x7f80,
             Compare { from: 3, with: 256 },
         ),
-        ("subs r1, #1", 0x32, 0x3901, 0, sum(1, 1, -1)),
-        ("add.w r9, r1, #4", 0x34, 0xf101, 0x0904, sum(9, 1, 4)),
-        ("subw r9, r1, #1000", 0, 0xf2a1, 0x39e8, sum(9, 1, -1000)),
-        ("subs r3, r2, #1", 0, 0x1e53, 0, sum(3, 2, -1)),
-        ("adds r0, #255", 0, 0x30ff, 0, sum(0, 0, 255)),
+        ("subs r1, #1", 0x32, 0x3901, 0, sum(1, 1, -1, true)),
+        (
+            "add.w r9, r1, #4",
+            0x34,
+            0xf101,
+            0x0904,
+            sum(9, 1, 4, false),
+        ),
+        (
+            "subw r9, r1, #1000",
+            0,
+            0xf2a1,
+            0x39e8,
+            sum(9, 1, -1000, false),
+        ),
+        ("subs r3, r2, #1", 0, 0x1e53, 0, sum(3, 2, -1, true)),
+        ("adds r0, #255", 0, 0x30ff, 0, sum(0, 0, 255, true)),
         ("subs r0, r0, r1", 0, 0x1a40, 0, Unknown { to: 0 }),
         (
             "adds r0, r1, r2",
@@ -179,6 +196,7 @@ fn instructions_are_decoded_as_the_assembler_has_encoded_them() {
             0x7043,
             0,
             Store {
+                from: 3,
                 size: 1,
                 address: Offset(0, 1),
             },
