@@ -264,7 +264,7 @@ impl Port {
     ///
     /// A target returns it when it is shut down, and panics with it when it is dropped.
     pub(crate) fn verdict(&self) -> Option<UartError> {
-        verdict(&self.shared, "the end of the test")
+        verdict(&self.shared)
     }
 
     /// Returns true if an error is alive that reports the match of a guard.
@@ -389,7 +389,9 @@ mod tests {
         port.power_off(OffReason::Call("power_off"));
         let error = uart.expect("never").wait().unwrap_err().to_string();
         assert!(
-            error.contains("cannot succeed: the target is off: power_off() was called; 8 bytes"),
+            error.contains(
+                "cannot succeed: the target is off: power_off() was called; 8 unread bytes"
+            ),
             "{error}"
         );
         let mut board = attach(&port);
@@ -457,7 +459,7 @@ mod tests {
         let uart = port.uart();
         let _board = attach(&port);
         port.locked_up("cpu locked up at PC=0x0800001e: a fault");
-        let why = "the processor cpu locked up at PC=0x0800001e: a fault; \
+        let why = "processor cpu locked up at PC=0x0800001e: a fault; \
                    reset, flash or power-cycle the target to start anew";
         for failed in [uart.expect("never").wait().map(drop), uart.send("x").wait()] {
             let error = failed.unwrap_err().to_string();
@@ -514,7 +516,7 @@ mod tests {
         for (shows, passed) in [
             (
                 Some(secs(1)),
-                "when 0ns of its 2ms of virtual time had passed: the emulator answers, but guest ",
+                "when 0ns of its 2ms of the guest's time had passed: the emulator answers, but guest ",
             ),
             (
                 None,
@@ -525,6 +527,11 @@ mod tests {
             for absence in absences(&port.uart(), time) {
                 let error = absence.wait().unwrap_err().to_string();
                 assert!(error.contains(passed), "{error}");
+                assert!(
+                    error.contains("; give the wait a longer limit (`within`) if "),
+                    "{error}"
+                );
+                assert!(!error.contains("timeouts: command:"), "{error}");
             }
         }
         // Without its own clock, the guest runs in the host's time, unless it is known to be paused.
@@ -601,7 +608,7 @@ mod tests {
         port.uart().expect("ok").wait().unwrap();
         assert_eq!(
             port.verdict().unwrap().to_string(),
-            "UART u: the forbidden pattern \"HardFault\" appeared, noticed by the end of the test; \
+            "UART u: the forbidden pattern \"HardFault\" appeared, and the test has ended without an error that says so; \
              the output around it:\n  | ok HardFault pc=0x1234\\n\n  | r0=0"
         );
         assert!(port.verdict().is_none());

@@ -15,9 +15,9 @@ use crate::sync::lock;
 
 /// Returns the error of a guard that matched, unless an error that reports the match is alive;
 /// each match is reported once.
-pub(super) fn verdict(uart: &UartState, end: &str) -> Option<UartError> {
+pub(super) fn verdict(uart: &UartState) -> Option<UartError> {
     let forbidden = uart.transcript.take_unreported_match()?;
-    let mut error = diagnose::forbidden(uart, &forbidden, end);
+    let mut error = diagnose::forbidden(uart, &forbidden, None);
     if let Some(board) = lock(&uart.explain).clone() {
         let addresses = addresses(error.excerpt().unwrap_or_default());
         error.add_to_excerpt(&board.names(&addresses));
@@ -51,7 +51,7 @@ impl Drop for VerdictOnDrop {
         if std::process::id() != self.owner {
             return;
         }
-        if let Some(error) = verdict(&self.uart, "the end of the test")
+        if let Some(error) = verdict(&self.uart)
             && !std::thread::panicking()
         {
             panic!("{error}");
@@ -83,8 +83,7 @@ extern "C" fn abort_if_unreported() {
     let ours = guarded
         .iter()
         .filter(|(owner, _)| *owner == std::process::id());
-    let unreported =
-        ours.filter_map(|(_, uart)| verdict(&*uart.upgrade()?, "the end of the process"));
+    let unreported = ours.filter_map(|(_, uart)| verdict(&*uart.upgrade()?));
     let unreported: Vec<_> = unreported.collect();
     for error in &unreported {
         // If standard error is closed, the exit status still shows it.

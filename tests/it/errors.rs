@@ -101,7 +101,7 @@ fn a_uart_error_has_the_parts_of_its_message() {
     let hint = error.hint().unwrap();
     assert_eq!(hint, "there is \"Ready\", which differs only in case");
     let excerpt = error.excerpt().unwrap();
-    assert_eq!(excerpt, "6 bytes have arrived since:\n  | Ready\\n");
+    assert_eq!(excerpt, "6 unread bytes:\n  | Ready\\n");
     assert_eq!(
         error.to_string(),
         format!("UART uart: expect(\"ready\") timed out after {waited:?}; {hint}; {excerpt}")

@@ -99,7 +99,7 @@ fn a_timeout_shows_the_output_that_arrived() {
         "{error}"
     );
     assert!(
-        error.contains("; 4 bytes have arrived since:\n  | ld\\r\\n\n  at "),
+        error.contains("; 4 unread bytes:\n  | ld\\r\\n\n  at "),
         "{error}"
     );
 }
@@ -114,7 +114,7 @@ fn the_end_of_the_stream_fails_a_wait_at_once() {
     assert_eq!(
         error.to_string(),
         format!(
-            "UART uart: expect(\"more\") cannot succeed: the other end closed the stream; 1 byte has arrived since:\
+            "UART uart: expect(\"more\") cannot succeed: the other end closed the stream; 1 unread byte:\
              \n  | \\n\n  at tests/it/uart_basics.rs:{line}"
         )
     );
@@ -218,7 +218,10 @@ fn a_timeout_suggests_the_likely_mistake() {
     board.write_all(b"HardFault").unwrap();
     let error = uart.expect("> ").within(millis(5)).wait().unwrap_err();
     let error = error.to_string();
-    assert!(error.contains("ms; 9 bytes have arrived since:"), "{error}");
+    assert!(
+        error.contains("ms; sent before: \"crash\\n\"; 9 unread bytes:"),
+        "{error}"
+    );
     let error = timeout("boot steady ", "boot", "ready", false);
-    assert!(error.contains("ms; 8 bytes have arrived since:"), "{error}");
+    assert!(error.contains("ms; 8 unread bytes:"), "{error}");
 }

@@ -622,7 +622,7 @@ fn an_unfit_pattern_is_refused_with_the_line_of_the_call() {
     let reason = r#"the pattern "ok\n" contains an end-of-line, and expect_line looks at lines"#;
     assert!(error.starts_with(reason), "{error}");
     let (error, line) = (uart.run("x").wait().unwrap_err().to_string(), line!());
-    assert!(error.starts_with("run needs to know"), "{error}");
+    assert!(error.starts_with("UART uart: run needs to know"), "{error}");
     let place = format!("\n  at tests/it/uart_operations.rs:{line}");
     assert!(error.ends_with(&place), "{error}");
     uart.expect_line("data ok").wait().unwrap();

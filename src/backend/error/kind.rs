@@ -202,7 +202,9 @@ impl EmulatorErrorKind {
                 end,
                 ..
             } => write!(f, "`serial: {field}:` failed: `{command}` {end}"),
-            Self::Port { port, why } => write!(f, "cannot open the serial port {port:?}: {why}"),
+            Self::Port { port, why } => {
+                write!(f, "cannot open `serial: port:` {port:?}: {why}")
+            }
             Self::NoPeripheral { why } => write!(f, "{why}"),
             Self::Unsupported { request } => write!(f, "{engine} cannot {request}"),
         }

@@ -59,7 +59,7 @@ impl fmt::Display for Ending {
             ),
             Self::LockedUp(reason) => write!(
                 f,
-                "the processor {reason}; reset, flash or power-cycle the target to start anew"
+                "processor {reason}; reset, flash or power-cycle the target to start anew"
             ),
             Self::Stalled(reason) => write!(
                 f,

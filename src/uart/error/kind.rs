@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::ending::Ending;
 use super::reason::{Ambiguity, NotSent, Reported, Stalled};
 use super::unavailable::Unavailable;
+use crate::config::ClockKind;
 use crate::uart::pattern::PatternError;
 
 /// The kinds of failures of an operation on a UART.
@@ -29,6 +30,8 @@ pub enum UartErrorKind {
         of: Duration,
         /// What the emulator was found to do.
         why: Stalled,
+        /// The board's clock, by which the guest is given time.
+        clock: ClockKind,
     },
     /// The operation can no longer succeed.
     #[non_exhaustive]
@@ -118,22 +121,35 @@ pub enum UartErrorKind {
 
 impl UartErrorKind {
     /// Writes what happened to `operation`.
-    pub(super) fn write(&self, f: &mut fmt::Formatter<'_>, operation: &str) -> fmt::Result {
+    pub(super) fn write(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        of_operation: Option<&str>,
+    ) -> fmt::Result {
+        let operation = of_operation.unwrap_or_default();
         match self {
             Self::Timeout { waited } => write!(f, "{operation} timed out after {waited:?}"),
             Self::Watchdog {
-                on_host, had, of, ..
+                on_host,
+                had,
+                of,
+                clock,
+                ..
             } => write!(
                 f,
                 "{operation} was ended by the host's watchdog after {on_host:?} of the host's time, {}",
-                passed(*had, *of)
+                passed(*had, *of, *clock)
             ),
             Self::Ended { ending } => write!(f, "{operation} cannot succeed: {ending}"),
-            Self::Forbidden { pattern, .. } => write!(
-                f,
-                "the forbidden pattern {pattern:?} appeared, noticed by {}",
-                operation.trim_end_matches(',')
-            ),
+            Self::Forbidden { pattern, .. } => {
+                write!(f, "the forbidden pattern {pattern:?} appeared, ")?;
+                match of_operation {
+                    Some(operation) => {
+                        write!(f, "noticed by {}", operation.trim_end_matches(','))
+                    }
+                    None => f.write_str("and the test has ended without an error that says so"),
+                }
+            }
             Self::Unexpected { found } => write!(f, "{operation} failed: \"{found}\" appeared"),
             Self::Ambiguous { why } => write!(f, "{operation} cannot tell the answer: {why}"),
             Self::Pattern(error) => write!(f, "{error}"),
@@ -182,9 +198,13 @@ impl UartErrorKind {
 }
 
 /// Describes how much of a time limit has passed.
-fn passed(had: Option<Duration>, of: Duration) -> String {
+fn passed(had: Option<Duration>, of: Duration, clock: ClockKind) -> String {
+    let time = match clock {
+        ClockKind::Virtual => "virtual",
+        ClockKind::Realtime => "the guest's",
+    };
     match had {
-        Some(had) => format!("when {had:?} of its {of:?} of virtual time had passed"),
+        Some(had) => format!("when {had:?} of its {of:?} of {time} time had passed"),
         None => format!("and it is not known how much of its {of:?} has passed for the guest"),
     }
 }

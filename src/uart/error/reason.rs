@@ -47,16 +47,15 @@ impl fmt::Display for Stalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoAnswer => {
-                "the emulator hangs: it does not answer; raise `timeouts: command:` if the host is that slow"
+                "the emulator hangs: it does not answer"
             }
             Self::Slow => {
                 "the emulator answers, but guest time advances too slowly; look for an interrupt that is never \
                  cleared, a peripheral that takes the emulator long, or a processor that is set to very \
-                 many instructions a second; raise `timeouts: command:` if the host is that slow"
+                 many instructions a second"
             }
             Self::Unknown => {
-                "the emulator hangs, or guest time advances too slowly; raise `timeouts: command:` if the \
-                 host is that slow"
+                "the emulator hangs, or guest time advances too slowly"
             }
         })
     }

@@ -29,9 +29,14 @@ struct Details {
 impl UartError {
     /// Creates the error of `operation` on the UART with this name.
     pub(crate) fn new(uart: &str, operation: String, kind: UartErrorKind) -> Self {
+        Self::of(uart, Some(operation), kind)
+    }
+
+    /// As [`new`](Self::new), for a failure that may be one of no operation.
+    pub(crate) fn of(uart: &str, operation: Option<String>, kind: UartErrorKind) -> Self {
         let mut error = Self::from(kind);
         error.0.uart = Some(uart.to_owned());
-        error.0.operation = Some(operation);
+        error.0.operation = operation;
         error
     }
 
@@ -126,7 +131,7 @@ impl fmt::Display for UartError {
         if let Some(uart) = uart {
             write!(f, "UART {uart}: ")?;
         }
-        kind.write(f, operation.as_deref().unwrap_or_default())?;
+        kind.write(f, operation.as_deref())?;
         let mut separator = match kind {
             UartErrorKind::Watchdog { .. } => ": ",
             _ => "; ",

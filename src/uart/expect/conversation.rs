@@ -6,6 +6,9 @@ use crate::uart::transcript::Position;
 /// The longest line that is recognized by its echo.
 const LONGEST_ECHO: usize = 4 << 10;
 
+/// The number of bytes that a message shows of what was sent.
+const MOST_SHOWN: usize = 80;
+
 /// The last line sent, its answer, and the board's echo.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation {
@@ -24,6 +27,8 @@ struct Sent {
     at: Position,
     /// Their last line, if they ended with a line end.
     line: Vec<u8>,
+    /// The last of them, as many as a message shows.
+    end: Vec<u8>,
     /// True if a `run` has sent them.
     is_command: bool,
     /// The end of the prompt that ended the answer.
@@ -52,6 +57,7 @@ impl Conversation {
             self.sent = Some(Sent {
                 at,
                 line: last_line(bytes).to_vec(),
+                end: bytes[bytes.len().saturating_sub(MOST_SHOWN)..].to_vec(),
                 is_command: false,
                 answered: None,
             });
@@ -66,6 +72,11 @@ impl Conversation {
     /// Returns the last line that was sent, without its end; it is empty if its echo cannot be recognized.
     pub(crate) fn sent_line(&self) -> Option<&[u8]> {
         Some(&self.sent.as_ref()?.line)
+    }
+
+    /// Returns the last bytes that were sent, with the line end.
+    pub(crate) fn sent_end(&self) -> &[u8] {
+        self.sent.as_ref().map_or(b"", |sent| &sent.end)
     }
 
     /// Records that the last bytes sent are a command of `run`.

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use super::aftermath;
 use super::hint::{no_output_hint, pause_reason};
+use crate::config::ClockKind;
 use crate::runtime::CutShort;
+use crate::sync::lock;
 use crate::uart::error::{Ambiguity, Ending, NotSent, Stalled, UartError, UartErrorKind};
+use crate::uart::pattern::final_bytes::LINE_ENDS;
 use crate::uart::shown;
 use crate::uart::state::UartState;
 use crate::uart::transcript::Transcript;
@@ -19,11 +22,11 @@ const SHOWN_BYTES: usize = 1024;
 /// The number of bytes that are searched for lines to show.
 const SEARCHED_BYTES: usize = 64 << 10;
 
-/// Creates the error that a guard's match made `operation` fail.
+/// Creates the error that a guard's match made `operation` fail; without one, that of a test that has ended.
 pub(crate) fn forbidden(
     uart: &UartState,
     forbidden: &ForbiddenMatch,
-    operation: &str,
+    operation: Option<&str>,
 ) -> UartError {
     let kind = UartErrorKind::Forbidden {
         pattern: forbidden.pattern.to_string(),
@@ -39,7 +42,7 @@ pub(crate) fn forbidden(
             format!("in the emulator's log:\n  | {line}\n  {until}")
         }
     };
-    UartError::new(&uart.name, operation.to_owned(), kind).with_excerpt(around)
+    UartError::of(&uart.name, operation.map(str::to_owned), kind).with_excerpt(around)
 }
 
 /// Creates the error that the output from `from` on does not determine the answer.
@@ -96,9 +99,37 @@ pub(crate) fn timed_out(
         Some(_) => None,
         None => no_output_hint(uart),
     };
-    let hints: Vec<String> = guest.into_iter().chain(hint).collect();
+    let says_it = hint
+        .as_ref()
+        .is_some_and(|hint| hint.contains("was sent with"));
+    let sent = sent_since(uart, from).filter(|_| !says_it);
+    let hints: Vec<String> = guest.into_iter().chain(hint).chain(sent).collect();
     let hint = (!hints.is_empty()).then(|| hints.join("; "));
     error.with_hint(hint).with_question(question)
+}
+
+/// Returns what was sent since the output from `from` on began, unless the board shows that it has taken it.
+fn sent_since(uart: &UartState, from: u64) -> Option<String> {
+    let (at, sent) = {
+        let conversation = lock(&uart.conversation);
+        (conversation.sent_at()?, conversation.sent_end().to_vec())
+    };
+    let text = |range| TranscriptSlice {
+        transcript: &uart.transcript,
+        range,
+        view: View::Text,
+    };
+    let unread = text(from..uart.transcript.end_position().offset);
+    let unread = unread.last(SEARCHED_BYTES).unwrap_or_default();
+    // The rest of the last line's end may have come later.
+    let passed = text(at.min(from)..from).last(SEARCHED_BYTES);
+    let is_since = passed.is_ok_and(|it| it.iter().all(|byte| LINE_ENDS.contains(byte)));
+    let line = sent.trim_ascii_end();
+    let is_taken = !line.is_empty()
+        && line.len() < sent.len()
+        && memchr::memmem::find_iter(&unread, line)
+            .any(|start| matches!(unread.get(start + line.len()), Some(b'\r' | b'\n')));
+    (is_since && !is_taken).then(|| format!("sent before: \"{}\"", sent.escape_ascii()))
 }
 
 /// Creates the error of an operation that the host's watchdog has ended after `on_host`; the guest
@@ -124,11 +155,24 @@ pub(crate) fn watchdog(
         had,
         of,
         why,
+        clock: match uart.virtual_clock() {
+            Some(_) => ClockKind::Virtual,
+            None => ClockKind::Realtime,
+        },
     };
-    let hint = pause_reason(uart).map_or_else(|| why.to_string(), str::to_owned);
+    let hint = pause_reason(uart).map_or_else(|| stalled(uart, why), str::to_owned);
     UartError::new(&uart.name, operation, kind)
         .with_hint(Some(hint))
         .with_excerpt(excerpt)
+}
+
+/// Says why the guest does not get on, and what to do if the host is the reason.
+fn stalled(uart: &UartState, why: Stalled) -> String {
+    let remedy = match uart.virtual_clock() {
+        Some(_) => "raise `timeouts: command:`",
+        None => "give the wait a longer limit (`within`)",
+    };
+    format!("{why}; {remedy} if the host is that slow")
 }
 
 /// Creates the error that the bytes of `operation` were not written.
@@ -171,17 +215,14 @@ pub(crate) fn seen(transcript: &Transcript, from: u64) -> String {
         return match end {
             0 => "nothing has arrived at all".to_owned(),
             _ => format!(
-                "nothing has arrived since, before that:{}",
+                "no unread bytes; read before that:{}",
                 tail(transcript, 0..end)
             ),
         };
     }
-    let arrived = match total {
-        1 => "1 byte has".to_owned(),
-        _ => format!("{total} bytes have"),
-    };
+    let bytes = if total == 1 { "byte" } else { "bytes" };
     let (shown, hidden) = (tail(transcript, from..end), hidden(transcript, from..end));
-    format!("{arrived} arrived since:{shown}{hidden}")
+    format!("{total} unread {bytes}:{shown}{hidden}")
 }
 
 /// Describes the end of all output.

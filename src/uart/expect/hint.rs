@@ -81,11 +81,12 @@ pub(crate) fn hint(
         );
     }
     if found(&output(from..end, View::Raw)) {
-        return Some(
-            "it is within what is taken for an escape sequence, which matching passes over: with \
-             `strip_ansi: false` in the target's YAML that is text"
-                .to_owned(),
-        );
+        let what = "it is within what is taken for an escape sequence, which matching passes over";
+        // The end of the output says the same of one that has not ended.
+        return Some(match transcript.unfinished_sequence() {
+            0 => format!("{what}: with `strip_ansi: false` in the target's YAML that is text"),
+            _ => what.to_owned(),
+        });
     }
     if let Some(near) = near_miss(pattern, &since, in_lines) {
         return Some(near);

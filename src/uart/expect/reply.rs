@@ -14,6 +14,7 @@ use super::hint::is_silent;
 use super::set::{Set, quoted};
 use super::shell_hint::{echo_alone, no_echo_hint, no_prompt_hint, prompt_question};
 use crate::runtime::Stops;
+use crate::sync::lock;
 use crate::uart::error::{Ambiguity, UartError};
 use crate::uart::expect::ignored_lines::IgnoredLines;
 use crate::uart::expect::wait::{Found, Matcher};
@@ -374,7 +375,8 @@ impl Reply {
         }
         let length = self.line.trim_ascii().len();
         let begun = self.finder.begun(uart).ok().flatten();
-        Some(no_echo_hint(begun, length))
+        let sent = lock(&uart.conversation).sent_end().to_vec();
+        Some(no_echo_hint(begun, length, &sent))
     }
 
     fn describe(&self) -> String {

@@ -133,7 +133,7 @@ impl Task for SendBytes {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if let SendState::Unsent(bytes) = &mut self.state {
             if let Some(forbidden) = self.uart.transcript.forbidden() {
-                let error = diagnose::forbidden(&self.uart, &forbidden, &self.describe());
+                let error = diagnose::forbidden(&self.uart, &forbidden, Some(&self.describe()));
                 return Poll::Ready(Err(error.into()));
             }
             let ending = self.uart.transcript.ending();

@@ -23,20 +23,22 @@ pub(crate) fn no_prompt_hint(is_start: bool, line: &[u8]) -> String {
 }
 
 /// Returns the hint for a board that has not echoed a command of `length` bytes; `begun` is the number of
-/// bytes that it has echoed, and true if these are all.
-pub(crate) fn no_echo_hint(begun: Option<(usize, bool)>, length: usize) -> String {
+/// bytes that it has echoed, and true if these are all. `sent` is what was sent, with its line end.
+pub(crate) fn no_echo_hint(begun: Option<(usize, bool)>, length: usize, sent: &[u8]) -> String {
     match begun {
         Some((_, true)) => {
-            "the board has echoed the command, but not ended the line: is its line ending \
-             another one (`line_ending: cr`)?"
-                .to_owned()
+            let (sent, other) = line_ending(sent);
+            format!(
+                "the board has echoed the command, but not ended the line, which was sent with \"{sent}\": is \
+                 its line ending another one (`line_ending: {other}`)?"
+            )
         }
         Some((begun, false)) => format!(
             "the board has echoed {begun} of the command's {length} bytes: it does not take as many at once; \
              send a shorter line, or use send_paced"
         ),
-        None => "the board has not echoed the command as it was sent; if it does not echo, say so \
-             (`echo: off`), and if it breaks off long lines, send a shorter one"
+        None => "the board has not echoed the command as it was sent, and only a prompt behind the echo counts; \
+             if it does not echo, say so (`echo: off`), and if it breaks off long lines, send a shorter one"
             .to_owned(),
     }
 }
@@ -44,7 +46,13 @@ pub(crate) fn no_echo_hint(begun: Option<(usize, bool)>, length: usize) -> Strin
 /// Returns the hint for a board that has echoed the last line, and printed nothing else since; `output`
 /// is all output since the line was sent, at `sent`.
 pub(super) fn echo_alone(uart: &UartState, output: &[u8]) -> Option<String> {
-    let line = lock(&uart.conversation).sent_line()?.to_vec();
+    let (line, sent) = {
+        let conversation = lock(&uart.conversation);
+        (
+            conversation.sent_line()?.to_vec(),
+            conversation.sent_end().to_vec(),
+        )
+    };
     if line.is_empty() || output.trim_ascii() != line.trim_ascii() {
         return None;
     }
@@ -52,15 +60,24 @@ pub(super) fn echo_alone(uart: &UartState, output: &[u8]) -> Option<String> {
     if output.contains(&b'\r') && output.contains(&b'\n') {
         return None;
     }
-    let other = match uart.settings.line_ending.as_str() {
-        "\n" => "cr",
-        "\r" => "lf",
-        _ => "cr` or `line_ending: lf",
-    };
+    let (sent, other) = line_ending(&sent);
     let line = shown(&line);
     Some(format!(
-        "the board has echoed \"{line}\" without an answer: if it has not taken the line, try `line_ending: {other}`"
+        "the board has echoed \"{line}\", which was sent with \"{sent}\", without an answer: if it has not \
+         taken the line, try `line_ending: {other}`"
     ))
+}
+
+/// Returns the line end of what was sent, as a message shows it, and what to try instead.
+fn line_ending(sent: &[u8]) -> (String, &'static str) {
+    let (text, ending) = sent.split_at(sent.trim_ascii_end().len());
+    let ending = if text.is_empty() { sent } else { ending };
+    let other = match ending {
+        b"\n" => "cr",
+        b"\r" => "lf",
+        _ => "cr` or `line_ending: lf",
+    };
+    (ending.escape_ascii().to_string(), other)
 }
 
 /// Returns a question for the prompt, if `pattern` looks like one, and the output ends with another one.

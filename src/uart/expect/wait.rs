@@ -242,7 +242,7 @@ impl<S: Matcher> Wait<S> {
                         });
                         ready!(aftermath.poll(cx, uart));
                     }
-                    let error = diagnose::forbidden(uart, &forbidden, &matcher.describe());
+                    let error = diagnose::forbidden(uart, &forbidden, Some(&matcher.describe()));
                     return Poll::Ready(Err(error.into()));
                 }
                 Next::Nothing if scan.until.is_none() => {

@@ -8,9 +8,7 @@ use super::uart::Uart;
 use crate::caller::Caller;
 use crate::operation::Operation;
 use crate::sync::lock;
-#[cfg(doc)]
-use crate::uart::error::UartErrorKind;
-use crate::uart::error::{NotSent, UartError};
+use crate::uart::error::{NotSent, UartError, UartErrorKind};
 use crate::uart::expect::EchoedLine;
 use crate::uart::expect::command::{Run, RunRequest};
 use crate::uart::expect::diagnose;
@@ -143,7 +141,9 @@ impl Uart {
             return self.rejected(name, error);
         }
         let Some(prompt) = prompt else {
-            return self.rejected(name, PatternError::NoPrompt.into());
+            let error = UartErrorKind::Pattern(PatternError::NoPrompt);
+            let error = UartError::new(&self.shared.name, name.clone(), error);
+            return self.rejected(name, error);
         };
         let send = SendBytes::new(&self.shared, "run", self.with_ending(line), timeout);
         let command = RunRequest {

@@ -9,8 +9,8 @@ pub(super) const MOST_BYTES: usize = 64 << 10;
 pub enum PatternError {
     /// A text after `re:` that is no regular expression.
     #[error(
-        "the pattern {pattern:?} is no regular expression: {reason}; a string that starts with \"re:\" is \
-         one, to look for such text itself write its bytes: b\"re:…\""
+        "the pattern {pattern:?} is no regular expression: {reason}; `re:` begins one: to look for the text \
+         \"re:…\" itself, write bytes, b\"re:…\""
     )]
     Syntax {
         /// The pattern as written.

@@ -114,7 +114,7 @@ const OF_TALK: [(&str, &[&str]); 7] = [
     ),
     (
         "lockup",
-        &["the processor cpu locked up at PC=0x08000000: a UsageFault"],
+        &["processor cpu locked up at PC=0x08000000: a UsageFault"],
     ),
     ("stop", &["its emulator is stopped"]),
     ("hang", &["nothing matched within", "timed out", "within"]),

@@ -84,7 +84,7 @@ alone_on_each_engine! {
         let board = board_with(engine, directory.path(), &image).boot().wait()?;
         let renode = engine == BackendKind::Renode;
         let expected = match renode {
-            true => "the processor cpu locked up at PC=0x0800001e: a UsageFault that it cannot take",
+            true => "processor cpu locked up at PC=0x0800001e: a UsageFault that it cannot take",
             false => "QEMU gave up, because the processor locked up at PC=0x0800001e: ",
         };
         let locks_up = || {

@@ -132,7 +132,8 @@ fn ended_by(board: &VirtualTarget, end: Operation<()>) -> Result<String> {
 
 /// Returns the message without the board's output, where that depends on the time.
 fn without_output(message: &str) -> String {
-    let output = Regex::new("(?s); (nothing has|1 byte has|[0-9]+ bytes have) arrived.*").unwrap();
+    let output =
+        Regex::new("(?s); (nothing has arrived|no unread bytes|[0-9]+ unread bytes?).*").unwrap();
     output.replace(message, "").into_owned()
 }
 

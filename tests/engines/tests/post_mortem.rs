@@ -1,10 +1,13 @@
 //! What the message of a failed wait says about the board's processors, and that the board does
 //! not notice it.
 
+use std::future::Future;
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use engine_tests::{in_virtual_time, on_each_engine, on_renode, shell_on};
+use engine_tests::{bare_on, in_virtual_time, on_each_engine, on_renode, sample_for, shell_on};
 use virtual_target::config::{BackendKind, TargetConfig};
 use virtual_target::uart::TranscriptLine;
 use virtual_target::{Error, ErrorKind, Result, TargetBuilder, VirtualTarget, millis, secs};
@@ -131,39 +134,124 @@ on_each_engine! {
     }
 }
 
-/// Returns the output of a dialogue in virtual time, in which `pass` lets time pass. Renode must not
-/// log any access to the interrupt controller.
-fn dialogue(pass: impl Fn(&VirtualTarget, Duration)) -> Result<Vec<TranscriptLine>> {
-    let board = in_virtual_time(|| {
-        let board = shell_on(BackendKind::Renode).fail_on_log("re:(?i)nvic|0xe000e");
-        board.boot().wait()
-    })?;
-    board.uart().expect("> ").wait()?;
-    let uart = board.uart();
-    for (command, wait) in [
-        ("ping", 7),
-        ("uptime", 1234),
-        ("sleep 20", 3),
-        ("uptime", 55),
-    ] {
-        uart.send_line(command).wait()?;
-        pass(&board, millis(wait));
-        uart.expect("> ").wait()?;
-        pass(&board, Duration::from_micros(wait * 31));
+/// Lets time pass on a board.
+type Pass = dyn Fn(&VirtualTarget, Duration);
+
+/// Returns what is known of a board in virtual time at the end of `course`: its output and its registers.
+fn course(
+    boot: impl FnOnce() -> Result<VirtualTarget>,
+    course: impl FnOnce(&VirtualTarget) -> Result<()>,
+) -> Result<(Vec<TranscriptLine>, String)> {
+    let board = in_virtual_time(boot)?;
+    course(&board)?;
+    let registers = board.registers().wait()?;
+    Ok((board.transcript()?, registers.to_string()))
+}
+
+/// Asserts that failed waits change no byte, no time and no register of a board on which `talk` lets
+/// time pass.
+fn failed_waits_change_nothing(
+    boot: fn() -> Result<VirtualTarget>,
+    talk: fn(&VirtualTarget, &Pass) -> Result<()>,
+) -> Result<()> {
+    let run = |board: &VirtualTarget, time| board.run_for(time).wait().unwrap();
+    let expected = course(boot, |board| talk(board, &run))?;
+    let fail = |board: &VirtualTarget, time| {
+        let error = board
+            .uart()
+            .expect("never")
+            .within(time)
+            .wait()
+            .unwrap_err();
+        post_mortem(&error);
+    };
+    for _ in 0..2 {
+        assert_eq!(course(boot, |board| talk(board, &fail))?, expected);
     }
-    board.transcript()
+    Ok(())
+}
+
+/// Returns the shell on Renode, which must not log any access to the interrupt controller.
+fn shell_at_its_prompt() -> Result<VirtualTarget> {
+    let board = shell_on(BackendKind::Renode).fail_on_log("re:(?i)nvic|0xe000e");
+    let board = board.boot().wait()?;
+    board.uart().expect("> ").wait()?;
+    Ok(board)
 }
 
 on_renode! {
     fn a_failed_wait_changes_no_byte_and_no_time_in_virtual_time() -> Result<()> {
-        let expected = dialogue(|board, time| board.run_for(time).wait().unwrap())?;
-        for _ in 0..3 {
-            let seen = dialogue(|board, time| {
-                let error = board.uart().expect("never").within(time).wait().unwrap_err();
-                post_mortem(&error);
-            })?;
-            assert_eq!(seen, expected);
+        failed_waits_change_nothing(shell_at_its_prompt, |board, pass| {
+            for (command, wait) in [("ping", 7), ("uptime", 1234), ("sleep 20", 3), ("uptime", 55)] {
+                board.uart().send_line(command).wait()?;
+                pass(board, millis(wait));
+                board.uart().expect("> ").wait()?;
+                pass(board, Duration::from_micros(wait * 31));
+            }
+            Ok(())
+        })
+    }
+
+    fn a_failed_wait_changes_nothing_of_a_guest_that_prints_all_the_time() -> Result<()> {
+        failed_waits_change_nothing(shell_at_its_prompt, |board, pass| {
+            board.uart().send_line("flood 500").wait()?;
+            for wait in [3, 170, 2011, 77, 5003] {
+                pass(board, Duration::from_micros(wait));
+            }
+            board.uart().expect_line("flood done 500").wait()?;
+            Ok(())
+        })
+    }
+
+    fn a_failed_wait_changes_nothing_of_input_on_its_way() -> Result<()> {
+        failed_waits_change_nothing(shell_at_its_prompt, |board, pass| {
+            let uart = board.uart().clone();
+            // Dropped when it has begun: the bytes go on at the pace of the line.
+            let mut send = uart.send_line("echo all of this is on its way to the board");
+            let sending = Pin::new(&mut send).poll(&mut Context::from_waker(Waker::noop()));
+            assert!(sending.is_pending(), "it has been sent at once");
+            drop(send);
+            for wait in [40, 500, 87, 1300] {
+                pass(board, Duration::from_micros(wait));
+            }
+            uart.expect_line("all of this is on its way to the board").wait()?;
+            Ok(())
+        })
+    }
+
+    fn a_failed_wait_changes_nothing_of_a_guest_in_an_interrupt() -> Result<()> {
+        let boot = || {
+            let board = bare_on(BackendKind::Renode).firmware(sample_for("faults", "faults-O0.elf"));
+            board.boot().wait()
+        };
+        failed_waits_change_nothing(boot, |board, pass| {
+            board.uart().expect_line("ready").wait()?;
+            board.uart().send("i").wait()?;
+            pass(board, millis(3));
+            // The handler returns, and the next interrupts find nothing to wait for.
+            let wanted = board.symbol("ticks_wanted").wait()?;
+            board.write(wanted, 1_u32).wait()?;
+            for wait in [40, 500, 87] {
+                pass(board, Duration::from_micros(wait));
+            }
+            Ok(())
+        })
+    }
+}
+
+on_each_engine! {
+    fn a_failed_wait_in_real_time_loses_no_byte_of_a_guest_that_prints(engine) {
+        let board = shell(engine)?;
+        let uart = board.uart();
+        uart.send_line("flood 2000").wait()?;
+        for _ in 0..4 {
+            let error = uart.expect("never").within(millis(20)).wait().unwrap_err();
+            post_mortem(&error);
         }
+        uart.expect_line("flood done 2000").wait()?;
+        let text = uart.transcript_text()?;
+        let numbers = text.lines().filter_map(|line| line.strip_prefix("line ")?.parse::<u32>().ok());
+        assert!(numbers.eq(1..=2000), "{text}");
         Ok(())
     }
 }

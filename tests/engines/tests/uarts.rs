@@ -126,7 +126,7 @@ qemu: {machine: netduinoplus2}
         }
         let error = board.shutdown().wait().unwrap_err().to_string();
         assert!(error.contains(&modem_on(engine)), "{error}");
-        assert!(error.contains("noticed by the end of the test"), "{error}");
+        assert!(error.contains("and the test has ended without an error that says so"), "{error}");
         Ok(())
     }
 

@@ -441,7 +441,7 @@ on_renode! {
         // The vectors, then `udf #0` and, as the handler, `udf #1`.
         let locked_up = vec![0x2000_1000u32, reset, handler, handler, handler, handler, handler, 0xde01_de00];
         let directory = tempfile::tempdir().unwrap();
-        let lock_up = "the processor cpu locked up at PC=0x0800001e: a UsageFault that it cannot take";
+        let lock_up = "processor cpu locked up at PC=0x0800001e: a UsageFault that it cannot take";
         for (image, limit, expected) in [
             (nowhere, secs(600), "has halted: cpu: CPU abort [PC=0xF0000000]: "),
             (locked_up.clone(), secs(600), lock_up),
