@@ -109,13 +109,12 @@ impl Monitor {
         });
         let (greeted, greeting) = oneshot::channel();
         let (sender, lines) = mpsc::unbounded_channel();
-        let reader = Arc::clone(&shared);
+        let reader = CloseOnDrop(Arc::clone(&shared));
         let reading = async move {
             if let Some((from_renode, to_renode)) = streams.await {
                 tokio::spawn(write(to_renode, lines));
-                read(from_renode, &reader, greeted, filter).await;
+                read(from_renode, &reader.0, greeted, filter).await;
             }
-            reader.lock().close();
         };
         let monitor = Self {
             shared,
@@ -270,6 +269,15 @@ async fn read(
     // An echo belongs to an answer, even if Renode exits in the middle of the echo.
     if shared.lock().protocol.ends_in_echo() {
         filter.discard_line();
+    }
+}
+
+/// Ends all waits once nothing reads Renode's output any more.
+struct CloseOnDrop(Arc<Shared>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.lock().close();
     }
 }
 
@@ -463,6 +471,20 @@ mod tests {
             assert_eq!(reply.within(LIMIT).await, Err(MonitorError::Closed));
             assert_eq!(output.text(), own, "{cut:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_reading_fails_every_command() {
+        let (ours, _theirs) = tokio::io::duplex(1 << 16);
+        let streams = std::future::ready(Some(tokio::io::split(ours)));
+        let filter = OutputFilter::new(OutputTail::default());
+        let log = OutputTail::default();
+        let (monitor, _greeting, reading) = Monitor::new(Protocol::default(), streams, filter, log);
+        let reply = monitor.send(&command("a"));
+        drop(reading);
+        assert_eq!(reply.within(LIMIT).await, Err(MonitorError::Closed));
+        let later = monitor.send(&command("b"));
+        assert_eq!(later.within(LIMIT).await, Err(MonitorError::Closed));
     }
 
     #[tokio::test]
