@@ -203,7 +203,10 @@ impl EmulatorErrorKind {
                 ..
             } => write!(f, "`serial: {field}:` failed: `{command}` {end}"),
             Self::Port { port, why } => {
-                write!(f, "cannot open `serial: port:` {port:?}: {why}")
+                write!(
+                    f,
+                    "cannot open the serial port {port:?} (`serial: port:`): {why}"
+                )
             }
             Self::NoPeripheral { why } => write!(f, "{why}"),
             Self::Unsupported { request } => write!(f, "{engine} cannot {request}"),

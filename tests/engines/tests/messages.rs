@@ -132,9 +132,9 @@ fn ended_by(board: &VirtualTarget, end: Operation<()>) -> Result<String> {
 
 /// Returns the message without the board's output, where that depends on the time.
 fn without_output(message: &str) -> String {
-    let output =
-        Regex::new("(?s); (nothing has arrived|no unread bytes|[0-9]+ unread bytes?).*").unwrap();
-    output.replace(message, "").into_owned()
+    let output = "(?s); (?:nothing has arrived|no unread bytes|[0-9]+ unread bytes?).*?(\n  at .*)";
+    let output = Regex::new(output).unwrap();
+    output.replace(message, "$1").into_owned()
 }
 
 fn signal(signal: Signal) {

@@ -754,7 +754,7 @@ fn a_port_is_for_one_target_at_a_time() -> Result<()> {
     let error = second.power_on().wait().unwrap_err().to_string();
     assert!(
         error.contains(&format!(
-            "cannot open the serial port {alias:?}: it is in use"
+            "cannot open the serial port {alias:?} (`serial: port:`): it is in use"
         )),
         "{error}"
     );
