@@ -204,10 +204,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind.fmt(f)?;
-        let lines = self.post_mortem.iter().flat_map(|text| text.lines());
-        lines
-            .into_iter()
-            .try_for_each(|line| write!(f, "\n  {line}"))?;
+        for line in self.post_mortem.iter().flat_map(|text| text.lines()) {
+            write!(f, "\n  {line}")?;
+        }
         match self.place {
             Some(Place::Call(at)) => write!(f, "\n  at {}", place(at))?,
             Some(Place::Target(at)) => write!(f, "\n  target made at {}", place(at))?,

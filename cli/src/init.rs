@@ -1,5 +1,6 @@
 //! `vtarget init`.
 
+use std::cell::LazyCell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
@@ -50,9 +51,10 @@ const SAMPLE_FILE: &str = "firmware/sample.elf";
 impl Init {
     pub(crate) fn run(self) -> Outcome {
         let root = std::path::absolute(&self.directory)?;
+        let installed = Installed::new();
         let is_virtual = match self.clock.as_deref() {
             Some(clock) => clock == "virtual",
-            None => has_renode() || !has_qemu(),
+            None => *installed.renode || !*installed.qemu,
         };
         let is_beside = fs::read_dir(&root).is_ok_and(|entries| {
             let names = entries.flatten().map(|entry| entry.file_name());
@@ -108,7 +110,7 @@ impl Init {
                  include: {BESIDE}/{GITLAB}"
             ))?;
         }
-        self.tell(&suite, is_virtual)?;
+        self.tell(&suite, is_virtual, &installed)?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -140,7 +142,7 @@ impl Init {
         ))
     }
 
-    fn tell(&self, suite: &Path, is_virtual: bool) -> Result<(), Failure> {
+    fn tell(&self, suite: &Path, is_virtual: bool, installed: &Installed) -> Result<(), Failure> {
         let here = std::env::current_dir().unwrap_or_default();
         if self.clock.is_none() && !is_virtual {
             output::line(
@@ -153,10 +155,10 @@ impl Init {
             let directory = relative(suite, &here);
             output::line(format_args!("  cd {}", directory.display()))?;
         }
-        if is_virtual && !has_renode() {
+        if is_virtual && !*installed.renode {
             output::line("  vtarget install      # Renode, which `clock: virtual` needs")?;
         }
-        if !has_qemu() {
+        if !*installed.qemu {
             output::line("  vtarget doctor       # says how to install QEMU")?;
         }
         output::line("  cargo test           # or: cargo nextest run")?;
@@ -170,12 +172,19 @@ impl Init {
     }
 }
 
-fn has_renode() -> bool {
-    EmulatorInfo::find_renode().wait().is_ok()
+/// Which emulators are installed; each is asked once, if that matters.
+struct Installed {
+    renode: LazyCell<bool>,
+    qemu: LazyCell<bool>,
 }
 
-fn has_qemu() -> bool {
-    EmulatorInfo::find_qemu().wait().is_ok()
+impl Installed {
+    fn new() -> Self {
+        Self {
+            renode: LazyCell::new(|| EmulatorInfo::find_renode().wait().is_ok()),
+            qemu: LazyCell::new(|| EmulatorInfo::find_qemu().wait().is_ok()),
+        }
+    }
 }
 
 /// Returns a board file with the project's image and clock.

@@ -50,8 +50,7 @@ fn watch(directory: &Path) {
 
 /// Returns true if there is a directory in `directory` that is left out.
 fn has_left_out(directory: &Path) -> bool {
-    let inner = entries(directory).filter(|path| path.is_dir() && !path.is_symlink());
-    let mut inner = inner;
+    let mut inner = entries(directory).filter(|path| path.is_dir() && !path.is_symlink());
     inner.any(|path| is_left_out(&path) || has_left_out(&path))
 }
 

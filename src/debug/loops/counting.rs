@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::instruction::{Address, Condition, Operation, Placed, register_name};
 use super::progress::{Comparison, Kind};
-use super::value::ones;
+use super::value::{extended, ones};
 use crate::debug::guest::Guest;
 use crate::debug::snapshot::Core;
 
@@ -194,14 +194,7 @@ impl Machine<'_, '_> {
                 }
             }
         };
-        let sign = !ones(bits - 1);
-        Some(number.map(|it| it & ones(bits)).map(|it| {
-            if signed && it & sign != 0 {
-                it | sign
-            } else {
-                it
-            }
-        }))
+        Some(number.map(|it| extended(it, bits, signed)))
     }
 
     /// Returns the address of a variable on the stack; `None` if it is elsewhere.

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::instruction::{Address, Condition, Operation, Placed, register_name};
 use super::poll::{Poll, Until};
-use super::value::{Flags, Source, Value, ones};
+use super::value::{Flags, Source, Value, extended, ones};
 use crate::debug::guest::Guest;
 use crate::debug::snapshot::Core;
 
@@ -284,39 +284,16 @@ impl<'e, 'a> Evaluation<'e, 'a> {
     /// a constant, or a variable beside a peripheral.
     fn with_known(&self, first: usize, second: usize) -> Option<(Value, u64)> {
         let (first, second) = (self.get(first), self.get(second));
-        match (first, second) {
-            (
-                _,
-                Value {
-                    number: Some(known),
-                    source: None,
-                    ..
-                },
-            ) => Some((first, known)),
-            (
-                Value {
-                    number: Some(known),
-                    source: None,
-                    ..
-                },
-                _,
-            ) => Some((second, known)),
-            (
-                Value { number: None, .. },
-                Value {
-                    number: Some(known),
-                    ..
-                },
-            ) => Some((first, known)),
-            (
-                Value {
-                    number: Some(known),
-                    ..
-                },
-                Value { number: None, .. },
-            ) => Some((second, known)),
+        let constant = |it: Value| it.number.filter(|_| it.source.is_none());
+        let beside_unknown = || match (first.number, second.number) {
+            (None, Some(known)) => Some((first, known)),
+            (Some(known), None) => Some((second, known)),
             _ => None,
-        }
+        };
+        let first_waits = constant(second).map(|known| (first, known));
+        first_waits
+            .or_else(|| constant(first).map(|known| (second, known)))
+            .or_else(beside_unknown)
     }
 
     fn address(&self, address: Address) -> Option<u64> {
@@ -334,14 +311,7 @@ impl<'e, 'a> Evaluation<'e, 'a> {
     fn load(&mut self, address: u64, size: u64, signed: bool, literal: bool) -> Value {
         let bits = 8 * size as u32;
         let number = self.guest.number(address, size);
-        let sign = !ones(bits - 1);
-        let number = number.map(|it| {
-            if signed && it & sign != 0 {
-                it | sign
-            } else {
-                it
-            }
-        });
+        let number = number.map(|it| extended(it, bits, signed));
         let source = Source {
             address,
             size,

@@ -145,6 +145,16 @@ pub(super) fn ones(count: u32) -> u64 {
         .unwrap_or(0)
 }
 
+/// Returns a loaded number of so many bits as the register has it: of a signed one, the highest bit is
+/// copied into the rest.
+pub(super) fn extended(number: u64, bits: u32, signed: bool) -> u64 {
+    let number = number & ones(bits);
+    match signed && number > ones(bits - 1) {
+        true => number | !ones(bits),
+        false => number,
+    }
+}
+
 /// Moves bits to the left, or to the right if the distance is negative.
 fn moved(bits: u64, by: i32) -> u64 {
     let distance = by.unsigned_abs();

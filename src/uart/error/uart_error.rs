@@ -143,10 +143,10 @@ impl fmt::Display for UartError {
         if let Some(question) = question {
             write!(f, ": {question}")?;
         }
-        let lines = post_mortem.iter().flat_map(|text| text.lines());
-        lines
-            .into_iter()
-            .try_for_each(|line| write!(f, "\n  {line}"))
+        for line in post_mortem.iter().flat_map(|text| text.lines()) {
+            write!(f, "\n  {line}")?;
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::aftermath;
 use super::hint::{no_output_hint, pause_reason};
+use super::shell_hint::SENT_WITH;
 use crate::config::ClockKind;
 use crate::runtime::CutShort;
 use crate::sync::lock;
@@ -99,9 +100,7 @@ pub(crate) fn timed_out(
         Some(_) => None,
         None => no_output_hint(uart),
     };
-    let says_it = hint
-        .as_ref()
-        .is_some_and(|hint| hint.contains("was sent with"));
+    let says_it = hint.as_ref().is_some_and(|hint| hint.contains(SENT_WITH));
     let sent = sent_since(uart, from).filter(|_| !says_it);
     let hints: Vec<String> = guest.into_iter().chain(hint).chain(sent).collect();
     let hint = (!hints.is_empty()).then(|| hints.join("; "));
@@ -150,27 +149,28 @@ pub(crate) fn watchdog(
         None => (None, Stalled::Unknown),
     };
     let on_host = Duration::from_millis(on_host.as_millis() as u64);
+    let clock = match uart.virtual_clock() {
+        Some(_) => ClockKind::Virtual,
+        None => ClockKind::Realtime,
+    };
     let kind = UartErrorKind::Watchdog {
         on_host,
         had,
         of,
         why,
-        clock: match uart.virtual_clock() {
-            Some(_) => ClockKind::Virtual,
-            None => ClockKind::Realtime,
-        },
+        clock,
     };
-    let hint = pause_reason(uart).map_or_else(|| stalled(uart, why), str::to_owned);
+    let hint = pause_reason(uart).map_or_else(|| stalled(clock, why), str::to_owned);
     UartError::new(&uart.name, operation, kind)
         .with_hint(Some(hint))
         .with_excerpt(excerpt)
 }
 
 /// Says why the guest does not get on, and what to do if the host is the reason.
-fn stalled(uart: &UartState, why: Stalled) -> String {
-    let remedy = match uart.virtual_clock() {
-        Some(_) => "raise `timeouts: command:`",
-        None => "give the wait a longer limit (`within`)",
+fn stalled(clock: ClockKind, why: Stalled) -> String {
+    let remedy = match clock {
+        ClockKind::Virtual => "raise `timeouts: command:`",
+        ClockKind::Realtime => "give the wait a longer limit (`within`)",
     };
     format!("{why}; {remedy} if the host is that slow")
 }

@@ -10,6 +10,9 @@ const LONGEST_PROMPT: usize = 40;
 /// The characters with which prompts end.
 const PROMPT_ENDS: [u8; 4] = [b'>', b'#', b'$', b'%'];
 
+/// The words of the hints that say with which line end something was sent.
+pub(super) const SENT_WITH: &str = "was sent with";
+
 /// Returns the hint for a board that has printed no prompt since its start, or since `line` was sent.
 pub(crate) fn no_prompt_hint(is_start: bool, line: &[u8]) -> String {
     let since = match (is_start, line) {
@@ -29,7 +32,7 @@ pub(crate) fn no_echo_hint(begun: Option<(usize, bool)>, length: usize, sent: &[
         Some((_, true)) => {
             let (sent, other) = line_ending(sent);
             format!(
-                "the board has echoed the command, but not ended the line, which was sent with \"{sent}\": is \
+                "the board has echoed the command, but not ended the line, which {SENT_WITH} \"{sent}\": is \
                  its line ending another one (`line_ending: {other}`)?"
             )
         }
@@ -63,7 +66,7 @@ pub(super) fn echo_alone(uart: &UartState, output: &[u8]) -> Option<String> {
     let (sent, other) = line_ending(&sent);
     let line = shown(&line);
     Some(format!(
-        "the board has echoed \"{line}\", which was sent with \"{sent}\", without an answer: if it has not \
+        "the board has echoed \"{line}\", which {SENT_WITH} \"{sent}\", without an answer: if it has not \
          taken the line, try `line_ending: {other}`"
     ))
 }
