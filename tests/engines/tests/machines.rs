@@ -230,7 +230,7 @@ on_renode! {
         let (reset, handler) = (0x0800_001d, 0x0800_001f);
         // The vectors, then `udf #0` and, as the handler, `udf #1`.
         let image = [0x2000_1000u32, reset, handler, handler, handler, handler, handler, 0xde01_de00];
-        let its_own = "the processor node-b/cpu locked up at PC=0x0800001e: a UsageFault";
+        let its_own = "processor node-b/cpu locked up at PC=0x0800001e: a UsageFault";
         fail_the_waits_on_all_machines(&image, its_own, "node-b/cpu locked up at PC=0x0800001e: a UsageFault")
     }
 
