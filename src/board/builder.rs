@@ -20,7 +20,7 @@ use super::target::VirtualTarget;
 use super::transcript;
 use crate::artifacts::{Report, Sources, TestName, Traced, UartLogWriter, failed};
 use crate::backend::{Backend, Image};
-use crate::caller::Caller;
+use crate::caller::{Call, Caller};
 use crate::config::{BackendKind, ConfigError, EnvVariable, TargetConfig, env_flag};
 use crate::coverage::{MachineFiles, Recorder};
 use crate::error::{Error, ErrorKind, Result};
@@ -166,7 +166,14 @@ impl TargetBuilder {
             let target = report.and_then(|report| self.assemble(held, report, at));
             async move {
                 let target = target?;
-                target.shared.board.lock().await.power_on(limit).await?;
+                let call = Call::new("boot", at);
+                target
+                    .shared
+                    .board
+                    .lock()
+                    .await
+                    .power_on(call, limit)
+                    .await?;
                 target.shared.skip_to_last_start();
                 Ok(target)
             }

@@ -1,6 +1,7 @@
 //! [`VirtualTarget::interact`]: a person at the terminal talks to the board.
 
 use std::io;
+use std::panic::Location;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::keys::{HELP, Key, Keys};
 use super::target::VirtualTarget;
 use super::terminal::Terminal;
+use crate::caller::{Call, Caller};
 use crate::config::ClockKind;
 use crate::error::Result;
 use crate::operation::block_on;
@@ -67,16 +69,23 @@ impl VirtualTarget {
 
     #[track_caller]
     fn connect(&self, uart: &Uart, label: &str) -> Result<()> {
+        let at = Location::caller();
         let session = || {
             let _entered = runtime::enter()?;
             let terminal = Terminal::open().map_err(no_terminal)?;
-            block_on(self.talk(&terminal, uart, label)).map_err(no_terminal)
+            block_on(self.talk(&terminal, uart, label, at)).map_err(no_terminal)
         };
         self.shared.checked(session())
     }
 
     /// Passes bytes between terminal and UART until the user leaves.
-    async fn talk(&self, terminal: &Terminal, uart: &Uart, label: &str) -> io::Result<()> {
+    async fn talk(
+        &self,
+        terminal: &Terminal,
+        uart: &Uart,
+        label: &str,
+        at: Caller,
+    ) -> io::Result<()> {
         let name = self.machine_name();
         tell(terminal, &format!("{name}: {label}. {HELP}")).await?;
         let mut output = uart.follow();
@@ -103,7 +112,7 @@ impl VirtualTarget {
                         if key == Key::Exit {
                             return terminal.write(b"\n").await;
                         }
-                        match self.act(key, uart).await {
+                        match self.act(key, uart, at).await {
                             Ok("") => {}
                             Ok(done) => tell(terminal, done).await?,
                             Err(error) => tell(terminal, &error.kind().to_string()).await?,
@@ -115,13 +124,16 @@ impl VirtualTarget {
         }
     }
 
-    /// Does what a key asks for; returns what the user is told.
-    async fn act(&self, key: Key, uart: &Uart) -> Result<&'static str> {
+    /// Does what a key asks for, as a call at `at`; returns what the user is told.
+    async fn act(&self, key: Key, uart: &Uart, at: Caller) -> Result<&'static str> {
+        let call = |name| Call::new(name, at);
         match key {
             Key::Typed(bytes) => uart.send(bytes).await.map(|()| ""),
-            Key::Reset => self.reset().await.map(|()| "reset"),
-            Key::Power if self.is_on().await? => self.power_off().await.map(|()| "off"),
-            Key::Power => self.power_on().await.map(|()| "on"),
+            Key::Reset => self.reset_by(call("reset")).await.map(|()| "reset"),
+            Key::Power if self.is_on().await? => {
+                self.power_off_by(call("power_off")).await.map(|()| "off")
+            }
+            Key::Power => self.power_on_by(call("power_on")).await.map(|()| "on"),
             Key::Flash => {
                 let image = self
                     .shared
@@ -131,7 +143,10 @@ impl VirtualTarget {
                     .image(0)
                     .map(ToOwned::to_owned);
                 match image {
-                    Some(image) => self.flash(image).await.map(|()| "flashed"),
+                    Some(image) => {
+                        let flash = self.flash_machine(call("flash"), None, &image, None);
+                        flash.await.map(|()| "flashed")
+                    }
                     None => Ok("there is no firmware to flash"),
                 }
             }

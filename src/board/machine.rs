@@ -8,6 +8,7 @@ use super::pin::Pin;
 use super::run_until::Written;
 use super::target::VirtualTarget;
 use crate::backend::Metrics;
+use crate::caller::Call;
 use crate::config::LoadCommand;
 use crate::debug::{Frame, MemoryValue, Registers};
 use crate::error::Result;
@@ -92,8 +93,9 @@ impl<'a> Machine<'a> {
     /// Those of [`VirtualTarget::flash`].
     #[track_caller]
     pub fn flash(self, path: impl AsRef<Path>) -> Operation<()> {
+        let call = Call::here("flash");
         self.target
-            .flash_machine(Some(self.number), path.as_ref(), None)
+            .flash_machine(call, Some(self.number), path.as_ref(), None)
     }
 
     /// Flashes new firmware with `load_command`. As [`VirtualTarget::flash_with`].
@@ -102,8 +104,10 @@ impl<'a> Machine<'a> {
     /// Those of [`VirtualTarget::flash_with`].
     #[track_caller]
     pub fn flash_with(self, path: impl AsRef<Path>, load_command: LoadCommand) -> Operation<()> {
+        let call = Call::here("flash_with");
+        let load_command = Some(load_command);
         self.target
-            .flash_machine(Some(self.number), path.as_ref(), Some(load_command))
+            .flash_machine(call, Some(self.number), path.as_ref(), load_command)
     }
 
     /// Resets this machine only: its firmware starts again. As [`VirtualTarget::reset`].
@@ -113,7 +117,8 @@ impl<'a> Machine<'a> {
     #[track_caller]
     pub fn reset(self) -> Operation<()> {
         let what = format!("{}: reset", self.name());
-        self.target.reset_machines(Some(self.number), what)
+        self.target
+            .reset_machines(Call::here("reset"), Some(self.number), what)
     }
 
     /// Returns the machine's metrics since power-on: its own instructions, and the times of the

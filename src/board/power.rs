@@ -1,6 +1,6 @@
 //! [`Board`]: the power and firmware of a target; runs on the I/O thread.
 //!
-//! A change that fails or is dropped midway leaves the board off.
+//! A change that fails or is dropped midway leaves the board off, and the call is the reason.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::backend::{
     Backend, EmulatorError, EmulatorErrorKind, EmulatorInfo, GivenBack, Image, Metrics, Outcome,
     Slot,
 };
+use crate::caller::Call;
 use crate::coverage::Recorder;
 use crate::error::Result;
 use crate::process::Supervisor;
@@ -43,28 +44,12 @@ enum Power {
     Off(OffReason),
 }
 
-/// The names of a change of the board, for errors.
+/// A change of the board, for errors.
 struct Change {
     step: &'static str,
-    call: &'static str,
+    call: Call,
+    limit: Duration,
 }
-
-const POWER_ON: Change = Change {
-    step: "booting the board",
-    call: "power_on",
-};
-const POWER_CYCLE: Change = Change {
-    step: "booting the board",
-    call: "power_cycle",
-};
-const FLASH: Change = Change {
-    step: "flashing the board",
-    call: "flash",
-};
-const RESET: Change = Change {
-    step: "resetting the board",
-    call: "reset",
-};
 
 impl Board {
     pub(crate) fn new(
@@ -110,29 +95,56 @@ impl Board {
         image.map(|image| image.firmware.path())
     }
 
-    pub(crate) async fn power_on(&mut self, limit: Duration) -> Result<()> {
+    pub(crate) async fn power_on(&mut self, call: Call, limit: Duration) -> Result<()> {
         if self.is_on() {
             return Ok(());
         }
-        self.turn_on(POWER_ON, limit).await
+        self.turn_on(call, limit).await
     }
 
     /// Turns the board off, if it is on, leaves it off for `wait`, and turns it on again.
-    pub(crate) async fn power_cycle(&mut self, wait: Duration, limit: Duration) -> Result<()> {
-        // The reason for waits that this call ends and, if the call is dropped, for later ones.
-        self.power_off(OffReason::Cycling).await?;
-        self.power = Power::Off(OffReason::Unfinished(POWER_CYCLE.call));
-        self.ports.stay_off(wait).await;
-        self.turn_on(POWER_CYCLE, limit).await
+    pub(crate) async fn power_cycle(
+        &mut self,
+        call: Call,
+        wait: Duration,
+        limit: Duration,
+    ) -> Result<()> {
+        let mut cycle = Cycle {
+            ports: self.ports.clone(),
+            why: OffReason::Unfinished(call),
+            is_on: false,
+        };
+        self.ports.power_off(OffReason::Cycling(call));
+        self.power = Power::Off(cycle.why);
+        let done = self.off_and_on(call, wait, limit).await;
+        match done {
+            Ok(()) => cycle.is_on = true,
+            Err(_) => {
+                cycle.why = OffReason::Failed(call);
+                self.power = Power::Off(cycle.why);
+            }
+        }
+        done
     }
 
-    async fn turn_on(&mut self, change: Change, limit: Duration) -> Result<()> {
+    async fn off_and_on(&mut self, call: Call, wait: Duration, limit: Duration) -> Result<()> {
+        self.turn_off().await?;
+        self.ports.stay_off(wait).await;
+        self.turn_on(call, limit).await
+    }
+
+    async fn turn_on(&mut self, call: Call, limit: Duration) -> Result<()> {
         self.backend.power_off().await?; // removes the rest of an emulator that exited
         let slot = match self.slot.take() {
             Some(slot) => Some(slot),
             None => concurrency::take(&self.slots, &self.machine).await,
         };
-        self.change(change, limit, |backend, images| backend.power_on(images))
+        let change = Change {
+            step: "booting the board",
+            call,
+            limit,
+        };
+        self.change(change, |backend, images| backend.power_on(images))
             .await?;
         self.slot = slot;
         Ok(())
@@ -140,7 +152,13 @@ impl Board {
 
     pub(crate) async fn power_off(&mut self, why: OffReason) -> Result<()> {
         self.ports.power_off(why);
-        self.power = Power::Off(OffReason::Off);
+        if let Power::On | Power::Off(OffReason::Off) = self.power {
+            self.power = Power::Off(why);
+        }
+        self.turn_off().await
+    }
+
+    async fn turn_off(&mut self) -> Result<()> {
         let done = self.backend.power_off().await;
         self.slot = None;
         Ok(done?)
@@ -157,6 +175,7 @@ impl Board {
 
     pub(crate) async fn flash(
         &mut self,
+        call: Call,
         machine: usize,
         mut image: Image,
         limit: Duration,
@@ -169,7 +188,12 @@ impl Board {
         if !self.is_on() {
             return Ok(());
         }
-        self.change(FLASH, limit, |backend, images| match &images[machine] {
+        let change = Change {
+            step: "flashing the board",
+            call,
+            limit,
+        };
+        self.change(change, |backend, images| match &images[machine] {
             Some(image) => backend.reload(machine, image),
             None => Box::pin(async { Ok(()) }),
         })
@@ -177,10 +201,20 @@ impl Board {
     }
 
     /// Resets one machine, or all machines.
-    pub(crate) async fn reset(&mut self, machine: Option<usize>, limit: Duration) -> Result<()> {
+    pub(crate) async fn reset(
+        &mut self,
+        call: Call,
+        machine: Option<usize>,
+        limit: Duration,
+    ) -> Result<()> {
         self.check_runs("reset")?;
         self.backend.can_reset()?;
-        self.change(RESET, limit, |backend, _| backend.reset(machine))
+        let change = Change {
+            step: "resetting the board",
+            call,
+            limit,
+        };
+        self.change(change, |backend, _| backend.reset(machine))
             .await
     }
 
@@ -226,14 +260,15 @@ impl Board {
         }
     }
 
-    /// Runs `act` within `limit`. If `act` fails or is dropped midway, the board is off.
+    /// Runs `act` within the change's limit. If `act` fails or is dropped midway, the board is off.
     async fn change(
         &mut self,
         change: Change,
-        limit: Duration,
         act: impl for<'a> FnOnce(&'a mut dyn Backend, &'a [Option<Image>]) -> Outcome<'a>,
     ) -> Result<()> {
-        let why = OffReason::Unfinished(change.call);
+        let Change { step, call, limit } = change;
+        let why = OffReason::Unfinished(call);
+        self.ports.set_started_by(call);
         self.power = Power::Off(why);
         let mut attempt = Attempt {
             ports: &self.ports,
@@ -247,7 +282,7 @@ impl Board {
             Err(_) => Err(EmulatorError::new(
                 self.backend.identity().engine().kind,
                 EmulatorErrorKind::TooSlow {
-                    step: change.step,
+                    step,
                     unfinished: self.backend.unfinished(),
                     limit,
                     field: "boot",
@@ -262,7 +297,7 @@ impl Board {
                 Ok(())
             }
             Err(error) => {
-                attempt.why = OffReason::Failed;
+                attempt.why = OffReason::Failed(call);
                 self.power = Power::Off(attempt.why);
                 drop(attempt);
                 if let Err(error) = self.backend.power_off().await {
@@ -271,6 +306,21 @@ impl Board {
                 self.slot = None;
                 Err(error.into())
             }
+        }
+    }
+}
+
+/// A guard that gives the UARTs the reason why a power cycle has left the board off.
+struct Cycle {
+    ports: Ports,
+    why: OffReason,
+    is_on: bool,
+}
+
+impl Drop for Cycle {
+    fn drop(&mut self) {
+        if !self.is_on {
+            self.ports.power_off(self.why);
         }
     }
 }

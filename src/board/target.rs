@@ -13,6 +13,7 @@ use super::machine_uarts::MachineUarts;
 use super::transcript;
 use crate::artifacts::{Traced, failed};
 use crate::backend::{EmulatorInfo, Image, Metrics};
+use crate::caller::Call;
 use crate::config::{BackendKind, LoadCommand, Platform, TargetConfig};
 use crate::firmware::Firmware;
 use crate::notice::notice;
@@ -147,11 +148,19 @@ impl VirtualTarget {
     /// [`EmulatorError`](crate::EmulatorError): the emulator is missing, ends before the firmware runs, or refuses something.
     #[track_caller]
     pub fn power_on(&self) -> Operation<()> {
-        self.traced("power_on".to_owned(), |shared, limit| async move {
-            shared.board.lock().await.power_on(limit).await?;
-            shared.skip_to_last_start();
-            Ok(())
-        })
+        self.power_on_by(Call::here("power_on"))
+    }
+
+    pub(super) fn power_on_by(&self, call: Call) -> Operation<()> {
+        self.traced(
+            call.name().to_owned(),
+            call,
+            move |shared, limit| async move {
+                shared.board.lock().await.power_on(call, limit).await?;
+                shared.skip_to_last_start();
+                Ok(())
+            },
+        )
     }
 
     /// Turns the board off: the emulator exits, and a wait in progress fails. Does nothing if it is off.
@@ -160,23 +169,26 @@ impl VirtualTarget {
     /// Only of a physical board: its `power_off` command failed. Its port is closed nevertheless.
     #[track_caller]
     pub fn power_off(&self) -> Operation<()> {
-        self.traced("power_off".to_owned(), |shared, _| async move {
-            shared
-                .board
-                .lock()
-                .await
-                .power_off(OffReason::Call("power_off"))
-                .await
+        self.power_off_by(Call::here("power_off"))
+    }
+
+    pub(super) fn power_off_by(&self, call: Call) -> Operation<()> {
+        self.traced(call.name().to_owned(), call, move |shared, _| async move {
+            let why = OffReason::Call(call);
+            shared.board.lock().await.power_off(why).await
         })
     }
 
     /// Turns the board off, if it is on, and immediately on again.
     ///
+    /// If it is dropped midway, the board is off.
+    ///
     /// # Errors
     /// Those of [`power_off`](Self::power_off) and [`power_on`](Self::power_on).
     #[track_caller]
     pub fn power_cycle(&self) -> Operation<()> {
-        self.power_cycle_after(Duration::ZERO, "power_cycle".to_owned())
+        let call = Call::here("power_cycle");
+        self.power_cycle_after(call, Duration::ZERO, call.name().to_owned())
     }
 
     /// Turns the board off, if it is on, leaves it off for `wait`, and turns it on again,
@@ -199,13 +211,14 @@ impl VirtualTarget {
     /// ```
     #[track_caller]
     pub fn power_cycle_with_wait(&self, wait: Duration) -> Operation<()> {
-        self.power_cycle_after(wait, format!("power_cycle_with_wait({wait:?})"))
+        let call = Call::here("power_cycle_with_wait");
+        self.power_cycle_after(call, wait, format!("{}({wait:?})", call.name()))
     }
 
-    #[track_caller]
-    fn power_cycle_after(&self, wait: Duration, what: String) -> Operation<()> {
-        self.traced(what, move |shared, limit| async move {
-            shared.board.lock().await.power_cycle(wait, limit).await?;
+    fn power_cycle_after(&self, call: Call, wait: Duration, what: String) -> Operation<()> {
+        self.traced(what, call, move |shared, limit| async move {
+            let mut board = shared.board.lock().await;
+            board.power_cycle(call, wait, limit).await?;
             shared.skip_to_last_start();
             Ok(())
         })
@@ -222,7 +235,7 @@ impl VirtualTarget {
     /// [`EmulatorError`](crate::EmulatorError) otherwise.
     #[track_caller]
     pub fn flash(&self, path: impl AsRef<Path>) -> Operation<()> {
-        self.flash_machine(None, path.as_ref(), None)
+        self.flash_machine(Call::here("flash"), None, path.as_ref(), None)
     }
 
     /// Flashes with this command instead of the description's `load_command`; otherwise as
@@ -243,27 +256,28 @@ impl VirtualTarget {
     /// ```
     #[track_caller]
     pub fn flash_with(&self, path: impl AsRef<Path>, load_command: LoadCommand) -> Operation<()> {
-        self.flash_machine(None, path.as_ref(), Some(load_command))
+        let call = Call::here("flash_with");
+        self.flash_machine(call, None, path.as_ref(), Some(load_command))
     }
 
     /// Flashes the machine with this number; without a number, the only machine.
-    #[track_caller]
     pub(super) fn flash_machine(
         &self,
+        call: Call,
         machine: Option<usize>,
         path: &Path,
         load_command: Option<LoadCommand>,
     ) -> Operation<()> {
         let what = match load_command {
-            None => format!("flash({path:?})"),
-            Some(command) => format!("flash_with({path:?}, {command:?})"),
+            None => format!("{}({path:?})", call.name()),
+            Some(command) => format!("{}({path:?}, {command:?})", call.name()),
         };
         let what = match machine {
             Some(number) => format!("{}: {what}", self.shared.machines[number].name),
             None => what,
         };
         let firmware = Firmware::open(path);
-        self.traced(what, move |shared, limit| async move {
+        self.traced(what, call, move |shared, limit| async move {
             let machine = match machine {
                 Some(number) => number,
                 None => shared.config.single_machine().map(|()| 0)?,
@@ -274,7 +288,7 @@ impl VirtualTarget {
                 load_command,
                 coverage: None,
             };
-            board.flash(machine, image, limit).await?;
+            board.flash(call, machine, image, limit).await?;
             shared.skip_to_last_start();
             Ok(())
         })
@@ -288,14 +302,23 @@ impl VirtualTarget {
     /// physical board without a `reset` command is then unchanged.
     #[track_caller]
     pub fn reset(&self) -> Operation<()> {
-        self.reset_machines(None, "reset".to_owned())
+        self.reset_by(Call::here("reset"))
+    }
+
+    pub(super) fn reset_by(&self, call: Call) -> Operation<()> {
+        self.reset_machines(call, None, call.name().to_owned())
     }
 
     /// Resets one machine, or all machines.
-    #[track_caller]
-    pub(super) fn reset_machines(&self, machine: Option<usize>, what: String) -> Operation<()> {
-        self.traced(what, move |shared, limit| async move {
-            shared.board.lock().await.reset(machine, limit).await?;
+    pub(super) fn reset_machines(
+        &self,
+        call: Call,
+        machine: Option<usize>,
+        what: String,
+    ) -> Operation<()> {
+        self.traced(what, call, move |shared, limit| async move {
+            let mut board = shared.board.lock().await;
+            board.reset(call, machine, limit).await?;
             shared.skip_to_last_start();
             Ok(())
         })
@@ -405,11 +428,12 @@ impl VirtualTarget {
     /// else those of [`power_off`](Self::power_off).
     #[track_caller]
     pub fn shutdown(self) -> Operation<()> {
-        let at = Location::caller();
+        let call = Call::here("shutdown");
+        let at = call.at();
         let limit = self.shared.config.timeouts.boot;
         let shutdown = Remote::new(limit, move |_| async move {
             let mut board = self.shared.board.lock().await;
-            let done = board.power_off(OffReason::Call("shutdown")).await;
+            let done = board.power_off(OffReason::Call(call)).await;
             drop(board);
             match self.verdict() {
                 Some(alarm) => Err(alarm),
@@ -431,23 +455,18 @@ impl VirtualTarget {
         Some(alarm)
     }
 
-    /// Creates an operation that changes the board; the report records it.
-    #[track_caller]
+    /// Creates the operation of a `call` that changes the board; the report records it.
     pub(super) fn traced<F>(
         &self,
         what: String,
+        call: Call,
         run: impl FnOnce(Arc<Inner>, Duration) -> F + Send + 'static,
     ) -> Operation<()>
     where
         F: Future<Output = crate::Result<()>> + Send + 'static,
     {
         let report = self.shared.report.as_ref();
-        Operation::new(Traced::new(
-            self.remote(run),
-            report,
-            Location::caller(),
-            |_| what,
-        ))
+        Operation::new(Traced::new(self.remote(run), report, call.at(), |_| what))
     }
 
     /// Creates an operation that waits for the board, by default for `limit`, or as long as for its

@@ -76,7 +76,7 @@ impl Lines {
         let is_end = matches!(
             error.kind(),
             UartErrorKind::Ended {
-                ending: Ending::Off(_) | Ending::Restarted | Ending::Closed,
+                ending: Ending::Off(_) | Ending::Restarted(_) | Ending::Closed,
                 ..
             }
         );

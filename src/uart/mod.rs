@@ -42,6 +42,7 @@ mod stream;
 mod transcript;
 mod verdict;
 
+pub use crate::caller::Call;
 pub(crate) use addresses::{Address, addresses, named};
 pub use error::{
     Ambiguity, Ending, NotSent, OffReason, Reported, Stalled, UartError, UartErrorKind, Unavailable,

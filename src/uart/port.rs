@@ -30,13 +30,13 @@ use super::state::{Settings, UartState};
 use super::transcript::Transcript;
 use super::verdict::{verdict, verdict_at_exit};
 use crate::artifacts::UartLog;
+use crate::caller::Call;
 use crate::runtime::{Clock, VirtualClock};
 use crate::sync::lock;
 
 /// The time that a backend has to report why its stream ended.
 const ENDING_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The reason with which a pending wait fails when the board is reset, flashed or powered on again.
 /// A backend's handle of a UART; clones are the same UART.
 #[derive(Clone)]
 pub(crate) struct Port {
@@ -151,7 +151,7 @@ impl Port {
 
     /// Detaches the link and begins a segment; the board is about to start on another link.
     fn begin_anew(&self) {
-        let ending = Ending::Restarted;
+        let ending = self.restarted();
         self.detach(ending.clone());
         self.shared.transcript.begin_segment(ending);
     }
@@ -159,7 +159,20 @@ impl Port {
     /// Begins a segment on the attached stream; the board is paused and about to start again.
     pub(crate) fn restart(&self) {
         self.shared.take_pending();
-        self.shared.transcript.begin_segment(Ending::Restarted);
+        self.shared.transcript.begin_segment(self.restarted());
+    }
+
+    /// Records the call that is about to start the board or to reset it.
+    pub(crate) fn set_started_by(&self, call: Call) {
+        *lock(&self.shared.started_by) = Some(call);
+    }
+
+    /// Returns the reason for which a pending wait fails when the board starts again.
+    fn restarted(&self) -> Ending {
+        match *lock(&self.shared.started_by) {
+            Some(call) => Ending::Restarted(call),
+            None => Ending::Off(OffReason::Off),
+        }
     }
 
     /// Measures timeouts in `clock`'s time from now on, or in the host's if there is none.
@@ -291,8 +304,10 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
+    use crate::ErrorKind;
     use crate::runtime::Reading;
     use crate::secs;
+    use crate::uart::UartErrorKind;
     use std::sync::Mutex;
 
     fn attach(port: &Port) -> UnixStream {
@@ -386,12 +401,14 @@ mod tests {
         );
         let mut board = attach(&port);
         board.write_all(b"first ab").unwrap();
-        port.power_off(OffReason::Call("power_off"));
+        let off = line!() + 1;
+        port.power_off(OffReason::Call(Call::here("power_off")));
         let error = uart.expect("never").wait().unwrap_err().to_string();
         assert!(
-            error.contains(
-                "cannot succeed: the target is off: power_off() was called; 8 unread bytes"
-            ),
+            error.contains(&format!(
+                "cannot succeed: the target is off: power_off() was called at {}:{off}; 8 unread bytes",
+                file!()
+            )),
             "{error}"
         );
         let mut board = attach(&port);
@@ -417,13 +434,70 @@ mod tests {
         while !port.shared.transcript.has_readers() {
             std::thread::yield_now();
         }
-        port.power_off(OffReason::Call("power_off"));
+        let call = Call::here("power_off");
+        port.power_off(OffReason::Call(call));
         let _board = attach(&port);
         let error = waiting.join().unwrap().unwrap_err().to_string();
         assert!(
             error.contains("the target is off: power_off() was called"),
             "{error}"
         );
+    }
+
+    /// Waits on `port` in a thread while `restart` runs, and returns the error of the wait.
+    fn ended_by(port: &Port, restart: impl FnOnce()) -> UartErrorKind {
+        let uart = port.uart();
+        let waiting = std::thread::spawn(move || uart.expect("never").within(secs(60)).wait());
+        while !port.shared.transcript.has_readers() {
+            std::thread::yield_now();
+        }
+        restart();
+        match waiting.join().unwrap().unwrap_err().into_kind() {
+            ErrorKind::Uart(error) => error.kind().clone(),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_wait_that_a_restart_ends_has_the_call_and_its_place() {
+        let port = Port::new("u", "u", Settings::default());
+        let mut boards = vec![attach(&port)];
+        type Restart = fn(&Port) -> Option<UnixStream>;
+        let restarts: [(&'static str, Restart); 2] = [
+            ("reset", |port| {
+                port.restart();
+                None
+            }),
+            ("flash", |port| Some(attach(port))),
+        ];
+        for (name, restart) in restarts {
+            let (call, line) = (Call::here(name), line!());
+            port.set_started_by(call);
+            let error = ended_by(&port, || boards.extend(restart(&port)));
+            let UartErrorKind::Ended { ending } = error else {
+                panic!("{error:?}");
+            };
+            assert_eq!(ending, Ending::Restarted(call));
+            assert_eq!(
+                ending.to_string(),
+                format!("the target was restarted by {name}() at {}:{line}", file!())
+            );
+        }
+    }
+
+    #[test]
+    fn a_power_cycle_that_is_dropped_replaces_the_reason_and_one_that_is_done_does_not() {
+        let port = Port::new("u", "u", Settings::default());
+        let cycle = Call::here("power_cycle");
+        let reason = |port: &Port| port.shared.transcript.ending();
+        let _board = attach(&port);
+        port.power_off(OffReason::Cycling(cycle));
+        assert_eq!(reason(&port), Some(Ending::Off(OffReason::Cycling(cycle))));
+        port.power_off(OffReason::Unfinished(cycle));
+        let unfinished = Some(Ending::Off(OffReason::Unfinished(cycle)));
+        assert_eq!(reason(&port), unfinished);
+        port.power_off(OffReason::Call(Call::here("power_off")));
+        assert_eq!(reason(&port), unfinished);
     }
 
     #[test]

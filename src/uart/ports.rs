@@ -9,6 +9,7 @@ use super::error::{OffReason, UartError, Unavailable};
 use super::explain::Explain;
 use super::merged::{self, TranscriptLine};
 use super::port::Port;
+use crate::caller::Call;
 use crate::runtime::Clock;
 
 /// The UARTs of a board, at least one, in the order of its description; clones are the same
@@ -49,6 +50,11 @@ impl Ports {
     /// See [`Port::restart`].
     pub(crate) fn restart(&self) {
         self.iter().for_each(Port::restart);
+    }
+
+    /// See [`Port::set_started_by`].
+    pub(crate) fn set_started_by(&self, call: Call) {
+        self.iter().for_each(|port| port.set_started_by(call));
     }
 
     /// See [`Port::set_clock`].

@@ -70,7 +70,7 @@ fn is_explained_by_the_board(kind: &UartErrorKind) -> bool {
             Ending::Exited(_) | Ending::Halted(_) | Ending::LockedUp(_) | Ending::Stalled(_) => {
                 true
             }
-            Ending::NotStarted | Ending::Off(_) | Ending::Restarted | Ending::Closed => false,
+            Ending::NotStarted | Ending::Off(_) | Ending::Restarted(_) | Ending::Closed => false,
         },
         _ => false,
     }

@@ -15,6 +15,7 @@ use super::log_guards::LogGuards;
 use super::pattern::Pattern;
 use super::transcript::{Limits, Transcript};
 use crate::artifacts::Report;
+use crate::caller::Call;
 use crate::config::{Echo, KEPT_OUTPUT};
 use crate::runtime::{Clock, Deadline, Debugging, Hold, Stepped, Stops, VirtualClock, Wants};
 use crate::sync::lock;
@@ -79,6 +80,8 @@ pub(super) struct UartState {
     pub(super) others: Mutex<Vec<Weak<UartState>>>,
     /// True if the board was started without firmware.
     pub(super) is_bare: AtomicBool,
+    /// The call that starts the board or resets it, or did so last.
+    pub(super) started_by: Mutex<Option<Call>>,
     pub(super) settings: Settings,
 }
 
@@ -112,6 +115,7 @@ impl UartState {
             explain: Mutex::default(),
             others: Mutex::default(),
             is_bare: AtomicBool::new(false),
+            started_by: Mutex::default(),
             settings,
         }
     }

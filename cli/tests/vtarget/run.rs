@@ -87,7 +87,8 @@ fn session(engine: BackendKind, arguments: &[&str]) -> Result<()> {
     terminal.send("\x01p").wait()?;
     terminal.expect_line("[off]").wait()?;
     terminal.send("x").wait()?;
-    terminal.expect_line("the target is off").wait()?;
+    let off = r"re:the target is off: power_off\(\) was called at \S*run\.rs:\d+";
+    terminal.expect_line(off).wait()?;
     terminal.send("\x01p").wait()?;
     terminal.expect_line("[on]").wait()?;
     terminal.expect_line("Hello from shell").wait()?;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::caller::{Call, place};
+
 /// The reason why there is no more output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -12,8 +14,8 @@ pub enum Ending {
     NotStarted,
     /// The test turned the board off.
     Off(OffReason),
-    /// The test started the board anew: reset, flash or power cycle.
-    Restarted,
+    /// This call of the test restarted the board: a reset, flash or power-on.
+    Restarted(Call),
     /// The board or its emulator exited by itself, for this reason.
     Exited(Arc<str>),
     /// A processor of the board has halted, with this message of the emulator.
@@ -49,9 +51,7 @@ impl fmt::Display for Ending {
         match self {
             Self::NotStarted => f.write_str("the target is off; power it on or boot it first"),
             Self::Off(why) => why.fmt(f),
-            Self::Restarted => {
-                f.write_str("the target was started anew meanwhile (reset, flash or power cycle)")
-            }
+            Self::Restarted(call) => write!(f, "the target was restarted by {call}"),
             Self::Exited(reason) => f.write_str(reason),
             Self::Halted(reason) => write!(
                 f,
@@ -75,16 +75,16 @@ impl fmt::Display for Ending {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OffReason {
-    /// It has not been turned on, or the test has turned it off.
+    /// It has not been turned on yet.
     Off,
     /// This call of the test turned it off: `power_off` or `shutdown`.
-    Call(&'static str),
-    /// `power_cycle` turned it off, and turns it on again.
-    Cycling,
+    Call(Call),
+    /// This call turned it off, and turns it on again: `power_cycle` or `power_cycle_with_wait`.
+    Cycling(Call),
     /// This call was dropped before it was done.
-    Unfinished(&'static str),
-    /// The last operation on it failed.
-    Failed,
+    Unfinished(Call),
+    /// This call failed.
+    Failed(Call),
     /// The target was dropped.
     Dropped,
 }
@@ -94,13 +94,13 @@ impl fmt::Display for OffReason {
         f.write_str("the target is off")?;
         match self {
             Self::Off => Ok(()),
-            Self::Call(call) => write!(f, ": {call}() was called"),
-            Self::Cycling => f.write_str(
-                ": power_cycle() turned it off, and will turn it on again unless it was dropped before it \
-                 was done",
-            ),
-            Self::Unfinished(call) => write!(f, ": {call}() was dropped before it was done"),
-            Self::Failed => f.write_str(": the last operation on it failed"),
+            Self::Call(call) => {
+                let (name, at) = (call.name(), place(call.at()));
+                write!(f, ": {name}() was called at {at}")
+            }
+            Self::Cycling(call) => write!(f, ": {call} turned it off, to turn it on again"),
+            Self::Unfinished(call) => write!(f, ": {call} was dropped before it was done"),
+            Self::Failed(call) => write!(f, ": {call} failed"),
             Self::Dropped => f.write_str(": it was dropped"),
         }
     }

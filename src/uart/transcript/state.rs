@@ -11,7 +11,7 @@ use super::forbidden::ForbiddenMatches;
 use super::position::{Next, Position};
 use super::timestamps::Timestamps;
 use crate::uart::ansi::Stripper;
-use crate::uart::error::{Ending, Loss, Unavailable};
+use crate::uart::error::{Ending, Loss, OffReason, Unavailable};
 
 /// The bytes, segments and readers of a transcript.
 pub(super) struct State {
@@ -84,13 +84,17 @@ impl State {
         }
     }
 
-    /// Ends the present segment; the first ending counts.
+    /// Ends the present segment; the first ending counts, unless something is known since that says more.
     pub(super) fn end(&mut self, ending: Ending) {
         if let Some(last) = self.segments.last_mut() {
             match &last.ending {
                 None | Some(Ending::NotStarted) => last.ending = Some(ending),
                 // A halted board may still be powered off. Of several halts the first counts.
                 Some(known) if known.is_halt() && !ending.is_halt() => last.ending = Some(ending),
+                // A power cycle that does not turn the board on again.
+                Some(Ending::Off(OffReason::Cycling(_))) if matches!(ending, Ending::Off(_)) => {
+                    last.ending = Some(ending);
+                }
                 Some(_) => {}
             }
         }

@@ -21,7 +21,8 @@ use nix::sys::stat::Mode;
 use tempfile::TempDir;
 use virtual_target::config::BackendKind;
 use virtual_target::{
-    EmulatorErrorKind, ErrorKind, PowerError, Result, TargetBuilder, VirtualTarget, millis, secs,
+    EmulatorErrorKind, ErrorKind, Operation, PowerError, Result, TargetBuilder, VirtualTarget,
+    millis, secs,
 };
 
 /// A limit for an immediate reaction, on a busy host.
@@ -587,13 +588,173 @@ fn a_dropped_reset_leaves_the_board_off() -> Result<()> {
     assert!(!board.is_on().wait()?);
     let error = board.uart().expect("x").wait().unwrap_err().to_string();
     assert!(
-        error.contains("reset() was dropped before it was done"),
+        error.contains("reset() at tests/engines/tests/serial.rs:")
+            && error.contains("was dropped before it was done"),
         "{error}"
     );
     fs::remove_file(fake.path("ready")).unwrap();
     board.power_on().wait()?;
     fake.send(b"back\r\n");
     board.uart().expect_line("back").wait()?;
+    Ok(())
+}
+
+type Call = fn(&VirtualTarget) -> Operation<()>;
+
+/// Returns the errors of a wait and of a reset on a board that is off.
+fn reasons(board: &VirtualTarget) -> [String; 2] {
+    let wait = board.uart().clone().expect("x").wait().unwrap_err();
+    let reset = board.reset().wait().unwrap_err();
+    [wait.kind().to_string(), reset.kind().to_string()]
+}
+
+/// Asserts that the board is off, and that a wait and a reset say why.
+#[track_caller]
+fn assert_off(board: &VirtualTarget, why: &str) -> Result<()> {
+    assert!(!board.is_on().wait()?);
+    for reason in reasons(board) {
+        let why = format!(": the target is off: {why};");
+        assert!(
+            format!("{reason};").contains(&why),
+            "{reason:?} without {why:?}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_wait_that_the_test_ends_says_which_call_did_it_and_where() -> Result<()> {
+    let fake = FakeBoard::new();
+    let commands = [
+        recorded_command(&fake, "flash", "'{firmware}'"),
+        recorded_command(&fake, "reset", ""),
+    ];
+    let board = fake.target(&commands, "").boot().wait()?;
+    let image = sample("hello.elf");
+    let calls = [
+        (line!(), board.reset()),
+        (line!(), board.flash(&image)),
+        (line!(), board.power_cycle()),
+        (line!(), board.power_cycle_with_wait(millis(1))),
+        (line!(), board.power_off()),
+    ];
+    let off = calls[4].0;
+    let texts = [
+        "the target was restarted by reset() at HERE",
+        "the target was restarted by flash() at HERE",
+        "the target is off: power_cycle() at HERE turned it off, to turn it on again",
+        "the target is off: power_cycle_with_wait() at HERE turned it off, to turn it on again",
+        "the target is off: power_off() was called at HERE",
+    ];
+    for ((line, call), text) in calls.into_iter().zip(texts) {
+        let mut wait = board.uart().clone().expect("never").within(secs(60));
+        assert!((&mut wait).now_or_never().is_none());
+        call.wait()?;
+        let error = wait.wait().unwrap_err().to_string();
+        let text = text.replace("HERE", &format!("{}:{line}", file!()));
+        assert!(error.contains(&text), "{error} without {text}");
+    }
+    assert_off(
+        &board,
+        &format!("power_off() was called at {}:{off}", file!()),
+    )
+}
+
+#[test]
+fn a_power_cycle_that_is_dropped_before_it_begins_leaves_the_board_on() -> Result<()> {
+    let fake = FakeBoard::new();
+    let reset = fake.script(
+        "reset",
+        "touch begun; while [ ! -e go ]; do sleep 0.01; done",
+        "",
+    );
+    fs::write(fake.path("go"), "").unwrap();
+    let board = fake.target(&[("reset", reset)], "").boot().wait()?;
+
+    drop(board.power_cycle());
+    assert!(board.is_on().wait()?);
+
+    fs::remove_file(fake.path("go")).unwrap();
+    fs::remove_file(fake.path("begun")).unwrap();
+    let mut reset = board.reset();
+    assert!((&mut reset).now_or_never().is_none());
+    wait_until("the reset has begun", || fake.path("begun").exists());
+    let mut wait = board.uart().clone().expect("still on").within(secs(60));
+    assert!((&mut wait).now_or_never().is_none());
+    let mut cycle = board.power_cycle();
+    assert!((&mut cycle).now_or_never().is_none()); // it waits for the reset
+    drop(cycle);
+    fs::write(fake.path("go"), "").unwrap();
+    reset.wait()?;
+    assert!(board.is_on().wait()?);
+    fake.send(b"still on\r\n");
+    wait.wait()?;
+    Ok(())
+}
+
+#[test]
+fn a_power_cycle_that_is_dropped_midway_is_why_the_board_is_off() -> Result<()> {
+    let fake = FakeBoard::new();
+    // Each hangs where the file of its name is.
+    let commands = ["power_on", "power_off"].map(|name| {
+        let script = format!("[ ! -e hang_{name} ] || {{ {HANGS}; }}");
+        (name, fake.script(name, &script, ""))
+    });
+    let board = fake.target(&commands, "").boot().wait()?;
+    let cycles: [(_, u32, Call); 3] = [
+        (Some("power_off"), line!(), |it| it.power_cycle()),
+        (None, line!(), |it| it.power_cycle_with_wait(secs(600))),
+        (Some("power_on"), line!(), |it| it.power_cycle()),
+    ];
+    for (hanging_in, line, cycle) in cycles {
+        board.power_on().wait()?;
+        if let Some(name) = hanging_in {
+            fs::write(fake.path(&format!("hang_{name}")), "").unwrap();
+        }
+        let mut cycle = cycle(&board);
+        let wait = board.uart().clone().expect("never").within(secs(60));
+        assert!((&mut cycle).now_or_never().is_none());
+        let error = wait.wait().unwrap_err().to_string();
+        assert!(
+            error.contains("turned it off, to turn it on again"),
+            "{error}"
+        );
+        if let Some(name) = hanging_in {
+            hanging(&fake);
+            fs::remove_file(fake.path(&format!("hang_{name}"))).unwrap();
+        }
+        drop(cycle);
+        let name = match hanging_in {
+            Some(_) => "power_cycle",
+            None => "power_cycle_with_wait",
+        };
+        let at = format!("{}:{line}", file!());
+        assert_off(
+            &board,
+            &format!("{name}() at {at} was dropped before it was done"),
+        )?;
+        let _ = fs::remove_file(fake.path("pids"));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_call_that_fails_is_why_the_board_is_off() -> Result<()> {
+    let fake = FakeBoard::new();
+    let commands =
+        ["power_off", "reset"].map(|name| (name, fake.script(name, "[ ! -e fail ]", "")));
+    let board = fake.target(&commands, "").boot().wait()?;
+    let calls: [(_, u32, Call); 2] = [
+        ("reset", line!(), |it| it.reset()),
+        ("power_cycle", line!(), |it| it.power_cycle()),
+    ];
+    for (name, line, call) in calls {
+        board.power_on().wait()?;
+        fs::write(fake.path("fail"), "").unwrap();
+        call(&board).wait().unwrap_err();
+        fs::remove_file(fake.path("fail")).unwrap();
+        assert_off(&board, &format!("{name}() at {}:{line} failed", file!()))?;
+    }
     Ok(())
 }
 
