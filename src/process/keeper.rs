@@ -1,15 +1,15 @@
 //! The keeper: a `/bin/sh` process that is the parent of an emulator which may outlive this process.
 //!
-//! The keeper leads the emulator's process group and waits for the emulator. It holds an end of the
-//! FIFO that is the emulator's standard input, so that the emulator goes on between two owners.
+//! The keeper leads the emulator's process group and waits for the emulator. It holds our ends of the
+//! FIFOs that are the emulator's standard streams, so that the emulator goes on between two owners.
 //! When the emulator exits, the keeper writes the status to a file and kills the group.
 //!
 //! Only an owner ends the emulator, or cleans up after itself. In the emulator's directory the file
 //! [`PARKED`] says that it has no owner, and [`BETWEEN`] that the owner is changing; the change of
 //! one name to the other decides between two processes that want the emulator. Without an owner, it
-//! is ended when the run ends, after a minute, or with the keeper. The system's shell has no event
-//! for the end of another process than its child, so a loop looks for the runner each second; it
-//! also counts the minute.
+//! is ended when the run ends, after the time that [`PARKED`] names, or with the keeper. The system's
+//! shell has no event for the end of another process than its child, so a loop looks for the runner
+//! each second; it also counts the seconds since the time in [`PARKED`].
 //!
 //! A [reaper] of its own holds the other end of a pipe from the keeper: if the keeper is killed,
 //! it kills the group and removes the directory.
@@ -26,8 +26,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::UNIX_EPOCH;
 
-use nix::fcntl::OFlag;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, SpliceFFlags, tee};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -41,26 +43,24 @@ const BETWEEN: &str = "between";
 /// The file with the exit status of the emulator.
 const STATUS: &str = "status";
 
-/// The time in seconds after which an emulator without an owner is ended.
-pub(super) const LONGEST_IDLE: u32 = 60;
-
 /// The keeper, which starts the program in its last arguments.
 const SCRIPT: &str = r#"
-directory=$1 runner=$2 began=$3 longest=$4
-shift 4
-exec 3>"$directory/stdin" 8>"$directory/status" 9>"$directory/keeper"
+directory=$1 runner=$2 began=$3
+shift 3
+exec 3>"$directory/stdin" 4<"$directory/stdout" 5<"$directory/stderr"
+exec 8>"$directory/status" 9>"$directory/keeper"
 (
     PATH="/usr/bin:/bin:$PATH"
-    exec 3>&- 8>&- 9>&- </dev/null >/dev/null 2>&1
+    exec 3>&- 4<&- 5<&- 8>&- 9>&- </dev/null >/dev/null 2>&1
     cd "$directory" || kill -KILL 0
-    idle=0 last=
+    idle=0 last= longest=60
     while sleep 1; do
         [ -e status ] || kill -KILL 0
-        state=
-        [ -e parked ] && state=parked
+        state= since=
+        [ -e parked ] && state=parked && read -r _ _ longest since <parked
         [ -e between ] && state=between
-        if [ "$state" ] && [ "$state" = "$last" ]; then idle=$((idle + 1)); else idle=0; fi
-        last=$state
+        if [ "$state" ] && [ "$state$since" = "$last" ]; then idle=$((idle + 1)); else idle=0; fi
+        last=$state$since
         read -r stat <"/proc/$runner/stat" && set -- ${stat##*) } || set --
         [ "${20}" = "$began" ] && [ "$idle" -lt "$longest" ] && continue
         case $state in
@@ -70,7 +70,7 @@ exec 3>"$directory/stdin" 8>"$directory/status" 9>"$directory/keeper"
     done
     kill -KILL 0
 ) &
-"$@" 3>&- 8>&- 9>&-
+"$@" 3>&- 4<&- 5<&- 8>&- 9>&-
 echo "$?" >&8
 kill -KILL 0
 "#;
@@ -105,12 +105,7 @@ pub(super) struct KeeperGuard {
 
 impl Keeper {
     /// Prepares a keeper for an emulator of `run`, with its FIFOs in `directory`.
-    pub(super) fn new(
-        run: &Run,
-        longest_idle: u32,
-        directory: &Path,
-        kept: KeptProgram,
-    ) -> io::Result<Self> {
+    pub(super) fn new(run: &Run, directory: &Path, kept: KeptProgram) -> io::Result<Self> {
         let (stdin, our_stdin) = fifo(&directory.join("stdin"), End::Writing)?;
         let (our_stdout, stdout) = fifo(&directory.join("stdout"), End::Reading)?;
         let (our_stderr, stderr) = fifo(&directory.join("stderr"), End::Reading)?;
@@ -120,11 +115,7 @@ impl Keeper {
             .map(OsString::from)
             .into();
         args.push(directory.into());
-        let numbers = [
-            run.runner.to_string(),
-            run.began.to_string(),
-            longest_idle.to_string(),
-        ];
+        let numbers = [run.runner.to_string(), run.began.to_string()];
         args.extend(numbers.map(OsString::from));
         args.push(kept.program.into());
         args.extend(kept.args);
@@ -196,8 +187,9 @@ impl Taken {
             done => done?,
         }
         let text = fs::read_to_string(between)?;
-        let keeper = text.trim().split_once(' ');
-        let keeper = keeper.and_then(|(group, began)| group.parse().ok().zip(began.parse().ok()));
+        let mut words = text.split_whitespace();
+        let group = words.next().and_then(|word| word.parse().ok());
+        let keeper = group.zip(words.next().and_then(|word| word.parse().ok()));
         Ok(keeper.map(|(group, began)| Self {
             directory: directory.to_owned(),
             group,
@@ -227,23 +219,49 @@ impl Taken {
     }
 }
 
-/// Parks the emulator of the keeper that leads `group`; calls `leave` when the keeper is
-/// responsible for it, and before another process can take it. Returns false if the run or the
-/// keeper has ended.
+/// Parks the emulator of the keeper that leads `group`, for `longest_idle` seconds; calls `leave`
+/// when the keeper is responsible for it, and before another process can take it. Returns false if
+/// the run or the keeper has ended.
 pub(super) fn park(
     run: &Run,
     directory: &Path,
     group: i32,
+    longest_idle: u32,
     leave: impl FnOnce(),
 ) -> io::Result<bool> {
     let Some(began) = began(group).filter(|_| !run.is_over()) else {
         return Ok(false);
     };
     let between = directory.join(BETWEEN);
-    fs::write(&between, format!("{group} {began}\n"))?;
+    let since = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+    fs::write(
+        &between,
+        format!("{group} {began} {longest_idle} {since}\n"),
+    )?;
     leave();
     fs::rename(between, directory.join(PARKED))?;
     Ok(true)
+}
+
+/// Writes to the standard input of the emulator in `directory`.
+pub(crate) fn write_to(directory: &Path, text: &str) -> io::Result<()> {
+    open(&directory.join("stdin"), true, OFlag::O_NONBLOCK)?.write_all(text.as_bytes())
+}
+
+/// Returns a copy of what the emulator in `directory` has written and nobody has read.
+#[cfg(target_os = "linux")]
+pub(crate) fn unread(directory: &Path) -> io::Result<Vec<u8>> {
+    /// The most that a FIFO holds.
+    const MOST: usize = 1 << 16;
+    let output = open(&directory.join("stdout"), false, OFlag::O_NONBLOCK)?;
+    let (mut copy, into) = io::pipe()?;
+    match tee(&output, &into, MOST, SpliceFFlags::SPLICE_F_NONBLOCK) {
+        Ok(_) | Err(Errno::EAGAIN) => drop(into),
+        Err(error) => return Err(error.into()),
+    }
+    let mut text = Vec::new();
+    copy.read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// Returns the exit status that a keeper has written, if it has.

@@ -3,12 +3,13 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::keeper::{Keeper, KeptProgram, Streams};
+use super::keeper::{Keeper, KeptProgram, Streams, unread, write_to};
 use super::run::Run;
 use super::{PrivateDir, Process, Supervisor};
 
@@ -22,8 +23,8 @@ struct Kept {
     streams: Streams,
 }
 
-/// Starts a shell that runs `script`, whose keeper ends it after `longest_idle` seconds.
-fn start(script: &str, longest_idle: u32) -> Kept {
+/// Starts a shell that runs `script`.
+fn start(script: &str) -> Kept {
     let directory = tempfile::tempdir().unwrap();
     let run = Run {
         parent: directory.path().to_owned(),
@@ -36,7 +37,7 @@ fn start(script: &str, longest_idle: u32) -> Kept {
         args: ["-c", &format!("echo; {script}")].map(Into::into).into(),
         env: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
     };
-    let keeper = Keeper::new(&run, longest_idle, private.path(), kept).unwrap();
+    let keeper = Keeper::new(&run, private.path(), kept).unwrap();
     let process = Process::spawn_kept(keeper.launch, keeper.guard).unwrap();
     let streams = keeper.streams;
     let mut output = [PollFd::new(streams.stdout.as_fd(), PollFlags::POLLIN)];
@@ -53,23 +54,27 @@ fn start(script: &str, longest_idle: u32) -> Kept {
 
 impl Kept {
     fn park(&self) {
+        self.park_for(60);
+    }
+
+    fn park_for(&self, longest_idle: u32) {
         let parked = self
             .supervisor
-            .park(&self.run, &self.process, &self.private);
+            .park(&self.run, &self.process, &self.private, longest_idle);
         assert!(parked.unwrap());
     }
 
-    /// Waits until nothing is left, at most 10 s.
     fn assert_gone(&self) {
         let left = || fs::read_dir(self.directory.path()).unwrap().count();
-        for _ in 0..1000 {
-            if left() == 0 {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        panic!("{} directories are left", left());
+        assert!(within_10_s(|| left() == 0), "{} are left", left());
     }
+}
+
+fn within_10_s(is_so: impl Fn() -> bool) -> bool {
+    (0..1000).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        is_so()
+    })
 }
 
 async fn exit(process: &Process) -> String {
@@ -83,27 +88,58 @@ async fn the_exit_of_a_kept_process_is_its_own() {
         ("kill -SEGV $$", "was killed by SIGSEGV"),
         ("kill -KILL 0", "was killed by SIGKILL"),
     ] {
-        let first = start(&format!("read -r line; {script}"), 60);
+        let first = start(&format!("read -r line; {script}"));
         first.park();
         let [parked] = &first.run.parked()[..] else {
             panic!("one is parked");
         };
         let heir = Supervisor::new();
-        let adopted = heir.adopt(parked).unwrap().unwrap();
+        let adopted = heir.adopt(&parked.directory).unwrap().unwrap();
         assert!(first.run.parked().is_empty());
         drop(first.streams);
         let mut stdin = fs::File::from(adopted.streams.stdin);
-        std::io::Write::write_all(&mut stdin, b"go\n").unwrap();
+        stdin.write_all(b"go\n").unwrap();
         assert_eq!(exit(&adopted.process).await, expected);
     }
 }
 
 #[tokio::test]
+async fn what_a_kept_process_writes_without_an_owner_is_for_its_heir() {
+    let first = start("read -r line; echo \"$line\"; read -r line; echo \"$line\"");
+    let directory = first.private.path().to_owned();
+    // Nobody reads but the owner.
+    let mut start = [0];
+    let mut stdout = fs::File::from(first.streams.stdout.try_clone().unwrap());
+    stdout.read_exact(&mut start).unwrap();
+    write_to(&directory, "early\n").unwrap();
+    first.park();
+    drop((first.streams, stdout));
+    let written = || unread(&directory).unwrap();
+    assert!(within_10_s(|| written() == b"early\n"), "{:?}", written());
+    let heir = Supervisor::new();
+    let adopted = heir.adopt(&directory).unwrap().unwrap();
+    assert!(
+        within_10_s(|| adopted.process.exit().is_none()),
+        "it has not ended"
+    );
+    let mut stdin = fs::File::from(adopted.streams.stdin);
+    stdin.write_all(b"late\n").unwrap();
+    assert_eq!(exit(&adopted.process).await, "exited with status 0");
+    let mut written = String::new();
+    let mut stdout = fs::File::from(adopted.streams.stdout);
+    stdout.read_to_string(&mut written).unwrap();
+    assert_eq!(written, "early\nlate\n");
+}
+
+#[tokio::test]
 async fn an_heir_ends_a_kept_process() {
-    let first = start("sleep 600 & wait", 60);
+    let first = start("sleep 600 & wait");
     first.park();
     let heir = Supervisor::new();
-    let adopted = heir.adopt(&first.run.parked()[0]).unwrap().unwrap();
+    let adopted = heir
+        .adopt(&first.run.parked()[0].directory)
+        .unwrap()
+        .unwrap();
     heir.release();
     assert_eq!(exit(&adopted.process).await, "was killed by SIGKILL");
     exit(&first.process).await;
@@ -112,20 +148,20 @@ async fn an_heir_ends_a_kept_process() {
 
 #[tokio::test]
 async fn only_one_process_takes_a_kept_process() {
-    let first = start("sleep 600", 60);
+    let first = start("sleep 600");
     first.park();
     let parked = first.run.parked();
     let heir = Supervisor::new();
-    assert!(heir.adopt(&parked[0]).unwrap().is_some());
-    assert!(heir.adopt(&parked[0]).unwrap().is_none());
+    assert!(heir.adopt(&parked[0].directory).unwrap().is_some());
+    assert!(heir.adopt(&parked[0].directory).unwrap().is_none());
 }
 
 #[tokio::test]
 async fn a_kept_process_without_an_owner_ends_after_its_time() {
-    let first = start("sleep 600", 1);
+    let first = start("sleep 600");
     std::thread::sleep(std::time::Duration::from_secs(3));
     assert_eq!(first.process.exit(), None, "it has an owner");
-    first.park();
+    first.park_for(1);
     exit(&first.process).await;
     first.assert_gone();
     assert!(
@@ -137,12 +173,36 @@ async fn a_kept_process_without_an_owner_ends_after_its_time() {
 }
 
 #[tokio::test]
+async fn the_time_of_a_kept_process_begins_anew_when_it_is_parked_again() {
+    let Kept {
+        directory: _parent,
+        run,
+        mut supervisor,
+        private,
+        process: first,
+        streams: _streams,
+    } = start("sleep 600");
+    let directory = private.path().to_owned();
+    let (mut process, mut private) = (Arc::clone(&first), private);
+    for _ in 0..12 {
+        assert!(supervisor.park(&run, &process, &private, 2).unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        supervisor = Supervisor::new();
+        let adopted = supervisor.adopt(&directory).unwrap();
+        let adopted = adopted.expect("it has waited for less than two seconds each time");
+        (process, private) = (adopted.process, adopted.directory);
+    }
+    supervisor.release();
+    exit(&first).await;
+}
+
+#[tokio::test]
 async fn the_end_of_a_run_ends_its_kept_processes() {
     let mut runner = std::process::Command::new("sleep")
         .arg("600")
         .spawn()
         .unwrap();
-    let mut first = start("sleep 600", 60);
+    let mut first = start("sleep 600");
     let over = runner.id().cast_signed();
     first.run.runner = over;
     first.run.began = super::run::began(over).unwrap();
@@ -151,13 +211,13 @@ async fn the_end_of_a_run_ends_its_kept_processes() {
     runner.wait().unwrap();
     let parked = first
         .supervisor
-        .park(&first.run, &first.process, &first.private);
+        .park(&first.run, &first.process, &first.private, 60);
     assert!(!parked.unwrap(), "its run is over");
 }
 
 #[tokio::test]
 async fn a_kept_process_whose_directory_is_removed_ends() {
-    let first = start("sleep 600", 60);
+    let first = start("sleep 600");
     first.park();
     fs::remove_dir_all(first.private.path()).unwrap();
     exit(&first.process).await;

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use nix::unistd::getppid;
 
@@ -13,6 +14,13 @@ use super::stat::Stat;
 
 /// The file in the directory of an emulator that has no owner.
 pub(super) const PARKED: &str = "parked";
+
+/// An emulator of a run that has no owner.
+pub(crate) struct Parked {
+    pub(crate) directory: PathBuf,
+    /// When it was parked.
+    pub(crate) since: SystemTime,
+}
 
 /// A test run: the process that has started this one, such as nextest or cargo, until that process
 /// ends.
@@ -53,15 +61,29 @@ impl Run {
         format!("virtual-target-run-{}-{}", self.runner, self.began)
     }
 
-    /// Returns the directories of the emulators that are parked.
-    pub(crate) fn parked(&self) -> Vec<PathBuf> {
+    /// Returns the directories of its emulators.
+    pub(crate) fn emulators(&self) -> Vec<PathBuf> {
         let prefix = self.prefix() + "-";
         let entries = fs::read_dir(&self.parent).into_iter().flatten().flatten();
         let named = entries.filter(|it| it.file_name().to_string_lossy().starts_with(&prefix));
         let directories = named.map(|entry| entry.path());
-        directories
-            .filter(|it| is_ours(it) && it.join(PARKED).exists())
-            .collect()
+        directories.filter(|it| is_ours(it)).collect()
+    }
+
+    /// Returns the emulators that are parked, those first that have been parked for the longest
+    /// time.
+    pub(crate) fn parked(&self) -> Vec<Parked> {
+        let since = |directory: &Path| fs::metadata(directory.join(PARKED))?.modified();
+        let mut parked: Vec<Parked> = self
+            .emulators()
+            .into_iter()
+            .filter_map(|directory| {
+                let since = since(&directory).ok()?;
+                Some(Parked { directory, since })
+            })
+            .collect();
+        parked.sort_by_key(|it| it.since);
+        parked
     }
 }
 

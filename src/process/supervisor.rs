@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::child::Process;
 use super::error::ProcessError;
-use super::keeper::{self, Keeper, KeptProgram, LONGEST_IDLE, Streams, Taken};
+use super::keeper::{self, Keeper, KeptProgram, Streams, Taken};
 use super::private_dir::PrivateDir;
 use super::run::Run;
 use super::spawn_spec::SpawnSpec;
@@ -67,7 +67,7 @@ impl Supervisor {
         kept: KeptProgram,
     ) -> Result<(Arc<Process>, Streams), ProcessError> {
         let mut held = self.open()?;
-        let keeper = Keeper::new(run, LONGEST_IDLE, directory.path(), kept);
+        let keeper = Keeper::new(run, directory.path(), kept);
         let keeper = keeper.map_err(ProcessError::Keeper)?;
         let process = Arc::new(Process::spawn_kept(keeper.launch, keeper.guard)?);
         held.processes.retain(|process| process.exit().is_none());
@@ -108,13 +108,15 @@ impl Supervisor {
         }))
     }
 
-    /// Leaves a process with its directory to its keeper, for other processes of `run`. Returns false
-    /// if it has no keeper any more, or if the run or this supervisor has ended.
+    /// Leaves a process with its directory to its keeper, for other processes of `run`; the keeper
+    /// ends it if it is not taken for `longest_idle` seconds. Returns false if it has no keeper any
+    /// more, or if the run or this supervisor has ended.
     pub(crate) fn park(
         &self,
         run: &Run,
         process: &Arc<Process>,
         directory: &Arc<PrivateDir>,
+        longest_idle: u32,
     ) -> Result<bool, ProcessError> {
         let mut held = self.open()?;
         let leave = || {
@@ -123,7 +125,7 @@ impl Supervisor {
             process.leave();
             directory.leave();
         };
-        let parked = keeper::park(run, directory.path(), process.group(), leave);
+        let parked = keeper::park(run, directory.path(), process.group(), longest_idle, leave);
         parked.map_err(ProcessError::Keeper)
     }
 

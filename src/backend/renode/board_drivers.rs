@@ -18,6 +18,11 @@ use crate::runtime::VirtualClock;
 /// in its second.
 pub(crate) type Fail = Arc<dyn Fn(&'static str, String) + Send + Sync>;
 
+/// Returns the directory of board `number`, in that of the process.
+pub(crate) fn directory_of(private: &Path, number: u32) -> PathBuf {
+    private.join(format!("board-{number}"))
+}
+
 /// The directory and the drivers of one board.
 pub(crate) struct BoardDrivers {
     directory: PathBuf,
@@ -34,7 +39,8 @@ pub(crate) struct BoardDrivers {
 }
 
 impl BoardDrivers {
-    /// Makes the directory of board `number` in that of the process, with the FIFOs of its scripts.
+    /// Makes the directory of board `number` in that of the process, unless another process has made
+    /// it, with the FIFOs of its scripts.
     ///
     /// Must be called on the I/O thread.
     pub(crate) fn make(
@@ -43,8 +49,8 @@ impl BoardDrivers {
         is_virtual: bool,
         fail: Fail,
     ) -> io::Result<Self> {
-        let directory = private.join(format!("board-{number}"));
-        std::fs::create_dir(&directory)?;
+        let directory = directory_of(private, number);
+        std::fs::create_dir_all(&directory)?;
         let failed = move |why| fail("sending to its UARTs", why);
         let (fifos, input) = match is_virtual {
             true => (Some(Fifos::make(&directory)?), None),

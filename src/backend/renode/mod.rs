@@ -31,18 +31,20 @@ use super::{
 use crate::backend::error::{Unexpected, Unfinished};
 use crate::config::{ConfigError, Control, Reuse, TargetConfig};
 use crate::coverage::Recorder;
-use crate::process::{Adopted, Supervisor};
+use crate::process::Supervisor;
 use crate::runtime::{Clock, Hold, VirtualClock};
 use crate::uart::Ports;
 use context::KIND;
 use launch::cache::Kept;
 use launch::logs::CurrentLogs;
 use monitor::command::MonitorCommand;
+use monitor::protocol::Protocol;
 use reuse::check::Portraits;
 use reuse::give_back::Paused;
 use reuse::key::Key;
+use reuse::leave::LastBoard;
 use reuse::pool::{Pool, Warm, pool};
-use reuse::run::{Notes, RunPool, run};
+use reuse::run::{Left, RunPool, run};
 use reuse::{check, give_back};
 use session::{Session, Start};
 use setup::emulation::{Emulation, MAIN};
@@ -94,6 +96,8 @@ pub(crate) struct Renode {
     run: Option<&'static RunPool>,
     /// What new boards of the present Renode looked like.
     portraits: Portraits,
+    /// Set if the present Renode had run another board of the run a moment before.
+    follows_closely: bool,
 }
 
 impl Renode {
@@ -121,6 +125,7 @@ impl Renode {
         Ok(Self {
             run: run.filter(|_| key.is_some()),
             portraits: Portraits::new(),
+            follows_closely: false,
             key,
             identity: Identity::of(KIND, program.clone()),
             kept: Kept::of(&program),
@@ -158,6 +163,7 @@ impl Renode {
                 self.identity.set_version(Some(version.to_string()));
                 self.version = Some(version);
                 self.portraits.clear();
+                self.follows_closely = false;
                 self.prepare().await?
             }
         };
@@ -201,8 +207,8 @@ impl Renode {
     /// Takes a Renode that another process of the run has started, and prepares this board in it.
     async fn adopt_in_run(&mut self, run: &RunPool) -> Option<PreparedBoard> {
         let key = self.key.clone()?;
-        while let Some((adopted, notes)) = run.take(&key, &self.supervisor).await {
-            match self.resume(adopted, notes).await {
+        while let Some(left) = run.take(&key, &self.supervisor).await {
+            match self.resume(left, &key).await {
                 Ok(prepared) => return prepared,
                 Err(error) => self.give_up(&error),
             }
@@ -212,20 +218,38 @@ impl Renode {
 
     async fn resume(
         &mut self,
-        adopted: Adopted,
-        notes: Notes,
+        left: Left,
+        key: &Key,
     ) -> Result<Option<PreparedBoard>, EmulatorError> {
+        let Left { adopted, notes, .. } = left;
+        self.follows_closely = left.follows_closely;
         let limit = self.emulation.config.timeouts.command;
         let is_virtual = self.emulation.is_virtual();
-        let session = Session::resume(&self.program, adopted, notes.boards, is_virtual, limit)?;
+        let version = notes.version();
+        let next = notes.next.as_ref();
+        let protocol = next.map_or_else(Protocol::default, |next| next.commands.protocol());
+        let protocol = match version {
+            Some(_) => protocol.resumed(),
+            None => protocol,
+        };
+        let (program, boards) = (&self.program, notes.boards);
+        let resumed = Session::resume(program, adopted, protocol, boards, is_virtual, limit);
+        let (session, arrival) = resumed?;
         session.set_ports(Some(self.emulation.ports()));
         self.logs.set(session.logs().clone());
-        self.session = Some(session);
-        self.version = notes.version();
-        self.identity
-            .set_version(self.version.as_ref().map(Version::to_string));
+        let session = self.session.insert(session);
+        let version = match version {
+            Some(version) => version,
+            None => session.greeted(arrival).await?,
+        };
+        self.identity.set_version(Some(version.to_string()));
         self.identity.set_runtime(notes.runtime);
+        self.version = Some(version);
         self.portraits = notes.portraits;
+        if next.is_some_and(|next| *next.board != *key.board) {
+            give_back::clear(session).await?;
+            session.begin_board(is_virtual)?;
+        }
         self.prepare().await
     }
 
@@ -511,8 +535,12 @@ impl Backend for Renode {
             };
             Some(match self.run {
                 Some(run) => {
-                    let portraits = std::mem::take(&mut self.portraits);
-                    Box::new(move |_| paused.leave(run, portraits)) as GivenBack
+                    let last = LastBoard {
+                        config: self.emulation.config.clone(),
+                        portraits: std::mem::take(&mut self.portraits),
+                        followed_closely: self.follows_closely,
+                    };
+                    Box::new(move |slot| paused.leave(run, last, slot)) as GivenBack
                 }
                 None => {
                     let (pool, config) = (pool()?, self.emulation.config.clone());

@@ -188,14 +188,16 @@ impl Session {
         RUNNING.load(Ordering::Relaxed)
     }
 
-    /// Begins a board in a Renode that another process has cleared, after `earlier_boards`.
+    /// Begins a board in a Renode of another process, after `earlier_boards`. `protocol` is the state
+    /// in which the other process has left the dialogue.
     pub(crate) fn resume(
         program: &Path,
         adopted: Adopted,
+        protocol: Protocol,
         earlier_boards: u32,
         is_virtual: bool,
         limit: Duration,
-    ) -> Result<Self, EmulatorError> {
+    ) -> Result<(Self, Arrival), EmulatorError> {
         let Adopted {
             process,
             directory,
@@ -208,15 +210,7 @@ impl Session {
             streams,
         };
         let boards = earlier_boards + 1;
-        let (session, _) = Self::over(
-            running,
-            None,
-            Protocol::resumed(),
-            boards,
-            is_virtual,
-            limit,
-        )?;
-        Ok(session)
+        Self::over(running, None, protocol, boards, is_virtual, limit)
     }
 
     /// Returns the session of a process, for its board number `boards`.
@@ -655,6 +649,10 @@ impl Session {
         &self.monitor
     }
 
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     pub(crate) fn process(&self) -> Arc<Process> {
         self.emulator.process()
     }
@@ -680,7 +678,7 @@ impl Session {
 
     /// Returns the path of Renode's log.
     pub(crate) fn log_file(&self) -> PathBuf {
-        self.directory().join("renode.log")
+        log_file_in(self.directory())
     }
 
     /// Returns the exit of Renode, if it has exited by itself.
@@ -765,6 +763,11 @@ fn refused(command: &MonitorCommand, reason: RefusalReason) -> EmulatorError {
         command: command.as_str().to_owned(),
         reason,
     })
+}
+
+/// Returns the path of the log of the board in `directory`.
+pub(crate) fn log_file_in(directory: &Path) -> PathBuf {
+    directory.join("renode.log")
 }
 
 /// Makes a path that may be part of a command.

@@ -223,3 +223,21 @@ pub fn messes(seed: u64, rounds: u64) -> Result<()> {
     );
     Ok(())
 }
+
+/// Returns the number of boards that each board's Renode had run before.
+pub fn boards_before(output: &str) -> Vec<u32> {
+    let numbers = output
+        .lines()
+        .filter_map(|line| line.split_once("boards before: "));
+    numbers
+        .map(|(_, number)| number.parse().expect("a number"))
+        .collect()
+}
+
+/// Returns true if these boards have shared two Renodes, or one on a host with a single core. Where
+/// both are ready at the same time, one is ended, and may be replaced.
+pub fn are_of_two_renodes(boards_before: &[u32]) -> bool {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let first = boards_before.iter().filter(|before| **before == 0).count();
+    (cores.min(2)..=boards_before.len() / 2).contains(&first)
+}

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use expect_bench::Figures;
+use virtual_target::VirtualTarget;
 use virtual_target::config::BackendKind::Renode;
+use virtual_target::config::TargetConfig;
 
 use crate::emulator_variant::program;
 use crate::leftovers::descendants;
-use crate::{robot, sample, shell_on};
+use crate::{robot, root, sample, shell_on};
 
 type Failed = Box<dyn Error>;
 
@@ -135,10 +137,12 @@ fn reset() -> Result<f64, Failed> {
 }
 
 /// Returns the median time of an operation on a running board, in milliseconds.
-fn repeated(
-    act: impl Fn(&virtual_target::VirtualTarget) -> virtual_target::Result<()>,
-) -> Result<f64, Failed> {
-    let board = shell_on(Renode).boot().wait()?;
+fn repeated(act: impl Fn(&VirtualTarget) -> virtual_target::Result<()>) -> Result<f64, Failed> {
+    // No other Renode is made ready at the same time.
+    let config = TargetConfig::from_file(root().join("fixtures/stm32f4.yaml"))?;
+    let config = config.to_builder().field("reuse", "off").build()?;
+    let board = VirtualTarget::from_config(config).backend(Renode);
+    let board = board.firmware(sample("shell.elf")).boot().wait()?;
     // What follows a start, such as the script that sends to the UARTs, is done after the first.
     act(&board)?;
     let mut times = Vec::new();

@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use engine_tests::emulator_variant::{fake_renode, program, write_launcher};
 use engine_tests::endings::KILLED;
 use engine_tests::leftovers::{descendants, gone_within};
+use engine_tests::reuse::{are_of_two_renodes, boards_before};
 
 /// Returns the command that runs `reuse`, whose files are in `tmp`.
 fn reuse(arguments: &str, tmp: &Path) -> Command {
@@ -38,24 +39,6 @@ fn output(command: &mut Command) -> String {
     let left = std::fs::read_dir(tmp.expect("its TMPDIR")).expect("TMPDIR");
     assert_eq!(left.count(), 0, "{text}{errors}");
     text
-}
-
-/// Returns the number of boards that each board's Renode had run before.
-fn boards_before(output: &str) -> Vec<u32> {
-    let numbers = output
-        .lines()
-        .filter_map(|line| line.split_once("boards before: "));
-    numbers
-        .map(|(_, number)| number.parse().expect("a number"))
-        .collect()
-}
-
-/// Returns true if these boards have shared two Renodes, or one on a host with a single core. Where
-/// both are ready at the same time, one is ended, and may be replaced.
-fn are_of_two_renodes(boards_before: &[u32]) -> bool {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let first = boards_before.iter().filter(|before| **before == 0).count();
-    (cores.min(2)..=boards_before.len() / 2).contains(&first)
 }
 
 mod with_the_stand_in {

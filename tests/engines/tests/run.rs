@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use engine_tests::emulator_variant::{fake_renode, program, write_launcher};
 use engine_tests::endings::KILLED;
 use engine_tests::leftovers::{descendants, gone_within, processes_with_files_in};
-use engine_tests::reuse::MESSES;
+use engine_tests::reuse::{MESSES, are_of_two_renodes, boards_before};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -23,6 +23,8 @@ struct Run {
     launcher: tempfile::TempDir,
     /// The cue of the stand-in; `None` for a real Renode.
     cue: Option<&'static str>,
+    /// The number of emulators that a process may have: with one, no second Renode is started.
+    limit: u32,
 }
 
 impl Run {
@@ -40,7 +42,14 @@ impl Run {
             tmp: directory(),
             launcher: directory(),
             cue,
+            limit: 1,
         }
+    }
+
+    /// Lets tests that follow one another closely have two Renodes in turn.
+    fn with_two_in_turn(mut self) -> Self {
+        self.limit = 2;
+        self
     }
 
     /// Returns a runner that runs `reuse` with each of these arguments, which a variable may precede.
@@ -58,6 +67,7 @@ impl Run {
             .args(processes)
             .env("NEXTEST_EXECUTION_MODE", "process-per-test")
             .env("VTARGET_REUSE", "run")
+            .env("VTARGET_MAX_PARALLEL", self.limit.to_string())
             .env("TMPDIR", self.tmp.path());
         if let Some(cue) = self.cue {
             let renode = write_launcher(self.launcher.path(), &fake_renode(cue));
@@ -162,14 +172,6 @@ fn kill_hard(pid: i32) {
     kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it runs");
 }
 
-fn boards_before(output: &str) -> Vec<u32> {
-    let lines = output.lines();
-    let numbers = lines.filter_map(|line| line.split_once("boards before: "));
-    numbers
-        .map(|(_, number)| number.parse().expect("a number"))
-        .collect()
-}
-
 #[test]
 fn processes_of_a_run_share_a_renode() {
     for clock in ["realtime", "virtual"] {
@@ -182,8 +184,37 @@ fn processes_of_a_run_share_a_renode() {
 #[test]
 fn processes_with_several_boards_share_a_renode() {
     let run = Run::with_the_stand_in("");
-    let boards = run.boards_before(&["suite 2 realtime", "suite 2 virtual"]);
+    let boards = run.boards_before(&["suite 2 realtime", "suite 2 realtime"]);
     assert_eq!(boards, [0, 1, 2, 3]);
+}
+
+#[test]
+fn processes_that_follow_one_another_closely_have_two_renodes_in_turn() {
+    for clock in ["realtime", "virtual"] {
+        let run = Run::with_the_stand_in("").with_two_in_turn();
+        // The second one has time to start.
+        let before = run.boards_before(&vec![format!("suite 1 {clock}"); 80]);
+        assert!(are_of_two_renodes(&before), "{clock}: {before:?}");
+    }
+}
+
+#[test]
+fn a_second_renode_that_does_not_start_is_done_without() {
+    let once = format!("mkdir \"$0.ran\" || exit 3\n{}", fake_renode(""));
+    let run = Run::with_the_stand_in("").with_two_in_turn();
+    let mut runner = run.runner(&vec!["suite 1 realtime".to_owned(); 5]);
+    write_launcher(run.launcher.path(), &once);
+    let done = runner.output().expect("the runner runs");
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert_eq!(boards_before(&said), [0, 1, 2, 3, 4], "{said}");
+    run.assert_gone(&processes_with_files_in(run.tmp.path()), &said);
+}
+
+#[test]
+fn a_renode_that_has_made_another_board_than_the_next_clears_it() {
+    let run = Run::with_the_stand_in("");
+    let before = run.boards_before(&["suite 1 realtime", "suite 1 virtual", "suite 2 realtime"]);
+    assert_eq!(before, [0, 2, 4, 5]);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! wait for its late answer, which is discarded. If a later command times out as well, its
 //! error names the command that Renode is still busy with.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, Once};
 use std::time::Duration;
 
@@ -50,13 +51,15 @@ struct Shared {
     monitor_log: OutputTail,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     protocol: Protocol,
     /// Set once the first prompt has arrived.
     ready: bool,
     /// The commands without an answer.
-    waiting: std::collections::VecDeque<Waiting>,
+    waiting: VecDeque<Waiting>,
+    /// The replies to commands that another process has sent, until this one asks for them.
+    sent_before: VecDeque<SentBefore>,
     /// Set once no more answers can arrive.
     closed: bool,
     /// The output that Renode does not print, once such output has ended the dialogue.
@@ -70,6 +73,13 @@ struct Waiting {
     /// Set if `monitor.log` contains the command.
     noted: bool,
     answer: oneshot::Sender<CommandOutcome>,
+}
+
+#[derive(Debug)]
+struct SentBefore {
+    number: u64,
+    command: String,
+    answer: oneshot::Receiver<CommandOutcome>,
 }
 
 /// A future of Renode's banner, which ends with its first prompt.
@@ -98,11 +108,7 @@ impl Monitor {
         R: AsyncRead + Unpin + Send + 'static,
         W: AsyncWrite + Unpin + Send + 'static,
     {
-        let state = State {
-            ready: protocol.is_ready(),
-            protocol,
-            ..State::default()
-        };
+        let state = State::of(protocol);
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             monitor_log,
@@ -139,10 +145,22 @@ impl Monitor {
         self.shared.lock().ready
     }
 
-    /// Sends `command`, whether or not earlier ones have been answered.
+    /// Sends `command`, whether or not earlier ones have been answered. If another process has sent
+    /// it for this one, its answer is that of the command that was sent.
     pub(crate) fn send(&self, command: &MonitorCommand) -> Reply {
-        let (sender, answer) = oneshot::channel();
         let mut state = self.shared.lock();
+        let first = state.sent_before.front();
+        if first.is_some_and(|first| first.command == command.as_str())
+            && let Some(sent) = state.sent_before.pop_front()
+        {
+            self.shared.log(sent.number, "<", command.as_str());
+            return Reply {
+                number: sent.number,
+                answer: sent.answer,
+                shared: Arc::clone(&self.shared),
+            };
+        }
+        let (sender, answer) = oneshot::channel();
         let line = state.protocol.send(command.as_str());
         let number = state.protocol.sent();
         // The clock is read so often that it would displace everything else in the log.
@@ -282,6 +300,33 @@ impl Drop for CloseOnDrop {
 }
 
 impl State {
+    fn of(protocol: Protocol) -> Self {
+        let (mut waiting, mut sent_before) = (VecDeque::new(), VecDeque::new());
+        for (number, command) in (1..).zip(protocol.unanswered()) {
+            let command = command.to_owned();
+            let (sender, answer) = oneshot::channel();
+            waiting.push_back(Waiting {
+                number,
+                command: command.clone(),
+                noted: true,
+                answer: sender,
+            });
+            sent_before.push_back(SentBefore {
+                number,
+                command,
+                answer,
+            });
+        }
+        Self {
+            ready: protocol.is_ready(),
+            protocol,
+            waiting,
+            sent_before,
+            closed: false,
+            nonsense: None,
+        }
+    }
+
     /// Ends all waits: there will be no answer.
     fn close(&mut self) {
         self.closed = true;
@@ -313,6 +358,7 @@ mod tests {
 
     use super::*;
     use crate::backend::OutputTail;
+    use crate::backend::renode::monitor::unanswered::Unanswered;
 
     const LIMIT: Duration = Duration::from_secs(30);
 
@@ -450,6 +496,59 @@ mod tests {
             .await;
         assert_eq!(reply.within(LIMIT).await, Ok(Answer::default()));
         assert!(!greeting.await.unwrap().contains("version"));
+    }
+
+    #[tokio::test]
+    async fn a_command_that_another_process_has_sent_is_not_sent_again() {
+        let (sent, lines) = Unanswered::new(&[command("first"), command("second")]);
+        let (monitor, _greeting, mut renode) = fake_renode_from(sent.protocol().resumed());
+        // What the other process has left unread of its own answers.
+        let mut output = format!("\x1b[0m\r\nold\r\n{PROMPT}");
+        for line in lines.lines() {
+            output += &format!(
+                "{line}\n\r{} done\r\n{}\r\r\n{PROMPT}",
+                &line[..5],
+                nonce(line)
+            );
+        }
+        for cut in 0..=output.len() {
+            let is_last = output[..cut].contains(&format!("{}\r", nonce(&lines)));
+            assert_eq!(
+                sent.are_answered(&output.as_bytes()[..cut]),
+                is_last,
+                "{cut}"
+            );
+        }
+        let first = monitor.send(&command("first"));
+        let second = monitor.send(&command("second"));
+        let third = monitor.send(&command("second"));
+        assert_eq!(monitor.busy_with(), Some("first".into()));
+        renode.print(&output).await;
+        assert_eq!(first.within(LIMIT).await.unwrap().text, "first done");
+        assert_eq!(second.within(LIMIT).await.unwrap().text, "secon done");
+        let echo = renode.receive().await;
+        assert!(echo.starts_with("second; echo"), "{echo}");
+        renode
+            .print(&format!("{echo}{}\r\r\n{PROMPT}", nonce(&echo)))
+            .await;
+        assert_eq!(third.within(LIMIT).await, Ok(Answer::default()));
+    }
+
+    #[tokio::test]
+    async fn another_command_than_the_one_that_was_sent_waits_for_its_own_answer() {
+        let (sent, lines) = Unanswered::new(&[command("first")]);
+        let (monitor, greeting, mut renode) = fake_renode_from(sent.protocol());
+        let other = monitor.send(&command("other"));
+        let echo = renode.receive().await;
+        assert!(echo.starts_with("other; echo"), "{echo}");
+        renode.print(&format!("banner\n\r{PROMPT}")).await;
+        assert_eq!(greeting.await.unwrap(), "banner\n");
+        for line in [lines.trim_end(), echo.trim_end()] {
+            renode
+                .print(&format!("{line}\n\r{}\r\r\n{PROMPT}", nonce(line)))
+                .await;
+        }
+        assert_eq!(other.within(LIMIT).await, Ok(Answer::default()));
     }
 
     #[tokio::test]

@@ -10,4 +10,5 @@ pub(super) mod protocol;
 pub(super) mod tcp;
 pub(super) mod telnet;
 pub(super) mod transport;
+pub(super) mod unanswered;
 pub(super) mod users;

@@ -83,6 +83,7 @@ pub(crate) struct Protocol {
 
 #[derive(Debug)]
 struct Open {
+    command: String,
     line: String,
     nonce: String,
 }
@@ -106,9 +107,19 @@ impl Default for State {
 
 impl Default for Protocol {
     fn default() -> Self {
-        let random = RandomState::new().hash_one(std::process::id()) as u32;
-        Self::with_nonces(format!("vt-{random:08x}-"))
+        Self::with_nonces(new_nonces())
     }
+}
+
+/// Returns the nonce of a client's command.
+pub(crate) fn nonce(nonces: &str, number: u64) -> String {
+    format!("{nonces}{number:06}")
+}
+
+/// Returns the beginning of a client's nonces, which no other client has.
+pub(crate) fn new_nonces() -> String {
+    let random = RandomState::new().hash_one(std::process::id()) as u32;
+    format!("vt-{random:08x}-")
 }
 
 impl Protocol {
@@ -132,12 +143,13 @@ impl Protocol {
         }
     }
 
-    /// Returns the state of a dialogue that another client has begun, in which all commands have
-    /// been answered.
-    pub(crate) fn resumed() -> Self {
+    /// Returns the state of a dialogue that another client has begun, in which all commands of others
+    /// have been answered.
+    pub(crate) fn resumed(self) -> Self {
         Self {
             state: State::Idle { unsolicited: None },
-            ..Self::joined()
+            joining: true,
+            ..self
         }
     }
 
@@ -149,11 +161,21 @@ impl Protocol {
     /// Notes `command` and returns the line to write, with its end.
     pub(crate) fn send(&mut self, command: &str) -> String {
         self.sent += 1;
-        let nonce = format!("{}{:06}", self.nonces, self.sent);
+        let nonce = nonce(&self.nonces, self.sent);
         let line = format!("{command}; echo \"{nonce}\"");
         let bytes = format!("{line}\n");
-        self.open.push_back(Open { line, nonce });
+        let command = command.to_owned();
+        self.open.push_back(Open {
+            command,
+            line,
+            nonce,
+        });
         bytes
+    }
+
+    /// Returns the commands without an answer.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = &str> {
+        self.open.iter().map(|open| &*open.command)
     }
 
     /// Returns the number of commands that have been sent.

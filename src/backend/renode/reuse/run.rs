@@ -1,52 +1,29 @@
 //! [`RunPool`]: the Renodes that the processes of a run share.
 //!
-//! When a target is dropped, its Renode is cleared and left to its keeper, with [`Notes`] in its
-//! directory. The next process that boots a board takes the Renode and makes its own board in it.
-//! To make the board before that would save no time where one test follows the other: the Renode
-//! would still be busy with it.
+//! When a target is dropped, its Renode is cleared, [left](super::leave) to its keeper with [`Notes`]
+//! in its directory, and told to make the same board again. The next process that boots a board takes
+//! the Renode that was left first.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use super::check::Portraits;
-use super::give_back::{PATIENCE, Paused, give_up};
+use super::give_back::PATIENCE;
 use super::key::Key;
-use super::limits;
-use super::pool::discard;
-use crate::backend::EmulatorError;
-use crate::backend::renode::context::KIND;
-use crate::backend::renode::launch::version::Version;
-use crate::backend::renode::session::Session;
-use crate::process::{Adopted, Run, Supervisor};
-use crate::runtime;
+use super::notes::{NextBoard, Notes};
+use crate::process::{Adopted, Parked, Run, Supervisor, unread};
 use crate::sync::lock;
 
-/// The file with the notes, in a Renode's directory.
-const NOTES: &str = "notes";
+/// The time within which a board follows closely on the last one of its Renode.
+const CLOSELY: Duration = Duration::from_secs(1);
 
-/// What a process has to know of a Renode that another process has started.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Notes {
-    /// The part of the [key](Key) that all boards of the Renode share.
-    process: String,
-    version: String,
-    pub(crate) runtime: Option<String>,
-    /// The number of boards that it has run.
-    pub(crate) boards: u32,
-    pub(crate) portraits: Portraits,
-}
-
-impl Notes {
-    fn read(directory: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(directory.join(NOTES)).ok()?).ok()
-    }
-
-    pub(crate) fn version(&self) -> Option<Version> {
-        Version::parse(&self.version)
-    }
+/// A Renode of another process, or of an earlier board of this one.
+pub(crate) struct Left {
+    pub(crate) adopted: Adopted,
+    pub(crate) notes: Notes,
+    /// Set if it was left a moment ago.
+    pub(crate) follows_closely: bool,
 }
 
 /// The Renodes of the run, as this process sees them.
@@ -54,8 +31,8 @@ pub(crate) struct RunPool {
     /// The process that made this: a forked child has none.
     owner: u32,
     pub(crate) run: Run,
-    /// Owns the Renodes that are being cleared.
-    supervisor: Supervisor,
+    /// Owns the Renodes that are being cleared, or started.
+    pub(super) supervisor: Supervisor,
     /// The number of Renodes that are being cleared.
     coming: Mutex<usize>,
     /// Notified when one has been cleared.
@@ -96,25 +73,21 @@ extern "C" fn finish() {
 }
 
 impl RunPool {
-    /// Takes a Renode for a board with this key, with its notes. Waits for those that this process
-    /// clears.
-    pub(crate) async fn take(
-        &self,
-        key: &Key,
-        supervisor: &Supervisor,
-    ) -> Option<(Adopted, Notes)> {
+    /// Takes a Renode for a board with this key. Waits for those that this process clears.
+    pub(crate) async fn take(&self, key: &Key, supervisor: &Supervisor) -> Option<Left> {
         loop {
             let arrived = self.arrived.notified();
             let coming = *lock(&self.coming);
-            for directory in self.run.parked() {
-                let Some(notes) = Notes::read(&directory) else {
-                    continue;
-                };
-                if *notes.process != *key.process {
-                    continue;
-                }
-                match supervisor.adopt(&directory) {
-                    Ok(Some(adopted)) => return Some((adopted, notes)),
+            for (parked, notes) in self.parked(key) {
+                let follows_closely = parked.since.elapsed().is_ok_and(|it| it < CLOSELY);
+                match supervisor.adopt(&parked.directory) {
+                    Ok(Some(adopted)) => {
+                        return Some(Left {
+                            adopted,
+                            notes,
+                            follows_closely,
+                        });
+                    }
                     Ok(None) => {}
                     Err(error) => tracing::debug!(%error, "a Renode of the run is not used again"),
                 }
@@ -126,76 +99,46 @@ impl RunPool {
         }
     }
 
+    /// Returns the parked Renodes that can run a board with this key, those first that are ready,
+    /// and last those that are still starting.
+    fn parked(&self, key: &Key) -> Vec<(Parked, Notes)> {
+        let parked = self.run.parked().into_iter();
+        let noted = parked.filter_map(|it| {
+            let notes = Notes::read(&it.directory)?;
+            (*notes.process == *key.process).then_some((it, notes))
+        });
+        let mut usable: Vec<_> = noted.collect();
+        usable.sort_by_cached_key(|(it, notes)| {
+            let has_made = |next: &NextBoard| {
+                unread(&it.directory).is_ok_and(|output| next.commands.are_answered(&output))
+            };
+            let is_ready = notes.next.as_ref().is_none_or(has_made);
+            (!is_ready, !is_ready && notes.version.is_none())
+        });
+        usable
+    }
+
     /// Ends a Renode that waits for a board and cannot run one with this key: a new one takes its
     /// place.
     pub(crate) fn end_another(&self, key: &Key) {
-        let is_other = |directory: &PathBuf| {
-            Notes::read(directory).is_none_or(|notes| *notes.process != *key.process)
+        let is_other = |parked: &Parked| {
+            Notes::read(&parked.directory).is_none_or(|notes| *notes.process != *key.process)
         };
         let supervisor = Supervisor::new();
         let mut others = self.run.parked().into_iter().filter(is_other);
         // The supervisor ends it.
-        let _ = others.find(|it| matches!(supervisor.adopt(it), Ok(Some(_))));
-    }
-}
-
-impl Paused {
-    /// Clears the board and leaves the Renode to its keeper, in the background.
-    pub(crate) fn leave(self, pool: &'static RunPool, portraits: Portraits) {
-        if !self.hand_over(&pool.supervisor) {
-            return;
-        }
-        *lock(&pool.coming) += 1;
-        let leaving = runtime::spawn(async move {
-            self.clear_and_leave(pool, portraits).await;
-            *lock(&pool.coming) -= 1;
-            pool.came.notify_all();
-            pool.arrived.notify_waiters();
-        });
-        // Without an I/O thread there is no session.
-        drop(leaving);
+        let _ = others.find(|it| matches!(supervisor.adopt(&it.directory), Ok(Some(_))));
     }
 
-    async fn clear_and_leave(mut self, pool: &RunPool, portraits: Portraits) {
-        let left = match self.clear().await {
-            Ok(()) => {
-                let notes = Notes {
-                    process: self.key.process.to_string(),
-                    version: self.version.to_string(),
-                    runtime: self.runtime,
-                    boards: self.session.earlier_boards() + 1,
-                    portraits,
-                };
-                leave_to_keeper(&self.session, &notes, pool).map_err(|error| error.to_string())
-            }
-            Err(why) => Err(why),
-        };
-        match left {
-            Ok(true) => {}
-            Ok(false) => discard(self.session),
-            Err(why) => give_up(self.session, &why),
-        }
+    /// Announces a Renode that this process clears.
+    pub(super) fn expect(&self) {
+        *lock(&self.coming) += 1;
     }
-}
 
-/// Leaves a Renode without a board to its keeper; returns false if it is not to be used again.
-fn leave_to_keeper(
-    session: &Session,
-    notes: &Notes,
-    pool: &RunPool,
-) -> Result<bool, EmulatorError> {
-    // Another process must not get the answer to a command of this one.
-    let is_silent = session.monitor().busy_with().is_none();
-    if !is_silent || !limits::allow_another(pool.run.parked().len()) {
-        return Ok(false);
+    /// Ends the wait for a Renode that was [expected](Self::expect).
+    pub(super) fn arrive(&self) {
+        *lock(&self.coming) -= 1;
+        self.came.notify_all();
+        self.arrived.notify_waiters();
     }
-    session.stop_reading();
-    let directory = session.private();
-    let io = |source| EmulatorError::io(KIND, "leaving Renode to other tests", source);
-    let notes = serde_json::to_vec(notes).map_err(|error| io(error.into()))?;
-    std::fs::write(directory.path().join(NOTES), notes).map_err(io)?;
-    let parked = pool
-        .supervisor
-        .park(&pool.run, &session.process(), directory);
-    parked.map_err(|source| EmulatorError::process(KIND, source))
 }

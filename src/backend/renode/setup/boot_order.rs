@@ -2,6 +2,7 @@
 //!
 //! | [prepare](Emulation::prepare) | [start](Emulation::start) |
 //! |---|---|
+//! | [the main machine](Emulation::first_commands), which a Renode may have made ahead | |
 //! | machines, UARTs and the lines between them | the target's UARTs and its clock |
 //! | the user's commands, up to the first that does more than to set registers | the other commands |
 //! | | firmware, and what a reset repeats |
@@ -9,6 +10,7 @@
 //! The UARTs are connected before the user's commands, any of which may let the board run.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::Duration;
 
 use super::cpu_watch::{self, Watched};
@@ -23,7 +25,7 @@ use crate::backend::renode::launch::version::Version;
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::monitor::plain::Name;
 use crate::backend::renode::monitor::users::sets_numbers;
-use crate::backend::renode::session::{Session, plain};
+use crate::backend::renode::session::{Session, log_file_in, plain};
 use crate::backend::renode::time::fifos::AHEAD;
 use crate::backend::renode::time::{input, lockstep};
 use crate::backend::{EmulatorError, EmulatorErrorKind, Image};
@@ -132,23 +134,17 @@ impl Emulation {
             let field = self.config.field_of(&machine.config.name, "platform");
             checked.map_err(in_field(&self.config, &field))?;
         }
-        let log_to = MonitorCommand::log_to(&plain(&session.log_file())?);
-        let made = session.run(SETTING_UP, &log_to).await;
+        let made = session.run(SETTING_UP, &log_to(session.directory())?).await;
         session.logs().log.hold(&session.log_file());
         made?;
         let is_virtual = session.has_virtual_clock();
-        if is_virtual {
-            let mut commands: Vec<_> = session
-                .include(HANDING, &lockstep::SCRIPT)?
-                .into_iter()
-                .collect();
-            commands.push(MonitorCommand::open_lockstep(&plain(session.directory())?));
-            session.run_all(SETTING_UP, &commands).await?;
-        }
         let mut endpoints = 0..;
         let mut outputs = Vec::new();
-        for machine in &mut self.machines {
+        for (number, machine) in self.machines.iter_mut().enumerate() {
             machine.make(session, &self.config).await?;
+            if is_virtual && number == MAIN {
+                open_lockstep(session).await?;
+            }
             // Before any other command: a command of the user's may let the board run.
             let uarts = machine.config.renode.uarts.iter();
             for (uart, number) in uarts.zip(&mut endpoints) {
@@ -201,6 +197,18 @@ impl Emulation {
         }
         self.select(session, MAIN).await?;
         Ok(outputs)
+    }
+
+    /// Returns the first commands of [`prepare`](Self::prepare), for a board in `directory`. They
+    /// take most of its time.
+    pub(crate) fn first_commands(
+        &self,
+        directory: &Path,
+    ) -> Result<Vec<MonitorCommand>, EmulatorError> {
+        let mut commands = vec![log_to(directory)?];
+        let created = self.machines[MAIN].creation(directory)?;
+        commands.extend(created.into_iter().flatten());
+        Ok(commands)
     }
 
     /// Makes a hub or a switch, and connects its members to it.
@@ -401,6 +409,20 @@ impl Emulation {
         }
         Ok(commands)
     }
+}
+
+fn log_to(directory: &Path) -> Result<MonitorCommand, EmulatorError> {
+    Ok(MonitorCommand::log_to(&plain(&log_file_in(directory))?))
+}
+
+/// Includes the script of the virtual clock, and connects it to its driver.
+async fn open_lockstep(session: &Session) -> Result<(), EmulatorError> {
+    let mut commands: Vec<_> = session
+        .include(HANDING, &lockstep::SCRIPT)?
+        .into_iter()
+        .collect();
+    commands.push(MonitorCommand::open_lockstep(&plain(session.directory())?));
+    session.run_all(SETTING_UP, &commands).await.map(drop)
 }
 
 /// One of the user's commands.

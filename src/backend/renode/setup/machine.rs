@@ -1,6 +1,7 @@
 //! One of the board's machines: its platform, its processors, its firmware.
 
 use std::io;
+use std::path::Path;
 
 use super::cpu::Processor;
 use super::prepared_board::KnownMachine;
@@ -80,19 +81,13 @@ impl Machine {
         session: &Session,
         config: &TargetConfig,
     ) -> Result<(), EmulatorError> {
-        let load = match &self.config.renode.platform {
-            Platform::Script(script) => {
-                let made = script::run(script, session).await?;
-                self.config.name = made.to_string();
-                return self.add_fragments(session, config).await;
-            }
-            Platform::BuiltIn(name) => MonitorCommand::load_built_in_platform(name)?,
-            Platform::File(file) => {
-                let staged = platform::stage(file, session.directory()).map_err(handing)?;
-                MonitorCommand::load_platform(&plain(&staged)?)
-            }
+        if let Platform::Script(script) = &self.config.renode.platform {
+            let made = script::run(script, session).await?;
+            self.config.name = made.to_string();
+        }
+        let Some([create, load]) = self.creation(session.directory())? else {
+            return self.add_fragments(session, config).await;
         };
-        let create = MonitorCommand::create_machine(&Name::machine(&self.config.name)?);
         session.run(SETTING_UP, &create).await?;
         let loaded = session.run(SETTING_UP, &load).await;
         let loaded = match (loaded, &self.config.renode.platform) {
@@ -104,6 +99,24 @@ impl Machine {
         let field = config.field_of(&self.config.name, "platform");
         loaded.map_err(in_field(config, &field))?;
         self.add_fragments(session, config).await
+    }
+
+    /// Returns the commands that make the machine from a description; none if a script makes it.
+    /// What they load is staged in `directory`.
+    pub(crate) fn creation(
+        &self,
+        directory: &Path,
+    ) -> Result<Option<[MonitorCommand; 2]>, EmulatorError> {
+        let load = match &self.config.renode.platform {
+            Platform::Script(_) => return Ok(None),
+            Platform::BuiltIn(name) => MonitorCommand::load_built_in_platform(name)?,
+            Platform::File(file) => {
+                let staged = platform::stage(file, directory).map_err(handing)?;
+                MonitorCommand::load_platform(&plain(&staged)?)
+            }
+        };
+        let create = MonitorCommand::create_machine(&Name::machine(&self.config.name)?);
+        Ok(Some([create, load]))
     }
 
     async fn add_fragments(
