@@ -106,8 +106,8 @@ impl Process {
         let group = pid(&child);
         let status = guard.status().map_err(ProcessError::Keeper)?;
         let process = Self::watched(child, group, Some(status))?;
-        let held = guard.begin(group.as_raw()).map_err(ProcessError::Keeper)?;
-        *lock(&process.held) = Some(held);
+        let begun = guard.begin(group.as_raw());
+        begun.map_err(ProcessError::Keeper)?;
         gate.open()?;
         Ok(process)
     }

@@ -28,8 +28,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::UNIX_EPOCH;
 
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, SpliceFFlags, tee};
+use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -43,12 +42,12 @@ const BETWEEN: &str = "between";
 /// The file with the exit status of the emulator.
 const STATUS: &str = "status";
 
-/// The keeper, which starts the program in its last arguments.
+/// The keeper, which starts the program in its last arguments. It inherits its end of the pipe to its
+/// reaper.
 const SCRIPT: &str = r#"
 directory=$1 runner=$2 began=$3
 shift 3
-exec 3>"$directory/stdin" 4<"$directory/stdout" 5<"$directory/stderr"
-exec 8>"$directory/status" 9>"$directory/keeper"
+exec 9>&3 3>"$directory/stdin" 4<"$directory/stdout" 5<"$directory/stderr" 8>"$directory/status"
 (
     PATH="/usr/bin:/bin:$PATH"
     exec 3>&- 4<&- 5<&- 8>&- 9>&- </dev/null >/dev/null 2>&1
@@ -128,7 +127,7 @@ impl Keeper {
                 stdin: stdin.into(),
                 stdout: stdout.into(),
                 stderr: stderr.into(),
-                inherited: Vec::new(),
+                inherited: vec![pipe.1.try_clone()?.into()],
                 directory: None,
             },
             streams: Streams {
@@ -150,9 +149,8 @@ impl KeeperGuard {
         File::open(self.directory.join(STATUS))
     }
 
-    /// Starts the reaper of a keeper that waits at its gate. Returns an end of the pipe, which is to
-    /// be open until the keeper has opened its own.
-    pub(super) fn begin(self, group: i32) -> io::Result<OwnedFd> {
+    /// Starts the reaper of a keeper that waits at its gate.
+    pub(super) fn begin(self, group: i32) -> io::Result<()> {
         let (reading, mut writing) = self.pipe;
         let mut child = reaper::start_apart(Stdio::from(reading))?;
         let cleanups = [
@@ -165,7 +163,7 @@ impl KeeperGuard {
         std::thread::Builder::new()
             .name("virtual-target-keeper".into())
             .spawn(move || child.wait())?;
-        Ok(writing.into())
+        Ok(())
     }
 }
 
@@ -251,6 +249,8 @@ pub(crate) fn write_to(directory: &Path, text: &str) -> io::Result<()> {
 /// Returns a copy of what the emulator in `directory` has written and nobody has read.
 #[cfg(target_os = "linux")]
 pub(crate) fn unread(directory: &Path) -> io::Result<Vec<u8>> {
+    use nix::errno::Errno;
+    use nix::fcntl::{SpliceFFlags, tee};
     /// The most that a FIFO holds.
     const MOST: usize = 1 << 16;
     let output = open(&directory.join("stdout"), false, OFlag::O_NONBLOCK)?;
@@ -262,6 +262,12 @@ pub(crate) fn unread(directory: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     copy.read_to_end(&mut text)?;
     Ok(text)
+}
+
+/// As on Linux, where alone the processes of a run share emulators.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn unread(_: &Path) -> io::Result<Vec<u8>> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Returns the exit status that a keeper has written, if it has.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::unistd::getppid;
 
@@ -12,7 +12,9 @@ use super::error::Missing;
 use super::private_dir::{PLAIN, is_plain};
 use super::stat::Stat;
 
-/// The file in the directory of an emulator that has no owner.
+/// The file in the directory of an emulator that has no owner: the number of its keeper and the time
+/// at which that began, the time in seconds after which it is ended, and the time at which it was
+/// parked, in nanoseconds.
 pub(super) const PARKED: &str = "parked";
 
 /// An emulator of a run that has no owner.
@@ -20,6 +22,23 @@ pub(crate) struct Parked {
     pub(crate) directory: PathBuf,
     /// When it was parked.
     pub(crate) since: SystemTime,
+    /// The time in seconds after which it is ended.
+    pub(crate) longest_idle: u32,
+}
+
+impl Parked {
+    /// `None` if it is not parked.
+    fn read(directory: PathBuf) -> Option<Self> {
+        let text = fs::read_to_string(directory.join(PARKED)).ok()?;
+        let mut words = text.split_whitespace().skip(2);
+        let longest_idle = words.next()?.parse().ok()?;
+        let since = Duration::from_nanos(words.next()?.parse().ok()?);
+        Some(Self {
+            directory,
+            since: UNIX_EPOCH + since,
+            longest_idle,
+        })
+    }
 }
 
 /// A test run: the process that has started this one, such as nextest or cargo, until that process
@@ -73,15 +92,8 @@ impl Run {
     /// Returns the emulators that are parked, those first that have been parked for the longest
     /// time.
     pub(crate) fn parked(&self) -> Vec<Parked> {
-        let since = |directory: &Path| fs::metadata(directory.join(PARKED))?.modified();
-        let mut parked: Vec<Parked> = self
-            .emulators()
-            .into_iter()
-            .filter_map(|directory| {
-                let since = since(&directory).ok()?;
-                Some(Parked { directory, since })
-            })
-            .collect();
+        let emulators = self.emulators().into_iter();
+        let mut parked: Vec<Parked> = emulators.filter_map(Parked::read).collect();
         parked.sort_by_key(|it| it.since);
         parked
     }

@@ -233,9 +233,9 @@ impl Renode {
             None => protocol,
         };
         let (program, boards) = (&self.program, notes.boards);
+        let process = Arc::clone(&adopted.process);
         let resumed = Session::resume(program, adopted, protocol, boards, is_virtual, limit);
-        let (session, arrival) = resumed?;
-        session.set_ports(Some(self.emulation.ports()));
+        let (session, arrival) = resumed.inspect_err(|_| process.kill())?;
         self.logs.set(session.logs().clone());
         let session = self.session.insert(session);
         let version = match version {
@@ -247,9 +247,11 @@ impl Renode {
         self.version = Some(version);
         self.portraits = notes.portraits;
         if next.is_some_and(|next| *next.board != *key.board) {
+            session.done_before().await?;
             give_back::clear(session).await?;
             session.begin_board(is_virtual)?;
         }
+        session.set_ports(Some(self.emulation.ports()));
         self.prepare().await
     }
 

@@ -445,6 +445,21 @@ impl Session {
         Ok(last)
     }
 
+    /// Waits until Renode has done what another process has told it, or has failed to.
+    pub(crate) async fn done_before(&self) -> Result<(), EmulatorError> {
+        for reply in self.monitor.sent_before() {
+            match self
+                .unless_exited(STARTING, reply.within(self.limit))
+                .await?
+            {
+                Ok(_) | Err(MonitorError::Refused(_)) => {}
+                Err(MonitorError::Late { .. }) => return Err(self.too_slow(STARTING)),
+                Err(MonitorError::Closed) => return Err(self.console_ended(STARTING).await),
+            }
+        }
+        Ok(())
+    }
+
     /// Runs a command as [`run`](Self::run) does; any complaint means that Renode did not do it.
     pub(crate) async fn run_strictly(
         &self,

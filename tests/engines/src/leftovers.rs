@@ -172,6 +172,17 @@ pub fn held() -> (usize, usize, u64) {
     )
 }
 
+/// Asserts that no emulator of this process is left. Where the tests of a program share a process, a
+/// Renode may wait there for the board of another test.
+#[track_caller]
+pub fn assert_no_emulators(what: &str) {
+    let alone = std::env::var_os("NEXTEST_EXECUTION_MODE").is_some();
+    let apart = std::env::var_os("VTARGET_REUSE").is_some_and(|it| it == "off");
+    if alone || apart {
+        assert_eq!(emulators(), BTreeSet::new(), "{what}");
+    }
+}
+
 /// Returns the children of this process that are emulators: not exited, not between fork and
 /// exec, and neither the cleanup helper nor its launcher (`setpriv … true`).
 pub fn emulators() -> BTreeSet<i32> {

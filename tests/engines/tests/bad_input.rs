@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use engine_tests::leftovers::emulators;
+use engine_tests::leftovers::assert_no_emulators;
 use engine_tests::{alone, alone_on_each_engine, bare_on, root, sample};
 use virtual_target::config::{BackendKind, TargetConfig};
 use virtual_target::{Error, ErrorKind, VirtualTarget};
 
 fn boot_error(engine: BackendKind, firmware: &Path) -> Error {
     let outcome = bare_on(engine).firmware(firmware).boot().wait();
-    assert_eq!(emulators(), Default::default(), "something was started");
+    assert_no_emulators("something was started");
     outcome.expect_err("bad firmware was accepted")
 }
 
@@ -83,7 +83,7 @@ alone_on_each_engine! {
                 assert!(error.to_string().contains(part), "no {part:?} in: {error}");
             }
         }
-        assert_eq!(emulators(), Default::default(), "something was started");
+        assert_no_emulators("something was started");
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use engine_tests::emulator_variant::{program, write_launcher};
-use engine_tests::leftovers::{emulators, gone_within, processes_with_tmpdir};
+use engine_tests::leftovers::{assert_no_emulators, emulators, gone_within, processes_with_tmpdir};
 use engine_tests::{alone, alone_on_each_engine, faults, sample, shell_on};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -138,7 +138,7 @@ alone_on_each_engine! {
         assert!(error.contains("took longer than 1s while resetting the board"), "{error}");
         let error = board.reset().wait().unwrap_err().to_string();
         assert!(error.contains("the target is off"), "{error}");
-        assert!(emulators().is_empty());
+        assert_no_emulators("after the board");
         Ok(())
     }
 }

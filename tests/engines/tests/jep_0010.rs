@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use engine_tests::leftovers::emulators;
+use engine_tests::leftovers::{assert_no_emulators, emulators};
 use engine_tests::{alone, bare_on, on_renode, root, sample, shell_on};
 use virtual_target::config::{
     BackendKind, ConfigError, Control, LoadCommand, Platform, TargetConfig,
@@ -169,7 +169,7 @@ mod test_renode_monitor {
 
     on_renode! {
     fn stream_cleanup_on_a_failed_start() -> Result<()> {
-        let target = || board("timeouts: {boot: 300ms}").unwrap();
+        let target = || board("timeouts: {boot: 300ms}\nreuse: off").unwrap();
         let descriptors = || fs::read_dir("/proc/self/fd").unwrap().count();
         let _ = target().boot().wait(); // the first boot creates the I/O thread and the helper process
         let before = descriptors();
@@ -184,7 +184,7 @@ mod test_renode_monitor {
             "{before} have become {}",
             descriptors()
         );
-        assert_eq!(emulators(), Default::default());
+        assert_no_emulators("after the board");
         Ok(())
     }
     }
@@ -319,7 +319,7 @@ mod test_renode_power {
         assert_eq!(emulators(), running, "a second on starts nothing");
         board.power_off().wait()?;
         board.power_off().wait()?;
-        assert_eq!(emulators(), Default::default());
+        assert_no_emulators("after the board");
         Ok(())
     }
     }
@@ -332,7 +332,7 @@ mod test_renode_flasher {
     fn flash_stores_when_off_and_hot_loads_with_a_reset_when_on() -> Result<()> {
         let board = bare_on(BackendKind::Renode).build()?;
         board.flash(sample("hello.elf")).wait()?;
-        assert_eq!(emulators(), Default::default(), "stored, not started");
+        assert_no_emulators("stored, not started");
         board.power_on().wait()?;
         board.uart().expect_line("Hello from hello").wait()?;
         board.flash(sample("shell.elf")).wait()?;
@@ -524,7 +524,7 @@ fn test_driver_renode_e2e() -> Result<()> {
         board.uart().send_line("ping").wait()?;
         board.uart().expect_line("re:^pong$").wait()?;
         board.power_off().wait()?;
-        assert_eq!(emulators(), Default::default());
+        assert_no_emulators("after the board");
     }
     board.shutdown().wait()
 }

@@ -218,6 +218,17 @@ fn a_renode_that_has_made_another_board_than_the_next_clears_it() {
 }
 
 #[test]
+fn an_exit_of_renode_after_another_board_is_told_at_once() {
+    let run = Run::with_the_stand_in("kill@send");
+    let processes = ["running virtual", "suite 1 realtime"].map(str::to_owned);
+    let mut runner = run.runner(&processes);
+    let done = runner.stdin(Stdio::null()).output().expect("it runs");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(said.contains("was killed by SIGKILL"), "{said}");
+    assert!(said.contains("has run 2 boards before"), "{said}");
+}
+
+#[test]
 fn two_runs_share_nothing() {
     let run = Run::with_the_stand_in("");
     assert_eq!(run.boards_before(&["suite 1 realtime"]), [0]);
@@ -362,6 +373,15 @@ on_renode! {
             let suite = format!("suite 1 {clock}");
             assert_eq!(run.boards_before(&[&suite, &suite, &suite]), [0, 1, 2], "{clock}");
         }
+    }
+}
+
+on_renode! {
+    fn boards_with_different_clocks_share_a_real_renode() {
+        let run = Run::with_renode();
+        let clocks = ["virtual", "realtime", "virtual", "realtime", "realtime"];
+        let suites = clocks.map(|clock| format!("suite 1 {clock}"));
+        assert_eq!(run.boards_before(&suites), [0, 2, 4, 6, 7]);
     }
 }
 

@@ -135,7 +135,7 @@ alone_on_each_engine! {
         assert!(hello.is_ok() && reset.is_ok() && cycle.is_ok(), "{waits:?}");
         let error = never.as_ref().unwrap_err().to_string();
         assert!(error.contains("the thread is ending"), "{error}");
-        assert_eq!(engine_tests::leftovers::emulators(), Default::default());
+        engine_tests::leftovers::assert_no_emulators("after the board");
         Ok(())
     }
 
@@ -207,7 +207,7 @@ alone_on_each_engine! {
                 let boot = shell_on(engine).boot();
                 let cut = tokio::time::timeout(Duration::from_millis(pause), boot).await;
                 drop(cut);
-                assert_eq!(engine_tests::leftovers::emulators(), Default::default(), "after {pause} ms");
+                engine_tests::leftovers::assert_no_emulators(&format!("after {pause} ms"));
             }
         });
         Ok(())

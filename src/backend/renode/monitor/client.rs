@@ -109,6 +109,9 @@ impl Monitor {
         W: AsyncWrite + Unpin + Send + 'static,
     {
         let state = State::of(protocol);
+        for sent in &state.sent_before {
+            log(&monitor_log, sent.number, "<", &sent.command);
+        }
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             monitor_log,
@@ -153,12 +156,7 @@ impl Monitor {
         if first.is_some_and(|first| first.command == command.as_str())
             && let Some(sent) = state.sent_before.pop_front()
         {
-            self.shared.log(sent.number, "<", command.as_str());
-            return Reply {
-                number: sent.number,
-                answer: sent.answer,
-                shared: Arc::clone(&self.shared),
-            };
+            return self.reply(sent.number, sent.answer);
         }
         let (sender, answer) = oneshot::channel();
         let line = state.protocol.send(command.as_str());
@@ -178,6 +176,17 @@ impl Monitor {
             // Fails only when Renode's input is closed, which the reader reports.
             let _ = self.to_renode.send(line);
         }
+        self.reply(number, answer)
+    }
+
+    /// Returns the replies to commands of another process that this one has not asked for.
+    pub(crate) fn sent_before(&self) -> Vec<Reply> {
+        let sent = std::mem::take(&mut self.shared.lock().sent_before);
+        let sent = sent.into_iter();
+        sent.map(|it| self.reply(it.number, it.answer)).collect()
+    }
+
+    fn reply(&self, number: u64, answer: oneshot::Receiver<CommandOutcome>) -> Reply {
         Reply {
             number,
             answer,
@@ -215,13 +224,17 @@ impl Reply {
 impl Shared {
     /// Logs a command or its answer, with the command's number: answers may arrive much later.
     fn log(&self, number: u64, direction: &str, text: &str) {
-        let entry = format!("{number:3} {direction} {}\n", text.trim_end());
-        self.monitor_log.push(entry.as_bytes());
+        log(&self.monitor_log, number, direction, text);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
+}
+
+fn log(monitor_log: &OutputTail, number: u64, direction: &str, text: &str) {
+    let entry = format!("{number:3} {direction} {}\n", text.trim_end());
+    monitor_log.push(entry.as_bytes());
 }
 
 async fn write(mut to_renode: impl AsyncWrite + Unpin, mut lines: mpsc::UnboundedReceiver<String>) {

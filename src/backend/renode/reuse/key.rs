@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -93,7 +94,10 @@ fn read(file: &Path, files: &mut BTreeMap<std::path::PathBuf, String>) -> Option
         .iter()
         .map(|path| file.parent().unwrap_or(Path::new("/")).join(path))
         .collect();
-    files.insert(file.to_owned(), text);
+    // Renode reads the file later: one that is replaced, and then again, is another one.
+    let stat = std::fs::metadata(file).ok()?;
+    let version = (stat.ino(), stat.ctime(), stat.ctime_nsec());
+    files.insert(file.to_owned(), format!("{version:?}\n{text}"));
     // A file that is not there is one of Renode's own.
     let mut present = included.iter().filter(|path| path.exists());
     present.try_for_each(|path| read(path, files))
@@ -132,6 +136,15 @@ mod tests {
         write("cpu.repl", "cpu: CPU.CortexM @ sysbus\n");
         let first = key(directory.path(), "").unwrap();
         assert_eq!(key(directory.path(), "").as_ref(), Some(&first));
+        let text = std::fs::read(directory.path().join("cpu.repl")).unwrap();
+        std::fs::remove_file(directory.path().join("cpu.repl")).unwrap();
+        std::fs::write(directory.path().join("another"), "").unwrap();
+        std::fs::write(directory.path().join("cpu.repl"), text).unwrap();
+        let first = {
+            let again = key(directory.path(), "").unwrap();
+            assert_ne!(again, first, "it was replaced by the same text");
+            again
+        };
         let limit = "timeouts: {expect: 3s}\nforbid: [HardFault]\n";
         assert_eq!(key(directory.path(), limit).as_ref(), Some(&first));
         write(

@@ -6,6 +6,8 @@
 //!
 //! [`first_commands`]: crate::backend::renode::setup::emulation::Emulation::first_commands
 
+use std::path::Path;
+
 use super::check::Portraits;
 use super::give_back::{Paused, give_up};
 use super::key::Key;
@@ -47,18 +49,37 @@ impl Paused {
             true => take_slot(),
             false => None,
         };
+        // The test may have changed a file or the environment.
+        let is_same = Key::of(self.session.program(), &last.config).as_ref() == Some(&self.key);
+        let next = is_same.then(|| (self.key.clone(), last.config));
+        let another = match (&next, slot_of_another) {
+            (Some((key, config)), Some(slot)) => Some((
+                self.session.program().to_owned(),
+                key.clone(),
+                config.clone(),
+                slot,
+            )),
+            _ => None,
+        };
         let leaving = runtime::spawn(async move {
-            if slot_of_another.is_some() {
-                self.start_another(pool, &last.config).await;
-            }
-            self.clear_and_leave(pool, last).await;
+            let starting = async {
+                if let Some((program, key, config, _slot)) = another {
+                    start_another(pool, &program, &key, &config).await;
+                }
+            };
+            tokio::join!(starting, self.clear_and_leave(pool, last.portraits, next));
             pool.arrive();
         });
         // Without an I/O thread there is no session.
         drop(leaving);
     }
 
-    async fn clear_and_leave(mut self, pool: &RunPool, last: LastBoard) {
+    async fn clear_and_leave(
+        mut self,
+        pool: &RunPool,
+        portraits: Portraits,
+        next: Option<(Key, TargetConfig)>,
+    ) {
         let left = match self.clear().await {
             Ok(()) => {
                 let notes = Notes {
@@ -66,16 +87,18 @@ impl Paused {
                     version: Some(self.version.to_string()),
                     runtime: self.runtime,
                     boards: self.session.earlier_boards() + 1,
-                    portraits: last.portraits,
+                    portraits,
                     next: None,
                 };
-                let parked = pool.run.parked().len();
+                let parked = pool.run.parked();
+                let parked: Vec<u32> = parked.iter().map(|it| it.longest_idle).collect();
                 // Another process must not get the answer to a command of this one.
                 let is_silent = self.session.monitor().busy_with().is_none();
-                match limits::longest_idle(parked).filter(|_| is_silent) {
+                match limits::longest_idle(&parked).filter(|_| is_silent) {
                     None => Ok(false),
-                    Some(idle) => {
-                        leave_making(&self.session, notes, &self.key, &last.config, pool, idle)
+                    Some(longest_idle) => {
+                        let next = next.as_ref().map(|(key, config)| (key, config));
+                        leave_making(&self.session, notes, next, pool, longest_idle)
                             .map_err(|error| error.to_string())
                     }
                 }
@@ -88,36 +111,36 @@ impl Paused {
             Err(why) => give_up(self.session, &why),
         }
     }
+}
 
-    /// Starts a second Renode for boards like that of `config`, and leaves it to its keeper.
-    async fn start_another(&self, pool: &RunPool, config: &TargetConfig) {
-        let kept = Kept::of(self.session.program());
-        let start = Start {
-            program: self.session.program(),
-            kept: &kept,
-            downloads_may_succeed: downloads::may_succeed().await,
-            control: config.control,
-            limit: config.timeouts.command,
-            is_virtual: config.clock == ClockKind::Virtual,
-            run: Some(&pool.run),
-        };
-        let notes = Notes {
-            process: self.key.process.to_string(),
-            version: None,
-            runtime: None,
-            boards: 0,
-            portraits: Portraits::new(),
-            next: None,
-        };
-        let left = Session::start(start, &pool.supervisor).and_then(|(session, _)| {
-            // Its next owner makes its own drivers for the first board.
-            std::fs::remove_dir_all(session.directory()).map_err(io)?;
-            // This task has not waited since: nothing of the greeting has been read.
-            leave_making(&session, notes, &self.key, config, pool, LONGEST_IDLE)
-        });
-        if let Err(error) = left {
-            tracing::debug!(%error, "no second Renode is started");
-        }
+/// Starts a second Renode for boards like that of `config`, and leaves it to its keeper.
+async fn start_another(pool: &RunPool, program: &Path, key: &Key, config: &TargetConfig) {
+    let kept = Kept::of(program);
+    let start = Start {
+        program,
+        kept: &kept,
+        downloads_may_succeed: downloads::may_succeed().await,
+        control: config.control,
+        limit: config.timeouts.command,
+        is_virtual: config.clock == ClockKind::Virtual,
+        run: Some(&pool.run),
+    };
+    let notes = Notes {
+        process: key.process.to_string(),
+        version: None,
+        runtime: None,
+        boards: 0,
+        portraits: Portraits::new(),
+        next: None,
+    };
+    let left = Session::start(start, &pool.supervisor).and_then(|(session, _)| {
+        // Its next owner makes its own drivers for the first board.
+        std::fs::remove_dir_all(session.directory()).map_err(io)?;
+        // This task has not waited since: nothing of the greeting has been read.
+        leave_making(&session, notes, Some((key, config)), pool, LONGEST_IDLE)
+    });
+    if let Err(error) = left {
+        tracing::debug!(%error, "no second Renode is started");
     }
 }
 
@@ -126,13 +149,12 @@ fn is_only_one(pool: &RunPool) -> bool {
     pool.run.emulators().len() == 1 && limits::allow_ahead(1)
 }
 
-/// Leaves a Renode without a board to its keeper, and lets it make the next board; returns false if
-/// its run is over.
+/// Leaves a Renode without a board to its keeper, and lets it make the `next` one; returns false if its
+/// run is over.
 fn leave_making(
     session: &Session,
     mut notes: Notes,
-    key: &Key,
-    config: &TargetConfig,
+    next: Option<(&Key, &TargetConfig)>,
     pool: &RunPool,
     longest_idle: u32,
 ) -> Result<bool, EmulatorError> {
@@ -140,8 +162,10 @@ fn leave_making(
     let private = session.private().path();
     let directory = directory_of(private, notes.boards + 1);
     std::fs::create_dir(&directory).map_err(io)?;
-    // The board was made from this description.
-    if let Ok(emulation) = Emulation::without_target(config) {
+    if let Some((key, config)) = next
+        // The board was made from this description.
+        && let Ok(emulation) = Emulation::without_target(config)
+    {
         let (commands, lines) = Unanswered::new(&emulation.first_commands(&directory)?);
         write_to(private, &lines).map_err(io)?;
         let board = key.board.to_string();

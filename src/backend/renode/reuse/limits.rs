@@ -3,7 +3,7 @@
 
 use std::fs;
 
-/// The memory of a parked Renode: 300 to 600 MB were seen after the first board.
+/// The memory of a parked Renode: 300 to 600 MB were seen after its first board.
 const PARKED: u64 = 600 << 20;
 
 /// The time in seconds after which a parked Renode of a run is ended.
@@ -36,14 +36,15 @@ pub(crate) fn allow_another(parked: usize) -> bool {
     parked < cores().div_ceil(2) && free_memory().is_none_or(|free| PARKED < free / 2)
 }
 
-/// Returns the number of seconds that another Renode may be parked beside `parked`; `None` if there
-/// is no room. One more than [`allow_another`] says, for tests that have two in turn, is there only
-/// for a moment.
-pub(super) fn longest_idle(parked: usize) -> Option<u32> {
-    match (allow_another(parked), parked.checked_sub(1)) {
+/// Returns the number of seconds that another Renode may be parked beside those that are, each for
+/// so many seconds; `None` if there is no room. For tests that have two in turn, there may be as many
+/// again as [`allow_another`] says, for a moment.
+pub(super) fn longest_idle(parked: &[u32]) -> Option<u32> {
+    let (long, short): (Vec<u32>, Vec<u32>) = parked.iter().partition(|it| **it >= LONGEST_IDLE);
+    match (allow_another(long.len()), allow_another(short.len())) {
         (true, _) => Some(LONGEST_IDLE),
-        (false, Some(others)) => allow_another(others).then_some(LONGEST_IN_TURN),
-        (false, None) => None,
+        (false, true) => Some(LONGEST_IN_TURN),
+        (false, false) => None,
     }
 }
 
@@ -103,6 +104,18 @@ mod tests {
             let allowed = allow_another_board(boards, || memory);
             assert_eq!(allowed, expected, "{boards} {memory:?}");
         }
+    }
+
+    #[test]
+    fn of_two_renodes_in_turn_one_may_wait_long() {
+        let (long, short) = (LONGEST_IDLE, LONGEST_IN_TURN);
+        let allowed = cores().div_ceil(2);
+        assert_eq!(longest_idle(&[]), Some(long));
+        assert_eq!(longest_idle(&vec![short; allowed]), Some(long));
+        assert_eq!(longest_idle(&vec![long; allowed]), Some(short));
+        let mut all = vec![long; allowed];
+        all.extend(vec![short; allowed]);
+        assert_eq!(longest_idle(&all), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! When a target is dropped, its Renode is cleared, [left](super::leave) to its keeper with [`Notes`]
 //! in its directory, and told to make the same board again. The next process that boots a board takes
-//! the Renode that was left first.
+//! a Renode that is ready, of several the one that was left first.
 
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -78,14 +78,18 @@ impl RunPool {
         loop {
             let arrived = self.arrived.notified();
             let coming = *lock(&self.coming);
-            for (parked, notes) in self.parked(key) {
-                let follows_closely = parked.since.elapsed().is_ok_and(|it| it < CLOSELY);
+            for parked in self.parked(key) {
                 match supervisor.adopt(&parked.directory) {
                     Ok(Some(adopted)) => {
+                        // Another process may have had it meanwhile.
+                        let Some(notes) = Notes::read(&parked.directory) else {
+                            adopted.process.kill();
+                            continue;
+                        };
                         return Some(Left {
                             adopted,
                             notes,
-                            follows_closely,
+                            follows_closely: parked.since.elapsed().is_ok_and(|it| it < CLOSELY),
                         });
                     }
                     Ok(None) => {}
@@ -99,9 +103,9 @@ impl RunPool {
         }
     }
 
-    /// Returns the parked Renodes that can run a board with this key, those first that are ready,
-    /// and last those that are still starting.
-    fn parked(&self, key: &Key) -> Vec<(Parked, Notes)> {
+    /// Returns the parked Renodes that can run a board with this key. The first are those that make
+    /// such a board, and of these those that have made it; the last are those that still start.
+    fn parked(&self, key: &Key) -> Vec<Parked> {
         let parked = self.run.parked().into_iter();
         let noted = parked.filter_map(|it| {
             let notes = Notes::read(&it.directory)?;
@@ -109,13 +113,15 @@ impl RunPool {
         });
         let mut usable: Vec<_> = noted.collect();
         usable.sort_by_cached_key(|(it, notes)| {
+            let next = notes.next.as_ref();
+            let is_other = next.is_none_or(|next| *next.board != *key.board);
             let has_made = |next: &NextBoard| {
                 unread(&it.directory).is_ok_and(|output| next.commands.are_answered(&output))
             };
-            let is_ready = notes.next.as_ref().is_none_or(has_made);
-            (!is_ready, !is_ready && notes.version.is_none())
+            let is_busy = !next.is_none_or(has_made);
+            (is_busy && notes.version.is_none(), is_other, is_busy)
         });
-        usable
+        usable.into_iter().map(|(parked, _)| parked).collect()
     }
 
     /// Ends a Renode that waits for a board and cannot run one with this key: a new one takes its
