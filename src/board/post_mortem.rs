@@ -200,16 +200,25 @@ async fn explain(
     }
     if !texts.is_empty() {
         let notes = machine.log_notes().await;
-        texts.extend(notes.iter().map(|note| in_log(note, &programs)));
+        let notes = notes.iter().filter(|note| !is_fetch(note));
+        texts.extend(notes.map(|note| in_log(note, &programs)));
     }
     Ok((!texts.is_empty()).then(|| texts.join("\n")))
+}
+
+/// Returns true if a message is of the instruction itself, where the board has no memory: the first line
+/// of a post-mortem says that.
+fn is_fetch(note: &LogNote) -> bool {
+    let accessed = note.text.rsplit_once(" at 0x").map(|it| it.1);
+    let accessed = accessed.and_then(|it| u64::from_str_radix(it, 16).ok());
+    accessed.is_some() && accessed == note.pc
 }
 
 /// Returns a line for a message in the emulator's log.
 fn in_log(note: &LogNote, programs: &Programs) -> String {
     let mut line = format!("  in the emulator's log: {}", note.text);
     if let Some(pc) = note.pc {
-        line += &format!(", at 0x{pc:08x}");
+        line += &format!(", by the code at 0x{pc:08x}");
         let frames = programs.frames(pc);
         if let Some(frame) = frames.first().filter(|it| it.function.is_some()) {
             line += &format!(" in {frame}");
@@ -274,4 +283,22 @@ async fn examine(cpu: CpuState, programs: Programs, mut memory: MemoryImage) -> 
         memory,
     };
     tokio::task::spawn_blocking(examine).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fetch_of_an_instruction_is_no_access_by_code() {
+        let note = |text: &str, pc| LogNote {
+            text: text.to_owned(),
+            pc,
+        };
+        let read = "ReadByte from non existing peripheral at 0xF0000000";
+        assert!(is_fetch(&note(read, Some(0xf000_0000))));
+        assert!(!is_fetch(&note(read, Some(0x0800_0042))));
+        assert!(!is_fetch(&note(read, None)));
+        assert!(!is_fetch(&note("the UART is not enabled", None)));
+    }
 }

@@ -78,7 +78,7 @@ const CFSR: [(u64, &str); 19] = [
     (1 << 16, "undefined instruction (UNDEFINSTR)"),
     (
         1 << 17,
-        "no Thumb code: a null pointer to a function, or one with bit 0 clear? (INVSTATE)",
+        "jump to an address with bit 0 clear, such as a null pointer's: no Thumb code is there (INVSTATE)",
     ),
     (1 << 18, "invalid return from an exception (INVPC)"),
     (

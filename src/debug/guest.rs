@@ -91,18 +91,19 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// Returns true if an ELF file has code at an address, or memory may have it where no ELF
-    /// file is known.
+    /// Returns true if an ELF file has code at an address.
     pub(super) fn is_code(&self, address: u64) -> bool {
         self.programs.is_code(address)
     }
 
     /// Returns true if the instruction before an address is a call.
     pub(super) fn follows_call(&mut self, address: u64) -> bool {
+        self.is_code(address) && self.is_after_call(address)
+    }
+
+    /// Returns true if the bytes before an address in memory are a call.
+    pub(super) fn is_after_call(&mut self, address: u64) -> bool {
         let half = |guest: &mut Self, back: u64| guest.number(address.checked_sub(back)?, 2);
-        if !self.is_code(address) {
-            return false;
-        }
         let (wide, narrow) = (half(self, 4), half(self, 2));
         match self.cpu.core {
             Core::CortexM => {

@@ -7,13 +7,13 @@ use super::frame::Frame;
 use super::guest::Guest;
 use super::loops::{self, Loop};
 use super::program::Programs;
-use super::snapshot::{CpuState, MemoryImage, RunState};
-use super::stack;
+use super::snapshot::{Core, CpuState, MemoryImage, RunState};
+use super::stack::{self, Problem};
 use super::unwind::{Backtrace, How, unwind};
 use super::wake_up::wake_ups;
 
 /// The words for firmware that sleeps until an interrupt comes.
-pub(crate) const SLEEPS: &str = "sleeps (WFI)";
+pub(crate) const SLEEPS: &str = "sleeps until an interrupt comes (WFI)";
 
 /// Where stopped firmware is and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,11 @@ pub(crate) struct PostMortem {
     waits: Option<Loop>,
     /// What could wake it, if it sleeps.
     wake_ups: Option<String>,
-    stack: Option<String>,
+    stack: Option<Problem>,
+    /// The places of the chain where the board has no memory.
+    outside: Vec<u64>,
+    /// The emulator has ended, and the memory with it.
+    is_memory_gone: bool,
     /// Why what is executed has no names, as in `app.elf is stripped`.
     nameless: Option<String>,
 }
@@ -59,6 +63,8 @@ impl PostMortem {
                 .then(|| wake_ups(&mut guest))
                 .flatten(),
             stack: stack::problem(&guest),
+            outside: outside(&guest, backtrace.as_ref()),
+            is_memory_gone: guest.is_memory_gone(),
             nameless: cpu.register("pc").and_then(|it| programs.nameless(it & !1)),
             backtrace,
         }
@@ -71,6 +77,19 @@ impl PostMortem {
     }
 }
 
+/// Returns the addresses of a chain that are in no memory.
+fn outside(guest: &Guest<'_>, backtrace: Option<&Backtrace>) -> Vec<u64> {
+    // Without the engine's memories, nothing says where a RISC-V has its code.
+    if guest.cpu.core == Core::RiscV && guest.cpu.memories.is_empty() {
+        return Vec::new();
+    }
+    let calls = backtrace.iter().flat_map(|it| &it.calls);
+    let addresses = calls.map(|it| it.frame.address);
+    addresses
+        .filter(|it| !guest.is_code(*it) && !guest.is_memory(*it))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt::Write;
@@ -79,7 +98,6 @@ mod tests {
 
     use super::*;
     use crate::debug::recorded::{Recorded, program};
-    use crate::debug::snapshot::Core;
 
     fn texts(variant: &str) -> String {
         let mut texts = String::new();
@@ -127,6 +145,43 @@ mod tests {
         recorded.programs.set_image("shell.hex");
         let (report, _) = recorded.analyse(PostMortem::examine);
         assert!(!report.to_string().contains("shell.hex"), "{report}");
+    }
+
+    #[test]
+    fn a_jump_to_where_no_memory_is_says_so_and_where_the_link_register_leads() {
+        let state = |name: &str, value| (name.to_owned(), value);
+        let cpu = CpuState {
+            core: Core::CortexM,
+            state: RunState::Halted,
+            registers: vec![
+                state("pc", 0xf000_0000),
+                state("lr", 0x0800_000b),
+                state("sp", 0x2000_1000),
+            ],
+            memories: vec![0x0800_0000..0x0800_0100, 0x2000_0000..0x2000_2000],
+        };
+        let text = |call: [u8; 2]| {
+            let mut code = vec![0; 256];
+            code[8..10].copy_from_slice(&call);
+            let mut memory = MemoryImage::default();
+            memory.insert(0x0800_0000..0x0800_0100, Some(code));
+            let programs = Programs::default();
+            PostMortem::examine(&cpu, &programs, &mut memory).to_string()
+        };
+        let jump =
+            "firmware: halted, at 0xf0000000: a jump to an address where the board has no memory";
+        // `blx r0`, and `bx r0`, which leaves the register as it was.
+        let called = text([0x80, 0x47]);
+        assert!(
+            called.starts_with(&format!("{jump}\n  called by 0x0800000a?")),
+            "{called}"
+        );
+        assert!(called.contains("\n  ?: a guess"), "{called}");
+        let jumped = text([0x00, 0x47]);
+        assert!(
+            jumped.starts_with(jump) && !jumped.contains("called by"),
+            "{jumped}"
+        );
     }
 
     #[test]

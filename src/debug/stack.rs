@@ -4,17 +4,28 @@ use super::guest::Guest;
 use super::program::Program;
 use super::snapshot::Core;
 
+/// What is wrong with a stack pointer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) is_overflow: bool,
+    /// Where the stack pointer is.
+    pub(super) place: String,
+}
+
 /// Returns what is wrong with the stack pointer, if anything is.
-pub(super) fn problem(guest: &Guest<'_>) -> Option<String> {
+pub(super) fn problem(guest: &Guest<'_>) -> Option<Problem> {
+    let problem = |is_overflow, place| Some(Problem { is_overflow, place });
     let sp = pointer(guest)?;
     if let Some(bottom) = overflowed(guest) {
-        return Some(format!(
-            "stack overflow: the stack pointer 0x{sp:08x} is below the memory at 0x{bottom:08x}"
-        ));
+        let place = format!(
+            "the stack pointer 0x{sp:08x} is below the stack's memory, which begins at 0x{bottom:08x}"
+        );
+        return problem(true, place);
     }
     let ranges = &guest.cpu.memories;
     if !ranges.is_empty() && !is_inside(guest, sp) {
-        return Some(format!("the stack pointer 0x{sp:08x} is in no memory"));
+        let place = format!("the stack pointer 0x{sp:08x} is in no memory");
+        return problem(false, place);
     }
     // The main stack lies above the variables; tasks may have theirs in one of them.
     let on_main_stack = guest.cpu.register("control").is_none_or(|it| it & 2 == 0);
@@ -29,10 +40,11 @@ pub(super) fn problem(guest: &Guest<'_>) -> Option<String> {
     if !on_main_stack || variable.is_some() {
         return None;
     }
-    Some(format!(
-        "stack overflow: the stack pointer 0x{sp:08x} is in {}, below the stack",
+    let place = format!(
+        "the stack pointer 0x{sp:08x} is in {}, below the stack",
         hit.name
-    ))
+    );
+    problem(true, place)
 }
 
 /// Returns the start of the stack's memory, if the stack pointer is below it: the stack has

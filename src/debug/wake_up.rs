@@ -6,6 +6,9 @@ use super::snapshot::Core;
 /// The number of the first interrupt's exception on a Cortex-M.
 const FIRST_IRQ: u64 = 16;
 
+/// Reading the timer's control register clears a flag of it.
+const SYSTICK: &str = "; whether SysTick is on, which could wake it too, is not known";
+
 /// The largest number of interrupts that are named.
 const MOST_NAMED: usize = 4;
 
@@ -23,11 +26,11 @@ fn of_cortex_m(guest: &mut Guest<'_>) -> Option<String> {
     let [enabled, pending] = [enabled?, pending.unwrap_or_default()];
     let handlers = Handlers::read(guest, enabled.iter().chain(&pending).max());
     let name = |number: &u64| match handlers.name(guest, *number) {
-        Some(name) => format!("{name} ({number})"),
+        Some(name) => format!("{name} (interrupt {number})"),
         None => format!("interrupt {number}"),
     };
     let mut text = match enabled.is_empty() {
-        true => "no interrupt is enabled: only SysTick could wake it".to_owned(),
+        true => "no interrupt is enabled in the NVIC".to_owned(),
         false => {
             let names = enabled.iter().map(|it| match pending.contains(it) {
                 true => format!("{}, which is pending", name(it)),
@@ -36,6 +39,7 @@ fn of_cortex_m(guest: &mut Guest<'_>) -> Option<String> {
             format!("enabled interrupts, which could wake it: {}", list(names))
         }
     };
+    text += SYSTICK;
     let only_pending = pending.iter().filter(|it| !enabled.contains(it));
     let only_pending: Vec<_> = only_pending.map(name).collect();
     if !only_pending.is_empty() {
@@ -139,15 +143,19 @@ mod tests {
         for (registers, expected) in [
             (
                 &[("iser0", 0), ("iser1", 0x40)][..],
-                format!("{could}: uart_interrupt (38)"),
+                format!("{could}: uart_interrupt (interrupt 38){SYSTICK}"),
             ),
             (
                 &[("iser0", 2), ("iser1", 0x40), ("ispr0", 0), ("ispr1", 0x40)],
-                format!("{could}: interrupt 1, uart_interrupt (38), which is pending"),
+                format!(
+                    "{could}: interrupt 1, uart_interrupt (interrupt 38), which is pending{SYSTICK}"
+                ),
             ),
             (
                 &[("iser0", 0x7f)],
-                format!("{could}: interrupt 0, interrupt 1, interrupt 2, interrupt 3 and 3 more"),
+                format!(
+                    "{could}: interrupt 0, interrupt 1, interrupt 2, interrupt 3 and 3 more{SYSTICK}"
+                ),
             ),
             (
                 &[
@@ -156,9 +164,10 @@ mod tests {
                     ("ispr1", 0x40),
                     ("basepri", 0x50),
                 ],
-                "no interrupt is enabled: only SysTick could wake it; pending, but not enabled: \
-                 uart_interrupt (38); BASEPRI 0x50 masks some priorities"
-                    .to_owned(),
+                format!(
+                    "no interrupt is enabled in the NVIC{SYSTICK}; pending, but not enabled: \
+                     uart_interrupt (interrupt 38); BASEPRI 0x50 masks some priorities"
+                ),
             ),
         ] {
             assert_eq!(on_shell(registers), expected);
@@ -188,7 +197,7 @@ mod tests {
         }
         // Without the vector table there are no names.
         let found = text(Core::CortexM, &programs, &[("iser0", 1), ("ispr7", 1)]);
-        let expected = "enabled interrupts, which could wake it: interrupt 0";
-        assert_eq!(found.as_deref(), Some(expected));
+        let expected = format!("enabled interrupts, which could wake it: interrupt 0{SYSTICK}");
+        assert_eq!(found, Some(expected));
     }
 }

@@ -682,7 +682,7 @@ mod tests {
         port.uart().expect("ok").wait().unwrap();
         assert_eq!(
             port.verdict().unwrap().to_string(),
-            "UART u: the forbidden pattern \"HardFault\" appeared, and the test has ended without an error that says so; \
+            "UART u: the forbidden pattern \"HardFault\" appeared, which no error of the test has reported before its end; \
              the output around it:\n  | ok HardFault pc=0x1234\\n\n  | r0=0"
         );
         assert!(port.verdict().is_none());

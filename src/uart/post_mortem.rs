@@ -91,6 +91,15 @@ fn idle_hint(uart: &UartState, error: &Error, state: &str) -> Option<&'static st
     )
 }
 
+/// Returns the hint that nothing was sent to firmware that sleeps: it may wait for input.
+fn unsent_hint(uart: &UartState, state: &str) -> Option<&'static str> {
+    let sleeps = state.lines().next()?.contains(SLEEPS);
+    let start = uart.transcript.segment_start();
+    let is_sent = lock(&uart.conversation).sent_end_since(start).is_some();
+    (sleeps && !is_sent)
+        .then_some("\n  the test has sent nothing on this UART since the board began")
+}
+
 impl<T: Task> Task for Explained<T> {
     type Output = T::Output;
 
@@ -118,7 +127,8 @@ impl<T: Task> Task for Explained<T> {
                 error.add_to_excerpt(&answer.names);
                 if let Some(text) = answer.state {
                     let idle = idle_hint(&self.uart, &error, &text).unwrap_or_default();
-                    error.set_post_mortem(text + idle);
+                    let unsent = unsent_hint(&self.uart, &text).unwrap_or_default();
+                    error.set_post_mortem(text + unsent + idle);
                 }
                 Poll::Ready(Err(error))
             }
@@ -135,7 +145,8 @@ mod tests {
 
     #[test]
     fn only_a_long_wait_for_a_sleeping_guest_in_real_time_is_told_of_the_virtual_clock() {
-        const SLEEPING: &str = "firmware: sleeps (WFI), at 0x08000410\n  called by main";
+        const SLEEPING: &str =
+            "firmware: sleeps until an interrupt comes (WFI), at 0x08000410\n  called by main";
         let hint = |could_be_virtual, seconds, state| {
             let settings = Settings {
                 could_be_virtual,
@@ -150,5 +161,16 @@ mod tests {
         assert!(!hint(true, 9, SLEEPING));
         assert!(!hint(false, 10, SLEEPING));
         assert!(!hint(true, 10, "firmware: runs, at 0x08000410"));
+    }
+
+    #[test]
+    fn only_of_a_sleeping_guest_that_was_sent_nothing_this_is_said() {
+        let uart = UartState::new("u", Settings::default(), None);
+        let says_it = |state: &str| unsent_hint(&uart, state).is_some();
+        let sleeping = format!("firmware: {SLEEPS}, at 0x08000410\n  called by main");
+        assert!(says_it(&sleeping));
+        assert!(!says_it("firmware: runs, at 0x08000410"));
+        uart.note_sent(b"ping\n");
+        assert!(!says_it(&sleeping));
     }
 }

@@ -21,7 +21,7 @@ pub fn assert_message(snapshots: &str, name: &str, message: &str, places: &[(&Pa
         (r"(?m)^(engine: \w+|program:).*", "$1 [version]"),
         (r"(locked up at PC=\w+: )[^;]*", "${1}[reason]"),
         (
-            r"(?s)(its last words:\n)    qemu.*?(; (?:nothing|no unread|\d+ unread)|\z)",
+            r"(?s)(its last words:\n)    qemu.*?(; (?:nothing|last sent|no unread|\d+ unread)|\z)",
             "${1}    [words]$2",
         ),
         (r"    the end of its log:(\n    [^\n;]*)+", "    [log]"),

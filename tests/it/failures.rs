@@ -83,7 +83,7 @@ const SITUATIONS: &[Situation] = &[
         "A letter that looks like a digit",
         r#"uart.expect_line("temp: 22.0 C")"#,
         "almost_but_for_a_letter",
-        "The board has sent the letter O.",
+        "The characters that look alike have their names.",
     ),
     (
         "Other digits",
@@ -242,7 +242,7 @@ const SITUATIONS: &[Situation] = &[
         "A variable that no interrupt sets",
         r#"uart.expect("ok")"#,
         "firmware_faults_v",
-        "The loop polls a variable: look for what should write it.",
+        "The loop polls a variable, whose value is read from the board's memory: look for what should write it.",
     ),
     (
         "A field that another task should write",
@@ -260,7 +260,7 @@ const SITUATIONS: &[Situation] = &[
         "A handler that waits",
         r#"uart.expect("ok")"#,
         "firmware_faults_i",
-        "The handler polls, so that the program, below `interrupts`, never goes on.",
+        "The handler polls, so that the program, below `has interrupted`, never goes on.",
     ),
     (
         "It still computes",
@@ -272,7 +272,7 @@ const SITUATIONS: &[Situation] = &[
         "It sleeps, and nothing wakes it",
         r#"uart.expect("ok")"#,
         "firmware_faults_w",
-        "No interrupt comes, because none is enabled; otherwise they are listed, with their handlers.",
+        "No interrupt comes, because none is enabled; otherwise they are listed, with their handlers. The registers of SysTick are not read, as that changes them.",
     ),
     (
         "A read of what is not there",
@@ -374,7 +374,7 @@ const SITUATIONS: &[Situation] = &[
         "RISC-V: a handler that waits",
         r#"uart.expect("ok")"#,
         "firmware_riscv_i",
-        "The timer's handler polls and does not return; below `interrupts` is the program.",
+        "The timer's handler polls and does not return; below `has interrupted` is the program.",
     ),
     (
         "RISC-V: a bit that never comes",
@@ -452,8 +452,8 @@ const SITUATIONS: &[Situation] = &[
     ),
     (
         "A field that does not exist",
-        "VirtualTarget::from_yaml(\"board.yaml\").boot()",
-        "yaml_with_an_unknown_field",
+        "VirtualTarget::from_yaml(\"boards/board.yaml\").boot()",
+        "a_file_with_an_unknown_field",
         "The numbers are the line and the column.",
     ),
     (

@@ -128,7 +128,8 @@ fn a_wrong_architecture_is_refused() {
     assert_eq!(
         without_dir(&path, &error.to_string()),
         "firmware `fw.elf` is built for x86-64, but netduinoplus2 is 32-bit Arm: \
-         build it with arm-none-eabi-gcc, or in Rust for thumbv7em-none-eabi, or the like"
+         is it the right file, and the right board? Or build it with arm-none-eabi-gcc, in Rust for \
+         thumbv7em-none-eabi, or the like"
     );
 }
 

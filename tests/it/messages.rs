@@ -19,6 +19,8 @@ use virtual_target::firmware::{Architecture, Firmware, FirmwareError};
 use virtual_target::uart::{Match, Uart};
 use virtual_target::{Error, VirtualTarget, millis, secs};
 
+/// The directory for files of tests.
+const TEMPORARY: &str = env!("CARGO_TARGET_TMPDIR");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/snapshots");
 
@@ -47,6 +49,7 @@ situations! {
     yaml_of_two_documents => yaml("a: 1\n---\nb: 1\n"),
     yaml_without_a_board => yaml("machine_name: a\n"),
     yaml_with_an_unknown_field => yaml("platfrom: a\n"),
+    a_file_with_an_unknown_field => boot_error(&file("platfrom: a\n")),
     yaml_with_an_unknown_inner_field => yaml("qemu:\n  machine: b\n  serail: 1\n"),
     yaml_with_a_field_twice => yaml("uart: a\nuart: b\n"),
     yaml_with_a_number_for_a_text => board("machine_name: 5"),
@@ -255,8 +258,11 @@ situations! {
 
 #[track_caller]
 fn assert_message(name: &str, error: &impl Display) {
-    let root = Path::new(ROOT);
-    messages::assert_message(SNAPSHOTS, name, &error.to_string(), &[(root, "[root]")]);
+    let places = [
+        (Path::new(TEMPORARY), "boards"),
+        (Path::new(ROOT), "[root]"),
+    ];
+    messages::assert_message(SNAPSHOTS, name, &error.to_string(), &places);
 }
 
 #[test]
@@ -309,6 +315,13 @@ fn run_times_out(
 /// Returns the error of a target that is booted from `file`.
 fn boot_error(file: &str) -> Error {
     VirtualTarget::from_yaml(file).boot().wait().unwrap_err()
+}
+
+/// Returns the name of a target file with this text.
+fn file(text: &str) -> String {
+    let path = Path::new(TEMPORARY).join("board.yaml");
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
 }
 
 fn yaml(text: &str) -> ConfigError {

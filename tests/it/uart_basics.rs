@@ -219,9 +219,23 @@ fn a_timeout_suggests_the_likely_mistake() {
     let error = uart.expect("> ").within(millis(5)).wait().unwrap_err();
     let error = error.to_string();
     assert!(
-        error.contains("ms; sent before: \"crash\\n\"; 9 unread bytes:"),
+        error.contains("ms; last sent: \"crash\\n\"; 9 unread bytes:"),
         "{error}"
     );
+    // What the board shows that it has taken is said as well, also after it was read.
+    board.write_all(b"\r\ncrash\r\n> ").unwrap();
+    uart.expect("> ").wait().unwrap();
+    let error = uart.expect("never").within(millis(5)).wait().unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("ms; last sent: \"crash\\n\"; no unread"),
+        "{error}"
+    );
+    uart.send("echo rea").wait().unwrap();
+    board.write_all(b"echo rea").unwrap();
+    let error = uart.expect("ready").within(millis(5)).wait().unwrap_err();
+    let hint = "the output ends with the echo of \"echo rea\", which was sent without a line end";
+    assert!(error.to_string().contains(hint), "{error}");
     let error = timeout("boot steady ", "boot", "ready", false);
     assert!(error.contains("ms; 8 unread bytes:"), "{error}");
 }

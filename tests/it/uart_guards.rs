@@ -41,7 +41,7 @@ fn an_unreported_match_fails_the_drop_of_the_last_handle() {
     let message = drop_message(clone).unwrap();
     assert!(
         message.contains(
-            "the forbidden pattern \"HardFault\" appeared, and the test has ended without an error that says so; the output around \
+            "the forbidden pattern \"HardFault\" appeared, which no error of the test has reported before its end; the output around \
              it:\n  | start\\n\n  | !!! HardFault pc=0x080005da\\n\n  | lr=0x1\\n"
         ),
         "{message}"
@@ -184,7 +184,7 @@ fn the_end_of_the_process_reports_a_match_in_a_static() {
             let output = run("swallowed");
             assert!(!output.status.success());
             let stderr = String::from_utf8_lossy(&output.stderr);
-            let expected = "the forbidden pattern \"HardFault\" appeared, and the test has ended without an error that says so; ";
+            let expected = "the forbidden pattern \"HardFault\" appeared, which no error of the test has reported before its end; ";
             assert!(stderr.contains(expected), "{stderr}");
         }
     }

@@ -244,7 +244,7 @@ fn parse_converts_a_group_or_says_why_not() {
         .unwrap();
     assert_eq!(found.parse::<f32>("t").unwrap(), 21.5);
     let error = found.parse::<u8>("t").unwrap_err().to_string();
-    let expected = r#"group "t" of "re:temp=(?<t>[0-9.]+) unit=(?<u>\\w+)?" is "21.5", which is no u8: invalid digit found in string"#;
+    let expected = r#"group "t" of "re:temp=(?<t>[0-9.]+) unit=(?<u>\\w+)?" is "21.5", which is not a u8: invalid digit found in string"#;
     assert!(
         error.starts_with(&format!("{expected}\n  at tests/it/uart_operations.rs:")),
         "{error}"

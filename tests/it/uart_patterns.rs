@@ -269,10 +269,10 @@ fn noise_like_an_escape_sequence_hides_little_and_is_shown() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("it is within what is taken for an escape sequence"),
+        error.contains("the bytes that would match are taken for a part of an escape sequence"),
         "{error}"
     );
-    let shown = r#"behind that 9 bytes are taken for an escape sequence that has not ended: "\x1b_login: ""#;
+    let shown = r#"the 9 bytes after that are taken for an escape sequence that has not ended: "\x1b_login: ""#;
     assert!(error.contains(shown), "{error}");
     board.write_all(&[b'.'; 256]).unwrap();
     board.write_all(b"login: ").unwrap();

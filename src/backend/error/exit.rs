@@ -31,7 +31,9 @@ impl fmt::Display for EmulatorExit {
             write!(f, " ({})", hints.join("; "))?;
         }
         match self.output.trim().is_empty() {
-            true if self.kind != BackendKind::Serial => f.write_str("; it said nothing"),
+            true if self.kind != BackendKind::Serial => {
+                write!(f, "; {} itself has printed no message", self.kind)
+            }
             _ => f.write_str(&last_output(&self.output)),
         }
     }

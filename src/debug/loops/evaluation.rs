@@ -264,10 +264,16 @@ impl<'e, 'a> Evaluation<'e, 'a> {
         };
         let pc = self.guest.cpu.register("pc").unwrap_or_default();
         let programs = self.guest.programs;
+        let is_constant = programs.constant(source.address, 1).is_some();
+        let now = match is_constant {
+            true => None,
+            false => self.guest.number(source.address, source.size),
+        };
         self.polls.push(Poll {
             address: source.address,
             variable: programs.place(pc, source.address),
-            is_constant: programs.constant(source.address, 1).is_some(),
+            is_constant,
+            now,
             mask: source.mask,
             size: source.size,
             until,

@@ -33,30 +33,43 @@ impl fmt::Display for PostMortem {
             write!(f, " in {}", place.frame)?;
         } else if place.frame.address == 0 {
             f.write_str(": a call of a null pointer?")?;
+        } else if self.outside.contains(&place.frame.address) {
+            f.write_str(": a jump to an address where the board has no memory")?;
         }
-        match self.state {
-            // Each fault has added its own.
-            RunState::LockedUp if !self.causes.is_empty() => {
-                write!(
-                    f,
-                    "\n  the causes of both faults: {}",
-                    self.causes.join("; ")
-                )?;
+        match &self.stack {
+            Some(problem) if problem.is_overflow && !self.is_overflow_alone() => {
+                write!(f, "\n  stack overflow: {}", problem.place)?;
             }
-            _ => {
-                for cause in &self.causes {
-                    write!(f, "\n  {cause}")?;
-                }
-            }
+            Some(problem) => write!(f, "\n  {}", problem.place)?,
+            None => {}
         }
+        self.write_causes(f)?;
         // A handler that sleeps is not what is looked for after an error.
-        let wake_ups = self.wake_ups.iter().filter(|_| first == 0);
-        for line in wake_ups.chain(&self.stack) {
+        if let Some(line) = self.wake_ups.as_ref().filter(|_| first == 0) {
             write!(f, "\n  {line}")?;
         }
-        self.write_chain(f, calls.get(first + 1..).unwrap_or_default())?;
+        if let Some(interrupted) = interrupted.and_then(|it| calls.get(it))
+            && first == 0
+            && let Some(Loop::Polls(poll)) = &self.waits
+            && let Some(variable) = poll.changed_by_program()
+        {
+            let function = interrupted.frame.function.as_deref();
+            let function = function.unwrap_or("what it has interrupted");
+            write!(
+                f,
+                "\n  {function} stands still until this handler ends: if it is what changes {variable}, \
+                 the wait has no end"
+            )?;
+        }
+        let chain = calls.get(first + 1..).unwrap_or_default();
+        self.write_chain(f, chain)?;
+        if chain.iter().any(|it| !it.frame.certain) {
+            f.write_str("\n  ?: a guess, from the stack or the link register")?;
+        }
         if let Some(why) = &self.nameless {
             write!(f, "\n  {why}: name the ELF file that has them in `symbols`")?;
+        } else if backtrace.end == End::MemoryGone && self.is_first_fault_lost() {
+            // This has been said.
         } else if backtrace.end != End::Complete {
             write!(f, "\n  the chain ends here: {}", backtrace.end)?;
         }
@@ -65,8 +78,58 @@ impl fmt::Display for PostMortem {
 }
 
 impl PostMortem {
+    /// Returns true if the processor is in a handler that has no number, as on a RISC-V.
+    fn is_in_trap(&self) -> bool {
+        let mut calls = self.backtrace.iter().flat_map(|it| &it.calls);
+        calls.any(|it| matches!(it.how, How::Interrupted(_)))
+    }
+
     fn is_fault(&self) -> bool {
         exception::is_fault(self.exception) || !self.causes.is_empty()
+    }
+
+    /// Returns the name of the function that has interrupted the program.
+    fn handler(&self) -> Option<&str> {
+        let calls = &self.backtrace.as_ref()?.calls;
+        let interrupted = calls
+            .iter()
+            .position(|it| matches!(it.how, How::Interrupted(_)))?;
+        let handler = calls.get(interrupted.checked_sub(1)?)?;
+        handler.frame.function.as_deref()
+    }
+
+    /// Returns true if a stack overflow is all that is known of what the processor does.
+    fn is_overflow_alone(&self) -> bool {
+        let is_overflow = self.stack.as_ref().is_some_and(|it| it.is_overflow);
+        let runs = self.state == RunState::Running && self.waits.is_none();
+        is_overflow && runs && self.exception == 0 && !self.is_fault()
+    }
+
+    /// Returns true if the emulator has ended with a lock-up: what the first fault was is lost.
+    fn is_first_fault_lost(&self) -> bool {
+        self.state == RunState::LockedUp && self.is_memory_gone && self.causes.is_empty()
+    }
+
+    fn write_causes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.state, &*self.causes) {
+            (RunState::LockedUp, []) if self.is_first_fault_lost() => f.write_str(
+                "\n  what the first fault was, and where, is not known: the emulator has ended, and the fault \
+                 registers and the stack are lost",
+            ),
+            // The registers do not tell the faults apart.
+            (RunState::LockedUp, [cause]) => write!(
+                f,
+                "\n  the only cause that is recorded, of one fault or of both: {cause}"
+            ),
+            (RunState::LockedUp, [_, ..]) => write!(
+                f,
+                "\n  the causes of both faults together: {}",
+                self.causes.join("; ")
+            ),
+            (_, causes) => causes
+                .iter()
+                .try_for_each(|cause| write!(f, "\n  {cause}")),
+        }
     }
 
     /// Returns what the processor does; `at_error` if the place of an error follows, not that of its
@@ -83,15 +146,23 @@ impl PostMortem {
             (Some(Loop::Counts(rounds)), _) => {
                 format!("in a loop that counts, {} rounds to go", grouped(*rounds))
             }
+            (None, _) if self.is_overflow_alone() => "stack overflow".to_owned(),
             (None, _) => "runs".to_owned(),
         };
         match exception::name(self.exception) {
             Some(name) if self.is_fault() && self.state == RunState::LockedUp => {
                 format!("{what}: a fault in the handler of a {name}")
             }
-            Some(name) if self.is_fault() && at_error => name,
+            Some(name) if self.is_fault() && at_error => match self.handler() {
+                // Another fault's handler may serve it.
+                Some(handler) if !handler.contains(&name) => {
+                    format!("{name} (handled by {handler})")
+                }
+                _ => name,
+            },
             Some(name) => format!("{name} handler: {what}"),
             None if at_error => "trap".to_owned(),
+            None if self.is_in_trap() => format!("trap handler: {what}"),
             None => what,
         }
     }
@@ -107,7 +178,7 @@ impl PostMortem {
                 How::Inlines => "inlined in",
                 How::Calls => "called by",
                 How::Interrupted(_) if self.state == RunState::LockedUp => "the first fault was in",
-                How::Interrupted(_) => "interrupts",
+                How::Interrupted(_) => "has interrupted",
             };
             let line = format!("\n  {how} {}", call.frame);
             if last.as_ref() == Some(&line) {

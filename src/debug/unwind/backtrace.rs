@@ -65,7 +65,7 @@ impl fmt::Display for End {
             Self::Unreadable(address) => {
                 write!(f, "the stack at 0x{address:08x} cannot be read")
             }
-            Self::MemoryGone => f.write_str("the emulator has ended, and its memory with it"),
+            Self::MemoryGone => f.write_str("the emulator has ended, and the stack is lost with it"),
             Self::Task { function } => write!(f, "{function} is the first function of a task"),
             Self::NoTable { function } => {
                 write!(f, "{function} has no unwind information: build it with -g")
@@ -74,7 +74,7 @@ impl fmt::Display for End {
                 write!(f, "{function} keeps no return address: it never returns")
             }
             Self::NoProcessStack => f.write_str(
-                "a task was interrupted, whose stack pointer (PSP) the engine does not give",
+                "a task was interrupted, and where is not known: the emulator does not tell its stack pointer (PSP)",
             ),
             Self::Corrupt { function } => {
                 write!(f, "the stack of {function} is overwritten")

@@ -31,6 +31,15 @@ pub(super) fn return_addresses(guest: &mut Guest<'_>, sp: u64) -> Vec<u64> {
     found
 }
 
+/// Returns the address that LR means after a jump to where no memory is, if no ELF file says where code
+/// is.
+pub(super) fn without_files(guest: &mut Guest<'_>, pc: u64, link: u64) -> Option<u64> {
+    let is_arm = guest.cpu.core == crate::debug::snapshot::Core::CortexM;
+    let address = link & !1;
+    let is_lost = guest.programs.all.is_empty() && !guest.is_memory(pc) && link & 1 == 1;
+    (is_arm && is_lost && guest.is_after_call(address)).then_some(address)
+}
+
 /// Returns the address that a word means, if the instruction before it is a call.
 pub(super) fn return_address(guest: &mut Guest<'_>, word: u64) -> Option<u64> {
     use crate::debug::snapshot::Core;

@@ -67,7 +67,7 @@ fn a_task_on_the_process_stack_needs_its_stack_pointer() {
     let mut recorded = Recorded::open("O0-t");
     let without = chain(&recorded);
     assert!(
-        without.ends_with("whose stack pointer (PSP) the engine does not give"),
+        without.ends_with("the emulator does not tell its stack pointer (PSP)"),
         "{without}"
     );
     // QEMU 7.2 does not print PSP; the frame is where the recorded RAM has its words.

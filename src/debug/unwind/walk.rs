@@ -6,7 +6,7 @@ use super::exception_frame::{self, ExcReturn, NoFrame, RESET_LINK};
 use super::guess;
 use super::registers::Registers;
 use crate::debug::guest::Guest;
-use crate::debug::snapshot::Core;
+use crate::debug::snapshot::{Core, RunState};
 use crate::debug::stack;
 
 /// The largest number of functions of a chain.
@@ -51,7 +51,11 @@ impl Walk<'_, '_> {
         loop {
             let after_call = how == How::Calls;
             let at = registers.pc.saturating_sub(u64::from(after_call));
-            self.push(registers.pc, at, how, true);
+            let named = at.saturating_sub(match how {
+                How::Executed => self.slept(),
+                _ => 0,
+            });
+            self.push(registers.pc, named, how, true);
             if self.calls.len() >= DEEPEST {
                 return End::TooDeep;
             }
@@ -132,6 +136,17 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Returns the length of the instruction that a processor sleeps in, which the program counter is
+    /// behind: what is there may be inlined from another function.
+    fn slept(&self) -> u64 {
+        let cpu = self.guest.cpu;
+        match cpu.core {
+            _ if cpu.state != RunState::Waiting => 0,
+            Core::CortexM => 2,
+            Core::RiscV => 4,
+        }
+    }
+
     /// Returns the interrupted program's registers, if the function is a RISC-V's trap handler.
     fn trap(&mut self, registers: &Registers, at: u64) -> Option<Registers> {
         let cpu = self.guest.cpu;
@@ -177,7 +192,9 @@ impl Walk<'_, '_> {
                 caller.pc = address;
                 return Ok((caller, How::Calls));
             }
-            if let Some(address) = guess::return_address(self.guest, link) {
+            if let Some(address) = guess::return_address(self.guest, link)
+                .or_else(|| guess::without_files(self.guest, registers.pc, link))
+            {
                 self.push(address, address.saturating_sub(1), How::Calls, false);
             }
         }

@@ -124,7 +124,8 @@ impl FirmwareErrorKind {
             Self::WrongArchitecture { expected, .. } => {
                 let (c, rust) = expected.examples()?;
                 return Some(format!(
-                    "build it with {c}, or in Rust for {rust}, or the like"
+                    "is it the right file, and the right board? Or build it with {c}, in Rust for {rust}, or \
+                     the like"
                 ));
             }
             Self::NoSymbols { .. } => "name the ELF file that the linker wrote",

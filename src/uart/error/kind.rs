@@ -44,6 +44,8 @@ pub enum UartErrorKind {
     Forbidden {
         /// The guard's pattern.
         pattern: String,
+        /// True if it appeared in the emulator's log, not in the output of the UART.
+        in_log: bool,
         /// A token: while it is alive, the match counts as reported.
         reported: Reported,
     },
@@ -141,13 +143,20 @@ impl UartErrorKind {
                 passed(*had, *of, *clock)
             ),
             Self::Ended { ending } => write!(f, "{operation} cannot succeed: {ending}"),
-            Self::Forbidden { pattern, .. } => {
-                write!(f, "the forbidden pattern {pattern:?} appeared, ")?;
+            Self::Forbidden {
+                pattern, in_log, ..
+            } => {
+                let place = if *in_log {
+                    " in the emulator's log"
+                } else {
+                    ""
+                };
+                write!(f, "the forbidden pattern {pattern:?} appeared{place}, ")?;
                 match of_operation {
                     Some(operation) => {
                         write!(f, "noticed by {}", operation.trim_end_matches(','))
                     }
-                    None => f.write_str("and the test has ended without an error that says so"),
+                    None => f.write_str("which no error of the test has reported before its end"),
                 }
             }
             Self::Unexpected { found } => write!(f, "{operation} failed: \"{found}\" appeared"),
@@ -187,7 +196,7 @@ impl UartErrorKind {
                 reason,
             } => write!(
                 f,
-                "group {group} of {pattern:?} is {text:?}, which is no {wanted}: {reason}"
+                "group {group} of {pattern:?} is {text:?}, which is not a {wanted}: {reason}"
             ),
             Self::NotSent { why } => write!(f, "{operation} failed: {why}"),
             Self::Stream { reason } => {

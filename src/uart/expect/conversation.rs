@@ -79,6 +79,12 @@ impl Conversation {
         self.sent.as_ref().map_or(b"", |sent| &sent.end)
     }
 
+    /// Returns the last bytes that were sent since the board was started at `start`, if any were.
+    pub(crate) fn sent_end_since(&self, start: Position) -> Option<&[u8]> {
+        let sent = self.sent.as_ref().filter(|sent| sent.at >= start)?;
+        Some(&sent.end)
+    }
+
     /// Records that the last bytes sent are a command of `run`.
     pub(crate) fn note_command(&mut self) {
         if let Some(sent) = &mut self.sent {

@@ -9,7 +9,6 @@ use crate::config::ClockKind;
 use crate::runtime::CutShort;
 use crate::sync::lock;
 use crate::uart::error::{Ambiguity, Ending, NotSent, Stalled, UartError, UartErrorKind};
-use crate::uart::pattern::final_bytes::LINE_ENDS;
 use crate::uart::shown;
 use crate::uart::state::UartState;
 use crate::uart::transcript::Transcript;
@@ -31,16 +30,17 @@ pub(crate) fn forbidden(
 ) -> UartError {
     let kind = UartErrorKind::Forbidden {
         pattern: forbidden.pattern.to_string(),
+        in_log: forbidden.log_line.is_some(),
         reported: uart.transcript.report_forbidden(),
     };
     let around = match &forbidden.log_line {
         None => around(&uart.transcript, forbidden.end),
         Some(line) => {
             let until = match forbidden.end.saturating_sub(1) {
-                0 => "nothing has arrived until then".to_owned(),
+                0 => "nothing had arrived by then".to_owned(),
                 end => up_to(&uart.transcript, end),
             };
-            format!("in the emulator's log:\n  | {line}\n  {until}")
+            format!("the line of the log:\n  | {line}\n  {until}")
         }
     };
     UartError::of(&uart.name, operation.map(str::to_owned), kind).with_excerpt(around)
@@ -67,7 +67,12 @@ pub(crate) fn unexpected(uart: &UartState, operation: String, found: &[u8], end:
 /// Creates the error that the output from `from` on has ended, and `operation` needs more.
 pub(crate) fn ended(uart: &UartState, operation: String, ending: Ending, from: u64) -> UartError {
     let seen = seen(&uart.transcript, from);
-    UartError::new(&uart.name, operation, UartErrorKind::Ended { ending }).with_excerpt(seen)
+    let sent = match &ending {
+        Ending::Exited(_) | Ending::Halted(_) | Ending::LockedUp(_) => last_sent(uart),
+        _ => None,
+    };
+    let error = UartError::new(&uart.name, operation, UartErrorKind::Ended { ending });
+    error.with_excerpt(seen).with_hint(sent)
 }
 
 /// Creates the error that `operation` timed out, which has found nothing from `from` on. `hint` returns a
@@ -101,34 +106,18 @@ pub(crate) fn timed_out(
         None => no_output_hint(uart),
     };
     let says_it = hint.as_ref().is_some_and(|hint| hint.contains(SENT_WITH));
-    let sent = sent_since(uart, from).filter(|_| !says_it);
+    let sent = last_sent(uart).filter(|_| !says_it);
     let hints: Vec<String> = guest.into_iter().chain(hint).chain(sent).collect();
     let hint = (!hints.is_empty()).then(|| hints.join("; "));
     error.with_hint(hint).with_question(question)
 }
 
-/// Returns what was sent since the output from `from` on began, unless the board shows that it has taken it.
-fn sent_since(uart: &UartState, from: u64) -> Option<String> {
-    let (at, sent) = {
-        let conversation = lock(&uart.conversation);
-        (conversation.sent_at()?, conversation.sent_end().to_vec())
-    };
-    let text = |range| TranscriptSlice {
-        transcript: &uart.transcript,
-        range,
-        view: View::Text,
-    };
-    let unread = text(from..uart.transcript.end_position().offset);
-    let unread = unread.last(SEARCHED_BYTES).unwrap_or_default();
-    // The rest of the last line's end may have come later.
-    let passed = text(at.min(from)..from).last(SEARCHED_BYTES);
-    let is_since = passed.is_ok_and(|it| it.iter().all(|byte| LINE_ENDS.contains(byte)));
-    let line = sent.trim_ascii_end();
-    let is_taken = !line.is_empty()
-        && line.len() < sent.len()
-        && memchr::memmem::find_iter(&unread, line)
-            .any(|start| matches!(unread.get(start + line.len()), Some(b'\r' | b'\n')));
-    (is_since && !is_taken).then(|| format!("sent before: \"{}\"", sent.escape_ascii()))
+/// Returns what was sent last since the board was started, if anything was.
+fn last_sent(uart: &UartState) -> Option<String> {
+    let start = uart.transcript.segment_start();
+    let conversation = lock(&uart.conversation);
+    let sent = conversation.sent_end_since(start)?;
+    Some(format!("last sent: \"{}\"", sent.escape_ascii()))
 }
 
 /// Creates the error of an operation that the host's watchdog has ended after `on_host`; the guest
@@ -255,7 +244,7 @@ fn hidden(transcript: &Transcript, range: std::ops::Range<u64>) -> String {
     };
     let more = if bytes.len() > SHOWN { "…" } else { "" };
     format!(
-        "\n  behind that {} bytes are taken for an escape sequence that has not ended: \"{}{more}\"; with \
+        "\n  the {} bytes after that are taken for an escape sequence that has not ended: \"{}{more}\"; with \
          `strip_ansi: false` in the target's YAML they are text",
         bytes.len(),
         first.escape_ascii()

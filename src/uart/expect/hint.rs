@@ -3,7 +3,7 @@
 //! A hint only changes the error's text, never the result of an operation.
 
 use super::near_miss::{near_miss, similar};
-use super::shell_hint::{echo_alone, other_prompt};
+use super::shell_hint::{echo_alone, echo_unfinished, other_prompt};
 use std::sync::Weak;
 
 use crate::sync::lock;
@@ -77,11 +77,13 @@ pub(crate) fn hint(
     let unfinished = memchr::memrchr2(b'\r', b'\n', &since).map_or(0, |at| at + 1);
     if in_lines && found(&since[unfinished..]) {
         return Some(
-            "it is in the last line, which is not finished: no end-of-line yet".to_owned(),
+            "it is in the last line, which is not finished: no end-of-line yet; expect needs none"
+                .to_owned(),
         );
     }
     if found(&output(from..end, View::Raw)) {
-        let what = "it is within what is taken for an escape sequence, which matching passes over";
+        let what =
+            "the bytes that would match are taken for a part of an escape sequence, and left out";
         // The end of the output says the same of one that has not ended.
         return Some(match transcript.unfinished_sequence() {
             0 => format!("{what}: with `strip_ansi: false` in the target's YAML that is text"),
@@ -106,13 +108,19 @@ pub(crate) fn hint(
         );
     }
     let meant = regex_meant(pattern, &since, in_lines).map(|meant| {
-        format!(
-            "{meant:?} would have matched: a regular expression starts with \"re:\", in lower case and with no space behind it"
-        )
+        // Something like it is there already.
+        let prefix = pattern.source().get(..REGEX_PREFIX.len());
+        let exactly = match prefix {
+            Some(it) if it == REGEX_PREFIX => ", without a space after it",
+            Some(it) if it.eq_ignore_ascii_case(REGEX_PREFIX) => ", in lower case",
+            _ => "",
+        };
+        format!("{meant:?} would have matched: a regular expression starts with \"re:\"{exactly}")
     });
     meant
         .or_else(|| elsewhere(uart, pattern, in_lines))
         .or_else(|| echo_alone(uart, &text(asked..end)))
+        .or_else(|| echo_unfinished(uart, &text(asked..end)))
         .or_else(|| similar(pattern, &since))
         .or_else(|| other_prompt(pattern, &since))
 }

@@ -88,6 +88,16 @@ impl Difference {
     }
 }
 
+/// Returns the name of a character that looks like another one.
+fn look_alike(c: char) -> String {
+    match c {
+        '0'..='9' => format!("the digit {c}"),
+        'a'..='z' => format!("the small letter {c}"),
+        'A'..='Z' => format!("the capital letter {c}"),
+        _ => format!("\"{c}\""),
+    }
+}
+
 /// Returns a regular expression for `needle` with this difference; none if it cannot have it.
 fn relaxed_literal(needle: &str, difference: Difference) -> Option<String> {
     let visible = needle.chars().filter(|c| !c.is_whitespace()).count();
@@ -281,14 +291,36 @@ fn differing(needle: &str, found: &[u8], what: &str) -> Option<String> {
         ));
     }
     let (before, behind) = (text(&found[..start]), text(&found[marked.end..]));
-    let marked = text(&found[marked]);
-    let instead = match instead {
-        [] => "nothing".to_owned(),
-        _ => format!("\"{}\"", text(instead)),
+    let described = |chars: &[char]| match (chars, what == Difference::LookAlikes.name()) {
+        (chars, true) => {
+            let names: Vec<_> = chars.iter().map(|it| look_alike(*it)).collect();
+            names.join(", ")
+        }
+        (chars, false) => format!("\"{}\"", text(chars)),
     };
+    let difference = match (&found[marked.clone()], instead) {
+        // An empty mark is overlooked.
+        ([], instead) => {
+            return Some(format!(
+                "there is \"{before}{behind}\", which differs only in {what}: after \"{before}\" the \
+                 pattern has {} more",
+                described(instead)
+            ));
+        }
+        (more, []) => format!(
+            "{} is marked, which the pattern does not have",
+            described(more)
+        ),
+        (marked, instead) if what == Difference::LookAlikes.name() => format!(
+            "marked is {}, and the pattern has {}",
+            described(marked),
+            described(instead)
+        ),
+        (_, instead) => format!("the pattern has {} in the marked place", described(instead)),
+    };
+    let marked = text(&found[marked]);
     Some(format!(
-        "there is \"{before}»{marked}«{behind}\", which differs only in {what}: the pattern has \
-         {instead} in the marked place"
+        "there is \"{before}»{marked}«{behind}\", which differs only in {what}: {difference}"
     ))
 }
 
@@ -316,12 +348,12 @@ mod tests {
             (
                 "temp: 22.0",
                 "temp:  22.0 C\n",
-                r#"there is "temp: » «22.0", which differs only in spaces: the pattern has nothing in the marked place"#,
+                r#"there is "temp: » «22.0", which differs only in spaces: " " is marked, which the pattern does not have"#,
             ),
             (
                 "temp: 22.0",
                 "temp: 22.O C\n",
-                r#"there is "temp: 22.»O«", which differs only in characters that look alike: the pattern has "0" in the marked place"#,
+                r#"there is "temp: 22.»O«", which differs only in characters that look alike: marked is the capital letter O, and the pattern has the digit 0"#,
             ),
             (
                 "tick 15 of 20",
@@ -331,12 +363,12 @@ mod tests {
             (
                 "one\ntwo",
                 "one\r\ntwo\r\n",
-                r#"there is "one»\r«\ntwo", which differs only in line ends: the pattern has nothing in the marked place"#,
+                r#"there is "one»\r«\ntwo", which differs only in line ends: "\r" is marked, which the pattern does not have"#,
             ),
             (
                 "calibration done",
                 "I: calibraton done\n",
-                r#"there is "calibrat»«on done", which differs only in a few characters: the pattern has "i" in the marked place"#,
+                r#"there is "calibraton done", which differs only in a few characters: after "calibrat" the pattern has "i" more"#,
             ),
             (
                 "ready\n",
@@ -351,7 +383,7 @@ mod tests {
             (
                 "temp 21 °C",
                 "temp  21 °C\n",
-                r#"there is "temp » «21 °C", which differs only in spaces: the pattern has nothing in the marked place"#,
+                r#"there is "temp » «21 °C", which differs only in spaces: " " is marked, which the pattern does not have"#,
             ),
         ] {
             assert_eq!(

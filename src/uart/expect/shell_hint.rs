@@ -1,6 +1,7 @@
 //! Hints for conversations with a shell: the echo, the prompt and the line ending.
 
 use crate::sync::lock;
+use crate::uart::pattern::final_bytes::LINE_ENDS;
 use crate::uart::pattern::{Kind, Pattern};
 use crate::uart::shown::shown;
 use crate::uart::state::UartState;
@@ -37,11 +38,11 @@ pub(crate) fn no_echo_hint(begun: Option<(usize, bool)>, length: usize, sent: &[
             )
         }
         Some((begun, false)) => format!(
-            "the board has echoed {begun} of the command's {length} bytes: it does not take as many at once; \
-             send a shorter line, or use send_paced"
+            "the board has echoed {begun} of the command's {length} bytes, and then something else or nothing: \
+             perhaps it takes no more than {begun} bytes at once; send a shorter line, or use send_paced"
         ),
-        None => "the board has not echoed the command as it was sent, and only a prompt behind the echo counts; \
-             if it does not echo, say so (`echo: off`), and if it breaks off long lines, send a shorter one"
+        None => "the board has not echoed the command as it was sent, and only a prompt after the echo counts; \
+             if it does not echo, say so (`echo: off`), and if it cuts off long lines, send a shorter one"
             .to_owned(),
     }
 }
@@ -69,6 +70,21 @@ pub(super) fn echo_alone(uart: &UartState, output: &[u8]) -> Option<String> {
         "the board has echoed \"{line}\", which {SENT_WITH} \"{sent}\", without an answer: if it has not \
          taken the line, try `line_ending: {other}`"
     ))
+}
+
+/// Returns a hint if the output ends with the echo of what was sent, which was no whole line.
+pub(super) fn echo_unfinished(uart: &UartState, output: &[u8]) -> Option<String> {
+    const SHORTEST: usize = 3;
+    let sent = lock(&uart.conversation).sent_end().to_vec();
+    let is_line = sent.iter().any(|byte| LINE_ENDS.contains(byte));
+    let is_echo = sent.len() >= SHORTEST && !is_line && output.ends_with(&sent);
+    is_echo.then(|| {
+        format!(
+            "the output ends with the echo of \"{}\", which was sent without a line end: perhaps the \
+             board waits for the rest of the line",
+            shown(&sent)
+        )
+    })
 }
 
 /// Returns the line end of what was sent, as a message shows it, and what to try instead.

@@ -129,7 +129,7 @@ on_each_engine! {
         let (gdb, said) = debugged(&test, &[("VTARGET_GDB", "1")], &COMMANDS[..1]);
         assert!(gdb.contains("in main ()"), "{gdb}\n{said}");
         assert!(said.contains("because a wait has failed"), "{said}");
-        assert!(said.contains("virtual-target: firmware: sleeps (WFI)"), "{said}");
+        assert!(said.contains("virtual-target: firmware: sleeps until an interrupt comes (WFI)"), "{said}");
         Ok(())
     }
 }

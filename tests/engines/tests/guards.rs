@@ -80,7 +80,7 @@ on_each_engine! {
         let _ = board.uart().expect("never").within(secs(60)).wait();
         let panicked = catch_unwind(AssertUnwindSafe(|| drop(board))).unwrap_err();
         let message = panicked.downcast_ref::<String>().map_or("", String::as_str);
-        assert!(message.contains(r#"the forbidden pattern "HardFault" appeared, and the test has ended without an error that says so"#), "{message}");
+        assert!(message.contains(r#"the forbidden pattern "HardFault" appeared, which no error of the test has reported before its end"#), "{message}");
         let board = guarded(engine, "HardFault")?;
         board.uart().send_line("panic").wait()?;
         assert!(board.uart().expect("never").within(secs(60)).wait().is_err());
@@ -103,8 +103,8 @@ on_each_engine! {
             let board = reading(engine, NOTHING, clock, "process")?;
             let error = board.uart().expect("never").within(secs(60)).wait().unwrap_err();
             let message = error.to_string();
-            let begin = format!("the forbidden pattern {ACCESS_TO_NOTHING:?} appeared, noticed by expect(\"never\"); \
-                 in the emulator's log:\n  | ");
+            let begin = format!("the forbidden pattern {ACCESS_TO_NOTHING:?} appeared in the emulator's log, noticed by \
+                 expect(\"never\"); the line of the log:\n  | ");
             assert!(message.contains(&begin), "{message}");
             // The error still exists and has reported it: the shutdown succeeds.
             board.shutdown().wait()?;
@@ -117,7 +117,7 @@ on_each_engine! {
         let _ = board.uart().expect("never").within(secs(60)).wait();
         let panicked = catch_unwind(AssertUnwindSafe(|| drop(board))).unwrap_err();
         let message = panicked.downcast_ref::<String>().map_or("", String::as_str);
-        assert!(message.contains("in the emulator's log:\n  | ") && names_the_place(message), "{message}");
+        assert!(message.contains("the line of the log:\n  | ") && names_the_place(message), "{message}");
         Ok(())
     }
 
@@ -169,7 +169,7 @@ on_each_engine! {
         let board = guarded(engine, "HardFault")?;
         crash(&board)?;
         let error = board.shutdown().wait().unwrap_err().to_string();
-        assert!(error.contains(r#"the forbidden pattern "HardFault" appeared, and the test has ended without an error that says so"#), "{error}");
+        assert!(error.contains(r#"the forbidden pattern "HardFault" appeared, which no error of the test has reported before its end"#), "{error}");
         assert!(names_the_place(&error), "{error}");
         Ok(())
     }

@@ -40,8 +40,8 @@ on_each_engine! {
         for _ in 0..3 {
             let error = board.uart().expect("never").within(millis(200)).wait().unwrap_err();
             let text = post_mortem(&error);
-            assert!(text.starts_with("firmware: sleeps (WFI)"), "{text}");
-            assert!(text.contains("could wake it: uart_interrupt (38)"), "{text}");
+            assert!(text.starts_with("firmware: sleeps until an interrupt comes (WFI)"), "{text}");
+            assert!(text.contains("could wake it: uart_interrupt (interrupt 38)"), "{text}");
             assert!(text.contains("called by main"), "{text}");
             board.uart().send_line("ping").wait()?;
             board.uart().expect_line("pong").wait()?;

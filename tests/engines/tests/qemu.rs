@@ -167,7 +167,7 @@ fn a_risc_v_board_runs_on_qemu_as_on_renode() -> Result<()> {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("firmware: sleeps (WFI), at 0x2001"),
+        error.contains("firmware: sleeps until an interrupt comes (WFI), at 0x2001"),
         "{error}"
     );
     // The processor has a cause for its trap.

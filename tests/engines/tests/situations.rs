@@ -22,20 +22,20 @@ a        | in an endless loop    | assert_failed (waits.c:80-81)      | called b
 d qemu   | HardFault             | read_register (sensor.c:14)        | nothing answers (PRECISERR) at 0x60000010 | read_sensor (sensor.c:19) | called by sample (sensor.c:25)
 e        | in an endless loop    | configure (waits.c:72-73), Error_Handler (waits.c:66) | called by main (main.c:26)
 f qemu   | HardFault             | read_register (sensor.c:14)        | nothing answers (PRECISERR) at 0x6000001c | called by sample_scaled (sensor.c:31)
-i        | SysTick handler: polls ticks_wanted (0x2000010c) until it is not 0 | SysTick_Handler (waits.c:51-52) | interrupts start_tick (waits.c:60)
+i        | SysTick handler: polls ticks_wanted (0x2000010c, now 0) until it is not 0 | SysTick_Handler (waits.c:51-52) | has interrupted start_tick (waits.c:60) | start_tick stands still until this handler ends
 k        | in a loop that counts | delay (waits.c:45-46)              | called by main (main.c:29)
-n qemu   | HardFault             |                                    | null pointer to a function | called by call_hook (sensor.c:50)
-n renode | UsageFault            | call_hook (sensor.c:50)            | null pointer to a function | called by main (main.c:31)
+n qemu   | HardFault             |                                    | such as a null pointer's | called by call_hook (sensor.c:50)
+n renode | UsageFault            | call_hook (sensor.c:50)            | such as a null pointer's | called by main (main.c:31)
 p qemu   | polls 0x40023800 until bit 25 is set | SystemClock_Config (waits.c:20-21) | called by main (main.c:32)
 q qemu   | HardFault             | count_samples (sensor.c:38)        | nothing answers (PRECISERR) at 0x60000100
-s        |                       |                                    | stack overflow: the stack pointer 0x1f
+s        |                       |                                    | stack overflow | the stack pointer 0x1f
 t qemu   | HardFault handler     | HardFault_Handler (sensor.c:92-93) | nothing answers (PRECISERR) at 0x60000010 | a task was interrupted
 t renode | in an endless loop    | task (sensor.c:69-70)              | called by run_task (sensor.c:78)
 u qemu   | HardFault             | undefined (sensor.c:43)            | undefined instruction (UNDEFINSTR) | called by main (main.c:36)
 u renode | UsageFault            | undefined (sensor.c:43)            | undefined instruction (UNDEFINSTR) | called by main (main.c:36)
-v        | polls ready (0x20000108) until it is not 0 | wait_until_ready (waits.c:26-27) | called by main (main.c:37)
-w        | sleeps (WFI)          | idle (waits.c:39-40)               | no interrupt is enabled: only SysTick could wake it | called by main (main.c:38)
-y        | polls job.finished (0x20000114) until it is 1 | wait_for_job (waits.c:33-34) | called by main (main.c:39)
+v        | polls ready (0x20000108, now 0) until it is not 0 | wait_until_ready (waits.c:26-27) | called by main (main.c:37)
+w        | sleeps until an interrupt comes (WFI) | idle (waits.c:39-40)               | no interrupt is enabled in the NVIC; whether SysTick is on | called by main (main.c:38)
+y        | polls job.finished (0x20000114, now 0) until it is 1 | wait_for_job (waits.c:33-34) | called by main (main.c:39)
 z qemu   | HardFault             | average (sensor.c:56-57)           | division by zero (DIVBYZERO) | called by main (main.c:40)
 ";
 
@@ -43,7 +43,7 @@ z qemu   | HardFault             | average (sensor.c:56-57)           | division
 const MISSING: &str = "
 d qemu   | HardFault             | read_sensor (main.c:24)            | nothing answers (PRECISERR) at 0x40030004 | called by sample (main.c:29)
 d renode | in an endless loop    | main (main.c:69)                   | in the emulator's log: ReadDoubleWord from non existing peripheral at 0x40030004 | in read_sensor (main.c:24)
-l qemu   | locked up: a fault in the handler of a HardFault | HardFault_Handler (main.c:51) | the emulator has ended, and its memory with it | locked up at PC=0x0800
+l qemu   | locked up: a fault in the handler of a HardFault | HardFault_Handler (main.c:51) | what the first fault was, and where, is not known | locked up at PC=0x0800
 l renode | locked up: a fault in the handler of a UsageFault | HardFault_Handler (main.c:51) | the first fault was in lock_up (main.c:45) | locked up at PC=0x0800
 m qemu   | HardFault             | wait_for_sensor (main.c:34)        | nothing answers (PRECISERR) at 0x40030000
 m renode | polls 0x40030000 until bit 1 is set | wait_for_sensor (main.c:34-35) | non existing peripheral at 0x40030000 | called by main (main.c:65)
@@ -56,14 +56,14 @@ a        | in an endless loop    | assert_failed (main.c:96-97)       | called b
 b        | trap                  | stop_here (main.c:76)              | breakpoint (mcause 3 | called by main (main.c:152)
 d qemu   | trap                  | read_register (main.c:55)          | (mcause 5, mtval 0x60000010) | read_sensor (main.c:60) | called by sample (main.c:66)
 d renode | in an endless loop    | main (main.c:165)                  | non existing peripheral at 0x60000010 | in read_register (main.c:55)
-i        | polls ticks_wanted (0x80000 | timer_handler (main.c:133-134)     | interrupts start_tick (main.c:142)
+i        | trap handler: polls ticks_wanted (0x80000 | timer_handler (main.c:133-134) | now 0) | has interrupted start_tick (main.c:142) | start_tick stands still until this handler ends
 n qemu   | trap                  |                                    | (mcause 1) | called by call_hook (main.c:81)
 n renode | halted                |                                    | CPU abort [PC=0x0] | called by call_hook (main.c:81)
 p        | polls 0x10012000 until bit 5 is set | wait_for_pin (main.c:108-109) | called by main (main.c:156)
-s renode |                       |                                    | stack overflow: the stack pointer 0x7 | walk
+s renode |                       |                                    | stack overflow | the stack pointer 0x7 | walk
 u        | trap                  | undefined (main.c:71)              | illegal instruction (mcause 2 | called by main (main.c:158)
 v        | polls ready (0x80000  | wait_until_ready (main.c:114-115)  | called by main (main.c:159)
-w        | sleeps (WFI)          | idle (main.c:127-128)              | no interrupt is enabled in mie: nothing can wake it | called by main (main.c:160)
+w        | sleeps until an interrupt comes (WFI) | idle (main.c:127-128)              | no interrupt is enabled in mie: nothing can wake it | called by main (main.c:160)
 y        | polls job.finished (0x80000 | wait_for_job (main.c:121-122)      | called by main (main.c:161)
 ";
 
@@ -206,7 +206,9 @@ fn message(engine: BackendKind, name: &str, error: &Error) {
     let text = error.to_string();
     let text = earlier.replace(&text, "$3");
     // Where in a loop a program is stopped in real time depends on the host.
-    let runs = Regex::new("(firmware: (?:runs|in a loop that counts)).*, at 0x[0-9a-f]+").unwrap();
+    let runs =
+        Regex::new("(firmware: (?:runs|stack overflow|in a loop that counts)).*, at 0x[0-9a-f]+")
+            .unwrap();
     let text = runs.replace(&text, |found: &Captures<'_>| {
         let rounds = if found[1].ends_with("counts") {
             ", [number] rounds to go"
