@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::monitor::command::MonitorCommand;
 use super::monitor::plain::Name;
 use super::setup::emulation::MAIN;
-use super::time::Script;
+use super::time::{Script, script};
 use super::{KIND, Renode};
 use crate::backend::error::{NoPeripheral, Unexpected, Unsupported};
 use crate::backend::{
@@ -21,10 +21,7 @@ const LED: &str = "an LED";
 const BUTTON: &str = "a button";
 const PORT: &str = "a GPIO port";
 
-const SCRIPT: Script = Script {
-    name: "events.py",
-    parts: &[include_str!("time/events.py")],
-};
+const SCRIPT: Script = script("events.py", include_str!("time/events.py"));
 
 impl Renode {
     /// Includes the script of the events, unless this board has it.
@@ -37,7 +34,7 @@ impl Renode {
         let Some(session) = &self.session else {
             return Ok(());
         };
-        let mut commands: Vec<_> = session.include(STEP, &SCRIPT)?.into_iter().collect();
+        let mut commands = session.include(STEP, &[SCRIPT])?;
         if let Some(lockstep) = session.lockstep() {
             lockstep.tell_events(&self.events);
         }

@@ -582,22 +582,26 @@ impl Session {
         self.board.lockstep()
     }
 
-    /// Returns the command that includes a script of ours; `None` if this Renode has it, because
-    /// what a script defines stays when a board is cleared.
+    /// Returns the commands that include those of our scripts that this Renode does not have: what a
+    /// script defines stays when a board is cleared.
     ///
     /// The file in the directory of the process tells that to the other processes of the run.
     pub(crate) fn include(
         &self,
         step: &'static str,
-        script: &Script,
-    ) -> Result<Option<MonitorCommand>, EmulatorError> {
-        let (file, text) = (self.private.path().join(script.name), script.text());
-        if std::fs::read(&file).is_ok_and(|present| present == text.as_bytes()) {
-            return Ok(None);
+        scripts: &[Script],
+    ) -> Result<Vec<MonitorCommand>, EmulatorError> {
+        let mut commands = Vec::new();
+        for Script { name, text } in scripts {
+            let file = self.private.path().join(name);
+            if std::fs::read(&file).is_ok_and(|present| present == text.as_bytes()) {
+                continue;
+            }
+            let written = std::fs::write(&file, text);
+            written.map_err(|source| EmulatorError::io(KIND, step, source))?;
+            commands.push(MonitorCommand::include(&plain(&file)?));
         }
-        let written = std::fs::write(&file, text);
-        written.map_err(|source| EmulatorError::io(KIND, step, source))?;
-        Ok(Some(MonitorCommand::include(&plain(&file)?)))
+        Ok(commands)
     }
 
     /// Returns true if the board's clock is virtual.

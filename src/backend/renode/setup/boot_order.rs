@@ -383,10 +383,7 @@ impl Emulation {
         if session.has_virtual_clock() {
             return Ok(Vec::new());
         }
-        let mut commands: Vec<_> = session
-            .include(HANDING, &input::SCRIPT)?
-            .into_iter()
-            .collect();
+        let mut commands = session.include(HANDING, &input::SCRIPTS)?;
         commands.push(MonitorCommand::open_input(
             &plain(session.directory())?,
             AHEAD,
@@ -417,10 +414,7 @@ fn log_to(directory: &Path) -> Result<MonitorCommand, EmulatorError> {
 
 /// Includes the script of the virtual clock, and connects it to its driver.
 async fn open_lockstep(session: &Session) -> Result<(), EmulatorError> {
-    let mut commands: Vec<_> = session
-        .include(HANDING, &lockstep::SCRIPT)?
-        .into_iter()
-        .collect();
+    let mut commands = session.include(HANDING, &lockstep::SCRIPTS)?;
     commands.push(MonitorCommand::open_lockstep(&plain(session.directory())?));
     session.run_all(SETTING_UP, &commands).await.map(drop)
 }

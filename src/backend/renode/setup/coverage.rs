@@ -9,15 +9,12 @@ use crate::backend::EmulatorError;
 use crate::backend::renode::context::{KIND, LOADING};
 use crate::backend::renode::monitor::command::MonitorCommand;
 use crate::backend::renode::session::{Session, plain};
-use crate::backend::renode::time::Script;
+use crate::backend::renode::time::{Script, script};
 use crate::coverage::{BlockStarts, Recording};
 
 const STEP: &str = "preparing the coverage";
 
-const SCRIPT: Script = Script {
-    name: "coverage.py",
-    parts: &[include_str!("coverage.py")],
-};
+const SCRIPT: Script = script("coverage.py", include_str!("coverage.py"));
 
 /// Begins to record what the selected machine, which does not run, will run, if that is wanted.
 pub(crate) async fn record(
@@ -28,7 +25,7 @@ pub(crate) async fn record(
         return Ok(());
     };
     let io = |source| EmulatorError::io(KIND, STEP, source);
-    if let Some(include) = session.include(STEP, &SCRIPT)? {
+    for include in session.include(STEP, &[SCRIPT])? {
         session.run(LOADING, &include).await?;
     }
     let starts = BlockStarts::create_in(session.directory(), read_starts);

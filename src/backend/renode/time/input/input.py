@@ -20,7 +20,7 @@ from Antmicro.Renode.Core import EmulationManager
 
 class Input(Line):
     def __init__(self, inputs, machine, uart, byte_time, number):
-        super(Input, self).__init__(machine, uart, byte_time, inputs.telling)
+        Line.__init__(self, machine, uart, byte_time, inputs.telling)
         self.inputs = inputs
         self.number = number
         self.asked = False
@@ -45,8 +45,7 @@ class Input(Line):
 
 class Inputs(Fifos):
     def __init__(self, directory, ahead):
-        # The other clock's script may have defined `Fifos` anew.
-        super(Inputs, self).__init__(directory)
+        Fifos.__init__(self, directory)
         self.ahead = ahead
         self.lines = []
         self.lock_ups = LockUps(EmulationManager.Instance.CurrentEmulation, self.telling)

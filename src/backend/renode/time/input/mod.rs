@@ -21,16 +21,18 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::fifos::{AHEAD, DriverTask, Fifos, parts};
 use super::lockstep::event;
-use super::{FIFOS, LINE, LOCK_UP, Script};
+use super::{FIFOS, LINE, LOCK_UP, Script, script};
 use crate::backend::error::ProtocolError;
 use crate::backend::{Event, Events};
 use crate::uart::{Job, JobQueue};
 
-/// The script, which is included when a board already runs, unless Renode has it.
-pub(crate) const SCRIPT: Script = Script {
-    name: "input.py",
-    parts: &[FIFOS, LINE, LOCK_UP, include_str!("input.py")],
-};
+/// The scripts, which are included when a board already runs, unless Renode has them.
+pub(crate) const SCRIPTS: [Script; 4] = [
+    FIFOS,
+    LINE,
+    LOCK_UP,
+    script("input.py", include_str!("input.py")),
+];
 
 /// A message to the driver task.
 enum Message {

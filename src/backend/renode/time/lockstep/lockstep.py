@@ -28,8 +28,7 @@ from Antmicro.Renode.Core import EmulationManager
 
 class Lockstep(Fifos):
     def __init__(self, directory):
-        # The other clock's script may have defined `Fifos` anew.
-        super(Lockstep, self).__init__(directory)
+        Fifos.__init__(self, directory)
         self.emulation = EmulationManager.Instance.CurrentEmulation
         # Only the log reports a processor that halts; it must do so before time continues.
         self.emulation.CurrentLogger.SynchronousLogging = True

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fifos::{DriverTask, Fifos};
-use super::{FIFOS, LINE, LOCK_UP, Script};
+use super::{FIFOS, LINE, LOCK_UP, Script, script};
 use crate::backend::Events;
 use crate::runtime::VirtualClock;
 use crate::uart::SteppedLink;
@@ -24,18 +24,15 @@ use report::Reports;
 
 pub(super) use report::event;
 
-/// The script of the virtual clock.
-pub(crate) const SCRIPT: Script = Script {
-    name: "lockstep.py",
-    parts: &[
-        FIFOS,
-        LINE,
-        LOCK_UP,
-        include_str!("stops.py"),
-        include_str!("output.py"),
-        include_str!("lockstep.py"),
-    ],
-};
+/// The scripts of the virtual clock.
+pub(crate) const SCRIPTS: [Script; 6] = [
+    FIFOS,
+    LINE,
+    LOCK_UP,
+    script("stops.py", include_str!("stops.py")),
+    script("output.py", include_str!("output.py")),
+    script("lockstep.py", include_str!("lockstep.py")),
+];
 
 /// The driver of one Renode; dropping this ends it.
 pub(crate) struct Lockstep {
