@@ -202,11 +202,11 @@ fn processes_that_follow_one_another_closely_have_two_renodes_in_turn() {
 fn a_second_renode_that_does_not_start_is_done_without() {
     let once = format!("mkdir \"$0.ran\" || exit 3\n{}", fake_renode(""));
     let run = Run::with_the_stand_in("").with_two_in_turn();
-    let mut runner = run.runner(&vec!["suite 1 realtime".to_owned(); 5]);
+    let mut runner = run.runner(&vec!["suite 1 realtime".to_owned(); 8]);
     write_launcher(run.launcher.path(), &once);
     let done = runner.output().expect("the runner runs");
     let said = String::from_utf8_lossy(&done.stdout);
-    assert_eq!(boards_before(&said), [0, 1, 2, 3, 4], "{said}");
+    assert_eq!(boards_before(&said), [0, 1, 2, 3, 4, 5, 6, 7], "{said}");
     run.assert_gone(&processes_with_files_in(run.tmp.path()), &said);
 }
 

@@ -27,6 +27,10 @@ use crate::config::{ClockKind, TargetConfig};
 use crate::process::write_to;
 use crate::runtime;
 
+/// The number of boards that a Renode runs before a second one is started: a run of ten tests would end
+/// before that is ready.
+const BOARDS_ALONE: u32 = 4;
+
 const LEAVING: &str = "leaving Renode to other tests";
 
 /// A board that a target no longer has, for the next process of the run.
@@ -45,7 +49,8 @@ impl Paused {
         }
         pool.expect();
         // The target still has its own slot.
-        let slot_of_another = match last.followed_closely && is_only_one(pool) {
+        let is_worth_it = last.followed_closely && self.session.earlier_boards() >= BOARDS_ALONE;
+        let slot_of_another = match is_worth_it && is_only_one(pool) {
             true => take_slot(),
             false => None,
         };
