@@ -172,13 +172,16 @@ pub fn held() -> (usize, usize, u64) {
     )
 }
 
-/// Asserts that no emulator of this process is left. Where the tests of a program share a process, a
-/// Renode may wait there for the board of another test.
+/// Asserts that no emulator of this process is left. A Renode may wait for the board of another test
+/// where those of a run share Renodes, or where those of a program share a process.
 #[track_caller]
 pub fn assert_no_emulators(what: &str) {
-    let alone = std::env::var_os("NEXTEST_EXECUTION_MODE").is_some();
-    let apart = std::env::var_os("VTARGET_REUSE").is_some_and(|it| it == "off");
-    if alone || apart {
+    let is_alone = match std::env::var("VTARGET_REUSE").as_deref() {
+        Ok("off") => true,
+        Ok("run") => false,
+        _ => std::env::var_os("NEXTEST_EXECUTION_MODE").is_some(),
+    };
+    if is_alone {
         assert_eq!(emulators(), BTreeSet::new(), "{what}");
     }
 }

@@ -79,6 +79,8 @@ fn a_failure_is_reported_soon_whatever_renode_does_then() {
         let output = command(BackendKind::Renode, "waits_in_vain", directory.path())
             .arg("--nocapture")
             .env("VTARGET_RENODE", launcher)
+            // The fault is to come in the failure, not when the board is compared with a new one.
+            .env("VTARGET_REUSE", "off")
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
