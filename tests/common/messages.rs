@@ -16,7 +16,7 @@ pub fn assert_message(snapshots: &str, name: &str, message: &str, places: &[(&Pa
         (r"(\n +artifacts: ).*", "${1}[directory]"),
         (r"(at \S+/\S+\.rs):\d+", "${1}:[line]"),
         (r"(?i)(\bpid |process )\d+", "${1}[pid]"),
-        ("/[^ \"`@]*/virtual-target-[0-9a-f-]+", "[private]"),
+        ("/[^ \"`@]*/virtual-target-(?:run-)?[0-9a-f-]+", "[private]"),
         // Parts that depend on the version of the emulator or on its timing.
         (r"(?m)^(engine: \w+|program:).*", "$1 [version]"),
         (r"(locked up at PC=\w+: )[^;]*", "${1}[reason]"),
