@@ -23,8 +23,15 @@ struct Kept {
     streams: Streams,
 }
 
-/// Starts a shell that runs `script`.
+/// Starts a shell that runs `script`, and waits until it does.
 fn start(script: &str) -> Kept {
+    let kept = spawn(&format!("echo; {script}"));
+    let mut output = [PollFd::new(kept.streams.stdout.as_fd(), PollFlags::POLLIN)];
+    poll(&mut output, PollTimeout::NONE).unwrap();
+    kept
+}
+
+fn spawn(script: &str) -> Kept {
     let directory = tempfile::tempdir().unwrap();
     let run = Run {
         parent: directory.path().to_owned(),
@@ -34,21 +41,18 @@ fn start(script: &str) -> Kept {
     let private = supervisor.kept_dir(&run).unwrap();
     let kept = KeptProgram {
         program: "/bin/sh".into(),
-        args: ["-c", &format!("echo; {script}")].map(Into::into).into(),
+        args: ["-c", script].map(Into::into).into(),
         env: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
     };
     let keeper = Keeper::new(&run, private.path(), kept).unwrap();
     let process = Process::spawn_kept(keeper.launch, keeper.guard).unwrap();
-    let streams = keeper.streams;
-    let mut output = [PollFd::new(streams.stdout.as_fd(), PollFlags::POLLIN)];
-    poll(&mut output, PollTimeout::NONE).unwrap();
     Kept {
         directory,
         run,
         supervisor,
         private,
         process: Arc::new(process),
-        streams,
+        streams: keeper.streams,
     }
 }
 
@@ -134,27 +138,14 @@ async fn what_a_kept_process_writes_without_an_owner_is_for_its_heir() {
 #[tokio::test]
 async fn a_kept_process_may_be_parked_as_soon_as_it_is_started() {
     for _ in 0..20 {
-        let directory = tempfile::tempdir().unwrap();
-        let run = Run {
-            parent: directory.path().to_owned(),
-            ..Run::current().unwrap()
-        };
-        let supervisor = Supervisor::new();
-        let private = supervisor.kept_dir(&run).unwrap();
-        let kept = KeptProgram {
-            program: "/bin/sh".into(),
-            args: ["-c", "read -r line; echo \"$line\"; sleep 600"]
-                .map(Into::into)
-                .into(),
-            env: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
-        };
-        let (process, streams) = supervisor.spawn_kept(&run, &private, kept).unwrap();
-        assert!(supervisor.park(&run, &process, &private, 60).unwrap());
+        let kept = spawn("read -r line; echo \"$line\"; sleep 600");
+        kept.park();
+        let private = &kept.private;
         write_to(private.path(), "here\n").unwrap();
-        drop(streams);
+        drop(kept.streams);
         let written = || unread(private.path()).unwrap_or_default();
         assert!(within_10_s(|| written() == b"here\n"), "it was ended");
-        assert!(supervisor.adopt(private.path()).unwrap().is_some());
+        assert!(kept.supervisor.adopt(private.path()).unwrap().is_some());
     }
 }
 

@@ -326,8 +326,7 @@ impl Renode {
     /// Starts Renode and returns its version. Starts it again if another process has taken the
     /// port that was chosen for it, or if its unpacked files were damaged.
     async fn launch(&mut self) -> Result<Version, EmulatorError> {
-        let control = self.emulation.config.control;
-        let chosen = control == Control::Telnet { port: None };
+        let chosen = self.emulation.config.control == Control::Telnet { port: None };
         let downloads_may_succeed = launch::downloads::may_succeed().await;
         let mut attempt = 1;
         let mut unpacked_anew = false;
@@ -336,9 +335,7 @@ impl Renode {
                 program: &self.program,
                 kept: &self.kept,
                 downloads_may_succeed,
-                control,
-                limit: self.emulation.config.timeouts.command,
-                is_virtual: self.emulation.is_virtual(),
+                config: &self.emulation.config,
                 run: self.run.map(|it| &it.run),
             };
             let (session, arrival) = Session::start(start, &self.supervisor)?;

@@ -34,7 +34,7 @@ use super::time::lockstep::LockstepHandle;
 use crate::backend::emulator::{Emulator, EndedFor};
 use crate::backend::error::{ExitReason, RefusalReason, Unexpected, Unreached};
 use crate::backend::{EmulatorError, EmulatorErrorKind, EmulatorExit, OutputTail};
-use crate::config::Control;
+use crate::config::{ClockKind, Control, TargetConfig};
 use crate::notice::{PATIENCE, aloud};
 use crate::process::{
     Adopted, KeptProgram, PrivateDir, Process, Run, SpawnSpec, Streams, Supervisor,
@@ -52,12 +52,8 @@ pub(crate) struct Start<'a> {
     pub(crate) kept: &'a Kept,
     /// Set if its downloads can be expected to succeed.
     pub(crate) downloads_may_succeed: bool,
-    /// The transport of its monitor.
-    pub(crate) control: Control,
-    /// The time limit of its start, and of each command.
-    pub(crate) limit: Duration,
-    /// Set if its first board has a virtual clock.
-    pub(crate) is_virtual: bool,
+    /// The description of its first board.
+    pub(crate) config: &'a TargetConfig,
     /// The run in which it may have other boards.
     pub(crate) run: Option<&'a Run>,
 }
@@ -129,11 +125,11 @@ impl Session {
         let Start {
             program,
             kept,
-            control,
-            limit,
-            is_virtual,
+            config,
             ..
         } = start;
+        let (control, limit) = (config.control, config.timeouts.command);
+        let is_virtual = config.clock == ClockKind::Virtual;
         let monitor_port = match control {
             Control::Console => None,
             Control::Telnet { port: Some(port) } => Some(port),

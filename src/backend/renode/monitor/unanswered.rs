@@ -15,22 +15,26 @@ pub(crate) struct Unanswered {
 impl Unanswered {
     /// Returns `commands` for the next process, and the lines that send them.
     pub(crate) fn new(commands: &[MonitorCommand]) -> (Self, String) {
-        let nonces = new_nonces();
-        let mut protocol = Protocol::with_nonces(nonces.clone());
-        let commands: Vec<String> = commands.iter().map(|it| it.as_str().to_owned()).collect();
-        let lines = commands.iter().map(|it| protocol.send(it)).collect();
-        (Self { nonces, commands }, lines)
+        let commands = commands.iter().map(|it| it.as_str().to_owned());
+        let unanswered = Self {
+            nonces: new_nonces(),
+            commands: commands.collect(),
+        };
+        let (_, lines) = unanswered.dialogue();
+        (unanswered, lines)
     }
 
     /// Returns the state of the dialogue after the commands, with a Renode whose greeting nobody has
     /// read.
     pub(crate) fn protocol(&self) -> Protocol {
+        // The other process has written the lines.
+        self.dialogue().0
+    }
+
+    fn dialogue(&self) -> (Protocol, String) {
         let mut protocol = Protocol::with_nonces(self.nonces.clone());
-        for command in &self.commands {
-            // The other process has written the line.
-            protocol.send(command);
-        }
-        protocol
+        let lines = self.commands.iter().map(|it| protocol.send(it)).collect();
+        (protocol, lines)
     }
 
     /// Returns true if `output` contains the answers.

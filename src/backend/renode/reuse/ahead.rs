@@ -12,7 +12,7 @@ use super::pool::{Pool, Warm};
 use crate::backend::renode::launch::cache::Kept;
 use crate::backend::renode::launch::downloads;
 use crate::backend::renode::session::{Session, Start};
-use crate::config::{ClockKind, TargetConfig};
+use crate::config::TargetConfig;
 use crate::runtime;
 
 impl Pool {
@@ -45,9 +45,7 @@ async fn start(pool: &Pool, program: &Path, config: &TargetConfig, key: &Key) ->
         program,
         kept: &kept,
         downloads_may_succeed: downloads::may_succeed().await,
-        control: config.control,
-        limit: config.timeouts.command,
-        is_virtual: config.clock == ClockKind::Virtual,
+        config,
         run: None,
     };
     let started = Session::start(start, &pool.supervisor);

@@ -23,7 +23,7 @@ use crate::backend::renode::monitor::unanswered::Unanswered;
 use crate::backend::renode::session::{Session, Start};
 use crate::backend::renode::setup::emulation::Emulation;
 use crate::backend::{EmulatorError, TakeSlot};
-use crate::config::{ClockKind, TargetConfig};
+use crate::config::TargetConfig;
 use crate::process::write_to;
 use crate::runtime;
 
@@ -56,23 +56,16 @@ impl Paused {
         };
         // The test may have changed a file or the environment.
         let is_same = Key::of(self.session.program(), &last.config).as_ref() == Some(&self.key);
-        let next = is_same.then(|| (self.key.clone(), last.config));
-        let another = match (&next, slot_of_another) {
-            (Some((key, config)), Some(slot)) => Some((
-                self.session.program().to_owned(),
-                key.clone(),
-                config.clone(),
-                slot,
-            )),
-            _ => None,
-        };
+        let next = is_same.then_some(last.config);
+        let (program, key) = (self.session.program().to_owned(), self.key.clone());
         let leaving = runtime::spawn(async move {
             let starting = async {
-                if let Some((program, key, config, _slot)) = another {
-                    start_another(pool, &program, &key, &config).await;
+                if let (Some(config), Some(_slot)) = (&next, slot_of_another) {
+                    start_another(pool, &program, &key, config).await;
                 }
             };
-            tokio::join!(starting, self.clear_and_leave(pool, last.portraits, next));
+            let leaving = self.clear_and_leave(pool, last.portraits, next.as_ref());
+            tokio::join!(starting, leaving);
             pool.arrive();
         });
         // Without an I/O thread there is no session.
@@ -83,7 +76,7 @@ impl Paused {
         mut self,
         pool: &RunPool,
         portraits: Portraits,
-        next: Option<(Key, TargetConfig)>,
+        next: Option<&TargetConfig>,
     ) {
         let left = match self.clear().await {
             Ok(()) => {
@@ -102,7 +95,7 @@ impl Paused {
                 match limits::longest_idle(&parked).filter(|_| is_silent) {
                     None => Ok(false),
                     Some(longest_idle) => {
-                        let next = next.as_ref().map(|(key, config)| (key, config));
+                        let next = next.map(|config| (&self.key, config));
                         leave_making(&self.session, notes, next, pool, longest_idle)
                             .map_err(|error| error.to_string())
                     }
@@ -125,9 +118,7 @@ async fn start_another(pool: &RunPool, program: &Path, key: &Key, config: &Targe
         program,
         kept: &kept,
         downloads_may_succeed: downloads::may_succeed().await,
-        control: config.control,
-        limit: config.timeouts.command,
-        is_virtual: config.clock == ClockKind::Virtual,
+        config,
         run: Some(&pool.run),
     };
     let notes = Notes {
